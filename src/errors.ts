@@ -1,0 +1,17 @@
+import { distance } from 'fastest-levenshtein';
+
+/** Bad input: the message says what was expected, what came and what to do. The CLI prints it alone and exits with code 2. */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}
+
+/** The option nearest to a mistyped name, or undefined where nothing is near enough to be a typing error. */
+export function closest(name: string, options: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const option of options) {
+    const d = distance(name.toLowerCase(), option.toLowerCase());
+    if (d < bestDistance) [best, bestDistance] = [option, d];
+  }
+  return best;
+}
