@@ -1,0 +1,67 @@
+import { encoder, layerNormLayer, param, type TensorTree } from '../nn/index.js';
+import { add, concat, formatShape, linear, repeatBatch, reshape, slice, type Tensor, transpose } from '../tensor/index.js';
+import type { ClipConfig } from './config.js';
+import type { TowerResult } from './tower.js';
+
+export interface VisionOptions {
+  /**
+   * Deep visual prompts, one [n, D] a prompted layer (VPT-deep, Jia et al. 2022): the first is appended after the
+   * patch tokens before `pre_layrnorm`, the others replace those positions at the input of their layer.
+   */
+  readonly prompts?: readonly Tensor[];
+}
+
+/** CLIP's Vision Transformer (Radford et al. 2021): pixels [B, C, S, S] → features. Parameters named as Hugging Face's CLIPModel. */
+export function visionTower(p: TensorTree, config: ClipConfig, pixels: Tensor, options: VisionOptions = {}): TowerResult {
+  const vision = config.vision_config;
+  const prompts = options.prompts ?? [];
+  const [batch, channels, height, breadth] = pixels.shape;
+  if (pixels.rank !== 4 || channels !== vision.num_channels || height !== vision.image_size || breadth !== vision.image_size) {
+    throw new Error(
+      `visionTower: expected pixels [B, ${vision.num_channels}, ${vision.image_size}, ${vision.image_size}], got ${formatShape(pixels.shape)}`,
+    );
+  }
+  if (prompts.length > vision.num_hidden_layers) {
+    throw new Error(`visionTower: ${prompts.length} prompted layers, but the tower has ${vision.num_hidden_layers}`);
+  }
+  const patches = patchEmbedding(p, vision, pixels); // [B, N, D]
+  const classToken = reshape(param(p, 'vision_model.embeddings.class_embedding'), [1, vision.hidden_size]);
+  const tokens = add(
+    concat([repeatBatch(classToken, pixels), patches], 1),
+    param(p, 'vision_model.embeddings.position_embedding.weight'),
+  ); // [B, 1 + N, D]
+  const own = tokens.shape[1] as number;
+  const withPrompts = (x: Tensor, prompt: Tensor) => concat([slice(x, 1, 0, own), repeatBatch(prompt, pixels)], 1);
+  const embedded = prompts[0] ? withPrompts(tokens, prompts[0]) : tokens;
+  const eps = vision.layer_norm_eps;
+  const start = layerNormLayer(p, 'vision_model.pre_layrnorm', embedded, eps);
+  const result = encoder(
+    p,
+    'vision_model.encoder',
+    start,
+    vision.num_hidden_layers,
+    { heads: vision.num_attention_heads, activation: vision.hidden_act, eps },
+    (layer, x) => (layer > 0 && prompts[layer] ? withPrompts(x, prompts[layer]) : x),
+  );
+  const project = (x: Tensor) =>
+    linear(layerNormLayer(p, 'vision_model.post_layernorm', x, eps), param(p, 'visual_projection.weight'));
+  const classFeatures = reshape(slice(result.output, 1, 0, 1), [batch!, vision.hidden_size]);
+  return { embed: project(classFeatures), hidden: result.hidden, attention: result.attention, tokenEmbeds: () => project(result.output) };
+}
+
+/** Patch embedding: the strided convolution as one matrix product over cut-out patches, [B, C, S, S] → [B, N, D]. */
+function patchEmbedding(p: TensorTree, vision: ClipConfig['vision_config'], pixels: Tensor): Tensor {
+  const { patch_size: patch, image_size: size, num_channels: channels, hidden_size: width } = vision;
+  const grid = size / patch;
+  const batch = pixels.shape[0]!;
+  const cut = transpose(reshape(pixels, [batch, channels, grid, patch, grid, patch]), [0, 2, 4, 1, 3, 5]);
+  const weight = param(p, 'vision_model.embeddings.patch_embedding.weight'); // [D, C, P, P]
+  return linear(reshape(cut, [batch, grid * grid, channels * patch * patch]), reshape(weight, [width, channels * patch * patch]));
+}
+
+/** Grid of patch tokens, rows and columns. */
+export function patchGrid(config: ClipConfig): [number, number] {
+  const side = config.vision_config.image_size / config.vision_config.patch_size;
+  return [side, side];
+}
+

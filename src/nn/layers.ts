@@ -1,0 +1,20 @@
+import { gelu, layerNorm, linear, quickGelu, type Tensor } from '../tensor/index.js';
+import { param, type TensorTree } from './params.js';
+
+export const activations = { quick_gelu: quickGelu, gelu } as const;
+export type Activation = keyof typeof activations;
+
+/** x Wᵀ + b with parameters `name.weight` [O, I] and, where there is one, `name.bias` [O]. */
+export function linearLayer(p: TensorTree, name: string, x: Tensor): Tensor {
+  return linear(x, param(p, `${name}.weight`), p[`${name}.bias`]);
+}
+
+/** Layer normalisation with parameters `name.weight` and `name.bias`. */
+export function layerNormLayer(p: TensorTree, name: string, x: Tensor, eps: number): Tensor {
+  return layerNorm(x, param(p, `${name}.weight`), param(p, `${name}.bias`), eps);
+}
+
+/** fc2(activation(fc1(x))): the block's multilayer perceptron. */
+export function mlp(p: TensorTree, name: string, x: Tensor, activation: Activation): Tensor {
+  return linearLayer(p, `${name}.fc2`, activations[activation](linearLayer(p, `${name}.fc1`, x)));
+}

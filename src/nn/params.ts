@@ -1,0 +1,28 @@
+import { type HostTensor, input, type Tensor } from '../tensor/index.js';
+
+/** Parameters by Hugging Face name, e.g. `vision_model.encoder.layers.0.self_attn.q_proj.weight`. */
+export type Params = Record<string, HostTensor>;
+/** The same tree in a traced graph. */
+export type TensorTree = Readonly<Record<string, Tensor>>;
+
+/** One graph input a parameter, named `prefix + name`; feed it with {@link paramFeeds}. */
+export function paramInputs(params: Params, prefix = ''): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { shape, data }]) => [
+      name,
+      input(prefix + name, shape, data instanceof Int32Array ? 'int32' : 'float32'),
+    ]),
+  );
+}
+
+/** The feeds for inputs made by {@link paramInputs}: the arrays themselves, so that updates in place are seen. */
+export function paramFeeds(params: Params, prefix = ''): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [prefix + name, value]));
+}
+
+/** A parameter by name. @throws naming what is missing. */
+export function param(p: TensorTree, name: string): Tensor {
+  const tensor = p[name];
+  if (!tensor) throw new Error(`parameter ${name} is missing`);
+  return tensor;
+}

@@ -1,0 +1,28 @@
+import type * as ort from 'onnxruntime-node';
+import { closest, UserError } from '../errors.js';
+
+export const devices = ['cpu', 'webgpu', 'cuda'] as const;
+export type Device = (typeof devices)[number];
+
+/** @throws UserError for a name that is no device, with the nearest one. */
+export function parseDevice(name: string): Device {
+  if ((devices as readonly string[]).includes(name)) return name as Device;
+  const near = closest(name, devices);
+  throw new UserError(`--device ${name}: expected one of ${devices.join(', ')}${near ? `; did you mean ${near}?` : ''}`);
+}
+
+/** @internal Session options for one device alone, so that no other provider answers for it unseen. */
+export function sessionOptions(
+  device: Device,
+  options: { threads?: number; spinning?: boolean; optimizedModelPath?: string; profilePrefix?: string },
+): ort.InferenceSession.SessionOptions {
+  return {
+    executionProviders: [device],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
+    ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+    extra: { session: { intra_op: { allow_spinning: options.spinning === false ? '0' : '1' } } },
+  };
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { add, grad, input, linear, mean, mul, square, sum } from '../tensor/index.js';
+import { compile, parseDevice } from './index.js';
+
+describe('Program', () => {
+  it('sees parameters that JavaScript updates in place, and reuses its output arrays', async () => {
+    const x = input('x', [3]);
+    const program = await compile({ outputs: { y: mul(x, 2) } });
+    const feed = { shape: [3], data: Float32Array.of(1, 2, 3) };
+    const first = await program.run({ x: feed });
+    expect([...first.y!.data]).toEqual([2, 4, 6]);
+    feed.data[0] = 10;
+    const second = await program.run({ x: feed });
+    expect([...second.y!.data]).toEqual([20, 4, 6]);
+    expect(second.y!.data).toBe(first.y!.data);
+    await program.dispose();
+  });
+
+  it('names a missing input and one of the wrong size', async () => {
+    const program = await compile({ outputs: { y: add(input('left', [2]), input('right', [2])) } });
+    const two = { shape: [2], data: Float32Array.of(1, 2) };
+    await expect(program.run({ left: two })).rejects.toThrow(/input right \[2\] is missing/);
+    await expect(program.run({ left: two, right: { shape: [3], data: new Float32Array(3) } })).rejects.toThrow(/input right expects float32 \[2\]/);
+    await program.dispose();
+  });
+
+  it('refuses two inputs of one name', async () => {
+    await expect(compile({ outputs: { y: add(input('x', [1]), input('x', [1])) } })).rejects.toThrow(/two inputs are called x/);
+  });
+
+  it('does not grow over 1,000 training steps', async () => {
+    const [x, w] = [input('x', [64, 128]), input('w', [128, 128])];
+    const loss = mean(square(linear(x, w)));
+    const [g] = grad(loss, [w]);
+    const program = await compile({ outputs: { loss, g: g! } }, { threads: 1 });
+    const weights = { shape: [128, 128], data: new Float32Array(128 * 128).fill(0.01) };
+    const pixels = { shape: [64, 128], data: new Float32Array(64 * 128).fill(1) };
+    const step = async () => {
+      const out = await program.run({ x: pixels, w: weights });
+      for (let i = 0; i < weights.data.length; i++) weights.data[i]! -= 1e-3 * out.g!.data[i]!;
+    };
+    for (let i = 0; i < 200; i++) await step();
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 1000; i++) await step();
+    expect(process.memoryUsage().rss - before).toBeLessThan(32 * 2 ** 20);
+    await program.dispose();
+  });
+
+  it('rejects an unknown device with the nearest one', () => {
+    expect(() => parseDevice('webgp')).toThrow(/did you mean webgpu/);
+    expect(parseDevice('cpu')).toBe('cpu');
+  });
+
+  it('traces a sum over nothing as the tensor itself', () => {
+    const x = input('x', [2]);
+    expect(sum(x, [])).toBe(x);
+  });
+});

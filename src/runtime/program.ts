@@ -1,0 +1,93 @@
+import * as ort from 'onnxruntime-node';
+import { elements, type HostTensor, type Tensor, toOnnx } from '../tensor/index.js';
+import { type Device, sessionOptions } from './device.js';
+
+export interface CompileOptions {
+  readonly device?: Device;
+  /** Threads of one op; all cores by default. */
+  readonly threads?: number;
+  /** Whether idle threads spin: faster for many small ops, but it starves image decoding beside it. */
+  readonly spinning?: boolean;
+  /** Where ONNX Runtime writes the graph it really runs, to read what it fused. */
+  readonly optimizedModelPath?: string;
+  /** Folder-less name of a profile that ONNX Runtime writes when the program is disposed. */
+  readonly profilePrefix?: string;
+}
+
+export interface ProgramInput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: Tensor['dtype'];
+}
+
+/** A compiled graph. Inputs are read in place, results land in arrays that every run reuses. */
+export class Program {
+  private readonly results: Record<string, HostTensor> = {};
+  private readonly fetches: Record<string, ort.Tensor> = {};
+  private readonly feeds = new Map<string, { data: unknown; tensor: ort.Tensor }>();
+
+  private constructor(
+    private readonly session: ort.InferenceSession,
+    readonly inputs: readonly ProgramInput[],
+    outputs: Readonly<Record<string, Tensor>>,
+    readonly device: Device,
+  ) {
+    for (const [name, tensor] of Object.entries(outputs)) {
+      const shape = tensor.sizes(`program output ${name}`);
+      const data = tensor.dtype === 'float32' ? new Float32Array(elements(shape)) : new Int32Array(elements(shape));
+      this.results[name] = { shape, data };
+      this.fetches[name] = ortTensor({ shape, data });
+    }
+  }
+
+  /** @internal Use {@link compile}. */
+  static async create(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions): Promise<Program> {
+    const model = toOnnx({ outputs });
+    const device = options.device ?? 'cpu';
+    const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
+    const inputs = model.inputs.map((t) => ({ name: t.name!, shape: t.sizes(`program input ${t.name}`), dtype: t.dtype }));
+    return new Program(session, inputs, outputs, device);
+  }
+
+  /**
+   * Runs the program on `feeds` (one array an input, used in place, never copied).
+   * The arrays returned belong to the program and are overwritten by its next run.
+   * @throws where an input is missing or its size is wrong, naming it.
+   */
+  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+    const tensors: Record<string, ort.Tensor> = {};
+    for (const { name, shape, dtype } of this.inputs) {
+      const feed = feeds[name];
+      if (!feed) throw new Error(`Program.run: input ${name} [${shape.join(', ')}] is missing`);
+      const fits = feed.data.length === elements(shape) && feed.data instanceof (dtype === 'int32' ? Int32Array : Float32Array);
+      if (!fits) {
+        throw new Error(
+          `Program.run: input ${name} expects ${dtype} [${shape.join(', ')}], got ${feed.data.constructor.name} [${feed.shape.join(', ')}]`,
+        );
+      }
+      // Parameters are the same arrays at every step: their wrappers are kept.
+      const known = this.feeds.get(name);
+      if (known?.data === feed.data) tensors[name] = known.tensor;
+      else {
+        tensors[name] = ortTensor({ shape, data: feed.data });
+        this.feeds.set(name, { data: feed.data, tensor: tensors[name] });
+      }
+    }
+    await this.session.run(tensors, this.fetches);
+    return this.results;
+  }
+
+  async dispose(): Promise<void> {
+    this.feeds.clear();
+    await this.session.release();
+  }
+}
+
+/** Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs. */
+export function compile(program: { readonly outputs: Readonly<Record<string, Tensor>> }, options: CompileOptions = {}): Promise<Program> {
+  return Program.create(program.outputs, options);
+}
+
+function ortTensor({ shape, data }: HostTensor): ort.Tensor {
+  return data instanceof Int32Array ? new ort.Tensor('int32', data, shape) : new ort.Tensor('float32', data, shape);
+}

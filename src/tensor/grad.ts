@@ -1,0 +1,45 @@
+import { add, mul } from './ops/arithmetic.js';
+import { constant, formatShape, type Node, type Tensor } from './tensor.js';
+
+/**
+ * Reverse-mode gradients as new graph: ∂loss/∂w for each w in `wrt`, in its shape.
+ *
+ * Only nodes between `wrt` and `loss` are differentiated. What is built and not used is never emitted.
+ * A tensor the loss does not depend on gets zeros.
+ * @throws where the loss is not a scalar, or an op on the way has no gradient.
+ */
+export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  if (loss.rank !== 0) throw new Error(`grad: expected a scalar loss, got shape ${formatShape(loss.shape)}; reduce it with sum or mean`);
+  const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]]);
+  for (const node of nodesBetween(loss, wrt)) {
+    const arriving = node.outputs.map((o) => cotangents.get(o));
+    if (arriving.every((c) => c === undefined)) continue;
+    if (!node.op.gradient) throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
+    node.op.gradient(node, arriving).forEach((contribution, i) => {
+      const target = node.inputs[i]!;
+      if (contribution === undefined || target.dtype !== 'float32') return;
+      const before = cotangents.get(target);
+      cotangents.set(target, before ? add(before, contribution) : contribution);
+    });
+  }
+  return wrt.map((w) => cotangents.get(w) ?? mul(w, 0));
+}
+
+/** Nodes on a path from `wrt` to `loss`, last computed first. */
+function nodesBetween(loss: Tensor, wrt: readonly Tensor[]): Node[] {
+  const reachable = new Map<Node, boolean>();
+  const targets = new Set(wrt);
+  const stack = loss.node ? [loss.node] : [];
+  while (stack.length > 0) {
+    const node = stack.pop()!;
+    if (reachable.has(node)) continue;
+    reachable.set(node, false);
+    for (const i of node.inputs) if (i.node) stack.push(i.node);
+  }
+  const ascending = [...reachable.keys()].sort((a, b) => a.id - b.id);
+  for (const node of ascending) {
+    const needed = node.inputs.some((i) => targets.has(i) || (i.node !== undefined && reachable.get(i.node)));
+    reachable.set(node, needed);
+  }
+  return ascending.filter((n) => reachable.get(n)).reverse();
+}

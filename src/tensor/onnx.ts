@@ -1,0 +1,204 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  TensorProto_DataType,
+  type TensorProto,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
+import type { DType, HostTensor, Node, Tensor } from './tensor.js';
+
+/** A float attribute: a plain number attribute is an integer in ONNX. */
+export class FloatAttribute {
+  constructor(readonly value: number) {}
+}
+
+export type Attribute = number | readonly number[] | string | FloatAttribute;
+
+const elementTypes: Record<DType, TensorProto_DataType> = {
+  float32: TensorProto_DataType.FLOAT,
+  int32: TensorProto_DataType.INT32,
+  int64: TensorProto_DataType.INT64,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/** Collects ONNX nodes and initializers while a graph is walked. */
+export class OnnxEmitter {
+  readonly nodes: NodeProto[] = [];
+  readonly initializers: TensorProto[] = [];
+  private readonly shared = new Map<string, string>();
+  private count = 0;
+
+  /** A fresh value name. */
+  name(): string {
+    return `t${this.count++}`;
+  }
+
+  elementType(dtype: DType): number {
+    return elementTypes[dtype];
+  }
+
+  asFloat(value: number): FloatAttribute {
+    return new FloatAttribute(value);
+  }
+
+  node(opType: string, inputs: string[], outputs: string[], attributes: Record<string, Attribute> = {}): void {
+    const attribute = Object.entries(attributes).map(([name, value]) => {
+      if (value instanceof FloatAttribute) {
+        return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.value });
+      }
+      if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+      if (typeof value === 'string') {
+        return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) });
+      }
+      return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
+    });
+    this.nodes.push(create(NodeProtoSchema, { name: `${opType}_${this.nodes.length}`, opType, input: inputs, output: outputs, attribute }));
+  }
+
+  /** A shared int64 initializer of one axis. */
+  int64s(values: readonly number[]): string {
+    return this.share(`i:${values.join(',')}`, (name) =>
+      create(TensorProtoSchema, { name, dims: [BigInt(values.length)], dataType: TensorProto_DataType.INT64, int64Data: values.map(BigInt) }),
+    );
+  }
+
+  /** A shared float scalar. */
+  float(value: number): string {
+    return this.share(`f:${value}`, (name) => hostInitializer(name, { shape: [], data: Float32Array.of(value) }));
+  }
+
+  initializer(host: HostTensor, name = this.name()): string {
+    this.initializers.push(hostInitializer(name, host));
+    return name;
+  }
+
+  private share(key: string, make: (name: string) => TensorProto): string {
+    let name = this.shared.get(key);
+    if (!name) {
+      name = this.name();
+      this.shared.set(key, name);
+      this.initializers.push(make(name));
+    }
+    return name;
+  }
+}
+
+function hostInitializer(name: string, { shape, data }: HostTensor): TensorProto {
+  return create(TensorProtoSchema, {
+    name,
+    dims: shape.map(BigInt),
+    dataType: data instanceof Int32Array ? TensorProto_DataType.INT32 : TensorProto_DataType.FLOAT,
+    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  });
+}
+
+export interface OnnxOptions {
+  /** What the model computes, by output name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Inputs written into the model as constants, by input name. */
+  readonly initializers?: Readonly<Record<string, HostTensor>>;
+  readonly producer?: string;
+}
+
+export interface OnnxModel {
+  readonly bytes: Uint8Array;
+  /** The graph inputs the outputs depend on, in the order first met. */
+  readonly inputs: readonly Tensor[];
+}
+
+const OPSET = 20;
+
+/** The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written. */
+export function toOnnx(options: OnnxOptions): OnnxModel {
+  const { inputs, nodes } = collect(Object.values(options.outputs));
+  const emitter = new OnnxEmitter();
+  const names = new Map<Tensor, string>();
+  const fed: Tensor[] = [];
+  const seen = new Set<string>();
+  for (const tensor of inputs) {
+    const name = tensor.name!;
+    if (seen.has(name)) throw new Error(`toOnnx: two inputs are called ${name}; input names must be unique`);
+    seen.add(name);
+    names.set(tensor, name);
+    const baked = options.initializers?.[name];
+    if (baked) emitter.initializer(baked, name);
+    else fed.push(tensor);
+  }
+  const nameOf = (tensor: Tensor): string => {
+    let name = names.get(tensor);
+    if (name) return name;
+    if (tensor.node?.alias) name = nameOf(tensor.node.alias);
+    else if (tensor.value) name = scalarName(emitter, tensor.value) ?? emitter.initializer(tensor.value);
+    else name = emitter.name();
+    names.set(tensor, name);
+    return name;
+  };
+  for (const node of nodes) {
+    if (node.alias) continue;
+    node.op.emit(emitter, node, node.inputs.map(nameOf), node.outputs.map(nameOf));
+  }
+  const output = Object.entries(options.outputs).map(([name, tensor]) => {
+    emitter.node('Identity', [nameOf(tensor)], [name]);
+    return valueInfo(name, tensor);
+  });
+  const model = create(ModelProtoSchema, {
+    irVersion: 10n,
+    producerName: options.producer ?? 'promptkd',
+    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) })],
+    graph: create(GraphProtoSchema, {
+      name: 'promptkd',
+      node: emitter.nodes,
+      initializer: emitter.initializers,
+      input: fed.map((t) => valueInfo(t.name!, t)),
+      output,
+    }),
+  });
+  return { bytes: toBinary(ModelProtoSchema, model), inputs: fed };
+}
+
+function scalarName(emitter: OnnxEmitter, value: HostTensor): string | undefined {
+  return value.shape.length === 0 && value.data instanceof Float32Array ? emitter.float(value.data[0]!) : undefined;
+}
+
+/** Everything `outputs` depend on: inputs, and nodes in the order of creation. */
+function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] } {
+  const inputs = new Set<Tensor>();
+  const nodes = new Set<Node>();
+  const stack = [...outputs];
+  while (stack.length > 0) {
+    const tensor = stack.pop()!;
+    const node = tensor.node;
+    if (!node) {
+      if (tensor.name !== undefined) inputs.add(tensor);
+    } else if (!nodes.has(node)) {
+      nodes.add(node);
+      stack.push(...(node.alias ? [node.alias] : node.inputs));
+    }
+  }
+  return {
+    inputs: [...inputs].sort((a, b) => a.id - b.id),
+    nodes: [...nodes].sort((a, b) => a.id - b.id),
+  };
+}
+
+function valueInfo(name: string, tensor: Tensor): ValueInfoProto {
+  const dim = tensor.shape.map((d) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d },
+    }),
+  );
+  const value = create(TypeProto_TensorSchema, { elemType: elementTypes[tensor.dtype], shape: create(TensorShapeProtoSchema, { dim }) });
+  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: 'tensorType', value } }) });
+}

@@ -1,0 +1,22 @@
+import { type Tensor, withGradient } from '../tensor.js';
+import { add, erf, exp, mul, sigmoid, sub } from './arithmetic.js';
+
+/** QuickGELU: x · σ(1.702 x), OpenAI CLIP's activation. */
+export function quickGelu(x: Tensor): Tensor {
+  const gate = sigmoid(mul(x, 1.702));
+  const y = mul(x, gate);
+  // dy/dx = σ + 1.702 y (1 − σ): five passes over memory, where the traced rule takes eight.
+  return withGradient(y, [x], (dy) => [mul(dy, add(gate, mul(mul(y, 1.702), sub(1, gate))))]);
+}
+
+/** GELU with the exact Gauss error function: x · Φ(x) (Hendrycks and Gimpel 2016). */
+export function gelu(x: Tensor): Tensor {
+  const phi = mul(add(erf(mul(x, Math.SQRT1_2)), 1), 0.5); // Φ(x)
+  const y = mul(x, phi);
+  return withGradient(y, [x], (dy) => {
+    const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [mul(dy, add(phi, mul(x, density)))];
+  });
+}
+
+/** log(1 + eˣ), computed without overflow as max(x, 0) − log σ(|x|). */

@@ -1,0 +1,135 @@
+import { normalizeAxis, sameShape } from '../shape.js';
+import { applyOne, type Dim, formatShape, type Op, type Shape, type Tensor } from '../tensor.js';
+
+const reshapeOp: Op = {
+  name: 'reshape',
+  emit(e, node, [x], outs) {
+    // One symbolic size may stand in the target: ONNX infers it as −1.
+    const target = node.outputs[0]!.shape.map((d) => (typeof d === 'number' ? d : -1));
+    e.node('Reshape', [x!, e.int64s(target)], outs, { allowzero: 0 });
+  },
+  gradient: (node, [dy]) => [reshape(dy!, node.inputs[0]!.shape)],
+};
+
+/** The same elements in another shape; one axis may be −1 (inferred) in a static shape. */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const symbolic = (s: Shape) => s.filter((d) => typeof d === 'string');
+  const product = (s: Shape) => s.reduce<number>((a, d) => (typeof d === 'number' ? a * d : a), 1);
+  let target: Dim[] = [...shape];
+  const free = target.indexOf(-1);
+  if (free >= 0) {
+    const rest = product(target.filter((_, i) => i !== free));
+    const missing = symbolic(x.shape).filter((d) => !target.includes(d));
+    const known = product(x.shape) / rest;
+    target = target.map((d, i) => (i !== free ? d : missing.length === 0 ? known : known === 1 ? missing[0]! : `${known}*${missing[0]}`));
+  }
+  if (symbolic(target).length > 1 || (symbolic(target).length === 0 && product(target) !== product(x.shape))) {
+    throw new Error(`reshape: cannot make ${formatShape(shape)} of ${formatShape(x.shape)}`);
+  }
+  if (sameShape(target, x.shape)) return x;
+  return applyOne(reshapeOp, [x], target, {}, x.dtype);
+}
+
+const transposeOp: Op = {
+  name: 'transpose',
+  emit: (e, node, ins, outs) => e.node('Transpose', ins, outs, { perm: node.attributes.perm as number[] }),
+  gradient: (node, [dy]) => {
+    const perm = node.attributes.perm as number[];
+    return [transpose(dy!, perm.map((_, i) => perm.indexOf(i)))];
+  },
+};
+
+/** Axes in another order; without one, the last two change places. */
+export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
+  const axes = x.shape.map((_, i) => i);
+  const order = perm ? [...perm] : [...axes.slice(0, -2), x.rank - 1, x.rank - 2];
+  if (x.rank < 2 || order.length !== x.rank || !axes.every((a) => order.includes(a))) {
+    throw new Error(`transpose: ${formatShape(order)} is no order of the axes of ${formatShape(x.shape)}`);
+  }
+  return applyOne(transposeOp, [x], order.map((a) => x.shape[a]!), { perm: order }, x.dtype);
+}
+
+const concatOp: Op = {
+  name: 'concat',
+  emit: (e, node, ins, outs) => e.node('Concat', ins, outs, { axis: node.attributes.axis as number }),
+  gradient: (node, [dy]) => {
+    const axis = node.attributes.axis as number;
+    let start = 0;
+    return node.inputs.map((x) => {
+      const end = start + (x.shape[axis] as number);
+      const part = slice(dy!, axis, start, end);
+      start = end;
+      return part;
+    });
+  },
+};
+
+/** Tensors joined along an axis; the other sizes must be equal. */
+export function concat(parts: readonly Tensor[], axis: number): Tensor {
+  const first = parts[0];
+  if (!first) throw new Error('concat: expected at least one tensor, got none');
+  if (parts.length === 1) return first;
+  const at = normalizeAxis('concat', axis, first.shape);
+  let size = 0;
+  for (const p of parts) {
+    const fits = p.rank === first.rank && p.dtype === first.dtype && p.shape.every((d, i) => i === at || d === first.shape[i]);
+    if (!fits || typeof p.shape[at] !== 'number') {
+      throw new Error(`concat: ${formatShape(p.shape)} does not join ${formatShape(first.shape)} along axis ${at}`);
+    }
+    size += p.shape[at];
+  }
+  return applyOne(concatOp, parts, first.shape.map((d, i) => (i === at ? size : d)), { axis: at }, first.dtype);
+}
+
+const sliceOp: Op = {
+  name: 'slice',
+  emit(e, node, [x], outs) {
+    const { axis, start, end } = node.attributes as { axis: number; start: number; end: number };
+    e.node('Slice', [x!, e.int64s([start]), e.int64s([end]), e.int64s([axis])], outs);
+  },
+  gradient: (node, [dy]) => {
+    const { axis, start, end } = node.attributes as { axis: number; start: number; end: number };
+    return [pad(dy!, axis, start, (node.inputs[0]!.shape[axis] as number) - end)];
+  },
+};
+
+/** Elements start … end − 1 along an axis; negative positions count from the end. */
+export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
+  const at = normalizeAxis('slice', axis, x.shape);
+  const size = x.shape[at];
+  if (typeof size !== 'number') throw new Error(`slice: axis ${at} of ${formatShape(x.shape)} is symbolic`);
+  const from = start < 0 ? start + size : start;
+  const to = end === undefined ? size : end < 0 ? end + size : end;
+  if (from < 0 || to > size || from >= to) {
+    throw new Error(`slice: ${start} to ${end ?? 'the end'} is out of range for axis ${at} of ${formatShape(x.shape)}`);
+  }
+  if (from === 0 && to === size) return x;
+  return applyOne(sliceOp, [x], x.shape.map((d, i) => (i === at ? to - from : d)), { axis: at, start: from, end: to }, x.dtype);
+}
+
+const padOp: Op = {
+  name: 'pad',
+  emit(e, node, [x], outs) {
+    const { axis, before, after } = node.attributes as { axis: number; before: number; after: number };
+    const rank = node.inputs[0]!.rank;
+    const pads = new Array<number>(2 * rank).fill(0);
+    pads[axis] = before;
+    pads[rank + axis] = after;
+    e.node('Pad', [x!, e.int64s(pads)], outs, { mode: 'constant' });
+  },
+  gradient: (node, [dy]) => {
+    const { axis, before } = node.attributes as { axis: number; before: number };
+    return [slice(dy!, axis, before, before + (node.inputs[0]!.shape[axis] as number))];
+  },
+};
+
+/** Zeros put before and after the elements of an axis. */
+export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
+  const at = normalizeAxis('pad', axis, x.shape);
+  const size = x.shape[at];
+  if (typeof size !== 'number' || before < 0 || after < 0) {
+    throw new Error(`pad: cannot put ${before} and ${after} zeros around axis ${at} of ${formatShape(x.shape)}`);
+  }
+  if (before === 0 && after === 0) return x;
+  return applyOne(padOp, [x], x.shape.map((d, i) => (i === at ? size + before + after : d)), { axis: at, before, after });
+}

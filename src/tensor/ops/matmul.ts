@@ -1,0 +1,84 @@
+import { broadcastShapes } from '../shape.js';
+import { applyOne, type Dim, formatShape, type Op, type Tensor } from '../tensor.js';
+import { add } from './arithmetic.js';
+import { sum, unbroadcast } from './broadcasting.js';
+import { reshape, transpose } from './layout.js';
+
+export interface MatmulOptions {
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+const matmulOp: Op = {
+  name: 'matmul',
+  emit(e, node, [a, b], outs) {
+    const { transposeA, transposeB } = node.attributes as MatmulOptions;
+    // ONNX Runtime's optimiser turns Transpose + MatMul into one FusedMatMul that never materialises the transpose.
+    const flip = (name: string, rank: number) => {
+      const out = e.name();
+      const perm = Array.from({ length: rank }, (_, i) => i);
+      e.node('Transpose', [name], [out], { perm: [...perm.slice(0, -2), rank - 1, rank - 2] });
+      return out;
+    };
+    const left = transposeA ? flip(a!, node.inputs[0]!.rank) : a!;
+    const right = transposeB ? flip(b!, node.inputs[1]!.rank) : b!;
+    e.node('MatMul', [left, right], outs);
+  },
+  gradient: (node, [dy]) => {
+    const [a, b] = node.inputs as [Tensor, Tensor];
+    const { transposeA = false, transposeB = false } = node.attributes as MatmulOptions;
+    // With A' and B' the operands after their transposes: dA' = dY B'ᵀ, dB' = A'ᵀ dY.
+    const da = transposeA
+      ? matmul(b, dy!, { transposeA: transposeB, transposeB: true })
+      : matmul(dy!, b, { transposeB: !transposeB });
+    const db = transposeB ? matmul(dy!, a, { transposeA: true, transposeB: transposeA }) : matmul(a, dy!, { transposeA: !transposeA });
+    return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)];
+  },
+};
+
+/** Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N]. */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false } = options;
+  if (a.rank < 2 || b.rank < 2) throw new Error(`matmul: expected matrices, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+  const last = (t: Tensor, flip: boolean) => (flip ? [t.shape.at(-1)!, t.shape.at(-2)!] : [t.shape.at(-2)!, t.shape.at(-1)!]);
+  const [m, k] = last(a, transposeA) as [Dim, Dim];
+  const [k2, n] = last(b, transposeB) as [Dim, Dim];
+  if (k !== k2) {
+    throw new Error(
+      `matmul: inner sizes differ: ${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} · ${formatShape(b.shape)}${transposeB ? 'ᵀ' : ''}`,
+    );
+  }
+  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return applyOne(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB });
+}
+
+const gemmOp: Op = {
+  name: 'linear',
+  emit: (e, _, ins, outs) => e.node('Gemm', ins, outs, { transB: 1 }),
+  gradient: (node, [dy]) => {
+    const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor | undefined];
+    return [matmul(dy!, weight), matmul(dy!, x, { transposeA: true }), bias ? sum(dy!, [0]) : undefined];
+  },
+};
+
+/**
+ * x Wᵀ + b over the last axis: [..., I] → [..., O], with weight [O, I] and bias [O] as PyTorch keeps them.
+ *
+ * Leading axes are flattened into one matrix product with the bias inside it (Gemm), where sizes are static.
+ */
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  const [out, inner] = weight.shape;
+  if (weight.rank !== 2 || x.shape.at(-1) !== inner) {
+    throw new Error(`linear: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`);
+  }
+  if (bias && (bias.rank !== 1 || bias.shape[0] !== out)) {
+    throw new Error(`linear: bias ${formatShape(bias.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`);
+  }
+  const shape = [...x.shape.slice(0, -1), out!];
+  if (x.shape.some((d) => typeof d === 'string')) {
+    const y = matmul(x, transpose(weight));
+    return bias ? add(y, bias) : y;
+  }
+  const flat = reshape(x, [-1, inner!]);
+  return reshape(applyOne(gemmOp, bias ? [flat, weight, bias] : [flat, weight], [flat.shape[0]!, out!]), shape);
+}

@@ -1,0 +1,67 @@
+import { normalizeAxis } from '../shape.js';
+import { apply, applyOne, formatShape, type Op, type Tensor } from '../tensor.js';
+import { add, div, exp, mul, sqrt, square, sub } from './arithmetic.js';
+import { sum } from './broadcasting.js';
+import { mean } from './reduce.js';
+
+const softmaxOp: Op = {
+  name: 'softmax',
+  emit: (e, node, ins, outs) => e.node('Softmax', ins, outs, { axis: node.attributes.axis as number }),
+  gradient: (node, [dy]) => {
+    const y = node.outputs[0]!;
+    const axis = node.attributes.axis as number;
+    return [mul(y, sub(dy!, sum(mul(dy!, y), [axis], true)))];
+  },
+};
+
+/** exp(x) / Σ exp(x) along an axis. */
+export function softmax(x: Tensor, axis = -1): Tensor {
+  return applyOne(softmaxOp, [x], x.shape, { axis: normalizeAxis('softmax', axis, x.shape) });
+}
+
+const logSoftmaxOp: Op = {
+  name: 'logSoftmax',
+  emit: (e, node, ins, outs) => e.node('LogSoftmax', ins, outs, { axis: node.attributes.axis as number }),
+  gradient: (node, [dy]) => {
+    const axis = node.attributes.axis as number;
+    return [sub(dy!, mul(exp(node.outputs[0]!), sum(dy!, [axis], true)))];
+  },
+};
+
+/** x − log Σ exp(x) along an axis. */
+export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  return applyOne(logSoftmaxOp, [x], x.shape, { axis: normalizeAxis('logSoftmax', axis, x.shape) });
+}
+
+const layerNormOp: Op = {
+  name: 'layerNorm',
+  emit: (e, node, ins, outs) =>
+    e.node('LayerNormalization', ins, outs, { axis: -1, epsilon: e.asFloat(node.attributes.eps as number) }),
+  gradient: (node, [dy]) => {
+    const [x, weight] = node.inputs as [Tensor, Tensor];
+    const [, average, inverseDeviation] = node.outputs as [Tensor, Tensor, Tensor];
+    const leading = x.shape.map((_, i) => i).slice(0, -1);
+    const unit = mul(sub(x, average), inverseDeviation); // x̂
+    const g = mul(dy!, weight);
+    // dx = (g − mean(g) − x̂ · mean(g x̂)) / σ
+    const dx = mul(sub(sub(g, mean(g, [-1], true)), mul(unit, mean(mul(g, unit), [-1], true))), inverseDeviation);
+    return [dx, sum(mul(dy!, unit), leading), sum(dy!, leading)];
+  },
+};
+
+/** Layer normalisation over the last axis (Ba et al. 2016): (x − μ) / √(σ² + eps) · weight + bias. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
+  const width = x.shape.at(-1);
+  if (weight.rank !== 1 || weight.shape[0] !== width || bias.rank !== 1 || bias.shape[0] !== width) {
+    throw new Error(
+      `layerNorm: weight ${formatShape(weight.shape)} and bias ${formatShape(bias.shape)} do not fit input ${formatShape(x.shape)}`,
+    );
+  }
+  const statistics = [...x.shape.slice(0, -1), 1];
+  return apply(layerNormOp, [x, weight, bias], [{ shape: x.shape }, { shape: statistics }, { shape: statistics }], { eps })[0]!;
+}
+
+/** x / √(Σ x² + 1e-12) along an axis: unit length. */
+export function l2Normalize(x: Tensor, axis = -1): Tensor {
+  return div(x, sqrt(add(sum(square(x), [axis], true), 1e-12)));
+}

@@ -1,0 +1,135 @@
+import type { OnnxEmitter } from './onnx.js';
+
+/** A size known when tracing, or the name of a size known only at run time (the batch axis of an exported model). */
+export type Dim = number | string;
+export type Shape = readonly Dim[];
+export type DType = 'float32' | 'int32' | 'int64' | 'bool';
+
+/** An array that JavaScript owns: parameters, feeds and results. Row-major. */
+export interface HostTensor<D extends Float32Array | Int32Array = Float32Array | Int32Array> {
+  readonly shape: readonly number[];
+  readonly data: D;
+}
+
+/** Cotangent of each input, given those of the outputs (undefined where no gradient arrives or is needed). */
+export type GradientRule = (node: Node, cotangents: readonly (Tensor | undefined)[]) => (Tensor | undefined)[];
+
+/** One op: how it becomes ONNX, and its gradient. An op without a gradient stops differentiation with an error. */
+export interface Op {
+  readonly name: string;
+  emit(emitter: OnnxEmitter, node: Node, inputs: string[], outputs: string[]): void;
+  readonly gradient?: GradientRule;
+}
+
+/** One application of an op. Ids grow with creation, so their order is a topological order of the graph. */
+export interface Node {
+  readonly id: number;
+  readonly op: Op;
+  readonly inputs: readonly Tensor[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly outputs: readonly Tensor[];
+  /** The tensor whose value this node hands on unchanged, for nodes that exist only to carry a gradient rule. */
+  readonly alias?: Tensor;
+}
+
+let nextId = 0;
+
+/** A symbolic tensor: a value in the traced graph, with a shape and a type but no data. */
+export class Tensor {
+  readonly id = nextId++;
+  private constructor(
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly name: string | undefined,
+    readonly value: HostTensor | undefined,
+  ) {}
+
+  /** The node that computes this tensor; undefined for inputs and constants. */
+  node: Node | undefined;
+
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Sizes as numbers. @throws where a dimension is symbolic, naming the op that needs it. */
+  sizes(op: string): number[] {
+    return this.shape.map((d) => {
+      if (typeof d === 'number') return d;
+      throw new Error(`${op}: expected a static shape, got ${formatShape(this.shape)}; symbolic axes are for export only`);
+    });
+  }
+
+  /** @internal */
+  static make(shape: Shape, dtype: DType, name?: string, value?: HostTensor): Tensor {
+    return new Tensor(shape, dtype, name, value);
+  }
+}
+
+/** A graph input, fed at each run under `name`. */
+export function input(name: string, shape: Shape, dtype: DType = 'float32'): Tensor {
+  for (const d of shape) {
+    if (typeof d === 'number' && (!Number.isInteger(d) || d < 0)) {
+      throw new Error(`input ${name}: expected sizes that are whole and not negative, got ${formatShape(shape)}`);
+    }
+  }
+  return Tensor.make(shape, dtype, name);
+}
+
+/** A constant: a number, a list of numbers (one axis), or an array. Int32Array gives int32. */
+export function constant(value: number | readonly number[] | HostTensor): Tensor {
+  if (typeof value === 'number') return constant({ shape: [], data: Float32Array.of(value) });
+  if (Array.isArray(value)) return constant({ shape: [value.length], data: Float32Array.from(value) });
+  const host = value as HostTensor;
+  const size = host.shape.reduce((a, b) => a * b, 1);
+  if (size !== host.data.length) {
+    throw new Error(`constant: shape ${formatShape(host.shape)} needs ${size} values, got ${host.data.length}`);
+  }
+  return Tensor.make(host.shape, host.data instanceof Int32Array ? 'int32' : 'float32', undefined, host);
+}
+
+/** @internal Applies an op; every op function ends here. */
+export function apply(
+  op: Op,
+  inputs: readonly Tensor[],
+  outputs: readonly { shape: Shape; dtype?: DType }[],
+  attributes: Record<string, unknown> = {},
+  alias?: Tensor,
+): Tensor[] {
+  const results = outputs.map((o) => Tensor.make(o.shape, o.dtype ?? 'float32'));
+  const node: Node = { id: nextId++, op, inputs, attributes, outputs: results, alias };
+  for (const result of results) result.node = node;
+  return results;
+}
+
+/** @internal The common case of {@link apply}: one output. */
+export function applyOne(
+  op: Op,
+  inputs: readonly Tensor[],
+  shape: Shape,
+  attributes?: Record<string, unknown>,
+  dtype: DType = 'float32',
+): Tensor {
+  return apply(op, inputs, [{ shape, dtype }], attributes)[0]!;
+}
+
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+const customOp: Op = {
+  name: 'custom',
+  emit() {
+    throw new Error('custom: a node with an alias is never emitted');
+  },
+  gradient: (node, [dy]) => (node.attributes.rule as (dy: Tensor) => (Tensor | undefined)[])(dy!),
+};
+
+/** Hands `value` on, but differentiates it with respect to `inputs` by `rule`: for gradients cheaper than the traced ones. */
+export function withGradient(value: Tensor, inputs: readonly Tensor[], rule: (dy: Tensor) => (Tensor | undefined)[]): Tensor {
+  return apply(customOp, inputs, [{ shape: value.shape, dtype: value.dtype }], { rule }, value)[0]!;
+}
+
+/** The same value, through which no gradient flows. */
+export function stopGradient(x: Tensor): Tensor {
+  return withGradient(x, [], () => []);
+}
