@@ -91,7 +91,7 @@ ${plain(
 )}
 ${plain('Training', 'wall time', (m) => m.trainSeconds, duration, false)}
 </tbody></table></div>
-<p class="note">Ranges are 95 % intervals. “Of teacher” is the share of the teacher’s figure that a student keeps. All accuracies are on drawings that no model saw in training.</p>`;
+<p class="note">Second line: 95 % interval. Third: the share of the teacher’s figure that a student keeps. All accuracies are on drawings that no model saw in training.</p>`;
 }
 
 function row(
@@ -107,11 +107,9 @@ function row(
 
 function accuracyCell(interval: Interval, model: ModelSummary, teacher: Interval | undefined): Html {
   const share = teacher
-    ? `${percent(interval.value / teacher.value)} % of teacher`
-    : model.role === 'teacher'
-      ? 'reference'
-      : '';
-  return html`<b>${percent(interval.value)} %</b><small>${percent(interval.low)} – ${percent(interval.high)}</small><small class="share">${share}</small>`;
+    ? html`${percent(interval.value / teacher.value)} %<span class="wide"> of teacher</span>`
+    : model.role === 'teacher' && 'reference';
+  return html`<b>${percent(interval.value)} %</b><small>${percent(interval.low)}–${percent(interval.high)}</small><small class="share">${share}</small>`;
 }
 
 /** The better of the students; the teacher is the reference and takes no part. */

@@ -24,7 +24,7 @@ ${
     ({
       model,
       top,
-    }) => html`<div><h4 class="${tone(model)}"><i></i>${model} <span class="${top[0]?.label === example.truth ? 'right' : 'wrong'}">${top[0]?.label === example.truth ? '✓ right' : '✗ wrong'}</span></h4>
+    }) => html`<div><h4 class="${tone(model)}"><i></i>${model} ${verdict(top[0]?.label === example.truth)}</h4>
 <ol>${top.map(
       ({ label, probability }) =>
         html`<li class="${label === example.truth ? 'truth ' : ''}${tone(model)}"><span>${label}</span><b>${percent(probability, 0)} %</b><meter min="0" max="1" value="${probability.toFixed(4)}">${percent(probability, 0)} %</meter></li>`,
@@ -32,6 +32,11 @@ ${
   )}</div>
 </li>`;
 }
+
+const verdict = (right: boolean) =>
+  right
+    ? html`<span class="right" role="img" aria-label="right">✓</span>`
+    : html`<span class="wrong" role="img" aria-label="wrong">✗</span>`;
 
 /**
  * The map as a tiny PNG, one pixel a cell, which the browser stretches smoothly over the drawing:

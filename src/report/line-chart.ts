@@ -2,9 +2,9 @@ import type { LossCurve, PhaseSpan } from './data.js';
 import { type Html, html } from './html.js';
 import { short } from './numbers.js';
 
-const width = 420;
-const height = 230;
-const plot = { left: 44, right: 410, top: 24, bottom: 200 };
+const width = 340;
+const height = 212;
+const plot = { left: 38, right: 334, top: 20, bottom: 180 };
 type Point = readonly [x: number, y: number];
 
 /** One loss component as an inline SVG: raw values faint, a running mean on top, phases shaded; logarithmic where values span decades. */

@@ -147,8 +147,8 @@ describe('report', () => {
   });
 
   it('shows shares, gains and intervals', () => {
-    expect(page).toContain('97.3 % of teacher');
-    expect(page).toContain('66.6 – 72.0');
+    expect(page).toContain('97.3 %<span class="wide"> of teacher');
+    expect(page).toContain('66.6–72.0');
     expect(page).toContain('+8.9');
     expect(page).toContain('14.0×');
   });

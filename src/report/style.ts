@@ -81,7 +81,7 @@ details summary{cursor:pointer;font-weight:550;margin-top:8px;width:fit-content}
 details summary:focus-visible{outline:2px solid var(--t2);outline-offset:3px}
 pre{margin:0;padding:18px;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 @media (max-width:640px){main{padding:28px 16px 56px}section{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}.tiles li{padding:14px}.tiles strong{font-size:1.6rem}
-th,td{padding:9px 7px}th[scope=row]{padding-left:12px;min-width:78px}thead th{font-size:.8125rem}table,td b{font-size:.875rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
+.wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
 @media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
 .chart,.drawing,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}
 `.trim();
