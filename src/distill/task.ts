@@ -1,7 +1,4 @@
-import type { HostTensor } from '../tensor/index.js';
-
-/** Trainable arrays by name, flat; updated in place, so a program that is fed them sees the new values. */
-export type TaskParams = Readonly<Record<string, HostTensor>>;
+import type { Params } from '../nn/index.js';
 
 /** What one training step gives back. */
 export interface StepResult {
@@ -19,14 +16,14 @@ export interface StepResult {
  * `n`, the parameters and what `state` returns.
  */
 export interface Task {
-  /** Trainable parameters. */
-  readonly params: TaskParams;
+  /** Trainable arrays, flat; updated in place, so a program that is fed them sees the new values. */
+  readonly params: Params;
   /** For the report of images a second. */
   readonly imagesPerStep: number;
   /** Losses and gradients of step `step` (from 0) at the present parameters. */
   step(step: number): Promise<StepResult>;
   /** Live arrays to save beside the parameters, such as batch-norm statistics; a resume writes into them. */
-  state?(): Readonly<Record<string, HostTensor>>;
+  state?(): Params;
   /** Called after every update, e.g. to keep a parameter inside its bounds. */
   constrain?(): void;
 }

@@ -1,0 +1,80 @@
+import type { Params } from '../nn/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import { decaysByDefault, floatData, gradientFor, type Optimizer, type ParameterRules } from './optimizer.js';
+
+export interface AdamWOptions extends ParameterRules {
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+}
+
+/**
+ * AdamW, Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2), with PyTorch's arithmetic order.
+ *
+ *     θ ← (1 − η λ) θ;  m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²
+ *     θ ← θ − η m̂ / (√v̂ + ε)    with m̂ = m / (1 − β₁ᵗ), v̂ = v / (1 − β₂ᵗ)
+ *
+ * Defaults: β = (0.9, 0.999), ε = 1e-8, λ = 0.01 on matrices only.
+ */
+export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, decays = decaysByDefault } = options;
+  const slots = Object.entries(params).map(([name, tensor]) => {
+    const weights = floatData(name, tensor);
+    return {
+      name,
+      weights,
+      shape: tensor.shape,
+      m: new Float32Array(weights.length),
+      v: new Float32Array(weights.length),
+      decay: decays(name, tensor.shape) ? weightDecay : 0,
+      scale: options.learningRateScale?.(name) ?? 1,
+    };
+  });
+  return {
+    update(gradients, learningRate, step) {
+      const correction1 = 1 - beta1 ** (step + 1);
+      const root2 = Math.sqrt(1 - beta2 ** (step + 1));
+      for (const { name, weights, m, v, decay, scale } of slots) {
+        const gradient = gradientFor(name, weights.length, gradients);
+        const rate = learningRate * scale;
+        if (gradient && rate !== 0) {
+          adamwArray(weights, gradient, m, v, beta1, beta2, rate / correction1, 1 / root2, epsilon, 1 - rate * decay);
+        }
+      }
+    },
+    state() {
+      const state: Record<string, HostTensor> = {};
+      for (const { name, shape, m, v } of slots) {
+        state[`m/${name}`] = { shape, data: m };
+        state[`v/${name}`] = { shape, data: v };
+      }
+      return state;
+    },
+  };
+}
+
+/** One plain loop, apart from everything else so that it is compiled once for Float32Array alone. */
+function adamwArray(
+  weights: Float32Array,
+  gradient: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  beta1: number,
+  beta2: number,
+  rate: number,
+  inverseRoot2: number,
+  epsilon: number,
+  keep: number,
+): void {
+  const new1 = 1 - beta1;
+  const new2 = 1 - beta2;
+  for (let i = 0; i < weights.length; i++) {
+    const g = gradient[i]!;
+    const mi = beta1 * m[i]! + new1 * g;
+    const vi = beta2 * v[i]! + new2 * g * g;
+    m[i] = mi;
+    v[i] = vi;
+    weights[i] = keep * weights[i]! - (rate * mi) / (Math.sqrt(vi) * inverseRoot2 + epsilon);
+  }
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../errors.js';
+import { readSafetensors, writeSafetensors } from '../files/index.js';
+import type { Params } from '../nn/index.js';
+
+/** Everything a run continues from: live arrays by section, and where the run stands. */
+export interface RunState {
+  readonly params: Params;
+  readonly optimizer: Params;
+  /** Extra state of the task. */
+  readonly task: Params;
+  /** Averaged parameters, where the run keeps them. */
+  readonly averaged: Params;
+}
+
+export interface RunPosition {
+  /** Updates done. */
+  readonly step: number;
+  /** Seconds trained so far, over all sittings. */
+  readonly seconds: number;
+}
+
+const sections = ['params', 'optimizer', 'task', 'averaged'] as const;
+
+/** Where a run folder keeps its state. */
+export function statePath(runDir: string): string {
+  return join(runDir, 'state.safetensors');
+}
+
+/**
+ * Writes the whole state into one file, in F32 so that a resumed run has the same bits, and in one
+ * atomic move so that a run killed while writing keeps the state before.
+ *
+ * @param fingerprint what the run is (recipe, data); a resume with another one is refused
+ */
+export async function saveState(
+  runDir: string,
+  state: RunState,
+  position: RunPosition,
+  fingerprint: string,
+): Promise<void> {
+  await mkdir(runDir, { recursive: true });
+  const tensors: Params = {};
+  for (const section of sections) {
+    for (const [name, tensor] of Object.entries(state[section])) tensors[`${section}/${name}`] = tensor;
+  }
+  const metadata = { step: String(position.step), seconds: String(position.seconds), fingerprint };
+  await writeSafetensors(statePath(runDir), tensors, { dtype: 'F32', metadata });
+}
+
+/**
+ * Reads a saved state into the live arrays.
+ * @returns where the run stood, or undefined where nothing was saved
+ * @throws UserError where the state belongs to another recipe, data set or model
+ */
+export async function restoreState(
+  runDir: string,
+  state: RunState,
+  fingerprint: string,
+): Promise<RunPosition | undefined> {
+  const path = statePath(runDir);
+  if (!existsSync(path)) return undefined;
+  const { tensors, metadata } = await readSafetensors(path);
+  const remedy = 'give another run folder, or remove this file to start again';
+  if (metadata.fingerprint !== fingerprint) {
+    throw new UserError(
+      `${path}: this run was started with another recipe or other data${difference(metadata.fingerprint, fingerprint)}; ${remedy}`,
+    );
+  }
+  const live = sections.flatMap((section) =>
+    Object.entries(state[section]).map(([name, tensor]) => [`${section}/${name}`, tensor] as const),
+  );
+  // All is checked before anything is written, so that a refusal leaves the model as it was.
+  for (const [name, tensor] of live) {
+    const saved = tensors[name];
+    if (saved?.data.length !== tensor.data.length) {
+      const came = saved ? `[${saved.shape.join(', ')}]` : 'nothing';
+      throw new UserError(`${path}: expected ${name} [${tensor.shape.join(', ')}], found ${came}; ${remedy}`);
+    }
+  }
+  for (const [name, tensor] of live) tensor.data.set(tensors[name]!.data);
+  return { step: Number(metadata.step), seconds: Number(metadata.seconds) };
+}
+
+/** Names the first field in which two JSON fingerprints differ; empty for fingerprints that are no JSON objects. */
+function difference(saved: string | undefined, now: string): string {
+  try {
+    const [a, b] = [flatten(JSON.parse(saved ?? '')), flatten(JSON.parse(now))];
+    const field = Object.keys({ ...a, ...b }).find((key) => a[key] !== b[key]);
+    return field ? ` (${field} was ${a[field] ?? 'not there'}, is ${b[field] ?? 'not there'})` : '';
+  } catch {
+    return '';
+  }
+}
+
+function flatten(value: unknown, path = ''): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return { [path]: JSON.stringify(value) };
+  return Object.assign({}, ...Object.entries(value).map(([k, v]) => flatten(v, path ? `${path}.${k}` : k)));
+}

@@ -1,0 +1,163 @@
+import { UserError } from '../errors.js';
+import type { Params } from '../nn/index.js';
+import { type RunState, restoreState, saveState } from './checkpoint-state.js';
+import { gradientNorm } from './coordinate.js';
+import type { Optimizer } from './optimizer.js';
+import type { StepResult, Task } from './task.js';
+
+/** What is reported after every update. */
+export interface StepEvent {
+  /** Updates done, this one included. */
+  readonly step: number;
+  readonly steps: number;
+  readonly losses: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  /** Norm of all gradients together, before clipping. */
+  readonly gradientNorm: number;
+  readonly imagesPerSecond: number;
+  /** Estimated seconds to the end. */
+  readonly secondsLeft: number;
+  /** The averaged parameters; the parameters themselves where the run keeps no average. */
+  readonly averaged: Params;
+}
+
+export interface LoopOptions {
+  readonly steps: number;
+  readonly optimizer: Optimizer;
+  readonly learningRate: (step: number) => number;
+  /** Largest norm of all gradients together. */
+  readonly clipNorm?: number;
+  /** Where the state is kept; without it nothing is saved and nothing resumed. */
+  readonly runDir?: string;
+  /** Steps between saved states; one is always saved at the end and on abort. */
+  readonly checkpointEvery?: number;
+  /** What the run is, JSON of recipe and data; a state of another run is refused. */
+  readonly fingerprint?: string;
+  /** Saves and stops after the present step. */
+  readonly signal?: AbortSignal;
+  /** Awaited, so that an evaluation in it sees parameters that stand still. */
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  /** Decay of an exponential moving average of the parameters, e.g. 0.999. */
+  readonly ema?: number;
+}
+
+export interface TrainResult {
+  /** False where the signal stopped it. */
+  readonly finished: boolean;
+  /** Updates done, over all sittings. */
+  readonly step: number;
+  /** Seconds trained, over all sittings. */
+  readonly seconds: number;
+  /** The averaged parameters; the task's own where no average was asked for. */
+  readonly averaged: Params;
+}
+
+/**
+ * Trains `task` for `steps` updates, from where the run folder stands.
+ *
+ * A run stopped at any step and resumed ends with the same bits as one that was not stopped.
+ *
+ * @throws UserError where a loss or gradient is no longer finite, naming the step and the last saved one,
+ *   or where the run folder holds another run
+ */
+export async function train(task: Task, options: LoopOptions): Promise<TrainResult> {
+  const { steps, optimizer, learningRate, runDir, fingerprint = '' } = options;
+  const averaged = options.ema === undefined ? task.params : copyParams(task.params);
+  const state: RunState = {
+    params: task.params,
+    optimizer: optimizer.state(),
+    task: task.state?.() ?? {},
+    averaged: options.ema === undefined ? {} : averaged,
+  };
+  const start = runDir ? await restoreState(runDir, state, fingerprint) : undefined;
+  let step = start?.step ?? 0;
+  let saved = start?.step;
+  const clock = new StepClock(start?.seconds ?? 0);
+  const save = async () => {
+    if (!runDir || saved === step) return;
+    await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
+    saved = step;
+  };
+
+  while (step < steps) {
+    // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (options.signal?.aborted) break;
+    clock.begin();
+    const rate = learningRate(step);
+    const { losses, gradients } = await task.step(step);
+    const norm = gradientNorm(gradients);
+    checkFinite({ ...losses, 'gradient norm': norm }, step, saved, runDir);
+    if (options.clipNorm !== undefined && norm > options.clipNorm) scaleAll(gradients, options.clipNorm / norm);
+    optimizer.update(gradients, rate, step);
+    task.constrain?.();
+    if (options.ema !== undefined) averageInto(averaged, task.params, options.ema, step);
+    step++;
+    clock.end();
+
+    await options.onStep?.({
+      step,
+      steps,
+      losses,
+      learningRate: rate,
+      gradientNorm: norm,
+      imagesPerSecond: task.imagesPerStep / clock.secondsPerStep,
+      secondsLeft: (steps - step) * clock.secondsPerStep,
+      averaged,
+    });
+    if (options.checkpointEvery && step % options.checkpointEvery === 0) await save();
+  }
+  await save();
+  return { finished: step >= steps, step, seconds: clock.seconds, averaged };
+}
+
+/** Time spent in steps, and a running mean of one step's time for the estimates. */
+class StepClock {
+  secondsPerStep = 0;
+  private started = 0;
+
+  constructor(public seconds: number) {}
+
+  begin(): void {
+    this.started = performance.now();
+  }
+
+  end(): void {
+    const taken = (performance.now() - this.started) / 1000;
+    this.seconds += taken;
+    this.secondsPerStep = this.secondsPerStep === 0 ? taken : 0.95 * this.secondsPerStep + 0.05 * taken;
+  }
+}
+
+function checkFinite(
+  figures: Readonly<Record<string, number>>,
+  step: number,
+  saved: number | undefined,
+  runDir: string | undefined,
+): void {
+  const bad = Object.entries(figures).find(([, value]) => !Number.isFinite(value));
+  if (!bad) return;
+  const kept = saved === undefined ? 'no state is saved' : `the last saved state is step ${saved} in ${runDir}`;
+  throw new UserError(
+    `training: ${bad[0]} is ${bad[1]} at step ${step + 1}; ${kept}. Lower the learning rate, or clip the gradients`,
+  );
+}
+
+function scaleAll(gradients: StepResult['gradients'], factor: number): void {
+  for (const g of Object.values(gradients)) for (let i = 0; i < g.length; i++) g[i] = g[i]! * factor;
+}
+
+/** Exponential moving average; early on it follows quickly, so that the random start does not linger. */
+function averageInto(average: Params, params: Params, decay: number, step: number): void {
+  const keep = Math.min(decay, (1 + step) / (10 + step));
+  for (const [name, { data }] of Object.entries(params)) {
+    const target = average[name]!.data;
+    for (let i = 0; i < target.length; i++) target[i] = keep * target[i]! + (1 - keep) * data[i]!;
+  }
+}
+
+function copyParams(params: Params): Params {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+  );
+}
