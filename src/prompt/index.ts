@@ -1,0 +1,17 @@
+export {
+  countParameters,
+  encodePromptTexts,
+  initPromptEncoder,
+  type PromptEncoderConfig,
+  textPrompts,
+  tokenMask,
+  visionPrompts,
+} from './encoder.js';
+export {
+  loadPrompts,
+  promptedTextEmbeds,
+  promptedVisionEmbeds,
+  type SavedPrompts,
+  savePrompts,
+  visionPromptInputs,
+} from './prompted.js';

@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import { readSafetensors, writeSafetensors } from '../files/index.js';
+import { type Params, param, type TensorTree } from '../nn/index.js';
+import { input, type Tensor } from '../tensor/index.js';
+import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
+
+/** What a prompted student carries beside its two towers. */
+export interface SavedPrompts {
+  config: PromptEncoderConfig;
+  /** The prompt encoder, which makes the text prompts of any new text. */
+  encoder: Params;
+  /** The vision tower's prompts for the task it was trained on: `vision.0`, `vision.1`, … [n_ctx, vision_width]. */
+  vision: Params;
+}
+
+const FILE = 'prompt_encoder.safetensors';
+
+/** Writes `prompt_encoder.safetensors` into a checkpoint folder; the encoder's shape stands in its metadata. */
+export async function savePrompts(dir: string, prompts: SavedPrompts): Promise<void> {
+  const tensors: Params = {};
+  for (const [name, value] of Object.entries(prompts.encoder)) tensors[`encoder.${name}`] = value;
+  for (const [name, value] of Object.entries(prompts.vision)) tensors[`prompts.${name}`] = value;
+  await writeSafetensors(join(dir, FILE), tensors, { metadata: { config: JSON.stringify(prompts.config) } });
+}
+
+/**
+ * Reads `prompt_encoder.safetensors` of a checkpoint folder; undefined where the student has no prompts.
+ *
+ * @throws UserError where the file lacks its configuration
+ */
+export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined> {
+  const file = join(dir, FILE);
+  if (!existsSync(file)) return undefined;
+  const { tensors, metadata } = await readSafetensors(file);
+  if (!metadata?.config) throw new UserError(`${file}: expected a field "config" in its metadata, found none; save it again`);
+  const part = (prefix: string): Params =>
+    Object.fromEntries(
+      Object.entries(tensors)
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, value]) => [name.slice(prefix.length), value]),
+    );
+  return { config: JSON.parse(metadata.config) as PromptEncoderConfig, encoder: part('encoder.'), vision: part('prompts.') };
+}
+
+/** Graph inputs for the saved vision prompts, in layer order, named `prefix` + `vision.N`. */
+export function visionPromptInputs(vision: Params, prefix = ''): Tensor[] {
+  return Object.keys(vision).map((_, l) => input(`${prefix}vision.${l}`, vision[`vision.${l}`]!.shape));
+}
+
+/** Image features of a prompted student: pixels [B, 3, S, S] → [B, projection_dim], not normalised. */
+export function promptedVisionEmbeds(p: TensorTree, config: ClipConfig, pixels: Tensor, prompts: readonly Tensor[]): Tensor {
+  return visionTower(p, config, pixels, { prompts }).embed;
+}
+
+/**
+ * Text features of a prompted student: every text makes its own prompts, which stand behind the start token.
+ *
+ * @param p the student's parameters
+ * @param encoder the prompt encoder's
+ * @param ids [N, L] int32, with room for `n_ctx` more positions in the text tower
+ * @param ends [N] int32
+ * @returns [N, projection_dim], not normalised
+ */
+export function promptedTextEmbeds(
+  p: TensorTree,
+  config: ClipConfig,
+  encoder: TensorTree,
+  encoderConfig: PromptEncoderConfig,
+  ids: Tensor,
+  ends: Tensor,
+): Tensor {
+  const shared = encoderConfig.shared_embedding_width === undefined ? undefined : param(p, 'text_model.embeddings.token_embedding.weight');
+  const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
+  const prompts = textPrompts(encoder, encoderConfig, texts);
+  return textTower(p, config, ids, ends, { prompts, insert: true }).embed;
+}
