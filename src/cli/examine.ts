@@ -1,0 +1,60 @@
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { compile, type Device, devices } from '../runtime/index.js';
+import { add, input } from '../tensor/index.js';
+import { versions } from './recipe-file.js';
+
+/** One line of `promptkd doctor`: `bad` must be mended, `missing` is optional and absent. */
+export interface Finding {
+  readonly name: string;
+  readonly state: 'ok' | 'missing' | 'bad';
+  readonly detail: string;
+}
+
+/** Looks at versions, cores, memory, image decoding, and at every device by running a tiny program on it. */
+export async function examine(): Promise<Finding[]> {
+  const found = versions();
+  const enoughNode = Number(found.node?.split('.')[0]) >= 20;
+  const gigabytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+  return [
+    {
+      name: 'node',
+      state: enoughNode ? 'ok' : 'bad',
+      detail: `${found.node} on ${found.platform}${enoughNode ? '' : '; Node 20 or later is needed'}`,
+    },
+    { name: 'cores', state: 'ok', detail: String(availableParallelism()) },
+    {
+      name: 'memory',
+      state: totalmem() > 3 * 2 ** 30 ? 'ok' : 'bad',
+      detail: `${gigabytes(freemem())} of ${gigabytes(totalmem())} GiB free; the demo needs 3`,
+    },
+    await images(),
+    { name: 'onnxruntime', state: 'ok', detail: `${found['onnxruntime-node']}` },
+    ...(await Promise.all(devices.map(tryDevice))),
+  ];
+}
+
+async function images(): Promise<Finding> {
+  try {
+    const { default: sharp } = await import('sharp');
+    return { name: 'images', state: 'ok', detail: `sharp with libvips ${sharp.versions.vips}` };
+  } catch (error) {
+    return { name: 'images', state: 'bad', detail: `sharp does not load: ${firstLine(error)}; run npm ci again` };
+  }
+}
+
+async function tryDevice(device: Device): Promise<Finding> {
+  try {
+    const program = await compile({ outputs: { y: add(input('x', [2]), 1) } }, { device });
+    const { y } = await program.run({ x: { shape: [2], data: new Float32Array([1, 2]) } });
+    await program.dispose();
+    const right = y?.data[0] === 2 && y.data[1] === 3;
+    return { name: device, state: right ? 'ok' : 'bad', detail: right ? 'computes' : 'gives wrong results' };
+  } catch (error) {
+    return { name: device, state: device === 'cpu' ? 'bad' : 'missing', detail: `not here: ${firstLine(error)}` };
+  }
+}
+
+const firstLine = (error: unknown) =>
+  String(error instanceof Error ? error.message : error)
+    .split('\n')[0]!
+    .slice(0, 160);

@@ -1,0 +1,35 @@
+import { UserError } from '../errors.js';
+
+/** Ctrl-C after which the run was saved: the message says how to go on. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+}
+
+/** What the command line says about an error, and its exit code: 2 bad input, 130 interrupted, 1 a fault of ours. */
+export function describeFailure(
+  error: unknown,
+  debug = Boolean(process.env.PROMPTKD_DEBUG),
+): { message: string; code: number } {
+  if (error instanceof UserError) return { message: error.message, code: 2 };
+  if (error instanceof Interrupted) return { message: error.message, code: 130 };
+  if (error instanceof Error && error.name === 'AbortError') return { message: 'interrupted', code: 130 };
+  if (!(error instanceof Error)) return { message: String(error), code: 1 };
+  const file = missingFile(error);
+  if (file) return { message: file, code: 2 };
+  if (debug) return { message: error.stack ?? error.message, code: 1 };
+  return { message: `unexpected error: ${error.message} (set PROMPTKD_DEBUG=1 for the stack)`, code: 1 };
+}
+
+/** A path that does not exist or may not be opened is the user's to mend, wherever it was noticed. */
+function missingFile(error: Error): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  if (!path) return undefined;
+  const reason = {
+    ENOENT: 'no such file or folder',
+    EACCES: 'permission denied',
+    EISDIR: 'expected a file, got a folder',
+    ENOTDIR: 'expected a folder, got a file',
+    ENOSPC: 'no space left on the disk',
+  }[code ?? ''];
+  return reason && `${path}: ${reason}`;
+}

@@ -1,0 +1,27 @@
+import { Interrupted } from './failure.js';
+
+/**
+ * A signal that the first Ctrl-C aborts, so that a run can finish its step and save; the second kills at once,
+ * because the handler is gone by then.
+ */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => {
+    process.stderr.write('\nStopping after this step and saving; press Ctrl-C again to quit at once.\n');
+    controller.abort(new Interrupted('interrupted'));
+  });
+  return controller.signal;
+}
+
+/** Runs a piece of work that can be resumed; after Ctrl-C it fails with how to go on. */
+export async function resumable<T>(work: (signal: AbortSignal) => Promise<T>, resume: string): Promise<T> {
+  const signal = interruptSignal();
+  const interrupted = () => new Interrupted(`interrupted and saved; go on with: ${resume}`);
+  try {
+    const result = await work(signal);
+    if (signal.aborted) throw interrupted();
+    return result;
+  } catch (error) {
+    throw signal.aborted ? interrupted() : error;
+  }
+}

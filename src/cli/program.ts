@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { addBench } from './commands/bench.js';
+import { addDoctor } from './commands/doctor.js';
+import { examples } from './options.js';
+import { packageVersion } from './version.js';
+
+/** The whole command line. Commands load what they need when they run, so that help is quick. */
+export function buildProgram(): Command {
+  const program = new Command('promptkd')
+    .description(
+      'Distil CLIP-style vision-language models into small ones, with prompts as the carrier of the knowledge.',
+    )
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show help for a command')
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
+    .exitOverride()
+    .addHelpText(
+      'after',
+      examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
+    )
+    .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
+  for (const add of [addBench, addDoctor]) add(program);
+  return program;
+}
+
+/** Commander's "error: unknown command 'distil'\n(Did you mean distill?)" in one line, in our voice. */
+function oneSentence(text: string): string {
+  return `promptkd: ${text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\n+/g, ' ')}\n`;
+}

@@ -1,0 +1,89 @@
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { loadRecipe, writeRecipe } from './recipe-file.js';
+
+const schema = z.strictObject({
+  seed: z.number().int().default(0),
+  method: z.enum(['promptkd', 'kd']).default('promptkd'),
+  losses: z
+    .strictObject({ attention: z.strictObject({ weight: z.number().min(0).max(10).default(1) }).prefault({}) })
+    .prefault({}),
+  optimizer: z
+    .discriminatedUnion('name', [
+      z.strictObject({ name: z.literal('adamw'), beta2: z.number().lt(1).default(0.999) }),
+      z.strictObject({ name: z.literal('sgd'), momentum: z.number().default(0.9) }),
+    ])
+    .default({ name: 'adamw', beta2: 0.999 }),
+  phases: z.array(z.strictObject({ steps: z.number().int().positive() })).default([]),
+});
+
+describe('recipe file', () => {
+  let folder: string;
+  const file = async (text: string) => {
+    const path = join(folder, 'a.yaml');
+    await writeFile(path, text);
+    return path;
+  };
+  const refusal = async (text: string, set: string[] = []) =>
+    loadRecipe(schema, { file: await file(text), set }).then(
+      () => 'accepted',
+      (error: Error) => `${error.name}: ${error.message.replace(folder, '')}`,
+    );
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'promptkd-recipe-'));
+  });
+
+  it('completes a file with defaults; --set wins over flags, flags over the file', async () => {
+    const path = await file('seed: 3\nlosses: { attention: { weight: 2 } }\nphases: [{ steps: 5 }]\n');
+    const source = {
+      file: path,
+      flags: { 'losses.attention.weight': 0, method: 'kd' },
+      set: ['seed=7', 'phases.0.steps=9', 'method=promptkd'],
+    };
+    expect(await loadRecipe(schema, source)).toEqual({
+      seed: 7,
+      method: 'promptkd',
+      losses: { attention: { weight: 0 } },
+      optimizer: { name: 'adamw', beta2: 0.999 },
+      phases: [{ steps: 9 }],
+    });
+  });
+
+  it.each([
+    ['losses: { atention: { weight: 1 } }', 'unknown field losses.atention; did you mean losses.attention?'],
+    ['phases: [{ stops: 1 }]', 'unknown field phases.0.stops; did you mean phases.0.steps?'],
+    ['optimizer: { name: sgd, momentun: 1 }', 'unknown field optimizer.momentun; did you mean optimizer.momentum?'],
+    ['constructor: 1', 'unknown field constructor; known here: seed, method, losses, optimizer, phases'],
+    ['losses: { attention: { weight: 11 } }', 'losses.attention.weight: expected at most 10, got 11'],
+    ['losses: { attention: { weight: yes please } }', 'losses.attention.weight: expected number, got "yes please"'],
+    ['optimizer: { name: adamw, beta2: 1 }', 'optimizer.beta2: expected less than 1, got 1'],
+    ['method: prompkd', 'method: expected one of promptkd, kd, got "prompkd"; did you mean promptkd?'],
+    ['- 1', 'expected fields and values, got a list'],
+  ])('refuses %s', async (text, message) => {
+    expect(await refusal(text)).toBe(`UserError: /a.yaml: ${message}`);
+  });
+
+  it('blames an override by name', async () => {
+    expect(await refusal('', ['seed=x'])).toBe('UserError: --set seed=x: seed: expected number, got "x"');
+    expect(await refusal('', ['sead=1'])).toBe('UserError: --set sead=1: unknown field sead; did you mean seed?');
+    expect(await refusal('', ['seed'])).toBe('UserError: --set seed: expected path.to.field=value');
+    expect(await refusal('', ['seed.x=1', 'seed.y=2'])).toContain('seed: expected number');
+  });
+
+  it('refuses broken YAML and missing files', async () => {
+    expect(await refusal('a: [1')).toMatch(/^UserError: \/a\.yaml: not valid YAML: /);
+    await expect(loadRecipe(schema, { file: join(folder, 'none.yaml') })).rejects.toThrow('no such recipe file');
+  });
+
+  it('writes a recipe that runs again as it is', async () => {
+    const recipe = await loadRecipe(schema, { set: ['seed=5'] });
+    const out = join(folder, 'run');
+    await writeRecipe(out, recipe);
+    const text = await readFile(join(out, 'recipe.yaml'), 'utf8');
+    expect(text).toMatch(/made_with:\n {2}promptkd: \d/);
+    expect(await loadRecipe(schema, { file: join(out, 'recipe.yaml') })).toEqual(recipe);
+  });
+});

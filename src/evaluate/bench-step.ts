@@ -1,0 +1,121 @@
+import { UserError } from '../errors.js';
+import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { Random } from '../random.js';
+import { compile, type Device } from '../runtime/index.js';
+import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
+import type { BenchMode } from './bench-modes.js';
+
+export interface BenchStepOptions {
+  readonly mode: BenchMode;
+  readonly batch: number;
+  readonly layers: number;
+  readonly tokens: number;
+  readonly width: number;
+  readonly heads: number;
+  /** Steps that are timed. */
+  readonly runs?: number;
+  /** Steps before them that are not. */
+  readonly warmUp?: number;
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface BenchStepResult {
+  readonly mode: BenchMode;
+  /** Median of the timed steps. */
+  readonly ms: number;
+  readonly gflops: number;
+  readonly images_per_second: number;
+}
+
+const learningRate = 1e-4;
+
+/**
+ * Floating-point operations of one step: forward 2·B·T·L·12·D² + 4·B·L·T²·D; `prompts` counts twice that and
+ * `full` three times, as every backward pass through frozen (trained) weights has one (two) products for each of the forward's.
+ */
+export function stepFlops({ mode, batch, layers, tokens, width }: BenchStepOptions): number {
+  const forward = 2 * batch * tokens * layers * 12 * width ** 2 + 4 * batch * layers * tokens ** 2 * width;
+  return forward * { forward: 1, prompts: 2, full: 3 }[mode];
+}
+
+/** Times a stack of ViT blocks with loss mean(y²) on the engine. @throws UserError where heads do not divide the width. */
+export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
+  const { mode, batch, layers, tokens, width, heads, runs = 7, warmUp = 2 } = options;
+  if (width % heads !== 0) throw new UserError(`--heads ${heads}: expected a divisor of --width ${width}`);
+  const params = initialBlocks(layers, width);
+  const weights = paramInputs(params);
+  const x = input('x', [batch, tokens, width]);
+  const y = encoder(weights, 'encoder', x, layers, { heads, activation: 'quick_gelu', eps: 1e-5 }).output; // [B, T, D]
+  const program = await compile({ outputs: stepOutputs(mode, x, y, weights) }, options);
+  const feeds = { ...paramFeeds(params), x: normalTensor([batch, tokens, width], 1, new Random(0, 'bench', 'x')) };
+  const times: number[] = [];
+  try {
+    for (let run = 0; run < warmUp + runs; run++) {
+      options.signal?.throwIfAborted();
+      const start = performance.now();
+      const results = await program.run(feeds);
+      if (mode === 'full') for (const name in params) descend(params[name]!.data, results[`d/${name}`]!.data);
+      if (run >= warmUp) times.push(performance.now() - start);
+    }
+  } finally {
+    await program.dispose();
+  }
+  const ms = median(times);
+  return { mode, ms, gflops: stepFlops(options) / ms / 1e6, images_per_second: (batch * 1000) / ms };
+}
+
+function stepOutputs(
+  mode: BenchMode,
+  x: Tensor,
+  y: Tensor,
+  weights: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  if (mode === 'forward') return { y };
+  const loss = mean(square(y));
+  const trained = mode === 'full' ? weights : {};
+  const gradients = grad(loss, [x, ...Object.values(trained)]);
+  const names = ['d/x', ...Object.keys(trained).map((name) => `d/${name}`)];
+  return { loss, ...Object.fromEntries(names.map((name, i) => [name, gradients[i]!])) };
+}
+
+/** One plain gradient descent step in place. */
+function descend(weights: HostTensor['data'], gradient: HostTensor['data']): void {
+  for (let i = 0; i < weights.length; i++) weights[i] = weights[i]! - learningRate * gradient[i]!;
+}
+
+function initialBlocks(layers: number, width: number): Params {
+  const params: Params = {};
+  const filled = (size: number, value: number) => ({ shape: [size], data: new Float32Array(size).fill(value) });
+  for (let layer = 0; layer < layers; layer++) {
+    const name = (part: string) => `encoder.layers.${layer}.${part}`;
+    const random = new Random(0, 'bench', layer);
+    const add = (part: string, outputs: number, inputs: number) => {
+      params[name(`${part}.weight`)] = normalTensor([outputs, inputs], inputs ** -0.5, random);
+      params[name(`${part}.bias`)] = filled(outputs, 0);
+    };
+    for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) add(`self_attn.${part}`, width, width);
+    add('mlp.fc1', 4 * width, width);
+    add('mlp.fc2', width, 4 * width);
+    for (const part of ['layer_norm1', 'layer_norm2']) {
+      params[name(`${part}.weight`)] = filled(width, 1);
+      params[name(`${part}.bias`)] = filled(width, 0);
+    }
+  }
+  return params;
+}
+
+/** Drawing every one of tens of millions of weights would take longer than the measurement: a long period repeats. */
+function normalTensor(shape: number[], deviation: number, random: Random): HostTensor {
+  const period = Float32Array.from({ length: 65_521 }, () => random.normal() * deviation);
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+  for (let i = 0; i < data.length; i++) data[i] = period[i % period.length]!;
+  return { shape, data };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
