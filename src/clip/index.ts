@@ -3,3 +3,14 @@ export { clipLogits } from './similarity.js';
 export { type TextOptions, textTower } from './text.js';
 export type { TowerResult } from './tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
+export { trainTokenizer } from './bpe-trainer.js';
+export { type Checkpoint, type ClipWeights, loadCheckpoint, loadWeights, saveCheckpoint } from './checkpoint.js';
+export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
+export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
+export { eosPositions } from './eos.js';
+export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
+export { checkParams, expectedParams } from './params.js';
+export {
+  clipPreprocess, normalizePixels, type PreprocessConfig, parsePreprocessConfig, preprocessConfigJson, preprocessImage,
+} from './preprocess.js';
+export { loadTokenizer, type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';

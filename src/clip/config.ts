@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+
+const size = z.int().positive();
+const activation = z.enum(['quick_gelu', 'gelu']);
+
+// Defaults are those of Hugging Face's CLIPTextConfig and CLIPVisionConfig: published files leave out what equals them.
+const textConfig = z.object({
+  hidden_size: size.default(512),
+  intermediate_size: size.default(2048),
+  num_hidden_layers: size.default(12),
+  num_attention_heads: size.default(8),
+  vocab_size: size.default(49408),
+  max_position_embeddings: size.min(2).default(77),
+  hidden_act: activation.default('quick_gelu'),
+  layer_norm_eps: z.number().positive().default(1e-5),
+  bos_token_id: z.int().default(49406),
+  eos_token_id: z.int().default(49407),
+  pad_token_id: z.int().default(1),
+});
+
+const visionConfig = z.object({
+  hidden_size: size.default(768),
+  intermediate_size: size.default(3072),
+  num_hidden_layers: size.default(12),
+  num_attention_heads: size.default(12),
+  image_size: size.default(224),
+  patch_size: size.default(32),
+  hidden_act: activation.default('quick_gelu'),
+  layer_norm_eps: z.number().positive().default(1e-5),
+  num_channels: z.literal(3).default(3),
+});
+
+const clipConfig = z.object({
+  projection_dim: size.default(512),
+  logit_scale_init_value: z.number().default(2.6592),
+  text_config: textConfig,
+  vision_config: visionConfig,
+});
+
+/** A CLIP model's shape, by Hugging Face's names. `eos_token_id` 2 asks for the old pooling: see `eosPositions`. */
+export type ClipConfig = z.infer<typeof clipConfig>;
+
+/**
+ * Checks a Hugging Face CLIP `config.json`. Missing fields get CLIP's defaults. As there, a `text_config_dict` or
+ * `vision_config_dict` of the older files wins over `text_config` and `vision_config`, with its own defaults.
+ *
+ * @param file named in errors.
+ * @throws UserError naming file and field, what was expected and what came.
+ */
+export function parseClipConfig(json: unknown, file = 'config.json'): ClipConfig {
+  if (!isRecord(json)) throw new UserError(`${file}: expected a JSON object`);
+  const { model_type: type } = json;
+  if (type !== undefined && type !== 'clip') {
+    throw new UserError(`${file}: model_type: expected "clip", got ${show(type)}: only CLIP models are supported`);
+  }
+  const merged = {
+    ...withoutNulls(json),
+    text_config: mergeOld(json, 'text_config', textConfig, file),
+    vision_config: mergeOld(json, 'vision_config', visionConfig, file),
+  };
+  const parsed = clipConfig.safeParse(merged, { reportInput: true });
+  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
+  const config = parsed.data;
+  for (const tower of ['text_config', 'vision_config'] as const) {
+    const { hidden_size: width, num_attention_heads: heads } = config[tower];
+    if (width % heads !== 0) {
+      throw new UserError(`${file}: ${tower}.num_attention_heads: expected a divisor of hidden_size ${width}, got ${heads}`);
+    }
+  }
+  const { image_size: image, patch_size: patch } = config.vision_config;
+  if (image % patch !== 0) {
+    throw new UserError(`${file}: vision_config.image_size: expected a multiple of patch_size ${patch}, got ${image}`);
+  }
+  return config;
+}
+
+/** The `config.json` of a model, as Hugging Face writes it: the towers carry `projection_dim` too, to load alone. */
+export function clipConfigJson(config: ClipConfig): object {
+  const { projection_dim, logit_scale_init_value, text_config, vision_config } = config;
+  return {
+    architectures: ['CLIPModel'],
+    model_type: 'clip',
+    projection_dim,
+    logit_scale_init_value,
+    text_config: { model_type: 'clip_text_model', ...text_config, projection_dim },
+    vision_config: { model_type: 'clip_vision_model', ...vision_config, projection_dim },
+  };
+}
+
+function mergeOld(json: Record<string, unknown>, name: 'text_config' | 'vision_config', schema: z.ZodType, file: string) {
+  const read = (key: string) => {
+    const value = json[key] ?? {};
+    if (!isRecord(value)) throw new UserError(`${file}: ${key}: expected an object, got ${show(value)}`);
+    return withoutNulls(value);
+  };
+  const config = read(name);
+  const old = json[`${name}_dict`];
+  if (old === undefined || old === null) return config;
+  const parsed = schema.safeParse(read(`${name}_dict`), { reportInput: true });
+  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file, `${name}_dict`);
+  return { ...config, ...(parsed.data as object) };
+}
+
+/** A zod issue as one sentence: file, field, what was expected, what came. */
+export function issueError(issue: z.core.$ZodIssue, file: string, parent?: string): UserError {
+  const field = [...(parent ? [parent] : []), ...issue.path].join('.') || 'content';
+  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
+  const what = expected.startsWith('expected') ? expected : `expected: ${expected}`;
+  return new UserError(`${file}: ${field}: ${what}, got ${show(issue.input)}`);
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function withoutNulls(object: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+}

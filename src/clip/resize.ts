@@ -1,0 +1,128 @@
+/**
+ * Pillow's resampling of 8-bit pictures, bit for bit: image processors are defined by it, and other libraries place
+ * and round their samples a little differently. After `Resample.c`: separable, antialiased when shrinking (the
+ * kernel is widened by the scale), integer coefficients, rounded to 8 bits after each of its two passes.
+ */
+
+interface Kernel {
+  readonly support: number;
+  readonly weight: (x: number) => number;
+}
+
+const sinc = (x: number) => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x));
+
+/** By Pillow's number, which `resample` in preprocessor_config.json is. */
+const KERNELS: Readonly<Record<number, Kernel>> = {
+  1: { support: 3, weight: (x) => (Math.abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0) }, // Lanczos
+  2: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) }, // bilinear
+  3: { support: 2, weight: cubic },
+  4: { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) }, // box
+  5: { support: 1, weight: (x) => (Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0) }, // Hamming
+};
+
+/** Keys' cubic with a = −1/2. */
+function cubic(signed: number): number {
+  const a = -0.5;
+  const x = Math.abs(signed);
+  if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+/** Pillow's numbers of the kernels that `resizePixels` knows. */
+export const resampleCodes: readonly number[] = Object.keys(KERNELS).map(Number);
+
+/** 8 bits of value, 2 of headroom, the rest of 32 for the fraction. */
+const PRECISION = 22;
+
+interface Taps {
+  /** Taps of each output sample. */
+  readonly size: number;
+  /** First input sample and number of them, a pair an output sample. */
+  readonly bounds: Int32Array;
+  readonly weights: Int32Array;
+}
+
+function tapsFor(from: number, to: number, kernel: Kernel): Taps {
+  const scale = from / to;
+  const filterScale = Math.max(scale, 1);
+  const support = kernel.support * filterScale;
+  const size = Math.ceil(support) * 2 + 1;
+  const bounds = new Int32Array(to * 2);
+  const weights = new Int32Array(to * size);
+  const exact = new Float64Array(size);
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5));
+    const count = Math.min(from, Math.trunc(centre + support + 0.5)) - first;
+    let total = 0;
+    for (let k = 0; k < count; k++) {
+      exact[k] = kernel.weight((k + first - centre + 0.5) / filterScale);
+      total += exact[k]!;
+    }
+    for (let k = 0; k < count; k++) {
+      const scaled = (exact[k]! / total) * (1 << PRECISION);
+      weights[i * size + k] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
+    }
+    bounds[i * 2] = first;
+    bounds[i * 2 + 1] = count;
+  }
+  return { size, bounds, weights };
+}
+
+/**
+ * Resizes an RGB picture.
+ *
+ * @param pixels [height, width, 3]
+ * @param resample Pillow's number: 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
+ * @returns [toHeight, toWidth, 3]
+ */
+export function resizePixels(
+  pixels: Uint8Array,
+  [height, width]: readonly [number, number],
+  [toHeight, toWidth]: readonly [number, number],
+  resample = 3,
+): Uint8Array {
+  const kernel = KERNELS[resample]!;
+  let current = pixels;
+  if (toWidth !== width) {
+    // Along a row: neighbours are 3 bytes apart, rows `width` pixels.
+    const rows = new Uint8Array(height * toWidth * 3);
+    const taps = tapsFor(width, toWidth, kernel);
+    for (let y = 0; y < height; y++) pass(current, y * width * 3, 3, rows, y * toWidth * 3, 3, taps, toWidth);
+    current = rows;
+  }
+  if (toHeight !== height) {
+    const stride = toWidth * 3;
+    const columns = new Uint8Array(toHeight * stride);
+    const taps = tapsFor(height, toHeight, kernel);
+    for (let x = 0; x < toWidth; x++) pass(current, x * 3, stride, columns, x * 3, stride, taps, toHeight);
+    current = columns;
+  }
+  return current;
+}
+
+/** One line of RGB pixels, `step` bytes apart, through the taps. */
+function pass(
+  from: Uint8Array, start: number, step: number, to: Uint8Array, toStart: number, toStep: number, taps: Taps, count: number,
+): void {
+  const { size, bounds, weights } = taps;
+  for (let i = 0; i < count; i++) {
+    let r = 1 << (PRECISION - 1);
+    let g = r;
+    let b = r;
+    let at = start + bounds[i * 2]! * step;
+    const end = i * size + bounds[i * 2 + 1]!;
+    for (let k = i * size; k < end; k++, at += step) {
+      const w = weights[k]!;
+      r += from[at]! * w;
+      g += from[at + 1]! * w;
+      b += from[at + 2]! * w;
+    }
+    const out = toStart + i * toStep;
+    to[out] = clip(r >> PRECISION);
+    to[out + 1] = clip(g >> PRECISION);
+    to[out + 2] = clip(b >> PRECISION);
+  }
+}
+
+const clip = (x: number): number => (x < 0 ? 0 : x > 255 ? 255 : x);

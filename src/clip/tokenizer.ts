@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as Pipeline } from '@huggingface/tokenizers';
+import { UserError } from '../errors.js';
+import { readJson } from '../files/index.js';
+import { clipTokenizerJson, END, START, type TokenizerJson } from './clip-tokenizer.js';
+import type { ClipConfig } from './config.js';
+
+/** Texts to token ids, as the text tower wants them. */
+export interface Tokenizer {
+  /** Largest id + 1. */
+  readonly vocabSize: number;
+  readonly startId: number;
+  readonly endId: number;
+  readonly padId: number;
+  /** The `tokenizer.json` that it was made from. */
+  readonly json: TokenizerJson;
+  /**
+   * Start token, text, end token, padding, a row a text. A text that is too long is cut and keeps its end token.
+   *
+   * @returns `ids` [N*L], and `eos` [N]: the position of each text's (first) end token.
+   */
+  encode(texts: readonly string[], contextLength: number): { ids: Int32Array; eos: Int32Array };
+  /** Ids of one text without start, end and padding. */
+  tokens(text: string): number[];
+}
+
+/**
+ * Reads a checkpoint folder's tokenizer: `tokenizer.json`, or else `vocab.json` and `merges.txt`.
+ *
+ * @throws UserError where neither is there or they are not a CLIP tokenizer's.
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const path = (name: string) => join(folder, name);
+  const settings = existsSync(path('tokenizer_config.json')) ? await readJson(path('tokenizer_config.json')) : {};
+  if (existsSync(path('tokenizer.json'))) {
+    return tokenizerFromJson(await readJson(path('tokenizer.json')), { settings, file: path('tokenizer.json') });
+  }
+  if (!existsSync(path('vocab.json')) || !existsSync(path('merges.txt'))) {
+    throw new UserError(`${folder}: expected tokenizer.json, or vocab.json and merges.txt: copy the model's tokenizer files there`);
+  }
+  const vocab = await readJson(path('vocab.json'));
+  if (!isVocabulary(vocab)) throw new UserError(`${path('vocab.json')}: expected an object of tokens and their ids`);
+  for (const token of [START, END]) {
+    if (vocab[token] === undefined) throw new UserError(`${path('vocab.json')}: expected the token ${token}, as CLIP's has`);
+  }
+  const merges = parseMerges(await readFile(path('merges.txt'), 'utf8'), path('merges.txt'));
+  return tokenizerFromJson(clipTokenizerJson(vocab, merges), { settings, file: path('vocab.json') });
+}
+
+/**
+ * A tokenizer from the content of a `tokenizer.json`. Padding is the `pad_token` of `settings` (a
+ * `tokenizer_config.json`) where it is known, or else the end token: the text tower never looks past the end token.
+ *
+ * @throws UserError where it is not a tokenizer that puts a start and an end token around a text.
+ */
+export function tokenizerFromJson(json: unknown, options: { settings?: unknown; file?: string } = {}): Tokenizer {
+  const { file = 'tokenizer.json' } = options;
+  const settings = (options.settings ?? {}) as Record<string, unknown>;
+  if (!isTokenizerJson(json)) throw new UserError(`${file}: expected a tokenizer.json with model.vocab and added_tokens`);
+  let pipeline: Pipeline;
+  let empty: number[];
+  try {
+    pipeline = new Pipeline(json, settings);
+    empty = pipeline.encode('').ids;
+  } catch (error) {
+    throw new UserError(`${file}: expected a tokenizer that can be loaded: ${(error as Error).message}`);
+  }
+  const [startId, endId] = empty;
+  if (empty.length !== 2 || startId === undefined || endId === undefined) {
+    throw new UserError(`${file}: post_processor: expected one start and one end token around a text, as CLIP's, got ${empty.length}`);
+  }
+  const padToken = nameOf(settings.pad_token);
+  const padId = (padToken === undefined ? undefined : pipeline.token_to_id(padToken)) ?? endId;
+  const ids = [...Object.values(json.model.vocab), ...json.added_tokens.map((token) => token.id)];
+  const vocabSize = ids.reduce((a, b) => Math.max(a, b), -1) + 1;
+
+  const tokens = (text: string): number[] => pipeline.encode(text, { add_special_tokens: false }).ids;
+  return {
+    vocabSize, startId, endId, padId, json, tokens,
+    encode(texts, contextLength) {
+      const out = new Int32Array(texts.length * contextLength).fill(padId);
+      const eos = new Int32Array(texts.length);
+      texts.forEach((text, n) => {
+        const row = [startId, ...tokens(text).slice(0, contextLength - 2), endId];
+        out.set(row, n * contextLength);
+        eos[n] = row.indexOf(endId);
+      });
+      return { ids: out, eos };
+    },
+  };
+}
+
+/** A configuration whose text tower fits a tokenizer: its vocabulary and its special tokens. */
+export function withTokenizer(config: ClipConfig, tokenizer: Tokenizer): ClipConfig {
+  const { vocabSize, startId, endId, padId } = tokenizer;
+  const ids = { vocab_size: vocabSize, bos_token_id: startId, eos_token_id: endId, pad_token_id: padId };
+  return { ...config, text_config: { ...config.text_config, ...ids } };
+}
+
+/** Merge rules in order of rank; the first line may be a `#version` comment. */
+function parseMerges(text: string, file: string): string[] {
+  const lines = text.split(/\r?\n/);
+  if (lines[0]?.startsWith('#version')) lines.shift();
+  const merges = lines.filter((line) => line !== '');
+  const bad = merges.findIndex((line) => line.split(' ').length !== 2);
+  if (bad >= 0) throw new UserError(`${file}: expected two tokens a line, got ${JSON.stringify(merges[bad])}`);
+  return merges;
+}
+
+function nameOf(token: unknown): string | undefined {
+  if (typeof token === 'string') return token;
+  return (token as { content?: string } | null | undefined)?.content;
+}
+
+function isVocabulary(value: unknown): value is Record<string, number> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((id) => Number.isSafeInteger(id) && id >= 0);
+}
+
+function isTokenizerJson(json: unknown): json is TokenizerJson {
+  const candidate = json as TokenizerJson | null;
+  return isVocabulary(candidate?.model?.vocab) && Array.isArray(candidate.added_tokens);
+}
