@@ -114,6 +114,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
 /** Time spent in steps, and a running mean of one step's time for the estimates. */
 class StepClock {
   secondsPerStep = 0;
+  private count = 0;
   private started = 0;
 
   constructor(public seconds: number) {}
@@ -125,7 +126,10 @@ class StepClock {
   end(): void {
     const taken = (performance.now() - this.started) / 1000;
     this.seconds += taken;
-    this.secondsPerStep = this.secondsPerStep === 0 ? taken : 0.95 * this.secondsPerStep + 0.05 * taken;
+    // The first steps also fill caches and make buffers: they are soon forgotten.
+    const weight = this.count < 4 ? 1 : Math.max(0.05, 1 / (this.count - 2));
+    this.secondsPerStep += weight * (taken - this.secondsPerStep);
+    this.count++;
   }
 }
 
