@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../random.js';
-import { type Interval, type ReportData, writeReport } from './index.js';
+import { type Interval, modelMetrics, type ReportData, summaryTable, writeReport } from './index.js';
 import { ticks } from './line-chart.js';
 
 const browser = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
@@ -159,6 +159,32 @@ describe('report', () => {
     expect(empty).not.toContain('id="curves"');
     expect(empty).not.toContain('id="drawings"');
     expect(empty).not.toContain('false');
+  });
+
+  it('prints the comparison on a terminal', async () => {
+    const table = summaryTable((await sample()).models).split('\n');
+    expect(table[0]).toMatch(/^ +Teacher +Plain KD +PromptKD$/);
+    expect(table[2]).toMatch(/^top-1 +71\.2 % \(68\.5–73\.9\) +60\.4 % .* 69\.3 % \(66\.6–72\.0\)$/);
+    expect(table[3]).toMatch(/^ {2}of teacher +– +84\.8 % +97\.3 %$/);
+    expect(table.join()).toContain('812 k (7.1 %)');
+  });
+
+  it('writes metrics with every figure that is asked for', async () => {
+    const wanted = [
+      'params',
+      'bytes',
+      'top1',
+      'top5',
+      'r1_image_to_text',
+      'r1_text_to_image',
+      'latency_ms',
+      'images_seen',
+      'train_seconds',
+    ];
+    for (const entry of (await sample()).models) {
+      const metrics: object = modelMetrics(entry);
+      for (const name of wanted) expect(metrics).toHaveProperty(name, expect.any(Number));
+    }
   });
 
   it('ticks are round and inside', () => {
