@@ -13,10 +13,10 @@ export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
-/** Runs a piece of work that can be resumed; after Ctrl-C it fails with how to go on. */
-export async function resumable<T>(work: (signal: AbortSignal) => Promise<T>, resume: string): Promise<T> {
+/** Runs work that saves when the signal is aborted; after Ctrl-C it fails with how to go on. */
+export async function resumable<T>(folder: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signal = interruptSignal();
-  const interrupted = () => new Interrupted(`interrupted and saved; go on with: ${resume}`);
+  const interrupted = () => new Interrupted(`interrupted; ${folder} is saved, the same command goes on from there`);
   try {
     const result = await work(signal);
     if (signal.aborted) throw interrupted();

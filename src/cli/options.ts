@@ -18,11 +18,31 @@ export const deviceOption = () =>
 export const threadsOption = () =>
   new Option('--threads <n>', 'threads of one op (default: all cores)').argParser(positiveInteger);
 
+/** What every command that trains takes. */
+export interface RecipeOptions {
+  readonly recipe?: string;
+  readonly set?: readonly string[];
+  readonly data?: string;
+  readonly seed?: number;
+}
+
 /** `--set` may be given many times. */
-export const setOption = () =>
-  new Option('--set <field=value>', 'override one field of the recipe; repeatable').argParser(
-    (value: string, before: string[] | undefined) => [...(before ?? []), value],
-  );
+export function withRecipeOptions(command: Command): Command {
+  return command
+    .option('--recipe <file>', 'YAML recipe; without one, its defaults')
+    .option(
+      '--set <field=value>',
+      'override one field of the recipe; repeatable',
+      (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+    .option('--seed <n>', 'seed of everything random', wholeNumber);
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number.');
+  return value;
+}
 
 export function positiveInteger(text: string): number {
   const value = Number(text);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ export interface RecipeSource {
   readonly file?: string;
   /** `path.to.field=value` from the command line, later ones win. Values are YAML: numbers, true, [1, 2]. */
   readonly set?: readonly string[];
-  /** Fields that other flags stand for, e.g. `{ 'losses.attention.weight': 0 }`; they win over the file and yield to `set`. */
+  /** Fields that other flags stand for, e.g. `{ 'losses.attention.weight': 0 }`; they win over the file and yield to `set`; undefined ones say nothing. */
   readonly flags?: Readonly<Record<string, unknown>>;
 }
 
@@ -28,7 +29,9 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   const tree = source.file ? await readTree(source.file) : {};
   delete tree[madeWith];
   const overridden = new Map<string, string>();
-  for (const [path, value] of Object.entries(source.flags ?? {})) place(tree, path, value, 'command line');
+  for (const [path, value] of Object.entries(source.flags ?? {})) {
+    if (value !== undefined) place(tree, path, value, 'command line');
+  }
   for (const text of source.set ?? []) {
     const [path, value] = assignment(text);
     place(tree, path, value, `--set ${text}`);
@@ -42,9 +45,18 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   throw new UserError(`${blame(issue.path as Field[])}: ${describeIssue(issue, tree)}`);
 }
 
-/** Writes the recipe as run, whole, as `recipe.yaml` into a run's folder, and returns the text. It can be run again as it is. */
-export async function writeRecipe(folder: string, recipe: unknown): Promise<string> {
-  const text = stringify({ ...(recipe as Tree), [madeWith]: versions() }, { lineWidth: 0 });
+/** The recipe whole, as YAML, with the versions that run it. It can be run again as it is. */
+export function recipeText(recipe: unknown): string {
+  return stringify({ ...(recipe as Tree), [madeWith]: versions() }, { lineWidth: 0 });
+}
+
+/**
+ * Writes {@link recipeText} as `recipe.yaml` into a run's folder. A folder that has one keeps it until `replace`:
+ * whether the recipe may go on from that run is for the run to say.
+ */
+export async function writeRecipe(folder: string, recipe: unknown, { replace = false } = {}): Promise<string> {
+  const text = recipeText(recipe);
+  if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'recipe.yaml'), text);
   return text;
