@@ -1,4 +1,4 @@
-import { Random } from '../random.js';
+import type { Random } from '../random.js';
 import * as t from '../tensor/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 
@@ -35,7 +35,7 @@ export function standardize(x: Tensor): Tensor {
 export interface FeaturePair {
   student: Tensor; // [..., D_s]
   teacher: Tensor; // [..., D_t], same leading dims
-  map: Tensor; // M [D_s, D_t]
+  map?: Tensor; // M [D_s, D_t]; left out: the identity, between equal widths
 }
 
 /**
@@ -44,8 +44,18 @@ export interface FeaturePair {
  * @returns scalar
  */
 export function featureDistance({ student, teacher, map }: FeaturePair): Tensor {
-  const mapped = t.matmul(student, map); // [..., D_t]
+  const mapped = map ? t.matmul(student, map) : student; // [..., D_t]
   return t.mean(t.square(t.sub(mapped, t.stopGradient(teacher))));
+}
+
+/**
+ * Final embeddings as features: √P · e / ‖e‖. Only their direction counts in CLIP, and with elements of variance 1
+ * they weigh as much as a standardised hidden feature.
+ *
+ * @param embed [B, P]
+ */
+export function embeddingFeature(embed: Tensor): Tensor {
+  return t.mul(t.l2Normalize(embed), Math.sqrt(embed.shape[1] as number));
 }
 
 /** The feature loss: the mean of ‖F_s M − F_t‖² / elements over all pairs. */
@@ -56,12 +66,13 @@ export function featureLoss(pairs: readonly FeaturePair[]): Tensor {
 }
 
 /**
- * A fresh M [from, to]: the identity between equal widths (an inherited student starts near its teacher's
- * space), otherwise normal with variance 1 / from.
+ * A fresh M [from, to]. With `channels` (which teacher channel each student channel was inherited from) it puts
+ * each back into its place; else it is the identity between equal widths, and otherwise normal with variance 1 / from.
  */
-export function initFeatureMap(from: number, to: number, random: Random): HostTensor {
+export function initFeatureMap(from: number, to: number, random: Random, channels?: readonly number[]): HostTensor {
   const data = new Float32Array(from * to);
-  if (from === to) for (let i = 0; i < from; i++) data[i * to + i] = 1;
+  if (channels) for (const [i, channel] of channels.entries()) data[i * to + channel] = 1;
+  else if (from === to) for (let i = 0; i < from; i++) data[i * to + i] = 1;
   else for (let i = 0; i < data.length; i++) data[i] = random.normal() / Math.sqrt(from);
   return { shape: [from, to], data };
 }

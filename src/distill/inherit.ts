@@ -73,7 +73,7 @@ export function inherit(teacher: Params, from: ClipConfig, to: ClipConfig, optio
 
 /** Cuts one tower's blocks into `out`; returns the residual channels kept. */
 function tower(
-  prefix: string,
+  prefix: 'text_model' | 'vision_model',
   teacher: Params,
   from: TowerConfig,
   to: TowerConfig,
@@ -82,7 +82,7 @@ function tower(
 ): number[] {
   const get = getter(teacher);
   const layer = (l: number, name: string) => get(`${prefix}.encoder.layers.${l}.${name}`);
-  const channels = topIndices(channelScores(prefix, teacher, from.hidden_size), to.hidden_size);
+  const channels = inheritedChannels(prefix, teacher, from.hidden_size, to.hidden_size);
   const layers = chooseLayers(from.num_hidden_layers, to.num_hidden_layers, options, (l) => {
     return squares(layer(l, 'self_attn.out_proj.weight')) + squares(layer(l, 'mlp.fc2.weight'));
   });
@@ -147,6 +147,11 @@ function headRows(from: TowerConfig, to: TowerConfig, weight: (name: string) => 
     return chosen.flat();
   };
   return { match: choose(match), carry: choose(carry) };
+}
+
+/** The residual channels of the teacher, ascending, that a student of width `to` inherits. */
+export function inheritedChannels(prefix: 'text_model' | 'vision_model', teacher: Params, from: number, to: number): number[] {
+  return topIndices(channelScores(prefix, teacher, from), to);
 }
 
 /** Squared weights of everything that reads or writes a residual channel. */

@@ -16,19 +16,6 @@ export function klDivergence(student: Tensor, teacher: Tensor, temperature: numb
   return t.mul(t.mean(rows), temperature * temperature);
 }
 
-/**
- * Similarities as CLIP's logits: exp(logScale) · cos(image, text).
- *
- * @param images [B, P], any length
- * @param texts [N, P], any length
- * @param logScale scalar
- * @returns [B, N]
- */
-export function similarityLogits(images: Tensor, texts: Tensor, logScale: Tensor): Tensor {
-  const cosines = t.matmul(t.l2Normalize(images), t.l2Normalize(texts), { transposeB: true }); // [B, N]
-  return t.mul(cosines, t.exp(logScale));
-}
-
 /** ‖prompts‖² / elements: the mean square of all prompt vectors together, or undefined where there are none. */
 export function promptPenalty(prompts: readonly Tensor[]): Tensor | undefined {
   if (prompts.length === 0) return undefined;

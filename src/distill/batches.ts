@@ -1,0 +1,171 @@
+import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
+import type { Example } from '../data/index.js';
+import { Random } from '../random.js';
+import type { HostTensor } from '../tensor/index.js';
+import { recordIndex } from './extract-targets.js';
+import type { TargetStore } from './target-store.js';
+import { gatherHostRows, gatherWords, type TextBank } from './text-bank.js';
+
+export interface BatchOptions {
+  seed: number;
+  /** Drawings a step, B. */
+  batch: number;
+  views: number;
+  classesPerStep: number;
+  teacherTopK: number;
+  captions: boolean;
+}
+
+/** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
+export type BatchFeeds = Record<string, HostTensor>;
+
+/**
+ * The batches of a run: which drawings, views and texts step n sees, and the teacher's targets for them.
+ *
+ * A step depends on the seed and its number alone, so every method sees the same drawings at the same step, and a
+ * resumed run what an uninterrupted one sees. No label is used: classes are chosen by the teacher's own answers.
+ */
+export class Batches {
+  /** Class texts a step. */
+  readonly classCount: number;
+  /** Texts a step, N. */
+  readonly textCount: number;
+  readonly feeds: BatchFeeds;
+  private readonly records: Uint8Array[];
+  private readonly classFeatures: Float32Array; // [classes, P], unit length
+  private epoch = -1;
+  private order: number[] = [];
+
+  constructor(
+    readonly store: TargetStore,
+    readonly bank: TextBank,
+    private readonly examples: readonly Example[],
+    private readonly preprocess: PreprocessConfig,
+    private readonly options: BatchOptions,
+  ) {
+    const { batch } = options;
+    const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
+    this.classCount = Math.min(options.classesPerStep, bank.classes.length);
+    this.textCount = this.classCount + (options.captions ? batch : 0);
+    const bytes = store.layout.bytes;
+    const memory = new Uint8Array(batch * bytes);
+    this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
+    this.classFeatures = unitRows(bank.embeds, embed, bank.classes.map((texts) => texts[0]!));
+
+    const float = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+    const n = this.textCount;
+    this.feeds = {
+      pixels: float(batch, 3, size, size),
+      ids: { shape: [n, bank.length], data: new Int32Array(n * bank.length) },
+      ends: { shape: [n], data: new Int32Array(n) },
+      'target/image': float(batch, embed),
+      'target/text': float(n, embed),
+    };
+    for (const l of hidden) this.feeds[`target/hidden.${l}`] = float(batch, tokens, width);
+    for (const l of attention) this.feeds[`target/attention.${l}`] = float(batch, tokens, tokens);
+    if (bank.words && options.captions) this.feeds['target/words'] = float(batch, bank.length, embed);
+  }
+
+  /** Fills `feeds` for a step; `wanted` names the inputs that the program has, the others are left as they are. */
+  fill(step: number, wanted: ReadonlySet<string>): BatchFeeds {
+    const { batch } = this.options;
+    const { layout } = this.store;
+    const drawn = Array.from({ length: batch }, (_, i) => this.draw(step * batch + i));
+    for (const [i, { example, view }] of drawn.entries()) {
+      this.store.read(recordIndex(example, view, this.options.views), this.records[i]!);
+    }
+    const float = (name: string) => this.feeds[name]!.data as Float32Array;
+    const { size, embed, hidden, attention } = layout.contents;
+    for (const [i, record] of this.records.entries()) {
+      normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
+      float('target/image').set(layout.embed(record), i * embed);
+      for (const l of hidden) {
+        const name = `target/hidden.${l}`;
+        if (wanted.has(name)) layout.readHidden(record, l, float(name), i * layout.hiddenSize);
+      }
+      for (const l of attention) {
+        const name = `target/attention.${l}`;
+        if (wanted.has(name)) layout.readAttention(record, l, float(name), i * layout.mapSize);
+      }
+    }
+    const rows = this.texts(step, drawn.map((d) => d.example));
+    gatherHostRows(this.bank.ids, this.bank.length, rows, this.feeds.ids!.data);
+    gatherHostRows(this.bank.ends, 1, rows, this.feeds.ends!.data);
+    gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
+    if (wanted.has('target/words')) gatherWords(this.bank, rows.slice(0, batch), float('target/words'));
+    return this.feeds;
+  }
+
+  /** The drawing at a position of the endless stream of epochs, and the view it is seen as. */
+  draw(position: number): { example: number; view: number } {
+    const epoch = Math.floor(position / this.examples.length);
+    if (epoch !== this.epoch) {
+      const all = Array.from({ length: this.examples.length }, (_, i) => i);
+      this.order = new Random(this.options.seed, 'order', epoch).shuffle(all);
+      this.epoch = epoch;
+    }
+    return { example: this.order[position % this.examples.length]!, view: epoch % this.options.views };
+  }
+
+  /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
+  private texts(step: number, examples: readonly number[]): number[] {
+    const { seed, captions } = this.options;
+    const ranked = examples.map((_, i) => this.nearestClasses(i));
+    const random = new Random(seed, 'templates', step);
+    const classes = this.chooseClasses(step, ranked).map((c) => random.pick(this.bank.classes[c]!));
+    if (!captions) return classes;
+    const own = examples.map((example, i) => {
+      const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
+      const pickOne = new Random(seed, 'caption', step, i);
+      // A drawing without captions is described by what the teacher takes it for.
+      return pickOne.pick(texts.length > 0 ? texts : this.bank.classes[ranked[i]![0]!]!);
+    });
+    return [...own, ...classes];
+  }
+
+  /** The step's classes: all where they fit, otherwise each drawing's nearest ones in turn, and random ones. */
+  private chooseClasses(step: number, ranked: readonly number[][]): number[] {
+    const all = Array.from({ length: this.bank.classes.length }, (_, c) => c);
+    if (this.classCount === all.length) return all;
+    const chosen = new Set<number>();
+    for (let rank = 0; rank < this.options.teacherTopK; rank++) {
+      for (const classes of ranked) {
+        const c = classes[rank];
+        if (c !== undefined && chosen.size < this.classCount) chosen.add(c);
+      }
+    }
+    for (const c of new Random(this.options.seed, 'classes', step).shuffle(all)) if (chosen.size < this.classCount) chosen.add(c);
+    return [...chosen].sort((a, b) => a - b);
+  }
+
+  /** The teacher's nearest classes of drawing i of the batch, the nearest first. */
+  private nearestClasses(i: number): number[] {
+    const count = this.bank.classes.length;
+    const keep = Math.max(1, Math.min(this.options.teacherTopK, count));
+    const needed = this.classCount < count || this.options.captions;
+    if (!needed) return [];
+    const image = this.store.layout.embed(this.records[i]!);
+    const width = image.length;
+    const best: { c: number; score: number }[] = [];
+    for (let c = 0; c < count; c++) {
+      let score = 0;
+      for (let k = 0; k < width; k++) score += image[k]! * this.classFeatures[c * width + k]!;
+      if (best.length === keep && score <= best[keep - 1]!.score) continue;
+      best.push({ c, score });
+      best.sort((a, b) => b.score - a.score);
+      if (best.length > keep) best.pop();
+    }
+    return best.map((b) => b.c);
+  }
+}
+
+function unitRows(source: Float32Array, width: number, rows: readonly number[]): Float32Array {
+  const out = new Float32Array(rows.length * width);
+  gatherHostRows(source, width, rows, out);
+  for (let r = 0; r < rows.length; r++) {
+    let sum = 0;
+    for (let k = 0; k < width; k++) sum += out[r * width + k]! ** 2;
+    for (let k = 0; k < width; k++) out[r * width + k]! /= Math.sqrt(sum) || 1;
+  }
+  return out;
+}

@@ -1,0 +1,293 @@
+import { join } from 'node:path';
+import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import {
+  countParameters,
+  encodePromptTexts,
+  initPromptEncoder,
+  type SavedPrompts,
+  savePrompts,
+  visionPrompts,
+} from '../prompt/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { input } from '../tensor/index.js';
+import { adamw } from './adamw.js';
+import { Batches } from './batches.js';
+import { activeLosses, type DualStream, dualStreamTask, initHeads, type PhaseOptions } from './dual-stream.js';
+import { ensureTargets, hash, hashParams } from './extract-targets.js';
+import { History, type HistoryEntry } from './history.js';
+import { mapLayers } from './layer-map.js';
+import { logitsKdTask } from './logits-kd.js';
+import { type StepEvent, train } from './loop.js';
+import { decaysByDefault } from './optimizer.js';
+import type { DistillRecipe, LossName } from './recipe.js';
+import { warmupCosine } from './schedule.js';
+import { promptConfig, startStudent } from './student.js';
+import type { Task } from './task.js';
+import { buildTextBank, gatherHostRows, listTexts, type TextBank, textLimit } from './text-bank.js';
+
+export interface DistillStep extends StepEvent {
+  readonly phase: string;
+  /** Steps done and to do over all phases. */
+  readonly overall: number;
+  readonly overallSteps: number;
+}
+
+export interface DistillOptions {
+  teacher: Checkpoint;
+  dataset: ImageTextDataset;
+  recipe: DistillRecipe;
+  /** State of every phase, loss history, and at the end `student/`. Run again with the same folder to resume. */
+  runDir: string;
+  /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
+  targetsDir?: string;
+  /** Replace stored targets that do not fit, instead of refusing them. */
+  rebuildTargets?: boolean;
+  signal?: AbortSignal;
+  onStep?: (step: DistillStep) => void | Promise<void>;
+  /** While the teacher's targets are extracted. */
+  onTargets?: (done: number, total: number) => void;
+  compile?: CompileOptions;
+}
+
+export interface DistillResult {
+  student: Checkpoint;
+  /** The student's prompts; undefined for a student without. */
+  prompts?: SavedPrompts;
+  /** False where the signal stopped the run; the same call continues it. */
+  finished: boolean;
+  imagesSeen: number;
+  /** Seconds trained over all sittings, the extraction of targets not included. */
+  seconds: number;
+  history: HistoryEntry[];
+  /** Numbers the student holds, with prompt encoder and prompts. */
+  parameters: number;
+}
+
+interface Phase extends PhaseOptions {
+  name: string;
+  steps: number;
+  lr: number;
+  warmupSteps: number;
+}
+
+/** The phases of a run, in order, with the steps each begins at. */
+export function phasesOf(recipe: DistillRecipe): Phase[] {
+  const { warmup, prompt, joint } = recipe.phases;
+  const plan: Omit<Phase, 'firstStep'>[] = [];
+  const add = (name: string, p: typeof warmup, trains: PhaseOptions['trains'], prompted: boolean, extra = 0) => {
+    const steps = p.steps + extra;
+    if (steps > 0) plan.push({ name, steps, lr: p.lr, warmupSteps: p.warmup_steps, losses: p.losses, trains, prompted });
+  };
+  if (recipe.method === 'kd') {
+    const steps = recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps;
+    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses: ['response'] as LossName[] };
+    add('kd', one, ['student/'], false);
+  } else {
+    add('warmup', warmup, ['student/', 'heads/'], false);
+    // Without prompts there is nothing to learn in their phase; its drawings go to the joint one, so that budgets stay equal.
+    if (recipe.prompts.enabled) add('prompt', prompt, ['prompt/', 'heads/'], true);
+    add('joint', joint, ['student/', 'prompt/', 'heads/'], recipe.prompts.enabled, recipe.prompts.enabled ? 0 : prompt.steps);
+  }
+  let firstStep = 0;
+  return plan.map((phase) => {
+    const placed = { ...phase, firstStep };
+    firstStep += phase.steps;
+    return placed;
+  });
+}
+
+/**
+ * Distils a teacher into a student: stored teacher targets, the student's start, then phase after phase.
+ *
+ * The same seed gives the same bits on one machine, and a run that was stopped and is called again ends with the same
+ * parameters as one that was not. The finished student is saved in `runDir/student`.
+ *
+ * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
+ */
+export async function distill(options: DistillOptions): Promise<DistillResult> {
+  const { teacher, dataset, recipe, runDir } = options;
+  const examples = dataset.splits[recipe.data.split];
+  if (!examples?.length) {
+    throw new UserError(`data.split: ${dataset.name} has ${Object.keys(dataset.splits).join(', ')}, got ${recipe.data.split}`);
+  }
+  const phases = phasesOf(recipe);
+  const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
+  if (recipe.method === 'promptkd' && needs.has('cross_modal') && !recipe.texts.captions) {
+    throw new UserError('losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off');
+  }
+  const start = await startStudent(recipe, teacher);
+  const pairs = mapLayers(
+    recipe.losses.layers,
+    start.config.vision_config.num_hidden_layers,
+    teacher.config.vision_config.num_hidden_layers,
+  );
+  const limit = textLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
+  const prompted = recipe.method === 'promptkd' && recipe.prompts.enabled;
+  const encoder = prompted ? promptConfig(recipe, start.config, limit) : undefined;
+  const stream: Omit<DualStream, 'heads'> = {
+    student: start.params,
+    config: start.config,
+    teacher: teacher.params,
+    teacherConfig: teacher.config,
+    prompt: encoder && { params: initPromptEncoder(encoder, recipe.seed), config: encoder },
+    pairs,
+    recipe,
+  };
+  const full: DualStream = { ...stream, heads: initHeads(stream, start.channels) };
+
+  const words = recipe.method === 'promptkd' && needs.has('cross_modal');
+  const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions);
+  const bank = await buildTextBank(teacher, list, limit, words, options.compile);
+  const store = await storedTargets(options, examples, pairs, needs);
+  try {
+    if (!store.complete) return result(options, full, bank, { finished: false, step: 0, seconds: 0 }, []);
+    const batches = new Batches(store, bank, examples, teacher.preprocess, {
+      seed: recipe.seed,
+      batch: recipe.batch,
+      views: recipe.views,
+      classesPerStep: recipe.texts.classes_per_step,
+      teacherTopK: recipe.texts.teacher_top_k,
+      captions: recipe.texts.captions,
+    });
+    const run = await trainPhases(options, phases, full, batches);
+    const done = await result(options, full, bank, run.position, run.history);
+    if (done.finished) await saveStudent(join(runDir, 'student'), done);
+    return done;
+  } finally {
+    store.close();
+  }
+}
+
+/** Saves a student with its prompts as a checkpoint folder. */
+export async function saveStudent(dir: string, { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>): Promise<void> {
+  await saveCheckpoint(dir, student);
+  if (prompts) await savePrompts(dir, prompts);
+}
+
+function storedTargets(
+  options: DistillOptions,
+  examples: readonly Example[],
+  pairs: readonly { teacher: number }[],
+  needs: ReadonlySet<LossName>,
+) {
+  const { teacher, dataset, recipe } = options;
+  const full = recipe.method === 'promptkd';
+  const layers = (wanted: boolean, more: number[]) => (full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : []);
+  const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
+  return ensureTargets({
+    teacher,
+    dataset,
+    examples,
+    views: recipe.views,
+    augment: recipe.augment,
+    seed: recipe.seed,
+    hidden: layers(needs.has('feature'), last),
+    attention: layers(needs.has('attention'), []),
+    dir: options.targetsDir ?? join(options.runDir, 'targets'),
+    rebuild: options.rebuildTargets,
+    signal: options.signal,
+    onProgress: options.onTargets,
+    compile: options.compile,
+  });
+}
+
+async function trainPhases(options: DistillOptions, phases: readonly Phase[], full: DualStream, batches: Batches) {
+  const { recipe, runDir, signal } = options;
+  const history = new History(join(runDir, 'history.jsonl'));
+  const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+  const identity = { recipe, data: options.dataset.fingerprint, teacher: hashParams(options.teacher.params), given: hash(JSON.stringify(full.config)) };
+  const position = { finished: true, step: 0, seconds: 0 };
+  for (const phase of phases) {
+    const task: Task & { dispose(): Promise<void> } =
+      recipe.method === 'kd'
+        ? await logitsKdTask(full.student, full.config, full.teacher, batches, recipe, options.compile)
+        : await dualStreamTask(full, batches, phase, options.compile);
+    try {
+      const trained = await train(task, {
+        steps: phase.steps,
+        optimizer: adamw(task.params, {
+          beta1: recipe.optimizer.beta1,
+          beta2: recipe.optimizer.beta2,
+          weightDecay: recipe.optimizer.weight_decay,
+          // M and W measure distances; pulling them to zero would only lower what is measured.
+          decays: (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape),
+        }),
+        learningRate: warmupCosine({ peak: phase.lr, steps: phase.steps, warmupSteps: Math.min(phase.warmupSteps, Math.floor(phase.steps / 5)) }),
+        runDir: join(runDir, `phase-${phase.name}`),
+        checkpointEvery: recipe.checkpoint_every,
+        fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
+        signal,
+        onStep: async (event) => {
+          const overall = phase.firstStep + event.step;
+          history.add({ step: overall, phase: phase.name, losses: { ...event.losses } });
+          await options.onStep?.({ ...event, phase: phase.name, overall, overallSteps });
+        },
+      });
+      position.step = phase.firstStep + trained.step;
+      position.seconds += trained.seconds;
+      position.finished = trained.finished;
+    } finally {
+      await task.dispose();
+    }
+    if (!position.finished) break;
+  }
+  return { position, history: history.entries };
+}
+
+async function result(
+  options: DistillOptions,
+  full: DualStream,
+  bank: TextBank,
+  position: { finished: boolean; step: number; seconds: number },
+  history: HistoryEntry[],
+): Promise<DistillResult> {
+  const { teacher, recipe } = options;
+  const size = full.config.vision_config.image_size;
+  const preprocess = size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };
+  const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: teacher.tokenizer };
+  const prompts: SavedPrompts | undefined = full.prompt && {
+    config: full.prompt.config,
+    encoder: full.prompt.params,
+    vision: await taskPrompts(full, bank, options.compile),
+  };
+  return {
+    student,
+    prompts,
+    finished: position.finished,
+    imagesSeen: position.step * recipe.batch,
+    seconds: position.seconds,
+    history,
+    parameters: countParameters(full.student) + (prompts ? countParameters(prompts.encoder) + countParameters(prompts.vision) : 0),
+  };
+}
+
+/** The vision prompts for the whole task: from all its class names, where a training step sees some of them. */
+async function taskPrompts(full: DualStream, bank: TextBank, options?: CompileOptions): Promise<Params> {
+  const { params, config } = full.prompt!;
+  if (config.vision_layers === 0) return {};
+  const rows = bank.classes.map((texts) => texts[0]!);
+  const ids = new Int32Array(rows.length * bank.length);
+  const ends = new Int32Array(rows.length);
+  gatherHostRows(bank.ids, bank.length, rows, ids);
+  gatherHostRows(bank.ends, 1, rows, ends);
+  const table = 'text_model.embeddings.token_embedding.weight';
+  const p = paramInputs(params);
+  const shared = config.shared_embedding_width === undefined ? undefined : input('student', full.student[table]!.shape);
+  const texts = encodePromptTexts(p, config, input('ids', [rows.length, bank.length], 'int32'), input('ends', [rows.length], 'int32'), shared);
+  const outputs = Object.fromEntries(visionPrompts(p, config, texts).map((prompt, l) => [`vision.${l}`, prompt]));
+  const program = await compile({ outputs }, options);
+  try {
+    const made = await program.run({
+      ...paramFeeds(params),
+      student: full.student[table]!,
+      ids: { shape: [rows.length, bank.length], data: ids },
+      ends: { shape: [rows.length], data: ends },
+    });
+    return Object.fromEntries(Object.entries(made).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
+  } finally {
+    await program.dispose();
+  }
+}

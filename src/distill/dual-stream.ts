@@ -1,0 +1,277 @@
+import { type ClipConfig, clipLogits, patchGrid, textTower, visionTower } from '../clip/index.js';
+import { type Params, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
+import { Random } from '../random.js';
+import { type CompileOptions, compile, type Program } from '../runtime/index.js';
+import * as t from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
+import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
+import type { Batches } from './batches.js';
+import { coordinate, type Gradients } from './coordinate.js';
+import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
+import { embeddingFeature, type FeaturePair, featureLoss, initFeatureMap, regridTokens, standardize } from './feature-loss.js';
+import type { LayerPair } from './layer-map.js';
+import type { DistillRecipe, LossName } from './recipe.js';
+import { responseLoss } from './response-loss.js';
+import type { Task } from './task.js';
+
+/** Everything that is trained, or stands still, in one distillation; arrays are shared by all phases. */
+export interface DualStream {
+  student: Params;
+  config: ClipConfig;
+  teacher: Params;
+  teacherConfig: ClipConfig;
+  /** The prompt encoder, and its shape; left out: no prompts. */
+  prompt?: { params: Params; config: PromptEncoderConfig };
+  /** The losses' own matrices: M of each feature pair, W_q and W_k. */
+  heads: Params;
+  pairs: LayerPair[];
+  recipe: DistillRecipe;
+}
+
+export interface PhaseOptions {
+  /** Which parameters learn: those whose names start so. */
+  trains: ('student/' | 'prompt/' | 'heads/')[];
+  losses: readonly LossName[];
+  /** Whether the student wears its prompts in this phase. */
+  prompted: boolean;
+  /** Steps of the phases before, so that the stream of drawings goes on. */
+  firstStep: number;
+}
+
+/** Which losses a phase has: named by the phase, enabled by the recipe, with a weight. */
+export function activeLosses(recipe: DistillRecipe, losses: readonly LossName[]): Set<LossName> {
+  return new Set(losses.filter((name) => recipe.losses[name].enabled && recipe.losses[name].weight > 0));
+}
+
+/** Fresh M and W matrices for all the losses of a recipe. `channels`: where an inherited vision tower's channels come from. */
+export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly number[]): Params {
+  const { recipe, config, teacherConfig } = s;
+  const heads: Params = {};
+  const from = config.vision_config.hidden_size;
+  const to = teacherConfig.vision_config.hidden_size;
+  const random = (name: string) => new Random(recipe.seed, 'heads', name);
+  for (const { student, teacher } of s.pairs) {
+    const name = `feature.hidden.${student}-${teacher}`;
+    heads[name] = initFeatureMap(from, to, random(name), channels);
+  }
+  if (recipe.losses.feature.embedding_map === 'learned') {
+    for (const name of ['feature.image', 'feature.text']) {
+      heads[name] = initFeatureMap(config.projection_dim, teacherConfig.projection_dim, random(name));
+    }
+  }
+  const { dim } = recipe.losses.cross_modal;
+  const normal = (name: string, width: number) => {
+    const draw = random(name);
+    heads[name] = { shape: [width, dim], data: Float32Array.from({ length: width * dim }, () => draw.normal() * width ** -0.5) };
+  };
+  normal('cross.query', from);
+  normal('cross.key', config.text_config.hidden_size);
+  return heads;
+}
+
+/** Losses of one step as graph, each a scalar and unweighted. */
+function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Record<'student' | 'prompt' | 'heads', TensorTree>) {
+  const { config, teacherConfig, recipe } = s;
+  const active = activeLosses(recipe, phase.losses);
+  const target = (name: string) => t.input(`target/${name}`, batches.feeds[`target/${name}`]!.shape);
+  const pixels = fitPixels(t.input('pixels', batches.feeds.pixels!.shape), config.vision_config.image_size);
+  const ids = t.input('ids', batches.feeds.ids!.shape, 'int32'); // [N, L]
+  const ends = t.input('ends', batches.feeds.ends!.shape, 'int32'); // [N]
+  const [count, length] = batches.feeds.ids!.shape as [number, number];
+  const captions = count - batches.classCount; // B, or 0
+
+  // The student's two streams, with their prompts.
+  let textSide: Tensor[] = [];
+  let imageSide: Tensor[] = [];
+  if (phase.prompted && s.prompt) {
+    const shared = s.prompt.config.shared_embedding_width === undefined ? undefined : p.student['text_model.embeddings.token_embedding.weight'];
+    const texts = encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared); // [N, W]
+    textSide = textPrompts(p.prompt, s.prompt.config, texts);
+    imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
+  }
+  const image = visionTower(p.student, config, pixels, { prompts: imageSide });
+  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true });
+
+  const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
+  const tokens = 1 + from[0] * from[1];
+  const losses: Partial<Record<LossName, Tensor>> = {};
+  const own = (layer: number) => regridTokens(t.slice(image.hidden[layer]!, 1, 0, tokens), from, to); // [B, T, D]
+
+  if (active.has('feature')) {
+    const shape = recipe.losses.feature.standardize ? standardize : (x: Tensor) => x;
+    const pairs: FeaturePair[] = s.pairs.map(({ student, teacher }) => ({
+      student: shape(own(student)),
+      teacher: shape(target(`hidden.${teacher}`)),
+      map: p.heads[`feature.hidden.${student}-${teacher}`],
+    }));
+    pairs.push({ student: embeddingFeature(image.embed), teacher: embeddingFeature(target('image')), map: p.heads['feature.image'] });
+    pairs.push({ student: embeddingFeature(text.embed), teacher: embeddingFeature(target('text')), map: p.heads['feature.text'] });
+    losses.feature = featureLoss(pairs);
+  }
+  if (active.has('attention')) {
+    losses.attention = attentionLoss(
+      s.pairs.map(({ student, teacher }) => ({
+        student: regridAttention(headAverage(image.attention[student - 1]!, tokens), from, to),
+        teacher: target(`attention.${teacher}`),
+      })),
+    );
+  }
+  if (active.has('cross_modal')) {
+    const n = textSide[0]?.shape[1] as number | undefined;
+    const last = text.hidden.at(-1)!; // [N, L (+ n), D]
+    const words = n ? t.concat([t.slice(last, 1, 0, 1), t.slice(last, 1, 1 + n)], 1) : last; // [N, L, D]
+    const patches = own(image.hidden.length - 1);
+    const mask = tokenMask(t.slice(ends, 0, 0, captions), length); // [B, L]
+    const student = studentCrossMap(
+      t.slice(patches, 1, 1),
+      t.slice(words, 0, 0, captions),
+      mask,
+      p.heads['cross.query']!,
+      p.heads['cross.key']!,
+    );
+    const teacher = teacherCrossMap(jointPatches(s, target), target('words'), mask, recipe.losses.cross_modal.temperature);
+    losses.cross_modal = crossModalLoss(student, teacher);
+  }
+  if (active.has('response')) {
+    losses.response = responseLoss(
+      clipLogits(image.embed, text.embed, p.student.logit_scale!),
+      clipLogits(target('image'), target('text'), t.constant(s.teacher.logit_scale!)),
+      [...textSide, ...imageSide],
+      { ...recipe.losses.response, bothWays: recipe.losses.response.both_ways },
+    );
+  }
+  return losses;
+}
+
+const PATCH_PARAMS = ['vision_model.post_layernorm.weight', 'vision_model.post_layernorm.bias', 'visual_projection.weight'];
+
+/** The teacher's patch tokens in the joint space, from its stored last layer: [B, patches, P]. */
+function jointPatches(s: DualStream, target: (name: string) => Tensor): Tensor {
+  const p = paramInputs(subset(s.teacher, PATCH_PARAMS), 'teacher/');
+  const { num_hidden_layers: last, layer_norm_eps: eps } = s.teacherConfig.vision_config;
+  const patches = t.slice(target(`hidden.${last}`), 1, 1);
+  return t.linear(t.layerNorm(patches, p[PATCH_PARAMS[0]!]!, p[PATCH_PARAMS[1]!]!, eps), p[PATCH_PARAMS[2]!]!);
+}
+
+/** Pixels [B, 3, S, S] of the teacher's size, resampled bilinearly where the student's is another. */
+export function fitPixels(pixels: Tensor, size: number): Tensor {
+  const [batch, channels, side] = pixels.shape as [number, number, number];
+  if (side === size) return pixels;
+  const cells = t.transpose(t.reshape(pixels, [batch, channels, side * side])); // [B, S·S, 3]
+  return t.reshape(t.transpose(t.interpolateGrid(cells, [side, side], [size, size])), [batch, channels, size, size]);
+}
+
+function subset(params: Params, names: readonly string[]): Params {
+  return Object.fromEntries(names.map((name) => [name, params[name]!]));
+}
+
+/** All parameters under the names that the task and the program use. */
+export function allParams(s: DualStream): Params {
+  return {
+    ...paramFeeds(s.student, 'student/'),
+    ...paramFeeds(s.prompt?.params ?? {}, 'prompt/'),
+    ...paramFeeds(s.heads, 'heads/'),
+  };
+}
+
+/**
+ * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
+ * (feature; response + γ·attention) in one compiled program. The teacher comes in as stored targets.
+ */
+export async function dualStreamTask(
+  s: DualStream,
+  batches: Batches,
+  phase: PhaseOptions,
+  options: CompileOptions = {},
+): Promise<Task & { dispose(): Promise<void> }> {
+  const { recipe } = s;
+  const p = {
+    student: paramInputs(s.student, 'student/'),
+    prompt: paramInputs(s.prompt?.params ?? {}, 'prompt/'),
+    heads: paramInputs(s.heads, 'heads/'),
+  };
+  const losses = buildLosses(s, batches, phase, p);
+  const weight = (name: LossName, factor = 1) => (losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined);
+  const { gamma, clip } = recipe.coordination;
+  const feature = weight('feature');
+  const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
+  const total = added([feature, rest])!;
+
+  const everything = allParams(s);
+  const inputs = Object.fromEntries(
+    Object.entries(p).flatMap(([room, tree]) => Object.entries(tree).map(([name, tensor]) => [`${room}/${name}`, tensor])),
+  );
+  const names = Object.keys(everything).filter(
+    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && reaches(total, inputs[name]!),
+  );
+  const outputs: Record<string, Tensor> = { total };
+  for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
+  const passes: Record<string, Tensor | undefined> = { feature, rest };
+  for (const [pass, loss] of Object.entries(passes)) {
+    if (!loss) continue;
+    const reached = names.filter((name) => reaches(loss, inputs[name]!));
+    for (const [i, g] of t.grad(loss, reached.map((name) => inputs[name]!)).entries()) outputs[`${pass}|${reached[i]}`] = g;
+  }
+  const program: Program = await compile({ outputs }, options);
+
+  const params = subset(everything, names);
+  const gradients: Gradients = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
+  const wanted = new Set(program.inputs.map((i) => i.name));
+  const fixed = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
+  return {
+    params,
+    imagesPerStep: recipe.batch,
+    async step(step) {
+      const result = await program.run({ ...fixed, ...batches.fill(phase.firstStep + step, wanted) });
+      const parts: Record<string, Gradients> = { feature: {}, rest: {} };
+      const report: Record<string, number> = {};
+      for (const [key, { data }] of Object.entries(result)) {
+        const [pass, name] = key.split('|') as [string, string | undefined];
+        if (name !== undefined) parts[pass]![name] = data as Float32Array;
+        else report[key.replace('loss/', '')] = data[0]!;
+      }
+      coordinate(parts.feature!, parts.rest!, clip > 0 ? clip : Number.POSITIVE_INFINITY, gradients);
+      return { losses: report, gradients };
+    },
+    constrain: () => boundLogitScale(s.student),
+    dispose: () => program.dispose(),
+  };
+}
+
+/** CLIP's bound: exp(logit_scale) stays at most 100 (Radford et al. 2021, section 2.5). */
+export function boundLogitScale(student: Params): void {
+  const { data } = student.logit_scale!;
+  data[0] = Math.min(data[0]!, Math.log(100));
+}
+
+/** Whether a loss depends on an input. */
+function reaches(loss: Tensor, wanted: Tensor): boolean {
+  return inputsOf(loss).has(wanted);
+}
+
+const known = new WeakMap<Tensor, Set<Tensor>>();
+
+/** All inputs that a tensor is computed from. */
+function inputsOf(loss: Tensor): Set<Tensor> {
+  const cached = known.get(loss);
+  if (cached) return cached;
+  const found = new Set<Tensor>();
+  const seen = new Set<object>();
+  const stack = [loss];
+  while (stack.length > 0) {
+    const tensor = stack.pop()!;
+    if (!tensor.node) found.add(tensor);
+    else if (!seen.has(tensor.node)) {
+      seen.add(tensor.node);
+      stack.push(...tensor.node.inputs);
+    }
+  }
+  known.set(loss, found);
+  return found;
+}
+
+function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {
+  const present = terms.filter((x) => x !== undefined);
+  return present.length > 0 ? present.reduce((a, b) => t.add(a, b)) : undefined;
+}

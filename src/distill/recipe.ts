@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { augmentOptions } from '../augment/index.js';
+
+const share = z.number().min(0);
+const positive = z.number().positive();
+const count = z.number().int().positive();
+const steps = z.number().int().min(0);
+
+const towerSchema = z.object({
+  hidden_size: count,
+  intermediate_size: count,
+  num_hidden_layers: count,
+  num_attention_heads: count,
+});
+
+/** The student's towers; what is left out (vocabulary, joint space, activation) is the teacher's. */
+const studentSchema = z.object({
+  /** How the student starts: cut out of the teacher by importance, at random, or from a checkpoint. */
+  init: z.enum(['inherit', 'random', 'given']).default('inherit'),
+  /** Checkpoint folder for `init: given`; its shape is then the student's. */
+  checkpoint: z.string().optional(),
+  /** Which teacher layers an inherited student takes. */
+  inherit_layers: z.enum(['even', 'importance']).default('even'),
+  projection_dim: count.optional(),
+  vision: towerSchema
+    .extend({ image_size: count.optional(), patch_size: count.optional() })
+    .default({ hidden_size: 96, intermediate_size: 384, num_hidden_layers: 3, num_attention_heads: 4 }),
+  text: towerSchema
+    .extend({ max_position_embeddings: count.optional() })
+    .default({ hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 }),
+});
+
+const textsSchema = z.object({
+  /** Class prompts; `{}` stands for the class name. One is drawn a class and step. */
+  templates: z.array(z.string().includes('{}')).min(1).default(['a drawing of {}']),
+  /** Classes a step; all of them where there are fewer. */
+  classes_per_step: count.default(64),
+  /** Of those, how many come from each drawing's nearest by the teacher, in turn; the rest are drawn at random. */
+  teacher_top_k: z.number().int().min(0).default(3),
+  /** One caption of each drawing is a text of the step too. */
+  captions: z.boolean().default(true),
+});
+
+const promptsSchema = z.object({
+  enabled: z.boolean().default(true),
+  /** Prompt vectors a layer. */
+  n_ctx: count.default(2),
+  /** Prompted layers, from the first; left out: all. */
+  text_layers: z.number().int().min(0).optional(),
+  vision_layers: z.number().int().min(0).optional(),
+  /** The prompt encoder's Transformer. */
+  width: count.default(48),
+  layers: count.default(2),
+  heads: count.default(4),
+  intermediate_size: count.default(96),
+  /** `shared`: the student's token embedding, projected to the encoder's width. */
+  embedding: z.enum(['own', 'shared']).default('shared'),
+});
+
+const lossNames = z.enum(['feature', 'attention', 'cross_modal', 'response']);
+export type LossName = z.infer<typeof lossNames>;
+
+const lossesSchema = z.object({
+  /** Mapped layers: `even`, `last`, or pairs [student, teacher] that count from 1. */
+  layers: z
+    .union([z.enum(['even', 'last']), z.array(z.tuple([count, count])).min(1)])
+    .default('even'),
+  feature: z
+    .object({
+      enabled: z.boolean().default(true),
+      weight: share.default(1),
+      /** Hidden features are brought to mean 0 and variance 1 a token before they are compared. */
+      standardize: z.boolean().default(true),
+      /** Whether M of the final embeddings is learned, or stays the identity (needs equal joint spaces). */
+      embedding_map: z.enum(['learned', 'identity']).default('learned'),
+    })
+    .prefault({}),
+  attention: z.object({ enabled: z.boolean().default(true), weight: share.default(100) }).prefault({}),
+  cross_modal: z
+    .object({
+      enabled: z.boolean().default(true),
+      weight: share.default(10),
+      /** d, the width of W_q and W_k. */
+      dim: count.default(32),
+      /** Temperature of the teacher's cosines. */
+      temperature: positive.default(0.1),
+    })
+    .prefault({}),
+  response: z
+    .object({
+      enabled: z.boolean().default(true),
+      weight: share.default(1),
+      temperature: positive.default(2),
+      lambda: share.default(0.01),
+      /** Also the KL over the images of each text, for retrieval. */
+      both_ways: z.boolean().default(true),
+    })
+    .prefault({}),
+});
+
+const phase = (defaults: { steps: number; lr: number }) =>
+  z
+    .object({
+      steps: steps.default(defaults.steps),
+      lr: positive.default(defaults.lr),
+      warmup_steps: steps.default(50),
+      /** Losses used in this phase; one that is switched off under `losses` stays off. */
+      losses: z.array(lossNames).min(1).default(['feature', 'attention', 'cross_modal', 'response']),
+    })
+    .prefault({});
+
+/** What one distillation is: read from YAML, every field with its default, written back whole with the run. */
+export const distillRecipe = z.object({
+  /** `promptkd`: the dual-stream method; `kd`: logits alone, without prompts. */
+  method: z.enum(['promptkd', 'kd']).default('promptkd'),
+  data: z.object({ dataset: z.string().default('emoji'), split: z.string().default('train') }).prefault({}),
+  seed: z.number().int().default(0),
+  /** Drawings a step. */
+  batch: count.default(128),
+  student: studentSchema.prefault({}),
+  texts: textsSchema.prefault({}),
+  prompts: promptsSchema.prefault({}),
+  losses: lossesSchema.prefault({}),
+  coordination: z
+    .object({
+      /** Largest norm of the feature loss's gradient; 0 leaves it alone. */
+      clip: share.default(1),
+      /** γ, the factor on the attention losses' gradient. */
+      gamma: share.default(0.7),
+    })
+    .prefault({}),
+  phases: z
+    .object({
+      warmup: phase({ steps: 0, lr: 5e-4 }),
+      prompt: phase({ steps: 500, lr: 5e-4 }),
+      joint: phase({ steps: 2000, lr: 1e-5 }),
+    })
+    .prefault({}),
+  /** The baseline, `method: kd`: T² KL on the same texts and drawings. */
+  kd: z
+    .object({
+      init: z.enum(['inherit', 'random', 'given']).default('random'),
+      lr: positive.default(1e-3),
+      warmup_steps: steps.default(50),
+      temperature: positive.default(2),
+      /** Left out: as many as all phases of `promptkd` together, so that both see the same drawings. */
+      steps: steps.optional(),
+      /** Also the KL over the images of each text. */
+      both_ways: z.boolean().default(false),
+    })
+    .prefault({}),
+  optimizer: z
+    .object({
+      weight_decay: share.default(0.01),
+      beta1: share.max(0.9999).default(0.9),
+      beta2: share.max(0.9999).default(0.98),
+    })
+    .prefault({}),
+  /** Augmented views a drawing whose teacher targets are stored; an epoch uses one of them. */
+  views: count.default(4),
+  augment: augmentOptions.prefault({}),
+  checkpoint_every: count.default(200),
+});
+
+export type DistillRecipe = z.infer<typeof distillRecipe>;
+
+/** Optimizer steps of the whole run. */
+export function totalSteps(recipe: DistillRecipe): number {
+  const { warmup, prompt, joint } = recipe.phases;
+  const all = warmup.steps + (recipe.prompts.enabled ? prompt.steps : 0) + joint.steps;
+  return recipe.method === 'kd' ? (recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps) : all;
+}

@@ -1,0 +1,86 @@
+import { type Checkpoint, type ClipConfig, initClip, loadCheckpoint } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import type { Params } from '../nn/index.js';
+import type { PromptEncoderConfig } from '../prompt/index.js';
+import { inherit, inheritedChannels } from './inherit.js';
+import type { DistillRecipe } from './recipe.js';
+
+/** A student at its start. */
+export interface StudentStart {
+  config: ClipConfig;
+  params: Params;
+  /** Where an inherited vision tower's channels come from in the teacher's. */
+  channels?: number[];
+}
+
+/** The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it says nothing. */
+export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipConfig {
+  const { vision, text, projection_dim } = recipe.student;
+  const given = <T extends object>(fields: T) => Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined));
+  const config: ClipConfig = {
+    ...teacher,
+    projection_dim: projection_dim ?? teacher.projection_dim,
+    vision_config: { ...teacher.vision_config, ...given(vision) },
+    text_config: { ...teacher.text_config, ...given(text) },
+  };
+  for (const [name, tower] of [['vision', config.vision_config], ['text', config.text_config]] as const) {
+    if (tower.hidden_size % tower.num_attention_heads !== 0) {
+      throw new UserError(
+        `student.${name}.num_attention_heads: expected a divisor of hidden_size ${tower.hidden_size}, got ${tower.num_attention_heads}`,
+      );
+    }
+  }
+  const { image_size, patch_size } = config.vision_config;
+  if (image_size % patch_size !== 0) {
+    throw new UserError(`student.vision.image_size: expected a multiple of patch_size ${patch_size}, got ${image_size}`);
+  }
+  return config;
+}
+
+/** The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint. */
+export async function startStudent(recipe: DistillRecipe, teacher: Checkpoint): Promise<StudentStart> {
+  const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
+  if (init === 'given') {
+    if (!recipe.student.checkpoint) throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
+    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint);
+    if (tokenizer.vocabSize !== teacher.tokenizer.vocabSize) {
+      throw new UserError(
+        `${recipe.student.checkpoint}: expected the teacher's tokenizer (${teacher.tokenizer.vocabSize} tokens), got one of ${tokenizer.vocabSize}`,
+      );
+    }
+    return { config, params };
+  }
+  const config = studentConfig(recipe, teacher.config);
+  if (init === 'random') return { config, params: initClip(config, recipe.seed) };
+  const params = inherit(teacher.params, teacher.config, config, { layers: recipe.student.inherit_layers });
+  const [from, to] = [teacher.config.vision_config.hidden_size, config.vision_config.hidden_size];
+  return { config, params, channels: inheritedChannels('vision_model', teacher.params, from, to) };
+}
+
+/** The shape of the prompt encoder that a recipe gives a student. */
+export function promptConfig(recipe: DistillRecipe, student: ClipConfig, maxLength: number): PromptEncoderConfig {
+  const { prompts } = recipe;
+  const { text_config: text, vision_config: vision } = student;
+  if (prompts.width % prompts.heads !== 0) {
+    throw new UserError(`prompts.heads: expected a divisor of prompts.width ${prompts.width}, got ${prompts.heads}`);
+  }
+  const layers = (name: 'text_layers' | 'vision_layers', all: number) => {
+    const n = prompts[name] ?? all;
+    if (n > all) throw new UserError(`prompts.${name}: expected at most ${all}, the student's layers, got ${n}`);
+    return n;
+  };
+  return {
+    width: prompts.width,
+    layers: prompts.layers,
+    heads: prompts.heads,
+    intermediate_size: prompts.intermediate_size,
+    vocab_size: text.vocab_size,
+    max_length: maxLength,
+    n_ctx: prompts.n_ctx,
+    text_layers: layers('text_layers', text.num_hidden_layers),
+    vision_layers: layers('vision_layers', vision.num_hidden_layers),
+    text_width: text.hidden_size,
+    vision_width: vision.hidden_size,
+    ...(prompts.embedding === 'shared' ? { shared_embedding_width: text.hidden_size } : {}),
+  };
+}

@@ -1,0 +1,138 @@
+import { type Checkpoint, type ClipConfig, textTower, type Tokenizer } from '../clip/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { floatToHalf, halfToFloat } from '../files/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { input, type Tensor } from '../tensor/index.js';
+
+/** All texts of a run, each once: class names through templates, and captions. */
+export interface TextList {
+  texts: string[];
+  /** For each class, its texts' indices, one a template. */
+  classes: number[][];
+  /** For each example id, its captions' indices. */
+  captions: Map<string, number[]>;
+}
+
+/** The texts with what the teacher makes of them. The teacher is frozen, so this is computed once. */
+export interface TextBank extends TextList {
+  /** Tokens a text, padding included: the longest text's length. */
+  length: number;
+  ids: Int32Array; // [texts, length]
+  ends: Int32Array; // [texts]
+  /** Teacher's text features, not normalised [texts, width]. */
+  embeds: Float32Array;
+  width: number;
+  /** Teacher's token features in the joint space [texts, length, width], fp16; where asked for. */
+  words?: Uint16Array;
+}
+
+/** Class names through templates (`{}` stands for the name) and the captions of the examples. */
+export function listTexts(
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  templates: readonly string[],
+  withCaptions: boolean,
+): TextList {
+  const texts: string[] = [];
+  const index = new Map<string, number>();
+  const add = (text: string): number => {
+    const known = index.get(text);
+    if (known !== undefined) return known;
+    index.set(text, texts.length);
+    texts.push(text);
+    return texts.length - 1;
+  };
+  // A novel class must stay unseen: its name is no text of the training task.
+  const classes = dataset.classes
+    .filter((c) => !c.novel)
+    .map((c) => templates.map((template) => add(template.replace('{}', c.name))));
+  if (classes.length === 0) throw new UserError(`${dataset.name}: expected at least one class to train on, found none`);
+  const captions = new Map<string, number[]>();
+  if (withCaptions) for (const e of examples) captions.set(e.id, e.captions.map(add));
+  return { texts, classes, captions };
+}
+
+/** Token ids of all texts at the length of the longest one, and no longer than `limit`. */
+export function tokenizeAll(tokenizer: Tokenizer, texts: readonly string[], limit: number) {
+  const long = tokenizer.encode([...texts], limit);
+  let length = 0;
+  for (const end of long.eos) length = Math.max(length, end + 1);
+  const ids = new Int32Array(texts.length * length);
+  for (let i = 0; i < texts.length; i++) ids.set(long.ids.subarray(i * limit, i * limit + length), i * length);
+  return { ids, ends: long.eos, length };
+}
+
+const BATCH = 64;
+
+/**
+ * Runs the teacher's text tower over all texts.
+ *
+ * @param limit most tokens a text may have (the shorter of both models' positions, prompts left room for)
+ * @param withWords also keep the features of every token, for the cross-modal map
+ */
+export async function buildTextBank(
+  teacher: Checkpoint,
+  list: TextList,
+  limit: number,
+  withWords: boolean,
+  options: CompileOptions = {},
+): Promise<TextBank> {
+  const { ids, ends, length } = tokenizeAll(teacher.tokenizer, list.texts, limit);
+  const width = teacher.config.projection_dim;
+  const count = list.texts.length;
+  const bank: TextBank = { ...list, length, ids, ends, width, embeds: new Float32Array(count * width) };
+  if (withWords) bank.words = new Uint16Array(count * length * width);
+
+  const p = paramInputs(teacher.params);
+  const tower = textTower(p, teacher.config, input('ids', [BATCH, length], 'int32'), input('ends', [BATCH], 'int32'));
+  const outputs: Record<string, Tensor> = withWords ? { embed: tower.embed, words: tower.tokenEmbeds() } : { embed: tower.embed };
+  const program = await compile({ outputs }, options);
+  try {
+    const feeds = {
+      ...paramFeeds(teacher.params),
+      ids: { shape: [BATCH, length], data: new Int32Array(BATCH * length) },
+      ends: { shape: [BATCH], data: new Int32Array(BATCH) },
+    };
+    for (let start = 0; start < count; start += BATCH) {
+      // The last batch keeps the rows of the one before in its rest; they are not read.
+      const rows = Math.min(BATCH, count - start);
+      feeds.ids.data.set(ids.subarray(start * length, (start + rows) * length));
+      feeds.ends.data.set(ends.subarray(start, start + rows));
+      const result = await program.run(feeds);
+      bank.embeds.set((result.embed!.data as Float32Array).subarray(0, rows * width), start * width);
+      if (bank.words) {
+        const size = length * width;
+        const words = (result.words!.data as Float32Array).subarray(0, rows * size);
+        floatToHalf(words, bank.words.subarray(start * size, (start + rows) * size));
+      }
+    }
+  } finally {
+    await program.dispose();
+  }
+  return bank;
+}
+
+/** Copies the named rows of a matrix of `width` columns to the start of `out`. */
+export function gatherHostRows(
+  source: Float32Array | Int32Array,
+  width: number,
+  rows: readonly number[],
+  out: Float32Array | Int32Array,
+): void {
+  for (const [i, row] of rows.entries()) out.set(source.subarray(row * width, (row + 1) * width), i * width);
+}
+
+/** The teacher's token features of the named texts, into `out` [rows, length, width]. */
+export function gatherWords(bank: TextBank, rows: readonly number[], out: Float32Array): void {
+  if (!bank.words) throw new Error('gatherWords: the bank was built without token features');
+  const size = bank.length * bank.width;
+  for (const [i, row] of rows.entries()) halfToFloat(bank.words.subarray(row * size, (row + 1) * size), out, i * size);
+}
+
+/** How many tokens a text may have in both towers, with `prompts` more in the student's. */
+export function textLimit(teacher: ClipConfig, student: ClipConfig, prompts: number): number {
+  return Math.min(teacher.text_config.max_position_embeddings, student.text_config.max_position_embeddings - prompts);
+}
+
