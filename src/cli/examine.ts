@@ -1,4 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { compile, type Device, devices } from '../runtime/index.js';
 import { add, input } from '../tensor/index.js';
 import { versions } from './recipe-file.js';
@@ -43,6 +46,10 @@ async function images(): Promise<Finding> {
 }
 
 async function tryDevice(device: Device): Promise<Finding> {
+  // Asked for without its libraries, ONNX Runtime writes a red error of its own.
+  if (device === 'cuda' && !hasCuda()) {
+    return { name: device, state: 'missing', detail: 'not here: onnxruntime-node’s CUDA libraries are not installed' };
+  }
   try {
     const program = await compile({ outputs: { y: add(input('x', [2]), 1) } }, { device });
     const { y } = await program.run({ x: { shape: [2], data: new Float32Array([1, 2]) } });
@@ -54,7 +61,16 @@ async function tryDevice(device: Device): Promise<Finding> {
   }
 }
 
-const firstLine = (error: unknown) =>
-  String(error instanceof Error ? error.message : error)
-    .split('\n')[0]!
-    .slice(0, 160);
+function hasCuda(): boolean {
+  const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const folder = join(entry, '../../bin/napi-v6', process.platform, process.arch);
+  return existsSync(folder) && readdirSync(folder).some((file) => file.includes('providers_cuda'));
+}
+
+/** The first line of an error, without the place in ONNX Runtime's sources that it often starts with. */
+function firstLine(error: unknown): string {
+  const line = String(error instanceof Error ? error.message : error).split('\n')[0]!;
+  return (
+    line.replace(/^\/onnxruntime_src\/.*?(?:\) |\w+ was false\. |$)/, '').slice(0, 160) || 'it could not be set up'
+  );
+}

@@ -7,7 +7,7 @@ import { Interrupted } from './failure.js';
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   process.once('SIGINT', () => {
-    process.stderr.write('\nStopping after this step and saving; press Ctrl-C again to quit at once.\n');
+    process.stderr.write('\nStopping after this step; press Ctrl-C again to quit at once.\n');
     controller.abort(new Interrupted('interrupted'));
   });
   return controller.signal;
