@@ -19,18 +19,18 @@ const openClipConfig = z.object({
     quick_gelu: z.boolean().default(false),
     init_logit_scale: z.number().default(Math.log(1 / 0.07)),
     vision_cfg: z.object({
-      timm_model_name: z.string().nullish(),
+      timm_model_name: z.string().optional(),
       layers: z.union([size, z.array(size)]).default(12),
       width: size.default(768),
       head_width: size.default(64),
       mlp_ratio: z.number().positive().default(4),
       patch_size: size.default(16),
       image_size: z.union([size, z.tuple([size, size])]).default(224),
-      attentional_pool: z.unknown(),
+      attentional_pool: z.unknown().optional(),
       pool_type: z.string().default('tok'),
     }),
     text_cfg: z.object({
-      hf_model_name: z.string().nullish(),
+      hf_model_name: z.string().optional(),
       context_length: size.default(77),
       vocab_size: size.default(49408),
       width: size.default(512),
@@ -40,7 +40,7 @@ const openClipConfig = z.object({
       embed_cls: z.boolean().default(false),
       pool_type: z.string().default('argmax'),
     }),
-    multimodal_cfg: z.unknown(),
+    multimodal_cfg: z.unknown().optional(),
   }),
   preprocess_cfg: z
     .object({ mean: three.optional(), std: three.optional(), interpolation: z.string().optional(), resize_mode: z.string().optional() })
@@ -70,7 +70,7 @@ export function parseOpenClipConfig(
   json: unknown,
   file = 'open_clip_config.json',
 ): { config: ClipConfig; preprocess: PreprocessConfig } {
-  const parsed = openClipConfig.safeParse(json, { reportInput: true });
+  const parsed = openClipConfig.safeParse(withoutNulls(json), { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
   const { model_cfg: model, preprocess_cfg: pre } = parsed.data;
   const { vision_cfg: vision, text_cfg: text } = model;
@@ -131,6 +131,13 @@ export function parseOpenClipConfig(
     std: pre.std ?? clip.std,
   };
   return { config, preprocess };
+}
+
+/** A JSON value in which null stands for a missing field, without its nulls. */
+function withoutNulls(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  const fields = Object.entries(json).filter(([, value]) => value !== null);
+  return Object.fromEntries(fields.map(([name, value]) => [name, withoutNulls(value)]));
 }
 
 /** OpenCLIP's names of whole parameters, and Hugging Face's. */
