@@ -24,7 +24,9 @@ interface Word {
  */
 export function trainTokenizer(texts: Iterable<string>, vocabSize: number): TokenizerJson {
   if (!Number.isSafeInteger(vocabSize) || vocabSize < LEAST) {
-    throw new UserError(`vocabSize: expected a whole number from ${LEAST} (the byte alphabet and two special tokens), got ${vocabSize}`);
+    throw new UserError(
+      `vocabSize: expected a whole number from ${LEAST} (the byte alphabet and two special tokens), got ${vocabSize}`,
+    );
   }
   const alphabet = byteAlphabet();
   const tokens = new Set([...alphabet, ...alphabet.map((c) => `${c}</w>`)]);
@@ -38,7 +40,8 @@ function countWords(texts: Iterable<string>): Word[] {
   const { normalizer, pre_tokenizer: split } = new Pipeline(clipTokenizerJson({ [START]: 0, [END]: 1 }, []), {});
   const counts = new Map<string, number>();
   for (const text of texts) {
-    for (const word of split!.pre_tokenize_text(normalizer!.normalize(text), {})) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const word of split!.pre_tokenize_text(normalizer!.normalize(text), {}))
+      counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   return [...counts].map(([word, count]) => {
     const symbols = Array.from(word);
@@ -69,7 +72,8 @@ function learnMerges(words: readonly Word[], tokens: Set<string>, limit: number)
     let best: string | undefined;
     let bestCount = 1;
     for (const [pair, count] of counts) {
-      if (count > bestCount || (count === bestCount && best !== undefined && pair < best)) [best, bestCount] = [pair, count];
+      if (count > bestCount || (count === bestCount && best !== undefined && pair < best))
+        [best, bestCount] = [pair, count];
     }
     if (best === undefined) break;
     const [left, right] = best.split(' ') as [string, string];

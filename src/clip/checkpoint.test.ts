@@ -17,7 +17,11 @@ const golden = 'fixtures/golden/clip';
 const tower = { hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
 const tokenizer = tokenizerFromJson(trainTokenizer(['a small drawing of a fox'], 516));
 const config = withTokenizer(
-  parseClipConfig({ projection_dim: 4, text_config: { ...tower, max_position_embeddings: 12 }, vision_config: { ...tower, image_size: 16, patch_size: 8 } }),
+  parseClipConfig({
+    projection_dim: 4,
+    text_config: { ...tower, max_position_embeddings: 12 },
+    vision_config: { ...tower, image_size: 16, patch_size: 8 },
+  }),
   tokenizer,
 );
 const checkpoint: Checkpoint = { config, params: initClip(config, 1), preprocess: clipPreprocess(16), tokenizer };
@@ -66,7 +70,8 @@ describe('a checkpoint', () => {
     });
     await Promise.all(shards.map((shard, i) => writeSafetensors(path(`model-${i}.safetensors`), shard)));
     await copyFile(join(golden, 'config.json'), path('config.json'));
-    const index = (weight_map: unknown) => writeFile(path('model.safetensors.index.json'), JSON.stringify({ weight_map }));
+    const index = (weight_map: unknown) =>
+      writeFile(path('model.safetensors.index.json'), JSON.stringify({ weight_map }));
     await index(map);
     expect((await loadWeights(folder)).params).toEqual(tensors);
     await index({ ...map, logit_scale: `model-${map.logit_scale === 'model-0.safetensors' ? 1 : 0}.safetensors` });
@@ -77,7 +82,10 @@ describe('a checkpoint', () => {
 
   it('may have position numbers and a logit_scale of one axis, as older files', async () => {
     await saveCheckpoint(folder, checkpoint);
-    const params: Params = { ...checkpoint.params, 'text_model.embeddings.position_ids': { shape: [1, 2], data: Int32Array.of(0, 1) } };
+    const params: Params = {
+      ...checkpoint.params,
+      'text_model.embeddings.position_ids': { shape: [1, 2], data: Int32Array.of(0, 1) },
+    };
     params.logit_scale = { shape: [1], data: params.logit_scale!.data };
     await writeSafetensors(path('model.safetensors'), params);
     expect((await loadWeights(folder)).params).toEqual(checkpoint.params);
@@ -97,7 +105,10 @@ describe('a bad checkpoint', () => {
   };
   const withConfig = async (change: object) => {
     await saveCheckpoint(folder, checkpoint);
-    await writeFile(path('config.json'), JSON.stringify({ ...JSON.parse(await readFile(path('config.json'), 'utf8')), ...change }));
+    await writeFile(
+      path('config.json'),
+      JSON.stringify({ ...JSON.parse(await readFile(path('config.json'), 'utf8')), ...change }),
+    );
   };
 
   it('with missing, unexpected and misshapen tensors names them all', async () => {
@@ -106,7 +117,9 @@ describe('a bad checkpoint', () => {
       params.surplus = { shape: [1], data: new Float32Array(1) };
       params['visual_projection.weight'] = { shape: [8, 4], data: new Float32Array(32) };
     });
-    await refused(/missing text_projection.weight; unexpected surplus; misshapen visual_projection.weight \(expected \[4, 8\], got \[8, 4\]\)/);
+    await refused(
+      /missing text_projection.weight; unexpected surplus; misshapen visual_projection.weight \(expected \[4, 8\], got \[8, 4\]\)/,
+    );
   });
 
   it('with NaN weights', async () => {

@@ -47,7 +47,9 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
   const { image_size: size } = config.vision_config;
   const preprocess = existsSync(file) ? parsePreprocessConfig(await readJson(file), file) : clipPreprocess(size);
   if (preprocess.size !== size) {
-    throw new UserError(`${file}: crop_size: expected ${size}, config.json's vision_config.image_size, got ${preprocess.size}`);
+    throw new UserError(
+      `${file}: crop_size: expected ${size}, config.json's vision_config.image_size, got ${preprocess.size}`,
+    );
   }
   return { config, params, preprocess };
 }
@@ -55,7 +57,8 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
 /** The weights of `model.safetensors`, or of the shards that `model.safetensors.index.json` names. */
 async function readParams(folder: string): Promise<Params> {
   const path = (name: string) => join(folder, name);
-  if (existsSync(path('model.safetensors'))) return readSafetensors(path('model.safetensors'), { skip: isBuffer }).tensors;
+  if (existsSync(path('model.safetensors')))
+    return readSafetensors(path('model.safetensors'), { skip: isBuffer }).tensors;
   const index = path('model.safetensors.index.json');
   if (existsSync(index)) return readShards(folder, index);
   for (const name of ['pytorch_model.bin', 'pytorch_model.bin.index.json', 'open_clip_pytorch_model.bin']) {
@@ -79,7 +82,10 @@ async function readShards(folder: string, index: string): Promise<Params> {
     if (basename(file) !== file) throw new UserError(`${index}: weight_map: expected plain file names, got ${file}`);
     const { tensors } = readSafetensors(join(folder, file), { skip: isBuffer });
     for (const [name, tensor] of Object.entries(tensors)) {
-      if (shardOf[name] !== file) throw new UserError(`${join(folder, file)}: ${name}: expected in ${shardOf[name] ?? 'no shard'}, as the index says`);
+      if (shardOf[name] !== file)
+        throw new UserError(
+          `${join(folder, file)}: ${name}: expected in ${shardOf[name] ?? 'no shard'}, as the index says`,
+        );
       params[name] = tensor;
     }
   }
@@ -96,7 +102,9 @@ function checkVocabulary(tokenizer: Tokenizer, config: ClipConfig, folder: strin
   }
   // Configs written before transformers 4.30 say 2 whatever the tokenizer, and are pooled at the largest id.
   if (eos !== 2 && eos !== tokenizer.endId) {
-    throw new UserError(`${folder}: config.json's text_config.eos_token_id: expected ${tokenizer.endId}, the tokenizer's end token, got ${eos}`);
+    throw new UserError(
+      `${folder}: config.json's text_config.eos_token_id: expected ${tokenizer.endId}, the tokenizer's end token, got ${eos}`,
+    );
   }
 }
 
@@ -113,7 +121,8 @@ export async function saveCheckpoint(
   const { config, preprocess, tokenizer } = checkpoint;
   const params = checkParams(checkpoint.params, config, folder);
   checkVocabulary(tokenizer, config, folder);
-  const json = (name: string, content: object) => writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
+  const json = (name: string, content: object) =>
+    writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
   await json('config.json', { ...clipConfigJson(config), torch_dtype: dtype === 'F16' ? 'float16' : 'float32' });
   await json('preprocessor_config.json', preprocessConfigJson(preprocess));
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);

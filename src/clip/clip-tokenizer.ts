@@ -31,7 +31,11 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
     added_tokens: [token(start, START, true), token(end, END, false)],
     normalizer: {
       type: 'Sequence',
-      normalizers: [{ type: 'NFC' }, { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }, { type: 'Lowercase' }],
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
     },
     pre_tokenizer: {
       type: 'Sequence',
@@ -40,7 +44,13 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       ],
     },
-    post_processor: { type: 'RobertaProcessing', sep: [END, end], cls: [START, start], trim_offsets: false, add_prefix_space: false },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [END, end],
+      cls: [START, start],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       type: 'BPE',
@@ -59,7 +69,11 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
 /** The printable character that stands for each byte, in the order of CLIP's vocabulary (GPT-2's table). */
 export function byteAlphabet(): string[] {
   const printable: number[] = [];
-  for (const [from, to] of [[0x21, 0x7e], [0xa1, 0xac], [0xae, 0xff]] as const) {
+  for (const [from, to] of [
+    [0x21, 0x7e],
+    [0xa1, 0xac],
+    [0xae, 0xff],
+  ] as const) {
     for (let c = from; c <= to; c++) printable.push(c);
   }
   const rest = 256 - printable.length; // the others are moved to U+0100 and on

@@ -5,10 +5,24 @@ import { eosPositions } from './eos.js';
 
 describe('parseClipConfig', () => {
   it("has CLIP's defaults for what is missing or null", () => {
-    const config = parseClipConfig({ model_type: 'clip', text_config: null, vision_config: { patch_size: 16, hidden_act: null } });
+    const config = parseClipConfig({
+      model_type: 'clip',
+      text_config: null,
+      vision_config: { patch_size: 16, hidden_act: null },
+    });
     expect(config).toMatchObject({ projection_dim: 512, logit_scale_init_value: 2.6592 });
-    expect(config.text_config).toMatchObject({ hidden_size: 512, num_attention_heads: 8, vocab_size: 49408, eos_token_id: 49407 });
-    expect(config.vision_config).toMatchObject({ hidden_size: 768, patch_size: 16, image_size: 224, hidden_act: 'quick_gelu' });
+    expect(config.text_config).toMatchObject({
+      hidden_size: 512,
+      num_attention_heads: 8,
+      vocab_size: 49408,
+      eos_token_id: 49407,
+    });
+    expect(config.vision_config).toMatchObject({
+      hidden_size: 768,
+      patch_size: 16,
+      image_size: 224,
+      hidden_act: 'quick_gelu',
+    });
   });
 
   it('lets the *_dict of old files win, with its own defaults, as transformers does', () => {
@@ -34,13 +48,24 @@ describe('parseClipConfig', () => {
     [{ vision_config: 3 }, 'f: vision_config: expected an object, got 3'],
     [{ vision_config: { image_size: '224' } }, 'f: vision_config.image_size: expected number, got "224"'],
     [{ vision_config: { num_channels: 1 } }, 'f: vision_config.num_channels: expected 3, got 1'],
-    [{ text_config: { hidden_act: 'gelu_new' } }, 'f: text_config.hidden_act: expected one of "quick_gelu"|"gelu", got "gelu_new"'],
+    [
+      { text_config: { hidden_act: 'gelu_new' } },
+      'f: text_config.hidden_act: expected one of "quick_gelu"|"gelu", got "gelu_new"',
+    ],
     [{ text_config: { hidden_size: 0.5 } }, 'f: text_config.hidden_size: expected int, got 0.5'],
     [{ text_config_dict: { hidden_size: 'x' } }, 'f: text_config_dict.hidden_size: expected number, got "x"'],
-    [{ text_config: { num_attention_heads: 7 } }, 'f: text_config.num_attention_heads: expected a divisor of hidden_size 512, got 7'],
-    [{ vision_config: { image_size: 225 } }, 'f: vision_config.image_size: expected a multiple of patch_size 32, got 225'],
+    [
+      { text_config: { num_attention_heads: 7 } },
+      'f: text_config.num_attention_heads: expected a divisor of hidden_size 512, got 7',
+    ],
+    [
+      { vision_config: { image_size: 225 } },
+      'f: vision_config.image_size: expected a multiple of patch_size 32, got 225',
+    ],
   ])('refuses %j', (json, message) => {
-    expect(() => parseClipConfig(json, 'f')).toThrow(new UserError(message.includes('siglip') ? `${message}: only CLIP models are supported` : message));
+    expect(() => parseClipConfig(json, 'f')).toThrow(
+      new UserError(message.includes('siglip') ? `${message}: only CLIP models are supported` : message),
+    );
   });
 });
 

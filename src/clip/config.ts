@@ -65,7 +65,9 @@ export function parseClipConfig(json: unknown, file = 'config.json'): ClipConfig
   for (const tower of ['text_config', 'vision_config'] as const) {
     const { hidden_size: width, num_attention_heads: heads } = config[tower];
     if (width % heads !== 0) {
-      throw new UserError(`${file}: ${tower}.num_attention_heads: expected a divisor of hidden_size ${width}, got ${heads}`);
+      throw new UserError(
+        `${file}: ${tower}.num_attention_heads: expected a divisor of hidden_size ${width}, got ${heads}`,
+      );
     }
   }
   const { image_size: image, patch_size: patch } = config.vision_config;
@@ -88,7 +90,12 @@ export function clipConfigJson(config: ClipConfig): object {
   };
 }
 
-function mergeOld(json: Record<string, unknown>, name: 'text_config' | 'vision_config', schema: z.ZodType, file: string) {
+function mergeOld(
+  json: Record<string, unknown>,
+  name: 'text_config' | 'vision_config',
+  schema: z.ZodType,
+  file: string,
+) {
   const read = (key: string) => {
     const value = json[key] ?? {};
     if (!isRecord(value)) throw new UserError(`${file}: ${key}: expected an object, got ${show(value)}`);

@@ -17,17 +17,26 @@ const readConfig = async () => JSON.parse(await readFile(join(golden, 'open_clip
 
 it("gives OpenCLIP's embeddings", async () => {
   const { config, params } = await loadWeights(golden);
-  expect(config).toMatchObject({ text_config: { hidden_act: 'gelu', eos_token_id: 511 }, vision_config: { num_attention_heads: 6 } });
-  const { pixel_values, input_ids, image_embeds, text_embeds } = readSafetensors(join(golden, 'golden.safetensors')).tensors as Record<string, HostTensor>;
+  expect(config).toMatchObject({
+    text_config: { hidden_act: 'gelu', eos_token_id: 511 },
+    vision_config: { num_attention_heads: 6 },
+  });
+  const { pixel_values, input_ids, image_embeds, text_embeds } = readSafetensors(join(golden, 'golden.safetensors'))
+    .tensors as Record<string, HostTensor>;
   const p = paramInputs(params);
   const [n, length] = input_ids!.shape as [number, number];
   const images = visionTower(p, config, input('pixels', pixel_values!.shape)).embed;
   const texts = textTower(p, config, input('ids', [n, length], 'int32'), input('ends', [n], 'int32')).embed;
-  const program = await compile({ outputs: { images, texts, unitImages: l2Normalize(images), unitTexts: l2Normalize(texts) } });
+  const program = await compile({
+    outputs: { images, texts, unitImages: l2Normalize(images), unitTexts: l2Normalize(texts) },
+  });
   const ends = { shape: [n], data: eosPositions(input_ids!.data as Int32Array, length, config) };
   const result = await program.run({ ...paramFeeds(params), pixels: pixel_values!, ids: input_ids!, ends });
   const norm = (x: HostTensor) => Math.hypot(...x.data.subarray(0, x.shape[1]));
-  for (const [plain, unit, expected] of [['images', 'unitImages', image_embeds!], ['texts', 'unitTexts', text_embeds!]] as const) {
+  for (const [plain, unit, expected] of [
+    ['images', 'unitImages', image_embeds!],
+    ['texts', 'unitTexts', text_embeds!],
+  ] as const) {
     const got = Array.from(result[Math.abs(norm(expected) - 1) < 1e-3 ? unit : plain]!.data);
     const worst = Math.max(...got.map((x, i) => Math.abs(x - expected.data[i]!)));
     expect(worst).toBeLessThan(1e-4);
@@ -38,7 +47,10 @@ it("gives OpenCLIP's embeddings", async () => {
 it('finds the text tower under text., and a linear text projection', async () => {
   const { tensors } = readSafetensors(join(golden, 'open_clip_model.safetensors'));
   const nested = Object.fromEntries(
-    Object.entries(tensors).map(([name, tensor]) => [name.startsWith('visual.') || name === 'logit_scale' ? name : `text.${name}`, tensor]),
+    Object.entries(tensors).map(([name, tensor]) => [
+      name.startsWith('visual.') || name === 'logit_scale' ? name : `text.${name}`,
+      tensor,
+    ]),
   );
   const plain = fromOpenClip(tensors);
   expect(fromOpenClip(nested)).toEqual(plain);
@@ -68,19 +80,32 @@ it('reads activation, widths and preprocessing', async () => {
   json.model_cfg.quick_gelu = true;
   json.model_cfg.text_cfg.hf_model_name = null;
   json.model_cfg.vision_cfg.mlp_ratio = 4.9231;
-  json.preprocess_cfg = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], interpolation: 'bilinear', resize_mode: 'squash' };
+  json.preprocess_cfg = {
+    mean: [0.5, 0.5, 0.5],
+    std: [0.5, 0.5, 0.5],
+    interpolation: 'bilinear',
+    resize_mode: 'squash',
+  };
   const { config, preprocess } = parseOpenClipConfig(json);
   expect(config.vision_config).toMatchObject({ hidden_act: 'quick_gelu', intermediate_size: 354, image_size: 24 });
   expect(preprocess).toMatchObject({ size: 24, resize: [24, 24], crop: false, resample: 2, mean: [0.5, 0.5, 0.5] });
 });
 
 it.each([
-  ['vision_cfg', { timm_model_name: 'vit_medium_patch16_gap_256' }, 'f: model_cfg.vision_cfg.timm_model_name: the timm tower vit_medium_patch16_gap_256 is not supported'],
+  [
+    'vision_cfg',
+    { timm_model_name: 'vit_medium_patch16_gap_256' },
+    'f: model_cfg.vision_cfg.timm_model_name: the timm tower vit_medium_patch16_gap_256 is not supported',
+  ],
   ['vision_cfg', { layers: [3, 4, 6, 3] }, 'f: model_cfg.vision_cfg.layers: ResNet towers are not supported'],
   ['vision_cfg', { head_width: 7 }, 'f: model_cfg.vision_cfg.head_width: 7, no divisor of width 72'],
   ['vision_cfg', { image_size: [24, 32] }, 'f: model_cfg.vision_cfg.image_size: 24×32'],
   ['vision_cfg', { width: 'wide' }, 'f: model_cfg.vision_cfg.width: expected number, got "wide"'],
-  ['text_cfg', { hf_model_name: 'roberta-base' }, 'f: model_cfg.text_cfg.hf_model_name: the Hugging Face text tower roberta-base'],
+  [
+    'text_cfg',
+    { hf_model_name: 'roberta-base' },
+    'f: model_cfg.text_cfg.hf_model_name: the Hugging Face text tower roberta-base',
+  ],
   ['text_cfg', { pool_type: 'last' }, 'f: model_cfg.text_cfg.pool_type: "last" pooling'],
 ])('refuses %s %j', async (part, change, message) => {
   const json = await readConfig();

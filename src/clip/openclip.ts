@@ -43,7 +43,12 @@ const openClipConfig = z.object({
     multimodal_cfg: z.unknown().optional(),
   }),
   preprocess_cfg: z
-    .object({ mean: three.optional(), std: three.optional(), interpolation: z.string().optional(), resize_mode: z.string().optional() })
+    .object({
+      mean: three.optional(),
+      std: three.optional(),
+      interpolation: z.string().optional(),
+      resize_mode: z.string().optional(),
+    })
     .default({}),
 });
 
@@ -59,7 +64,9 @@ export async function loadOpenClip(folder: string): Promise<ClipWeights> {
   const { config, preprocess } = parseOpenClipConfig(await readJson(configFile), configFile);
   const file = join(folder, 'open_clip_model.safetensors');
   if (!existsSync(file)) {
-    throw new UserError(`${file}: no such file: a .bin or .pt file is converted in Python with safetensors.torch.save_file`);
+    throw new UserError(
+      `${file}: no such file: a .bin or .pt file is converted in Python with safetensors.torch.save_file`,
+    );
   }
   const { tensors } = readSafetensors(file, { skip: (name) => name === 'attn_mask' || name === 'text.attn_mask' });
   return { config, params: checkParams(fromOpenClip(tensors), config, file), preprocess };
@@ -77,16 +84,20 @@ export function parseOpenClipConfig(
   const refuse = (field: string, what: string): never => {
     throw new UserError(`${file}: ${field}: ${what} not supported: expected a model of two plain CLIP Transformers`);
   };
-  if (vision.timm_model_name) refuse('model_cfg.vision_cfg.timm_model_name', `the timm tower ${vision.timm_model_name} is`);
-  if (text.hf_model_name) refuse('model_cfg.text_cfg.hf_model_name', `the Hugging Face text tower ${text.hf_model_name} is`);
+  if (vision.timm_model_name)
+    refuse('model_cfg.vision_cfg.timm_model_name', `the timm tower ${vision.timm_model_name} is`);
+  if (text.hf_model_name)
+    refuse('model_cfg.text_cfg.hf_model_name', `the Hugging Face text tower ${text.hf_model_name} is`);
   if (typeof vision.layers !== 'number') return refuse('model_cfg.vision_cfg.layers', 'ResNet towers are');
   if (vision.attentional_pool) refuse('model_cfg.vision_cfg.attentional_pool', 'attentional pooling is');
   if (vision.pool_type !== 'tok') refuse('model_cfg.vision_cfg.pool_type', `"${vision.pool_type}" pooling is`);
   if (text.embed_cls || model.multimodal_cfg) refuse('model_cfg', 'CoCa is');
   if (text.pool_type !== 'argmax') refuse('model_cfg.text_cfg.pool_type', `"${text.pool_type}" pooling is`);
-  const [height, width] = typeof vision.image_size === 'number' ? [vision.image_size, vision.image_size] : vision.image_size;
+  const [height, width] =
+    typeof vision.image_size === 'number' ? [vision.image_size, vision.image_size] : vision.image_size;
   if (height !== width) refuse('model_cfg.vision_cfg.image_size', `${height}×${width}, not square, is`);
-  if (vision.width % vision.head_width) refuse('model_cfg.vision_cfg.head_width', `${vision.head_width}, no divisor of width ${vision.width}, is`);
+  if (vision.width % vision.head_width)
+    refuse('model_cfg.vision_cfg.head_width', `${vision.head_width}, no divisor of width ${vision.width}, is`);
 
   const activation = model.quick_gelu ? 'quick_gelu' : 'gelu';
   const config = parseClipConfig(
@@ -170,7 +181,8 @@ export function fromOpenClip(tensors: Readonly<Record<string, HostTensor>>): Par
   const params: Params = {};
   for (const [original, tensor] of Object.entries(tensors)) {
     const name = original.replace(/^text\./, '');
-    if (name === 'visual.proj') params['visual_projection.weight'] = transposed(tensor); // [D, P] → [P, D]
+    if (name === 'visual.proj')
+      params['visual_projection.weight'] = transposed(tensor); // [D, P] → [P, D]
     else if (name === 'text_projection') params['text_projection.weight'] = transposed(tensor);
     else if (Object.hasOwn(NAMES, name)) params[NAMES[name]!] = tensor;
     else Object.assign(params, fromLayer(name, tensor) ?? { [original]: tensor });

@@ -26,19 +26,26 @@ export function expectedParams(config: ClipConfig): Record<string, readonly numb
 
 type Shapes = Record<string, readonly number[]>;
 
-function encoder(tower: string, config: { num_hidden_layers: number; hidden_size: number; intermediate_size: number }): Shapes {
+function encoder(
+  tower: string,
+  config: { num_hidden_layers: number; hidden_size: number; intermediate_size: number },
+): Shapes {
   const { hidden_size: width, intermediate_size: inner } = config;
   const shapes: Shapes = {};
   for (let i = 0; i < config.num_hidden_layers; i++) {
     const layer = `${tower}.encoder.layers.${i}`;
-    for (const p of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) Object.assign(shapes, linear(`${layer}.self_attn.${p}`, width, width));
+    for (const p of ['q_proj', 'k_proj', 'v_proj', 'out_proj'])
+      Object.assign(shapes, linear(`${layer}.self_attn.${p}`, width, width));
     Object.assign(shapes, norm(`${layer}.layer_norm1`, width), norm(`${layer}.layer_norm2`, width));
     Object.assign(shapes, linear(`${layer}.mlp.fc1`, width, inner), linear(`${layer}.mlp.fc2`, inner, width));
   }
   return shapes;
 }
 
-const linear = (name: string, from: number, to: number): Shapes => ({ [`${name}.weight`]: [to, from], [`${name}.bias`]: [to] });
+const linear = (name: string, from: number, to: number): Shapes => ({
+  [`${name}.weight`]: [to, from],
+  [`${name}.bias`]: [to],
+});
 const norm = (name: string, width: number): Shapes => ({ [`${name}.weight`]: [width], [`${name}.bias`]: [width] });
 
 /** Position numbers that older versions of transformers saved: constants, not parameters. */

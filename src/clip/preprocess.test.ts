@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readJson, readSafetensors } from '../files/index.js';
-import { clipPreprocess, normalizePixels, parsePreprocessConfig, preprocessConfigJson, preprocessImage } from './preprocess.js';
+import {
+  clipPreprocess,
+  normalizePixels,
+  parsePreprocessConfig,
+  preprocessConfigJson,
+  preprocessImage,
+} from './preprocess.js';
 
 const golden = 'fixtures/golden/preprocess';
 
@@ -24,16 +30,28 @@ describe('parsePreprocessConfig', () => {
   it('reads the variants in the wild', () => {
     const clip = clipPreprocess(224);
     expect(parsePreprocessConfig({})).toEqual(clip);
-    expect(parsePreprocessConfig({ size: 224, crop_size: 224, feature_extractor_type: 'CLIPFeatureExtractor', resample: 3 })).toEqual(clip);
-    expect(parsePreprocessConfig({ size: { shortest_edge: 224 }, crop_size: { height: 224, width: 224 } })).toEqual(clip);
+    expect(
+      parsePreprocessConfig({ size: 224, crop_size: 224, feature_extractor_type: 'CLIPFeatureExtractor', resample: 3 }),
+    ).toEqual(clip);
+    expect(parsePreprocessConfig({ size: { shortest_edge: 224 }, crop_size: { height: 224, width: 224 } })).toEqual(
+      clip,
+    );
     const squash = { do_center_crop: false, size: { height: 384, width: 384 }, resample: 2, crop_size: null };
     expect(parsePreprocessConfig(squash)).toMatchObject({ size: 384, resize: [384, 384], crop: false, resample: 2 });
-    expect(parsePreprocessConfig({ do_rescale: false, do_normalize: false })).toMatchObject({ rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] });
+    expect(parsePreprocessConfig({ do_rescale: false, do_normalize: false })).toMatchObject({
+      rescale: 1,
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+    });
     expect(parsePreprocessConfig({ do_resize: false })).toMatchObject({ resize: undefined, size: 224 });
   });
 
   it('reads what it writes', () => {
-    const configs = [clipPreprocess(48), { ...clipPreprocess(48), resize: [48, 48] as const, crop: false }, { ...clipPreprocess(48), resize: undefined }];
+    const configs = [
+      clipPreprocess(48),
+      { ...clipPreprocess(48), resize: [48, 48] as const, crop: false },
+      { ...clipPreprocess(48), resize: undefined },
+    ];
     for (const config of configs) expect(parsePreprocessConfig(preprocessConfigJson(config))).toEqual(config);
   });
 
@@ -61,8 +79,14 @@ describe('preprocessImage', () => {
   });
 
   it('reads gray, palette and 16-bit pictures', async () => {
-    const buffers = [solid(3).grayscale().toBuffer(), solid(3).png({ palette: true }).toBuffer(), solid(4).toColourspace('rgb16').toBuffer()];
-    const [gray, palette, deep] = await Promise.all(buffers.map(async (buffer) => preprocessImage(await buffer, config)));
+    const buffers = [
+      solid(3).grayscale().toBuffer(),
+      solid(3).png({ palette: true }).toBuffer(),
+      solid(4).toColourspace('rgb16').toBuffer(),
+    ];
+    const [gray, palette, deep] = await Promise.all(
+      buffers.map(async (buffer) => preprocessImage(await buffer, config)),
+    );
     expect(gray![0]).toBe(gray![128]);
     expect([palette![0], palette![64], palette![128]]).toEqual([10, 20, 30]);
     expect([deep![0], deep![64], deep![128]]).toEqual([10, 20, 30]);
@@ -79,11 +103,23 @@ describe('preprocessImage', () => {
     const folder = await mkdtemp(join(tmpdir(), 'promptkd-picture-'));
     try {
       const path = join(folder, 'broken.png');
-      const whole = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red', noise: { type: 'gaussian', mean: 128, sigma: 30 } } }).png().toBuffer();
+      const whole = await sharp({
+        create: {
+          width: 64,
+          height: 64,
+          channels: 3,
+          background: 'red',
+          noise: { type: 'gaussian', mean: 128, sigma: 30 },
+        },
+      })
+        .png()
+        .toBuffer();
       await writeFile(path, whole.subarray(0, whole.length / 2));
       await expect(preprocessImage(path, config)).rejects.toThrow(/broken.png: expected a picture/);
       await expect(preprocessImage(join(folder, 'none.png'), config)).rejects.toThrow(/none.png: expected a picture/);
-      await expect(preprocessImage(await solid(3, 20000, 1).toBuffer(), clipPreprocess(224))).rejects.toThrow(/thin strip/);
+      await expect(preprocessImage(await solid(3, 20000, 1).toBuffer(), clipPreprocess(224))).rejects.toThrow(
+        /thin strip/,
+      );
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -96,7 +132,7 @@ describe('normalizePixels', () => {
     const rgb = Uint8Array.of(0, 51, 255, 51, 102, 255, 102, 0, 255, 255, 255, 255);
     normalizePixels(rgb, 2, { rescale: 1 / 255, mean: [0, 0.2, 0.5], std: [1, 0.5, 0.25] }, out, 1);
     const expected = [0, 0, 0.2, 0.4, 1, 0, 0.4, -0.4, 1.6, 2, 2, 2, 2];
-    out.forEach((x, i) => expect(x).toBeCloseTo(expected[i]!, 5));
+    for (const [i, x] of out.entries()) expect(x).toBeCloseTo(expected[i]!, 5);
     expect(() => normalizePixels(rgb, 3, clipPreprocess(3), out, 0)).toThrow(/expected 27 bytes/);
   });
 });

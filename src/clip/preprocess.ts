@@ -38,15 +38,25 @@ const box = z.object({ height: edge, width: edge });
 // Extractors of before transformers 4.26 wrote plain numbers.
 const processorConfig = z.object({
   do_resize: z.boolean().default(true),
-  size: z.union([edge, z.object({ shortest_edge: edge }), box], { error: 'a number, shortest_edge, or height and width' }).default(224),
-  resample: z.int().refine((code) => resampleCodes.includes(code), { error: `one of ${resampleCodes} (Pillow's numbers)` }).default(3),
+  size: z
+    .union([edge, z.object({ shortest_edge: edge }), box], { error: 'a number, shortest_edge, or height and width' })
+    .default(224),
+  resample: z
+    .int()
+    .refine((code) => resampleCodes.includes(code), { error: `one of ${resampleCodes} (Pillow's numbers)` })
+    .default(3),
   do_center_crop: z.boolean().default(true),
   crop_size: z.union([edge, box], { error: 'a number, or height and width' }).default(224),
   do_rescale: z.boolean().default(true),
-  rescale_factor: z.number().positive().default(1 / 255),
+  rescale_factor: z
+    .number()
+    .positive()
+    .default(1 / 255),
   do_normalize: z.boolean().default(true),
   image_mean: three.default([0.48145466, 0.4578275, 0.40821073]),
-  image_std: three.refine((std) => std.every((x) => x > 0), { error: 'three positive numbers' }).default([0.26862954, 0.26130258, 0.27577711]),
+  image_std: three
+    .refine((std) => std.every((x) => x > 0), { error: 'three positive numbers' })
+    .default([0.26862954, 0.26130258, 0.27577711]),
 });
 
 /**
@@ -65,13 +75,20 @@ export function parsePreprocessConfig(json: unknown, file = 'preprocessor_config
     if (typeof c.size === 'number') resize = c.size;
     else resize = 'shortest_edge' in c.size ? c.size.shortest_edge : [c.size.height, c.size.width];
   }
-  const crop = typeof c.crop_size === 'number' ? ([c.crop_size, c.crop_size] as const) : ([c.crop_size.height, c.crop_size.width] as const);
+  const crop =
+    typeof c.crop_size === 'number'
+      ? ([c.crop_size, c.crop_size] as const)
+      : ([c.crop_size.height, c.crop_size.width] as const);
   const result = c.do_center_crop ? crop : resize;
   if (result === undefined || typeof result === 'number') {
-    throw new UserError(`${file}: do_center_crop: expected true, or a size of height and width: pictures would come out in different sizes`);
+    throw new UserError(
+      `${file}: do_center_crop: expected true, or a size of height and width: pictures would come out in different sizes`,
+    );
   }
   if (result[0] !== result[1]) {
-    throw new UserError(`${file}: ${c.do_center_crop ? 'crop_size' : 'size'}: expected a square, got ${result[0]}×${result[1]}`);
+    throw new UserError(
+      `${file}: ${c.do_center_crop ? 'crop_size' : 'size'}: expected a square, got ${result[0]}×${result[1]}`,
+    );
   }
   return {
     size: result[0],
@@ -125,7 +142,9 @@ export async function preprocessImage(from: string | Uint8Array, config: Preproc
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw new UserError(`${label}: expected a picture of at most ${MAX_PIXELS / 1e6} million pixels: ${(error as Error).message}`);
+    throw new UserError(
+      `${label}: expected a picture of at most ${MAX_PIXELS / 1e6} million pixels: ${(error as Error).message}`,
+    );
   }
   const { width, height, channels } = decoded.info;
   const rgb = channels === 3 ? decoded.data : grayToRgb(decoded.data, width * height, channels);
@@ -141,7 +160,12 @@ function grayToRgb(data: Uint8Array, pixels: number, channels: number): Uint8Arr
 }
 
 /** Resizes as the configuration says, then cuts the central square. [height, width, 3] → [size, size, 3] */
-function resizeAndCrop(rgb: Uint8Array, from: readonly [number, number], config: PreprocessConfig, label: string): Uint8Array {
+function resizeAndCrop(
+  rgb: Uint8Array,
+  from: readonly [number, number],
+  config: PreprocessConfig,
+  label: string,
+): Uint8Array {
   const [height, width] = from;
   const { resize, size } = config;
   let to = from;
@@ -181,7 +205,9 @@ export function normalizePixels(
 ): void {
   const pixels = size * size;
   if (rgb.length !== pixels * 3 || out.length < offset + pixels * 3) {
-    throw new Error(`normalizePixels: expected ${pixels * 3} bytes and room for as many numbers, got ${rgb.length} and ${out.length - offset}`);
+    throw new Error(
+      `normalizePixels: expected ${pixels * 3} bytes and room for as many numbers, got ${rgb.length} and ${out.length - offset}`,
+    );
   }
   for (let c = 0; c < 3; c++) {
     const scale = config.rescale / config.std[c]!;

@@ -103,7 +103,14 @@ export function resizePixels(
 
 /** One line of RGB pixels, `step` bytes apart, through the taps. */
 function pass(
-  from: Uint8Array, start: number, step: number, to: Uint8Array, toStart: number, toStep: number, taps: Taps, count: number,
+  from: Uint8Array,
+  start: number,
+  step: number,
+  to: Uint8Array,
+  toStart: number,
+  toStep: number,
+  taps: Taps,
+  count: number,
 ): void {
   const { size, bounds, weights } = taps;
   for (let i = 0; i < count; i++) {
@@ -125,4 +132,4 @@ function pass(
   }
 }
 
-const clip = (x: number): number => (x < 0 ? 0 : x > 255 ? 255 : x);
+const clip = (x: number): number => Math.max(0, Math.min(255, x));

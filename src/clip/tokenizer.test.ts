@@ -10,13 +10,17 @@ import { loadTokenizer, tokenizerFromJson } from './tokenizer.js';
 
 const folder = process.env.PROMPTKD_CLIP_TOKENIZER ?? '../shared/clip-tokenizer';
 const golden = join(folder, 'golden_tokens.json');
-const why = existsSync(golden) ? '' : ` (skipped: ${folder} has no CLIP vocabulary; name a folder in PROMPTKD_CLIP_TOKENIZER)`;
+const why = existsSync(golden)
+  ? ''
+  : ` (skipped: ${folder} has no CLIP vocabulary; name a folder in PROMPTKD_CLIP_TOKENIZER)`;
 
 describe.skipIf(why !== '')(`CLIP's vocabulary${why}`, () => {
   it("gives OpenAI's ids, except where only OpenAI's tokenizer unescapes HTML", async () => {
     const tokenizer = await loadTokenizer(folder);
     expect(tokenizer).toMatchObject({ vocabSize: 49408, startId: 49406, endId: 49407 });
-    const { cases } = JSON.parse(readFileSync(golden, 'utf8')) as { cases: { text: string; ids: number[]; padded77: number[] }[] };
+    const { cases } = JSON.parse(readFileSync(golden, 'utf8')) as {
+      cases: { text: string; ids: number[]; padded77: number[] }[];
+    };
     const differing: string[] = [];
     for (const { text, padded77 } of cases) {
       const { ids, eos } = tokenizer.encode([text], 77);
@@ -31,7 +35,13 @@ describe.skipIf(why !== '')(`CLIP's vocabulary${why}`, () => {
 });
 
 describe('trainTokenizer', () => {
-  const texts = ['a photo of a red panda', 'A Photo of a Red Fox', 'a drawing of two foxes', 'naïve café 😀', "it's 12 o'clock"];
+  const texts = [
+    'a photo of a red panda',
+    'A Photo of a Red Fox',
+    'a drawing of two foxes',
+    'naïve café 😀',
+    "it's 12 o'clock",
+  ];
 
   it('has the byte alphabet first and start and end token last', () => {
     const json = trainTokenizer(texts, 520);
@@ -45,7 +55,9 @@ describe('trainTokenizer', () => {
   it('is deterministic and merges the most frequent pair first', () => {
     const json = trainTokenizer(texts, 600);
     expect(JSON.stringify(trainTokenizer(texts, 600))).toBe(JSON.stringify(json));
-    expect((trainTokenizer(['ab ab ab cd cd'], 515).model as unknown as { merges: string[] }).merges).toEqual(['a b</w>']);
+    expect((trainTokenizer(['ab ab ab cd cd'], 515).model as unknown as { merges: string[] }).merges).toEqual([
+      'a b</w>',
+    ]);
   });
 
   it('stops where no pair occurs twice', () => {
@@ -87,15 +99,24 @@ describe('loadTokenizer', () => {
 
   it('says which files are missing or wrong', async () => {
     await expect(inFolder({})).rejects.toThrow(/expected tokenizer.json, or vocab.json and merges.txt/);
-    await expect(inFolder({ 'tokenizer.json': '{"model": {}}' })).rejects.toThrow(/tokenizer.json: expected a tokenizer.json/);
-    await expect(inFolder({ 'vocab.json': '{"a": 0}', 'merges.txt': '' })).rejects.toThrow(/vocab.json: expected the token <\|startoftext\|>/);
+    await expect(inFolder({ 'tokenizer.json': '{"model": {}}' })).rejects.toThrow(
+      /tokenizer.json: expected a tokenizer.json/,
+    );
+    await expect(inFolder({ 'vocab.json': '{"a": 0}', 'merges.txt': '' })).rejects.toThrow(
+      /vocab.json: expected the token <\|startoftext\|>/,
+    );
     const vocab = JSON.stringify({ a: 0, '<|startoftext|>': 1, '<|endoftext|>': 2 });
-    await expect(inFolder({ 'vocab.json': vocab, 'merges.txt': '#version: 0.2\na b c\n' })).rejects.toThrow(/two tokens a line, got "a b c"/);
+    await expect(inFolder({ 'vocab.json': vocab, 'merges.txt': '#version: 0.2\na b c\n' })).rejects.toThrow(
+      /two tokens a line, got "a b c"/,
+    );
   });
 
   it('reads what was trained, with the pad token of tokenizer_config.json', async () => {
     const json = trainTokenizer(['a fox'], 514);
-    const files = { 'tokenizer.json': JSON.stringify(json), 'tokenizer_config.json': '{"pad_token": {"content": "!"}}' };
+    const files = {
+      'tokenizer.json': JSON.stringify(json),
+      'tokenizer_config.json': '{"pad_token": {"content": "!"}}',
+    };
     expect(await inFolder(files)).toMatchObject({ vocabSize: 514, startId: 512, endId: 513, padId: 0 });
   });
 });

@@ -38,12 +38,15 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     return tokenizerFromJson(await readJson(path('tokenizer.json')), { settings, file: path('tokenizer.json') });
   }
   if (!existsSync(path('vocab.json')) || !existsSync(path('merges.txt'))) {
-    throw new UserError(`${folder}: expected tokenizer.json, or vocab.json and merges.txt: copy the model's tokenizer files there`);
+    throw new UserError(
+      `${folder}: expected tokenizer.json, or vocab.json and merges.txt: copy the model's tokenizer files there`,
+    );
   }
   const vocab = await readJson(path('vocab.json'));
   if (!isVocabulary(vocab)) throw new UserError(`${path('vocab.json')}: expected an object of tokens and their ids`);
   for (const token of [START, END]) {
-    if (vocab[token] === undefined) throw new UserError(`${path('vocab.json')}: expected the token ${token}, as CLIP's has`);
+    if (vocab[token] === undefined)
+      throw new UserError(`${path('vocab.json')}: expected the token ${token}, as CLIP's has`);
   }
   const merges = parseMerges(await readFile(path('merges.txt'), 'utf8'), path('merges.txt'));
   return tokenizerFromJson(clipTokenizerJson(vocab, merges), { settings, file: path('vocab.json') });
@@ -58,7 +61,8 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
 export function tokenizerFromJson(json: unknown, options: { settings?: unknown; file?: string } = {}): Tokenizer {
   const { file = 'tokenizer.json' } = options;
   const settings = (options.settings ?? {}) as Record<string, unknown>;
-  if (!isTokenizerJson(json)) throw new UserError(`${file}: expected a tokenizer.json with model.vocab and added_tokens`);
+  if (!isTokenizerJson(json))
+    throw new UserError(`${file}: expected a tokenizer.json with model.vocab and added_tokens`);
   let pipeline: Pipeline;
   let empty: number[];
   try {
@@ -69,7 +73,9 @@ export function tokenizerFromJson(json: unknown, options: { settings?: unknown; 
   }
   const [startId, endId] = empty;
   if (empty.length !== 2 || startId === undefined || endId === undefined) {
-    throw new UserError(`${file}: post_processor: expected one start and one end token around a text, as CLIP's, got ${empty.length}`);
+    throw new UserError(
+      `${file}: post_processor: expected one start and one end token around a text, as CLIP's, got ${empty.length}`,
+    );
   }
   const padToken = nameOf(settings.pad_token);
   const padId = (padToken === undefined ? undefined : pipeline.token_to_id(padToken)) ?? endId;
@@ -78,7 +84,12 @@ export function tokenizerFromJson(json: unknown, options: { settings?: unknown; 
 
   const tokens = (text: string): number[] => pipeline.encode(text, { add_special_tokens: false }).ids;
   return {
-    vocabSize, startId, endId, padId, json, tokens,
+    vocabSize,
+    startId,
+    endId,
+    padId,
+    json,
+    tokens,
     encode(texts, contextLength) {
       const out = new Int32Array(texts.length * contextLength).fill(padId);
       const eos = new Int32Array(texts.length);

@@ -23,7 +23,17 @@ describe('half precision', () => {
   });
 
   it('handles the edges', () => {
-    const edges = Float32Array.of(65504, 65519.99, 65520, 1e30, -Infinity, 2 ** -25, 2 ** -25 * 1.0001, -(2 ** -24), -0);
+    const edges = Float32Array.of(
+      65504,
+      65519.99,
+      65520,
+      1e30,
+      -Infinity,
+      2 ** -25,
+      2 ** -25 * 1.0001,
+      -(2 ** -24),
+      -0,
+    );
     expect([...floatToHalf(edges)]).toEqual([0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00, 0, 1, 0x8001, 0x8000]);
   });
 

@@ -18,14 +18,22 @@ function halfValues(): Float32Array {
 }
 
 /** binary16 → binary32, exact. `out` is filled from `offset`. */
-export function halfToFloat(half: Uint16Array, out: Float32Array = new Float32Array(half.length), offset = 0): Float32Array {
+export function halfToFloat(
+  half: Uint16Array,
+  out: Float32Array = new Float32Array(half.length),
+  offset = 0,
+): Float32Array {
   const table = halfValues();
   for (let i = 0; i < half.length; i++) out[offset + i] = table[half[i]!]!;
   return out;
 }
 
 /** bfloat16 → binary32, exact: its bits are the upper half of a binary32. `out` is filled from `offset`. */
-export function bfloatToFloat(bfloat: Uint16Array, out: Float32Array = new Float32Array(bfloat.length), offset = 0): Float32Array {
+export function bfloatToFloat(
+  bfloat: Uint16Array,
+  out: Float32Array = new Float32Array(bfloat.length),
+  offset = 0,
+): Float32Array {
   const bits = new Uint32Array(out.buffer, out.byteOffset, out.length);
   for (let i = 0; i < bfloat.length; i++) bits[offset + i] = bfloat[i]! << 16;
   return out;

@@ -2,7 +2,13 @@ export { type FileContent, writeFileAtomic } from './atomic.js';
 export { bfloatToFloat, floatToHalf, halfToFloat } from './half.js';
 export { readJson } from './json.js';
 export {
-  encodeSafetensors, firstNotFinite, type ReadOptions, readSafetensors, readSafetensorsHeader, type Safetensors, type WriteOptions,
+  encodeSafetensors,
+  firstNotFinite,
+  type ReadOptions,
+  readSafetensors,
+  readSafetensorsHeader,
+  type Safetensors,
+  type WriteOptions,
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';

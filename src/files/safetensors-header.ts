@@ -2,7 +2,21 @@ import { UserError } from '../errors.js';
 
 /** Bytes an element takes, for each type that the format defines. */
 const BYTES = {
-  F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1, F8_E4M3: 1, F8_E5M2: 1,
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
 } as const;
 
 /** One tensor as the header describes it; `begin` and `end` count bytes from the end of the header. */
@@ -43,7 +57,9 @@ export function parseHeader(
   for (const entry of entries) {
     if (entry.begin !== end) {
       const fault = entry.begin < end ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      throw new UserError(`${label}: ${entry.name}: data_offsets: expected to begin at ${end}, got ${entry.begin}: it ${fault}`);
+      throw new UserError(
+        `${label}: ${entry.name}: data_offsets: expected to begin at ${end}, got ${entry.begin}: it ${fault}`,
+      );
     }
     end = entry.end;
   }
@@ -63,13 +79,16 @@ function parseEntry(name: string, value: unknown, dataBytes: number, label: stri
   if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
     return fail(`dtype: expected one of ${Object.keys(BYTES).join(', ')}, got ${JSON.stringify(dtype)}`);
   }
-  if (!isSizes(shape)) return fail(`shape: expected sizes that are whole and not negative, got ${JSON.stringify(shape)}`);
+  if (!isSizes(shape))
+    return fail(`shape: expected sizes that are whole and not negative, got ${JSON.stringify(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
     return fail(`data_offsets: expected [begin, end], got ${JSON.stringify(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
   if (end > dataBytes) {
-    return fail(`data_offsets: expected an end within ${dataBytes} bytes of data, got ${end}: the file is truncated or damaged`);
+    return fail(
+      `data_offsets: expected an end within ${dataBytes} bytes of data, got ${end}: the file is truncated or damaged`,
+    );
   }
   const elements = shape.reduce((a, b) => a * b, 1);
   const bytes = elements * BYTES[dtype as keyof typeof BYTES];

@@ -5,7 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 import { writeFileAtomic } from './atomic.js';
-import { encodeSafetensors, firstNotFinite, readSafetensors, readSafetensorsHeader, writeSafetensors } from './safetensors.js';
+import {
+  encodeSafetensors,
+  firstNotFinite,
+  readSafetensors,
+  readSafetensorsHeader,
+  writeSafetensors,
+} from './safetensors.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -53,7 +59,9 @@ describe('writeSafetensors and readSafetensors', () => {
 
   it('refuse what does not fit', async () => {
     const large = { w: { shape: [1], data: Float32Array.of(70000) } };
-    await expect(writeSafetensors(join(folder, 'x'), large, { dtype: 'F16' })).rejects.toThrow(/w: expected values within ±65,504/);
+    await expect(writeSafetensors(join(folder, 'x'), large, { dtype: 'F16' })).rejects.toThrow(
+      /w: expected values within ±65,504/,
+    );
     const short = { w: { shape: [3], data: new Float32Array(2) } };
     await expect(writeSafetensors(join(folder, 'x'), short)).rejects.toThrow(/w: expected 3 elements/);
     expect((await readdir(folder)).filter((name) => name === 'x' || name.endsWith('.tmp'))).toEqual([]);
@@ -64,14 +72,19 @@ describe('writeSafetensors and readSafetensors', () => {
     new DataView(data.buffer).setInt16(4, 7, true);
     const bf = file({ w: { dtype: 'BF16', shape: [2], data_offsets: [0, 4] } }, data.slice(0, 4));
     expect(readSafetensors(bf).tensors.w!.data).toEqual(Float32Array.of(1, -2));
-    const long = (value: bigint) => file({ w: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, new Uint8Array(BigInt64Array.of(value).buffer));
+    const long = (value: bigint) =>
+      file({ w: { dtype: 'I64', shape: [1], data_offsets: [0, 8] } }, new Uint8Array(BigInt64Array.of(value).buffer));
     expect(readSafetensors(long(-5n)).tensors.w!.data).toEqual(Int32Array.of(-5));
     expect(() => readSafetensors(long(2n ** 31n))).toThrow(/w: expected whole numbers of 32 bits/);
   });
 });
 
 describe('readSafetensors refuses', () => {
-  const entry = (begin: number, end: number, shape = [(end - begin) / 4], dtype = 'F32') => ({ dtype, shape, data_offsets: [begin, end] });
+  const entry = (begin: number, end: number, shape = [(end - begin) / 4], dtype = 'F32') => ({
+    dtype,
+    shape,
+    data_offsets: [begin, end],
+  });
   const cases: [string, Uint8Array, RegExp][] = [
     ['an empty file', new Uint8Array(3), /got 3 bytes/],
     ['a header longer than the file', file({}).fill(255, 0, 4), /header: expected at most/],
@@ -82,9 +95,17 @@ describe('readSafetensors refuses', () => {
     ['bytes after the data', file({ w: entry(0, 4) }, new Uint8Array(8)), /expected 4 bytes of data, got 8/],
     ['overlapping tensors', file({ a: entry(0, 8), b: entry(4, 12) }, new Uint8Array(12)), /b: .*overlaps/],
     ['a hole', file({ a: entry(0, 4), b: entry(8, 12) }, new Uint8Array(12)), /b: .*hole/],
-    ['offsets that run backwards', file({ a: entry(8, 4, [1]) }, new Uint8Array(8)), /a: data_offsets: expected \[begin, end\]/],
+    [
+      'offsets that run backwards',
+      file({ a: entry(8, 4, [1]) }, new Uint8Array(8)),
+      /a: data_offsets: expected \[begin, end\]/,
+    ],
     ['negative offsets', file({ a: entry(-4, 4, [2]) }, new Uint8Array(8)), /a: data_offsets/],
-    ['a size that lies', file({ a: entry(0, 4, [1000]) }, new Uint8Array(4)), /a: expected 4000 bytes for F32 \[1000\], got 4/],
+    [
+      'a size that lies',
+      file({ a: entry(0, 4, [1000]) }, new Uint8Array(4)),
+      /a: expected 4000 bytes for F32 \[1000\], got 4/,
+    ],
     ['a huge size', file({ a: entry(0, 4, [2 ** 52, 2 ** 52]) }, new Uint8Array(4)), /a: expected .* bytes for F32/],
     ['a fractional size', file({ a: entry(0, 4, [0.5]) }, new Uint8Array(4)), /a: shape/],
     ['an unknown type', file({ a: entry(0, 4, [1], 'F31') }, new Uint8Array(4)), /a: dtype: .*"F31"/],
@@ -107,7 +128,8 @@ describe('firstNotFinite', () => {
     for (const length of [0, 1, 4, 5]) {
       expect(firstNotFinite(new Float32Array(length).fill(-3e38))).toBe(-1);
       for (let i = 0; i < length; i++) {
-        for (const bad of [NaN, Infinity, -Infinity]) expect(firstNotFinite(new Float32Array(length).fill(bad, i, i + 1))).toBe(i);
+        for (const bad of [NaN, Infinity, -Infinity])
+          expect(firstNotFinite(new Float32Array(length).fill(bad, i, i + 1))).toBe(i);
       }
     }
   });

@@ -190,7 +190,9 @@ export function* encodeSafetensors(
     const tensor = tensors[name]!;
     const elements = tensor.shape.reduce((a, b) => a * b, 1);
     if (elements !== tensor.data.length) {
-      throw new UserError(`${name}: expected ${elements} elements for shape [${tensor.shape}], got ${tensor.data.length}`);
+      throw new UserError(
+        `${name}: expected ${elements} elements for shape [${tensor.shape}], got ${tensor.data.length}`,
+      );
     }
     const begin = end;
     end += elements * (isHalf(tensor) ? 2 : 4);
