@@ -1,5 +1,5 @@
 import { type ClipConfig, clipLogits, patchGrid, textTower, visionTower } from '../clip/index.js';
-import { type Params, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile, type Program } from '../runtime/index.js';
@@ -74,10 +74,11 @@ export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly numb
 function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Record<'student' | 'prompt' | 'heads', TensorTree>) {
   const { config, teacherConfig, recipe } = s;
   const active = activeLosses(recipe, phase.losses);
-  const target = (name: string) => t.input(`target/${name}`, batches.feeds[`target/${name}`]!.shape);
-  const pixels = fitPixels(t.input('pixels', batches.feeds.pixels!.shape), config.vision_config.image_size);
-  const ids = t.input('ids', batches.feeds.ids!.shape, 'int32'); // [N, L]
-  const ends = t.input('ends', batches.feeds.ends!.shape, 'int32'); // [N]
+  const fed = paramInputs(batches.feeds); // unused inputs never reach the program
+  const target = (name: string) => param(fed, `target/${name}`);
+  const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
+  const ids = param(fed, 'ids'); // [N, L]
+  const ends = param(fed, 'ends'); // [N]
   const [count, length] = batches.feeds.ids!.shape as [number, number];
   const captions = count - batches.classCount; // B, or 0
 

@@ -33,7 +33,7 @@ export async function logitsKdTask(
   );
   const names = Object.keys(student);
   const outputs: Record<string, t.Tensor> = { total: loss };
-  for (const [i, g] of t.grad(loss, names.map((name) => p[name]!)).entries()) outputs[`student/${names[i]}`] = g;
+  for (const [i, g] of t.grad(loss, names.map((name) => p[name]!)).entries()) outputs[`grad|student/${names[i]}`] = g;
   const program = await compile({ outputs }, options);
 
   const params = paramFeeds(student, 'student/');
@@ -44,7 +44,7 @@ export async function logitsKdTask(
     async step(step) {
       const { total, ...result } = await program.run({ ...params, ...batches.fill(step, wanted) });
       const gradients: Gradients = {};
-      for (const [name, { data }] of Object.entries(result)) gradients[name] = data as Float32Array;
+      for (const [name, { data }] of Object.entries(result)) gradients[name.slice('grad|'.length)] = data as Float32Array;
       const value = total!.data[0]!;
       return { losses: { total: value, response: value }, gradients };
     },
