@@ -9,6 +9,7 @@ export type {
   PhaseSpan,
   ReportData,
 } from './data.js';
+export { type LossHistory, lossCurves, phaseSpans } from './loss-curves.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { bytes, count, duration, percent } from './numbers.js';
 export { reportPage, writeReport } from './page.js';

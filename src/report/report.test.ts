@@ -6,7 +6,15 @@ import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../random.js';
-import { type Interval, modelMetrics, type ReportData, summaryTable, writeReport } from './index.js';
+import {
+  type Interval,
+  lossCurves,
+  modelMetrics,
+  phaseSpans,
+  type ReportData,
+  summaryTable,
+  writeReport,
+} from './index.js';
 import { ticks } from './line-chart.js';
 
 const browser = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
@@ -185,6 +193,34 @@ describe('report', () => {
       const metrics: object = modelMetrics(entry);
       for (const name of wanted) expect(metrics).toHaveProperty(name, expect.any(Number));
     }
+  });
+
+  it('turns histories into curves and phases', () => {
+    const entry = (step: number, phase: string, losses: Record<string, number>) => ({ step, phase, losses });
+    const full = {
+      model: 'PromptKD',
+      entries: [
+        entry(1, 'prompt', { response: 2, feature: 1 }),
+        entry(2, 'prompt', { response: 1 }),
+        entry(3, 'joint', { odd_one: 4 }),
+      ],
+    };
+    const curves = lossCurves([full, { model: 'KD', entries: [entry(1, 'kd', { response: 3 })] }]);
+    expect(curves.map(({ component }) => component)).toEqual(['Feature alignment', 'Response', 'odd one']);
+    expect(curves[1]!.series).toEqual([
+      {
+        model: 'PromptKD',
+        points: [
+          [1, 2],
+          [2, 1],
+        ],
+      },
+      { model: 'KD', points: [[1, 3]] },
+    ]);
+    expect(phaseSpans(full, { prompt: 'Prompts' })).toEqual([
+      { name: 'Prompts', start: 0, end: 2 },
+      { name: 'joint', start: 2, end: 3 },
+    ]);
   });
 
   it('ticks are round and inside', () => {
