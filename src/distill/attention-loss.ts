@@ -1,5 +1,5 @@
-import * as t from '../tensor/index.js';
 import type { Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 import type { Grid } from './feature-loss.js';
 
 /**

@@ -50,7 +50,11 @@ export class Batches {
     const bytes = store.layout.bytes;
     const memory = new Uint8Array(batch * bytes);
     this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
-    this.classFeatures = unitRows(bank.embeds, embed, bank.classes.map((texts) => texts[0]!));
+    this.classFeatures = unitRows(
+      bank.embeds,
+      embed,
+      bank.classes.map((texts) => texts[0]!),
+    );
 
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
     const n = this.textCount;
@@ -88,7 +92,10 @@ export class Batches {
         if (wanted.has(name)) layout.readAttention(record, l, float(name), i * layout.mapSize);
       }
     }
-    const rows = this.texts(step, drawn.map((d) => d.example));
+    const rows = this.texts(
+      step,
+      drawn.map((d) => d.example),
+    );
     gatherHostRows(this.bank.ids, this.bank.length, rows, this.feeds.ids!.data);
     gatherHostRows(this.bank.ends, 1, rows, this.feeds.ends!.data);
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
@@ -134,7 +141,8 @@ export class Batches {
         if (c !== undefined && chosen.size < this.classCount) chosen.add(c);
       }
     }
-    for (const c of new Random(this.options.seed, 'classes', step).shuffle(all)) if (chosen.size < this.classCount) chosen.add(c);
+    for (const c of new Random(this.options.seed, 'classes', step).shuffle(all))
+      if (chosen.size < this.classCount) chosen.add(c);
     return [...chosen].sort((a, b) => a - b);
   }
 

@@ -1,5 +1,5 @@
-import * as t from '../tensor/index.js';
 import type { Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 
 /** Added to the scores of padding, so that softmax gives it nothing. */
 const NEVER = -1e9;

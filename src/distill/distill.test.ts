@@ -2,19 +2,35 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Checkpoint, clipPreprocess, initClip, parseClipConfig, textTower, tokenizerFromJson, trainTokenizer, visionTower } from '../clip/index.js';
+import {
+  type Checkpoint,
+  clipPreprocess,
+  initClip,
+  parseClipConfig,
+  textTower,
+  tokenizerFromJson,
+  trainTokenizer,
+  visionTower,
+} from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { loadPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
-import { type DistillOptions, distill, phasesOf } from './distill.js';
+import { type DistillOptions, distill } from './distill.js';
 import { ensureTargets, recordIndex } from './extract-targets.js';
+import { phasesOf } from './phases.js';
 import { distillRecipe } from './recipe.js';
 
 const compileOptions = { threads: 1 };
-const colours: Record<string, number[]> = { red: [230, 30, 30], green: [30, 200, 60], blue: [30, 60, 220], grey: [120, 120, 120], gold: [220, 180, 20] };
+const colours: Record<string, number[]> = {
+  red: [230, 30, 30],
+  green: [30, 200, 60],
+  blue: [30, 60, 220],
+  grey: [120, 120, 120],
+  gold: [220, 180, 20],
+};
 const names = Object.keys(colours);
 
 const dataset: ImageTextDataset = {
@@ -32,15 +48,30 @@ const dataset: ImageTextDataset = {
 
 function examples(each: number): Example[] {
   return names.slice(0, 4).flatMap((name, label) =>
-    Array.from({ length: each }, (_, i) => ({ id: `${name}-${'x'.repeat(i)}`, label, captions: i === 2 ? [] : [`${name} stripes`, `a ${name} thing`] })),
+    Array.from({ length: each }, (_, i) => ({
+      id: `${name}-${'x'.repeat(i)}`,
+      label,
+      captions: i === 2 ? [] : [`${name} stripes`, `a ${name} thing`],
+    })),
   );
 }
 
-const tokenizer = tokenizerFromJson(trainTokenizer(names.map((n) => `a drawing of ${n} stripes thing`), 540));
+const tokenizer = tokenizerFromJson(
+  trainTokenizer(
+    names.map((n) => `a drawing of ${n} stripes thing`),
+    540,
+  ),
+);
 const tower = { hidden_size: 24, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 2 };
 const config = parseClipConfig({
   projection_dim: 12,
-  text_config: { ...tower, vocab_size: tokenizer.vocabSize, max_position_embeddings: 12, bos_token_id: tokenizer.startId, eos_token_id: tokenizer.endId },
+  text_config: {
+    ...tower,
+    vocab_size: tokenizer.vocabSize,
+    max_position_embeddings: 12,
+    bos_token_id: tokenizer.startId,
+    eos_token_id: tokenizer.endId,
+  },
   vision_config: { ...tower, image_size: 16, patch_size: 4 },
 });
 const teacher: Checkpoint = { config, params: initClip(config, 4), preprocess: clipPreprocess(16), tokenizer };
@@ -53,7 +84,11 @@ const recipe = (more: object = {}) =>
     student: { vision: { ...small, num_hidden_layers: 2, patch_size: 8 }, text: { ...small, num_hidden_layers: 1 } },
     texts: { classes_per_step: 3 },
     prompts: { width: 8, heads: 2, intermediate_size: 16 },
-    phases: { warmup: { steps: 4, lr: 3e-3, losses: ['feature', 'response'] }, prompt: { steps: 3, lr: 3e-3 }, joint: { steps: 5, lr: 3e-3 } },
+    phases: {
+      warmup: { steps: 4, lr: 3e-3, losses: ['feature', 'response'] },
+      prompt: { steps: 3, lr: 3e-3 },
+      joint: { steps: 5, lr: 3e-3 },
+    },
     checkpoint_every: 2,
     ...more,
   });
@@ -65,7 +100,13 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 const options = (name: string, more: Partial<DistillOptions> = {}): DistillOptions => ({
-  teacher, dataset, recipe: recipe(), runDir: join(root, name), targetsDir: join(root, 'targets'), compile: compileOptions, ...more,
+  teacher,
+  dataset,
+  recipe: recipe(),
+  runDir: join(root, name),
+  targetsDir: join(root, 'targets'),
+  compile: compileOptions,
+  ...more,
 });
 
 const flat = (params: Params) => Object.fromEntries(Object.entries(params).map(([n, x]) => [n, Array.from(x.data)]));
@@ -74,17 +115,32 @@ describe('distill', () => {
   it('goes through its phases with all losses, and a stopped run resumes to the same bits', async () => {
     const before = flat(teacher.params);
     const phases: string[] = [];
-    const whole = await distill(options('whole', { onStep: ({ phase, overall, overallSteps }) => void phases.push(`${phase} ${overall}/${overallSteps}`) }));
+    const whole = await distill(
+      options('whole', {
+        onStep: ({ phase, overall, overallSteps }) => void phases.push(`${phase} ${overall}/${overallSteps}`),
+      }),
+    );
     expect(phases).toHaveLength(12);
     expect([phases[0], phases[4], phases[11]]).toEqual(['warmup 1/12', 'prompt 5/12', 'joint 12/12']);
     expect(whole).toMatchObject({ finished: true, imagesSeen: 72 });
-    expect(Object.keys(whole.history.at(-1)!.losses).sort()).toEqual(['attention', 'cross_modal', 'feature', 'response', 'total']);
+    expect(Object.keys(whole.history.at(-1)!.losses).sort()).toEqual([
+      'attention',
+      'cross_modal',
+      'feature',
+      'response',
+      'total',
+    ]);
     expect(Object.keys(whole.history[0]!.losses).sort()).toEqual(['feature', 'response', 'total']);
     expect(flat(teacher.params)).toEqual(before);
 
     for (const stop of [2, 6, 9]) {
       const controller = new AbortController();
-      const part = await distill(options('parts', { signal: controller.signal, onStep: ({ overall }) => void (overall === stop && controller.abort()) }));
+      const part = await distill(
+        options('parts', {
+          signal: controller.signal,
+          onStep: ({ overall }) => void (overall === stop && controller.abort()),
+        }),
+      );
       expect(part.finished).toBe(false);
     }
     const rest = await distill(options('parts'));
@@ -98,25 +154,51 @@ describe('distill', () => {
     expect(flat(saved.vision)).toEqual(flat(whole.prompts!.vision));
     const p = paramInputs(whole.student.params, 's/');
     const e = paramInputs(saved.encoder, 'e/');
-    const embed = promptedTextEmbeds(p, whole.student.config, e, saved.config, input('ids', [1, 8], 'int32'), input('ends', [1], 'int32'));
+    const embed = promptedTextEmbeds(
+      p,
+      whole.student.config,
+      e,
+      saved.config,
+      input('ids', [1, 8], 'int32'),
+      input('ends', [1], 'int32'),
+    );
     const program = await compile({ outputs: { embed } }, compileOptions);
     const { ids, eos } = tokenizer.encode(['a gold thing'], 8);
-    const feeds = { ...paramFeeds(whole.student.params, 's/'), ...paramFeeds(saved.encoder, 'e/'), ids: { shape: [1, 8], data: ids }, ends: { shape: [1], data: eos } };
+    const feeds = {
+      ...paramFeeds(whole.student.params, 's/'),
+      ...paramFeeds(saved.encoder, 'e/'),
+      ids: { shape: [1, 8], data: ids },
+      ends: { shape: [1], data: eos },
+    };
     expect([...(await program.run(feeds)).embed!.data].every(Number.isFinite)).toBe(true);
     await program.dispose();
   });
 
   it('learns: the losses fall', async () => {
-    const { history } = await distill(options('learn', { recipe: recipe({ phases: { warmup: { steps: 60, lr: 1e-2 }, prompt: { steps: 10, lr: 1e-3 }, joint: { steps: 60, lr: 3e-3 } } }) }));
+    const { history } = await distill(
+      options('learn', {
+        recipe: recipe({
+          phases: { warmup: { steps: 60, lr: 1e-2 }, prompt: { steps: 10, lr: 1e-3 }, joint: { steps: 60, lr: 3e-3 } },
+        }),
+      }),
+    );
     const mean = (name: string, phase: string, from: number, to: number) => {
-      const values = history.filter((h) => h.phase === phase).slice(from, to).map((h) => h.losses[name]!);
+      const values = history
+        .filter((h) => h.phase === phase)
+        .slice(from, to)
+        .map((h) => h.losses[name]!);
       return values.reduce((a, b) => a + b, 0) / values.length;
     };
-    for (const name of ['feature', 'response']) expect(mean(name, 'joint', -8, 60), name).toBeLessThan(0.7 * mean(name, 'warmup', 0, 8));
+    for (const name of ['feature', 'response'])
+      expect(mean(name, 'joint', -8, 60), name).toBeLessThan(0.7 * mean(name, 'warmup', 0, 8));
   });
 
   it('distils logits alone on the same drawings, from the same stored targets', async () => {
-    const { history, prompts, imagesSeen, parameters } = await distill(options('kd', { recipe: recipe({ method: 'kd', kd: { lr: 1e-2 }, phases: { joint: { steps: 40 }, prompt: { steps: 10 } } }) }));
+    const { history, prompts, imagesSeen, parameters } = await distill(
+      options('kd', {
+        recipe: recipe({ method: 'kd', kd: { lr: 1e-2 }, phases: { joint: { steps: 40 }, prompt: { steps: 10 } } }),
+      }),
+    );
     expect(prompts).toBeUndefined();
     expect(imagesSeen).toBe(300);
     expect(history.at(-1)!.losses.response).toBeLessThan(history[0]!.losses.response!);
@@ -131,7 +213,11 @@ describe('distill', () => {
 
   it('refuses targets of another teacher, and replaces them when asked', async () => {
     const other = { ...teacher, params: initClip(config, 9) };
-    const make = () => options('other', { teacher: other, recipe: recipe({ phases: { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 0 } } }) });
+    const make = () =>
+      options('other', {
+        teacher: other,
+        recipe: recipe({ phases: { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 0 } } }),
+      });
     await expect(distill(make())).rejects.toThrow('made from something else (teacher was');
     const kept = options('other', { ...make(), targetsDir: join(root, 'other-targets') });
     expect((await distill(kept)).finished).toBe(true);
@@ -140,7 +226,18 @@ describe('distill', () => {
 
 describe('stored targets', () => {
   it('are what the teacher gives live, to the precision of binary16, also when extraction is stopped between', async () => {
-    const wanted = { teacher, dataset, examples: dataset.splits.train!, views: 2, augment: recipe().augment, seed: 3, hidden: [2], attention: [1], dir: join(root, 'live'), compile: compileOptions };
+    const wanted = {
+      teacher,
+      dataset,
+      examples: dataset.splits.train!,
+      views: 2,
+      augment: recipe().augment,
+      seed: 3,
+      hidden: [2],
+      attention: [1],
+      dir: join(root, 'live'),
+      compile: compileOptions,
+    };
     const stopped = new AbortController();
     stopped.abort();
     expect((await ensureTargets({ ...wanted, signal: stopped.signal })).complete).toBe(false);
@@ -160,7 +257,8 @@ describe('stored targets', () => {
     const map = new Float32Array(layout.mapSize);
     layout.readHidden(record, 2, hidden, 0);
     layout.readAttention(record, 1, map, 0);
-    const far = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((m, x, i) => Math.max(m, Math.abs(x - b[i]!)), 0);
+    const far = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Array.from(a).reduce((m, x, i) => Math.max(m, Math.abs(x - b[i]!)), 0);
     expect(far(layout.embed(record), live.embed!.data)).toBeLessThan(1e-5);
     expect(far(hidden, live.hidden!.data)).toBeLessThan(4e-3);
     expect(far(map, live.map!.data)).toBeLessThan(1e-3);
@@ -175,9 +273,18 @@ describe('stored targets', () => {
     expect(list.classes).toHaveLength(4);
     const bank = await buildTextBank(teacher, list, 10, true, compileOptions);
     const { ids, eos } = tokenizer.encode(['a red thing'], 12);
-    const tower = textTower(paramInputs(teacher.params), config, input('ids', [1, 12], 'int32'), input('ends', [1], 'int32'));
+    const tower = textTower(
+      paramInputs(teacher.params),
+      config,
+      input('ids', [1, 12], 'int32'),
+      input('ends', [1], 'int32'),
+    );
     const program = await compile({ outputs: { embed: tower.embed } }, compileOptions);
-    const { embed } = await program.run({ ...paramFeeds(teacher.params), ids: { shape: [1, 12], data: ids }, ends: { shape: [1], data: eos } });
+    const { embed } = await program.run({
+      ...paramFeeds(teacher.params),
+      ids: { shape: [1, 12], data: ids },
+      ends: { shape: [1], data: eos },
+    });
     const row = list.texts.indexOf('a red thing');
     for (let k = 0; k < 12; k++) expect(bank.embeds[row * 12 + k]).toBeCloseTo(embed!.data[k]!, 5);
     await program.dispose();

@@ -15,13 +15,15 @@ import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 import { adamw } from './adamw.js';
 import { Batches } from './batches.js';
-import { activeLosses, type DualStream, dualStreamTask, initHeads, type PhaseOptions } from './dual-stream.js';
+import { activeLosses, type DualStream, initHeads } from './dual-stream.js';
+import { dualStreamTask } from './dual-stream-task.js';
 import { ensureTargets, hash, hashParams } from './extract-targets.js';
 import { History, type HistoryEntry } from './history.js';
 import { mapLayers } from './layer-map.js';
 import { logitsKdTask } from './logits-kd.js';
 import { type StepEvent, train } from './loop.js';
 import { decaysByDefault } from './optimizer.js';
+import { type Phase, phasesOf } from './phases.js';
 import type { DistillRecipe, LossName } from './recipe.js';
 import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
@@ -66,39 +68,6 @@ export interface DistillResult {
   parameters: number;
 }
 
-interface Phase extends PhaseOptions {
-  name: string;
-  steps: number;
-  lr: number;
-  warmupSteps: number;
-}
-
-/** The phases of a run, in order, with the steps each begins at. */
-export function phasesOf(recipe: DistillRecipe): Phase[] {
-  const { warmup, prompt, joint } = recipe.phases;
-  const plan: Omit<Phase, 'firstStep'>[] = [];
-  const add = (name: string, p: typeof warmup, trains: PhaseOptions['trains'], prompted: boolean, extra = 0) => {
-    const steps = p.steps + extra;
-    if (steps > 0) plan.push({ name, steps, lr: p.lr, warmupSteps: p.warmup_steps, losses: p.losses, trains, prompted });
-  };
-  if (recipe.method === 'kd') {
-    const steps = recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps;
-    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses: ['response'] as LossName[] };
-    add('kd', one, ['student/'], false);
-  } else {
-    add('warmup', warmup, ['student/', 'heads/'], false);
-    // Without prompts there is nothing to learn in their phase; its drawings go to the joint one, so that budgets stay equal.
-    if (recipe.prompts.enabled) add('prompt', prompt, ['prompt/', 'heads/'], true);
-    add('joint', joint, ['student/', 'prompt/', 'heads/'], recipe.prompts.enabled, recipe.prompts.enabled ? 0 : prompt.steps);
-  }
-  let firstStep = 0;
-  return plan.map((phase) => {
-    const placed = { ...phase, firstStep };
-    firstStep += phase.steps;
-    return placed;
-  });
-}
-
 /**
  * Distils a teacher into a student: stored teacher targets, the student's start, then phase after phase.
  *
@@ -111,12 +80,16 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
   const { teacher, dataset, recipe, runDir } = options;
   const examples = dataset.splits[recipe.data.split];
   if (!examples?.length) {
-    throw new UserError(`data.split: ${dataset.name} has ${Object.keys(dataset.splits).join(', ')}, got ${recipe.data.split}`);
+    throw new UserError(
+      `data.split: ${dataset.name} has ${Object.keys(dataset.splits).join(', ')}, got ${recipe.data.split}`,
+    );
   }
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   if (recipe.method === 'promptkd' && needs.has('cross_modal') && !recipe.texts.captions) {
-    throw new UserError('losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off');
+    throw new UserError(
+      'losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off',
+    );
   }
   const start = await startStudent(recipe, teacher);
   const pairs = mapLayers(
@@ -162,7 +135,10 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
 }
 
 /** Saves a student with its prompts as a checkpoint folder. */
-export async function saveStudent(dir: string, { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>): Promise<void> {
+export async function saveStudent(
+  dir: string,
+  { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>,
+): Promise<void> {
   await saveCheckpoint(dir, student);
   if (prompts) await savePrompts(dir, prompts);
 }
@@ -175,7 +151,8 @@ function storedTargets(
 ) {
   const { teacher, dataset, recipe } = options;
   const full = recipe.method === 'promptkd';
-  const layers = (wanted: boolean, more: number[]) => (full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : []);
+  const layers = (wanted: boolean, more: number[]) =>
+    full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : [];
   const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
   return ensureTargets({
     teacher,
@@ -198,7 +175,12 @@ async function trainPhases(options: DistillOptions, phases: readonly Phase[], fu
   const { recipe, runDir, signal } = options;
   const history = new History(join(runDir, 'history.jsonl'));
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
-  const identity = { recipe, data: options.dataset.fingerprint, teacher: hashParams(options.teacher.params), given: hash(JSON.stringify(full.config)) };
+  const identity = {
+    recipe,
+    data: options.dataset.fingerprint,
+    teacher: hashParams(options.teacher.params),
+    given: hash(JSON.stringify(full.config)),
+  };
   const position = { finished: true, step: 0, seconds: 0 };
   for (const phase of phases) {
     const task: Task & { dispose(): Promise<void> } =
@@ -215,7 +197,11 @@ async function trainPhases(options: DistillOptions, phases: readonly Phase[], fu
           // M and W measure distances; pulling them to zero would only lower what is measured.
           decays: (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape),
         }),
-        learningRate: warmupCosine({ peak: phase.lr, steps: phase.steps, warmupSteps: Math.min(phase.warmupSteps, Math.floor(phase.steps / 5)) }),
+        learningRate: warmupCosine({
+          peak: phase.lr,
+          steps: phase.steps,
+          warmupSteps: Math.min(phase.warmupSteps, Math.floor(phase.steps / 5)),
+        }),
         runDir: join(runDir, `phase-${phase.name}`),
         checkpointEvery: recipe.checkpoint_every,
         fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
@@ -246,7 +232,8 @@ async function result(
 ): Promise<DistillResult> {
   const { teacher, recipe } = options;
   const size = full.config.vision_config.image_size;
-  const preprocess = size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };
+  const preprocess =
+    size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };
   const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: teacher.tokenizer };
   const prompts: SavedPrompts | undefined = full.prompt && {
     config: full.prompt.config,
@@ -260,7 +247,9 @@ async function result(
     imagesSeen: position.step * recipe.batch,
     seconds: position.seconds,
     history,
-    parameters: countParameters(full.student) + (prompts ? countParameters(prompts.encoder) + countParameters(prompts.vision) : 0),
+    parameters:
+      countParameters(full.student) +
+      (prompts ? countParameters(prompts.encoder) + countParameters(prompts.vision) : 0),
   };
 }
 
@@ -276,7 +265,13 @@ async function taskPrompts(full: DualStream, bank: TextBank, options?: CompileOp
   const table = 'text_model.embeddings.token_embedding.weight';
   const p = paramInputs(params);
   const shared = config.shared_embedding_width === undefined ? undefined : input('student', full.student[table]!.shape);
-  const texts = encodePromptTexts(p, config, input('ids', [rows.length, bank.length], 'int32'), input('ends', [rows.length], 'int32'), shared);
+  const texts = encodePromptTexts(
+    p,
+    config,
+    input('ids', [rows.length, bank.length], 'int32'),
+    input('ends', [rows.length], 'int32'),
+    shared,
+  );
   const outputs = Object.fromEntries(visionPrompts(p, config, texts).map((prompt, l) => [`vision.${l}`, prompt]));
   const program = await compile({ outputs }, options);
   try {
@@ -286,7 +281,9 @@ async function taskPrompts(full: DualStream, bank: TextBank, options?: CompileOp
       ids: { shape: [rows.length, bank.length], data: ids },
       ends: { shape: [rows.length], data: ends },
     });
-    return Object.fromEntries(Object.entries(made).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
+    return Object.fromEntries(
+      Object.entries(made).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+    );
   } finally {
     await program.dispose();
   }

@@ -2,18 +2,22 @@ import { type ClipConfig, clipLogits, patchGrid, textTower, visionTower } from '
 import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
 import { Random } from '../random.js';
-import { type CompileOptions, compile, type Program } from '../runtime/index.js';
-import * as t from '../tensor/index.js';
 import type { Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
 import type { Batches } from './batches.js';
-import { coordinate, type Gradients } from './coordinate.js';
 import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
-import { embeddingFeature, type FeaturePair, featureLoss, initFeatureMap, regridTokens, standardize } from './feature-loss.js';
+import {
+  embeddingFeature,
+  type FeaturePair,
+  featureLoss,
+  initFeatureMap,
+  regridTokens,
+  standardize,
+} from './feature-loss.js';
 import type { LayerPair } from './layer-map.js';
 import type { DistillRecipe, LossName } from './recipe.js';
 import { responseLoss } from './response-loss.js';
-import type { Task } from './task.js';
 
 /** Everything that is trained, or stands still, in one distillation; arrays are shared by all phases. */
 export interface DualStream {
@@ -63,7 +67,10 @@ export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly numb
   const { dim } = recipe.losses.cross_modal;
   const normal = (name: string, width: number) => {
     const draw = random(name);
-    heads[name] = { shape: [width, dim], data: Float32Array.from({ length: width * dim }, () => draw.normal() * width ** -0.5) };
+    heads[name] = {
+      shape: [width, dim],
+      data: Float32Array.from({ length: width * dim }, () => draw.normal() * width ** -0.5),
+    };
   };
   normal('cross.query', from);
   normal('cross.key', config.text_config.hidden_size);
@@ -71,7 +78,12 @@ export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly numb
 }
 
 /** Losses of one step as graph, each a scalar and unweighted. */
-function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Record<'student' | 'prompt' | 'heads', TensorTree>) {
+export function buildLosses(
+  s: DualStream,
+  batches: Batches,
+  phase: PhaseOptions,
+  p: Record<'student' | 'prompt' | 'heads', TensorTree>,
+) {
   const { config, teacherConfig, recipe } = s;
   const active = activeLosses(recipe, phase.losses);
   const fed = paramInputs(batches.feeds); // unused inputs never reach the program
@@ -86,7 +98,10 @@ function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Re
   let textSide: Tensor[] = [];
   let imageSide: Tensor[] = [];
   if (phase.prompted && s.prompt) {
-    const shared = s.prompt.config.shared_embedding_width === undefined ? undefined : p.student['text_model.embeddings.token_embedding.weight'];
+    const shared =
+      s.prompt.config.shared_embedding_width === undefined
+        ? undefined
+        : p.student['text_model.embeddings.token_embedding.weight'];
     const texts = encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared); // [N, W]
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
     imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
@@ -106,8 +121,16 @@ function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Re
       teacher: shape(target(`hidden.${teacher}`)),
       map: p.heads[`feature.hidden.${student}-${teacher}`],
     }));
-    pairs.push({ student: embeddingFeature(image.embed), teacher: embeddingFeature(target('image')), map: p.heads['feature.image'] });
-    pairs.push({ student: embeddingFeature(text.embed), teacher: embeddingFeature(target('text')), map: p.heads['feature.text'] });
+    pairs.push({
+      student: embeddingFeature(image.embed),
+      teacher: embeddingFeature(target('image')),
+      map: p.heads['feature.image'],
+    });
+    pairs.push({
+      student: embeddingFeature(text.embed),
+      teacher: embeddingFeature(target('text')),
+      map: p.heads['feature.text'],
+    });
     losses.feature = featureLoss(pairs);
   }
   if (active.has('attention')) {
@@ -131,7 +154,12 @@ function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Re
       p.heads['cross.query']!,
       p.heads['cross.key']!,
     );
-    const teacher = teacherCrossMap(jointPatches(s, target), target('words'), mask, recipe.losses.cross_modal.temperature);
+    const teacher = teacherCrossMap(
+      jointPatches(s, target),
+      target('words'),
+      mask,
+      recipe.losses.cross_modal.temperature,
+    );
     losses.cross_modal = crossModalLoss(student, teacher);
   }
   if (active.has('response')) {
@@ -145,7 +173,11 @@ function buildLosses(s: DualStream, batches: Batches, phase: PhaseOptions, p: Re
   return losses;
 }
 
-const PATCH_PARAMS = ['vision_model.post_layernorm.weight', 'vision_model.post_layernorm.bias', 'visual_projection.weight'];
+const PATCH_PARAMS = [
+  'vision_model.post_layernorm.weight',
+  'vision_model.post_layernorm.bias',
+  'visual_projection.weight',
+];
 
 /** The teacher's patch tokens in the joint space, from its stored last layer: [B, patches, P]. */
 function jointPatches(s: DualStream, target: (name: string) => Tensor): Tensor {
@@ -163,7 +195,8 @@ export function fitPixels(pixels: Tensor, size: number): Tensor {
   return t.reshape(t.transpose(t.interpolateGrid(cells, [side, side], [size, size])), [batch, channels, size, size]);
 }
 
-function subset(params: Params, names: readonly string[]): Params {
+/** The named entries of a parameter tree. */
+export function subset(params: Params, names: readonly string[]): Params {
   return Object.fromEntries(names.map((name) => [name, params[name]!]));
 }
 
@@ -174,105 +207,4 @@ export function allParams(s: DualStream): Params {
     ...paramFeeds(s.prompt?.params ?? {}, 'prompt/'),
     ...paramFeeds(s.heads, 'heads/'),
   };
-}
-
-/**
- * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
- * (feature; response + γ·attention) in one compiled program. The teacher comes in as stored targets.
- */
-export async function dualStreamTask(
-  s: DualStream,
-  batches: Batches,
-  phase: PhaseOptions,
-  options: CompileOptions = {},
-): Promise<Task & { dispose(): Promise<void> }> {
-  const { recipe } = s;
-  const p = {
-    student: paramInputs(s.student, 'student/'),
-    prompt: paramInputs(s.prompt?.params ?? {}, 'prompt/'),
-    heads: paramInputs(s.heads, 'heads/'),
-  };
-  const losses = buildLosses(s, batches, phase, p);
-  const weight = (name: LossName, factor = 1) => (losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined);
-  const { gamma, clip } = recipe.coordination;
-  const feature = weight('feature');
-  const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
-  const total = added([feature, rest])!;
-
-  const everything = allParams(s);
-  const inputs = Object.fromEntries(
-    Object.entries(p).flatMap(([room, tree]) => Object.entries(tree).map(([name, tensor]) => [`${room}/${name}`, tensor])),
-  );
-  const names = Object.keys(everything).filter(
-    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && reaches(total, inputs[name]!),
-  );
-  const outputs: Record<string, Tensor> = { total };
-  for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
-  const passes: Record<string, Tensor | undefined> = { feature, rest };
-  for (const [pass, loss] of Object.entries(passes)) {
-    if (!loss) continue;
-    const reached = names.filter((name) => reaches(loss, inputs[name]!));
-    for (const [i, g] of t.grad(loss, reached.map((name) => inputs[name]!)).entries()) outputs[`${pass}|${reached[i]}`] = g;
-  }
-  const program: Program = await compile({ outputs }, options);
-
-  const params = subset(everything, names);
-  const gradients: Gradients = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
-  const wanted = new Set(program.inputs.map((i) => i.name));
-  const fixed = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
-  return {
-    params,
-    imagesPerStep: recipe.batch,
-    async step(step) {
-      const result = await program.run({ ...fixed, ...batches.fill(phase.firstStep + step, wanted) });
-      const parts: Record<string, Gradients> = { feature: {}, rest: {} };
-      const report: Record<string, number> = {};
-      for (const [key, { data }] of Object.entries(result)) {
-        const [pass, name] = key.split('|') as [string, string | undefined];
-        if (name !== undefined) parts[pass]![name] = data as Float32Array;
-        else report[key.replace('loss/', '')] = data[0]!;
-      }
-      coordinate(parts.feature!, parts.rest!, clip > 0 ? clip : Number.POSITIVE_INFINITY, gradients);
-      return { losses: report, gradients };
-    },
-    constrain: () => boundLogitScale(s.student),
-    dispose: () => program.dispose(),
-  };
-}
-
-/** CLIP's bound: exp(logit_scale) stays at most 100 (Radford et al. 2021, section 2.5). */
-export function boundLogitScale(student: Params): void {
-  const { data } = student.logit_scale!;
-  data[0] = Math.min(data[0]!, Math.log(100));
-}
-
-/** Whether a loss depends on an input. */
-function reaches(loss: Tensor, wanted: Tensor): boolean {
-  return inputsOf(loss).has(wanted);
-}
-
-const known = new WeakMap<Tensor, Set<Tensor>>();
-
-/** All inputs that a tensor is computed from. */
-function inputsOf(loss: Tensor): Set<Tensor> {
-  const cached = known.get(loss);
-  if (cached) return cached;
-  const found = new Set<Tensor>();
-  const seen = new Set<object>();
-  const stack = [loss];
-  while (stack.length > 0) {
-    const tensor = stack.pop()!;
-    if (!tensor.node) found.add(tensor);
-    else if (!seen.has(tensor.node)) {
-      seen.add(tensor.node);
-      stack.push(...tensor.node.inputs);
-    }
-  }
-  known.set(loss, found);
-  return found;
-}
-
-function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {
-  const present = terms.filter((x) => x !== undefined);
-  return present.length > 0 ? present.reduce((a, b) => t.add(a, b)) : undefined;
 }

@@ -38,7 +38,13 @@ export function recordIndex(example: number, view: number, views: number): numbe
 }
 
 /** The augmented pixels of a view: the teacher's targets and the student's input are of the same pixels. */
-export function viewPixels(picture: Picture, id: string, view: number, size: number, o: Pick<ExtractOptions, 'augment' | 'seed'>): Uint8Array {
+export function viewPixels(
+  picture: Picture,
+  id: string,
+  view: number,
+  size: number,
+  o: Pick<ExtractOptions, 'augment' | 'seed'>,
+): Uint8Array {
   return augmentImage(picture, size, o.augment, new Random(o.seed, 'view', id, view));
 }
 
@@ -90,16 +96,24 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
         await pictures.need(Math.floor((first + start) / views), Math.floor((first + start + rows - 1) / views));
         for (let i = 0; i < rows; i++) {
           const example = Math.floor((first + start + i) / views);
-          const rgb = viewPixels(pictures.get(example), examples[example]!.id, (first + start + i) % views, size, options);
+          const rgb = viewPixels(
+            pictures.get(example),
+            examples[example]!.id,
+            (first + start + i) % views,
+            size,
+            options,
+          );
           layout.pixels(record(i)).set(rgb);
           normalizePixels(rgb, size, teacher.preprocess, pixels, i * 3 * size * size);
         }
         const result = await program.run(feeds);
-        const part = (name: string, i: number, n: number) => (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
+        const part = (name: string, i: number, n: number) =>
+          (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
         for (let i = 0; i < rows; i++) {
           layout.embed(record(i)).set(part('embed', i, width));
           for (const l of hidden) floatToHalf(part(`hidden.${l}`, i, layout.hiddenSize), layout.hidden(record(i), l));
-          for (const l of attention) floatToHalf(part(`attention.${l}`, i, layout.mapSize), layout.attention(record(i), l));
+          for (const l of attention)
+            floatToHalf(part(`attention.${l}`, i, layout.mapSize), layout.attention(record(i), l));
         }
         options.onProgress?.(first + start + rows, store.records);
         // The runtime blocks this thread: let Ctrl-C and progress through.

@@ -1,6 +1,6 @@
 import type { Random } from '../random.js';
-import * as t from '../tensor/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 
 /** Tokens of a Vision Transformer: the class token, then rows × columns patches. */
 export type Grid = readonly [rows: number, columns: number];

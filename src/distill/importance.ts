@@ -33,7 +33,11 @@ export function ranking(scores: ArrayLike<number>): number[] {
 }
 
 /** The named rows and columns of a matrix, or the named entries of a vector (columns left out). */
-export function pick(tensor: HostTensor, rows: readonly number[] | null, columns?: readonly number[] | null): HostTensor {
+export function pick(
+  tensor: HostTensor,
+  rows: readonly number[] | null,
+  columns?: readonly number[] | null,
+): HostTensor {
   const height = tensor.shape[0]!;
   const width = tensor.data.length / height;
   const r = rows ?? Array.from({ length: height }, (_, i) => i);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkParams, type ClipConfig, initClip, parseClipConfig, textTower, visionTower } from '../clip/index.js';
-import { paramFeeds, type Params, paramInputs } from '../nn/index.js';
+import { type ClipConfig, checkParams, initClip, parseClipConfig, textTower, visionTower } from '../clip/index.js';
+import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { Random } from '../random.js';
 import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
@@ -47,7 +47,11 @@ describe('inherit', () => {
   });
 
   it.each([
-    ['fewer layers, heads, channels, units', { hidden_size: 8, intermediate_size: 10, num_hidden_layers: 2, num_attention_heads: 2 }, {}],
+    [
+      'fewer layers, heads, channels, units',
+      { hidden_size: 8, intermediate_size: 10, num_hidden_layers: 2, num_attention_heads: 2 },
+      {},
+    ],
     ['heads wider than the teacher’s', { hidden_size: 20, num_attention_heads: 2 }, {}],
     ['other patches and a smaller joint space', { num_hidden_layers: 1 }, { projection_dim: 6 }],
   ])('fits %s', async (_, part, more) => {
@@ -65,18 +69,22 @@ describe('inherit', () => {
   });
 
   it('keeps the channels with the largest weights', () => {
-    const strong: Params = Object.fromEntries(Object.entries(teacher).map(([n, x]) => [n, { shape: x.shape, data: x.data.slice() }]));
+    const strong: Params = Object.fromEntries(
+      Object.entries(teacher).map(([n, x]) => [n, { shape: x.shape, data: x.data.slice() }]),
+    );
     const fc2 = strong['text_model.encoder.layers.0.mlp.fc2.weight']!;
     for (const row of [3, 7, 11, 23]) fc2.data.subarray(row * 48, (row + 1) * 48).fill(50);
     const c = smaller({ hidden_size: 4, num_attention_heads: 2 }, {});
     const student = inherit(strong, config, c, { layers: 'even' });
     const table = teacher['text_model.embeddings.token_embedding.weight']!.data;
-    expect([...student['text_model.embeddings.token_embedding.weight']!.data.subarray(0, 4)]).toEqual([3, 7, 11, 23].map((i) => table[i]));
+    expect([...student['text_model.embeddings.token_embedding.weight']!.data.subarray(0, 4)]).toEqual(
+      [3, 7, 11, 23].map((i) => table[i]),
+    );
   });
 
   it('refuses a larger student, naming the field', () => {
     expect(() => inherit(teacher, config, smaller({}, { hidden_size: 32 }), { layers: 'even' })).toThrow(
-      'student.vision_config.hidden_size: inheriting needs at most the teacher\'s 24, got 32',
+      "student.vision_config.hidden_size: inheriting needs at most the teacher's 24, got 32",
     );
   });
 });

@@ -150,7 +150,12 @@ function headRows(from: TowerConfig, to: TowerConfig, weight: (name: string) => 
 }
 
 /** The residual channels of the teacher, ascending, that a student of width `to` inherits. */
-export function inheritedChannels(prefix: 'text_model' | 'vision_model', teacher: Params, from: number, to: number): number[] {
+export function inheritedChannels(
+  prefix: 'text_model' | 'vision_model',
+  teacher: Params,
+  from: number,
+  to: number,
+): number[] {
   return topIndices(channelScores(prefix, teacher, from), to);
 }
 

@@ -4,7 +4,8 @@ import { type CompileOptions, compile } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
 import type { Gradients } from './coordinate.js';
-import { boundLogitScale, fitPixels } from './dual-stream.js';
+import { fitPixels } from './dual-stream.js';
+import { boundLogitScale } from './dual-stream-task.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
 import type { Task } from './task.js';
@@ -22,7 +23,8 @@ export async function logitsKdTask(
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
   const p = paramInputs(student, 'student/');
-  const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') => t.input(name, batches.feeds[name]!.shape, dtype);
+  const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
+    t.input(name, batches.feeds[name]!.shape, dtype);
   const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size));
   const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'));
   const loss = responseLoss(
@@ -33,7 +35,13 @@ export async function logitsKdTask(
   );
   const names = Object.keys(student);
   const outputs: Record<string, t.Tensor> = { total: loss };
-  for (const [i, g] of t.grad(loss, names.map((name) => p[name]!)).entries()) outputs[`grad|student/${names[i]}`] = g;
+  for (const [i, g] of t
+    .grad(
+      loss,
+      names.map((name) => p[name]!),
+    )
+    .entries())
+    outputs[`grad|student/${names[i]}`] = g;
   const program = await compile({ outputs }, options);
 
   const params = paramFeeds(student, 'student/');
@@ -44,7 +52,8 @@ export async function logitsKdTask(
     async step(step) {
       const { total, ...result } = await program.run({ ...params, ...batches.fill(step, wanted) });
       const gradients: Gradients = {};
-      for (const [name, { data }] of Object.entries(result)) gradients[name.slice('grad|'.length)] = data as Float32Array;
+      for (const [name, { data }] of Object.entries(result))
+        gradients[name.slice('grad|'.length)] = data as Float32Array;
       const value = total!.data[0]!;
       return { losses: { total: value, response: value }, gradients };
     },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../random.js';
 import { compile } from '../runtime/index.js';
-import * as t from '../tensor/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
 import { coordinate, gradientNorm } from './coordinate.js';
 import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
@@ -36,7 +36,15 @@ const rowsOf = (x: ArrayLike<number>, width: number): number[][] =>
   Array.from({ length: x.length / width }, (_, i) => Array.from({ length: width }, (_, j) => x[i * width + j]!));
 const unit = (row: number[]) => row.map((x) => x / Math.hypot(...row));
 const dot = (a: number[], b: number[]) => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
-const product = (a: number[][], b: number[][]) => a.map((r) => b[0]!.map((_, j) => dot(r, b.map((c) => c[j]!))));
+const product = (a: number[][], b: number[][]) =>
+  a.map((r) =>
+    b[0]!.map((_, j) =>
+      dot(
+        r,
+        b.map((c) => c[j]!),
+      ),
+    ),
+  );
 const mse = (a: number[], b: number[]) => a.reduce((s, x, i) => s + (x - b[i]!) ** 2, 0) / a.length;
 
 describe('response', () => {
@@ -78,7 +86,13 @@ describe('response', () => {
 
 describe('features', () => {
   it('is the mean over pairs of ‖F_s M − F_t‖² / elements', async () => {
-    const feeds = { s: draw('s', 2, 3, 4), t: draw('t', 2, 3, 5), m: draw('m', 4, 5), e: draw('e', 2, 6), f: draw('f', 2, 6) };
+    const feeds = {
+      s: draw('s', 2, 3, 4),
+      t: draw('t', 2, 3, 5),
+      m: draw('m', 4, 5),
+      e: draw('e', 2, 6),
+      f: draw('f', 2, 6),
+    };
     const out = await run(feeds, (p) => ({
       loss: featureLoss([
         { student: p.s!, teacher: p.t!, map: p.m! },
@@ -143,8 +157,13 @@ describe('attention', () => {
 describe('cross-modal map', () => {
   it('is attention of patches over words on both sides, padding left out', async () => {
     const feeds = {
-      v: draw('v', 1, 2, 3), x: draw('x', 1, 3, 4), q: draw('q', 3, 2), k: draw('k', 4, 2),
-      p: draw('p', 1, 2, 5), w: draw('w', 1, 3, 5), mask: { shape: [1, 3], data: Float32Array.of(1, 1, 0) },
+      v: draw('v', 1, 2, 3),
+      x: draw('x', 1, 3, 4),
+      q: draw('q', 3, 2),
+      k: draw('k', 4, 2),
+      p: draw('p', 1, 2, 5),
+      w: draw('w', 1, 3, 5),
+      mask: { shape: [1, 3], data: Float32Array.of(1, 1, 0) },
     };
     const out = await run(feeds, (p) => {
       const student = studentCrossMap(p.v!, p.x!, p.mask!, p.q!, p.k!);

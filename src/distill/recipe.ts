@@ -62,9 +62,7 @@ export type LossName = z.infer<typeof lossNames>;
 
 const lossesSchema = z.object({
   /** Mapped layers: `even`, `last`, or pairs [student, teacher] that count from 1. */
-  layers: z
-    .union([z.enum(['even', 'last']), z.array(z.tuple([count, count])).min(1)])
-    .default('even'),
+  layers: z.union([z.enum(['even', 'last']), z.array(z.tuple([count, count])).min(1)]).default('even'),
   feature: z
     .object({
       enabled: z.boolean().default(true),
@@ -163,10 +161,3 @@ export const distillRecipe = z.object({
 });
 
 export type DistillRecipe = z.infer<typeof distillRecipe>;
-
-/** Optimizer steps of the whole run. */
-export function totalSteps(recipe: DistillRecipe): number {
-  const { warmup, prompt, joint } = recipe.phases;
-  const all = warmup.steps + (recipe.prompts.enabled ? prompt.steps : 0) + joint.steps;
-  return recipe.method === 'kd' ? (recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps) : all;
-}

@@ -1,5 +1,5 @@
-import * as t from '../tensor/index.js';
 import type { Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 
 /**
  * T² · KL(softmax(z_t / T) ‖ softmax(z_s / T)), the mean over rows (Hinton et al., arXiv 1503.02531, section 2).

@@ -16,14 +16,18 @@ export interface StudentStart {
 /** The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it says nothing. */
 export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipConfig {
   const { vision, text, projection_dim } = recipe.student;
-  const given = <T extends object>(fields: T) => Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined));
+  const given = <T extends object>(fields: T) =>
+    Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined));
   const config: ClipConfig = {
     ...teacher,
     projection_dim: projection_dim ?? teacher.projection_dim,
     vision_config: { ...teacher.vision_config, ...given(vision) },
     text_config: { ...teacher.text_config, ...given(text) },
   };
-  for (const [name, tower] of [['vision', config.vision_config], ['text', config.text_config]] as const) {
+  for (const [name, tower] of [
+    ['vision', config.vision_config],
+    ['text', config.text_config],
+  ] as const) {
     if (tower.hidden_size % tower.num_attention_heads !== 0) {
       throw new UserError(
         `student.${name}.num_attention_heads: expected a divisor of hidden_size ${tower.hidden_size}, got ${tower.num_attention_heads}`,
@@ -32,7 +36,9 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
   }
   const { image_size, patch_size } = config.vision_config;
   if (image_size % patch_size !== 0) {
-    throw new UserError(`student.vision.image_size: expected a multiple of patch_size ${patch_size}, got ${image_size}`);
+    throw new UserError(
+      `student.vision.image_size: expected a multiple of patch_size ${patch_size}, got ${image_size}`,
+    );
   }
   return config;
 }
@@ -41,7 +47,8 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
 export async function startStudent(recipe: DistillRecipe, teacher: Checkpoint): Promise<StudentStart> {
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
   if (init === 'given') {
-    if (!recipe.student.checkpoint) throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
+    if (!recipe.student.checkpoint)
+      throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
     const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint);
     if (tokenizer.vocabSize !== teacher.tokenizer.vocabSize) {
       throw new UserError(

@@ -47,7 +47,11 @@ export class TargetLayout {
   /** Features of teacher layer `layer`, as binary16. */
   hidden(record: Uint8Array, layer: number): Uint16Array {
     const i = position(this.contents.hidden, layer, 'features');
-    return new Uint16Array(record.buffer, record.byteOffset + this.contents.embed * 4 + i * this.hiddenSize * 2, this.hiddenSize);
+    return new Uint16Array(
+      record.buffer,
+      record.byteOffset + this.contents.embed * 4 + i * this.hiddenSize * 2,
+      this.hiddenSize,
+    );
   }
 
   /** Attention map of teacher layer `layer`, as binary16. */
@@ -74,6 +78,9 @@ export class TargetLayout {
 
 function position(layers: readonly number[], layer: number, what: string): number {
   const i = layers.indexOf(layer);
-  if (i < 0) throw new Error(`target store: it keeps the ${what} of teacher layers ${layers.join(', ') || 'none'}, asked for ${layer}`);
+  if (i < 0)
+    throw new Error(
+      `target store: it keeps the ${what} of teacher layers ${layers.join(', ') || 'none'}, asked for ${layer}`,
+    );
   return i;
 }

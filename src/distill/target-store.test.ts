@@ -61,7 +61,9 @@ describe('TargetStore', () => {
   it('is refused when it is of something else, naming what', async () => {
     await filled();
     expect(() => TargetStore.open(dir, { ...fingerprint, seed: 2 }, contents)).toThrow('(seed was 1, is 2)');
-    expect(() => TargetStore.open(dir, fingerprint, { ...contents, attention: [1] })).toThrow('lacks the attention of teacher layer 1');
+    expect(() => TargetStore.open(dir, fingerprint, { ...contents, attention: [1] })).toThrow(
+      'lacks the attention of teacher layer 1',
+    );
     expect(TargetStore.open(join(dir, 'none'), fingerprint, contents)).toBeUndefined();
   });
 

@@ -56,7 +56,9 @@ export class TargetStore {
     );
     if (manifest.version !== 1 || stale) {
       const was = stale ? ` (${stale} was ${manifest.fingerprint?.[stale]}, is ${fingerprint[stale]})` : '';
-      throw new UserError(`${dir}: these teacher targets were made from something else${was}: rebuild the store, or use another folder`);
+      throw new UserError(
+        `${dir}: these teacher targets were made from something else${was}: rebuild the store, or use another folder`,
+      );
     }
     const missing = missingFrom(manifest.contents, wanted);
     if (missing) throw new UserError(`${dir}: this target store lacks ${missing}: rebuild it`);
@@ -110,7 +112,8 @@ export class TargetStore {
   /** Adds the next shard, whole. */
   async append(shard: Uint8Array): Promise<void> {
     const expected = this.nextShardRecords * this.layout.bytes;
-    if (shard.length !== expected) throw new Error(`TargetStore.append: expected ${expected} bytes, got ${shard.length}`);
+    if (shard.length !== expected)
+      throw new Error(`TargetStore.append: expected ${expected} bytes, got ${shard.length}`);
     const file = `shard-${String(this.manifest.shards.length).padStart(5, '0')}.bin`;
     await writeFileAtomic(join(this.dir, file), shard);
     this.manifest.shards.push({ file, sha256: sha256(shard) });
@@ -141,7 +144,8 @@ export class TargetStore {
       const path = join(this.dir, file);
       const rows = Math.min(this.manifest.recordsPerShard, this.records - i * this.manifest.recordsPerShard);
       const fits = existsSync(path) && statSync(path).size === rows * this.layout.bytes;
-      if (!fits || sha256(readFileSync(path)) !== sum) throw new UserError(`${path}: missing or damaged: rebuild the target store`);
+      if (!fits || sha256(readFileSync(path)) !== sum)
+        throw new UserError(`${path}: missing or damaged: rebuild the target store`);
     }
   }
 

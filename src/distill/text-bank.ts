@@ -1,4 +1,4 @@
-import { type Checkpoint, type ClipConfig, textTower, type Tokenizer } from '../clip/index.js';
+import { type Checkpoint, type ClipConfig, type Tokenizer, textTower } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf, halfToFloat } from '../files/index.js';
@@ -87,7 +87,9 @@ export async function buildTextBank(
 
   const p = paramInputs(teacher.params);
   const tower = textTower(p, teacher.config, input('ids', [BATCH, length], 'int32'), input('ends', [BATCH], 'int32'));
-  const outputs: Record<string, Tensor> = withWords ? { embed: tower.embed, words: tower.tokenEmbeds() } : { embed: tower.embed };
+  const outputs: Record<string, Tensor> = withWords
+    ? { embed: tower.embed, words: tower.tokenEmbeds() }
+    : { embed: tower.embed };
   const program = await compile({ outputs }, options);
   try {
     const feeds = {
@@ -135,4 +137,3 @@ export function gatherWords(bank: TextBank, rows: readonly number[], out: Float3
 export function textLimit(teacher: ClipConfig, student: ClipConfig, prompts: number): number {
   return Math.min(teacher.text_config.max_position_embeddings, student.text_config.max_position_embeddings - prompts);
 }
-

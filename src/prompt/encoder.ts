@@ -1,7 +1,7 @@
 import { encoder, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../nn/index.js';
 import { Random } from '../random.js';
-import * as t from '../tensor/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
 
 /** Shape of a prompt encoder. Widths and layers of the towers are the student's. */
 export interface PromptEncoderConfig {
@@ -67,7 +67,8 @@ export function initPromptEncoder(config: PromptEncoderConfig, seed: number): Pa
   norm('final_layer_norm');
   const head = 0.02 * width ** -0.5;
   for (let l = 0; l < config.text_layers; l++) dense(`text_heads.${l}`, width, config.n_ctx * config.text_width, head);
-  for (let l = 0; l < config.vision_layers; l++) dense(`vision_heads.${l}`, width, config.n_ctx * config.vision_width, head);
+  for (let l = 0; l < config.vision_layers; l++)
+    dense(`vision_heads.${l}`, width, config.n_ctx * config.vision_width, head);
   return params;
 }
 

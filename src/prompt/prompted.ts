@@ -35,14 +35,19 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
   const file = join(dir, FILE);
   if (!existsSync(file)) return undefined;
   const { tensors, metadata } = await readSafetensors(file);
-  if (!metadata?.config) throw new UserError(`${file}: expected a field "config" in its metadata, found none; save it again`);
+  if (!metadata?.config)
+    throw new UserError(`${file}: expected a field "config" in its metadata, found none; save it again`);
   const part = (prefix: string): Params =>
     Object.fromEntries(
       Object.entries(tensors)
         .filter(([name]) => name.startsWith(prefix))
         .map(([name, value]) => [name.slice(prefix.length), value]),
     );
-  return { config: JSON.parse(metadata.config) as PromptEncoderConfig, encoder: part('encoder.'), vision: part('prompts.') };
+  return {
+    config: JSON.parse(metadata.config) as PromptEncoderConfig,
+    encoder: part('encoder.'),
+    vision: part('prompts.'),
+  };
 }
 
 /** Graph inputs for the saved vision prompts, in layer order, named `prefix` + `vision.N`. */
@@ -51,7 +56,12 @@ export function visionPromptInputs(vision: Params, prefix = ''): Tensor[] {
 }
 
 /** Image features of a prompted student: pixels [B, 3, S, S] → [B, projection_dim], not normalised. */
-export function promptedVisionEmbeds(p: TensorTree, config: ClipConfig, pixels: Tensor, prompts: readonly Tensor[]): Tensor {
+export function promptedVisionEmbeds(
+  p: TensorTree,
+  config: ClipConfig,
+  pixels: Tensor,
+  prompts: readonly Tensor[],
+): Tensor {
   return visionTower(p, config, pixels, { prompts }).embed;
 }
 
@@ -72,7 +82,10 @@ export function promptedTextEmbeds(
   ids: Tensor,
   ends: Tensor,
 ): Tensor {
-  const shared = encoderConfig.shared_embedding_width === undefined ? undefined : param(p, 'text_model.embeddings.token_embedding.weight');
+  const shared =
+    encoderConfig.shared_embedding_width === undefined
+      ? undefined
+      : param(p, 'text_model.embeddings.token_embedding.weight');
   const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
   const prompts = textPrompts(encoder, encoderConfig, texts);
   return textTower(p, config, ids, ends, { prompts, insert: true }).embed;
