@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -59,6 +62,33 @@ describe('command line', () => {
     expect(out).toBe('');
     if (typeof sentence === 'string') expect(err).toBe(sentence);
     else expect(err).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+
+  it.each([
+    ['batsh: 8', 'unknown field batsh; did you mean batch?'],
+    ['optimizer: { lr: 0.1, clipp: 1 }', 'unknown field optimizer.clipp; did you mean optimizer.clip?'],
+    ['batch: 0', 'batch: expected '],
+    ['steps: many', 'steps: expected number, got "many"'],
+  ])('refuses the recipe %j', async (text, reason) => {
+    const folder = await mkdtemp(join(tmpdir(), 'promptkd-cli-'));
+    const recipe = join(folder, 'recipe.yaml');
+    await writeFile(recipe, text);
+    const { code, out, err } = promptkd('pretrain', '--recipe', recipe, '--out', join(folder, 'run'));
+    expect(err).toContain(`promptkd: ${recipe}: ${reason}`);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect([code, out]).toEqual([2, '']);
+    expect(existsSync(join(folder, 'run'))).toBe(false);
+  });
+
+  it.each([
+    [['pretrain', '--recipe', 'nowhere.yaml', '--out', 'run'], 'nowhere.yaml: no such recipe file'],
+    [['distill', '--teacher', 'nowhere', '--out', 'run'], 'nowhere: expected the folder of a CLIP checkpoint'],
+    [['data', 'show', 'folder:nowhere'], 'nowhere'],
+  ])('misses %j', (args, sentence) => {
+    const { code, err } = promptkd(...args);
+    expect(err).toContain(sentence);
+    expect(err.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(2);
   });
 

@@ -1,0 +1,133 @@
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { Device } from '../../runtime/index.js';
+import {
+  type CommonOptions,
+  deviceOption,
+  examples,
+  printResult,
+  type RecipeOptions,
+  threadsOption,
+  withCommonOptions,
+  withRecipeOptions,
+} from '../options.js';
+
+interface DistillOptions extends CommonOptions, RecipeOptions {
+  readonly teacher: string;
+  readonly student?: string;
+  readonly method?: string;
+  readonly feature: boolean;
+  readonly attention: boolean;
+  readonly crossModal: boolean;
+  readonly response: boolean;
+  readonly prompts: boolean;
+  readonly coordination: boolean;
+  readonly inherit: boolean;
+  readonly out: string;
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+export function addDistill(program: Command): void {
+  const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
+  withRecipeOptions(withCommonOptions(command))
+    .requiredOption('--teacher <folder>', 'checkpoint folder of the teacher')
+    .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
+    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
+    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
+    .addOption(
+      new Option('--method <method>', 'promptkd: the dual-stream method; kd: logits alone, without prompts').choices([
+        'promptkd',
+        'kd',
+      ]),
+    )
+    .option('--no-feature', 'without feature alignment')
+    .option('--no-attention', 'without attention distillation, per-layer and cross-modal')
+    .option('--no-cross-modal', 'without the cross-modal attention alone')
+    .option('--no-response', 'without the prompt response')
+    .option('--no-prompts', 'without prompts')
+    .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
+    .option('--no-inherit', 'start the student from random weights')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addHelpText(
+      'after',
+      examples(
+        'distill --teacher models/emoji-teacher --out runs/student',
+        'distill --teacher models/emoji-teacher --out runs/kd --method kd',
+        'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
+        'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
+      ),
+    )
+    .action(run);
+}
+
+/** The recipe fields that the flags stand for. */
+function flags(options: DistillOptions): Record<string, unknown> {
+  const off = (flag: boolean) => (flag ? undefined : false);
+  return {
+    'data.dataset': options.data,
+    seed: options.seed,
+    method: options.method,
+    'student.checkpoint': options.student,
+    'student.init': options.student ? 'given' : options.inherit ? undefined : 'random',
+    'losses.feature.enabled': off(options.feature),
+    'losses.attention.enabled': off(options.attention),
+    'losses.cross_modal.enabled': off(options.attention && options.crossModal),
+    'losses.response.enabled': off(options.response),
+    'prompts.enabled': off(options.prompts),
+    'coordination.clip': options.coordination ? undefined : 0,
+    'coordination.gamma': options.coordination ? undefined : 1,
+  };
+}
+
+async function run(options: DistillOptions): Promise<void> {
+  const [
+    { distill, distillRecipe },
+    { loadCheckpoint },
+    { openDataset },
+    { loadRecipe, writeRecipe },
+    { createProgress },
+    { resumable },
+  ] = await Promise.all([
+    import('../../distill/index.js'),
+    import('../../clip/index.js'),
+    import('../../data/index.js'),
+    import('../recipe-file.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+  ]);
+  const { out, device, threads } = options;
+  const recipe = await loadRecipe(distillRecipe, { file: options.recipe, set: options.set, flags: flags(options) });
+  const teacher = await loadCheckpoint(options.teacher);
+  const dataset = await openDataset(recipe.data.dataset);
+  const progress = createProgress(options);
+  progress.log(await writeRecipe(out, recipe));
+  try {
+    const result = await resumable(out, (signal) =>
+      distill({
+        teacher,
+        dataset,
+        recipe,
+        runDir: out,
+        signal,
+        compile: { device, threads },
+        onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
+        onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>
+          progress.update({ phase, step, steps, losses, imagesPerSecond }),
+      }),
+    );
+    await writeRecipe(out, recipe, { replace: true });
+    progress.stop();
+    const student = join(out, 'student');
+    const { imagesSeen, seconds, parameters } = result;
+    printResult(
+      options,
+      { student, parameters, images_seen: imagesSeen, train_seconds: seconds },
+      () =>
+        `${student}: ${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s; measure it with: promptkd evaluate ${student}`,
+    );
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander';
+import type { Device } from '../../runtime/index.js';
+import {
+  type CommonOptions,
+  deviceOption,
+  examples,
+  printResult,
+  type RecipeOptions,
+  threadsOption,
+  withCommonOptions,
+  withRecipeOptions,
+} from '../options.js';
+
+interface PretrainOptions extends CommonOptions, RecipeOptions {
+  readonly from?: string;
+  readonly out: string;
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+export function addPretrain(program: Command): void {
+  const command = program
+    .command('pretrain')
+    .description('train a CLIP model by contrastive learning, from scratch or further');
+  withRecipeOptions(withCommonOptions(command))
+    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
+    .option('--from <folder>', 'checkpoint to train further')
+    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addHelpText(
+      'after',
+      examples(
+        'pretrain --recipe recipes/pretrain-emoji.yaml --out runs/teacher',
+        'pretrain --data folder:drawings --out runs/mine --set steps=2000 --set optimizer.lr=5e-4',
+        'pretrain --from models/emoji-teacher --data folder:drawings --out runs/further',
+      ),
+    )
+    .action(run);
+}
+
+async function run(options: PretrainOptions): Promise<void> {
+  const [{ pretrain, pretrainRecipe }, { loadRecipe, writeRecipe }, { createProgress }, { resumable }] =
+    await Promise.all([
+      import('../../distill/index.js'),
+      import('../recipe-file.js'),
+      import('../progress.js'),
+      import('../interrupt.js'),
+    ]);
+  const { out, device, threads } = options;
+  const recipe = await loadRecipe(pretrainRecipe, {
+    file: options.recipe,
+    set: options.set,
+    flags: { 'data.dataset': options.data, seed: options.seed, from: options.from },
+  });
+  const progress = createProgress(options);
+  progress.log(await writeRecipe(out, recipe));
+  try {
+    const result = await resumable(out, (signal) =>
+      pretrain({
+        recipe,
+        runDir: out,
+        device,
+        threads,
+        signal,
+        onStep: ({ step, steps, losses, imagesPerSecond, accuracy }) => {
+          progress.update({ phase: 'pretrain', step, steps, losses, imagesPerSecond });
+          if (accuracy)
+            progress.log(
+              `step ${step}: top-1 ${share(accuracy.top1)}, top-5 ${share(accuracy.top5)} of ${accuracy.drawings} drawings`,
+            );
+        },
+      }),
+    );
+    await writeRecipe(out, recipe, { replace: true });
+    progress.stop();
+    printResult(
+      options,
+      result,
+      () =>
+        `${result.modelDir}: top-1 ${share(result.accuracy.top1)}, top-5 ${share(result.accuracy.top5)} after ${result.step} steps`,
+    );
+  } finally {
+    progress.stop();
+  }
+}
+
+const share = (fraction: number) => `${(fraction * 100).toFixed(1)} %`;
