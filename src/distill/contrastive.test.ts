@@ -22,7 +22,10 @@ function crossEntropy(logits: number[][], targets: number[][], smoothing: number
   let loss = 0;
   logits.forEach((row, i) => {
     const total = Math.log(row.reduce((s, z) => s + Math.exp(z), 0));
-    const count = Math.max(1, targets[i]!.reduce((s, t) => s + t, 0));
+    const count = Math.max(
+      1,
+      targets[i]!.reduce((s, t) => s + t, 0),
+    );
     row.forEach((z, j) => {
       loss -= ((1 - smoothing) * (targets[i]![j]! / count) + smoothing / row.length) * (z - total);
     });
@@ -59,7 +62,7 @@ it.each([0, 0.1])('equals the formula computed plainly, smoothing %f', async (sm
 });
 
 it('refuses matches of another shape when traced', () => {
-  expect(() =>
-    contrastiveLoss(input('a', [B, D]), input('b', [N, D]), input('s', []), input('m', [N, B])),
-  ).toThrow('expected matches [B, N] = [3, 4], got [4, 3]');
+  expect(() => contrastiveLoss(input('a', [B, D]), input('b', [N, D]), input('s', []), input('m', [N, B]))).toThrow(
+    'expected matches [B, N] = [3, 4], got [4, 3]',
+  );
 });

@@ -1,5 +1,17 @@
 import { clipLogits } from '../clip/index.js';
-import { add, div, formatShape, logSoftmax, maximum, mean, mul, neg, sum, type Tensor, transpose } from '../tensor/index.js';
+import {
+  add,
+  div,
+  formatShape,
+  logSoftmax,
+  maximum,
+  mean,
+  mul,
+  neg,
+  sum,
+  type Tensor,
+  transpose,
+} from '../tensor/index.js';
 
 /**
  * CLIP's symmetric contrastive loss (Radford et al. 2021, figure 3), where several texts may match an image.

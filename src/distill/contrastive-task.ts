@@ -1,0 +1,84 @@
+import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
+import { type Params, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { compile, type Device } from '../runtime/index.js';
+import { grad, input, type Tensor } from '../tensor/index.js';
+import { contrastiveLoss } from './contrastive.js';
+import type { ContrastiveFeeds } from './contrastive-batches.js';
+import type { StepResult, Task } from './task.js';
+
+export interface ContrastiveTaskOptions {
+  readonly batch: number;
+  readonly context: number;
+  /** Batches a step, of which losses and gradients are averaged. */
+  readonly accumulate: number;
+  readonly smoothing: number;
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+/** CLIP's limit on the scale of its logits, 100 (Radford et al. 2021, section 2.5). */
+const largestLogitScale = Math.log(100);
+
+/** Both towers, trained by the symmetric contrastive loss: forward, loss and gradients in one compiled graph. */
+export async function contrastiveTask(
+  config: ClipConfig,
+  params: Params,
+  batches: { batch(n: number): Promise<ContrastiveFeeds> },
+  options: ContrastiveTaskOptions,
+): Promise<Task & { dispose(): Promise<void> }> {
+  const { batch, context, accumulate, device, threads } = options;
+  const size = config.vision_config.image_size;
+  const p = paramInputs(params);
+  const images = visionTower(p, config, input('pixels', [batch, 3, size, size]));
+  const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'));
+  const loss = contrastiveLoss(
+    images.embed,
+    texts.embed,
+    param(p, 'logit_scale'),
+    input('matches', [batch, batch]),
+    options.smoothing,
+  );
+  const names = Object.keys(params);
+  const outputs: Record<string, Tensor> = { loss };
+  grad(loss, Object.values(p)).forEach((gradient, i) => {
+    outputs[`gradient/${names[i]}`] = gradient;
+  });
+  const program = await compile({ outputs }, { device, threads });
+  const weights = paramFeeds(params);
+  const sums = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
+
+  return {
+    params,
+    imagesPerStep: batch * accumulate,
+    async step(step): Promise<StepResult> {
+      let total = 0;
+      let gradients: Record<string, Float32Array> = {};
+      for (let micro = 0; micro < accumulate; micro++) {
+        const feeds = await batches.batch(step * accumulate + micro);
+        const results = await program.run({ ...weights, ...feeds });
+        total += results.loss!.data[0]! / accumulate;
+        for (const name of names) gradients[name] = results[`gradient/${name}`]!.data as Float32Array;
+        if (accumulate > 1) gradients = addMean(sums, gradients, accumulate, micro === 0);
+      }
+      return { losses: { total, scale: Math.exp(params.logit_scale!.data[0]!) }, gradients };
+    },
+    constrain() {
+      const scale = params.logit_scale!.data;
+      scale[0] = Math.min(scale[0]!, largestLogitScale);
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+function addMean(
+  sums: Record<string, Float32Array>,
+  gradients: Record<string, Float32Array>,
+  count: number,
+  first: boolean,
+): Record<string, Float32Array> {
+  for (const [name, sum] of Object.entries(sums)) {
+    const g = gradients[name]!;
+    for (let i = 0; i < sum.length; i++) sum[i] = (first ? 0 : sum[i]!) + g[i]! / count;
+  }
+  return sums;
+}

@@ -1,0 +1,219 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Checkpoint,
+  type ClipConfig,
+  clipPreprocess,
+  initClip,
+  loadCheckpoint,
+  parseClipConfig,
+  saveCheckpoint,
+  type Tokenizer,
+  tokenizerFromJson,
+  trainTokenizer,
+} from '../clip/index.js';
+import { type ImageTextDataset, openDataset } from '../data/index.js';
+import { writeFileAtomic } from '../files/index.js';
+import type { Device } from '../runtime/index.js';
+import { adamw } from './adamw.js';
+import { ContrastiveBatches, examplesOf } from './contrastive-batches.js';
+import { contrastiveTask } from './contrastive-task.js';
+import { type StepEvent, train } from './loop.js';
+import type { PretrainRecipe } from './pretrain-recipe.js';
+import { warmupCosine } from './schedule.js';
+import type { Task } from './task.js';
+import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
+
+export interface PretrainOptions {
+  readonly recipe: PretrainRecipe;
+  /** State, log and model go here; a run that was stopped goes on from here. */
+  readonly runDir: string;
+  /** Given instead of opening `recipe.data.dataset`. */
+  readonly dataset?: ImageTextDataset;
+  readonly device?: Device;
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  /** After every step; with the accuracy where it was measured. */
+  readonly onStep?: (event: PretrainEvent) => void;
+}
+
+export interface PretrainEvent extends StepEvent {
+  readonly accuracy?: ProbeResult;
+}
+
+export interface PretrainResult {
+  readonly finished: boolean;
+  readonly step: number;
+  readonly seconds: number;
+  /** Hugging Face checkpoint folder with the averaged weights in fp16. */
+  readonly modelDir: string;
+  /** Quick zero-shot accuracy of the averaged weights. */
+  readonly accuracy: ProbeResult;
+}
+
+/**
+ * Trains a CLIP model with the symmetric contrastive loss, or trains one further.
+ *
+ * Writes into `runDir`: `state.safetensors` (to resume), `log.jsonl` (a line every 10 steps) and `model/`, a
+ * Hugging Face checkpoint folder that is renewed at every evaluation.
+ *
+ * @throws UserError for data that does not fit the recipe, or a run folder that holds another run
+ */
+export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
+  const { recipe, runDir, device, threads } = options;
+  await mkdir(runDir, { recursive: true });
+  const dataset = options.dataset ?? (await openDataset(recipe.data.dataset));
+  const start = recipe.from ? await loadCheckpoint(recipe.from) : await freshModel(recipe, dataset);
+  const { config, params, preprocess, tokenizer } = start;
+  const context = config.text_config.max_position_embeddings;
+  const { batch, seed, optimizer } = recipe;
+
+  const batches = new ContrastiveBatches(dataset, {
+    batch,
+    context,
+    seed,
+    preprocess,
+    tokenizer,
+    split: recipe.data.split,
+    augment: recipe.augment,
+  });
+  const task = await contrastiveTask(config, params, batches, {
+    batch,
+    context,
+    device,
+    threads,
+    accumulate: recipe.accumulate,
+    smoothing: recipe.label_smoothing,
+  });
+  const probe = await zeroShotProbe(config, params, dataset, {
+    ...recipe.evaluation,
+    context,
+    preprocess,
+    tokenizer,
+    device,
+    threads,
+  });
+  const steps = await countSteps(recipe, runDir, task);
+  const log = new Log(join(runDir, 'log.jsonl'));
+  const modelDir = join(runDir, 'model');
+  const publish = (averaged: Checkpoint['params']) =>
+    saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
+
+  const result = await train(task, {
+    steps,
+    optimizer: adamw(params, {
+      beta1: optimizer.beta1,
+      beta2: optimizer.beta2,
+      epsilon: optimizer.epsilon,
+      weightDecay: optimizer.weight_decay,
+    }),
+    learningRate: warmupCosine({
+      peak: optimizer.lr,
+      floor: optimizer.final_lr,
+      warmupSteps: optimizer.warmup_steps,
+      steps,
+    }),
+    clipNorm: optimizer.clip,
+    ema: recipe.ema,
+    runDir,
+    checkpointEvery: recipe.checkpoint_every,
+    fingerprint: fingerprint(recipe, dataset),
+    signal: options.signal,
+    onStep: async (event) => {
+      let accuracy: ProbeResult | undefined;
+      if (event.step % recipe.evaluation.every === 0) {
+        accuracy = await probe.measure(event.averaged);
+        await publish(event.averaged);
+      }
+      if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
+      options.onStep?.({ ...event, accuracy });
+    },
+  });
+  const accuracy = await probe.measure(result.averaged);
+  await publish(result.averaged);
+  await Promise.all([task.dispose(), probe.dispose()]);
+  return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
+}
+
+/** Random weights, and a tokenizer trained on the captions of the training split. */
+async function freshModel(recipe: PretrainRecipe, dataset: ImageTextDataset): Promise<Checkpoint> {
+  const captions = new Set(examplesOf(dataset, recipe.data.split).flatMap(({ captions }) => [...captions]));
+  const tokenizer = tokenizerFromJson(trainTokenizer([...captions], recipe.model.text.vocab_size));
+  const config = clipConfig(recipe, tokenizer);
+  return {
+    config,
+    params: initClip(config, recipe.seed),
+    preprocess: clipPreprocess(recipe.model.vision.image_size),
+    tokenizer,
+  };
+}
+
+/** The recipe's architecture as a Hugging Face configuration. */
+function clipConfig({ model }: PretrainRecipe, tokenizer: Tokenizer): ClipConfig {
+  const shared = (tower: PretrainRecipe['model']['vision' | 'text']) => ({
+    ...tower,
+    intermediate_size: tower.intermediate_size ?? 4 * tower.hidden_size,
+    hidden_act: model.hidden_act,
+  });
+  const json = {
+    projection_dim: model.projection_dim,
+    logit_scale_init_value: Math.log(1 / 0.07), // Radford et al. 2021, section 2.5
+    vision_config: shared(model.vision),
+    text_config: {
+      ...shared(model.text),
+      vocab_size: tokenizer.vocabSize,
+      bos_token_id: tokenizer.startId,
+      eos_token_id: tokenizer.endId,
+      pad_token_id: tokenizer.padId,
+    },
+  };
+  return parseClipConfig(json, 'recipe: model');
+}
+
+/** The recipe's steps; for a recipe in minutes, as many as fit by the time of a few, counted once a run. */
+async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): Promise<number> {
+  if (recipe.minutes === undefined) return recipe.steps;
+  const path = join(runDir, 'length.json');
+  if (existsSync(path)) return (JSON.parse(await readFile(path, 'utf8')) as { steps: number }).steps;
+  await task.step(0); // the first is slow: pictures are read, buffers are made
+  const started = performance.now();
+  for (let i = 1; i <= 3; i++) await task.step(i);
+  const secondsPerStep = (performance.now() - started) / 3000;
+  const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));
+  await writeFileAtomic(path, `${JSON.stringify({ minutes: recipe.minutes, steps })}\n`);
+  return steps;
+}
+
+/** What decides the bits of the result. How often it is looked at does not. */
+function fingerprint(recipe: PretrainRecipe, dataset: ImageTextDataset): string {
+  const { evaluation: _, checkpoint_every: __, ...decisive } = recipe;
+  return JSON.stringify({ ...decisive, dataset: dataset.fingerprint });
+}
+
+/** The training log; lines of steps that a resumed run does again are dropped. */
+class Log {
+  private ready = false;
+  constructor(private readonly path: string) {}
+
+  async write({ step, losses, learningRate, gradientNorm, imagesPerSecond }: StepEvent, accuracy?: ProbeResult) {
+    if (!this.ready && existsSync(this.path)) {
+      const lines = (await readFile(this.path, 'utf8')).split('\n').filter(Boolean);
+      const before = lines.filter((line) => (JSON.parse(line) as { step: number }).step < step);
+      await writeFileAtomic(this.path, before.map((line) => `${line}\n`).join(''));
+    }
+    this.ready = true;
+    const line = {
+      step,
+      loss: round(losses.total!),
+      logit_scale: round(losses.scale!),
+      learning_rate: round(learningRate),
+      gradient_norm: round(gradientNorm),
+      images_per_second: round(imagesPerSecond),
+      ...accuracy,
+    };
+    await appendFile(this.path, `${JSON.stringify(line)}\n`);
+  }
+}
+
+const round = (x: number) => Number(x.toPrecision(5));

@@ -1,0 +1,144 @@
+import { plainImage } from '../augment/index.js';
+import {
+  type ClipConfig,
+  normalizePixels,
+  type PreprocessConfig,
+  type Tokenizer,
+  textTower,
+  visionTower,
+} from '../clip/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
+import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { Random } from '../random.js';
+import { compile, type Device } from '../runtime/index.js';
+import { input, l2Normalize } from '../tensor/index.js';
+import { examplesOf } from './contrastive-batches.js';
+
+export interface ProbeOptions {
+  readonly split: string;
+  /** Drawings looked at, the same at every call. */
+  readonly drawings: number;
+  /** Text of a class, `{}` standing for its name. */
+  readonly template: string;
+  readonly context: number;
+  readonly preprocess: PreprocessConfig;
+  readonly tokenizer: Tokenizer;
+  readonly device?: Device;
+  readonly threads?: number;
+}
+
+/** Shares of the drawings whose class is the best guess, or among the best five. */
+export interface ProbeResult {
+  readonly top1: number;
+  readonly top5: number;
+  readonly drawings: number;
+}
+
+const block = 64;
+
+/**
+ * A quick look at zero-shot accuracy while training: few drawings, one template. `evaluate/` measures properly.
+ * @returns a function of the parameters; its pictures are prepared once
+ */
+export async function zeroShotProbe(
+  config: ClipConfig,
+  params: Params,
+  dataset: ImageTextDataset,
+  options: ProbeOptions,
+): Promise<{ measure(params: Params): Promise<ProbeResult>; dispose(): Promise<void> }> {
+  const { context, preprocess, tokenizer, device, threads } = options;
+  const size = config.vision_config.image_size;
+  const examples = new Random('probe').shuffle(examplesOf(dataset, options.split)).slice(0, options.drawings);
+  const classes = [...new Set(examples.map(({ label }) => label))];
+  // Guesses are among all classes of the split, so that few drawings do not make it easier.
+  for (const { label } of examplesOf(dataset, options.split)) if (!classes.includes(label)) classes.push(label);
+
+  const pixels = await preparePixels(dataset, examples, size, preprocess);
+  const texts = classes.map((label) => options.template.replace('{}', dataset.classes[label]!.name));
+  const { ids, eos } = tokenizer.encode(texts, context);
+
+  const p = paramInputs(params);
+  const image = visionTower(p, config, input('pixels', [block, 3, size, size])).embed;
+  const text = textTower(p, config, input('ids', [block, context], 'int32'), input('ends', [block], 'int32')).embed;
+  const imageProgram = await compile({ outputs: { embeds: l2Normalize(image) } }, { device, threads });
+  const textProgram = await compile({ outputs: { embeds: l2Normalize(text) } }, { device, threads });
+
+  return {
+    async measure(now) {
+      const weights = paramFeeds(now);
+      const textRows = await rowsInBlocks(classes.length, async (from) => {
+        const { embeds } = await textProgram.run({
+          ...weights,
+          ids: { shape: [block, context], data: padded(ids, from * context, block * context) },
+          ends: { shape: [block], data: padded(eos, from, block) },
+        });
+        return embeds!.data;
+      });
+      const imageRows = await rowsInBlocks(examples.length, async (from) => {
+        const data = padded(pixels, from * 3 * size * size, block * 3 * size * size);
+        const { embeds } = await imageProgram.run({ ...weights, pixels: { shape: [block, 3, size, size], data } });
+        return embeds!.data;
+      });
+      return accuracy(
+        imageRows,
+        textRows,
+        examples.map(({ label }) => classes.indexOf(label)),
+      );
+    },
+    async dispose() {
+      await imageProgram.dispose();
+      await textProgram.dispose();
+    },
+  };
+}
+
+async function preparePixels(
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  size: number,
+  preprocess: PreprocessConfig,
+): Promise<Float32Array> {
+  const out = new Float32Array(examples.length * 3 * size * size);
+  for (const [i, example] of examples.entries()) {
+    normalizePixels(plainImage(await dataset.load(example), size), size, preprocess, out, i * 3 * size * size);
+  }
+  return out;
+}
+
+/** Rows 0 to count, computed `block` at a time. */
+async function rowsInBlocks(
+  count: number,
+  run: (from: number) => Promise<Float32Array | Int32Array>,
+): Promise<Float32Array[]> {
+  const rows: Float32Array[] = [];
+  for (let from = 0; from < count; from += block) {
+    const data = (await run(from)) as Float32Array;
+    const width = data.length / block;
+    for (let i = 0; i < Math.min(block, count - from); i++) rows.push(data.slice(i * width, (i + 1) * width));
+  }
+  return rows;
+}
+
+/** A part of an array, with zeros behind its end: programs take full blocks only. */
+function padded<A extends Float32Array | Int32Array>(data: A, from: number, length: number): A {
+  const part = data.subarray(from, from + length) as A;
+  if (part.length === length) return part;
+  const out = new (data.constructor as { new (n: number): A })(length);
+  out.set(part);
+  return out;
+}
+
+function accuracy(
+  images: readonly Float32Array[],
+  texts: readonly Float32Array[],
+  truth: readonly number[],
+): ProbeResult {
+  let [top1, top5] = [0, 0];
+  images.forEach((image, i) => {
+    const scores = texts.map((text) => text.reduce((sum, x, k) => sum + x * image[k]!, 0));
+    const rank = scores.filter((score) => score > scores[truth[i]!]!).length;
+    if (rank === 0) top1++;
+    if (rank < 5) top5++;
+  });
+  return { top1: top1 / images.length, top5: top5 / images.length, drawings: images.length };
+}
