@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { textTower, visionTower } from '../clip/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
+import { initPromptEncoder } from '../prompt/index.js';
+import { compile } from '../runtime/index.js';
+import { input } from '../tensor/index.js';
+import { headAverage } from './attention-loss.js';
+import { Batches } from './batches.js';
+import { compileOptions, config, dataset, recipe, teacher, tokenizer } from './colours.fixture.js';
+import { initHeads } from './dual-stream.js';
+import { dualStreamTask } from './dual-stream-task.js';
+import { ensureTargets, recordIndex } from './extract-targets.js';
+import { mapLayers } from './layer-map.js';
+import { phasesOf } from './phases.js';
+import { promptConfig, startStudent } from './student.js';
+import { buildTextBank, listTexts } from './text-bank.js';
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+describe('the joint step', () => {
+  it('has the gradient of its total, by central differences, and clips the feature part alone', async () => {
+    const { task, batches } = await jointTask({ coordination: { clip: 0, gamma: 0.7 } });
+    const { gradients, losses } = await task.step(0);
+    const w = recipe().losses;
+    const rest =
+      w.response.weight * losses.response! +
+      0.7 * (w.attention.weight * losses.attention! + w.cross_modal.weight * losses.cross_modal!);
+    expect(losses.total).toBeCloseTo(losses.feature! + rest, 4);
+    const free = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, g.slice()]));
+    const largest = (g: Float32Array) => g.reduce((best, x, i) => (Math.abs(x) > Math.abs(g[best]!) ? i : best), 0);
+    for (const name of [
+      'student/vision_model.encoder.layers.0.self_attn.k_proj.weight',
+      'student/text_projection.weight',
+      'student/logit_scale',
+      'prompt/token_projection.weight',
+      'prompt/vision_heads.0.bias',
+      'prompt/text_heads.0.weight',
+      'heads/cross.query',
+      'heads/feature.text',
+    ]) {
+      const data = task.params[name]!.data as Float32Array;
+      const i = largest(free[name]!);
+      const kept = data[i]!;
+      const step = 1e-2 * Math.max(0.1, Math.abs(kept));
+      const at = async (x: number) => {
+        data[i] = x;
+        const { losses: l } = await task.step(0);
+        data[i] = kept;
+        return l.total!;
+      };
+      const slope = ((await at(kept + step)) - (await at(kept - step))) / (2 * step);
+      expect(Math.abs(slope - free[name]![i]!), name).toBeLessThan(0.05 * Math.abs(slope) + 2e-3);
+    }
+    await task.dispose();
+
+    const clipped = await jointTask({ coordination: { clip: 1e-6, gamma: 0.7 } });
+    const second = (await clipped.task.step(0)).gradients;
+    expect(second['heads/feature.text']!.every((x) => Math.abs(x) <= 1e-6)).toBe(true);
+    expect([...second['heads/cross.query']!]).toEqual([...free['heads/cross.query']!]);
+    await clipped.task.dispose();
+    batches.store.close();
+  });
+
+  async function jointTask(more: object) {
+    const r = recipe(more);
+    const examples = dataset.splits.train!;
+    const store = await ensureTargets({
+      teacher,
+      dataset,
+      examples,
+      views: 2,
+      augment: r.augment,
+      seed: r.seed,
+      hidden: [1, 2],
+      attention: [1, 2],
+      dir: join(root, 'joint'),
+      compile: compileOptions,
+    });
+    const bank = await buildTextBank(
+      teacher,
+      listTexts(dataset, examples, r.texts.templates, true),
+      10,
+      true,
+      compileOptions,
+    );
+    const batches = new Batches(store, bank, examples, teacher.preprocess, {
+      seed: 0,
+      batch: 6,
+      views: 2,
+      classesPerStep: 3,
+      teacherTopK: 2,
+      captions: true,
+    });
+    const start = await startStudent(r, teacher);
+    const shape = promptConfig(r, start.config, 10);
+    const stream = {
+      student: start.params,
+      config: start.config,
+      teacher: teacher.params,
+      teacherConfig: config,
+      recipe: r,
+      prompt: { params: initPromptEncoder(shape, 1), config: shape },
+      pairs: mapLayers('even', 2, 2),
+    };
+    const full = { ...stream, heads: initHeads(stream, start.channels) };
+    const phase = phasesOf(r).at(-1)!;
+    return { batches, task: await dualStreamTask(full, batches, phase, compileOptions) };
+  }
+});
+
+describe('stored targets', () => {
+  it('are what the teacher gives live, to the precision of binary16, also when extraction is stopped between', async () => {
+    const wanted = {
+      teacher,
+      dataset,
+      examples: dataset.splits.train!,
+      views: 2,
+      augment: recipe().augment,
+      seed: 3,
+      hidden: [2],
+      attention: [1],
+      dir: join(root, 'live'),
+      compile: compileOptions,
+    };
+    const stopped = new AbortController();
+    stopped.abort();
+    expect((await ensureTargets({ ...wanted, signal: stopped.signal })).complete).toBe(false);
+    const store = await ensureTargets(wanted);
+    const { layout } = store;
+    const record = new Uint8Array(layout.bytes);
+    store.read(recordIndex(5, 1, 2), record);
+
+    const tower = visionTower(paramInputs(teacher.params), config, input('pixels', [1, 3, 16, 16]));
+    const outputs = { embed: tower.embed, hidden: tower.hidden[2]!, map: headAverage(tower.attention[0]!, 17) };
+    const program = await compile({ outputs }, compileOptions);
+    const { normalizePixels } = await import('../clip/index.js');
+    const pixels = new Float32Array(3 * 256);
+    normalizePixels(layout.pixels(record), 16, teacher.preprocess, pixels, 0);
+    const live = await program.run({ ...paramFeeds(teacher.params), pixels: { shape: [1, 3, 16, 16], data: pixels } });
+    const hidden = new Float32Array(layout.hiddenSize);
+    const map = new Float32Array(layout.mapSize);
+    layout.readHidden(record, 2, hidden, 0);
+    layout.readAttention(record, 1, map, 0);
+    const far = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Array.from(a).reduce((m, x, i) => Math.max(m, Math.abs(x - b[i]!)), 0);
+    expect(far(layout.embed(record), live.embed!.data)).toBeLessThan(1e-5);
+    expect(far(hidden, live.hidden!.data)).toBeLessThan(4e-3);
+    expect(far(map, live.map!.data)).toBeLessThan(1e-3);
+    await program.dispose();
+    store.close();
+  });
+
+  it('gives the text tower the same rows as texts read alone', async () => {
+    const list = listTexts(dataset, dataset.splits.train!, ['a drawing of {}', '{}'], true);
+    expect(list.texts.some((t) => t.includes('gold'))).toBe(false);
+    expect(list.classes).toHaveLength(4);
+    const bank = await buildTextBank(teacher, list, 10, true, compileOptions);
+    const { ids, eos } = tokenizer.encode(['a red thing'], 12);
+    const tower = textTower(
+      paramInputs(teacher.params),
+      config,
+      input('ids', [1, 12], 'int32'),
+      input('ends', [1], 'int32'),
+    );
+    const program = await compile({ outputs: { embed: tower.embed } }, compileOptions);
+    const { embed } = await program.run({
+      ...paramFeeds(teacher.params),
+      ids: { shape: [1, 12], data: ids },
+      ends: { shape: [1], data: eos },
+    });
+    const row = list.texts.indexOf('a red thing');
+    for (let k = 0; k < 12; k++) expect(bank.embeds[row * 12 + k]).toBeCloseTo(embed!.data[k]!, 5);
+    await program.dispose();
+  });
+});
