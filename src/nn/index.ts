@@ -1,4 +1,11 @@
 export { type AttentionResult, selfAttention } from './attention.js';
+export {
+  type BatchStatistics,
+  batchNormLayer,
+  batchStatistics,
+  runningStatistics,
+  updateRunning,
+} from './batch-norm.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
 export { type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
 export { type BlockOptions, type EncoderResult, encoder, transformerBlock } from './transformer.js';

@@ -11,7 +11,12 @@ export interface BlockOptions {
 }
 
 /** Pre-norm Transformer block: x + attention(norm1(x)), then + mlp(norm2(·)). x [B, T, D]; names as Hugging Face's CLIPEncoderLayer. */
-export function transformerBlock(p: TensorTree, name: string, x: Tensor, options: BlockOptions): { output: Tensor; weights: Tensor } {
+export function transformerBlock(
+  p: TensorTree,
+  name: string,
+  x: Tensor,
+  options: BlockOptions,
+): { output: Tensor; weights: Tensor } {
   const { heads, activation, eps, mask } = options;
   const attended = selfAttention(p, `${name}.self_attn`, layerNormLayer(p, `${name}.layer_norm1`, x, eps), heads, mask);
   const middle = add(x, attended.output);

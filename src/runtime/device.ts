@@ -8,7 +8,9 @@ export type Device = (typeof devices)[number];
 export function parseDevice(name: string): Device {
   if ((devices as readonly string[]).includes(name)) return name as Device;
   const near = closest(name, devices);
-  throw new UserError(`--device ${name}: expected one of ${devices.join(', ')}${near ? `; did you mean ${near}?` : ''}`);
+  throw new UserError(
+    `--device ${name}: expected one of ${devices.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+  );
 }
 
 /** @internal Session options for one device alone, so that no other provider answers for it unseen. */

@@ -20,12 +20,16 @@ describe('Program', () => {
     const program = await compile({ outputs: { y: add(input('left', [2]), input('right', [2])) } });
     const two = { shape: [2], data: Float32Array.of(1, 2) };
     await expect(program.run({ left: two })).rejects.toThrow(/input right \[2\] is missing/);
-    await expect(program.run({ left: two, right: { shape: [3], data: new Float32Array(3) } })).rejects.toThrow(/input right expects float32 \[2\]/);
+    await expect(program.run({ left: two, right: { shape: [3], data: new Float32Array(3) } })).rejects.toThrow(
+      /input right expects float32 \[2\]/,
+    );
     await program.dispose();
   });
 
   it('refuses two inputs of one name', async () => {
-    await expect(compile({ outputs: { y: add(input('x', [1]), input('x', [1])) } })).rejects.toThrow(/two inputs are called x/);
+    await expect(compile({ outputs: { y: add(input('x', [1]), input('x', [1])) } })).rejects.toThrow(
+      /two inputs are called x/,
+    );
   });
 
   it('does not grow over 1,000 training steps', async () => {

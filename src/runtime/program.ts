@@ -45,7 +45,11 @@ export class Program {
     const model = toOnnx({ outputs });
     const device = options.device ?? 'cpu';
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
-    const inputs = model.inputs.map((t) => ({ name: t.name!, shape: t.sizes(`program input ${t.name}`), dtype: t.dtype }));
+    const inputs = model.inputs.map((t) => ({
+      name: t.name!,
+      shape: t.sizes(`program input ${t.name}`),
+      dtype: t.dtype,
+    }));
     return new Program(session, inputs, outputs, device);
   }
 
@@ -59,7 +63,8 @@ export class Program {
     for (const { name, shape, dtype } of this.inputs) {
       const feed = feeds[name];
       if (!feed) throw new Error(`Program.run: input ${name} [${shape.join(', ')}] is missing`);
-      const fits = feed.data.length === elements(shape) && feed.data instanceof (dtype === 'int32' ? Int32Array : Float32Array);
+      const fits =
+        feed.data.length === elements(shape) && feed.data instanceof (dtype === 'int32' ? Int32Array : Float32Array);
       if (!fits) {
         throw new Error(
           `Program.run: input ${name} expects ${dtype} [${shape.join(', ')}], got ${feed.data.constructor.name} [${feed.shape.join(', ')}]`,
@@ -84,7 +89,10 @@ export class Program {
 }
 
 /** Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs. */
-export function compile(program: { readonly outputs: Readonly<Record<string, Tensor>> }, options: CompileOptions = {}): Promise<Program> {
+export function compile(
+  program: { readonly outputs: Readonly<Record<string, Tensor>> },
+  options: CompileOptions = {},
+): Promise<Program> {
   return Program.create(program.outputs, options);
 }
 

@@ -9,12 +9,14 @@ import { constant, formatShape, type Node, type Tensor } from './tensor.js';
  * @throws where the loss is not a scalar, or an op on the way has no gradient.
  */
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
-  if (loss.rank !== 0) throw new Error(`grad: expected a scalar loss, got shape ${formatShape(loss.shape)}; reduce it with sum or mean`);
+  if (loss.rank !== 0)
+    throw new Error(`grad: expected a scalar loss, got shape ${formatShape(loss.shape)}; reduce it with sum or mean`);
   const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]]);
   for (const node of nodesBetween(loss, wrt)) {
     const arriving = node.outputs.map((o) => cotangents.get(o));
     if (arriving.every((c) => c === undefined)) continue;
-    if (!node.op.gradient) throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
+    if (!node.op.gradient)
+      throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
     node.op.gradient(node, arriving).forEach((contribution, i) => {
       const target = node.inputs[i]!;
       if (contribution === undefined || target.dtype !== 'float32') return;

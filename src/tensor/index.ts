@@ -1,18 +1,48 @@
 export { grad } from './grad.js';
-export { type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
+export { type HalfTensor, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
 export { gelu, quickGelu } from './ops/activation.js';
 export {
-  abs, add, cast, div, equal, erf, exp, greater, log, maximum, minimum, mul, neg, type Operand, pow, relu, sigmoid, sqrt, square, sub,
-  tanh, where,
+  abs,
+  add,
+  cast,
+  div,
+  equal,
+  erf,
+  exp,
+  greater,
+  log,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  type Operand,
+  pow,
+  relu,
+  sigmoid,
+  sqrt,
+  square,
+  sub,
+  tanh,
+  where,
 } from './ops/arithmetic.js';
+export { expand, repeatBatch, sum } from './ops/broadcasting.js';
 export { gather, gatherRows } from './ops/gather.js';
 export { bilinearMatrix, interpolateGrid } from './ops/interpolate.js';
-export { expand, repeatBatch, sum } from './ops/broadcasting.js';
 export { concat, pad, reshape, slice, transpose } from './ops/layout.js';
-export { linear, matmul, type MatmulOptions } from './ops/matmul.js';
+export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
 export { l2Normalize, layerNorm, logSoftmax, softmax } from './ops/normalize.js';
+export { argMax, positions } from './ops/positions.js';
 export { mean } from './ops/reduce.js';
 export { broadcastShapes, elements } from './shape.js';
 export {
-  constant, type Dim, type DType, formatShape, type HostTensor, input, type Shape, stopGradient, Tensor, withGradient,
+  constant,
+  type Dim,
+  type DType,
+  formatShape,
+  type HostTensor,
+  input,
+  type Shape,
+  stopGradient,
+  Tensor,
+  withGradient,
 } from './tensor.js';

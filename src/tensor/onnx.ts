@@ -7,8 +7,8 @@ import {
   type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
-  TensorProto_DataType,
   type TensorProto,
+  TensorProto_DataType,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
   TensorShapeProtoSchema,
@@ -58,19 +58,44 @@ export class OnnxEmitter {
       if (value instanceof FloatAttribute) {
         return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.value });
       }
-      if (typeof value === 'number') return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
+      if (typeof value === 'number')
+        return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) });
       if (typeof value === 'string') {
-        return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value) });
+        return create(AttributeProtoSchema, {
+          name,
+          type: AttributeProto_AttributeType.STRING,
+          s: new TextEncoder().encode(value),
+        });
       }
       return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) });
     });
-    this.nodes.push(create(NodeProtoSchema, { name: `${opType}_${this.nodes.length}`, opType, input: inputs, output: outputs, attribute }));
+    this.nodes.push(
+      create(NodeProtoSchema, {
+        name: `${opType}_${this.nodes.length}`,
+        opType,
+        input: inputs,
+        output: outputs,
+        attribute,
+      }),
+    );
   }
 
   /** A shared int64 initializer of one axis. */
   int64s(values: readonly number[]): string {
     return this.share(`i:${values.join(',')}`, (name) =>
-      create(TensorProtoSchema, { name, dims: [BigInt(values.length)], dataType: TensorProto_DataType.INT64, int64Data: values.map(BigInt) }),
+      create(TensorProtoSchema, {
+        name,
+        dims: [BigInt(values.length)],
+        dataType: TensorProto_DataType.INT64,
+        int64Data: values.map(BigInt),
+      }),
+    );
+  }
+
+  /** A shared int64 scalar. */
+  int64(value: number): string {
+    return this.share(`s:${value}`, (name) =>
+      create(TensorProtoSchema, { name, dataType: TensorProto_DataType.INT64, int64Data: [BigInt(value)] }),
     );
   }
 
@@ -79,8 +104,13 @@ export class OnnxEmitter {
     return this.share(`f:${value}`, (name) => hostInitializer(name, { shape: [], data: Float32Array.of(value) }));
   }
 
-  initializer(host: HostTensor, name = this.name()): string {
-    this.initializers.push(hostInitializer(name, host));
+  initializer(host: HostTensor | HalfTensor, name = this.name()): string {
+    if (!isHalf(host)) this.initializers.push(hostInitializer(name, host));
+    else {
+      const stored = `${name}.half`;
+      this.initializers.push(hostInitializer(stored, host));
+      this.node('Cast', [stored], [name], { to: TensorProto_DataType.FLOAT });
+    }
     return name;
   }
 
@@ -95,11 +125,24 @@ export class OnnxEmitter {
   }
 }
 
-function hostInitializer(name: string, { shape, data }: HostTensor): TensorProto {
+/** An array of binary16 numbers, stored as such in a model and read as float32 in its graph. */
+export interface HalfTensor {
+  readonly shape: readonly number[];
+  readonly data: Uint16Array;
+}
+
+const isHalf = (tensor: HostTensor | HalfTensor): tensor is HalfTensor => tensor.data instanceof Uint16Array;
+
+function initializerType(data: HostTensor['data'] | Uint16Array): TensorProto_DataType {
+  if (data instanceof Int32Array) return TensorProto_DataType.INT32;
+  return data instanceof Uint16Array ? TensorProto_DataType.FLOAT16 : TensorProto_DataType.FLOAT;
+}
+
+function hostInitializer(name: string, { shape, data }: HostTensor | HalfTensor): TensorProto {
   return create(TensorProtoSchema, {
     name,
     dims: shape.map(BigInt),
-    dataType: data instanceof Int32Array ? TensorProto_DataType.INT32 : TensorProto_DataType.FLOAT,
+    dataType: initializerType(data),
     rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
   });
 }
@@ -108,7 +151,7 @@ export interface OnnxOptions {
   /** What the model computes, by output name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Inputs written into the model as constants, by input name. */
-  readonly initializers?: Readonly<Record<string, HostTensor>>;
+  readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor>>;
   readonly producer?: string;
 }
 
@@ -199,6 +242,12 @@ function valueInfo(name: string, tensor: Tensor): ValueInfoProto {
       value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d },
     }),
   );
-  const value = create(TypeProto_TensorSchema, { elemType: elementTypes[tensor.dtype], shape: create(TensorShapeProtoSchema, { dim }) });
-  return create(ValueInfoProtoSchema, { name, type: create(TypeProtoSchema, { value: { case: 'tensorType', value } }) });
+  const value = create(TypeProto_TensorSchema, {
+    elemType: elementTypes[tensor.dtype],
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value } }),
+  });
 }

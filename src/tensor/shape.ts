@@ -8,8 +8,22 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Dim[] {
     const y = b[i - rank + b.length] ?? 1;
     if (x === y || y === 1) return x;
     if (x === 1) return y;
-    throw new Error(`${op}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast (axis ${i}: ${x} against ${y})`);
+    throw new Error(
+      `${op}: shapes ${formatShape(a)} and ${formatShape(b)} do not broadcast (axis ${i}: ${x} against ${y})`,
+    );
   });
+}
+
+/** The sum of two sizes, of which one may be symbolic: `sequence` and 4 are `sequence+4`. */
+export function addDims(op: string, a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return a + b;
+  if (typeof a === 'string' && typeof b === 'string') {
+    throw new Error(`${op}: cannot add the sizes ${a} and ${b}: at most one may be symbolic`);
+  }
+  const [symbol, number] = typeof a === 'string' ? [a, b as number] : [b as string, a];
+  const [, name, shift = '0'] = /^(.*?)([+-]\d+)?$/.exec(symbol)!;
+  const total = Number(shift) + number;
+  return total === 0 ? name! : `${name}${total > 0 ? '+' : ''}${total}`;
 }
 
 /** An axis counted from the front. @throws where it is out of range. */

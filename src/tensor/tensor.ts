@@ -55,7 +55,9 @@ export class Tensor {
   sizes(op: string): number[] {
     return this.shape.map((d) => {
       if (typeof d === 'number') return d;
-      throw new Error(`${op}: expected a static shape, got ${formatShape(this.shape)}; symbolic axes are for export only`);
+      throw new Error(
+        `${op}: expected a static shape, got ${formatShape(this.shape)}; symbolic axes are for export only`,
+      );
     });
   }
 
@@ -125,7 +127,11 @@ const customOp: Op = {
 };
 
 /** Hands `value` on, but differentiates it with respect to `inputs` by `rule`: for gradients cheaper than the traced ones. */
-export function withGradient(value: Tensor, inputs: readonly Tensor[], rule: (dy: Tensor) => (Tensor | undefined)[]): Tensor {
+export function withGradient(
+  value: Tensor,
+  inputs: readonly Tensor[],
+  rule: (dy: Tensor) => (Tensor | undefined)[],
+): Tensor {
   return apply(customOp, inputs, [{ shape: value.shape, dtype: value.dtype }], { rule }, value)[0]!;
 }
 

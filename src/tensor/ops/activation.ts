@@ -18,5 +18,3 @@ export function gelu(x: Tensor): Tensor {
     return [mul(dy, add(phi, mul(x, density)))];
   });
 }
-
-/** log(1 + eˣ), computed without overflow as max(x, 0) − log σ(|x|). */

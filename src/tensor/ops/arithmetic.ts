@@ -1,5 +1,6 @@
+import { describeTensor, requireFloat, requireSameType } from '../dtype.js';
 import { broadcastShapes } from '../shape.js';
-import { applyOne, constant, type DType, formatShape, type GradientRule, type Op, type Tensor } from '../tensor.js';
+import { applyOne, constant, type DType, type GradientRule, type Op, type Tensor } from '../tensor.js';
 import { unbroadcast } from './broadcasting.js';
 
 export type Operand = Tensor | number;
@@ -15,7 +16,7 @@ function binary(name: string, onnx: string, rule: (a: Tensor, b: Tensor, dy: Ten
   const op: Op = { name, emit: (e, _, ins, outs) => e.node(onnx, ins, outs), gradient };
   return (left: Operand, right: Operand): Tensor => {
     const [a, b] = [asTensor(left), asTensor(right)];
-    if (a.dtype !== b.dtype) throw new Error(`${name}: types ${a.dtype} and ${b.dtype} differ; cast one of them`);
+    requireSameType(name, a, b);
     return applyOne(op, [a, b], broadcastShapes(name, a.shape, b.shape), {}, a.dtype);
   };
 }
@@ -48,7 +49,7 @@ function unary(name: string, onnx: string, rule: (x: Tensor, y: Tensor, dy: Tens
     gradient: (node, [dy]) => [rule(node.inputs[0]!, node.outputs[0]!, dy!)],
   };
   return (x: Tensor): Tensor => {
-    if (x.dtype !== 'float32') throw new Error(`${name}: expected float32, got ${x.dtype} ${formatShape(x.shape)}`);
+    requireFloat(name, x);
     return applyOne(op, [x], x.shape);
   };
 }
@@ -71,6 +72,7 @@ export const square = (x: Tensor): Tensor => mul(x, x);
 
 /** x to a constant power. */
 export function pow(x: Tensor, exponent: number): Tensor {
+  requireFloat('pow', x);
   return applyOne(powOp, [x, constant(exponent)], x.shape, { exponent });
 }
 const powOp: Op = {
@@ -86,7 +88,7 @@ function comparison(name: string, onnx: string) {
   const op: Op = { name, emit: (e, _, ins, outs) => e.node(onnx, ins, outs), gradient: () => [undefined, undefined] };
   return (left: Operand, right: Operand): Tensor => {
     const [a, b] = [asTensor(left), asTensor(right)];
-    if (a.dtype !== b.dtype) throw new Error(`${name}: types ${a.dtype} and ${b.dtype} differ; cast one of them`);
+    requireSameType(name, a, b);
     return applyOne(op, [a, b], broadcastShapes(name, a.shape, b.shape), {}, 'bool');
   };
 }
@@ -102,14 +104,19 @@ const whereOp: Op = {
   gradient: (node, [dy]) => {
     const [condition, a, b] = node.inputs as [Tensor, Tensor, Tensor];
     const zero = constant(0);
-    return [undefined, unbroadcast(where(condition, dy!, zero), a.shape), unbroadcast(where(condition, zero, dy!), b.shape)];
+    return [
+      undefined,
+      unbroadcast(where(condition, dy!, zero), a.shape),
+      unbroadcast(where(condition, zero, dy!), b.shape),
+    ];
   },
 };
 
 /** a where the condition holds, else b; broadcasting. */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] = [asTensor(a), asTensor(b)];
-  if (condition.dtype !== 'bool') throw new Error(`where: expected a bool condition, got ${condition.dtype}`);
+  if (condition.dtype !== 'bool') throw new Error(`where: expected a bool condition, got ${describeTensor(condition)}`);
+  requireFloat('where', x, y);
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', x.shape, y.shape));
   return applyOne(whereOp, [condition, x, y], shape);
 }

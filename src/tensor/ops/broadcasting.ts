@@ -1,3 +1,4 @@
+import { requireFloat } from '../dtype.js';
 import { normalizeAxis, sameShape } from '../shape.js';
 import { applyOne, formatShape, type Op, type Shape, type Tensor } from '../tensor.js';
 import { reshape } from './layout.js';
@@ -7,7 +8,9 @@ const keepShape = (shape: Shape, axes: readonly number[]) => shape.map((d, i) =>
 const sumOp: Op = {
   name: 'sum',
   emit: (e, node, [x], outs) =>
-    e.node('ReduceSum', [x!, e.int64s(node.attributes.axes as number[])], outs, { keepdims: node.attributes.keepdims ? 1 : 0 }),
+    e.node('ReduceSum', [x!, e.int64s(node.attributes.axes as number[])], outs, {
+      keepdims: node.attributes.keepdims ? 1 : 0,
+    }),
   gradient: (node, [dy]) => {
     const x = node.inputs[0]!;
     const kept = reshape(dy!, keepShape(x.shape, node.attributes.axes as number[]));
@@ -17,6 +20,7 @@ const sumOp: Op = {
 
 /** Sum over axes (all of them by default). */
 export function sum(x: Tensor, axes?: readonly number[], keepdims = false): Tensor {
+  requireFloat('sum', x);
   const over = (axes ?? x.shape.map((_, i) => i)).map((a) => normalizeAxis('sum', a, x.shape)).sort((a, b) => a - b);
   if (over.length === 0) return x;
   const shape = keepdims ? keepShape(x.shape, over) : x.shape.filter((_, i) => !over.includes(i));

@@ -1,7 +1,9 @@
-import { applyOne, constant, formatShape, type HostTensor, type Op, type Tensor } from '../tensor.js';
+import { describeTensor } from '../dtype.js';
+import { applyOne, type Dim, type Op, type Tensor } from '../tensor.js';
 import { cast, equal } from './arithmetic.js';
 import { reshape } from './layout.js';
 import { matmul } from './matmul.js';
+import { positions } from './positions.js';
 
 const gatherOp: Op = {
   name: 'gather',
@@ -15,9 +17,9 @@ const gatherOp: Op = {
 
 /** Rows of a table: table [V, D], indices [...] of whole numbers → [..., D]. The embedding lookup. */
 export function gather(table: Tensor, indices: Tensor): Tensor {
-  if (table.rank !== 2 || indices.dtype !== 'int32') {
+  if (table.rank !== 2 || table.dtype !== 'float32' || indices.dtype !== 'int32') {
     throw new Error(
-      `gather: expected a table [V, D] and int32 indices, got ${formatShape(table.shape)} and ${indices.dtype} ${formatShape(indices.shape)}`,
+      `gather: expected a table [V, D] and int32 indices, got ${describeTensor(table)} and ${describeTensor(indices)}`,
     );
   }
   return applyOne(gatherOp, [table, indices], [...indices.shape, table.shape[1]!]);
@@ -44,14 +46,21 @@ function scatterAdd(rows: Tensor, indices: Tensor, like: Tensor): Tensor {
   return applyOne(scatterAddOp, [rows, indices], like.shape);
 }
 
-/** One row of each item: x [B, T, D], positions [B] int32 → [B, D]. Picks the end token's features. */
-export function gatherRows(x: Tensor, positions: Tensor): Tensor {
-  if (x.rank !== 3 || positions.rank !== 1 || positions.dtype !== 'int32' || x.shape[0] !== positions.shape[0]) {
-    throw new Error(`gatherRows: expected [B, T, D] and int32 [B], got ${formatShape(x.shape)} and ${formatShape(positions.shape)}`);
+/** One row of each item: x [B, T, D], rows [B] int32 → [B, D]. Picks the end token's features. */
+export function gatherRows(x: Tensor, rows: Tensor): Tensor {
+  if (
+    x.rank !== 3 ||
+    x.dtype !== 'float32' ||
+    rows.rank !== 1 ||
+    rows.dtype !== 'int32' ||
+    x.shape[0] !== rows.shape[0]
+  ) {
+    throw new Error(
+      `gatherRows: expected [B, T, D] and int32 [B], got ${describeTensor(x)} and ${describeTensor(rows)}`,
+    );
   }
-  const [batch, tokens, width] = x.shape as [number | string, number, number];
-  const steps: HostTensor = { shape: [1, tokens], data: Int32Array.from({ length: tokens }, (_, i) => i) };
+  const [batch, tokens, width] = x.shape as [Dim, Dim, Dim];
   // A product with a one-hot row: works with a symbolic batch, on every device, and its gradient is another product.
-  const chosen = cast(equal(reshape(positions, [batch, 1]), constant(steps)), 'float32'); // [B, T]
+  const chosen = cast(equal(reshape(rows, [batch, 1]), positions(x, 1)), 'float32'); // [B, T]
   return reshape(matmul(reshape(chosen, [batch, 1, tokens]), x), [batch, width]);
 }

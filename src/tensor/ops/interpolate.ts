@@ -28,7 +28,9 @@ function axisWeights(from: number, to: number): [number, number][][] {
 /** A token grid resampled bilinearly: x [B, h·w, D] → [B, H·W, D]. */
 export function interpolateGrid(x: Tensor, from: readonly [number, number], to: readonly [number, number]): Tensor {
   if (x.rank !== 3 || x.shape[1] !== from[0] * from[1]) {
-    throw new Error(`interpolateGrid: expected [B, ${from[0] * from[1]}, D] for a grid ${from.join('×')}, got ${formatShape(x.shape)}`);
+    throw new Error(
+      `interpolateGrid: expected [B, ${from[0] * from[1]}, D] for a grid ${from.join('×')}, got ${formatShape(x.shape)}`,
+    );
   }
   if (from[0] === to[0] && from[1] === to[1]) return x;
   return matmul(constant({ shape: [to[0] * to[1], from[0] * from[1]], data: bilinearMatrix(from, to) }), x);

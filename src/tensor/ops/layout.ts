@@ -1,11 +1,11 @@
-import { normalizeAxis, sameShape } from '../shape.js';
+import { addDims, normalizeAxis, sameShape } from '../shape.js';
 import { applyOne, type Dim, formatShape, type Op, type Shape, type Tensor } from '../tensor.js';
 
 const reshapeOp: Op = {
   name: 'reshape',
   emit(e, node, [x], outs) {
-    // One symbolic size may stand in the target: ONNX infers it as −1.
-    const target = node.outputs[0]!.shape.map((d) => (typeof d === 'number' ? d : -1));
+    const before = node.inputs[0]!.shape;
+    const target = node.outputs[0]!.shape.map((d, i) => (typeof d === 'number' ? d : d === before[i] ? 0 : -1));
     e.node('Reshape', [x!, e.int64s(target)], outs, { allowzero: 0 });
   },
   gradient: (node, [dy]) => [reshape(dy!, node.inputs[0]!.shape)],
@@ -21,9 +21,13 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
     const rest = product(target.filter((_, i) => i !== free));
     const missing = symbolic(x.shape).filter((d) => !target.includes(d));
     const known = product(x.shape) / rest;
-    target = target.map((d, i) => (i !== free ? d : missing.length === 0 ? known : known === 1 ? missing[0]! : `${known}*${missing[0]}`));
+    target = target.map((d, i) =>
+      i !== free ? d : missing.length === 0 ? known : [...(known === 1 ? [] : [known]), ...missing].join('*'),
+    );
   }
-  if (symbolic(target).length > 1 || (symbolic(target).length === 0 && product(target) !== product(x.shape))) {
+  // ONNX copies a symbolic size that keeps its place (0), and infers one more (−1).
+  const moved = target.filter((d, i) => typeof d === 'string' && d !== x.shape[i]);
+  if (moved.length > 1 || (symbolic(target).length === 0 && product(target) !== product(x.shape))) {
     throw new Error(`reshape: cannot make ${formatShape(shape)} of ${formatShape(x.shape)}`);
   }
   if (sameShape(target, x.shape)) return x;
@@ -35,7 +39,12 @@ const transposeOp: Op = {
   emit: (e, node, ins, outs) => e.node('Transpose', ins, outs, { perm: node.attributes.perm as number[] }),
   gradient: (node, [dy]) => {
     const perm = node.attributes.perm as number[];
-    return [transpose(dy!, perm.map((_, i) => perm.indexOf(i)))];
+    return [
+      transpose(
+        dy!,
+        perm.map((_, i) => perm.indexOf(i)),
+      ),
+    ];
   },
 };
 
@@ -46,7 +55,13 @@ export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
   if (x.rank < 2 || order.length !== x.rank || !axes.every((a) => order.includes(a))) {
     throw new Error(`transpose: ${formatShape(order)} is no order of the axes of ${formatShape(x.shape)}`);
   }
-  return applyOne(transposeOp, [x], order.map((a) => x.shape[a]!), { perm: order }, x.dtype);
+  return applyOne(
+    transposeOp,
+    [x],
+    order.map((a) => x.shape[a]!),
+    { perm: order },
+    x.dtype,
+  );
 }
 
 const concatOp: Op = {
@@ -70,15 +85,22 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   if (!first) throw new Error('concat: expected at least one tensor, got none');
   if (parts.length === 1) return first;
   const at = normalizeAxis('concat', axis, first.shape);
-  let size = 0;
+  let size: Dim = 0;
   for (const p of parts) {
-    const fits = p.rank === first.rank && p.dtype === first.dtype && p.shape.every((d, i) => i === at || d === first.shape[i]);
-    if (!fits || typeof p.shape[at] !== 'number') {
+    const fits =
+      p.rank === first.rank && p.dtype === first.dtype && p.shape.every((d, i) => i === at || d === first.shape[i]);
+    if (!fits) {
       throw new Error(`concat: ${formatShape(p.shape)} does not join ${formatShape(first.shape)} along axis ${at}`);
     }
-    size += p.shape[at];
+    size = addDims('concat', size, p.shape[at]!);
   }
-  return applyOne(concatOp, parts, first.shape.map((d, i) => (i === at ? size : d)), { axis: at }, first.dtype);
+  return applyOne(
+    concatOp,
+    parts,
+    first.shape.map((d, i) => (i === at ? size : d)),
+    { axis: at },
+    first.dtype,
+  );
 }
 
 const sliceOp: Op = {
@@ -93,18 +115,41 @@ const sliceOp: Op = {
   },
 };
 
-/** Elements start … end − 1 along an axis; negative positions count from the end. */
+/** Elements start … end − 1 along an axis; negative positions count from the end, but not on a symbolic axis. */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
   const at = normalizeAxis('slice', axis, x.shape);
   const size = x.shape[at];
-  if (typeof size !== 'number') throw new Error(`slice: axis ${at} of ${formatShape(x.shape)} is symbolic`);
+  if (typeof size !== 'number') return sliceSymbolic(x, at, start, end);
   const from = start < 0 ? start + size : start;
   const to = end === undefined ? size : end < 0 ? end + size : end;
   if (from < 0 || to > size || from >= to) {
     throw new Error(`slice: ${start} to ${end ?? 'the end'} is out of range for axis ${at} of ${formatShape(x.shape)}`);
   }
   if (from === 0 && to === size) return x;
-  return applyOne(sliceOp, [x], x.shape.map((d, i) => (i === at ? to - from : d)), { axis: at, start: from, end: to }, x.dtype);
+  return applyOne(
+    sliceOp,
+    [x],
+    x.shape.map((d, i) => (i === at ? to - from : d)),
+    { axis: at, start: from, end: to },
+    x.dtype,
+  );
+}
+
+function sliceSymbolic(x: Tensor, axis: number, start: number, end?: number): Tensor {
+  if (start < 0 || (end !== undefined && end <= start)) {
+    throw new Error(
+      `slice: ${start} to ${end} cannot be cut from axis ${axis} of ${formatShape(x.shape)}: it is symbolic`,
+    );
+  }
+  if (start === 0 && end === undefined) return x;
+  const size = end === undefined ? addDims('slice', x.shape[axis]!, -start) : end - start;
+  return applyOne(
+    sliceOp,
+    [x],
+    x.shape.map((d, i) => (i === axis ? size : d)),
+    { axis, start, end: end ?? Number.MAX_SAFE_INTEGER },
+    x.dtype,
+  );
 }
 
 const padOp: Op = {
@@ -131,5 +176,10 @@ export function pad(x: Tensor, axis: number, before: number, after: number): Ten
     throw new Error(`pad: cannot put ${before} and ${after} zeros around axis ${at} of ${formatShape(x.shape)}`);
   }
   if (before === 0 && after === 0) return x;
-  return applyOne(padOp, [x], x.shape.map((d, i) => (i === at ? size + before + after : d)), { axis: at, before, after });
+  return applyOne(
+    padOp,
+    [x],
+    x.shape.map((d, i) => (i === at ? size + before + after : d)),
+    { axis: at, before, after },
+  );
 }

@@ -1,3 +1,4 @@
+import { requireFloat } from '../dtype.js';
 import { broadcastShapes } from '../shape.js';
 import { applyOne, type Dim, formatShape, type Op, type Tensor } from '../tensor.js';
 import { add } from './arithmetic.js';
@@ -31,7 +32,9 @@ const matmulOp: Op = {
     const da = transposeA
       ? matmul(b, dy!, { transposeA: transposeB, transposeB: true })
       : matmul(dy!, b, { transposeB: !transposeB });
-    const db = transposeB ? matmul(dy!, a, { transposeA: true, transposeB: transposeA }) : matmul(a, dy!, { transposeA: !transposeA });
+    const db = transposeB
+      ? matmul(dy!, a, { transposeA: true, transposeB: transposeA })
+      : matmul(a, dy!, { transposeA: !transposeA });
     return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)];
   },
 };
@@ -39,8 +42,11 @@ const matmulOp: Op = {
 /** Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N]. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
-  if (a.rank < 2 || b.rank < 2) throw new Error(`matmul: expected matrices, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
-  const last = (t: Tensor, flip: boolean) => (flip ? [t.shape.at(-1)!, t.shape.at(-2)!] : [t.shape.at(-2)!, t.shape.at(-1)!]);
+  requireFloat('matmul', a, b);
+  if (a.rank < 2 || b.rank < 2)
+    throw new Error(`matmul: expected matrices, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
+  const last = (t: Tensor, flip: boolean) =>
+    flip ? [t.shape.at(-1)!, t.shape.at(-2)!] : [t.shape.at(-2)!, t.shape.at(-1)!];
   const [m, k] = last(a, transposeA) as [Dim, Dim];
   const [k2, n] = last(b, transposeB) as [Dim, Dim];
   if (k !== k2) {
@@ -48,7 +54,11 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
       `matmul: inner sizes differ: ${formatShape(a.shape)}${transposeA ? 'ᵀ' : ''} · ${formatShape(b.shape)}${transposeB ? 'ᵀ' : ''}`,
     );
   }
-  const batch = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const batch = broadcastShapes(
+    `matmul of ${formatShape(a.shape)} and ${formatShape(b.shape)}`,
+    a.shape.slice(0, -2),
+    b.shape.slice(0, -2),
+  );
   return applyOne(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB });
 }
 
@@ -68,11 +78,16 @@ const gemmOp: Op = {
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [out, inner] = weight.shape;
+  requireFloat('linear', x, weight, ...(bias ? [bias] : []));
   if (weight.rank !== 2 || x.shape.at(-1) !== inner) {
-    throw new Error(`linear: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`);
+    throw new Error(
+      `linear: input ${formatShape(x.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`,
+    );
   }
   if (bias && (bias.rank !== 1 || bias.shape[0] !== out)) {
-    throw new Error(`linear: bias ${formatShape(bias.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`);
+    throw new Error(
+      `linear: bias ${formatShape(bias.shape)} does not fit weight ${formatShape(weight.shape)} ([out, in])`,
+    );
   }
   const shape = [...x.shape.slice(0, -1), out!];
   if (x.shape.some((d) => typeof d === 'string')) {

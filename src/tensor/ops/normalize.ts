@@ -1,3 +1,4 @@
+import { requireFloat } from '../dtype.js';
 import { normalizeAxis } from '../shape.js';
 import { apply, applyOne, formatShape, type Op, type Tensor } from '../tensor.js';
 import { add, div, exp, mul, sqrt, square, sub } from './arithmetic.js';
@@ -16,6 +17,7 @@ const softmaxOp: Op = {
 
 /** exp(x) / Σ exp(x) along an axis. */
 export function softmax(x: Tensor, axis = -1): Tensor {
+  requireFloat('softmax', x);
   return applyOne(softmaxOp, [x], x.shape, { axis: normalizeAxis('softmax', axis, x.shape) });
 }
 
@@ -30,6 +32,7 @@ const logSoftmaxOp: Op = {
 
 /** x − log Σ exp(x) along an axis. */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
+  requireFloat('logSoftmax', x);
   return applyOne(logSoftmaxOp, [x], x.shape, { axis: normalizeAxis('logSoftmax', axis, x.shape) });
 }
 
@@ -52,13 +55,16 @@ const layerNormOp: Op = {
 /** Layer normalisation over the last axis (Ba et al. 2016): (x − μ) / √(σ² + eps) · weight + bias. */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   const width = x.shape.at(-1);
+  requireFloat('layerNorm', x, weight, bias);
   if (weight.rank !== 1 || weight.shape[0] !== width || bias.rank !== 1 || bias.shape[0] !== width) {
     throw new Error(
       `layerNorm: weight ${formatShape(weight.shape)} and bias ${formatShape(bias.shape)} do not fit input ${formatShape(x.shape)}`,
     );
   }
   const statistics = [...x.shape.slice(0, -1), 1];
-  return apply(layerNormOp, [x, weight, bias], [{ shape: x.shape }, { shape: statistics }, { shape: statistics }], { eps })[0]!;
+  return apply(layerNormOp, [x, weight, bias], [{ shape: x.shape }, { shape: statistics }, { shape: statistics }], {
+    eps,
+  })[0]!;
 }
 
 /** x / √(Σ x² + 1e-12) along an axis: unit length. */

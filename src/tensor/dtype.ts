@@ -1,0 +1,18 @@
+import { formatShape, type Tensor } from './tensor.js';
+
+/** @throws where an operand is not float32, naming the op and the type and shape of each. */
+export function requireFloat(op: string, ...operands: readonly Tensor[]): void {
+  if (operands.every((x) => x.dtype === 'float32')) return;
+  throw new Error(`${op}: expected float32, got ${operands.map(describeTensor).join(' and ')}; cast what is not`);
+}
+
+/** @throws where two operands differ in type, naming the op and the type and shape of both. */
+export function requireSameType(op: string, a: Tensor, b: Tensor): void {
+  if (a.dtype === b.dtype) return;
+  throw new Error(`${op}: types differ: ${describeTensor(a)} and ${describeTensor(b)}; cast one of them`);
+}
+
+/** Type and shape, for messages: `int32 [2, 3]`. */
+export function describeTensor(x: Tensor): string {
+  return `${x.dtype} ${formatShape(x.shape)}`;
+}
