@@ -7,10 +7,17 @@ export { trainTokenizer } from './bpe-trainer.js';
 export { type Checkpoint, type ClipWeights, loadCheckpoint, loadWeights, saveCheckpoint } from './checkpoint.js';
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
-export { eosPositions } from './eos.js';
+export { endPositions, eosPositions } from './eos.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
 export {
-  clipPreprocess, normalizePixels, type PreprocessConfig, parsePreprocessConfig, preprocessConfigJson, preprocessImage,
+  clipPreprocess,
+  MAX_PIXELS,
+  normalizePixels,
+  type PreprocessConfig,
+  parsePreprocessConfig,
+  preprocessConfigJson,
+  preprocessImage,
 } from './preprocess.js';
+export { resizePixels } from './resize.js';
 export { loadTokenizer, type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';

@@ -1,0 +1,3 @@
+export { augmentImage } from './image.js';
+export { type AugmentOptions, augmentOptions } from './options.js';
+export { plainImage } from './plain.js';

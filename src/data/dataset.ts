@@ -1,0 +1,49 @@
+/** A decoded picture. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  /** 3: RGB; 4: RGB and alpha, not premultiplied. */
+  readonly channels: 3 | 4;
+  /** [height, width, channels] */
+  readonly data: Uint8Array;
+}
+
+/** One picture of a data set, not yet decoded. */
+export interface Example {
+  /** Unique within the data set and stable between runs. */
+  readonly id: string;
+  /** Index of its class. */
+  readonly label: number;
+  /** Texts that describe it; may be empty. */
+  readonly captions: readonly string[];
+  /** Who drew it, where that is known. */
+  readonly artist?: string;
+}
+
+export interface ClassInfo {
+  /** Name as it stands in a prompt. */
+  readonly name: string;
+  /** Kept out of all training, for base-to-novel evaluation. */
+  readonly novel: boolean;
+}
+
+/** A picture that cannot be used, and why. */
+export interface Skipped {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
+export interface ImageTextDataset {
+  readonly name: string;
+  readonly classes: readonly ClassInfo[];
+  readonly splits: Readonly<Record<string, readonly Example[]>>;
+  /**
+   * Decodes one picture.
+   * @throws UserError where it cannot be read
+   */
+  load(example: Example): Promise<Picture>;
+  /** Changes whenever the pictures, classes, captions or splits change. */
+  readonly fingerprint: string;
+  readonly skipped: readonly Skipped[];
+}

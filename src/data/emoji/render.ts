@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { writeFileAtomic } from '../../files/index.js';
+import { cacheFolder } from '../cache.js';
+import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
+import { Drawings, editions, svgSide, versionOf } from './editions.js';
+import { type EmojiIndex, emojiIndex } from './split.js';
+
+/** Side of a rendered drawing, in pixels. */
+const size = 64;
+const bytes = size * size * 4;
+/** Raised when the choice of drawings or the rendering changes. */
+const revision = 1;
+
+/** The set as rendered: which drawings there are and where their pixels stand in the cache. */
+interface RenderedIndex {
+  readonly classes: readonly ClassInfo[];
+  readonly splits: Readonly<Record<string, readonly Example[]>>;
+  /** Ids in the order of the pixels. */
+  readonly order: readonly string[];
+  readonly skipped: readonly Skipped[];
+  /** Of index and pixels. */
+  readonly fingerprint: string;
+}
+
+/** The rendered set, and a reader of its pixels. */
+export async function renderedEmoji(): Promise<RenderedIndex & { read(id: string): Promise<Picture> }> {
+  const name = `emoji-${size}-${packagesKey()}`;
+  const indexFile = join(cacheFolder(), `${name}.json`);
+  const pixelFile = join(cacheFolder(), `${name}.rgba`);
+  if (!existsSync(indexFile) || !existsSync(pixelFile)) await render(indexFile, pixelFile);
+  const index = JSON.parse(await readFile(indexFile, 'utf8')) as RenderedIndex;
+  const place = new Map(index.order.map((id, i) => [id, i]));
+  let pixels: Promise<Buffer> | undefined;
+  return {
+    ...index,
+    async read(id) {
+      pixels ??= readFile(pixelFile);
+      const start = place.get(id)! * bytes;
+      return { width: size, height: size, channels: 4, data: (await pixels).subarray(start, start + bytes) };
+    },
+  };
+}
+
+/** Names the packages' exact versions, so that an update is rendered anew. */
+function packagesKey(): string {
+  const packages = ['emojibase-data', ...editions.map(({ name }) => `@iconify-json/${name}`)];
+  const versions = packages.map((name) => `${name}@${versionOf(name)}`);
+  return createHash('sha256')
+    .update([revision, ...versions].join('\n'))
+    .digest('hex')
+    .slice(0, 12);
+}
+
+/** Renders all drawings, several at a time. The index is written last: where it stands, the pixels do. */
+async function render(indexFile: string, pixelFile: string): Promise<void> {
+  const { classes, splits, sources } = emojiIndex();
+  const sets = new Map(editions.map((edition) => [edition.name, new Drawings(edition)]));
+  const drawn = new Map<string, Uint8Array>();
+  const skipped: Skipped[] = [];
+  const ids = Object.keys(sources);
+  const worker = async () => {
+    for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
+      const { edition, icon } = sources[id]!;
+      try {
+        drawn.set(id, await rasterise(sets.get(edition)!.svg(icon)));
+      } catch (error) {
+        skipped.push({ id, reason: (error as Error).message });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, worker));
+
+  const kept = keepDrawn(splits, drawn);
+  const order = Object.values(kept).flatMap((examples) => examples.map(({ id }) => id));
+  const sum = createHash('sha256').update(JSON.stringify({ classes, kept }));
+  for (const id of order) sum.update(drawn.get(id)!);
+  const index: RenderedIndex = {
+    classes,
+    splits: kept,
+    order,
+    skipped,
+    fingerprint: `emoji-${sum.digest('hex').slice(0, 16)}`,
+  };
+  await writeFileAtomic(
+    pixelFile,
+    order.map((id) => drawn.get(id)!),
+  );
+  await writeFileAtomic(indexFile, JSON.stringify(index));
+}
+
+function keepDrawn(splits: EmojiIndex['splits'], drawn: ReadonlyMap<string, unknown>) {
+  return Object.fromEntries(
+    Object.entries(splits).map(([name, examples]) => [name, examples.filter(({ id }) => drawn.has(id))]),
+  );
+}
+
+/** SVG to [size, size, 4], drawn at twice the size so that thin lines survive. */
+function rasterise(svg: string): Promise<Uint8Array> {
+  return sharp(Buffer.from(svg), { density: 72 * 2 * (size / svgSide) })
+    .resize(size, size)
+    .ensureAlpha()
+    .raw()
+    .toBuffer();
+}

@@ -1,0 +1,87 @@
+import { Random } from '../../random.js';
+import type { Example } from '../dataset.js';
+import { type Concept, captionsOf, concepts } from './concepts.js';
+import { Drawings, editions } from './editions.js';
+
+/** A drawing's place in the packages. */
+export interface Source {
+  readonly edition: string;
+  readonly icon: string;
+}
+
+/** What the built-in set consists of, before anything is rendered. */
+export interface EmojiIndex {
+  readonly classes: readonly { readonly name: string; readonly novel: boolean }[];
+  readonly splits: Readonly<Record<string, readonly Example[]>>;
+  /** By example id. */
+  readonly sources: Readonly<Record<string, Source>>;
+}
+
+/** Editions that have to know a concept, of the nine that are trained on. */
+const fewestEditions = 7;
+const novelConcepts = 136;
+const testDrawings = 3;
+
+/**
+ * Chooses concepts and deals their drawings: `train`, `val`, `test` (base concepts, artists seen in training), `style`
+ * (base concepts by the artist kept out of training) and `novel` (concepts kept out of training, the other artists).
+ * The choice is fixed: it depends on the packages alone.
+ */
+export function emojiIndex(): EmojiIndex {
+  const sets = editions.map((edition) => new Drawings(edition));
+  const sources: Record<string, Source> = {};
+  const candidates = withoutRepeats(concepts(), sets)
+    .filter(({ drawn }) => new Set(drawn.filter((d) => !d.unseen).map((d) => d.edition)).size >= fewestEditions)
+    .sort((a, b) => a.concept.hexcode.localeCompare(b.concept.hexcode, 'en'));
+  const unseenEditions = editions.filter((edition) => edition.unseen).length;
+  // Base concepts have all drawings of the unseen artist; the rest of the novel ones are drawn by lot.
+  const complete = candidates.filter(({ drawn }) => drawn.filter((d) => d.unseen).length === unseenEditions);
+  const lot = new Random('emoji', 'novel').shuffle(complete);
+  const base = new Set(lot.slice(Math.max(0, novelConcepts - (candidates.length - complete.length))));
+
+  const splits: Record<string, Example[]> = { train: [], val: [], test: [], style: [], novel: [] };
+  for (const [label, candidate] of candidates.entries()) {
+    const { concept, drawn } = candidate;
+    const captions = captionsOf(concept);
+    const example = ({ edition, icon, artist }: Drawn): Example => {
+      const id = `${edition}/${icon}`;
+      sources[id] = { edition, icon };
+      return { id, label, captions, artist };
+    };
+    const seen = drawn.filter((d) => !d.unseen);
+    if (!base.has(candidate)) {
+      splits.novel!.push(...seen.map(example));
+      continue;
+    }
+    const dealt = new Random('emoji', 'deal', concept.hexcode).shuffle(seen).map(example);
+    const val = testDrawings + (label % 2);
+    splits.test!.push(...dealt.slice(0, testDrawings));
+    splits.val!.push(...dealt.slice(testDrawings, val));
+    splits.train!.push(...dealt.slice(val));
+    splits.style!.push(...drawn.filter((d) => d.unseen).map(example));
+  }
+  const classes = candidates.map((candidate) => ({ name: candidate.concept.name, novel: !base.has(candidate) }));
+  return { classes, splits, sources };
+}
+
+interface Drawn extends Source {
+  readonly artist: string;
+  readonly unseen: boolean;
+}
+
+/** Each concept with its drawings; a drawing that an edition uses for two concepts counts for the first alone. */
+function withoutRepeats(all: readonly Concept[], sets: readonly Drawings[]): { concept: Concept; drawn: Drawn[] }[] {
+  const used = new Set<string>();
+  return all.map((concept) => ({
+    concept,
+    drawn: sets.flatMap((set) =>
+      set.find(concept.slug).flatMap((icon) => {
+        const { name: edition, artist, unseen = false } = set.edition;
+        const svg = set.svg(icon);
+        if (used.has(svg)) return [];
+        used.add(svg);
+        return [{ edition, icon, artist, unseen }];
+      }),
+    ),
+  }));
+}
