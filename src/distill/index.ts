@@ -3,6 +3,13 @@ export { attentionLoss, headAverage } from './attention-loss.js';
 export { contrastiveLoss } from './contrastive.js';
 export { coordinate } from './coordinate.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
+export {
+  type Cvpr2024Options,
+  type Cvpr2024Task,
+  cvpr2024Task,
+  type ImageBatches,
+  type TeacherClasses,
+} from './cvpr2024-task.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
 export { ensureTargets, hashParams } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
@@ -13,9 +20,12 @@ export { decaysByDefault, type Optimizer, type ParameterRules } from './optimize
 export { phasesOf } from './phases.js';
 export { type PretrainEvent, type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
 export { type PretrainRecipe, pretrainRecipe } from './pretrain-recipe.js';
+export { initProjector } from './projector.js';
+export { type PromptedTeacher, type TeacherImages, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 export { type DistillRecipe, distillRecipe, type LossName } from './recipe.js';
 export { responseLoss } from './response-loss.js';
 export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
+export { initVisualStudent, type VisualStudent, visualStudentFeatures } from './visual-student.js';

@@ -1,3 +1,4 @@
+export { deepPrompts, initDeepPrompts } from './deep.js';
 export {
   countParameters,
   encodePromptTexts,
