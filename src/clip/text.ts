@@ -1,5 +1,22 @@
 import { encoder, layerNormLayer, param, type TensorTree } from '../nn/index.js';
-import { add, concat, constant, formatShape, gather, gatherRows, linear, repeatBatch, slice, type Tensor } from '../tensor/index.js';
+import {
+  add,
+  cast,
+  concat,
+  constant,
+  firstRows,
+  formatShape,
+  gather,
+  gatherRows,
+  greater,
+  linear,
+  mul,
+  positions,
+  repeatBatch,
+  reshape,
+  slice,
+  type Tensor,
+} from '../tensor/index.js';
 import type { ClipConfig } from './config.js';
 import type { TowerResult } from './tower.js';
 
@@ -11,6 +28,8 @@ export interface TextOptions {
    */
   readonly prompts?: readonly Tensor[];
   readonly insert?: boolean;
+  /** Compute the last block for the end tokens alone, which is faster; its hidden state and map are then of one token. */
+  readonly pooledOnly?: boolean;
 }
 
 /**
@@ -18,10 +37,17 @@ export interface TextOptions {
  *
  * `ends` [N] int32 is the position of the end token in `ids`; with inserted prompts it is moved here.
  */
-export function textTower(p: TensorTree, config: ClipConfig, ids: Tensor, ends: Tensor, options: TextOptions = {}): TowerResult {
+export function textTower(
+  p: TensorTree,
+  config: ClipConfig,
+  ids: Tensor,
+  ends: Tensor,
+  options: TextOptions = {},
+): TowerResult {
   const text = config.text_config;
   const prompts = options.prompts ?? [];
-  if (ids.rank !== 2 || ids.dtype !== 'int32') throw new Error(`textTower: expected ids [N, L] int32, got ${ids.dtype} ${formatShape(ids.shape)}`);
+  if (ids.rank !== 2 || ids.dtype !== 'int32')
+    throw new Error(`textTower: expected ids [N, L] int32, got ${ids.dtype} ${formatShape(ids.shape)}`);
   if (prompts.length > text.num_hidden_layers) {
     throw new Error(`textTower: ${prompts.length} prompted layers, but the tower has ${text.num_hidden_layers}`);
   }
@@ -32,34 +58,44 @@ export function textTower(p: TensorTree, config: ClipConfig, ids: Tensor, ends: 
   };
   const embedded = gather(param(p, 'text_model.embeddings.token_embedding.weight'), ids); // [N, L, D]
   const start = prompts[0] ? place(embedded, prompts[0], options.insert ? 0 : count) : embedded;
-  const length = start.shape[1] as number;
-  if (length > text.max_position_embeddings) {
-    throw new Error(`textTower: ${length} tokens with prompts, but the model has ${text.max_position_embeddings} positions; shorten the texts`);
+  const length = start.shape[1]!;
+  if (typeof length === 'number' && length > text.max_position_embeddings) {
+    throw new Error(
+      `textTower: ${length} tokens with prompts, but the model has ${text.max_position_embeddings} positions; shorten the texts`,
+    );
   }
-  const positions = slice(param(p, 'text_model.embeddings.position_embedding.weight'), 0, 0, length);
+  const table = param(p, 'text_model.embeddings.position_embedding.weight');
+  const moved = options.insert && count > 0 ? add(ends, constant({ shape: [], data: Int32Array.of(count) })) : ends;
+  const pick = (x: Tensor) => reshape(gatherRows(x, moved), [x.shape[0]!, 1, text.hidden_size]);
   const eps = text.layer_norm_eps;
   const result = encoder(
     p,
     'text_model.encoder',
-    add(start, positions),
+    add(start, firstRows(table, start, 1)),
     text.num_hidden_layers,
-    { heads: text.num_attention_heads, activation: text.hidden_act, eps, mask: causalMask(length) },
+    {
+      heads: text.num_attention_heads,
+      activation: text.hidden_act,
+      eps,
+      mask: laterMask(reshape(positions(start, 1), [length, 1]), start),
+      last: options.pooledOnly ? { pick, mask: laterMask(reshape(moved, [ids.shape[0]!, 1, 1, 1]), start) } : undefined,
+    },
     (layer, x) => (layer > 0 && prompts[layer] ? place(x, prompts[layer], count) : x),
   );
-  const moved = options.insert && count > 0 ? add(ends, constant({ shape: [], data: Int32Array.of(count) })) : ends;
-  const project = (x: Tensor) => linear(layerNormLayer(p, 'text_model.final_layer_norm', x, eps), param(p, 'text_projection.weight'));
+  const project = (x: Tensor) =>
+    linear(layerNormLayer(p, 'text_model.final_layer_norm', x, eps), param(p, 'text_projection.weight'));
   return {
-    embed: project(gatherRows(result.output, moved)),
+    embed: project(
+      options.pooledOnly ? reshape(result.output, [ids.shape[0]!, text.hidden_size]) : gatherRows(result.output, moved),
+    ),
     hidden: result.hidden,
     attention: result.attention,
     tokenEmbeds: () => project(result.output),
   };
 }
 
-/** [T, T]: 0 where a token may look (itself and before), a large negative number elsewhere. */
-function causalMask(length: number): Tensor {
-  const data = new Float32Array(length * length);
+/** The causal mask: 0 where a token at `own` may look (itself and before), a large negative number after it. [..., T] */
+function laterMask(own: Tensor, x: Tensor): Tensor {
   // −1e9 rather than −∞: a row never becomes NaN, and exp() of it is exactly 0 all the same.
-  for (let i = 0; i < length; i++) data.fill(-1e9, i * length + i + 1, (i + 1) * length);
-  return constant({ shape: [length, length], data });
+  return mul(cast(greater(positions(x, 1), own), 'float32'), -1e9);
 }

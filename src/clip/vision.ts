@@ -1,22 +1,47 @@
-import { encoder, layerNormLayer, param, type TensorTree } from '../nn/index.js';
-import { add, concat, formatShape, linear, repeatBatch, reshape, slice, type Tensor, transpose } from '../tensor/index.js';
+import { encoder, layerNormLayer, type Prefix, param, type TensorTree } from '../nn/index.js';
+import {
+  add,
+  concat,
+  formatShape,
+  linear,
+  repeatBatch,
+  reshape,
+  slice,
+  type Tensor,
+  transpose,
+} from '../tensor/index.js';
 import type { ClipConfig } from './config.js';
 import type { TowerResult } from './tower.js';
 
 export interface VisionOptions {
   /**
    * Deep visual prompts, one [n, D] a prompted layer (VPT-deep, Jia et al. 2022): the first is appended after the
-   * patch tokens before `pre_layrnorm`, the others replace those positions at the input of their layer.
+   * patch tokens before `pre_layrnorm`, the others replace those positions at the input of their layer. A layer
+   * without one lets those positions flow on.
    */
-  readonly prompts?: readonly Tensor[];
+  readonly prompts?: readonly (Tensor | undefined)[];
+  /** Constant keys and values a layer: what a deep prompt is to a layer whose prompt tokens the next one replaces. */
+  readonly prefixes?: readonly (Prefix | undefined)[];
+  /** Compute the last block for the class token alone, which is faster; its hidden state and map are then of one token. */
+  readonly pooledOnly?: boolean;
 }
 
 /** CLIP's Vision Transformer (Radford et al. 2021): pixels [B, C, S, S] → features. Parameters named as Hugging Face's CLIPModel. */
-export function visionTower(p: TensorTree, config: ClipConfig, pixels: Tensor, options: VisionOptions = {}): TowerResult {
+export function visionTower(
+  p: TensorTree,
+  config: ClipConfig,
+  pixels: Tensor,
+  options: VisionOptions = {},
+): TowerResult {
   const vision = config.vision_config;
   const prompts = options.prompts ?? [];
   const [batch, channels, height, breadth] = pixels.shape;
-  if (pixels.rank !== 4 || channels !== vision.num_channels || height !== vision.image_size || breadth !== vision.image_size) {
+  if (
+    pixels.rank !== 4 ||
+    channels !== vision.num_channels ||
+    height !== vision.image_size ||
+    breadth !== vision.image_size
+  ) {
     throw new Error(
       `visionTower: expected pixels [B, ${vision.num_channels}, ${vision.image_size}, ${vision.image_size}], got ${formatShape(pixels.shape)}`,
     );
@@ -40,13 +65,24 @@ export function visionTower(p: TensorTree, config: ClipConfig, pixels: Tensor, o
     'vision_model.encoder',
     start,
     vision.num_hidden_layers,
-    { heads: vision.num_attention_heads, activation: vision.hidden_act, eps },
+    {
+      heads: vision.num_attention_heads,
+      activation: vision.hidden_act,
+      eps,
+      prefixes: options.prefixes,
+      last: options.pooledOnly ? { pick: (x) => slice(x, 1, 0, 1) } : undefined,
+    },
     (layer, x) => (layer > 0 && prompts[layer] ? withPrompts(x, prompts[layer]) : x),
   );
   const project = (x: Tensor) =>
     linear(layerNormLayer(p, 'vision_model.post_layernorm', x, eps), param(p, 'visual_projection.weight'));
   const classFeatures = reshape(slice(result.output, 1, 0, 1), [batch!, vision.hidden_size]);
-  return { embed: project(classFeatures), hidden: result.hidden, attention: result.attention, tokenEmbeds: () => project(result.output) };
+  return {
+    embed: project(classFeatures),
+    hidden: result.hidden,
+    attention: result.attention,
+    tokenEmbeds: () => project(result.output),
+  };
 }
 
 /** Patch embedding: the strided convolution as one matrix product over cut-out patches, [B, C, S, S] → [B, N, D]. */
@@ -56,7 +92,10 @@ function patchEmbedding(p: TensorTree, vision: ClipConfig['vision_config'], pixe
   const batch = pixels.shape[0]!;
   const cut = transpose(reshape(pixels, [batch, channels, grid, patch, grid, patch]), [0, 2, 4, 1, 3, 5]);
   const weight = param(p, 'vision_model.embeddings.patch_embedding.weight'); // [D, C, P, P]
-  return linear(reshape(cut, [batch, grid * grid, channels * patch * patch]), reshape(weight, [width, channels * patch * patch]));
+  return linear(
+    reshape(cut, [batch, grid * grid, channels * patch * patch]),
+    reshape(weight, [width, channels * patch * patch]),
+  );
 }
 
 /** Grid of patch tokens, rows and columns. */
@@ -64,4 +103,3 @@ export function patchGrid(config: ClipConfig): [number, number] {
   const side = config.vision_config.image_size / config.vision_config.patch_size;
   return [side, side];
 }
-

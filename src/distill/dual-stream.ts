@@ -91,7 +91,7 @@ export function buildLosses(
   const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
   const ids = param(fed, 'ids'); // [N, L]
   const ends = param(fed, 'ends'); // [N]
-  const [count, length] = batches.feeds.ids!.shape as [number, number];
+  const [count] = batches.feeds.ids!.shape as [number, number];
   const captions = count - batches.classCount; // B, or 0
 
   // The student's two streams, with their prompts.
@@ -146,7 +146,7 @@ export function buildLosses(
     const last = text.hidden.at(-1)!; // [N, L (+ n), D]
     const words = n ? t.concat([t.slice(last, 1, 0, 1), t.slice(last, 1, 1 + n)], 1) : last; // [N, L, D]
     const patches = own(image.hidden.length - 1);
-    const mask = tokenMask(t.slice(ends, 0, 0, captions), length); // [B, L]
+    const mask = tokenMask(t.slice(ends, 0, 0, captions), words); // [B, L]
     const student = studentCrossMap(
       t.slice(patches, 1, 1),
       t.slice(words, 0, 0, captions),

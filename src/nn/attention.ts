@@ -1,27 +1,59 @@
-import { add, matmul, mul, reshape, softmax, type Tensor, transpose } from '../tensor/index.js';
+import {
+  add,
+  concat,
+  type Dim,
+  matmul,
+  mul,
+  repeatBatch,
+  reshape,
+  softmax,
+  type Tensor,
+  transpose,
+} from '../tensor/index.js';
 import { linearLayer } from './layers.js';
 import type { TensorTree } from './params.js';
 
 export interface AttentionResult {
   readonly output: Tensor; // [B, T, D]
-  readonly weights: Tensor; // [B, H, T, T], rows sum to 1
+  readonly weights: Tensor; // [B, H, Q, T + n], rows sum to 1
+}
+
+/** Constant keys and values, each [n, D], that all queries see beside the tokens' own (prefix tuning, Li and Liang 2021). */
+export interface Prefix {
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
+export interface AttentionOptions {
+  /** Added to the scores; broadcasts to [B, H, Q, T + n]. */
+  readonly mask?: Tensor;
+  readonly prefix?: Prefix;
+  /** Tokens [B, Q, D] that ask, where it is not all of `x`. */
+  readonly queries?: Tensor;
 }
 
 /**
  * Multi-head self-attention (Vaswani et al. 2017): softmax(Q Kᵀ / √d + mask) V, then the output projection.
  *
- * x [B, T, D]; parameters `name.{q,k,v,out}_proj`; `mask` broadcasts to [B, H, T, T] and is added to the scores.
+ * x [B, T, D]; parameters `name.{q,k,v,out}_proj`; without options Q = T and n = 0.
  */
-export function selfAttention(p: TensorTree, name: string, x: Tensor, heads: number, mask?: Tensor): AttentionResult {
-  const [batch, tokens, width] = x.shape as [number | string, number, number];
+export function selfAttention(
+  p: TensorTree,
+  name: string,
+  x: Tensor,
+  heads: number,
+  { mask, prefix, queries = x }: AttentionOptions = {},
+): AttentionResult {
+  const [batch, asking, width] = queries.shape as [Dim, Dim, number];
   const size = width / heads;
-  const split = (t: Tensor) => transpose(reshape(t, [batch, tokens, heads, size]), [0, 2, 1, 3]); // [B, H, T, d]
+  const split = (t: Tensor) => transpose(reshape(t, [batch, t.shape[1]!, heads, size]), [0, 2, 1, 3]); // [B, H, ·, d]
+  const withPrefix = (t: Tensor, more?: Tensor) => (more ? concat([t, repeatBatch(more, t)], 1) : t);
   // Scaling the small query is cheaper than scaling T × T scores.
-  const query = split(mul(linearLayer(p, `${name}.q_proj`, x), size ** -0.5));
-  const key = split(linearLayer(p, `${name}.k_proj`, x));
-  const value = split(linearLayer(p, `${name}.v_proj`, x));
-  const scores = matmul(query, key, { transposeB: true }); // [B, H, T, T]
+  const query = split(mul(linearLayer(p, `${name}.q_proj`, queries), size ** -0.5));
+  const key = split(withPrefix(linearLayer(p, `${name}.k_proj`, x), prefix?.key));
+  const value = split(withPrefix(linearLayer(p, `${name}.v_proj`, x), prefix?.value));
+  const scores = matmul(query, key, { transposeB: true }); // [B, H, Q, T + n]
   const weights = softmax(mask ? add(scores, mask) : scores);
-  const mixed = reshape(transpose(matmul(weights, value), [0, 2, 1, 3]), [batch, tokens, width]);
+  const mixed = reshape(transpose(matmul(weights, value), [0, 2, 1, 3]), [batch, asking, width]);
   return { output: linearLayer(p, `${name}.out_proj`, mixed), weights };
 }

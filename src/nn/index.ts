@@ -1,4 +1,4 @@
-export { type AttentionResult, selfAttention } from './attention.js';
+export { type AttentionOptions, type AttentionResult, type Prefix, selfAttention } from './attention.js';
 export {
   type BatchStatistics,
   batchNormLayer,
@@ -8,4 +8,10 @@ export {
 } from './batch-norm.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
 export { type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
-export { type BlockOptions, type EncoderResult, encoder, transformerBlock } from './transformer.js';
+export {
+  type BlockOptions,
+  type EncoderOptions,
+  type EncoderResult,
+  encoder,
+  transformerBlock,
+} from './transformer.js';

@@ -1,25 +1,32 @@
 import { add, type Tensor } from '../tensor/index.js';
-import { selfAttention } from './attention.js';
+import { type AttentionOptions, type Prefix, selfAttention } from './attention.js';
 import { type Activation, layerNormLayer, mlp } from './layers.js';
 import type { TensorTree } from './params.js';
 
-export interface BlockOptions {
+export interface BlockOptions extends Pick<AttentionOptions, 'mask' | 'prefix' | 'queries'> {
   readonly heads: number;
   readonly activation: Activation;
   readonly eps: number;
-  readonly mask?: Tensor;
 }
 
-/** Pre-norm Transformer block: x + attention(norm1(x)), then + mlp(norm2(·)). x [B, T, D]; names as Hugging Face's CLIPEncoderLayer. */
+/**
+ * Pre-norm Transformer block: x + attention(norm1(x)), then + mlp(norm2(·)). x [B, T, D]; names as Hugging Face's
+ * CLIPEncoderLayer. With `queries`, taken from x, the block is computed for those tokens alone.
+ */
 export function transformerBlock(
   p: TensorTree,
   name: string,
   x: Tensor,
   options: BlockOptions,
 ): { output: Tensor; weights: Tensor } {
-  const { heads, activation, eps, mask } = options;
-  const attended = selfAttention(p, `${name}.self_attn`, layerNormLayer(p, `${name}.layer_norm1`, x, eps), heads, mask);
-  const middle = add(x, attended.output);
+  const { heads, activation, eps, mask, prefix, queries } = options;
+  const normalized = (tokens: Tensor) => layerNormLayer(p, `${name}.layer_norm1`, tokens, eps);
+  const attended = selfAttention(p, `${name}.self_attn`, normalized(x), heads, {
+    mask,
+    prefix,
+    queries: queries && normalized(queries),
+  });
+  const middle = add(queries ?? x, attended.output);
   const output = add(middle, mlp(p, `${name}.mlp`, layerNormLayer(p, `${name}.layer_norm2`, middle, eps), activation));
   return { output, weights: attended.weights };
 }
@@ -32,13 +39,20 @@ export interface EncoderResult {
   readonly attention: Tensor[];
 }
 
+export interface EncoderOptions extends Omit<BlockOptions, 'prefix' | 'queries'> {
+  /** Constant keys and values a layer. */
+  readonly prefixes?: readonly (Prefix | undefined)[];
+  /** The tokens that are wanted of the last block, picked from its input, and the mask of their scores. */
+  readonly last?: { readonly pick: (x: Tensor) => Tensor; readonly mask?: Tensor };
+}
+
 /** A stack of blocks `name.layers.N`; `before(layer, x)` may change a block's input (deep prompts do). */
 export function encoder(
   p: TensorTree,
   name: string,
   x: Tensor,
   layers: number,
-  options: BlockOptions,
+  { prefixes, last, ...options }: EncoderOptions,
   before: (layer: number, x: Tensor) => Tensor = (_, input) => input,
 ): EncoderResult {
   const hidden: Tensor[] = [];
@@ -47,7 +61,12 @@ export function encoder(
   for (let layer = 0; layer < layers; layer++) {
     current = before(layer, current);
     hidden.push(current);
-    const block = transformerBlock(p, `${name}.layers.${layer}`, current, options);
+    const picked = last && layer === layers - 1 ? { queries: last.pick(current), mask: last.mask } : {};
+    const block = transformerBlock(p, `${name}.layers.${layer}`, current, {
+      ...options,
+      prefix: prefixes?.[layer],
+      ...picked,
+    });
     attention.push(block.weights);
     current = block.output;
   }

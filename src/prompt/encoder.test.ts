@@ -30,11 +30,11 @@ const params = initPromptEncoder(config, 1);
 async function read(rows: number[][], ends: number[]) {
   const [count, length] = [rows.length, rows[0]!.length];
   const p = paramInputs(params);
-  const last = input('ends', [count], 'int32');
-  const texts = encodePromptTexts(p, config, input('ids', [count, length], 'int32'), last);
+  const [ids, last] = [input('ids', [count, length], 'int32'), input('ends', [count], 'int32')];
+  const texts = encodePromptTexts(p, config, ids, last);
   const [first, second] = textPrompts(p, config, texts);
   const [vision] = visionPrompts(p, config, texts);
-  const outputs = { texts, first: first!, second: second!, vision: vision!, mask: tokenMask(last, length) };
+  const outputs = { texts, first: first!, second: second!, vision: vision!, mask: tokenMask(last, ids) };
   const program = await compile({ outputs }, { threads: 1 });
   const out = await program.run({
     ...paramFeeds(params),

@@ -89,12 +89,12 @@ export function encodePromptTexts(
   ends: Tensor,
   embedding?: Tensor,
 ): Tensor {
-  const [count, length] = ids.shape as [number | string, number];
-  const mask = tokenMask(ends, length); // [N, L]
+  const [count, length] = ids.shape as [t.Dim, t.Dim];
+  const mask = tokenMask(ends, ids); // [N, L]
   const words = embedding
     ? t.linear(t.gather(embedding, ids), param(p, 'token_projection.weight'))
     : t.gather(param(p, 'token_embedding.weight'), ids); // [N, L, W]
-  const positions = t.slice(param(p, 'position_embedding.weight'), 0, 0, length);
+  const positions = t.firstRows(param(p, 'position_embedding.weight'), ids, 1);
   const bias = t.reshape(t.mul(t.sub(1, mask), -1e9), [count, 1, 1, length]);
   const { output } = encoder(p, 'encoder', t.add(words, positions), config.layers, {
     heads: config.heads,
@@ -107,11 +107,10 @@ export function encodePromptTexts(
   return layerNormLayer(p, 'final_layer_norm', t.reshape(pooled, [count, config.width]), EPS);
 }
 
-/** 1 for a token up to and with the end token, 0 for padding: ends [N] → [N, L]. */
-export function tokenMask(ends: Tensor, length: number): Tensor {
-  const data = new Float32Array(length * length);
-  for (let end = 0; end < length; end++) data.fill(1, end * length, end * length + end + 1);
-  return t.gather(t.constant({ shape: [length, length], data }), ends);
+/** 1 for a token up to and with the end token, 0 for padding: ends [N] and tokens [N, L, ...] → [N, L]. */
+export function tokenMask(ends: Tensor, tokens: Tensor): Tensor {
+  const padding = t.greater(t.positions(tokens, 1), t.reshape(ends, [ends.shape[0]!, 1]));
+  return t.sub(1, t.cast(padding, 'float32'));
 }
 
 /**

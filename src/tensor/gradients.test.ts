@@ -102,6 +102,7 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   expand: [(x) => t.expand(x, [2, 3, 4]), [b]],
   repeatBatch: [(x) => t.repeatBatch(x, t.constant(a)), [b]],
   'gather, repeated rows add up': [(table) => t.gather(table, ids), [draw('table', [5, 3], -1, 1)]],
+  firstRows: [(table) => t.firstRows(table, t.constant(a), 1), [draw('rows', [5, 3], -1, 1)]],
   gatherRows: [(x) => t.gatherRows(x, t.constant({ shape: [2], data: Int32Array.of(2, 0) })), [a]],
   'sum over all': [(x) => t.sum(x), [a]],
   'sum over one axis': [(x) => t.sum(x, [1]), [a]],
@@ -121,6 +122,7 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
 
 /** What the room exports besides ops that have a gradient. */
 const notDifferentiable = [
+  'argMax',
   'bilinearMatrix',
   'broadcastShapes',
   'cast',
@@ -131,6 +133,7 @@ const notDifferentiable = [
   'grad',
   'greater',
   'input',
+  'positions',
   'stopGradient',
   'Tensor',
   'toOnnx',

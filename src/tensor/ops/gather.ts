@@ -1,7 +1,7 @@
 import { describeTensor } from '../dtype.js';
 import { applyOne, type Dim, type Op, type Tensor } from '../tensor.js';
 import { cast, equal } from './arithmetic.js';
-import { reshape } from './layout.js';
+import { reshape, slice } from './layout.js';
 import { matmul } from './matmul.js';
 import { positions } from './positions.js';
 
@@ -23,6 +23,13 @@ export function gather(table: Tensor, indices: Tensor): Tensor {
     );
   }
   return applyOne(gatherOp, [table, indices], [...indices.shape, table.shape[1]!]);
+}
+
+/** The first rows of a table [V, D], as many as `like` has along an axis, which may be symbolic. */
+export function firstRows(table: Tensor, like: Tensor, axis: number): Tensor {
+  const size = like.shape[axis];
+  // A slice's gradient is cheaper than a lookup's, and where the size is known too many rows are noticed here.
+  return typeof size === 'number' ? slice(table, 0, 0, size) : gather(table, positions(like, axis));
 }
 
 const scatterAddOp: Op = {
