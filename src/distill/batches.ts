@@ -2,6 +2,7 @@ import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example } from '../data/index.js';
 import { Random } from '../random.js';
 import type { HostTensor } from '../tensor/index.js';
+import { EpochOrder } from './epoch-order.js';
 import { recordIndex } from './extract-targets.js';
 import type { TargetStore } from './target-store.js';
 import { gatherHostRows, gatherWords, type TextBank } from './text-bank.js';
@@ -33,8 +34,7 @@ export class Batches {
   readonly feeds: BatchFeeds;
   private readonly records: Uint8Array[];
   private readonly classFeatures: Float32Array; // [classes, P], unit length
-  private epoch = -1;
-  private order: number[] = [];
+  private readonly order: EpochOrder;
 
   constructor(
     readonly store: TargetStore,
@@ -43,7 +43,8 @@ export class Batches {
     private readonly preprocess: PreprocessConfig,
     private readonly options: BatchOptions,
   ) {
-    const { batch } = options;
+    const { batch, seed } = options;
+    this.order = new EpochOrder(examples.length, seed);
     const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
     this.classCount = Math.min(options.classesPerStep, bank.classes.length);
     this.textCount = this.classCount + (options.captions ? batch : 0);
@@ -105,13 +106,8 @@ export class Batches {
 
   /** The drawing at a position of the endless stream of epochs, and the view it is seen as. */
   draw(position: number): { example: number; view: number } {
-    const epoch = Math.floor(position / this.examples.length);
-    if (epoch !== this.epoch) {
-      const all = Array.from({ length: this.examples.length }, (_, i) => i);
-      this.order = new Random(this.options.seed, 'order', epoch).shuffle(all);
-      this.epoch = epoch;
-    }
-    return { example: this.order[position % this.examples.length]!, view: epoch % this.options.views };
+    const { example, epoch } = this.order.at(position);
+    return { example, view: epoch % this.options.views };
   }
 
   /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */

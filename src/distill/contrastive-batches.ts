@@ -1,9 +1,11 @@
 import { type AugmentOptions, augmentImage } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
-import type { Example, ImageTextDataset, Picture } from '../data/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../random.js';
 import type { HostTensor } from '../tensor/index.js';
+import { EpochOrder } from './epoch-order.js';
+import { PictureCache } from './picture-cache.js';
 
 export interface BatchOptions {
   readonly split: string;
@@ -19,9 +21,6 @@ export interface BatchOptions {
 /** What the contrastive program reads; the arrays are reused by the next batch. */
 export type ContrastiveFeeds = Readonly<Record<'pixels' | 'ids' | 'ends' | 'matches', HostTensor>>;
 
-/** Pictures kept decoded in memory, in bytes. */
-const cacheLimit = 512 * 2 ** 20;
-
 /**
  * Endless batches of pictures, each with one of its captions at random.
  *
@@ -31,15 +30,14 @@ const cacheLimit = 512 * 2 ** 20;
 export class ContrastiveBatches {
   private readonly examples: readonly Example[];
   private readonly captionSets: readonly ReadonlySet<string>[];
-  private readonly pictures = new Map<number, Picture>();
+  private readonly pictures: PictureCache;
+  private readonly order: EpochOrder;
   private readonly tokens = new Map<string, { ids: Int32Array; end: number }>();
-  private cachedBytes = 0;
-  private order: { epoch: number; indices: number[] } | undefined;
   private readonly feeds: ContrastiveFeeds;
 
   /** @throws UserError where the split is missing or smaller than a batch. */
   constructor(
-    private readonly dataset: ImageTextDataset,
+    dataset: ImageTextDataset,
     private readonly options: BatchOptions,
   ) {
     const { batch, context, split } = options;
@@ -49,6 +47,8 @@ export class ContrastiveBatches {
         `batch: ${batch} is more than the ${this.examples.length} captioned pictures of ${dataset.name}/${split}; choose a smaller batch`,
       );
     }
+    this.pictures = new PictureCache(dataset, this.examples);
+    this.order = new EpochOrder(this.examples.length, options.seed);
     this.captionSets = this.examples.map(({ captions }) => new Set(captions));
     const size = options.preprocess.size;
     this.feeds = {
@@ -64,11 +64,11 @@ export class ContrastiveBatches {
     const { batch, seed, augment, preprocess, context } = this.options;
     const { pixels, ids, ends, matches } = this.feeds;
     const size = preprocess.size;
-    const chosen = Array.from({ length: batch }, (_, i) => this.exampleAt(n * batch + i));
+    const chosen = Array.from({ length: batch }, (_, i) => this.order.at(n * batch + i).example);
     const captions: string[] = [];
     for (const [i, index] of chosen.entries()) {
       const random = new Random(seed, 'view', n, i);
-      const rgb = augmentImage(await this.picture(index), size, augment, random);
+      const rgb = augmentImage(await this.pictures.get(index), size, augment, random);
       normalizePixels(rgb, size, preprocess, pixels.data as Float32Array, i * 3 * size * size);
       const caption = new Random(seed, 'caption', n, i).pick(this.examples[index]!.captions);
       const { ids: row, end } = this.encode(caption, context);
@@ -82,26 +82,6 @@ export class ContrastiveBatches {
       for (let j = 0; j < batch; j++) matches.data[i * batch + j] = own.has(captions[j]!) ? 1 : 0;
     }
     return this.feeds;
-  }
-
-  private exampleAt(position: number): number {
-    const epoch = Math.floor(position / this.examples.length);
-    if (this.order?.epoch !== epoch) {
-      const indices = new Random(this.options.seed, 'order', epoch).shuffle([...this.examples.keys()]);
-      this.order = { epoch, indices };
-    }
-    return this.order.indices[position % this.examples.length]!;
-  }
-
-  private async picture(index: number): Promise<Picture> {
-    const known = this.pictures.get(index);
-    if (known) return known;
-    const picture = await this.dataset.load(this.examples[index]!);
-    if (this.cachedBytes + picture.data.length <= cacheLimit) {
-      this.pictures.set(index, picture);
-      this.cachedBytes += picture.data.length;
-    }
-    return picture;
   }
 
   private encode(caption: string, context: number): { ids: Int32Array; end: number } {

@@ -5,15 +5,18 @@ import type { Example, ImageTextDataset, Picture } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf } from '../files/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { deepPrompts } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
-import { input, type Tensor } from '../tensor/index.js';
+import { input, slice, type Tensor } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
 
 export interface ExtractOptions {
   teacher: Checkpoint;
+  /** The teacher's deep prompts, of which `vision.0`, `vision.1`, … matter here; left out: none. */
+  prompts?: Params;
   dataset: ImageTextDataset;
   examples: readonly Example[];
   /** Augmentation seeds a drawing. */
@@ -71,18 +74,21 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
 const BATCH = 64;
 
 async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
-  const { teacher, dataset, examples, views } = options;
+  const { teacher, prompts = {}, dataset, examples, views } = options;
   const { layout } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
   const p = paramInputs(teacher.params);
-  const tower = visionTower(p, teacher.config, input('pixels', [BATCH, 3, size, size]));
+  const tower = visionTower(p, teacher.config, input('pixels', [BATCH, 3, size, size]), {
+    prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
+  });
   const outputs: Record<string, Tensor> = { embed: tower.embed };
-  for (const l of hidden) outputs[`hidden.${l}`] = tower.hidden[l]!;
+  for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, layout.contents.tokens);
   for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, layout.contents.tokens);
   const program = await compile({ outputs }, options.compile);
 
   const pixels = new Float32Array(BATCH * 3 * size * size);
-  const feeds = { ...paramFeeds(teacher.params), pixels: { shape: [BATCH, 3, size, size], data: pixels } };
+  const fixed = { ...paramFeeds(teacher.params), ...paramFeeds(prompts, 'prompts/') };
+  const feeds = { ...fixed, pixels: { shape: [BATCH, 3, size, size], data: pixels } };
   const pictures = new PictureWindow(dataset, examples);
   try {
     while (!store.complete) {
@@ -162,9 +168,11 @@ function targetContents({ teacher, hidden, attention }: ExtractOptions): TargetC
 
 /** Everything that the targets depend on. */
 export function storeFingerprint(options: Omit<ExtractOptions, 'dir' | 'hidden' | 'attention'>): StoreFingerprint {
-  const { teacher, dataset, examples, views, augment, seed } = options;
+  const { teacher, prompts = {}, dataset, examples, views, augment, seed } = options;
+  const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
+  const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
   return {
-    teacher: hashParams(teacher.params),
+    teacher: hashParams(teacher.params) + prompted,
     preprocess: JSON.stringify(teacher.preprocess),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),

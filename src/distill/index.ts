@@ -14,6 +14,7 @@ export { type DistillOptions, type DistillResult, type DistillStep, distill, sav
 export { ensureTargets, hashParams } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
 export type { HistoryEntry } from './history.js';
+export { liveBatches, storedBatches, ViewBatches, type ViewOptions } from './image-batches.js';
 export { type InheritOptions, inherit } from './inherit.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';

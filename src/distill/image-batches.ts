@@ -1,0 +1,92 @@
+import type { AugmentOptions } from '../augment/index.js';
+import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import type { ImageBatches } from './cvpr2024-task.js';
+import { EpochOrder } from './epoch-order.js';
+import { recordIndex, viewPixels } from './extract-targets.js';
+import { PictureCache } from './picture-cache.js';
+import type { TeacherImages } from './prompted-teacher.js';
+import type { TargetStore } from './target-store.js';
+
+export interface ViewOptions {
+  readonly seed: number;
+  readonly batch: number;
+  readonly augment: AugmentOptions;
+  readonly preprocess: PreprocessConfig;
+}
+
+/** Endless batches of augmented pictures with their labels, each epoch a new view of every picture. */
+export class ViewBatches {
+  /** Overwritten by the next batch. */
+  readonly pixels: HostTensor<Float32Array>; // [B, 3, S, S]
+  readonly labels: HostTensor<Int32Array>; // [B]
+  private readonly order: EpochOrder;
+  private readonly pictures: PictureCache;
+
+  constructor(
+    dataset: ImageTextDataset,
+    private readonly examples: readonly Example[],
+    private readonly options: ViewOptions,
+  ) {
+    const { batch, preprocess, seed } = options;
+    const shape = [batch, 3, preprocess.size, preprocess.size];
+    this.pixels = { shape, data: new Float32Array(batch * 3 * preprocess.size ** 2) };
+    this.labels = { shape: [batch], data: new Int32Array(batch) };
+    this.order = new EpochOrder(examples.length, seed);
+    this.pictures = new PictureCache(dataset, examples);
+  }
+
+  /** Fills `pixels` and `labels` with the batch of a step, which depends on the seed and the step alone. */
+  async fill(step: number): Promise<void> {
+    const { batch, preprocess } = this.options;
+    const { size } = preprocess;
+    for (let i = 0; i < batch; i++) {
+      const { example, epoch } = this.order.at(step * batch + i);
+      const { id, label } = this.examples[example]!;
+      const rgb = viewPixels(await this.pictures.get(example), id, epoch, size, this.options);
+      normalizePixels(rgb, size, preprocess, this.pixels.data, i * 3 * size * size);
+      this.labels.data[i] = label;
+    }
+  }
+}
+
+/** Batches whose teacher features are computed as they are needed: a new view every epoch, at the teacher's cost. */
+export function liveBatches(views: ViewBatches, teacher: TeacherImages): ImageBatches {
+  const [batch, , size] = views.pixels.shape as [number, number, number];
+  return {
+    batch,
+    size,
+    async at(step) {
+      await views.fill(step);
+      return { pixels: views.pixels, teacher: await teacher.features(views.pixels) };
+    },
+  };
+}
+
+/** Batches out of a target store: the teacher does not run at all, and the epochs go round the stored views. */
+export function storedBatches(
+  store: TargetStore,
+  preprocess: PreprocessConfig,
+  { seed, batch, views }: { readonly seed: number; readonly batch: number; readonly views: number },
+): ImageBatches {
+  const { layout } = store;
+  const { size, embed } = layout.contents;
+  const order = new EpochOrder(store.records / views, seed);
+  const record = new Uint8Array(layout.bytes);
+  const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
+  const teacher = { shape: [batch, embed], data: new Float32Array(batch * embed) };
+  return {
+    batch,
+    size,
+    async at(step) {
+      for (let i = 0; i < batch; i++) {
+        const { example, epoch } = order.at(step * batch + i);
+        store.read(recordIndex(example, epoch % views, views), record);
+        normalizePixels(layout.pixels(record), size, preprocess, pixels.data, i * 3 * size * size);
+        teacher.data.set(layout.embed(record), i * embed);
+      }
+      return { pixels, teacher };
+    },
+  };
+}
