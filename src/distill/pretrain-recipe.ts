@@ -58,6 +58,8 @@ export const pretrainRecipe = z.strictObject({
   seed: steps.default(1),
   /** Checkpoint folder to train further; `model` is not looked at then. */
   from: z.string().optional(),
+  /** Side of the pictures when training further, if not the checkpoint's: small pictures first saves most of the time. */
+  image_size: count.optional(),
   model: modelSchema.prefault({}),
   steps: count.default(12_000),
   /** Train about this long instead: the steps are counted once, by timing a few of them. */

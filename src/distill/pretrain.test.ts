@@ -104,6 +104,19 @@ describe('pretrain', () => {
     expect(existsSync(join(second.modelDir, 'model.safetensors'))).toBe(true);
   });
 
+  it('goes on with larger pictures', async () => {
+    const first = await pretrain(options());
+    const larger = { ...recipe, from: first.modelDir, image_size: 24, steps: 2 };
+    const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));
+    const { config, preprocess } = await loadCheckpoint(second.modelDir);
+    expect([config.vision_config.image_size, preprocess.size, preprocess.resize]).toEqual([24, 24, 24]);
+    // Colours are told apart at any size: what was learned is still there.
+    expect(second.accuracy.top1).toBeGreaterThanOrEqual(0.75);
+    await expect(
+      pretrain(options({ recipe: { ...larger, image_size: 20 }, runDir: join(runDir, 'odd') })),
+    ).rejects.toThrow('image_size: expected a multiple of the patch size 8, got 20');
+  });
+
   it('names a split that is not there, and a batch that is too large', async () => {
     await expect(
       pretrain(options({ recipe: { ...recipe, data: { dataset: 'colours', split: 'tran' } } })),

@@ -21,6 +21,7 @@ import { ContrastiveBatches, examplesOf } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
 import { type StepEvent, train } from './loop.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
+import { withImageSize } from './regrid.js';
 import { warmupCosine } from './schedule.js';
 import type { Task } from './task.js';
 import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
@@ -64,7 +65,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const { recipe, runDir, device, threads } = options;
   await mkdir(runDir, { recursive: true });
   const dataset = options.dataset ?? (await openDataset(recipe.data.dataset));
-  const start = recipe.from ? await loadCheckpoint(recipe.from) : await freshModel(recipe, dataset);
+  const start = recipe.from ? await trainedModel(recipe.from, recipe.image_size) : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
   const context = config.text_config.max_position_embeddings;
   const { batch, seed, optimizer } = recipe;
@@ -134,6 +135,11 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   await publish(result.averaged);
   await Promise.all([task.dispose(), probe.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
+}
+
+async function trainedModel(folder: string, imageSize: number | undefined): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(folder);
+  return imageSize === undefined ? checkpoint : withImageSize(checkpoint, imageSize);
 }
 
 /** Random weights, and a tokenizer trained on the captions of the training split. */

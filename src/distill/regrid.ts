@@ -1,3 +1,5 @@
+import { type Checkpoint, clipConfigJson, parseClipConfig } from '../clip/index.js';
+import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 
 /** Bilinear resampling of one plane (align_corners = false, edges repeated). */
@@ -48,4 +50,25 @@ export function regridKernel(kernel: HostTensor, to: number): HostTensor {
     for (let i = 0; i < out.length; i++) data[p * to * to + i] = out[i]! * gain;
   }
   return { shape: [kernel.shape[0]!, kernel.shape[1]!, to, to], data };
+}
+
+/**
+ * The same model for pictures of another size: position embeddings are resampled bilinearly, patches stay.
+ *
+ * @throws UserError where the size is no multiple of the patch
+ */
+export function withImageSize(checkpoint: Checkpoint, size: number): Checkpoint {
+  const { image_size: before, patch_size: patch } = checkpoint.config.vision_config;
+  if (size === before) return checkpoint;
+  if (size % patch !== 0)
+    throw new UserError(`image_size: expected a multiple of the patch size ${patch}, got ${size}`);
+  const json = clipConfigJson(checkpoint.config) as { vision_config: object };
+  const name = 'vision_model.embeddings.position_embedding.weight';
+  const positions = regridPositions(checkpoint.params[name]!, before / patch, size / patch);
+  return {
+    ...checkpoint,
+    config: parseClipConfig({ ...json, vision_config: { ...json.vision_config, image_size: size } }),
+    params: { ...checkpoint.params, [name]: positions },
+    preprocess: { ...checkpoint.preprocess, size, resize: size },
+  };
 }
