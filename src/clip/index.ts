@@ -1,13 +1,9 @@
-export { initClip } from './initialise.js';
-export { clipLogits } from './similarity.js';
-export { type TextOptions, textTower } from './text.js';
-export type { TowerResult } from './tower.js';
-export { patchGrid, type VisionOptions, visionTower } from './vision.js';
 export { trainTokenizer } from './bpe-trainer.js';
 export { type Checkpoint, type ClipWeights, loadCheckpoint, loadWeights, saveCheckpoint } from './checkpoint.js';
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
 export { endPositions, eosPositions } from './eos.js';
+export { initClip } from './initialise.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
 export {
@@ -20,4 +16,10 @@ export {
   preprocessImage,
 } from './preprocess.js';
 export { resizePixels } from './resize.js';
+export { clipLogits } from './similarity.js';
+export { type TextOptions, textTower } from './text.js';
+export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
 export { loadTokenizer, type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
+export type { TowerResult } from './tower.js';
+export { patchGrid, type VisionOptions, visionTower } from './vision.js';
+export { weightFiles } from './weight-files.js';

@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import { writeFileAtomic } from '../files/index.js';
 import { Random } from '../random.js';
 import type { Example, ImageTextDataset, Picture } from './dataset.js';
+import { examplesOf } from './examples-of.js';
 
 export interface SheetOptions {
   readonly split: string;
@@ -17,7 +18,7 @@ const gap = 8;
 
 /** Draws some pictures of a split with their class names, as a PNG. */
 export async function contactSheet(dataset: ImageTextDataset, { split, count, file }: SheetOptions): Promise<void> {
-  const examples = new Random('sheet', split).shuffle(dataset.splits[split]!).slice(0, count);
+  const examples = new Random('sheet', split).shuffle(examplesOf(dataset, split)).slice(0, count);
   const columns = Math.max(1, Math.ceil(Math.sqrt(examples.length * 1.4)));
   const rows = Math.max(1, Math.ceil(examples.length / columns));
   const width = gap + columns * (cell + gap);

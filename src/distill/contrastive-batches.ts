@@ -1,6 +1,6 @@
 import { type AugmentOptions, augmentImage } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
-import type { Example, ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../random.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -93,11 +93,4 @@ export class ContrastiveBatches {
     }
     return known;
   }
-}
-
-/** The examples of a split. @throws UserError naming the splits there are. */
-export function examplesOf(dataset: ImageTextDataset, split: string): readonly Example[] {
-  const examples = dataset.splits[split];
-  if (examples) return examples;
-  throw new UserError(`split: ${dataset.name} has no ${split}; it has ${Object.keys(dataset.splits).join(', ')}`);
 }

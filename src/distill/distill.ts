@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
-import type { Example, ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
@@ -78,12 +78,7 @@ export interface DistillResult {
  */
 export async function distill(options: DistillOptions): Promise<DistillResult> {
   const { teacher, dataset, recipe, runDir } = options;
-  const examples = dataset.splits[recipe.data.split];
-  if (!examples?.length) {
-    throw new UserError(
-      `data.split: ${dataset.name} has ${Object.keys(dataset.splits).join(', ')}, got ${recipe.data.split}`,
-    );
-  }
+  const examples = examplesOf(dataset, recipe.data.split);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   if (recipe.method === 'promptkd' && needs.has('cross_modal') && !recipe.texts.captions) {

@@ -13,11 +13,11 @@ import {
   tokenizerFromJson,
   trainTokenizer,
 } from '../clip/index.js';
-import { type ImageTextDataset, openDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, openDataset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { Device } from '../runtime/index.js';
 import { adamw } from './adamw.js';
-import { ContrastiveBatches, examplesOf } from './contrastive-batches.js';
+import { ContrastiveBatches } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
 import { type StepEvent, train } from './loop.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';

@@ -1,4 +1,4 @@
-import { type Checkpoint, type ClipConfig, type Tokenizer, textTower } from '../clip/index.js';
+import { type Checkpoint, type ClipConfig, textTower, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf, halfToFloat } from '../files/index.js';
@@ -52,16 +52,6 @@ export function listTexts(
   const captions = new Map<string, number[]>();
   if (withCaptions) for (const e of examples) captions.set(e.id, e.captions.map(add));
   return { texts, classes, captions };
-}
-
-/** Token ids of all texts at the length of the longest one, and no longer than `limit`. */
-export function tokenizeAll(tokenizer: Tokenizer, texts: readonly string[], limit: number) {
-  const long = tokenizer.encode([...texts], limit);
-  let length = 0;
-  for (const end of long.eos) length = Math.max(length, end + 1);
-  const ids = new Int32Array(texts.length * length);
-  for (let i = 0; i < texts.length; i++) ids.set(long.ids.subarray(i * limit, i * limit + length), i * length);
-  return { ids, ends: long.eos, length };
 }
 
 const BATCH = 64;

@@ -7,12 +7,11 @@ import {
   textTower,
   visionTower,
 } from '../clip/index.js';
-import type { Example, ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { Random } from '../random.js';
 import { compile, type Device } from '../runtime/index.js';
 import { input, l2Normalize } from '../tensor/index.js';
-import { examplesOf } from './contrastive-batches.js';
 
 export interface ProbeOptions {
   readonly split: string;

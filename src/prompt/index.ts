@@ -12,6 +12,7 @@ export {
   loadPrompts,
   promptedTextEmbeds,
   promptedVisionEmbeds,
+  promptFile,
   type SavedPrompts,
   savePrompts,
   visionPromptInputs,

@@ -16,14 +16,15 @@ export interface SavedPrompts {
   vision: Params;
 }
 
-const FILE = 'prompt_encoder.safetensors';
+/** Beside the towers' weights in a checkpoint folder. */
+export const promptFile = 'prompt_encoder.safetensors';
 
 /** Writes `prompt_encoder.safetensors` into a checkpoint folder; the encoder's shape stands in its metadata. */
 export async function savePrompts(dir: string, prompts: SavedPrompts): Promise<void> {
   const tensors: Params = {};
   for (const [name, value] of Object.entries(prompts.encoder)) tensors[`encoder.${name}`] = value;
   for (const [name, value] of Object.entries(prompts.vision)) tensors[`prompts.${name}`] = value;
-  await writeSafetensors(join(dir, FILE), tensors, { metadata: { config: JSON.stringify(prompts.config) } });
+  await writeSafetensors(join(dir, promptFile), tensors, { metadata: { config: JSON.stringify(prompts.config) } });
 }
 
 /**
@@ -32,7 +33,7 @@ export async function savePrompts(dir: string, prompts: SavedPrompts): Promise<v
  * @throws UserError where the file lacks its configuration
  */
 export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined> {
-  const file = join(dir, FILE);
+  const file = join(dir, promptFile);
   if (!existsSync(file)) return undefined;
   const { tensors, metadata } = await readSafetensors(file);
   if (!metadata?.config)

@@ -26,19 +26,9 @@ export function addData(program: Command): void {
 }
 
 async function show(spec: string, options: ShowOptions): Promise<void> {
-  const [{ contactSheet, openDataset }, { UserError, closest }] = await Promise.all([
-    import('../../data/index.js'),
-    import('../../errors.js'),
-  ]);
+  const { contactSheet, openDataset } = await import('../../data/index.js');
   const { split, count, out: file } = options;
   const dataset = await openDataset(spec);
-  const splits = Object.keys(dataset.splits);
-  if (!splits.includes(split)) {
-    const near = closest(split, splits);
-    throw new UserError(
-      `--split ${split}: ${dataset.name} has ${splits.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
-    );
-  }
   await contactSheet(dataset, { split, count, file });
   const result = {
     name: dataset.name,

@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { readJson } from '../files/index.js';
+
+/** The files of a checkpoint folder that hold its weights: those that `loadWeights` reads, which has checked them. */
+export async function weightFiles(folder: string): Promise<string[]> {
+  const path = (name: string) => join(folder, name);
+  if (!existsSync(path('config.json'))) return [path('open_clip_model.safetensors')];
+  if (existsSync(path('model.safetensors'))) return [path('model.safetensors')];
+  const { weight_map } = (await readJson(path('model.safetensors.index.json'))) as {
+    weight_map: Record<string, string>;
+  };
+  return [...new Set(Object.values(weight_map))].map(path);
+}

@@ -1,0 +1,16 @@
+import { closest, UserError } from '../errors.js';
+import type { Example, ImageTextDataset } from './dataset.js';
+
+/** The pictures of a split, at least one. @throws UserError where there is no such split, or nothing in it. */
+export function examplesOf(dataset: ImageTextDataset, split: string): readonly Example[] {
+  const names = Object.keys(dataset.splits);
+  const examples = dataset.splits[split];
+  if (!examples) {
+    const near = closest(split, names);
+    throw new UserError(
+      `${dataset.name}: no split ${split}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+    );
+  }
+  if (examples.length === 0) throw new UserError(`${dataset.name}: the split ${split} is empty; choose another`);
+  return examples;
+}
