@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { benchModes } from './bench-modes.js';
-import { benchStep, median, stepFlops } from './bench-step.js';
+import { benchStep, stepFlops } from './bench-step.js';
 
 const small = { batch: 2, layers: 2, tokens: 5, width: 16, heads: 4, runs: 3, warmUp: 1 };
 
@@ -16,10 +16,5 @@ describe('bench step', () => {
   it('counts as PyTorch’s script does', () => {
     const vit = { mode: 'full', batch: 8, layers: 4, tokens: 201, width: 768, heads: 12 } as const;
     expect(stepFlops(vit)).toBe(3 * (2 * 8 * 201 * 4 * 12 * 768 ** 2 + 4 * 8 * 4 * 201 ** 2 * 768));
-  });
-
-  it('takes medians', () => {
-    expect(median([3, 1, 2])).toBe(2);
-    expect(median([4, 1, 2, 3])).toBe(2.5);
   });
 });

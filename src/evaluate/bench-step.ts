@@ -4,6 +4,7 @@ import { Random } from '../random.js';
 import { compile, type Device } from '../runtime/index.js';
 import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
+import { median } from './quantile.js';
 
 export interface BenchStepOptions {
   readonly mode: BenchMode;
@@ -112,10 +113,4 @@ function normalTensor(shape: number[], deviation: number, random: Random): HostT
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
   for (let i = 0; i < data.length; i++) data[i] = period[i % period.length]!;
   return { shape, data };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }

@@ -1,9 +1,6 @@
-/** A measured fraction with its 95 % interval. */
-export interface Interval {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
+import type { Interval } from '../interval.js';
+
+export type { Interval };
 
 /** One column of the comparison. Accuracies are fractions, not per cent. */
 export interface ModelSummary {

@@ -1,0 +1,153 @@
+import { plainImage } from '../augment/index.js';
+import { normalizePixels, textTower, tokenizeAll, visionTower } from '../clip/index.js';
+import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
+import { promptedTextEmbeds, visionPromptInputs } from '../prompt/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
+import type { EvaluatedModel } from './model.js';
+import type { Rows } from './rows.js';
+
+export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'> {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export type Model = Pick<EvaluatedModel, 'checkpoint' | 'prompts'>;
+
+export interface EmbeddedImages {
+  /** Unit rows. */
+  readonly rows: Rows;
+  /** The pictures of the rows, in their order: those given but for the skipped ones. */
+  readonly examples: readonly Example[];
+  /** Pictures that could not be read. */
+  readonly skipped: readonly Skipped[];
+}
+
+const block = 64;
+
+/**
+ * Image features of pictures as they are, not augmented, with the model's vision prompts; unit length.
+ *
+ * A picture that cannot be read is left out and listed.
+ */
+export async function embedImages(
+  { checkpoint, prompts }: Model,
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  options: EmbedOptions = {},
+): Promise<EmbeddedImages> {
+  const { config, params, preprocess } = checkpoint;
+  const size = config.vision_config.image_size;
+  const vision = prompts?.vision ?? {};
+  const pixels: HostTensor = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
+  const embeds = visionTower(paramInputs(params), config, input('pixels', pixels.shape), {
+    prompts: visionPromptInputs(vision),
+    pooledOnly: true,
+  }).embed;
+  const feeds = { ...paramFeeds(params), ...paramFeeds(vision), pixels };
+  const kept: Example[] = [];
+  const skipped: Skipped[] = [];
+  const rows = await embedBlocks(embeds, feeds, examples.length, options, async (from, count) => {
+    const chosen = examples.slice(from, from + count);
+    const pictures = await Promise.all(chosen.map((example) => readPicture(dataset, example)));
+    let row = 0;
+    for (const [i, picture] of pictures.entries()) {
+      const example = chosen[i]!;
+      if (picture instanceof UserError) {
+        skipped.push({ id: example.id, reason: picture.message });
+        continue;
+      }
+      const offset = row++ * 3 * size * size;
+      normalizePixels(plainImage(picture, size), size, preprocess, pixels.data as Float32Array, offset);
+      kept.push(example);
+    }
+    return row;
+  });
+  return { rows, examples: kept, skipped };
+}
+
+/** The error of a picture that cannot be read is a result: one bad file does not end the measurement. */
+async function readPicture(dataset: ImageTextDataset, example: Example): Promise<Picture | UserError> {
+  try {
+    return await dataset.load(example);
+  } catch (error) {
+    if (error instanceof UserError) return error;
+    throw error;
+  }
+}
+
+/** Text features, each text with the prompts that a prompted student makes of it; unit length. */
+export async function embedTexts(
+  { checkpoint, prompts }: Model,
+  texts: readonly string[],
+  options: EmbedOptions = {},
+): Promise<Rows> {
+  const { config, params, tokenizer } = checkpoint;
+  const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit({ checkpoint, prompts }));
+  const idBlock: HostTensor = { shape: [block, length], data: new Int32Array(block * length) };
+  const endBlock: HostTensor = { shape: [block], data: new Int32Array(block) };
+  const p = paramInputs(params);
+  const [idInput, endInput] = [input('ids', idBlock.shape, 'int32'), input('ends', endBlock.shape, 'int32')];
+  const embeds = prompts
+    ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput)
+    : textTower(p, config, idInput, endInput, { pooledOnly: true }).embed;
+  const encoder = prompts ? paramFeeds(prompts.encoder, 'encoder/') : {};
+  const feeds = { ...paramFeeds(params), ...encoder, ids: idBlock, ends: endBlock };
+  return embedBlocks(embeds, feeds, texts.length, options, (from, count) => {
+    idBlock.data.set(ids.subarray(from * length, (from + count) * length));
+    endBlock.data.set(ends.subarray(from, from + count));
+    return count;
+  });
+}
+
+/** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own. */
+function textLimit({ checkpoint, prompts }: Model): number {
+  const positions = checkpoint.config.text_config.max_position_embeddings;
+  if (!prompts) return positions;
+  const { text_layers, n_ctx, max_length } = prompts.config;
+  return Math.min(positions - (text_layers > 0 ? n_ctx : 0), max_length);
+}
+
+/**
+ * Features of `total` things, a block at a time.
+ *
+ * @param embeds [block, width]
+ * @param feeds of the program; `fill` changes some of their arrays in place
+ * @param fill puts things `from` to `from + count` into the first rows of the feeds and returns how many it put there;
+ *   the rows behind keep what they had and are not read
+ */
+async function embedBlocks(
+  embeds: Tensor,
+  feeds: Readonly<Record<string, HostTensor>>,
+  total: number,
+  options: EmbedOptions,
+  fill: (from: number, count: number) => number | Promise<number>,
+): Promise<Rows> {
+  const { signal, onProgress, device, threads } = options;
+  const width = embeds.shape[1] as number;
+  const data = new Float32Array(total * width);
+  let rows = 0;
+  const program = await compile({ outputs: { embeds: l2Normalize(embeds) } }, { device, threads });
+  try {
+    for (let from = 0; from < total; from += block) {
+      signal?.throwIfAborted();
+      const count = Math.min(block, total - from);
+      const filled = await fill(from, count);
+      const result = (await program.run(feeds)).embeds!.data as Float32Array;
+      data.set(result.subarray(0, filled * width), rows * width);
+      rows += filled;
+      onProgress?.(from + count, total);
+      // The runtime blocks this thread: let Ctrl-C and progress through.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    await program.dispose();
+  }
+  const found = data.subarray(0, rows * width);
+  if (!found.every(Number.isFinite)) {
+    throw new UserError('the model gives features that are not finite numbers: its weights are broken; train it again');
+  }
+  return { data: found, count: rows, width };
+}

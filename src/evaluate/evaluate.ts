@@ -1,0 +1,197 @@
+import { type Example, examplesOf, type ImageTextDataset, type Skipped } from '../data/index.js';
+import { UserError } from '../errors.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { type BaseNovel, baseNovel } from './base-novel.js';
+import { type ArtistTop1, byArtist } from './by-artist.js';
+import { type EmbeddedImages, embedImages, embedTexts } from './embed.js';
+import { imageLatency, type Latency } from './latency.js';
+import type { EvaluatedModel } from './model.js';
+import { type Retrieval, retrieval } from './retrieval.js';
+import { type Rows, selectRows } from './rows.js';
+import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
+
+export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {
+  /** @defaultValue 'test' */
+  readonly split?: string;
+  /** Texts of a class, `{}` standing for its name; a class is the mean of its texts. */
+  readonly templates?: readonly string[];
+  /** Timed runs of the latency; 0 leaves it out. @defaultValue 50 */
+  readonly latencyRuns?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (phase: 'images' | 'texts', done: number, total: number) => void;
+}
+
+/** All that was measured of one model, as plain data. */
+export interface Evaluation {
+  /** Name of the data set. */
+  readonly data: string;
+  readonly split: string;
+  /** Pictures measured. */
+  readonly drawings: number;
+  /** Classes that an answer was chosen from. */
+  readonly classes: number;
+  readonly templates: readonly string[];
+  readonly params: number;
+  /** Of the weights on disk. */
+  readonly bytes: number;
+  readonly zeroShot: ZeroShot;
+  /** Left out where the pictures have no captions. */
+  readonly retrieval?: Retrieval;
+  /** For the split `test` of data with a split `novel`. */
+  readonly baseNovel?: BaseNovel;
+  /** With the split `test`, also the drawings of the split `style`. */
+  readonly artists: readonly ArtistTop1[];
+  readonly latency?: Latency;
+  /** Pictures that could not be read. */
+  readonly skipped: readonly Skipped[];
+  /** The five likeliest classes of every picture of the split. */
+  readonly predictions: readonly Prediction[];
+}
+
+export const defaultTemplates: readonly string[] = ['a drawing of {}', '{}'];
+
+const answers = 5;
+
+/**
+ * Measures a model on a split of a data set: zero-shot classification, retrieval, base-to-novel, by artist, latency.
+ *
+ * A picture's class is sought among the base classes where the split has only those, among the novel ones where it has
+ * only those, and among all otherwise.
+ *
+ * @throws UserError for an unknown or empty split, or a template without `{}`
+ * @example
+ * const evaluation = await evaluateModel(await loadModel('models/emoji-teacher'), await openDataset('emoji'));
+ * console.log(evaluation.zeroShot.top1.value);
+ */
+export async function evaluateModel(
+  model: EvaluatedModel,
+  dataset: ImageTextDataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const {
+    split = 'test',
+    templates = defaultTemplates,
+    latencyRuns = 50,
+    device,
+    threads,
+    signal,
+    onProgress,
+  } = options;
+  checkTemplates(templates);
+  const own = examplesOf(dataset, split);
+  const { novel = [], style = [] } = split === 'test' ? dataset.splits : {};
+  const engine = { device, threads, signal };
+  const progress = (phase: 'images' | 'texts') => (done: number, total: number) => onProgress?.(phase, done, total);
+
+  const images = await embedImages(model, dataset, [...own, ...novel, ...style], {
+    ...engine,
+    onProgress: progress('images'),
+  });
+  const list = listTexts(dataset, templates, own);
+  const texts = await embedTexts(model, list.texts, { ...engine, onProgress: progress('texts') });
+
+  const scale = Math.exp(model.checkpoint.params.logit_scale!.data[0]!);
+  const predict = (part: readonly Example[]): Prediction[] => {
+    const labels = candidates(dataset, part);
+    const classes = classFeatures(
+      texts,
+      labels.map((label) => list.classes[label]!),
+    );
+    return imagesOf(images, part).map(({ example: { id, label, artist }, row }) => ({
+      id,
+      label,
+      artist,
+      top: topClasses(images.rows, row, classes, labels, scale, answers),
+    }));
+  };
+  const predictions = predict(own);
+  if (predictions.length === 0) {
+    const [first] = images.skipped;
+    throw new UserError(
+      `${dataset.name}: no picture of the split ${split} can be read; ${first!.id}: ${first!.reason}`,
+    );
+  }
+  const zeroShot = zeroShotAccuracy(predictions);
+  const unseenClasses = predict(novel);
+  const trained = new Set((dataset.splits.train ?? []).flatMap(({ artist }) => artist ?? []));
+  return {
+    data: dataset.name,
+    split,
+    drawings: predictions.length,
+    classes: candidates(dataset, own).length,
+    templates,
+    params: model.params,
+    bytes: model.bytes,
+    zeroShot,
+    retrieval: await retrieve(images, own, texts, list.captions),
+    baseNovel: unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
+    artists: byArtist([...predictions, ...predict(style)], trained),
+    latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
+    skipped: images.skipped,
+    predictions,
+  };
+}
+
+function checkTemplates(templates: readonly string[]): void {
+  if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
+  const wrong = templates.find((template) => !template.includes('{}'));
+  if (wrong !== undefined) {
+    throw new UserError(`templates: expected {} where the class name stands, got ${JSON.stringify(wrong)}`);
+  }
+}
+
+/** All texts of a measurement, each once. */
+interface TextList {
+  readonly texts: readonly string[];
+  /** For each class, its texts' indices, one a template. */
+  readonly classes: readonly (readonly number[])[];
+  /** For each picture, its captions' indices. */
+  readonly captions: ReadonlyMap<Example, readonly number[]>;
+}
+
+function listTexts(dataset: ImageTextDataset, templates: readonly string[], examples: readonly Example[]): TextList {
+  const index = new Map<string, number>();
+  const add = (text: string): number => {
+    const place = index.get(text) ?? index.size;
+    index.set(text, place);
+    return place;
+  };
+  const classes = dataset.classes.map(({ name }) =>
+    templates.map((template) => add(template.replaceAll('{}', () => name))),
+  );
+  const captions = new Map(examples.map((example) => [example, example.captions.map(add)]));
+  return { texts: [...index.keys()], classes, captions };
+}
+
+/** The classes that the pictures' classes are sought among. */
+function candidates(dataset: ImageTextDataset, examples: readonly Example[]): number[] {
+  const kinds = new Set(examples.map(({ label }) => dataset.classes[label]!.novel));
+  return dataset.classes.flatMap(({ novel }, label) => (kinds.has(novel) ? [label] : []));
+}
+
+/** Those of the pictures that could be read, with their rows. */
+function imagesOf({ examples }: EmbeddedImages, part: readonly Example[]): { example: Example; row: number }[] {
+  const wanted = new Set(part);
+  return examples.flatMap((example, row) => (wanted.has(example) ? [{ example, row }] : []));
+}
+
+/** Retrieval among the pictures that have captions. */
+async function retrieve(
+  images: EmbeddedImages,
+  part: readonly Example[],
+  texts: Rows,
+  captions: TextList['captions'],
+): Promise<Retrieval | undefined> {
+  const captioned = imagesOf(images, part).filter(({ example }) => example.captions.length > 0);
+  if (captioned.length === 0) return undefined;
+  const pool = [...new Set(captioned.flatMap(({ example }) => captions.get(example)!))];
+  const place = new Map(pool.map((row, i) => [row, i]));
+  return retrieval(
+    selectRows(
+      images.rows,
+      captioned.map(({ row }) => row),
+    ),
+    selectRows(texts, pool),
+    captioned.map(({ example }) => captions.get(example)!.map((row) => place.get(row)!)),
+  );
+}

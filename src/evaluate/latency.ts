@@ -1,0 +1,61 @@
+import { visionTower } from '../clip/index.js';
+import type { Params, TensorTree } from '../nn/index.js';
+import { Random } from '../random.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { constant, input } from '../tensor/index.js';
+import type { Model } from './embed.js';
+import { median, quantile } from './quantile.js';
+
+export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
+  /** Timed runs. */
+  readonly runs?: number;
+  /** Runs before them that are not timed. */
+  readonly warmUp?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Times of one image, in milliseconds. */
+export interface Latency {
+  readonly medianMs: number;
+  /** 95 % of the runs were no slower. */
+  readonly p95Ms: number;
+  readonly runs: number;
+}
+
+/**
+ * Times the vision tower with its prompts on one image (batch 1), from normalised pixels to its feature.
+ *
+ * The weights stand in the graph, as in an exported model.
+ */
+export async function imageLatency({ checkpoint, prompts }: Model, options: LatencyOptions = {}): Promise<Latency> {
+  const { runs = 50, warmUp = 10, device, threads, signal } = options;
+  const { config, params } = checkpoint;
+  const size = config.vision_config.image_size;
+  const vision = prompts?.vision ?? {};
+  const fixed = constants(vision);
+  const embed = visionTower(constants(params), config, input('pixels', [1, 3, size, size]), {
+    prompts: Object.keys(vision).map((_, layer) => fixed[`vision.${layer}`]),
+    pooledOnly: true,
+  }).embed;
+  const random = new Random('latency');
+  const data = Float32Array.from({ length: 3 * size * size }, () => random.normal());
+  const program = await compile({ outputs: { embed } }, { device, threads });
+  const times: number[] = [];
+  try {
+    for (let run = 0; run < warmUp + runs; run++) {
+      signal?.throwIfAborted();
+      const start = performance.now();
+      await program.run({ pixels: { shape: [1, 3, size, size], data } });
+      if (run >= warmUp) times.push(performance.now() - start);
+      // Lets Ctrl-C through.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  } finally {
+    await program.dispose();
+  }
+  return { medianMs: median(times), p95Ms: quantile(times, 0.95), runs };
+}
+
+function constants(params: Params): TensorTree {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, constant(value)]));
+}

@@ -1,0 +1,84 @@
+import { type Interval, wilson } from '../interval.js';
+import { dot, type Rows } from './rows.js';
+
+/** Share of queries with at least one right answer among the best k. */
+export type Recall = Readonly<Record<'r1' | 'r5' | 'r10', Interval>>;
+
+export interface Retrieval {
+  readonly images: number;
+  /** Different captions. */
+  readonly texts: number;
+  readonly imageToText: Recall;
+  readonly textToImage: Recall;
+}
+
+/** Images whose scores are held at once. */
+const chunk = 32;
+
+/**
+ * Image-to-text and text-to-image recall at 1, 5 and 10 (Karpathy and Fei-Fei 2015): a query counts where any of its
+ * right answers is among the best k. Of equal answers the one that stands first is the better.
+ *
+ * @param images unit rows
+ * @param texts unit rows, no text twice
+ * @param captions for each image its texts' rows, at least one; a text may belong to several images
+ */
+export async function retrieval(
+  images: Rows,
+  texts: Rows,
+  captions: readonly (readonly number[])[],
+): Promise<Retrieval> {
+  const rightImages: number[][] = Array.from({ length: texts.count }, () => []);
+  for (const [i, own] of captions.entries()) for (const t of own) rightImages[t]!.push(i);
+  // How many answers are better than a query's best right one.
+  const imageRanks = new Int32Array(images.count);
+  const textRanks = new Int32Array(texts.count);
+  const bestImage = rightImages.map((right, t) => best(right, (i) => dot(images, i, texts, t)));
+  const scores = new Float64Array(chunk * texts.count);
+  for (let from = 0; from < images.count; from += chunk) {
+    const to = Math.min(images.count, from + chunk);
+    for (let t = 0; t < texts.count; t++) {
+      const right = bestImage[t]!;
+      for (let i = from; i < to; i++) {
+        const score = dot(images, i, texts, t);
+        scores[(i - from) * texts.count + t] = score;
+        if (isBetter(score, i, right)) textRanks[t]!++;
+      }
+    }
+    for (let i = from; i < to; i++) {
+      const row = scores.subarray((i - from) * texts.count, (i - from + 1) * texts.count);
+      const right = best(captions[i]!, (t) => row[t]!);
+      for (let t = 0; t < texts.count; t++) if (isBetter(row[t]!, t, right)) imageRanks[i]!++;
+    }
+    // Large sets take a while: let Ctrl-C and progress through.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return {
+    images: images.count,
+    texts: texts.count,
+    imageToText: recall(imageRanks),
+    textToImage: recall(textRanks),
+  };
+}
+
+interface Candidate {
+  readonly index: number;
+  readonly score: number;
+}
+
+const isBetter = (score: number, index: number, than: Candidate) =>
+  score > than.score || (score === than.score && index < than.index);
+
+function best(indices: readonly number[], scoreOf: (index: number) => number): Candidate {
+  let found: Candidate = { index: Number.POSITIVE_INFINITY, score: Number.NEGATIVE_INFINITY };
+  for (const index of indices) {
+    const score = scoreOf(index);
+    if (isBetter(score, index, found)) found = { index, score };
+  }
+  return found;
+}
+
+function recall(ranks: Int32Array): Recall {
+  const within = (k: number) => wilson(ranks.filter((rank) => rank < k).length, ranks.length);
+  return { r1: within(1), r5: within(5), r10: within(10) };
+}

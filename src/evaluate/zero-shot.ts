@@ -1,0 +1,115 @@
+import { type Interval, wilson } from '../interval.js';
+import { dot, type Rows } from './rows.js';
+
+export interface TopClass {
+  /** Index of the class. */
+  readonly label: number;
+  /** Among the classes it was chosen from. */
+  readonly probability: number;
+}
+
+/** What a model takes one picture for. */
+export interface Prediction {
+  /** The picture's id. */
+  readonly id: string;
+  /** Index of its true class. */
+  readonly label: number;
+  readonly artist?: string;
+  /** The likeliest classes, the likeliest first. */
+  readonly top: readonly TopClass[];
+}
+
+/** Accuracies of predictions, as fractions. */
+export interface ZeroShot {
+  readonly top1: Interval;
+  /** Of fewer than five classes, all are among the best five. */
+  readonly top5: Interval;
+  /** Mean over the classes that occur of the share of their pictures that is recognised (balanced accuracy). */
+  readonly meanPerClass: number;
+  /** Mean F1 over the classes that occur or are predicted, as scikit-learn's `f1_score(average="macro")`. */
+  readonly macroF1: number;
+}
+
+/**
+ * One feature vector a class from several texts of it (Radford et al. 2021, §3.1.4): the mean of their unit vectors,
+ * at unit length.
+ *
+ * @param texts unit rows
+ * @param classes for each class the rows of its texts
+ */
+export function classFeatures(texts: Rows, classes: readonly (readonly number[])[]): Rows {
+  const { width } = texts;
+  const data = new Float32Array(classes.length * width);
+  for (const [c, rows] of classes.entries()) {
+    const sum = new Float64Array(width);
+    for (const row of rows) for (let k = 0; k < width; k++) sum[k]! += texts.data[row * width + k]!;
+    const length = Math.hypot(...sum) || 1;
+    for (let k = 0; k < width; k++) data[c * width + k] = sum[k]! / length;
+  }
+  return { data, count: classes.length, width };
+}
+
+/**
+ * The likeliest classes of one image by softmax(scale · cosine). Of equal classes the one that stands first wins, so
+ * that a model which cannot tell classes apart scores as one that guesses.
+ *
+ * @param scale exp(logit_scale)
+ * @param labels the class of each row of `classes`
+ * @param k how many classes, or all where there are fewer
+ */
+export function topClasses(
+  images: Rows,
+  image: number,
+  classes: Rows,
+  labels: readonly number[],
+  scale: number,
+  k: number,
+): TopClass[] {
+  const logits = Float64Array.from(labels, (_, c) => scale * dot(images, image, classes, c));
+  const best: number[] = [];
+  for (let c = 0; c < logits.length; c++) {
+    let place = best.length;
+    while (place > 0 && logits[c]! > logits[best[place - 1]!]!) place--;
+    if (place < k) best.splice(place, 0, c);
+    if (best.length > k) best.pop();
+  }
+  const highest = logits[best[0]!]!;
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);
+  return best.map((c) => ({ label: labels[c]!, probability: Math.exp(logits[c]! - highest) / total }));
+}
+
+/** @param predictions at least one, each with its five likeliest classes */
+export function zeroShotAccuracy(predictions: readonly Prediction[]): ZeroShot {
+  let [top1, top5] = [0, 0];
+  const tallies = new Map<number, { occurs: number; predicted: number; right: number }>();
+  const tally = (label: number) => {
+    const known = tallies.get(label) ?? { occurs: 0, predicted: 0, right: 0 };
+    tallies.set(label, known);
+    return known;
+  };
+  for (const { label, top } of predictions) {
+    const answer = top[0]!.label;
+    tally(label).occurs++;
+    tally(answer).predicted++;
+    if (answer === label) {
+      tally(label).right++;
+      top1++;
+    }
+    if (top.slice(0, 5).some((guess) => guess.label === label)) top5++;
+  }
+  const all = [...tallies.values()];
+  const occurring = all.filter(({ occurs }) => occurs > 0);
+  return {
+    top1: wilson(top1, predictions.length),
+    top5: wilson(top5, predictions.length),
+    meanPerClass: mean(occurring.map(({ occurs, right }) => right / occurs)),
+    macroF1: mean(all.map(({ occurs, predicted, right }) => (2 * right) / (occurs + predicted))),
+  };
+}
+
+/** Top-1 alone. */
+export function top1(predictions: readonly Prediction[]): Interval {
+  return wilson(predictions.filter(({ label, top }) => top[0]!.label === label).length, predictions.length);
+}
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
