@@ -29,4 +29,11 @@ export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } fro
 export { type SgdOptions, sgd } from './sgd.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
+export {
+  type DeepPromptShape,
+  initTeacherPrompts,
+  promptedTexts,
+  type TuneTeacherOptions,
+  tuneTeacher,
+} from './tune-teacher.js';
 export { initVisualStudent, type VisualStudent, visualStudentFeatures } from './visual-student.js';
