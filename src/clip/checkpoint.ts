@@ -108,6 +108,13 @@ function checkVocabulary(tokenizer: Tokenizer, config: ClipConfig, folder: strin
   }
 }
 
+export interface SaveOptions {
+  /** How weights are stored. @defaultValue 'F32' */
+  readonly dtype?: 'F32' | 'F16';
+  /** Most tokens of a text, for the tokenizer's settings. @defaultValue all positions of the text tower */
+  readonly maxLength?: number;
+}
+
 /**
  * Writes a checkpoint folder in Hugging Face's layout, each file atomically and the weights last.
  *
@@ -116,7 +123,7 @@ function checkVocabulary(tokenizer: Tokenizer, config: ClipConfig, folder: strin
 export async function saveCheckpoint(
   folder: string,
   checkpoint: Checkpoint,
-  { dtype = 'F32' }: { dtype?: 'F32' | 'F16' } = {},
+  { dtype = 'F32', maxLength }: SaveOptions = {},
 ): Promise<void> {
   const { config, preprocess, tokenizer } = checkpoint;
   const params = checkParams(checkpoint.params, config, folder);
@@ -126,16 +133,20 @@ export async function saveCheckpoint(
   await json('config.json', { ...clipConfigJson(config), torch_dtype: dtype === 'F16' ? 'float16' : 'float32' });
   await json('preprocessor_config.json', preprocessConfigJson(preprocess));
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);
-  await json('tokenizer_config.json', tokenizerSettings(tokenizer, config));
+  await json('tokenizer_config.json', tokenizerSettings(tokenizer, config, maxLength));
   await writeSafetensors(join(folder, 'model.safetensors'), params, { dtype, metadata: { format: 'pt' } });
 }
 
-function tokenizerSettings(tokenizer: Tokenizer, config: ClipConfig): object {
+function tokenizerSettings(
+  tokenizer: Tokenizer,
+  config: ClipConfig,
+  maxLength = config.text_config.max_position_embeddings,
+): object {
   const names = new Map(Object.entries(tokenizer.json.model.vocab).map(([name, id]) => [id, name]));
   for (const { id, content } of tokenizer.json.added_tokens) names.set(id, content);
   return {
     tokenizer_class: 'CLIPTokenizer',
-    model_max_length: config.text_config.max_position_embeddings,
+    model_max_length: maxLength,
     bos_token: names.get(tokenizer.startId),
     eos_token: names.get(tokenizer.endId),
     unk_token: names.get(tokenizer.endId),

@@ -1,3 +1,5 @@
+import { UserError } from '../errors.js';
+
 let halfTable: Float32Array | undefined;
 
 /** Value of each of the 65,536 binary16 patterns: a table look-up is faster than taking each apart. */
@@ -63,4 +65,15 @@ export function floatToHalf(float: Float32Array, out: Uint16Array = new Uint16Ar
     }
   }
   return out;
+}
+
+/** {@link floatToHalf} of a named tensor. @throws UserError where a finite value does not fit. */
+export function toHalf(name: string, data: Float32Array): Uint16Array {
+  const half = floatToHalf(data);
+  for (let i = 0; i < half.length; i++) {
+    if ((half[i]! & 0x7fff) === 0x7c00 && Number.isFinite(data[i]!)) {
+      throw new UserError(`${name}: expected values within ±65,504 for F16, got ${data[i]}: store it as F32`);
+    }
+  }
+  return half;
 }

@@ -1,5 +1,5 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
-export { bfloatToFloat, floatToHalf, halfToFloat } from './half.js';
+export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson } from './json.js';
 export {
   encodeSafetensors,

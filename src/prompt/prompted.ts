@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, type TextOptions, textTower, visionTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../files/index.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
@@ -82,6 +82,7 @@ export function promptedTextEmbeds(
   encoderConfig: PromptEncoderConfig,
   ids: Tensor,
   ends: Tensor,
+  options: Pick<TextOptions, 'pooledOnly'> = {},
 ): Tensor {
   const shared =
     encoderConfig.shared_embedding_width === undefined
@@ -89,5 +90,5 @@ export function promptedTextEmbeds(
       : param(p, 'text_model.embeddings.token_embedding.weight');
   const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
   const prompts = textPrompts(encoder, encoderConfig, texts);
-  return textTower(p, config, ids, ends, { prompts, insert: true }).embed;
+  return textTower(p, config, ids, ends, { ...options, prompts, insert: true }).embed;
 }

@@ -1,2 +1,3 @@
 export { type Device, devices, parseDevice } from './device.js';
+export { OnnxFile } from './onnx-file.js';
 export { type CompileOptions, compile, Program, type ProgramInput } from './program.js';

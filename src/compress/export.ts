@@ -1,0 +1,86 @@
+import { rm } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import { promptFile, type SavedPrompts, savePrompts } from '../prompt/index.js';
+import { type ModelCard, writeCard } from './card.js';
+import { type Classes, checkClasses, classifierFile, writeClassifier } from './classifier.js';
+import { foldVisionPrompts, promptTokens } from './fold.js';
+import { graphNames } from './graphs.js';
+import { onnxPath, writeOnnx } from './onnx-files.js';
+import { checkPrompts, maxTextLength, type Student } from './student.js';
+import { samplesFor, verifyOnnx } from './verify.js';
+
+export interface ExportOptions {
+  readonly checkpoint: Checkpoint;
+  readonly prompts?: SavedPrompts;
+  /** Folder that is written; files of the same names are replaced. */
+  readonly out: string;
+  /** Class names: their text features are written as `classifier.safetensors`. */
+  readonly classes?: readonly string[];
+  /** Texts of a class, `{}` standing for its name. @defaultValue `a drawing of {}` */
+  readonly templates?: readonly string[];
+  /** Fold vision prompts into constant keys and values: the same result, faster. @defaultValue true */
+  readonly fold?: boolean;
+  readonly card?: ModelCard;
+}
+
+export interface ExportResult {
+  /** Files written, relative to `out`. */
+  readonly files: readonly string[];
+  /** Largest difference of a float32 ONNX file from the engine, as a share of the largest value where that is above 1. */
+  readonly maxDifference: number;
+  /** The same for each ONNX file. */
+  readonly differences: Readonly<Record<string, number>>;
+}
+
+/**
+ * Writes a model as one folder that Hugging Face's transformers (`config.json`, `model.safetensors`), Transformers.js
+ * and ONNX Runtime (`onnx/`) load: image and text encoder, apart and together, in float32 and with binary16 weights,
+ * open batch and sequence axes, prompts inside. Every ONNX file is then run and compared with the engine.
+ *
+ * @throws UserError where prompts or classes do not fit, and Error where a written file differs from the engine.
+ * @example
+ * const { maxDifference } = await exportModel({ checkpoint: await loadCheckpoint(dir), prompts: await loadPrompts(dir), out: 'student' });
+ */
+export async function exportModel(options: ExportOptions): Promise<ExportResult> {
+  const { checkpoint, prompts, out, fold = true } = options;
+  const student: Student = { checkpoint, prompts };
+  const classes: Classes | undefined = options.classes && {
+    names: options.classes,
+    templates: options.templates ?? ['a drawing of {}'],
+  };
+  checkPrompts(student);
+  if (classes) checkClasses(classes);
+
+  // What an earlier export left and this one does not write would contradict it.
+  for (const file of [promptFile, classifierFile]) await rm(join(out, file), { force: true });
+  await saveCheckpoint(out, checkpoint, { maxLength: maxTextLength(student) });
+  const files = [
+    'config.json',
+    'model.safetensors',
+    'preprocessor_config.json',
+    'tokenizer.json',
+    'tokenizer_config.json',
+  ];
+  if (prompts) {
+    await savePrompts(out, prompts);
+    files.push(promptFile);
+  }
+  const { params, config } = checkpoint;
+  const vision =
+    prompts && (fold ? await foldVisionPrompts(params, config, prompts.vision) : promptTokens(prompts.vision));
+  for (const half of [false, true]) {
+    for (const name of graphNames) files.push(await writeOnnx(out, name, half, student, vision));
+  }
+  const texts = classes ? classes.names.slice(0, 4) : ['a cat', 'two small houses under a tree', 'red'];
+  const differences = await verifyOnnx(out, student, samplesFor(student, texts));
+  const maxDifference = Math.max(...graphNames.map((name) => differences[onnxPath(name, false)]!));
+  if (classes) {
+    await writeClassifier(out, student, classes);
+    files.push(classifierFile);
+  }
+  const card = { name: basename(resolve(out)), ...options.card };
+  await writeCard(out, student, card, { classes, folded: fold, maxDifference });
+  files.push('README.md');
+  return { files, maxDifference, differences };
+}

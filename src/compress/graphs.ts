@@ -1,0 +1,93 @@
+import { clipLogits, endPositions, textTower, visionTower } from '../clip/index.js';
+import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { promptedTextEmbeds } from '../prompt/index.js';
+import {
+  cast,
+  constant,
+  equal,
+  type HostTensor,
+  input,
+  l2Normalize,
+  type Tensor,
+  transpose,
+  where,
+} from '../tensor/index.js';
+import type { VisionPrompts } from './fold.js';
+import type { Student } from './student.js';
+
+/** The ONNX files of a Transformers.js model, by name. */
+export const graphNames = ['vision_model', 'text_model', 'model'] as const;
+export type GraphName = (typeof graphNames)[number];
+
+export interface ExportGraph {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Everything the student knows, by input name; a graph takes what it uses. */
+  readonly weights: Readonly<Record<string, HostTensor>>;
+}
+
+const ENCODER = 'prompt_encoder.';
+
+/**
+ * A student as graphs with the input and output names of Transformers.js, batch and sequence axes left open:
+ *
+ * - `vision_model`: pixel_values [batch, 3, S, S] → image_embeds [batch, P]
+ * - `text_model`: input_ids [batch, sequence] int64 → text_embeds [batch, P]
+ * - `model`: both and attention_mask → logits_per_image, logits_per_text, and the embeds, here of unit length
+ *
+ * Vision prompts are constants of the graph; text prompts are computed in it from the ids.
+ */
+export function exportGraph(name: GraphName, student: Student, vision?: VisionPrompts): ExportGraph {
+  const { checkpoint, prompts } = student;
+  const p = paramInputs(checkpoint.params);
+  const encoder = prompts && paramInputs(prompts.encoder, ENCODER);
+  const weights = { ...paramFeeds(checkpoint.params), ...(prompts ? paramFeeds(prompts.encoder, ENCODER) : {}) };
+  const { image_size: size, num_channels: channels } = checkpoint.config.vision_config;
+  const pixels = (batch: string) => input('pixel_values', [batch, channels, size, size]);
+  const tokens = (batch: string) => input('input_ids', [batch, 'sequence_length'], 'int64');
+  if (name === 'vision_model') {
+    return { weights, outputs: { image_embeds: imageEmbeds(student, p, pixels('batch_size'), vision) } };
+  }
+  if (name === 'text_model') {
+    return { weights, outputs: { text_embeds: textEmbeds(student, p, encoder, cast(tokens('batch_size'), 'int32')) } };
+  }
+  const images = imageEmbeds(student, p, pixels('image_batch_size'), vision);
+  const texts = textEmbeds(student, p, encoder, unmaskedIds(student, tokens('text_batch_size')));
+  const logits = clipLogits(images, texts, param(p, 'logit_scale'));
+  return {
+    weights,
+    outputs: {
+      logits_per_image: logits,
+      logits_per_text: transpose(logits),
+      text_embeds: l2Normalize(texts),
+      image_embeds: l2Normalize(images),
+    },
+  };
+}
+
+function imageEmbeds({ checkpoint }: Student, p: TensorTree, pixels: Tensor, vision?: VisionPrompts): Tensor {
+  return visionTower(p, checkpoint.config, pixels, {
+    prompts: vision?.tokens.map((prompt) => prompt && constant(prompt)),
+    prefixes: vision?.prefixes.map((prefix) => prefix && { key: constant(prefix.key), value: constant(prefix.value) }),
+    pooledOnly: true,
+  }).embed;
+}
+
+function textEmbeds(
+  { checkpoint, prompts }: Student,
+  p: TensorTree,
+  encoder: TensorTree | undefined,
+  ids: Tensor,
+): Tensor {
+  const { config } = checkpoint;
+  const ends = endPositions(ids, config);
+  if (!prompts || !encoder) return textTower(p, config, ids, ends, { pooledOnly: true }).embed;
+  return promptedTextEmbeds(p, config, encoder, prompts.config, ids, ends, { pooledOnly: true });
+}
+
+/** A token that the attention mask hides is read as padding, which no end token looks at. */
+function unmaskedIds({ checkpoint }: Student, ids: Tensor): Tensor {
+  const mask = input('attention_mask', ids.shape, 'int64');
+  const hidden = equal(cast(mask, 'int32'), constant({ shape: [], data: Int32Array.of(0) }));
+  const padding = constant(checkpoint.tokenizer.padId);
+  return cast(where(hidden, padding, cast(cast(ids, 'int32'), 'float32')), 'int32');
+}

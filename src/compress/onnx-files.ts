@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { UserError } from '../errors.js';
+import { toHalf, writeFileAtomic } from '../files/index.js';
+import { type HalfTensor, type HostTensor, toOnnx } from '../tensor/index.js';
+import type { VisionPrompts } from './fold.js';
+import { exportGraph, type GraphName } from './graphs.js';
+import type { Student } from './student.js';
+
+/** One file holds at most this much: a limit of protobuf, which ONNX is made of. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+/** A graph's file within an export folder, by Transformers.js's naming. */
+export const onnxPath = (name: GraphName, half: boolean): string => join('onnx', `${name}${half ? '_fp16' : ''}.onnx`);
+
+/**
+ * Writes one graph of a student with its weights inside.
+ *
+ * With `half`, matrices are stored as binary16 and cast to float32 when the file is loaded: half the bytes, and it runs
+ * wherever the other does. Vectors stay float32: they are few, and norms and biases feel rounding most.
+ *
+ * @throws UserError where the file would be too large for ONNX, or a weight does not fit binary16.
+ */
+export async function writeOnnx(
+  folder: string,
+  name: GraphName,
+  half: boolean,
+  student: Student,
+  vision?: VisionPrompts,
+): Promise<string> {
+  const { outputs, weights } = exportGraph(name, student, vision);
+  const file = onnxPath(name, half);
+  const size = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0) / (half ? 2 : 1);
+  if (size > MAX_BYTES) {
+    throw new UserError(`${join(folder, file)}: expected at most 2 GiB of weights, got ${(size / 2 ** 30).toFixed(1)}`);
+  }
+  const initializers = half ? Object.fromEntries(Object.entries(weights).map(stored)) : weights;
+  const { bytes } = toOnnx({ outputs, initializers });
+  await writeFileAtomic(join(folder, file), bytes);
+  return file;
+}
+
+function stored([name, tensor]: [string, HostTensor]): [string, HostTensor | HalfTensor] {
+  const { shape, data } = tensor;
+  return [name, shape.length < 2 || data instanceof Int32Array ? tensor : { shape, data: toHalf(name, data) }];
+}

@@ -1,0 +1,45 @@
+import * as ort from 'onnxruntime-node';
+import type { HostTensor } from '../tensor/index.js';
+import { type Device, sessionOptions } from './device.js';
+
+/** An ONNX file opened as other software opens it: sizes are known at each run, whole numbers are int64. */
+export class OnnxFile {
+  private constructor(private readonly session: ort.InferenceSession) {}
+
+  static async open(path: string, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
+    return new OnnxFile(await ort.InferenceSession.create(path, sessionOptions(options.device ?? 'cpu', options)));
+  }
+
+  get inputs(): readonly string[] {
+    return this.session.inputNames;
+  }
+
+  get outputs(): readonly string[] {
+    return this.session.outputNames;
+  }
+
+  /** Runs the model. The arrays returned are new; feeds the model has no input for are left out. */
+  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor<Float32Array>>> {
+    const tensors: Record<string, ort.Tensor> = {};
+    for (const name of this.inputs) {
+      const feed = feeds[name];
+      if (!feed) throw new Error(`OnnxFile.run: input ${name} is missing`);
+      const { data, shape } = feed;
+      tensors[name] =
+        data instanceof Int32Array
+          ? new ort.Tensor('int64', BigInt64Array.from(data, BigInt), shape)
+          : new ort.Tensor('float32', data, shape);
+    }
+    const results = await this.session.run(tensors);
+    return Object.fromEntries(
+      this.outputs.map((name) => {
+        const { dims, data } = results[name]!;
+        return [name, { shape: dims, data: data as Float32Array }];
+      }),
+    );
+  }
+
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+}
