@@ -51,30 +51,36 @@ function sample(picture: Picture, size: number, affine: Affine, background: Back
   const [a, b, c, d, e, f] = affine;
   const out = new Uint8Array(size * size * 3);
   const behind = new Float64Array(3);
-  const sum = new Float64Array(4); // colours times alpha, alpha
-  const add = (x: number, y: number, weight: number) => {
-    const inside = x >= 0 && y >= 0 && x < width && y < height;
-    if (weight === 0 || (channels === 4 && !inside)) return;
-    const at = (Math.min(height - 1, Math.max(0, y)) * width + Math.min(width - 1, Math.max(0, x))) * channels;
-    const alpha = channels === 4 ? (weight * data[at + 3]!) / 255 : weight;
-    sum[0]! += alpha * data[at]!;
-    sum[1]! += alpha * data[at + 1]!;
-    sum[2]! += alpha * data[at + 2]!;
-    sum[3]! += alpha;
-  };
+  const [right, bottom] = [width - 1, height - 1];
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const [sx, sy] = [a * x + b * y + c, d * x + e * y + f];
-      const [x0, y0] = [Math.floor(sx), Math.floor(sy)];
-      const [tx, ty] = [sx - x0, sy - y0];
-      sum.fill(0);
-      add(x0, y0, (1 - tx) * (1 - ty));
-      add(x0 + 1, y0, tx * (1 - ty));
-      add(x0, y0 + 1, (1 - tx) * ty);
-      add(x0 + 1, y0 + 1, tx * ty);
+      const sx = a * x + b * y + c;
+      const sy = d * x + e * y + f;
+      const x0 = Math.floor(sx);
+      const y0 = Math.floor(sy);
+      const tx = sx - x0;
+      const ty = sy - y0;
+      let [red, green, blue, cover] = [0, 0, 0, 0];
+      for (let corner = 0; corner < 4; corner++) {
+        const cx = x0 + (corner & 1);
+        const cy = y0 + (corner >> 1);
+        const px = Math.min(right, Math.max(0, cx));
+        const py = Math.min(bottom, Math.max(0, cy));
+        if (channels === 4 && (px !== cx || py !== cy)) continue;
+        const at = (py * width + px) * channels;
+        let weight = (corner & 1 ? tx : 1 - tx) * (corner >> 1 ? ty : 1 - ty);
+        if (channels === 4) weight *= data[at + 3]! / 255;
+        red += weight * data[at]!;
+        green += weight * data[at + 1]!;
+        blue += weight * data[at + 2]!;
+        cover += weight;
+      }
       background((x + 0.5) / size, (y + 0.5) / size, behind);
-      const left = Math.max(0, 1 - sum[3]!);
-      for (let k = 0; k < 3; k++) out[(y * size + x) * 3 + k] = Math.round(sum[k]! + behind[k]! * left);
+      const rest = cover < 1 ? 1 - cover : 0;
+      const to = (y * size + x) * 3;
+      out[to] = red + behind[0]! * rest + 0.5;
+      out[to + 1] = green + behind[1]! * rest + 0.5;
+      out[to + 2] = blue + behind[2]! * rest + 0.5;
     }
   }
   return out;

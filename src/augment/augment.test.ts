@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { Picture } from '../data/index.js';
+import { Random } from '../random.js';
+import { type AugmentOptions, augmentImage, augmentOptions, plainImage } from './index.js';
+
+const none: AugmentOptions = augmentOptions.parse({
+  scale: 1,
+  ratio: 1,
+  flip: 0,
+  rotation: 0,
+  jitter: 0,
+  grayscale: 0,
+  erasing: 0,
+  background: false,
+});
+
+/** A red square, half as wide as the picture, in the upper left corner; transparent elsewhere, or green. */
+function square(size: number, channels: 3 | 4): Picture {
+  const data = new Uint8Array(size * size * channels);
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const inside = x < size / 2 && y < size / 2;
+      data.set(inside ? [255, 0, 0] : [0, 255, 0], (y * size + x) * channels);
+      if (channels === 4) data[(y * size + x) * 4 + 3] = inside ? 255 : 0;
+    }
+  }
+  return { width: size, height: size, channels, data };
+}
+
+const at = (rgb: Uint8Array, size: number, x: number, y: number) => [...rgb.subarray((y * size + x) * 3).slice(0, 3)];
+const random = (i = 0) => new Random('test', i);
+
+describe('augmentImage', () => {
+  it('leaves a picture as it is where nothing is asked for', () => {
+    expect(augmentImage(square(8, 3), 8, none, random())).toEqual(plainImage(square(8, 3), 8));
+    expect(augmentImage(square(8, 4), 8, none, random())).toEqual(plainImage(square(8, 4), 8));
+    expect(at(plainImage(square(8, 4), 8), 8, 7, 7)).toEqual([255, 255, 255]);
+  });
+
+  it('depends on the random stream alone', () => {
+    const options = augmentOptions.parse({});
+    const one = augmentImage(square(16, 4), 12, options, random(1));
+    expect(augmentImage(square(16, 4), 12, options, random(1))).toEqual(one);
+    expect(augmentImage(square(16, 4), 12, options, random(2))).not.toEqual(one);
+  });
+
+  it('mirrors half of the views', () => {
+    let mirrored = 0;
+    for (let i = 0; i < 400; i++) {
+      const rgb = augmentImage(square(8, 3), 8, { ...none, flip: 0.5 }, random(i));
+      if (at(rgb, 8, 7, 0)[0] === 255) mirrored++;
+    }
+    expect(mirrored).toBeGreaterThan(160);
+    expect(mirrored).toBeLessThan(240);
+  });
+
+  it('crops at least the share of the area asked for', () => {
+    // The gradient's range in the view is the share of the width that is seen.
+    const ramp: Picture = { width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) };
+    for (let i = 0; i < ramp.data.length; i++) ramp.data[i] = Math.floor(i / 3) % 64;
+    const shares = Array.from({ length: 300 }, (_, i) => {
+      const rgb = augmentImage(ramp, 32, { ...none, scale: 0.25 }, random(i));
+      return (((at(rgb, 32, 31, 16)[0]! - at(rgb, 32, 0, 16)[0]!) / 31) * 32) / 64;
+    });
+    expect(Math.min(...shares)).toBeGreaterThan(0.45);
+    expect(Math.min(...shares)).toBeLessThan(0.6);
+    expect(Math.max(...shares)).toBeLessThan(1.05);
+    // Areas are uniform between 1/4 and 1, so the mean width is ∫√a da / 0.75 = 7/9.
+    expect(shares.reduce((a, b) => a + b) / shares.length).toBeCloseTo(7 / 9, 1);
+  });
+
+  it('turns about the centre', () => {
+    const turned = Array.from({ length: 50 }, (_, i) =>
+      augmentImage(square(32, 4), 32, { ...none, rotation: 180 }, random(i)),
+    );
+    // The red square's corner touches the centre, so some of it always stays next to it.
+    for (const rgb of turned) {
+      const near = [at(rgb, 32, 13, 13), at(rgb, 32, 18, 13), at(rgb, 32, 13, 18), at(rgb, 32, 18, 18)];
+      expect(near.some(([, green]) => green! < 200)).toBe(true);
+    }
+    expect(turned.filter((rgb) => at(rgb, 32, 24, 24)[1]! < 128).length).toBeGreaterThan(3);
+  });
+
+  it('scales brightness within the bounds, and takes colours away', () => {
+    const flat: Picture = { width: 8, height: 8, channels: 3, data: new Uint8Array(8 * 8 * 3).fill(100) };
+    const values = Array.from(
+      { length: 300 },
+      (_, i) => augmentImage(flat, 8, { ...none, jitter: 0.4 }, random(i))[0]!,
+    );
+    expect(Math.min(...values)).toBeGreaterThanOrEqual(60);
+    expect(Math.max(...values)).toBeLessThanOrEqual(140);
+    expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(70);
+    const gray = augmentImage(square(8, 3), 8, { ...none, grayscale: 1 }, random());
+    expect(at(gray, 8, 0, 0)).toEqual([76, 76, 76]);
+  });
+
+  it('paints over a part', () => {
+    const plain = plainImage(square(32, 3), 32);
+    for (let i = 0; i < 50; i++) {
+      const rgb = augmentImage(square(32, 3), 32, { ...none, erasing: 1 }, random(i));
+      const changed = rgb.filter((value, k) => value !== plain[k]).length / rgb.length;
+      expect(changed).toBeGreaterThan(0);
+      expect(changed).toBeLessThan(0.25);
+    }
+  });
+
+  it('puts backgrounds behind transparent pictures only', () => {
+    const behind = Array.from({ length: 60 }, (_, i) =>
+      at(augmentImage(square(8, 4), 8, { ...none, background: true }, random(i)), 8, 7, 7).join(),
+    );
+    expect(new Set(behind).size).toBeGreaterThan(20);
+    expect(behind.filter((colour) => colour === '255,255,255').length).toBeGreaterThan(10);
+    expect(augmentImage(square(8, 3), 8, { ...none, background: true }, random())).toEqual(plainImage(square(8, 3), 8));
+  });
+});
+
+describe('plainImage', () => {
+  it('cuts the central square of a long picture', () => {
+    const wide: Picture = { width: 30, height: 10, channels: 3, data: new Uint8Array(30 * 10 * 3) };
+    for (let i = 0; i < 300; i++) wide.data[i * 3] = i % 30 >= 10 && i % 30 < 20 ? 200 : 0;
+    expect(new Set(plainImage(wide, 5).filter((_, i) => i % 3 === 0))).toEqual(new Set([200]));
+  });
+});
