@@ -1,0 +1,159 @@
+import { join } from 'node:path';
+import type { Checkpoint } from '../clip/index.js';
+import { examplesOf, fewShot, type ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
+import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
+import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
+import { ensureTargets, hashParams } from './extract-targets.js';
+import { liveBatches, storedBatches, ViewBatches } from './image-batches.js';
+import { type StepEvent, train } from './loop.js';
+import { type PromptedTeacher, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
+import { warmupCosine } from './schedule.js';
+import { sgd } from './sgd.js';
+import { gatherHostRows } from './text-bank.js';
+import { promptedTexts, tuneTeacher } from './tune-teacher.js';
+import { initVisualStudent, type VisualStudent } from './visual-student.js';
+
+export interface Cvpr2024RunOptions {
+  readonly teacher: Checkpoint;
+  /** Its vision tower stays frozen; its text tower is not used. */
+  readonly student: Checkpoint;
+  readonly dataset: ImageTextDataset;
+  readonly recipe: Cvpr2024Recipe;
+  /** State of both stages and the stored targets; call again with the same folder to resume. */
+  readonly runDir: string;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (event: StepEvent & { readonly stage: 'tuning' | 'distillation' }) => void | Promise<void>;
+  /** While the teacher's targets are extracted. */
+  readonly onTargets?: (done: number, total: number) => void;
+  readonly compile?: CompileOptions;
+}
+
+export interface Cvpr2024Run {
+  readonly teacher: PromptedTeacher;
+  readonly student: VisualStudent;
+  /** The prompted teacher's text features of every class of the data set, novel ones too [classes, P], unit length. */
+  readonly texts: HostTensor<Float32Array>;
+  /** Seconds trained in both stages. */
+  readonly seconds: number;
+}
+
+/**
+ * PromptKD as published (Li et al., arXiv 2403.02781): tunes the teacher's prompts on a few labelled images, computes its
+ * class features once, and distils it into the student's visual prompts and projector without labels.
+ *
+ * @returns undefined where the signal stopped it; the same call continues
+ * @throws UserError for a recipe that does not fit data or models, or a run folder of another run
+ */
+export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
+  const { teacher, student, dataset, recipe, runDir, signal, compile } = options;
+  const { tuning, distillation, prompts, seed, augment } = recipe;
+  const examples = examplesOf(dataset, recipe.data.split);
+  const base = [...dataset.classes.keys()].filter((label) => !dataset.classes[label]!.novel);
+
+  const tuned = await tuneTeacher({
+    ...{ teacher, dataset, prompts, augment, seed, signal, compile, classes: base, templates: tuning.templates },
+    examples: fewShot(examples, tuning.shots, seed),
+    training: { ...tuning, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
+    runDir: join(runDir, 'tuning'),
+    onStep: (event) => options.onStep?.({ ...event, stage: 'tuning' }),
+  });
+  if (!tuned.finished) return undefined;
+  const names = dataset.classes.map(({ name }) => name);
+  const limit = teacher.config.text_config.max_position_embeddings;
+  const texts = await teacherTextFeatures(
+    tuned.teacher,
+    promptedTexts(names, prompts, teacher.tokenizer, limit),
+    compile,
+  );
+
+  const { projection_dim: width } = teacher.config;
+  const baseTexts = { shape: [base.length, width], data: new Float32Array(base.length * width) };
+  gatherHostRows(texts.data, width, base, baseTexts.data);
+  const visual = initVisualStudent(student, width, {
+    n_ctx: prompts.n_ctx,
+    depth: Math.min(prompts.depth, student.config.vision_config.num_hidden_layers),
+    seed,
+  });
+  const images = await imageBatches(options, tuned.teacher);
+  if (!images) return undefined;
+  const task = await cvpr2024Task(
+    visual,
+    { texts: distillation.classes === 'all' ? texts : baseTexts, logitScale: teacher.params.logit_scale! },
+    images.batches,
+    { temperature: distillation.temperature, kdWeight: distillation.kd_weight },
+    compile,
+  );
+  try {
+    const stepsPerEpoch = Math.floor(examples.length / distillation.batch);
+    const steps = distillation.epochs * stepsPerEpoch;
+    const { finished, seconds } = await train(task, {
+      steps,
+      optimizer: sgd(task.params, { momentum: distillation.momentum, weightDecay: distillation.weight_decay }),
+      learningRate: warmupCosine({
+        peak: distillation.lr,
+        steps,
+        warmupSteps: stepsPerEpoch,
+        constantWarmup: distillation.warmup_lr,
+      }),
+      clipNorm: distillation.clip,
+      runDir: join(runDir, 'distillation'),
+      checkpointEvery: stepsPerEpoch,
+      fingerprint: JSON.stringify({
+        recipe,
+        data: dataset.fingerprint,
+        teacher: hashParams({ ...teacher.params, ...tuned.teacher.prompts }),
+        student: hashParams(student.params),
+      }),
+      signal,
+      onStep: (event) => options.onStep?.({ ...event, stage: 'distillation' }),
+    });
+    if (!finished) return undefined;
+    return { teacher: tuned.teacher, student: visual, texts, seconds: tuned.seconds + seconds };
+  } finally {
+    await Promise.all([task.dispose(), images.dispose()]);
+  }
+}
+
+/** The images of the distillation as the recipe wants the teacher's features; undefined where the signal stopped it. */
+async function imageBatches(
+  { teacher: { preprocess, tokenizer }, dataset, recipe, runDir, signal, onTargets, compile }: Cvpr2024RunOptions,
+  teacher: PromptedTeacher,
+): Promise<{ batches: ImageBatches; dispose(): void | Promise<void> } | undefined> {
+  const { distillation, augment, seed } = recipe;
+  const { batch, views } = distillation;
+  const examples = examplesOf(dataset, recipe.data.split);
+  if (examples.length < batch || batch < 2) {
+    throw new UserError(
+      `distillation.batch: expected 2 to ${examples.length}, the images of ${dataset.name}/${recipe.data.split}, got ${batch}`,
+    );
+  }
+  if (distillation.targets === 'live') {
+    const images = await teacherImages(teacher, batch, compile);
+    const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess });
+    return { batches: liveBatches(seen, images), dispose: () => images.dispose() };
+  }
+  const store = await ensureTargets({
+    ...{
+      dataset,
+      examples,
+      views,
+      augment,
+      seed,
+      signal,
+      compile,
+      prompts: teacher.prompts,
+      hidden: [],
+      attention: [],
+    },
+    teacher: { config: teacher.config, params: teacher.params, preprocess, tokenizer },
+    dir: join(runDir, 'targets'),
+    onProgress: onTargets,
+  });
+  if (store.complete)
+    return { batches: storedBatches(store, preprocess, { seed, batch, views }), dispose: () => store.close() };
+  store.close();
+  return undefined;
+}
