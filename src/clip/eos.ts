@@ -1,4 +1,4 @@
-import { argMax, cast, constant, equal, positions, type Tensor, where } from '../tensor/index.js';
+import { argMax, cast, constant, equal, type Tensor } from '../tensor/index.js';
 import type { ClipConfig } from './config.js';
 
 /**
@@ -21,15 +21,8 @@ export function eosPositions(ids: Int32Array, contextLength: number, config: Cli
   return positions;
 }
 
-/**
- * {@link eosPositions} in a graph: ids [N, L] int32 → [N] int32, L may be symbolic.
- *
- * A text without any end token is read at its last token instead of its first: Transformers.js cuts the end token off
- * a text that is too long, and the first token has seen nothing of it.
- */
+/** {@link eosPositions} in a graph: ids [N, L] int32 → [N] int32; L may be symbolic. */
 export function endPositions(ids: Tensor, config: ClipConfig): Tensor {
   const eos = config.text_config.eos_token_id;
-  if (eos === 2) return argMax(ids);
-  const isEnd = equal(ids, constant({ shape: [], data: Int32Array.of(eos) }));
-  return argMax(where(isEnd, 1e9, cast(positions(ids, 1), 'float32')));
+  return argMax(eos === 2 ? ids : cast(equal(ids, constant({ shape: [], data: Int32Array.of(eos) })), 'float32'));
 }

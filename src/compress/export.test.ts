@@ -85,7 +85,7 @@ describe('the text encoder', () => {
     const config = { ...checkpoint.config, text_config: { ...checkpoint.config.text_config, eos_token_id: 2 } };
     const student = { checkpoint: { ...checkpoint, config } };
     const inputs = samples(student.checkpoint, 2, 6);
-    inputs.ids.data.set([510, 5, 509, 512, 2, 2, 510, 7, 514, 3, 3, 3]);
+    inputs.ids.data.set([513, 5, 514, 2, 2, 2, 513, 7, 2, 12, 514, 3]);
     const engine = await engineEmbeds(student, inputs);
     const dir = join(folder, 'old');
     const file = join(dir, await writeOnnx(dir, 'text_model', false, student));
@@ -93,7 +93,7 @@ describe('the text encoder', () => {
     expect(difference(text_embeds!.data, engine.text!.data)).toBeLessThan(1e-5);
   });
 
-  it('reads a text whose end token was cut off at its last token', async () => {
+  it('puts an end token at the end of a text that was cut without one', async () => {
     const { startId, endId } = checkpoint.tokenizer;
     const dir = join(folder, 'cut');
     const file = join(dir, await writeOnnx(dir, 'text_model', false, { checkpoint }));
@@ -101,10 +101,10 @@ describe('the text encoder', () => {
       const { text_embeds } = await run(file, { input_ids: { shape: [1, ids.length], data: Int32Array.from(ids) } });
       return text_embeds!.data;
     };
-    const cut = await of(startId, 5, 6, 7);
-    expect(difference(cut, await of(startId, 5, 6, 9))).toBeGreaterThan(1e-3);
-    // Two end tokens: the first is read.
+    expect(difference(await of(startId, 5, 6, 7), await of(startId, 5, 6, endId))).toBeLessThan(1e-5);
+    // Of two end tokens the first is read.
     expect(difference(await of(startId, 5, endId, endId), await of(startId, 5, endId))).toBeLessThan(1e-5);
+    expect(difference(await of(startId, 5, 6, endId), await of(startId, 5, endId))).toBeGreaterThan(1e-3);
   });
 
   it('refuses more tokens than there are positions', async () => {

@@ -2,12 +2,15 @@ import { clipLogits, endPositions, textTower, visionTower } from '../clip/index.
 import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { promptedTextEmbeds } from '../prompt/index.js';
 import {
+  argMax,
   cast,
   constant,
   equal,
   type HostTensor,
   input,
   l2Normalize,
+  positions,
+  reshape,
   type Tensor,
   transpose,
   where,
@@ -76,18 +79,30 @@ function textEmbeds(
   { checkpoint, prompts }: Student,
   p: TensorTree,
   encoder: TensorTree | undefined,
-  ids: Tensor,
+  given: Tensor,
 ): Tensor {
-  const { config } = checkpoint;
+  const { config, tokenizer } = checkpoint;
+  const { eos_token_id: eos } = config.text_config;
+  const ids = withEndToken(given, eos === 2 ? tokenizer.endId : eos);
   const ends = endPositions(ids, config);
   if (!prompts || !encoder) return textTower(p, config, ids, ends, { pooledOnly: true }).embed;
   return promptedTextEmbeds(p, config, encoder, prompts.config, ids, ends, { pooledOnly: true });
+}
+
+/**
+ * Token ids [N, L] whose texts all have an end token: where one is missing it takes the last token's place.
+ *
+ * Transformers.js cuts a text that is too long without keeping its end token, and CLIP would read its start token.
+ */
+function withEndToken(ids: Tensor, end: number): Tensor {
+  const [texts, steps] = [cast(ids, 'float32'), positions(ids, 1)];
+  const place = argMax(where(equal(texts, constant(end)), constant(1e9), cast(steps, 'float32'))); // [N]
+  return cast(where(equal(steps, reshape(place, [ids.shape[0]!, 1])), end, texts), 'int32');
 }
 
 /** A token that the attention mask hides is read as padding, which no end token looks at. */
 function unmaskedIds({ checkpoint }: Student, ids: Tensor): Tensor {
   const mask = input('attention_mask', ids.shape, 'int64');
   const hidden = equal(cast(mask, 'int32'), constant({ shape: [], data: Int32Array.of(0) }));
-  const padding = constant(checkpoint.tokenizer.padId);
-  return cast(where(hidden, padding, cast(cast(ids, 'int32'), 'float32')), 'int32');
+  return cast(where(hidden, checkpoint.tokenizer.padId, cast(cast(ids, 'int32'), 'float32')), 'int32');
 }
