@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { clipPreprocess, initClip } from '../clip/index.js';
 import { compileOptions, config, dataset, teacher, tokenizer } from './colours.fixture.js';
 import { type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
@@ -63,4 +64,10 @@ it('augments by crop and flip alone, whichever of them is set', () => {
   const plain = { rotation: 0, jitter: 0, grayscale: 0, erasing: 0, background: false };
   expect(cvpr2024Recipe.parse({}).augment).toMatchObject({ ...plain, scale: 0.08, flip: 0.5 });
   expect(cvpr2024Recipe.parse({ augment: { scale: 0.5 } }).augment).toMatchObject({ ...plain, scale: 0.5 });
+});
+
+it('is written down as it was published', () => {
+  const written = cvpr2024Recipe.parse(parse(readFileSync('recipes/cvpr2024.yaml', 'utf8')));
+  const { templates } = written.tuning; // those of the built-in drawings
+  expect(written).toEqual(cvpr2024Recipe.parse({ tuning: { templates } }));
 });

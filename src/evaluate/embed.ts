@@ -1,5 +1,5 @@
 import { plainImage } from '../augment/index.js';
-import { normalizePixels, textTower, tokenizeAll, visionTower } from '../clip/index.js';
+import { normalizePixels, type PreprocessConfig, textTower, tokenizeAll, visionTower } from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
@@ -27,29 +27,42 @@ export interface EmbeddedImages {
 
 const block = 64;
 
-/**
- * Image features of pictures as they are, not augmented, with the model's vision prompts; unit length.
- *
- * A picture that cannot be read is left out and listed.
- */
-export async function embedImages(
+/** Image features of pictures, with the model's vision prompts: see `embedPictures`. */
+export function embedImages(
   { checkpoint, prompts }: Model,
   dataset: ImageTextDataset,
   examples: readonly Example[],
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
   const { config, params, preprocess } = checkpoint;
-  const size = config.vision_config.image_size;
   const vision = prompts?.vision ?? {};
+  const tower = (pixels: Tensor) =>
+    visionTower(paramInputs(params), config, pixels, { prompts: visionPromptInputs(vision), pooledOnly: true }).embed;
+  return embedPictures(tower, { ...paramFeeds(params), ...paramFeeds(vision) }, preprocess, dataset, examples, options);
+}
+
+/**
+ * Image features of pictures as they are, not augmented; unit length.
+ *
+ * A picture that cannot be read is left out and listed.
+ *
+ * @param tower pixels [B, 3, S, S] → features [B, P]
+ * @param params feeds of the tower
+ */
+export async function embedPictures(
+  tower: (pixels: Tensor) => Tensor,
+  params: Readonly<Record<string, HostTensor>>,
+  preprocess: PreprocessConfig,
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  options: EmbedOptions = {},
+): Promise<EmbeddedImages> {
+  const { size } = preprocess;
   const pixels: HostTensor = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
-  const embeds = visionTower(paramInputs(params), config, input('pixels', pixels.shape), {
-    prompts: visionPromptInputs(vision),
-    pooledOnly: true,
-  }).embed;
-  const feeds = { ...paramFeeds(params), ...paramFeeds(vision), pixels };
   const kept: Example[] = [];
   const skipped: Skipped[] = [];
-  const rows = await embedBlocks(embeds, feeds, examples.length, options, async (from, count) => {
+  const embeds = tower(input('pixels', pixels.shape));
+  const rows = await embedBlocks(embeds, { ...params, pixels }, examples.length, options, async (from, count) => {
     const chosen = examples.slice(from, from + count);
     const pictures = await Promise.all(chosen.map((example) => readPicture(dataset, example)));
     let row = 0;
