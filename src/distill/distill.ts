@@ -29,6 +29,7 @@ import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
 import type { Task } from './task.js';
 import { buildTextBank, gatherHostRows, listTexts, type TextBank, textLimit } from './text-bank.js';
+import { writeTrainingRecord } from './training-record.js';
 
 export interface DistillStep extends StepEvent {
   readonly phase: string;
@@ -122,7 +123,11 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     });
     const run = await trainPhases(options, phases, full, batches);
     const done = await result(options, full, bank, run.position, run.history);
-    if (done.finished) await saveStudent(join(runDir, 'student'), done);
+    if (done.finished) {
+      const dir = join(runDir, 'student');
+      await saveStudent(dir, done);
+      await writeTrainingRecord(dir, { images_seen: done.imagesSeen, train_seconds: Math.round(done.seconds) });
+    }
     return done;
   } finally {
     store.close();

@@ -39,3 +39,4 @@ export {
   tuneTeacher,
 } from './tune-teacher.js';
 export { initVisualStudent, type VisualStudent, visualStudentFeatures } from './visual-student.js';
+export { readTrainingRecord, type TrainingRecord } from './training-record.js';

@@ -15,6 +15,8 @@ export interface StepEvent {
   /** Norm of all gradients together, before clipping. */
   readonly gradientNorm: number;
   readonly imagesPerSecond: number;
+  /** Seconds trained, over all sittings. */
+  readonly seconds: number;
   /** Estimated seconds to the end. */
   readonly secondsLeft: number;
   /** The averaged parameters; the parameters themselves where the run keeps no average. */
@@ -102,6 +104,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
       learningRate: rate,
       gradientNorm: norm,
       imagesPerSecond: task.imagesPerStep / clock.secondsPerStep,
+      seconds: clock.seconds,
       secondsLeft: (steps - step) * clock.secondsPerStep,
       averaged,
     });

@@ -6,6 +6,7 @@ import { loadCheckpoint } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { type PretrainOptions, pretrain } from './pretrain.js';
 import { pretrainRecipe } from './pretrain-recipe.js';
+import { readTrainingRecord } from './training-record.js';
 
 let runDir = '';
 beforeEach(() => {
@@ -108,6 +109,7 @@ describe('pretrain', () => {
     const first = await pretrain(options());
     const larger = { ...recipe, from: first.modelDir, image_size: 24, steps: 2 };
     const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));
+    expect(readTrainingRecord(second.modelDir)).toMatchObject({ images_seen: (30 + 2) * 16 });
     const { config, preprocess } = await loadCheckpoint(second.modelDir);
     expect([config.vision_config.image_size, preprocess.size, preprocess.resize]).toEqual([24, 24, 24]);
     // Colours are told apart at any size: what was learned is still there.

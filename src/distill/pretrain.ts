@@ -24,6 +24,7 @@ import type { PretrainRecipe } from './pretrain-recipe.js';
 import { withImageSize } from './regrid.js';
 import { warmupCosine } from './schedule.js';
 import type { Task } from './task.js';
+import { readTrainingRecord, writeTrainingRecord } from './training-record.js';
 import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
 
 export interface PretrainOptions {
@@ -98,8 +99,14 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const steps = await countSteps(recipe, runDir, task);
   const log = new Log(join(runDir, 'log.jsonl'));
   const modelDir = join(runDir, 'model');
-  const publish = (averaged: Checkpoint['params']) =>
-    saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
+  const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
+  const publish = async ({ step, seconds, averaged }: Pick<StepEvent, 'step' | 'seconds' | 'averaged'>) => {
+    await saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
+    await writeTrainingRecord(modelDir, {
+      images_seen: before.images_seen + step * task.imagesPerStep,
+      train_seconds: Math.round(before.train_seconds + seconds),
+    });
+  };
 
   const result = await train(task, {
     steps,
@@ -125,14 +132,14 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       let accuracy: ProbeResult | undefined;
       if (event.step % recipe.evaluation.every === 0) {
         accuracy = await probe.measure(event.averaged);
-        await publish(event.averaged);
+        await publish(event);
       }
       if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
       options.onStep?.({ ...event, accuracy });
     },
   });
   const accuracy = await probe.measure(result.averaged);
-  await publish(result.averaged);
+  await publish(result);
   await Promise.all([task.dispose(), probe.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
