@@ -38,7 +38,7 @@ export function withRecipeOptions(command: Command): Command {
     .option('--seed <n>', 'seed of everything random', wholeNumber);
 }
 
-function wholeNumber(text: string): number {
+export function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('expected a whole number.');
   return value;

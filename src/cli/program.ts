@@ -3,6 +3,7 @@ import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
+import { addEvaluate } from './commands/evaluate.js';
 import { addPretrain } from './commands/pretrain.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
@@ -24,7 +25,7 @@ export function buildProgram(): Command {
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
-  for (const add of [addPretrain, addDistill, addData, addBench, addDoctor]) add(program);
+  for (const add of [addPretrain, addDistill, addEvaluate, addData, addBench, addDoctor]) add(program);
   return program;
 }
 

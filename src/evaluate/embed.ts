@@ -103,9 +103,10 @@ export async function embedTexts(
   const endBlock: HostTensor = { shape: [block], data: new Int32Array(block) };
   const p = paramInputs(params);
   const [idInput, endInput] = [input('ids', idBlock.shape, 'int32'), input('ends', endBlock.shape, 'int32')];
+  const pooled = { pooledOnly: true };
   const embeds = prompts
-    ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput)
-    : textTower(p, config, idInput, endInput, { pooledOnly: true }).embed;
+    ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput, pooled)
+    : textTower(p, config, idInput, endInput, pooled).embed;
   const encoder = prompts ? paramFeeds(prompts.encoder, 'encoder/') : {};
   const feeds = { ...paramFeeds(params), ...encoder, ids: idBlock, ends: endBlock };
   return embedBlocks(embeds, feeds, texts.length, options, (from, count) => {

@@ -14,3 +14,4 @@ export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { bytes, count, duration, percent } from './numbers.js';
 export { reportPage, writeReport } from './page.js';
 export { summaryTable } from './summary-table.js';
+export { textTable } from './text-table.js';

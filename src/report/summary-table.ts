@@ -1,5 +1,6 @@
 import type { Interval, ModelSummary } from './data.js';
 import { bytes, count, duration, percent } from './numbers.js';
+import { textTable } from './text-table.js';
 
 /** The comparison as plain text for a terminal, one column a model. */
 export function summaryTable(models: readonly ModelSummary[]): string {
@@ -29,16 +30,5 @@ export function summaryTable(models: readonly ModelSummary[]): string {
   row('latency, one image', (m) => `${m.latencyMs.toFixed(1)} ms${times(m, (x) => x.latencyMs)}`);
   row('images seen', (m) => m.imagesSeen?.toLocaleString('en-GB'));
   row('training', (m) => (m.trainSeconds === undefined ? undefined : duration(m.trainSeconds)));
-  return aligned(rows);
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((text, i) => (i === 0 ? text.padEnd(widths[0]!) : text.padStart(widths[i]!)))
-      .join('  ')
-      .trimEnd();
-  const [head, ...body] = rows.map(line);
-  return [head, '─'.repeat(widths.reduce((a, b) => a + b + 2, -2)), ...body].join('\n');
+  return textTable(rows);
 }

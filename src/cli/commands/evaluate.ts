@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { Device } from '../../runtime/index.js';
+import {
+  type CommonOptions,
+  deviceOption,
+  examples,
+  printResult,
+  threadsOption,
+  wholeNumber,
+  withCommonOptions,
+} from '../options.js';
+
+interface EvaluateOptions extends CommonOptions {
+  readonly data: string;
+  readonly split: string;
+  readonly templates?: readonly string[];
+  readonly latencyRuns: number;
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+export function addEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('measure a model: zero-shot, retrieval, base to novel, by artist, size and latency');
+  withCommonOptions(command)
+    .argument('<model>', 'checkpoint folder of a CLIP model or a student')
+    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR', 'emoji')
+    .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
+    .option(
+      '--templates <text...>',
+      'texts of a class, {} standing for its name; a class is the mean of its texts (default: "a drawing of {}" "{}")',
+    )
+    .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addHelpText(
+      'after',
+      examples(
+        'evaluate models/emoji-teacher',
+        'evaluate runs/student/student --split style --json',
+        'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
+      ),
+    )
+    .action(run);
+}
+
+async function run(folder: string, options: EvaluateOptions): Promise<void> {
+  const [{ evaluateModel, loadModel }, { openDataset }, { createProgress }, { interruptSignal }, output] =
+    await Promise.all([
+      import('../../evaluate/index.js'),
+      import('../../data/index.js'),
+      import('../progress.js'),
+      import('../interrupt.js'),
+      import('../evaluation-output.js'),
+    ]);
+  const { split, templates, latencyRuns, device, threads } = options;
+  const model = await loadModel(folder);
+  const dataset = await openDataset(options.data);
+  const progress = createProgress(options);
+  try {
+    const evaluation = await evaluateModel(model, dataset, {
+      split,
+      templates,
+      latencyRuns,
+      device,
+      threads,
+      signal: interruptSignal(),
+      onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
+    });
+    progress.stop();
+    printResult(options, output.evaluationJson(folder, evaluation), () => output.evaluationTable(folder, evaluation));
+  } finally {
+    progress.stop();
+  }
+}

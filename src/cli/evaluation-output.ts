@@ -1,0 +1,99 @@
+import type { Evaluation, Interval, Recall } from '../evaluate/index.js';
+import { bytes, count, percent, textTable } from '../report/index.js';
+
+/** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
+export function evaluationTable(model: string, evaluation: Evaluation): string {
+  const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
+  const rows: string[][] = [[`${model} on ${data}/${split}`, '', '95 % interval', '']];
+  const row = (name: string, value: Interval | number, of = '') => {
+    const { value: share, low, high } = typeof value === 'number' ? { value } : value;
+    const interval = low === undefined ? '' : `${percent(low)}–${percent(high!)}`;
+    rows.push([name, `${percent(share)} %`, interval, of]);
+  };
+  const number = (n: number) => n.toLocaleString('en-GB');
+  row('top-1', zeroShot.top1, `${number(drawings)} drawings, ${number(classes)} classes`);
+  row('top-5', zeroShot.top5);
+  row('mean per class', zeroShot.meanPerClass);
+  row('macro-F1', zeroShot.macroF1);
+  if (retrieval) {
+    const recall = (name: string, { r1, r5, r10 }: Recall, of: string) => {
+      row(`R@1 ${name}`, r1, of);
+      row(`R@5 ${name}`, r5);
+      row(`R@10 ${name}`, r10);
+    };
+    recall(
+      'image → text',
+      retrieval.imageToText,
+      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} texts`,
+    );
+    recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} texts`);
+  }
+  if (baseNovel) {
+    row('base classes', baseNovel.base);
+    row('novel classes', baseNovel.novel, 'kept out of training');
+    row('harmonic mean', baseNovel.harmonic);
+  }
+  for (const { artist, drawings: own, unseen, top1 } of artists) {
+    row(`top-1, drawn by ${artist}`, top1, `${number(own)} drawings${unseen ? ', style kept out of training' : ''}`);
+  }
+  rows.push(['parameters', count(evaluation.params), '', '']);
+  rows.push(['size', bytes(evaluation.bytes), '', '']);
+  if (latency) {
+    const { medianMs, p95Ms, runs } = latency;
+    rows.push([
+      'latency, one image',
+      `${medianMs.toFixed(2)} ms`,
+      '',
+      `median of ${runs}; 95 % under ${p95Ms.toFixed(2)} ms`,
+    ]);
+  }
+  const [first] = skipped;
+  const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
+  return textTable(rows, [0, 3]) + note;
+}
+
+/** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */
+export function evaluationJson(model: string, evaluation: Evaluation): Record<string, unknown> {
+  const { zeroShot, retrieval, baseNovel, latency } = evaluation;
+  const measured = (name: string, { value, low, high }: Interval) => ({
+    [name]: value,
+    [`${name}_interval`]: [low, high],
+  });
+  const recall = (name: string, { r1, r5, r10 }: Recall) => ({
+    ...measured(`r1_${name}`, r1),
+    ...measured(`r5_${name}`, r5),
+    ...measured(`r10_${name}`, r10),
+  });
+  return {
+    model,
+    data: evaluation.data,
+    split: evaluation.split,
+    templates: evaluation.templates,
+    drawings: evaluation.drawings,
+    classes: evaluation.classes,
+    params: evaluation.params,
+    bytes: evaluation.bytes,
+    ...measured('top1', zeroShot.top1),
+    ...measured('top5', zeroShot.top5),
+    mean_per_class: zeroShot.meanPerClass,
+    macro_f1: zeroShot.macroF1,
+    ...(retrieval && {
+      texts: retrieval.texts,
+      ...recall('image_to_text', retrieval.imageToText),
+      ...recall('text_to_image', retrieval.textToImage),
+    }),
+    ...(baseNovel && {
+      ...measured('base', baseNovel.base),
+      ...measured('novel', baseNovel.novel),
+      harmonic: baseNovel.harmonic,
+    }),
+    artists: evaluation.artists.map(({ artist, drawings, unseen, top1 }) => ({
+      artist,
+      drawings,
+      unseen,
+      ...measured('top1', top1),
+    })),
+    ...(latency && { latency_ms: latency.medianMs, latency_p95_ms: latency.p95Ms }),
+    skipped: evaluation.skipped,
+  };
+}
