@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
+import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
@@ -25,7 +26,7 @@ export function buildProgram(): Command {
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
-  for (const add of [addPretrain, addDistill, addEvaluate, addData, addBench, addDoctor]) add(program);
+  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addData, addBench, addDoctor]) add(program);
   return program;
 }
 

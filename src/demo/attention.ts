@@ -1,0 +1,50 @@
+import { plainImage } from '../augment/index.js';
+import { normalizePixels, patchGrid, visionTower } from '../clip/index.js';
+import type { Picture } from '../data/index.js';
+import { headAverage } from '../distill/index.js';
+import type { EvaluatedModel } from '../evaluate/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
+import { visionPromptInputs } from '../prompt/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { input } from '../tensor/index.js';
+
+/** Where the class token looks in the last layer, averaged over heads, prompts left out. */
+export interface ClassAttention {
+  readonly grid: readonly [rows: number, columns: number];
+  /** One map a picture, row by row. */
+  readonly maps: readonly Float32Array[];
+}
+
+/** A model's attention over some pictures. */
+export async function classAttention(
+  { checkpoint, prompts }: Pick<EvaluatedModel, 'checkpoint' | 'prompts'>,
+  pictures: readonly Picture[],
+  options: CompileOptions = {},
+): Promise<ClassAttention> {
+  const { config, params, preprocess } = checkpoint;
+  const size = config.vision_config.image_size;
+  const grid = patchGrid(config);
+  const tokens = 1 + grid[0] * grid[1];
+  const pixels = new Float32Array(pictures.length * 3 * size * size);
+  for (const [i, picture] of pictures.entries()) {
+    normalizePixels(plainImage(picture, size), size, preprocess, pixels, i * 3 * size * size);
+  }
+  const shape = [pictures.length, 3, size, size];
+  const vision = prompts?.vision ?? {};
+  const tower = visionTower(paramInputs(params), config, input('pixels', shape), {
+    prompts: visionPromptInputs(vision),
+  });
+  const program = await compile({ outputs: { map: headAverage(tower.attention.at(-1)!, tokens) } }, options);
+  try {
+    const { map } = await program.run({
+      ...paramFeeds(params),
+      ...paramFeeds(vision),
+      pixels: { shape, data: pixels },
+    });
+    const data = map!.data as Float32Array; // [pictures, tokens, tokens]
+    const maps = pictures.map((_, i) => data.slice(i * tokens * tokens + 1, i * tokens * tokens + tokens));
+    return { grid, maps };
+  } finally {
+    await program.dispose();
+  }
+}

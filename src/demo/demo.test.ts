@@ -1,0 +1,100 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCheckpoint, saveCheckpoint } from '../clip/index.js';
+import { dataset as colours, compileOptions, recipe, teacher } from '../distill/colours.fixture.js';
+import { loadModel } from '../evaluate/index.js';
+import { classAttention } from './attention.js';
+import { type DemoResult, demo } from './index.js';
+
+const dataset = { ...colours, splits: { train: colours.splits.train!, test: colours.splits.train! } };
+let folder = '';
+let result: DemoResult;
+const stages: string[] = [];
+
+const run = (more: { signal?: AbortSignal; onStep?: () => void } = {}) =>
+  demo({
+    teacher: join(folder, 'teacher'),
+    dataset,
+    recipe: recipe({ seed: 3 }),
+    recipeText: 'batch: 6',
+    out: join(folder, 'run'),
+    compile: compileOptions,
+    onStage: (stage) => stages.push(stage),
+    ...more,
+  });
+
+describe('demo', () => {
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'promptkd-demo-'));
+    await saveCheckpoint(join(folder, 'teacher'), teacher);
+    // Stopped once on the way: what comes out is what the second sitting ends with.
+    const controller = new AbortController();
+    let steps = 0;
+    const stopped = run({
+      signal: controller.signal,
+      onStep: () => ++steps === 6 && controller.abort(new Error('stopped')),
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    result = await run();
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('measures teacher and students under the same number of images', () => {
+    const { teacher: t, kd, promptkd } = result.metrics;
+    expect(promptkd.images_seen).toBe(12 * 6);
+    expect(kd.images_seen).toBe(promptkd.images_seen);
+    expect(t.params).toBeGreaterThan(promptkd.params);
+    for (const m of [t, kd, promptkd]) {
+      for (const share of [m.top1, m.top5, m.r1_image_to_text, m.r1_text_to_image]) {
+        expect(share).toBeGreaterThanOrEqual(0);
+        expect(share).toBeLessThanOrEqual(1);
+      }
+      expect(m.latency_ms).toBeGreaterThan(0);
+      expect(m.bytes).toBeGreaterThan(m.params);
+    }
+    expect(JSON.parse(readFileSync(join(folder, 'run', 'metrics.json'), 'utf8'))).toEqual(result.metrics);
+  });
+
+  it('exports the student it measured', async () => {
+    const trained = await loadCheckpoint(join(folder, 'run', 'promptkd', 'student'));
+    const exported = await loadModel(result.student);
+    expect(exported.checkpoint.params).toEqual(trained.params);
+    expect(exported.prompts).toBeDefined();
+    expect(exported.params).toBe(result.metrics.promptkd.params);
+    for (const file of ['vision_model.onnx', 'text_model.onnx'])
+      expect(existsSync(join(result.student, 'onnx', file))).toBe(true);
+    expect(result.metrics.export_difference).toBeLessThan(1e-4);
+  });
+
+  it('shows curves, answers and attention in the report', () => {
+    const html = readFileSync(result.report, 'utf8');
+    for (const text of ['Feature alignment', 'Cross-modal attention', 'Plain KD', 'PromptKD', 'Teacher', 'batch: 6'])
+      expect(html).toContain(text);
+    expect(html.match(/<li class="drawing">/g)).toHaveLength(12);
+  });
+
+  it('goes through its stages', () => {
+    expect([...new Set(stages)]).toEqual([
+      'Reading the teacher',
+      'Distilling: PromptKD',
+      'Distilling: Plain KD',
+      'Measuring the models',
+      'Exporting the student',
+      'Drawing the report',
+    ]);
+  });
+
+  it('gives attention that is a distribution but for the class token itself', async () => {
+    const model = await loadModel(result.student);
+    const picture = await dataset.load(dataset.splits.test[0]!);
+    const { grid, maps } = await classAttention(model, [picture, picture], compileOptions);
+    expect(grid).toEqual([2, 2]);
+    expect(maps).toHaveLength(2);
+    const sum = maps[0]!.reduce((a, b) => a + b, 0);
+    expect(sum).toBeGreaterThan(0);
+    expect(sum).toBeLessThan(1);
+    expect(maps[0]).toEqual(maps[1]);
+  });
+});

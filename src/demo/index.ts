@@ -1,0 +1,1 @@
+export { type DemoMetrics, type DemoOptions, type DemoResult, demo } from './demo.js';

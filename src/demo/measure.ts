@@ -1,0 +1,68 @@
+import type { ImageTextDataset } from '../data/index.js';
+import { type EvaluatedModel, type Evaluation, evaluateModel, imageLatency, median } from '../evaluate/index.js';
+import type { ModelSummary } from '../report/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+
+/** A model that takes part in the comparison. */
+export interface Contestant {
+  readonly name: string;
+  readonly role: ModelSummary['role'];
+  readonly model: EvaluatedModel;
+  readonly imagesSeen?: number;
+  readonly trainSeconds?: number;
+}
+
+export interface Measured extends Contestant {
+  readonly evaluation: Evaluation;
+  readonly summary: ModelSummary;
+}
+
+/** Rounds of latency; in each, every model is timed once, so that a busy moment does not hit one model alone. */
+const rounds = 5;
+
+/** Measures all models on the test split of the same data, and their latencies in turn. */
+export async function measure(
+  contestants: readonly Contestant[],
+  dataset: ImageTextDataset,
+  templates: readonly string[],
+  options: Pick<CompileOptions, 'device' | 'threads'> & { readonly signal?: AbortSignal },
+): Promise<Measured[]> {
+  const evaluations: Evaluation[] = [];
+  for (const { model } of contestants) {
+    evaluations.push(await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0 }));
+  }
+  const times = contestants.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { model }] of contestants.entries()) {
+      times[i]!.push((await imageLatency(model, { ...options, runs: 30 })).medianMs);
+    }
+  }
+  return contestants.map((contestant, i) => {
+    const evaluation = evaluations[i]!;
+    return { ...contestant, evaluation, summary: summarise(contestant, evaluation, median(times[i]!)) };
+  });
+}
+
+function summarise(
+  { name, role, model, imagesSeen, trainSeconds }: Contestant,
+  e: Evaluation,
+  latencyMs: number,
+): ModelSummary {
+  if (!e.retrieval) throw new Error(`${e.data}: expected captions on the split ${e.split}`);
+  return {
+    name,
+    role,
+    top1: e.zeroShot.top1,
+    top5: e.zeroShot.top5,
+    r1ImageToText: e.retrieval.imageToText.r1,
+    r1TextToImage: e.retrieval.textToImage.r1,
+    params: model.params,
+    bytes: model.bytes,
+    latencyMs,
+    imagesSeen,
+    trainSeconds,
+    base: e.baseNovel?.base.value,
+    novel: e.baseNovel?.novel.value,
+    harmonic: e.baseNovel?.harmonic,
+  };
+}

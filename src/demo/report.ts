@@ -1,0 +1,95 @@
+import { availableParallelism, cpus } from 'node:os';
+import sharp from 'sharp';
+import { plainImage } from '../augment/index.js';
+import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import type { DistillResult } from '../distill/index.js';
+import { Random } from '../random.js';
+import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { type ClassAttention, classAttention } from './attention.js';
+import type { Measured } from './measure.js';
+
+export interface ReportSource {
+  readonly dataset: ImageTextDataset;
+  readonly measured: readonly Measured[];
+  readonly histories: readonly { readonly model: string; readonly entries: DistillResult['history'] }[];
+  /** The recipe as run, YAML. */
+  readonly recipe: string;
+  readonly seed: number;
+}
+
+/** Drawings shown, chosen by lot. */
+const shown = 12;
+/** Side of a shown drawing, in pixels. */
+const pictureSize = 96;
+
+const phaseNames = { warmup: 'Warm-up', prompt: 'Prompt encoder', joint: 'Student and prompts' };
+
+/** All that the report page shows of a comparison. */
+export async function reportData(source: ReportSource, options: CompileOptions): Promise<ReportData> {
+  const { dataset, measured, histories, recipe, seed } = source;
+  const [teacher] = measured;
+  const drawings = teacher!.evaluation.drawings;
+  const prompted = histories.at(-1)!;
+  return {
+    title: 'A teacher of drawings, distilled twice',
+    summary: `A CLIP teacher that knows ${teacher!.evaluation.classes} concepts taught two students of the same size on the same drawings: one by its answers alone, one by PromptKD's dynamic prompts, features and attention. All were measured on ${drawings.toLocaleString('en-GB')} drawings that none of them saw.`,
+    facts: [
+      ['Data', `${dataset.name}, ${examplesOf(dataset, 'train').length.toLocaleString('en-GB')} training drawings`],
+      ['Seed', String(seed)],
+      ['Machine', `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores`],
+      ['Date', new Date().toISOString().slice(0, 10)],
+    ],
+    models: measured.map(({ summary }) => summary),
+    curves: lossCurves(histories),
+    curveUnit: 'step',
+    phases: phaseSpans(prompted, phaseNames),
+    examples: await drawingExamples(source, options),
+    artists: artistAccuracies(measured),
+    recipe,
+  };
+}
+
+async function drawingExamples(
+  { dataset, measured, seed }: ReportSource,
+  options: CompileOptions,
+): Promise<DrawingExample[]> {
+  const split = measured[0]!.evaluation.split;
+  const chosen = new Random(seed, 'report').shuffle(examplesOf(dataset, split)).slice(0, shown);
+  const pictures = await Promise.all(chosen.map((example) => dataset.load(example)));
+  const answers = measured.map(({ name, evaluation }) => ({
+    name,
+    top: new Map(evaluation.predictions.map(({ id, top }) => [id, top])),
+  }));
+  const attention: (ClassAttention & { name: string })[] = [];
+  for (const { name, model } of measured) attention.push({ name, ...(await classAttention(model, pictures, options)) });
+  const card = async (example: Example, i: number): Promise<DrawingExample> => ({
+    png: await sharp(plainImage(pictures[i]!, pictureSize), {
+      raw: { width: pictureSize, height: pictureSize, channels: 3 },
+    })
+      .png()
+      .toBuffer(),
+    truth: dataset.classes[example.label]!.name,
+    artist: example.artist,
+    answers: answers.map(({ name, top }) => ({
+      model: name,
+      top: top
+        .get(example.id)!
+        .slice(0, 3)
+        .map(({ label, probability }) => ({ label: dataset.classes[label]!.name, probability })),
+    })),
+    attention: attention.map(({ name, grid, maps }) => ({ model: name, grid, weights: maps[i]! })),
+  });
+  return Promise.all(chosen.map(card));
+}
+
+function artistAccuracies(measured: readonly Measured[]): ArtistAccuracy[] {
+  return measured[0]!.evaluation.artists.map(({ artist, drawings, unseen }) => ({
+    artist,
+    drawings,
+    unseen,
+    accuracy: Object.fromEntries(
+      measured.map(({ name, evaluation }) => [name, evaluation.artists.find((a) => a.artist === artist)!.top1]),
+    ),
+  }));
+}
