@@ -5,6 +5,7 @@ import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
@@ -26,7 +27,7 @@ export function buildProgram(): Command {
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
-  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addData, addBench, addDoctor]) add(program);
+  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addExport, addData, addBench, addDoctor]) add(program);
   return program;
 }
 

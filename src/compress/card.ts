@@ -33,7 +33,7 @@ export async function writeCard(folder: string, student: Student, card: ModelCar
     `# ${name}`,
     about(student),
     ...prompts(student, facts.folded),
-    usage(student),
+    usage(student, facts.classes?.templates[0] ?? '{}'),
     ...(facts.classes ? [classifier(facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
     `## Data\n\n${card.data ?? 'Not recorded.'}`,
@@ -74,7 +74,7 @@ This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_laye
   ];
 }
 
-function usage(student: Student): string {
+function usage(student: Student, template: string): string {
   const { image_size: size } = student.checkpoint.config.vision_config;
   return `## Use
 
@@ -85,8 +85,10 @@ import { env, pipeline } from '@huggingface/transformers';
 
 env.localModelPath = 'models/';
 const classify = await pipeline('zero-shot-image-classification', 'NAME', { dtype: 'fp32' });
-console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: '{}' }));
+console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${JSON.stringify(template)} }));
 \`\`\`
+
+Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's bicubic): embeddings of large pictures differ a little.
 
 ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`text_embeds\`. Bring both to unit length before you compare them. A text may have ${maxTextLength(student)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 

@@ -1,0 +1,74 @@
+import type { Command } from 'commander';
+import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
+
+interface ExportCommandOptions extends CommonOptions {
+  readonly out: string;
+  readonly classes?: string;
+  readonly templates?: readonly string[];
+  readonly fold: boolean;
+  readonly name?: string;
+  readonly licence?: string;
+}
+
+export function addExport(program: Command): void {
+  const command = program
+    .command('export')
+    .description('write a model as one folder that Transformers.js, ONNX Runtime and PyTorch load, prompts inside');
+  withCommonOptions(command)
+    .argument('<model>', 'checkpoint folder, or the folder of a finished run')
+    .requiredOption('--out <folder>', 'folder that is written')
+    .option(
+      '--classes <names>',
+      'class names with commas between them, or a file with one a line: their text features are written too',
+    )
+    .option(
+      '--templates <text...>',
+      'texts of a class, {} standing for its name (default: those of the run, or "a drawing of {}")',
+    )
+    .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
+    .option('--name <title>', 'title of the model card (default: the name of the folder)')
+    .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
+    .addHelpText(
+      'after',
+      examples(
+        'export runs/demo --out exported',
+        'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
+        'export my-clip --out exported --classes classes.txt --json',
+      ),
+    )
+    .action(run);
+}
+
+async function run(folder: string, options: ExportCommandOptions): Promise<void> {
+  const [{ exportModel }, { loadCheckpoint }, { loadPrompts }, { readRun }, { readNames }] = await Promise.all([
+    import('../../compress/index.js'),
+    import('../../clip/index.js'),
+    import('../../prompt/index.js'),
+    import('../run-record.js'),
+    import('../name-list.js'),
+  ]);
+  const { out, fold, name, licence } = options;
+  const { model, recipe, templates, data, metrics } = await readRun(folder);
+  const classes = options.classes === undefined ? undefined : await readNames(options.classes);
+  const { files, maxDifference, differences } = await exportModel({
+    checkpoint: await loadCheckpoint(model),
+    prompts: await loadPrompts(model),
+    out,
+    classes,
+    templates: options.templates ?? templates,
+    fold,
+    card: { ...(name ? { name } : {}), licence, recipe, data, metrics },
+  });
+  printResult(options, { out, files, max_difference: maxDifference, differences }, () =>
+    [
+      `${out}: a Hugging Face checkpoint and a Transformers.js model`,
+      ...files.map((file) => {
+        const difference = differences[file];
+        return difference === undefined
+          ? `  ${file}`
+          : `  ${file.padEnd(28)} differs by ${difference.toExponential(1)}`;
+      }),
+      `run in ONNX Runtime, the float32 files differ from the engine by at most ${maxDifference.toExponential(1)}`,
+    ].join('\n'),
+  );
+}

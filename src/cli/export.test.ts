@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveCheckpoint } from '../clip/index.js';
+import { checkpoint, promptsFor } from '../compress/student.fixture.js';
+import { readSafetensors } from '../files/index.js';
+import { savePrompts } from '../prompt/index.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+}
+
+let run: string;
+beforeAll(async () => {
+  run = await mkdtemp(join(tmpdir(), 'promptkd-export-cli-'));
+  await saveCheckpoint(join(run, 'student'), checkpoint);
+  await savePrompts(join(run, 'student'), promptsFor(2));
+});
+afterAll(() => rm(run, { recursive: true }));
+
+describe('promptkd export', () => {
+  const out = () => join(run, 'exported');
+  const metrics = {
+    params: 4e4,
+    bytes: 8e4,
+    top1: 0.612,
+    top1_interval: [0.58, 0.64],
+    top5: 0.9,
+    r1_image_to_text: 0.6,
+    r1_text_to_image: 0.5,
+    latency_ms: 1.2,
+    images_seen: 1000,
+    train_seconds: 60,
+  };
+
+  it('exports a run with its recipe, templates and figures', async () => {
+    await writeFile(
+      join(run, 'recipe.yaml'),
+      'data: { dataset: emoji, split: train }\ntexts: { templates: ["a sketch of {}"] }\n',
+    );
+    await writeFile(join(run, 'metrics.json'), JSON.stringify({ promptkd: metrics, seed: 1 }));
+    const classes = join(run, 'classes.txt');
+    await writeFile(classes, 'red cat\n\nsmall tree\n');
+    const { code, out: printed, err } = promptkd('export', run, '--out', out(), '--classes', classes, '--json');
+    expect([code, err]).toEqual([0, '']);
+    const result = JSON.parse(printed) as { files: string[]; max_difference: number };
+    expect(result.max_difference).toBeLessThan(1e-4);
+    expect(result.files).toContain('onnx/vision_model_fp16.onnx');
+    const { metadata } = readSafetensors(join(out(), 'classifier.safetensors'));
+    expect(metadata).toMatchObject({ classes: '["red cat","small tree"]', templates: '["a sketch of {}"]' });
+    const card = await readFile(join(out(), 'README.md'), 'utf8');
+    expect(card).toContain('| top-1 | 61.2 % (58.0–64.0) |');
+    expect(card).toContain('Data set `emoji`, split `train`.');
+  });
+
+  it.each([
+    [() => [join(run, 'nowhere'), '--out', out()], /nowhere: expected the folder of a checkpoint/],
+    [() => [run, '--out', out(), '--classes', 'nowhere.txt'], /--classes nowhere\.txt: no such file/],
+    [() => [run, '--out', out(), '--classes', ' , '], /--classes .*: expected class names, got none/],
+    [() => [run, '--out', out(), '--classes', 'cat,cat'], /classes: expected each name once, got cat twice/],
+    [() => [run, '--out', out(), '--classes', 'cat', '--templates', 'cat'], /templates: expected \{\}/],
+    [() => [run], /required option '--out <folder>' not specified/],
+  ])('answers bad input with one sentence and exit code 2: %#', (args, message) => {
+    const { code, out: printed, err } = promptkd('export', ...args());
+    expect(err).toMatch(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect([code, printed]).toEqual([2, '']);
+  });
+
+  it('names the file and the field of a broken record', async () => {
+    const broken = join(run, 'broken');
+    await mkdir(broken);
+    await saveCheckpoint(join(broken, 'student'), checkpoint);
+    await writeFile(join(broken, 'metrics.json'), JSON.stringify({ promptkd: { ...metrics, top1: 61.2 } }));
+    const { code, err } = promptkd('export', broken, '--out', out());
+    expect(err).toMatch(/metrics\.json: promptkd\.top1: /);
+    expect(code).toBe(2);
+  });
+});

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+import { readJson } from '../files/index.js';
+
+/** What a run left beside its student. */
+export interface RunRecord {
+  /** The checkpoint folder. */
+  readonly model: string;
+  /** The recipe as run, YAML. */
+  readonly recipe?: string;
+  readonly templates?: readonly string[];
+  /** A sentence about the data. */
+  readonly data?: string;
+  readonly metrics?: Readonly<Record<string, z.infer<typeof modelMetrics>>>;
+}
+
+const recorded = z.object({
+  data: z.object({ dataset: z.string(), split: z.string() }).optional(),
+  texts: z.object({ templates: z.array(z.string()).min(1) }).optional(),
+});
+
+const fraction = z.number().min(0).max(1);
+const modelMetrics = z.object({
+  params: z.number(),
+  bytes: z.number(),
+  top1: fraction,
+  top1_interval: z.tuple([fraction, fraction]),
+  top5: fraction,
+  r1_image_to_text: fraction,
+  r1_text_to_image: fraction,
+  latency_ms: z.number(),
+  images_seen: z.number(),
+  train_seconds: z.number(),
+  base: fraction.optional(),
+  novel: fraction.optional(),
+  harmonic: fraction.optional(),
+});
+
+/** The models of `metrics.json`; what else stands there is not for the card. */
+const measured = z.object({ teacher: modelMetrics, kd: modelMetrics, promptkd: modelMetrics }).partial();
+
+/**
+ * A checkpoint folder, or a run folder with the checkpoint in `student/`, and the run's `recipe.yaml` and `metrics.json`
+ * where they are there.
+ *
+ * @throws UserError where the folder is neither, or one of its files is broken.
+ */
+export async function readRun(folder: string): Promise<RunRecord> {
+  const isModel = (dir: string) => ['config.json', 'open_clip_config.json'].some((file) => existsSync(join(dir, file)));
+  const inside = join(folder, 'student');
+  const model = [folder, inside].find(isModel);
+  if (!model) {
+    throw new UserError(
+      `${folder}: expected the folder of a checkpoint (config.json) or of a finished run (student/config.json)`,
+    );
+  }
+  const run = basename(resolve(model)) === 'student' ? dirname(resolve(model)) : model;
+  return { model, ...(await readRecipe(join(run, 'recipe.yaml'))), ...(await readMetrics(join(run, 'metrics.json'))) };
+}
+
+async function readRecipe(file: string): Promise<Partial<RunRecord>> {
+  if (!existsSync(file)) return {};
+  const recipe = await readFile(file, 'utf8');
+  let tree: unknown;
+  try {
+    tree = parse(recipe);
+  } catch (error) {
+    throw new UserError(`${file}: not valid YAML: ${(error as Error).message.split('\n')[0]}`);
+  }
+  const parsed = recorded.safeParse(tree);
+  if (!parsed.success) throw broken(file, parsed.error);
+  const { data, texts } = parsed.data;
+  return {
+    recipe,
+    templates: texts?.templates,
+    data: data && `Data set \`${data.dataset}\`, split \`${data.split}\`.`,
+  };
+}
+
+async function readMetrics(file: string): Promise<Partial<RunRecord>> {
+  if (!existsSync(file)) return {};
+  const parsed = measured.safeParse(await readJson(file));
+  if (!parsed.success) throw broken(file, parsed.error);
+  return { metrics: parsed.data };
+}
+
+function broken(file: string, error: z.ZodError): UserError {
+  const issue = error.issues[0]!;
+  return new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
+}
