@@ -1,10 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { saveCheckpoint } from '../clip/index.js';
+import { teacher } from '../distill/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -85,6 +88,7 @@ describe('command line', () => {
     [['pretrain', '--recipe', 'nowhere.yaml', '--out', 'run'], 'nowhere.yaml: no such recipe file'],
     [['distill', '--teacher', 'nowhere', '--out', 'run'], 'nowhere: expected the folder of a CLIP checkpoint'],
     [['data', 'show', 'folder:nowhere'], 'nowhere'],
+    [['evaluate', 'nowhere'], 'nowhere: expected the folder of a CLIP checkpoint'],
   ])('misses %j', (args, sentence) => {
     const { code, err } = promptkd(...args);
     expect(err).toContain(sentence);
@@ -118,5 +122,52 @@ describe('command line', () => {
     const { code, out } = promptkd('doctor', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toContainEqual({ name: 'cpu', state: 'ok', detail: 'computes' });
+  });
+});
+
+describe('evaluate', () => {
+  let folder = '';
+  let model = '';
+  let data = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'promptkd-cli-'));
+    model = join(folder, 'model');
+    data = `folder:${join(folder, 'pictures')}`;
+    await saveCheckpoint(model, teacher);
+    for (const [name, background] of [
+      ['red', '#e61e1e'],
+      ['blue', '#1e3cdc'],
+    ] as const) {
+      await mkdir(join(folder, 'pictures/test', name), { recursive: true });
+      for (const width of [16, 20, 24]) {
+        const file = join(folder, 'pictures/test', name, `${width}.png`);
+        await sharp({ create: { width, height: 16, channels: 3, background } }).toFile(file);
+      }
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('prints a table with intervals, or one JSON object', () => {
+    const args = ['evaluate', model, '--data', data, '--threads', '1', '--latency-runs', '2'];
+    const { code, out, err } = promptkd(...args, '--json', '--quiet');
+    expect([code, err]).toEqual([0, '']);
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({ model, split: 'test', drawings: 6, classes: 2, top5: 1, skipped: [], artists: [] });
+    expect(result.top1_interval[0]).toBeLessThanOrEqual(result.top1);
+    expect(result.r10_text_to_image).toBe(1);
+    const table = promptkd(...args, '--quiet').out;
+    expect(table).toMatch(/^top-1 +[\d.]+ % +[\d.]+–[\d.]+ +6 drawings, 2 classes$/m);
+    expect(table).toMatch(/^latency, one image +[\d.]+ ms +median of 2;/m);
+  });
+
+  it.each([
+    [['--split', 'tset'], /: no split tset; it has test; did you mean test\?$/],
+    [['--templates', 'a photo'], /^promptkd: templates: expected \{\} where the class name stands, got "a photo"$/],
+    [['--latency-runs', '-1'], /argument '-1' is invalid\. expected a whole number\.$/],
+  ])('refuses %j', (args, sentence) => {
+    const { code, out, err } = promptkd('evaluate', model, '--data', data, '--quiet', ...args);
+    expect(err.trim()).toMatch(sentence);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect([code, out]).toEqual([2, '']);
   });
 });
