@@ -10,6 +10,7 @@ import {
   parseClipConfig,
   saveCheckpoint,
   type Tokenizer,
+  tokenizeAll,
   tokenizerFromJson,
   trainTokenizer,
 } from '../clip/index.js';
@@ -68,7 +69,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const dataset = options.dataset ?? (await openDataset(recipe.data.dataset));
   const start = recipe.from ? await trainedModel(recipe.from, recipe.image_size) : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
-  const context = config.text_config.max_position_embeddings;
+  const context = contextLength(start, dataset, recipe);
   const { batch, seed, optimizer } = recipe;
 
   const batches = new ContrastiveBatches(dataset, {
@@ -196,6 +197,14 @@ async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): P
   const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));
   await writeFileAtomic(path, `${JSON.stringify({ minutes: recipe.minutes, steps })}\n`);
   return steps;
+}
+
+/** Tokens of the longest text of the run: padding beyond it would only be computed. */
+function contextLength({ config, tokenizer }: Checkpoint, dataset: ImageTextDataset, recipe: PretrainRecipe): number {
+  const captions = examplesOf(dataset, recipe.data.split).flatMap((example) => example.captions);
+  const classes = dataset.classes.map(({ name }) => recipe.evaluation.template.replace('{}', name));
+  const texts = [...new Set([...captions, ...classes])];
+  return tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings).length;
 }
 
 /** What decides the bits of the result. How often it is looked at does not. */

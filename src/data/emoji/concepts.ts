@@ -70,14 +70,8 @@ function slugOf(label: string): string {
     .replace(/^-|-$/g, '');
 }
 
-/** Five captions of every drawing of a concept: its CLDR name, and keywords where it has some. */
+/** Five captions of every drawing of a concept: its CLDR name, once with a keyword where it has a plain one. */
 export function captionsOf({ name, keywords }: Concept): string[] {
-  const [first, second] = keywords;
-  return [
-    `a drawing of ${name}`,
-    name,
-    `a small picture of ${name}`,
-    first ? `${name}, ${first}` : `${name}, an icon`,
-    second ? `an icon of ${name}: ${first}, ${second}` : `an icon of ${name}`,
-  ];
+  const keyword = keywords.find((word) => /^[a-z]{3,10}$/.test(word)) ?? 'emoji';
+  return [`a drawing of ${name}`, name, `a small picture of ${name}`, `an icon of ${name}`, `${name}, ${keyword}`];
 }

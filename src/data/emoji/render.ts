@@ -13,7 +13,7 @@ import { type EmojiIndex, emojiIndex } from './split.js';
 const size = 64;
 const bytes = size * size * 4;
 /** Raised when the choice of drawings or the rendering changes. */
-const revision = 1;
+const revision = 2;
 
 /** The set as rendered: which drawings there are and where their pixels stand in the cache. */
 interface RenderedIndex {
