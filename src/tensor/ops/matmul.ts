@@ -74,7 +74,7 @@ const gemmOp: Op = {
 /**
  * x Wᵀ + b over the last axis: [..., I] → [..., O], with weight [O, I] and bias [O] as PyTorch keeps them.
  *
- * Leading axes are flattened into one matrix product with the bias inside it (Gemm), where sizes are static.
+ * Leading axes are flattened into one matrix product with the bias inside it (Gemm), where at most one is symbolic.
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [out, inner] = weight.shape;
@@ -90,7 +90,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     );
   }
   const shape = [...x.shape.slice(0, -1), out!];
-  if (x.shape.some((d) => typeof d === 'string')) {
+  if (x.shape.filter((d) => typeof d === 'string').length > 1) {
     const y = matmul(x, transpose(weight));
     return bias ? add(y, bias) : y;
   }
