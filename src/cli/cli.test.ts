@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { saveCheckpoint } from '../clip/index.js';
 import { teacher } from '../distill/colours.fixture.js';
 
@@ -94,6 +94,19 @@ describe('command line', () => {
     expect(err).toContain(sentence);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(2);
+  });
+
+  it.each([
+    [{}, 'some/clip: no such folder, and no model of that name can be fetched (http://127.0.0.1:9 cannot be reached'],
+    [{ HF_HUB_OFFLINE: '1' }, 'some/clip: no such folder, and HF_HUB_OFFLINE is set while'],
+  ])('takes what is no folder for a hub id; without network, %j', (more, sentence) => {
+    const env = { HF_ENDPOINT: 'http://127.0.0.1:9', HF_HUB_CACHE: join(tmpdir(), 'promptkd-no-cache'), ...more };
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+    const { code, out, err } = promptkd('evaluate', 'some/clip');
+    vi.unstubAllEnvs();
+    expect(err).toContain(sentence);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect([code, out]).toEqual([2, '']);
   });
 
   it('prints a benchmark as one JSON object', () => {

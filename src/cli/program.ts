@@ -27,7 +27,8 @@ export function buildProgram(): Command {
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
-  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addExport, addData, addBench, addDoctor]) add(program);
+  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addExport, addData, addBench, addDoctor])
+    add(program);
   return program;
 }
 

@@ -1,4 +1,5 @@
 import cliProgress, { type SingleBar } from 'cli-progress';
+import type { DownloadProgress } from '../clip/index.js';
 import type { CommonOptions } from './options.js';
 
 /** One report from a running job. */
@@ -17,6 +18,13 @@ export interface Progress {
   /** A line that stays. */
   log(line: string): void;
   stop(): void;
+}
+
+/** Shows the download of a hub model in megabytes; nothing where nothing is fetched. */
+export function showDownload(progress: Progress): (download: DownloadProgress) => void {
+  const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
+  return ({ id, done, total }) =>
+    progress.update({ phase: `fetching ${id} (MB)`, step: megabytes(done), steps: megabytes(total) });
 }
 
 const lineSeconds = 10;

@@ -4,6 +4,8 @@ import { UserError } from '../errors.js';
 import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
 import { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
+import { resolveCheckpoint } from './hub.js';
+import type { DownloadOptions } from './hub-cache.js';
 import { loadOpenClip } from './openclip.js';
 import { checkParams, isBuffer } from './params.js';
 import { clipPreprocess, type PreprocessConfig, parsePreprocessConfig, preprocessConfigJson } from './preprocess.js';
@@ -25,9 +27,11 @@ export type ClipWeights = Omit<Checkpoint, 'tokenizer'>;
  * `preprocessor_config.json`; tokenizer files) or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`).
  * F16 and BF16 weights become F32. Every tensor is accounted for.
  *
+ * @param idOrFolder the folder, or the hub id of a model that is fetched first (see {@link resolveCheckpoint})
  * @throws UserError naming the file and field, or the tensors, at fault.
  */
-export async function loadCheckpoint(folder: string): Promise<Checkpoint> {
+export async function loadCheckpoint(idOrFolder: string, options: DownloadOptions = {}): Promise<Checkpoint> {
+  const folder = await resolveCheckpoint(idOrFolder, options);
   const weights = await loadWeights(folder);
   const tokenizer = await loadTokenizer(folder);
   checkVocabulary(tokenizer, weights.config, folder);

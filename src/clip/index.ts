@@ -3,6 +3,8 @@ export { type Checkpoint, type ClipWeights, loadCheckpoint, loadWeights, saveChe
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
 export { endPositions, eosPositions } from './eos.js';
+export { resolveCheckpoint } from './hub.js';
+export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';

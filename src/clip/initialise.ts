@@ -25,13 +25,15 @@ export function initClip(config: ClipConfig, seed: number): Params {
 
 /** Standard deviation of a parameter's start; undefined for norms, biases and logit_scale. */
 function deviationOf(name: string, config: ClipConfig): number | undefined {
-  const tower = name.startsWith('vision_model') || name.startsWith('visual') ? config.vision_config : config.text_config;
+  const tower =
+    name.startsWith('vision_model') || name.startsWith('visual') ? config.vision_config : config.text_config;
   const width = tower.hidden_size;
   const depthScale = (2 * tower.num_hidden_layers) ** -0.5;
   if (name.endsWith('.bias') || name === 'logit_scale' || /norm\d?\.weight$/.test(name)) return undefined;
   if (name.endsWith('token_embedding.weight')) return 0.02;
   if (name.startsWith('text_model') && name.endsWith('position_embedding.weight')) return 0.01;
-  if (name.endsWith('patch_embedding.weight')) return (config.vision_config.num_channels * config.vision_config.patch_size ** 2) ** -0.5;
+  if (name.endsWith('patch_embedding.weight'))
+    return (config.vision_config.num_channels * config.vision_config.patch_size ** 2) ** -0.5;
   if (name.endsWith('out_proj.weight')) return width ** -0.5 * depthScale;
   if (name.endsWith('fc2.weight')) return width ** -0.5 * depthScale;
   if (name.endsWith('fc1.weight')) return (2 * width) ** -0.5;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type DownloadOptions, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
@@ -38,7 +38,7 @@ export interface DistillStep extends StepEvent {
   readonly overallSteps: number;
 }
 
-export interface DistillOptions {
+export interface DistillOptions extends DownloadOptions {
   teacher: Checkpoint;
   dataset: ImageTextDataset;
   recipe: DistillRecipe;
@@ -87,7 +87,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
       'losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off',
     );
   }
-  const start = await startStudent(recipe, teacher);
+  const start = await startStudent(recipe, teacher, options);
   const pairs = mapLayers(
     recipe.losses.layers,
     start.config.vision_config.num_hidden_layers,

@@ -31,6 +31,7 @@ export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } fro
 export { type SgdOptions, sgd } from './sgd.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
+export { readTrainingRecord, type TrainingRecord } from './training-record.js';
 export {
   type DeepPromptShape,
   initTeacherPrompts,
@@ -39,4 +40,3 @@ export {
   tuneTeacher,
 } from './tune-teacher.js';
 export { initVisualStudent, type VisualStudent, visualStudentFeatures } from './visual-student.js';
-export { readTrainingRecord, type TrainingRecord } from './training-record.js';

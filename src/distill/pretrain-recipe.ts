@@ -56,7 +56,7 @@ export const pretrainRecipe = z.strictObject({
     })
     .prefault({}),
   seed: steps.default(1),
-  /** Checkpoint folder to train further; `model` is not looked at then. */
+  /** Checkpoint folder or hub id to train further; `model` is not looked at then. */
   from: z.string().optional(),
   /** Side of the pictures when training further, if not the checkpoint's: small pictures first saves most of the time. */
   image_size: count.optional(),

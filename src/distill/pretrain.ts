@@ -5,6 +5,7 @@ import {
   type Checkpoint,
   type ClipConfig,
   clipPreprocess,
+  type DownloadOptions,
   initClip,
   loadCheckpoint,
   parseClipConfig,
@@ -28,7 +29,7 @@ import type { Task } from './task.js';
 import { readTrainingRecord, writeTrainingRecord } from './training-record.js';
 import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
 
-export interface PretrainOptions {
+export interface PretrainOptions extends DownloadOptions {
   readonly recipe: PretrainRecipe;
   /** State, log and model go here; a run that was stopped goes on from here. */
   readonly runDir: string;
@@ -67,7 +68,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const { recipe, runDir, device, threads } = options;
   await mkdir(runDir, { recursive: true });
   const dataset = options.dataset ?? (await openDataset(recipe.data.dataset));
-  const start = recipe.from ? await trainedModel(recipe.from, recipe.image_size) : await freshModel(recipe, dataset);
+  const start = recipe.from
+    ? await trainedModel(recipe.from, recipe.image_size, options)
+    : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
   const context = contextLength(start, dataset, recipe);
   const { batch, seed, optimizer } = recipe;
@@ -145,8 +148,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
 
-async function trainedModel(folder: string, imageSize: number | undefined): Promise<Checkpoint> {
-  const checkpoint = await loadCheckpoint(folder);
+async function trainedModel(
+  idOrFolder: string,
+  imageSize: number | undefined,
+  options: DownloadOptions,
+): Promise<Checkpoint> {
+  const checkpoint = await loadCheckpoint(idOrFolder, options);
   return imageSize === undefined ? checkpoint : withImageSize(checkpoint, imageSize);
 }
 

@@ -17,7 +17,7 @@ const towerSchema = z.object({
 const studentSchema = z.object({
   /** How the student starts: cut out of the teacher by importance, at random, or from a checkpoint. */
   init: z.enum(['inherit', 'random', 'given']).default('inherit'),
-  /** Checkpoint folder for `init: given`; its shape is then the student's. */
+  /** Checkpoint folder or hub id for `init: given`; its shape is then the student's. */
   checkpoint: z.string().optional(),
   /** Which teacher layers an inherited student takes. */
   inherit_layers: z.enum(['even', 'importance']).default('even'),

@@ -1,4 +1,4 @@
-import { type Checkpoint, type ClipConfig, initClip, loadCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type ClipConfig, type DownloadOptions, initClip, loadCheckpoint } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
@@ -44,12 +44,16 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
 }
 
 /** The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint. */
-export async function startStudent(recipe: DistillRecipe, teacher: Checkpoint): Promise<StudentStart> {
+export async function startStudent(
+  recipe: DistillRecipe,
+  teacher: Checkpoint,
+  options: DownloadOptions = {},
+): Promise<StudentStart> {
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
   if (init === 'given') {
     if (!recipe.student.checkpoint)
       throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
-    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint);
+    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint, options);
     if (tokenizer.vocabSize !== teacher.tokenizer.vocabSize) {
       throw new UserError(
         `${recipe.student.checkpoint}: expected the teacher's tokenizer (${teacher.tokenizer.vocabSize} tokens), got one of ${tokenizer.vocabSize}`,

@@ -1,6 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Checkpoint, loadCheckpoint, weightFiles } from '../clip/index.js';
+import {
+  type Checkpoint,
+  type DownloadOptions,
+  loadCheckpoint,
+  resolveCheckpoint,
+  weightFiles,
+} from '../clip/index.js';
 import { countParameters, loadPrompts, promptFile, type SavedPrompts } from '../prompt/index.js';
 
 /** A model as it is measured: towers, and a prompted student's prompts. */
@@ -14,11 +20,12 @@ export interface EvaluatedModel {
 }
 
 /**
- * Reads a checkpoint folder, with its prompts where it has some.
+ * Reads a checkpoint folder or hub id, with its prompts where it has some.
  *
  * @throws UserError where it cannot be read
  */
-export async function loadModel(folder: string): Promise<EvaluatedModel> {
+export async function loadModel(idOrFolder: string, options: DownloadOptions = {}): Promise<EvaluatedModel> {
+  const folder = await resolveCheckpoint(idOrFolder, options);
   const checkpoint = await loadCheckpoint(folder);
   const prompts = await loadPrompts(folder);
   const files = await weightFiles(folder);

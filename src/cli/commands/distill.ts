@@ -31,7 +31,7 @@ interface DistillOptions extends CommonOptions, RecipeOptions {
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
   withRecipeOptions(withCommonOptions(command))
-    .requiredOption('--teacher <folder>', 'checkpoint folder of the teacher')
+    .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
     .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
@@ -87,7 +87,7 @@ async function run(options: DistillOptions): Promise<void> {
     { loadCheckpoint },
     { openDataset },
     { loadRecipe, writeRecipe },
-    { createProgress },
+    { createProgress, showDownload },
     { resumable },
   ] = await Promise.all([
     import('../../distill/index.js'),
@@ -99,11 +99,12 @@ async function run(options: DistillOptions): Promise<void> {
   ]);
   const { out, device, threads } = options;
   const recipe = await loadRecipe(distillRecipe, { file: options.recipe, set: options.set, flags: flags(options) });
-  const teacher = await loadCheckpoint(options.teacher);
-  const dataset = await openDataset(recipe.data.dataset);
   const progress = createProgress(options);
-  progress.log(await writeRecipe(out, recipe));
+  const onDownload = showDownload(progress);
   try {
+    const teacher = await loadCheckpoint(options.teacher, { onDownload });
+    const dataset = await openDataset(recipe.data.dataset);
+    progress.log(await writeRecipe(out, recipe));
     const result = await resumable(out, (signal) =>
       distill({
         teacher,
@@ -112,6 +113,7 @@ async function run(options: DistillOptions): Promise<void> {
         runDir: out,
         signal,
         compile: { device, threads },
+        onDownload,
         onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
         onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>
           progress.update({ phase, step, steps, losses, imagesPerSecond }),

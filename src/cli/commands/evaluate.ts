@@ -24,7 +24,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('measure a model: zero-shot, retrieval, base to novel, by artist, size and latency');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder of a CLIP model or a student')
+    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student')
     .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR', 'emoji')
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
@@ -39,6 +39,7 @@ export function addEvaluate(program: Command): void {
       examples(
         'evaluate models/emoji-teacher',
         'evaluate runs/student/student --split style --json',
+        'evaluate openai/clip-vit-base-patch32 --data folder:photos',
         'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
       ),
     )
@@ -46,7 +47,7 @@ export function addEvaluate(program: Command): void {
 }
 
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
-  const [{ evaluateModel, loadModel }, { openDataset }, { createProgress }, { interruptSignal }, output] =
+  const [{ evaluateModel, loadModel }, { openDataset }, { createProgress, showDownload }, { interruptSignal }, output] =
     await Promise.all([
       import('../../evaluate/index.js'),
       import('../../data/index.js'),
@@ -55,10 +56,10 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
       import('../evaluation-output.js'),
     ]);
   const { split, templates, latencyRuns, device, threads } = options;
-  const model = await loadModel(folder);
-  const dataset = await openDataset(options.data);
   const progress = createProgress(options);
   try {
+    const model = await loadModel(folder, { onDownload: showDownload(progress) });
+    const dataset = await openDataset(options.data);
     const evaluation = await evaluateModel(model, dataset, {
       split,
       templates,

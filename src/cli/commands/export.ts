@@ -15,7 +15,7 @@ export function addExport(program: Command): void {
     .command('export')
     .description('write a model as one folder that Transformers.js, ONNX Runtime and PyTorch load, prompts inside');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder, or the folder of a finished run')
+    .argument('<model>', 'checkpoint folder or Hugging Face id, or the folder of a finished run')
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
@@ -39,15 +39,26 @@ export function addExport(program: Command): void {
     .action(run);
 }
 
-async function run(folder: string, options: ExportCommandOptions): Promise<void> {
-  const [{ exportModel }, { loadCheckpoint }, { loadPrompts }, { readRun }, { readNames }] = await Promise.all([
+async function run(idOrFolder: string, options: ExportCommandOptions): Promise<void> {
+  const [
+    { exportModel },
+    { loadCheckpoint, resolveCheckpoint },
+    { loadPrompts },
+    { readRun },
+    { readNames },
+    progress,
+  ] = await Promise.all([
     import('../../compress/index.js'),
     import('../../clip/index.js'),
     import('../../prompt/index.js'),
     import('../run-record.js'),
     import('../name-list.js'),
+    import('../progress.js'),
   ]);
   const { out, fold, name, licence } = options;
+  const download = progress.createProgress(options);
+  const onDownload = progress.showDownload(download);
+  const folder = await resolveCheckpoint(idOrFolder, { onDownload }).finally(() => download.stop());
   const { model, recipe, templates, data, metrics } = await readRun(folder);
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
   const { files, maxDifference, differences } = await exportModel({

@@ -24,7 +24,7 @@ export function addPretrain(program: Command): void {
     .description('train a CLIP model by contrastive learning, from scratch or further');
   withRecipeOptions(withCommonOptions(command))
     .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
-    .option('--from <folder>', 'checkpoint to train further')
+    .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -40,7 +40,7 @@ export function addPretrain(program: Command): void {
 }
 
 async function run(options: PretrainOptions): Promise<void> {
-  const [{ pretrain, pretrainRecipe }, { loadRecipe, writeRecipe }, { createProgress }, { resumable }] =
+  const [{ pretrain, pretrainRecipe }, { loadRecipe, writeRecipe }, { createProgress, showDownload }, { resumable }] =
     await Promise.all([
       import('../../distill/index.js'),
       import('../recipe-file.js'),
@@ -63,6 +63,7 @@ async function run(options: PretrainOptions): Promise<void> {
         device,
         threads,
         signal,
+        onDownload: showDownload(progress),
         onStep: ({ step, steps, losses, imagesPerSecond, accuracy }) => {
           progress.update({ phase: 'pretrain', step, steps, losses, imagesPerSecond });
           if (accuracy)
