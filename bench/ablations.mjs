@@ -1,0 +1,104 @@
+// What each part of the method contributes: the demo's distillation again with one part off at a time, at the same
+// number of images, from one store of teacher targets. Prints a Markdown table and, with --json FILE, the figures.
+//
+//   npm run build && node bench/ablations.mjs [--teacher models/emoji-teacher] [--share 0.5] [--seeds 1] [--only full,kd] [--json ablations.json]
+//
+// --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/ablations.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parse } from 'yaml';
+import { distill, distillRecipe, evaluateModel, loadCheckpoint, loadModel, openDataset } from '../dist/index.js';
+
+const { values } = parseArgs({
+  options: {
+    teacher: { type: 'string', default: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)) },
+    share: { type: 'string', default: '0.5' },
+    seeds: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    out: { type: 'string', default: 'runs/ablations' },
+    json: { type: 'string' },
+  },
+});
+
+const off = (...losses) => ({ losses: Object.fromEntries(losses.map((name) => [name, { enabled: false }])) });
+const variants = {
+  full: ['PromptKD', {}],
+  'no-feature': ['without feature alignment', off('feature')],
+  'no-attention': ['without attention, per-layer and cross-modal', off('attention', 'cross_modal')],
+  'no-cross-modal': ['without cross-modal attention', off('cross_modal')],
+  'no-response': ['without prompt response', off('response')],
+  'no-prompts': ['without prompts', { prompts: { enabled: false } }],
+  'no-coordination': ['without gradient coordination', { coordination: { clip: 0, gamma: 1 } }],
+  'no-inherit': ['from random weights', { student: { init: 'random' } }],
+  kd: ['plain KD, from random weights', { method: 'kd' }],
+  'kd-inherit': ['plain KD, inherited start', { method: 'kd', kd: { init: 'inherit' } }],
+};
+
+const merge = (a, b) =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => {
+      const [x, y] = [a[key], b[key]];
+      const nested = [x, y].every((value) => value && typeof value === 'object' && !Array.isArray(value));
+      return [key, nested ? merge(x, y) : (y ?? x)];
+    }),
+  );
+
+const recipeFile = fileURLToPath(new URL('../recipes/distill-emoji.yaml', import.meta.url));
+const base = distillRecipe.parse(parse(readFileSync(recipeFile, 'utf8')));
+const share = Number(values.share);
+for (const phase of Object.values(base.phases)) phase.steps = Math.round(phase.steps * share);
+
+const teacher = await loadCheckpoint(values.teacher);
+const dataset = await openDataset(base.data.dataset);
+const names = values.only?.split(',') ?? Object.keys(variants);
+const rows = [];
+for (const name of names) {
+  const [title, change] = variants[name];
+  for (let seed = 1; seed <= Number(values.seeds); seed++) {
+    const runDir = join(values.out, `${name}-${seed}`);
+    const recipe = distillRecipe.parse(merge(base, { ...change, seed }));
+    const targetsDir = join(values.out, `targets-${seed}`);
+    const run = await distill({ teacher, dataset, recipe, runDir, targetsDir });
+    const e = await evaluateModel(await loadModel(join(runDir, 'student')), dataset, { latencyRuns: 0 });
+    rows.push({
+      name,
+      title,
+      seed,
+      top1: e.zeroShot.top1.value,
+      top1_interval: [e.zeroShot.top1.low, e.zeroShot.top1.high],
+      top5: e.zeroShot.top5.value,
+      r1_image_to_text: e.retrieval.imageToText.r1.value,
+      r1_text_to_image: e.retrieval.textToImage.r1.value,
+      novel: e.baseNovel.novel.value,
+      style: e.artists.find(({ unseen }) => unseen).top1.value,
+      images_seen: run.imagesSeen,
+      train_seconds: run.seconds,
+    });
+    console.error(`${name} ${seed}: top-1 ${(rows.at(-1).top1 * 100).toFixed(1)} % in ${run.seconds.toFixed(0)} s`);
+    if (values.json) {
+      mkdirSync(join(values.json, '..'), { recursive: true });
+      writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
+    }
+  }
+}
+
+const percent = (value) => (value * 100).toFixed(1);
+const mean = (list, of) => list.reduce((sum, row) => sum + of(row), 0) / list.length;
+console.log(`${cpus()[0].model.trim()}, ${availableParallelism()} cores; ${rows[0].images_seen} images a run\n`);
+console.log(
+  '| variant | top-1 (95 % interval) | top-5 | R@1 image → text | R@1 text → image | novel | unseen artist | training |',
+);
+console.log('|---|---|---|---|---|---|---|---|');
+for (const name of names) {
+  const own = rows.filter((row) => row.name === name);
+  const cells = ['top5', 'r1_image_to_text', 'r1_text_to_image', 'novel', 'style'].map((key) =>
+    percent(mean(own, (row) => row[key])),
+  );
+  const interval = `${percent(mean(own, (row) => row.top1_interval[0]))}–${percent(mean(own, (row) => row.top1_interval[1]))}`;
+  console.log(
+    `| ${own[0].title} | ${percent(mean(own, (row) => row.top1))} (${interval}) | ${cells.join(' | ')} | ${mean(own, (row) => row.train_seconds).toFixed(0)} s |`,
+  );
+}
