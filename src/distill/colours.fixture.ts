@@ -48,6 +48,8 @@ export const tokenizer = tokenizerFromJson(
     540,
   ),
 );
+/** One that cuts the same texts into other tokens. */
+export const otherTokenizer = tokenizerFromJson(trainTokenizer(['gold thin lines', 'nothing read or drawn'], 530));
 const tower = { hidden_size: 24, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 2 };
 export const config = parseClipConfig({
   projection_dim: 12,

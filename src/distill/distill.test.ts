@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { initClip } from '../clip/index.js';
+import { initClip, loadCheckpoint, saveCheckpoint, withTokenizer } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { loadPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
-import { compileOptions, config, dataset, recipe, teacher, tokenizer } from './colours.fixture.js';
+import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
 import { type DistillOptions, distill } from './distill.js';
 import { phasesOf } from './phases.js';
 
@@ -121,6 +121,28 @@ describe('distill', () => {
     expect(imagesSeen).toBe(300);
     expect(history.at(-1)!.losses.response).toBeLessThan(history[0]!.losses.response!);
     expect(parameters).toBeGreaterThan(0);
+  });
+
+  it('takes a student with another vocabulary, each model’s texts through its own tokenizer', async () => {
+    const given = withTokenizer(config, otherTokenizer);
+    const checkpoint = join(root, 'given');
+    await saveCheckpoint(checkpoint, {
+      config: given,
+      params: initClip(given, 2),
+      preprocess: teacher.preprocess,
+      tokenizer: otherTokenizer,
+    });
+    const student = { init: 'given', checkpoint };
+    const short = { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 1 } };
+    await expect(distill(options('words', { recipe: recipe({ student, phases: short }) }))).rejects.toThrow(
+      /losses.cross_modal: .* tokenizers of teacher and student cut "a drawing of red" differently: switch/,
+    );
+    const without = recipe({ student, phases: short, losses: { cross_modal: { enabled: false } } });
+    const run = await distill(options('own-words', { recipe: without }));
+    expect(run.history.at(-1)!.losses.response).toBeGreaterThan(0);
+    const saved = await loadCheckpoint(join(root, 'own-words', 'student'));
+    expect(saved.tokenizer.json).toEqual(otherTokenizer.json);
+    expect(saved.config.text_config.vocab_size).toBe(otherTokenizer.vocabSize);
   });
 
   it('spends the same drawings whatever is switched off', () => {

@@ -109,7 +109,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
   const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions);
-  const bank = await buildTextBank(teacher, list, limit, words, options.compile);
+  const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words, options.compile);
   const store = await storedTargets(options, examples, pairs, needs);
   try {
     if (!store.complete) return result(options, full, bank, { finished: false, step: 0, seconds: 0 }, []);
@@ -234,7 +234,7 @@ async function result(
   const size = full.config.vision_config.image_size;
   const preprocess =
     size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };
-  const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: teacher.tokenizer };
+  const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: bank.tokenizer };
   const prompts: SavedPrompts | undefined = full.prompt && {
     config: full.prompt.config,
     encoder: full.prompt.params,

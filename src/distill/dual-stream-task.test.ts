@@ -9,7 +9,7 @@ import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
 import { Batches } from './batches.js';
-import { compileOptions, config, dataset, recipe, teacher, tokenizer } from './colours.fixture.js';
+import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
 import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { ensureTargets, recordIndex } from './extract-targets.js';
@@ -86,7 +86,7 @@ describe('the joint step', () => {
     const bank = await buildTextBank(
       teacher,
       listTexts(dataset, examples, r.texts.templates, true),
-      10,
+      { tokenizer, limit: 10 },
       true,
       compileOptions,
     );
@@ -161,7 +161,7 @@ describe('stored targets', () => {
     const list = listTexts(dataset, dataset.splits.train!, ['a drawing of {}', '{}'], true);
     expect(list.texts.some((t) => t.includes('gold'))).toBe(false);
     expect(list.classes).toHaveLength(4);
-    const bank = await buildTextBank(teacher, list, 10, true, compileOptions);
+    const bank = await buildTextBank(teacher, list, { tokenizer, limit: 10 }, true, compileOptions);
     const { ids, eos } = tokenizer.encode(['a red thing'], 12);
     const tower = textTower(
       paramInputs(teacher.params),
@@ -178,5 +178,12 @@ describe('stored targets', () => {
     const row = list.texts.indexOf('a red thing');
     for (let k = 0; k < 12; k++) expect(bank.embeds[row * 12 + k]).toBeCloseTo(embed!.data[k]!, 5);
     await program.dispose();
+
+    const other = await buildTextBank(teacher, list, { tokenizer: otherTokenizer, limit: 10 }, false, compileOptions);
+    expect(other.embeds).toEqual(bank.embeds);
+    const own = otherTokenizer.encode(['a red thing'], other.length);
+    expect([...own.ids]).not.toEqual([...ids.slice(0, other.length)]);
+    expect(other.ids.subarray(row * other.length, (row + 1) * other.length)).toEqual(own.ids);
+    expect(other.ends[row]).toBe(own.eos[0]);
   });
 });

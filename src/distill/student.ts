@@ -1,4 +1,11 @@
-import { type Checkpoint, type ClipConfig, type DownloadOptions, initClip, loadCheckpoint } from '../clip/index.js';
+import {
+  type Checkpoint,
+  type ClipConfig,
+  type DownloadOptions,
+  initClip,
+  loadCheckpoint,
+  type Tokenizer,
+} from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
@@ -9,6 +16,8 @@ import type { DistillRecipe } from './recipe.js';
 export interface StudentStart {
   config: ClipConfig;
   params: Params;
+  /** The teacher's, but for a student that brings its own. */
+  tokenizer: Tokenizer;
   /** Where an inherited vision tower's channels come from in the teacher's. */
   channels?: number[];
 }
@@ -54,18 +63,14 @@ export async function startStudent(
     if (!recipe.student.checkpoint)
       throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
     const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint, options);
-    if (tokenizer.vocabSize !== teacher.tokenizer.vocabSize) {
-      throw new UserError(
-        `${recipe.student.checkpoint}: expected the teacher's tokenizer (${teacher.tokenizer.vocabSize} tokens), got one of ${tokenizer.vocabSize}`,
-      );
-    }
-    return { config, params };
+    return { config, params, tokenizer };
   }
   const config = studentConfig(recipe, teacher.config);
-  if (init === 'random') return { config, params: initClip(config, recipe.seed) };
+  const { tokenizer } = teacher;
+  if (init === 'random') return { config, params: initClip(config, recipe.seed), tokenizer };
   const params = inherit(teacher.params, teacher.config, config, { layers: recipe.student.inherit_layers });
   const [from, to] = [teacher.config.vision_config.hidden_size, config.vision_config.hidden_size];
-  return { config, params, channels: inheritedChannels('vision_model', teacher.params, from, to) };
+  return { config, params, tokenizer, channels: inheritedChannels('vision_model', teacher.params, from, to) };
 }
 
 /** The shape of the prompt encoder that a recipe gives a student. */

@@ -1,4 +1,4 @@
-import { type Checkpoint, type ClipConfig, textTower, tokenizeAll } from '../clip/index.js';
+import { type Checkpoint, type ClipConfig, type Tokenizer, textTower, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf, halfToFloat } from '../files/index.js';
@@ -17,6 +17,8 @@ export interface TextList {
 
 /** The texts with what the teacher makes of them. The teacher is frozen, so this is computed once. */
 export interface TextBank extends TextList {
+  /** The student's, which cut the texts into `ids`; the teacher may have had another. */
+  tokenizer: Tokenizer;
   /** Tokens a text, padding included: the longest text's length. */
   length: number;
   ids: Int32Array; // [texts, length]
@@ -57,22 +59,34 @@ export function listTexts(
 const BATCH = 64;
 
 /**
- * Runs the teacher's text tower over all texts.
+ * Runs the teacher's text tower over all texts. Each model gets them from its own tokenizer: where the two differ, the
+ * student's ids and the teacher's features are of the same texts all the same.
  *
- * @param limit most tokens a text may have (the shorter of both models' positions, prompts left room for)
+ * @param student its tokenizer, and the most tokens a text may have (see {@link textLimit})
  * @param withWords also keep the features of every token, for the cross-modal map
+ * @throws UserError where those are wanted and the tokenizers cut a text differently: tokens have no partners then
  */
 export async function buildTextBank(
   teacher: Checkpoint,
   list: TextList,
-  limit: number,
+  student: { readonly tokenizer: Tokenizer; readonly limit: number },
   withWords: boolean,
   options: CompileOptions = {},
 ): Promise<TextBank> {
-  const { ids, ends, length } = tokenizeAll(teacher.tokenizer, list.texts, limit);
+  const { tokenizer } = student;
+  const own = tokenizeAll(tokenizer, list.texts, student.limit);
+  const parted = firstCutDifferently(teacher.tokenizer, tokenizer, list.texts);
+  if (withWords && parted !== undefined) {
+    throw new UserError(
+      'losses.cross_modal: it compares attention token by token, but the tokenizers of teacher and student cut ' +
+        `${JSON.stringify(parted)} differently: switch losses.cross_modal.enabled off`,
+    );
+  }
+  const positions = teacher.config.text_config.max_position_embeddings;
+  const { ids, ends, length } = parted === undefined ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
   const width = teacher.config.projection_dim;
   const count = list.texts.length;
-  const bank: TextBank = { ...list, length, ids, ends, width, embeds: new Float32Array(count * width) };
+  const bank: TextBank = { ...list, ...own, tokenizer, width, embeds: new Float32Array(count * width) };
   if (withWords) bank.words = new Uint16Array(count * length * width);
 
   const p = paramInputs(teacher.params);
@@ -104,6 +118,13 @@ export async function buildTextBank(
     await program.dispose();
   }
   return bank;
+}
+
+/** The first text that two tokenizers turn into different ids, or undefined where there is none. */
+function firstCutDifferently(a: Tokenizer, b: Tokenizer, texts: readonly string[]): string | undefined {
+  if (a === b) return undefined;
+  const cut = (tokenizer: Tokenizer, text: string) => [tokenizer.startId, ...tokenizer.tokens(text), tokenizer.endId];
+  return texts.find((text) => cut(a, text).join() !== cut(b, text).join());
 }
 
 /** Copies the named rows of a matrix of `width` columns to the start of `out`. */
