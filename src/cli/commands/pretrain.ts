@@ -31,7 +31,7 @@ export function addPretrain(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'pretrain --recipe recipes/pretrain-emoji.yaml --out runs/teacher',
+        'pretrain --recipe recipes/pretrain-emoji-32.yaml --out runs/teacher',
         'pretrain --data folder:drawings --out runs/mine --set steps=2000 --set optimizer.lr=5e-4',
         'pretrain --from models/emoji-teacher --data folder:drawings --out runs/further',
       ),
