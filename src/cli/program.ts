@@ -7,6 +7,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
+import { addPrompts } from './commands/prompts.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
 
@@ -27,7 +28,17 @@ export function buildProgram(): Command {
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
-  for (const add of [addDemo, addPretrain, addDistill, addEvaluate, addExport, addData, addBench, addDoctor])
+  for (const add of [
+    addDemo,
+    addPretrain,
+    addDistill,
+    addEvaluate,
+    addExport,
+    addData,
+    addPrompts,
+    addBench,
+    addDoctor,
+  ])
     add(program);
   return program;
 }

@@ -17,3 +17,4 @@ export {
   savePrompts,
   visionPromptInputs,
 } from './prompted.js';
+export * from './templates/index.js';

@@ -1,0 +1,23 @@
+import { UserError } from '../../errors.js';
+import { namesClass, render, valueSlotsOf } from './syntax.js';
+
+/**
+ * A class's text from a template. `{}` is the name as it is; otherwise the class slots of the library's templates
+ * are filled, with the articles and plurals that the name takes: `a photo of [OBJ]` → `a photo of an apple`.
+ */
+export function classText(template: string, name: string): string {
+  return template.includes('{}') ? template.replaceAll('{}', () => name) : render(template, { OBJ: name });
+}
+
+/** @throws UserError unless there is a template, and each says where the class name stands and is open nowhere else. */
+export function checkTemplates(templates: readonly string[]): void {
+  if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
+  for (const template of templates) {
+    if (template.includes('{}')) continue;
+    if (!namesClass(template)) {
+      throw new UserError(`templates: expected {} where the class name stands, got ${JSON.stringify(template)}`);
+    }
+    const [open] = valueSlotsOf(template);
+    if (open) throw new UserError(`templates: ${JSON.stringify(template)}: fill the slot ${open} first`);
+  }
+}

@@ -1,0 +1,71 @@
+import type { DomainGrammar } from '../grammar.js';
+import { colours, lights, materials, views } from './values.js';
+
+export const general: DomainGrammar = {
+  domain: 'general',
+  language: 'en',
+  parts: {
+    photo: ['a photo', 'a picture', 'an image', 'a snapshot', 'a photograph', 'a close-up'],
+    one: ['[OBJ]', 'the [NAME]'],
+    thing: ['[OBJ]', 'the [NAME]', '[OBJS]', '[ADJ OBJ]', 'the [ADJ] [NAME]'],
+    quality:
+      `bright,dark,blurry,sharp,cropped,low resolution,high resolution,black and white,grainy,pixelated,overexposed,
+      underexposed,good,bad,candid,professional,amateur,high contrast,low contrast,faded,noisy,jpeg compressed`.split(
+        /,\s*/,
+      ),
+    medium: ['photo', 'picture', 'image'],
+    place: [
+      'in [SCENE]',
+      'near [SCENE]',
+      'against a plain background',
+      'against a busy background',
+      'at night',
+      'on a sunny day',
+      'in the distance',
+      'in the foreground',
+      'on a white background',
+      'in [LIGHT]',
+    ],
+    group: ['a lot of', 'a group of', 'a collection of', 'many kinds of'],
+    seen: [
+      'Here [is|are]',
+      'There [is|are]',
+      'This picture shows',
+      'You can see',
+      'The camera found',
+      'In the picture [is|are]',
+    ],
+    hidden: [
+      'hard to see',
+      'partly hidden',
+      'very small',
+      'very large',
+      'far away',
+      'in the centre',
+      'cut off at the edge',
+    ],
+  },
+  rules: [
+    { tags: ['photo', 'plain'], pattern: '<photo> of <thing>.' },
+    { tags: ['photo', 'quality'], pattern: 'a <quality> <medium> of <one>.' },
+    { tags: ['photo', 'scene'], pattern: '<photo> of <thing> <place>.' },
+    { tags: ['photo', 'group'], pattern: '<photo> of <group> [OBJS].' },
+    { tags: ['view'], pattern: 'a [VIEW] of <thing>.' },
+    { tags: ['view', 'scene'], pattern: 'a [VIEW] of <one> <place>.' },
+    { tags: ['photo', 'colour'], pattern: '<photo> of [COLOUR OBJ].' },
+    { tags: ['photo', 'material'], pattern: '<photo> of [OBJ] made of [MATERIAL].' },
+    { tags: ['photo', 'part'], pattern: '<photo> of the [PART] of the [NAME].' },
+    { tags: ['sentence', 'scene'], pattern: '<seen> <thing> <place>.' },
+    { tags: ['photo', 'visibility'], pattern: '<photo> in which the [NAME] [is|are] <hidden>.' },
+  ],
+  values: {
+    ADJ: 'old,new,small,large,clean,dirty,shiny,broken,colourful,beautiful,ordinary,strange'.split(','),
+    COLOUR: colours,
+    LIGHT: lights,
+    MATERIAL: materials,
+    PART: 'top,front,back,side,surface,edge,inside,bottom'.split(','),
+    SCENE: `a garden,a kitchen,a forest,a street,an office,a living room,a field,a market,a museum,a workshop,the snow,
+      an empty room`.split(/,\s*/),
+    VIEW: views,
+  },
+};

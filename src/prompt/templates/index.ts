@@ -1,0 +1,15 @@
+export { checkTemplates, classText } from './class-text.js';
+export { articleOf, type Noun, nounOf } from './english.js';
+export type { Language } from './grammar.js';
+export {
+  drawSlots,
+  drawTemplate,
+  findTemplates,
+  type PromptTemplate,
+  promptDomains,
+  slotChoices,
+  type TemplateFilter,
+  templateLibrary,
+} from './library.js';
+export { type PublishedEnsemble, publishedEnsembles } from './published.js';
+export { fillSlots, render, type Slots, type SlotValues, type ValueSlot, valueSlotsOf } from './syntax.js';
