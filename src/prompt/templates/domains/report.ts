@@ -28,7 +28,7 @@ export const report: DomainGrammar = {
     finding: [
       'The [NAME] [is|are] clearly visible <detail>.',
       'The [NAME] [is|are] partly hidden <detail>.',
-      'No other object than the [NAME] was found <detail>.',
+      'Besides the [NAME], no other object was found <detail>.',
       'The inspector noted <thing> <detail>.',
       'Finding: <thing> <detail>.',
       'Main object: <thing> <detail>.',
