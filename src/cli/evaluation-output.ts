@@ -11,10 +11,12 @@ export function evaluationTable(model: string, evaluation: Evaluation): string {
     rows.push([name, `${percent(share)} %`, interval, of]);
   };
   const number = (n: number) => n.toLocaleString('en-GB');
-  row('top-1', zeroShot.top1, `${number(drawings)} drawings, ${number(classes)} classes`);
-  row('top-5', zeroShot.top5);
-  row('mean per class', zeroShot.meanPerClass);
-  row('macro-F1', zeroShot.macroF1);
+  if (zeroShot) {
+    row('top-1', zeroShot.top1, `${number(drawings)} drawings, ${number(classes)} classes`);
+    row('top-5', zeroShot.top5);
+    row('mean per class', zeroShot.meanPerClass);
+    row('macro-F1', zeroShot.macroF1);
+  }
   if (retrieval) {
     const recall = (name: string, { r1, r5, r10 }: Recall, of: string) => {
       row(`R@1 ${name}`, r1, of);
@@ -73,10 +75,12 @@ export function evaluationJson(model: string, evaluation: Evaluation): Record<st
     classes: evaluation.classes,
     params: evaluation.params,
     bytes: evaluation.bytes,
-    ...measured('top1', zeroShot.top1),
-    ...measured('top5', zeroShot.top5),
-    mean_per_class: zeroShot.meanPerClass,
-    macro_f1: zeroShot.macroF1,
+    ...(zeroShot && {
+      ...measured('top1', zeroShot.top1),
+      ...measured('top5', zeroShot.top5),
+      mean_per_class: zeroShot.meanPerClass,
+      macro_f1: zeroShot.macroF1,
+    }),
     ...(retrieval && {
       texts: retrieval.texts,
       ...recall('image_to_text', retrieval.imageToText),

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { writeFileAtomic } from '../files/index.js';
 import { Random } from '../random.js';
 import type { Example, ImageTextDataset, Picture } from './dataset.js';
-import { examplesOf } from './examples-of.js';
+import { examplesOf, isLabelled } from './examples-of.js';
 
 export interface SheetOptions {
   readonly split: string;
@@ -16,7 +16,7 @@ const cell = 96;
 const label = 16;
 const gap = 8;
 
-/** Draws some pictures of a split with their class names, as a PNG. */
+/** Draws some pictures of a split with their class names, or a caption where there is none, as a PNG. */
 export async function contactSheet(dataset: ImageTextDataset, { split, count, file }: SheetOptions): Promise<void> {
   const examples = new Random('sheet', split).shuffle(examplesOf(dataset, split)).slice(0, count);
   const columns = Math.max(1, Math.ceil(Math.sqrt(examples.length * 1.4)));
@@ -47,7 +47,7 @@ function tile({ data, width, height, channels }: Picture): Promise<Buffer> {
 }
 
 function caption(dataset: ImageTextDataset, example: Example, x: number, y: number): string {
-  const name = dataset.classes[example.label]!.name;
+  const name = (isLabelled(example) ? dataset.classes[example.label]!.name : example.captions[0]) ?? '';
   const short = name.length > 16 ? `${name.slice(0, 15)}…` : name;
   const escaped = short.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
   return `<text x="${x}" y="${y}">${escaped}</text>`;

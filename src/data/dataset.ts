@@ -12,12 +12,27 @@ export interface Picture {
 export interface Example {
   /** Unique within the data set and stable between runs. */
   readonly id: string;
-  /** Index of its class. */
-  readonly label: number;
+  /** Index of its class; left out where the data does not say. */
+  readonly label?: number;
   /** Texts that describe it; may be empty. */
   readonly captions: readonly string[];
   /** Who drew it, where that is known. */
   readonly artist?: string;
+  /** Things on it, and where they stand. */
+  readonly boxes?: readonly Box[];
+}
+
+/** A picture whose class is known. */
+export interface LabelledExample extends Example {
+  readonly label: number;
+}
+
+/** Where one thing stands on a picture. */
+export interface Box {
+  /** Index of its class. */
+  readonly label: number;
+  /** Left, top, width and height, as shares of the picture's width and height. */
+  readonly at: readonly [number, number, number, number];
 }
 
 export interface ClassInfo {

@@ -1,5 +1,5 @@
 import { closest, UserError } from '../errors.js';
-import type { Example, ImageTextDataset } from './dataset.js';
+import type { Example, ImageTextDataset, LabelledExample } from './dataset.js';
 
 /** The pictures of a split, at least one. @throws UserError where there is no such split, or nothing in it. */
 export function examplesOf(dataset: ImageTextDataset, split: string): readonly Example[] {
@@ -13,4 +13,17 @@ export function examplesOf(dataset: ImageTextDataset, split: string): readonly E
   }
   if (examples.length === 0) throw new UserError(`${dataset.name}: the split ${split} is empty; choose another`);
   return examples;
+}
+
+export const isLabelled = (example: Example): example is LabelledExample => example.label !== undefined;
+
+/** The pictures of a split whose class is known, at least one. @throws UserError where there is none */
+export function labelledOf(dataset: ImageTextDataset, split: string): readonly LabelledExample[] {
+  const labelled = examplesOf(dataset, split).filter(isLabelled);
+  if (labelled.length === 0) {
+    throw new UserError(
+      `${dataset.name}: expected pictures with a class in the split ${split}, found none; give data with labels`,
+    );
+  }
+  return labelled;
 }

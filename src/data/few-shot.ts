@@ -1,12 +1,12 @@
 import { Random } from '../random.js';
-import type { Example } from './dataset.js';
+import type { LabelledExample } from './dataset.js';
 
 /**
  * A few labelled pictures of each class, as CoOp draws them (Zhou et al., arXiv 2109.01134): `shots` at random without
  * repeats, or all of a class that has no more; in the order of the labels.
  */
-export function fewShot(examples: readonly Example[], shots: number, seed: number): Example[] {
-  const byLabel = new Map<number, Example[]>();
+export function fewShot(examples: readonly LabelledExample[], shots: number, seed: number): LabelledExample[] {
+  const byLabel = new Map<number, LabelledExample[]>();
   for (const example of examples) byLabel.set(example.label, [...(byLabel.get(example.label) ?? []), example]);
   return [...byLabel]
     .sort(([a], [b]) => a - b)

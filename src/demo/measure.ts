@@ -1,4 +1,5 @@
 import type { ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { type EvaluatedModel, type Evaluation, evaluateModel, imageLatency, median } from '../evaluate/index.js';
 import type { ModelSummary } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -48,14 +49,15 @@ function summarise(
   e: Evaluation,
   latencyMs: number,
 ): ModelSummary {
-  if (!e.retrieval) throw new Error(`${e.data}: expected captions on the split ${e.split}`);
+  const { retrieval, zeroShot } = e;
+  if (!retrieval || !zeroShot) throw new UserError(`${e.data}: expected classes and captions on the split ${e.split}`);
   return {
     name,
     role,
-    top1: e.zeroShot.top1,
-    top5: e.zeroShot.top5,
-    r1ImageToText: e.retrieval.imageToText.r1,
-    r1TextToImage: e.retrieval.textToImage.r1,
+    top1: zeroShot.top1,
+    top5: zeroShot.top5,
+    r1ImageToText: retrieval.imageToText.r1,
+    r1TextToImage: retrieval.textToImage.r1,
     params: model.params,
     bytes: model.bytes,
     latencyMs,

@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import sharp from 'sharp';
 import { plainImage } from '../augment/index.js';
-import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
 import type { DistillResult } from '../distill/index.js';
 import { Random } from '../random.js';
 import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
@@ -55,7 +55,7 @@ async function drawingExamples(
   options: CompileOptions,
 ): Promise<DrawingExample[]> {
   const split = measured[0]!.evaluation.split;
-  const chosen = new Random(seed, 'report').shuffle(examplesOf(dataset, split)).slice(0, shown);
+  const chosen = new Random(seed, 'report').shuffle(labelledOf(dataset, split)).slice(0, shown);
   const pictures = await Promise.all(chosen.map((example) => dataset.load(example)));
   const answers = measured.map(({ name, evaluation }) => ({
     name,
@@ -63,7 +63,7 @@ async function drawingExamples(
   }));
   const attention: (ClassAttention & { name: string })[] = [];
   for (const { name, model } of measured) attention.push({ name, ...(await classAttention(model, pictures, options)) });
-  const card = async (example: Example, i: number): Promise<DrawingExample> => ({
+  const card = async (example: LabelledExample, i: number): Promise<DrawingExample> => ({
     png: await sharp(plainImage(pictures[i]!, pictureSize), {
       raw: { width: pictureSize, height: pictureSize, channels: 3 },
     })

@@ -25,7 +25,7 @@ export const dataset: ImageTextDataset = {
   splits: { train: examples(3) },
   load: async ({ id, label }) => {
     const shade = id.length % 3;
-    const data = new Uint8Array(16 * 16 * 3).map((_, i) => (i % 5 === shade ? 255 : colours[names[label]!]![i % 3]!));
+    const data = new Uint8Array(16 * 16 * 3).map((_, i) => (i % 5 === shade ? 255 : colours[names[label!]!]![i % 3]!));
     return { width: 16, height: 16, channels: 3, data };
   },
   fingerprint: 'colours-1',

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../clip/index.js';
-import { examplesOf, fewShot, type ImageTextDataset } from '../data/index.js';
+import { examplesOf, fewShot, type ImageTextDataset, labelledOf } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -55,7 +55,7 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
 
   const tuned = await tuneTeacher({
     ...{ teacher, dataset, prompts, augment, seed, signal, compile, classes: base, templates: tuning.templates },
-    examples: fewShot(examples, tuning.shots, seed),
+    examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
     training: { ...tuning, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
     runDir: join(runDir, 'tuning'),
     onStep: (event) => options.onStep?.({ ...event, stage: 'tuning' }),

@@ -20,7 +20,7 @@ export interface ViewOptions {
 export class ViewBatches {
   /** Overwritten by the next batch. */
   readonly pixels: HostTensor<Float32Array>; // [B, 3, S, S]
-  readonly labels: HostTensor<Int32Array>; // [B]
+  readonly labels: HostTensor<Int32Array>; // [B]; −1 where the class is not known
   private readonly order: EpochOrder;
   private readonly pictures: PictureCache;
 
@@ -46,7 +46,7 @@ export class ViewBatches {
       const { id, label } = this.examples[example]!;
       const rgb = viewPixels(await this.pictures.get(example), id, epoch, size, this.options);
       normalizePixels(rgb, size, preprocess, this.pixels.data, i * 3 * size * size);
-      this.labels.data[i] = label;
+      this.labels.data[i] = label ?? -1;
     }
   }
 }

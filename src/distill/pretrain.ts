@@ -15,7 +15,7 @@ import {
   tokenizerFromJson,
   trainTokenizer,
 } from '../clip/index.js';
-import { examplesOf, type ImageTextDataset, openDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, isLabelled, openDataset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { Device } from '../runtime/index.js';
 import { adamw } from './adamw.js';
@@ -52,8 +52,8 @@ export interface PretrainResult {
   readonly seconds: number;
   /** Hugging Face checkpoint folder with the averaged weights in fp16. */
   readonly modelDir: string;
-  /** Quick zero-shot accuracy of the averaged weights. */
-  readonly accuracy: ProbeResult;
+  /** Quick zero-shot accuracy of the averaged weights; left out where no picture's class is known. */
+  readonly accuracy?: ProbeResult;
 }
 
 /**
@@ -92,14 +92,17 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     accumulate: recipe.accumulate,
     smoothing: recipe.label_smoothing,
   });
-  const probe = await zeroShotProbe(config, params, dataset, {
-    ...recipe.evaluation,
-    context,
-    preprocess,
-    tokenizer,
-    device,
-    threads,
-  });
+  const labelled = examplesOf(dataset, recipe.evaluation.split).some(isLabelled);
+  const probe = labelled
+    ? await zeroShotProbe(config, params, dataset, {
+        ...recipe.evaluation,
+        context,
+        preprocess,
+        tokenizer,
+        device,
+        threads,
+      })
+    : undefined;
   const steps = await countSteps(recipe, runDir, task);
   const log = new Log(join(runDir, 'log.jsonl'));
   const modelDir = join(runDir, 'model');
@@ -135,16 +138,16 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     onStep: async (event) => {
       let accuracy: ProbeResult | undefined;
       if (event.step % recipe.evaluation.every === 0) {
-        accuracy = await probe.measure(event.averaged);
+        accuracy = await probe?.measure(event.averaged);
         await publish(event);
       }
       if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
       options.onStep?.({ ...event, accuracy });
     },
   });
-  const accuracy = await probe.measure(result.averaged);
+  const accuracy = await probe?.measure(result.averaged);
   await publish(result);
-  await Promise.all([task.dispose(), probe.dispose()]);
+  await Promise.all([task.dispose(), probe?.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
 

@@ -50,7 +50,11 @@ export function listTexts(
   const classes = dataset.classes
     .filter((c) => !c.novel)
     .map((c) => templates.map((template) => add(template.replace('{}', c.name))));
-  if (classes.length === 0) throw new UserError(`${dataset.name}: expected at least one class to train on, found none`);
+  if (classes.length === 0) {
+    throw new UserError(
+      `${dataset.name}: expected at least one class text to train on, found none: name some with ?classes=cat,dog behind --data, or in a file classes.txt beside the pictures`,
+    );
+  }
   const captions = new Map<string, number[]>();
   if (withCaptions) for (const e of examples) captions.set(e.id, e.captions.map(add));
   return { texts, classes, captions };

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { labelledOf } from '../data/index.js';
 import { compileOptions, config, dataset, recipe, teacher, tokenizer } from './colours.fixture.js';
 import { GaussianAverage } from './gaussian-average.js';
 import { ViewBatches } from './image-batches.js';
@@ -14,7 +15,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-const examples = dataset.splits.train!;
+const examples = labelledOf(dataset, 'train');
 const prompts = { n_ctx: 2, depth: 9, context: 'a drawing' };
 const weights = { text: 25, image: 10, logits: 1 };
 const options = (more: Partial<TuneTeacherOptions> = {}): TuneTeacherOptions => ({

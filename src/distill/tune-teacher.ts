@@ -1,6 +1,6 @@
 import type { AugmentOptions } from '../augment/index.js';
 import { type Checkpoint, type Tokenizer, tokenizeAll } from '../clip/index.js';
-import type { Example, ImageTextDataset } from '../data/index.js';
+import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import { initDeepPrompts } from '../prompt/index.js';
@@ -27,7 +27,7 @@ export interface TuneTeacherOptions {
   readonly teacher: Checkpoint;
   readonly dataset: ImageTextDataset;
   /** The few labelled images. */
-  readonly examples: readonly Example[];
+  readonly examples: readonly LabelledExample[];
   /** Labels of the classes that are told apart. */
   readonly classes: readonly number[];
   /** Templates of the frozen model's class features. */

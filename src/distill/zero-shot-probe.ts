@@ -7,7 +7,7 @@ import {
   textTower,
   visionTower,
 } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import { type Example, type ImageTextDataset, labelledOf } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { Random } from '../random.js';
 import { compile, type Device } from '../runtime/index.js';
@@ -47,10 +47,10 @@ export async function zeroShotProbe(
 ): Promise<{ measure(params: Params): Promise<ProbeResult>; dispose(): Promise<void> }> {
   const { context, preprocess, tokenizer, device, threads } = options;
   const size = config.vision_config.image_size;
-  const examples = new Random('probe').shuffle(examplesOf(dataset, options.split)).slice(0, options.drawings);
+  const examples = new Random('probe').shuffle(labelledOf(dataset, options.split)).slice(0, options.drawings);
   const classes = [...new Set(examples.map(({ label }) => label))];
   // Guesses are among all classes of the split, so that few drawings do not make it easier.
-  for (const { label } of examplesOf(dataset, options.split)) if (!classes.includes(label)) classes.push(label);
+  for (const { label } of labelledOf(dataset, options.split)) if (!classes.includes(label)) classes.push(label);
 
   const pixels = await preparePixels(dataset, examples, size, preprocess);
   const texts = classes.map((label) => options.template.replace('{}', dataset.classes[label]!.name));

@@ -1,5 +1,5 @@
 import { type Checkpoint, visionTower } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
 import { type Cvpr2024Recipe, type Cvpr2024Run, visualStudentFeatures } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
@@ -98,7 +98,7 @@ const embedStudent: Embed = ({ student }, { preprocess }, ...rest) => {
 
 function predict(images: EmbeddedImages, split: ReadonlySet<Example>, classes: Rows, labels: readonly number[]) {
   return images.examples.flatMap((example, row) => {
-    if (!split.has(example)) return [];
+    if (!split.has(example) || !isLabelled(example)) return [];
     // The best class is the same at any scale.
     return [{ ...example, top: topClasses(images.rows, row, classes, labels, 1, 1) }];
   });

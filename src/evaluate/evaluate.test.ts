@@ -163,8 +163,8 @@ describe('evaluateModel', () => {
       { ...engine, latencyRuns: 3, onProgress: (phase, done, total) => void phases.push(`${phase} ${done}/${total}`) },
     );
     expect(evaluation).toMatchObject({ data: 'colours', split: 'test', drawings: 72, classes: 4, params: 1, bytes: 2 });
-    expect(evaluation.zeroShot.top1).toEqual(wilson(54, 72));
-    expect(evaluation.zeroShot.top5.value).toBe(1);
+    expect(evaluation.zeroShot!.top1).toEqual(wilson(54, 72));
+    expect(evaluation.zeroShot!.top5.value).toBe(1);
     expect(evaluation.baseNovel).toMatchObject({ base: wilson(54, 72), novel: wilson(3, 3) });
     expect(evaluation.artists.map(({ artist, drawings, unseen }) => [artist, drawings, unseen])).toEqual([
       ['Ann', 36, false],
@@ -190,6 +190,21 @@ describe('evaluateModel', () => {
     );
     expect(evaluation).toMatchObject({ classes: 1, zeroShot: { top1: { value: 1 } } });
     expect([evaluation.retrieval, evaluation.baseNovel, evaluation.latency]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('measures retrieval alone where no class is known, and refuses pictures with neither', async () => {
+    const unlabelled = (keep: boolean) =>
+      dataset.splits.test!.map(({ id, captions }) => ({ id, captions: keep ? captions : [] }));
+    const options = { ...engine, latencyRuns: 0 };
+    const load = ({ id }: Example) => dataset.load(dataset.splits.test!.find((example) => example.id === id)!);
+    const captioned = { ...dataset, load, classes: [], splits: { test: unlabelled(true) } };
+    const evaluation = await evaluateModel(plain, captioned, options);
+    expect(evaluation).toMatchObject({ drawings: 72, classes: 0, retrieval: { images: 72, texts: 8 } });
+    expect([evaluation.zeroShot, evaluation.predictions]).toEqual([undefined, []]);
+    const bare = { ...captioned, splits: { test: unlabelled(false) } };
+    await expect(evaluateModel(plain, bare, options)).rejects.toThrow(
+      'colours: the split test has neither classes nor captions to measure by',
+    );
   });
 
   it('counts pictures that cannot be read, and goes on', async () => {

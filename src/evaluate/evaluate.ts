@@ -1,4 +1,11 @@
-import { type Example, examplesOf, type ImageTextDataset, type Skipped } from '../data/index.js';
+import {
+  type Example,
+  examplesOf,
+  type ImageTextDataset,
+  isLabelled,
+  type LabelledExample,
+  type Skipped,
+} from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
@@ -34,7 +41,8 @@ export interface Evaluation {
   readonly params: number;
   /** Of the weights on disk. */
   readonly bytes: number;
-  readonly zeroShot: ZeroShot;
+  /** Left out where no picture's class is known. */
+  readonly zeroShot?: ZeroShot;
   /** Left out where the pictures have no captions. */
   readonly retrieval?: Retrieval;
   /** For the split `test` of data with a split `novel`. */
@@ -44,7 +52,7 @@ export interface Evaluation {
   readonly latency?: Latency;
   /** Pictures that could not be read. */
   readonly skipped: readonly Skipped[];
-  /** The five likeliest classes of every picture of the split. */
+  /** The five likeliest classes of every picture of the split whose class is known. */
   readonly predictions: readonly Prediction[];
 }
 
@@ -92,39 +100,46 @@ export async function evaluateModel(
 
   const scale = Math.exp(model.checkpoint.params.logit_scale!.data[0]!);
   const predict = (part: readonly Example[]): Prediction[] => {
-    const labels = candidates(dataset, part);
+    const labelled = part.filter(isLabelled);
+    const labels = candidates(dataset, labelled);
     const classes = classFeatures(
       texts,
       labels.map((label) => list.classes[label]!),
     );
-    return imagesOf(images, part).map(({ example: { id, label, artist }, row }) => ({
+    return imagesOf(images, labelled).map(({ example: { id, label, artist }, row }) => ({
       id,
       label,
       artist,
       top: topClasses(images.rows, row, classes, labels, scale, answers),
     }));
   };
-  const predictions = predict(own);
-  if (predictions.length === 0) {
+  const read = imagesOf(images, own).length;
+  if (read === 0) {
     const [first] = images.skipped;
     throw new UserError(
       `${dataset.name}: no picture of the split ${split} can be read; ${first!.id}: ${first!.reason}`,
     );
   }
-  const zeroShot = zeroShotAccuracy(predictions);
+  const predictions = predict(own);
+  const zeroShot = predictions.length > 0 ? zeroShotAccuracy(predictions) : undefined;
+  const found = await retrieve(images, own, texts, list.captions);
+  if (!zeroShot && !found) {
+    throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
+  }
   const unseenClasses = predict(novel);
   const trained = new Set((dataset.splits.train ?? []).flatMap(({ artist }) => artist ?? []));
   return {
     data: dataset.name,
     split,
-    drawings: predictions.length,
-    classes: candidates(dataset, own).length,
+    drawings: read,
+    classes: candidates(dataset, own.filter(isLabelled)).length,
     templates,
     params: model.params,
     bytes: model.bytes,
     zeroShot,
-    retrieval: await retrieve(images, own, texts, list.captions),
-    baseNovel: unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
+    retrieval: found,
+    baseNovel:
+      zeroShot && unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
     artists: byArtist([...predictions, ...predict(style)], trained),
     latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
     skipped: images.skipped,
@@ -164,15 +179,18 @@ function listTexts(dataset: ImageTextDataset, templates: readonly string[], exam
 }
 
 /** The classes that the pictures' classes are sought among. */
-function candidates(dataset: ImageTextDataset, examples: readonly Example[]): number[] {
+function candidates(dataset: ImageTextDataset, examples: readonly LabelledExample[]): number[] {
   const kinds = new Set(examples.map(({ label }) => dataset.classes[label]!.novel));
   return dataset.classes.flatMap(({ novel }, label) => (kinds.has(novel) ? [label] : []));
 }
 
 /** Those of the pictures that could be read, with their rows. */
-function imagesOf({ examples }: EmbeddedImages, part: readonly Example[]): { example: Example; row: number }[] {
-  const wanted = new Set(part);
-  return examples.flatMap((example, row) => (wanted.has(example) ? [{ example, row }] : []));
+function imagesOf<E extends Example>({ examples }: EmbeddedImages, part: readonly E[]): { example: E; row: number }[] {
+  const wanted = new Map<Example, E>(part.map((example) => [example, example]));
+  return examples.flatMap((any, row) => {
+    const example = wanted.get(any);
+    return example ? [{ example, row }] : [];
+  });
 }
 
 /** Retrieval among the pictures that have captions. */

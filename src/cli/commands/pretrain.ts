@@ -79,7 +79,7 @@ async function run(options: PretrainOptions): Promise<void> {
       options,
       result,
       () =>
-        `${result.modelDir}: top-1 ${share(result.accuracy.top1)}, top-5 ${share(result.accuracy.top5)} after ${result.step} steps`,
+        `${result.modelDir}: ${result.step} steps${result.accuracy ? `, top-1 ${share(result.accuracy.top1)}, top-5 ${share(result.accuracy.top5)}` : ''}`,
     );
   } finally {
     progress.stop();

@@ -21,10 +21,10 @@ describe('built-in emoji', () => {
     const unseen = new Set(editions.filter((e) => e.unseen).map((e) => e.artist));
     expect(unseen.size).toBe(1);
     for (const split of ['train', 'val', 'test']) {
-      expect(splits[split]!.filter(({ label, artist }) => classes[label]!.novel || unseen.has(artist!))).toEqual([]);
+      expect(splits[split]!.filter(({ label, artist }) => classes[label!]!.novel || unseen.has(artist!))).toEqual([]);
     }
-    expect(splits.novel!.every(({ label }) => classes[label]!.novel)).toBe(true);
-    expect(splits.style!.every(({ artist, label }) => unseen.has(artist!) && !classes[label]!.novel)).toBe(true);
+    expect(splits.novel!.every(({ label }) => classes[label!]!.novel)).toBe(true);
+    expect(splits.style!.every(({ artist, label }) => unseen.has(artist!) && !classes[label!]!.novel)).toBe(true);
   });
 
   it('trains and tests on every base concept', () => {
@@ -36,7 +36,7 @@ describe('built-in emoji', () => {
 
   it('describes every drawing by its CLDR name, five ways', () => {
     const wrong = all.filter(({ label, captions }) => {
-      const named = captions.filter((caption) => caption.includes(classes[label]!.name));
+      const named = captions.filter((caption) => caption.includes(classes[label!]!.name));
       return new Set(named).size !== 5 || captions.length !== 5;
     });
     expect(wrong).toEqual([]);
