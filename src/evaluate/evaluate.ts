@@ -87,6 +87,9 @@ export async function evaluateModel(
   } = options;
   checkTemplates(templates);
   const own = examplesOf(dataset, split);
+  if (!own.some((example) => isLabelled(example) || example.captions.length > 0)) {
+    throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
+  }
   const { novel = [], style = [] } = split === 'test' ? dataset.splits : {};
   const engine = { device, threads, signal };
   const progress = (phase: 'images' | 'texts') => (done: number, total: number) => onProgress?.(phase, done, total);
@@ -122,10 +125,6 @@ export async function evaluateModel(
   }
   const predictions = predict(own);
   const zeroShot = predictions.length > 0 ? zeroShotAccuracy(predictions) : undefined;
-  const found = await retrieve(images, own, texts, list.captions);
-  if (!zeroShot && !found) {
-    throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
-  }
   const unseenClasses = predict(novel);
   const trained = new Set((dataset.splits.train ?? []).flatMap(({ artist }) => artist ?? []));
   return {
@@ -137,7 +136,7 @@ export async function evaluateModel(
     params: model.params,
     bytes: model.bytes,
     zeroShot,
-    retrieval: found,
+    retrieval: await retrieve(images, own, texts, list.captions),
     baseNovel:
       zeroShot && unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
     artists: byArtist([...predictions, ...predict(style)], trained),
