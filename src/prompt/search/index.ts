@@ -1,0 +1,25 @@
+export { type BeamOptions, beamSearch, chooseHeldOut, type Found } from './beam.js';
+export {
+  type Candidate,
+  coordinateSearch,
+  type EvolutionOptions,
+  evolve,
+  type Judge,
+  type Judged,
+  textOf,
+} from './candidates.js';
+export { pairedGain } from './gain.js';
+export {
+  byQuality,
+  type Ensemble,
+  ensembleCosines,
+  ensembleQuality,
+  isBetter,
+  type Labelled,
+  type Quality,
+  qualityOf,
+  type TemplateScores,
+  uniform,
+} from './scores.js';
+export { combinedScores, standOut, type UnlabelledScores, unlabelledScores } from './unlabelled.js';
+export { fitWeights } from './weights.js';
