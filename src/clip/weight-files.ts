@@ -2,6 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson } from '../files/index.js';
 
+/** Whether a folder holds weights of one of the forms that `loadWeights` reads. */
+export function hasWeights(folder: string): boolean {
+  const forms = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors'];
+  return forms.some((name) => existsSync(join(folder, name)));
+}
+
 /** The files of a checkpoint folder that hold its weights: those that `loadWeights` reads, which has checked them. */
 export async function weightFiles(folder: string): Promise<string[]> {
   const path = (name: string) => join(folder, name);

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
-import { UserError } from '../errors.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
   countParameters,
@@ -15,9 +14,11 @@ import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 import { adamw } from './adamw.js';
 import { Batches } from './batches.js';
+import { checkLosses } from './check-losses.js';
 import { activeLosses, type DualStream, initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
-import { ensureTargets, hash, hashParams } from './extract-targets.js';
+import { ensureTargets } from './extract-targets.js';
+import { hash } from './fingerprint.js';
 import { History, type HistoryEntry } from './history.js';
 import { mapLayers } from './layer-map.js';
 import { logitsKdTask } from './logits-kd.js';
@@ -28,6 +29,7 @@ import type { DistillRecipe, LossName } from './recipe.js';
 import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
 import type { Task } from './task.js';
+import { type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 import { buildTextBank, gatherHostRows, listTexts, type TextBank, textLimit } from './text-bank.js';
 import { writeTrainingRecord } from './training-record.js';
 
@@ -39,7 +41,7 @@ export interface DistillStep extends StepEvent {
 }
 
 export interface DistillOptions extends DownloadOptions {
-  teacher: Checkpoint;
+  teacher: TeacherModel;
   dataset: ImageTextDataset;
   recipe: DistillRecipe;
   /** State of every phase, loss history, and at the end `student/`. Run again with the same folder to resume. */
@@ -78,21 +80,20 @@ export interface DistillResult {
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
  */
 export async function distill(options: DistillOptions): Promise<DistillResult> {
-  const { teacher, dataset, recipe, runDir } = options;
+  const { dataset, recipe, runDir } = options;
+  const teacher = teacherOf(options.teacher, options);
   const examples = examplesOf(dataset, recipe.data.split);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
-  if (recipe.method === 'promptkd' && needs.has('cross_modal') && !recipe.texts.captions) {
-    throw new UserError(
-      'losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off',
-    );
-  }
+  checkLosses(recipe, needs, teacher);
   const start = await startStudent(recipe, teacher, options);
-  const pairs = mapLayers(
-    recipe.losses.layers,
-    start.config.vision_config.num_hidden_layers,
-    teacher.config.vision_config.num_hidden_layers,
-  );
+  const pairs = teacher.inner
+    ? mapLayers(
+        recipe.losses.layers,
+        start.config.vision_config.num_hidden_layers,
+        teacher.config.vision_config.num_hidden_layers,
+      )
+    : [];
   const limit = textLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
   const prompted = recipe.method === 'promptkd' && recipe.prompts.enabled;
   const encoder = prompted ? promptConfig(recipe, start.config, limit) : undefined;
@@ -109,10 +110,10 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
   const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions);
-  const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words, options.compile);
-  const store = await storedTargets(options, examples, pairs, needs);
+  const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words);
+  const store = await storedTargets(options, teacher, examples, pairs, needs);
   try {
-    if (!store.complete) return result(options, full, bank, { finished: false, step: 0, seconds: 0 }, []);
+    if (!store.complete) return result(options, full, teacher, bank, { finished: false, step: 0, seconds: 0 }, []);
     const batches = new Batches(store, bank, examples, teacher.preprocess, {
       seed: recipe.seed,
       batch: recipe.batch,
@@ -121,8 +122,8 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
       teacherTopK: recipe.texts.teacher_top_k,
       captions: recipe.texts.captions,
     });
-    const run = await trainPhases(options, phases, full, batches);
-    const done = await result(options, full, bank, run.position, run.history);
+    const run = await trainPhases(options, teacher, phases, full, batches);
+    const done = await result(options, full, teacher, bank, run.position, run.history);
     if (done.finished) {
       const dir = join(runDir, 'student');
       await saveStudent(dir, done);
@@ -145,6 +146,7 @@ export async function saveStudent(
 
 function storedTargets(
   options: DistillOptions,
+  { config }: Teacher,
   examples: readonly Example[],
   pairs: readonly { teacher: number }[],
   needs: ReadonlySet<LossName>,
@@ -153,7 +155,7 @@ function storedTargets(
   const full = recipe.method === 'promptkd';
   const layers = (wanted: boolean, more: number[]) =>
     full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : [];
-  const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
+  const last = needs.has('cross_modal') ? [config.vision_config.num_hidden_layers] : [];
   return ensureTargets({
     teacher,
     dataset,
@@ -171,14 +173,20 @@ function storedTargets(
   });
 }
 
-async function trainPhases(options: DistillOptions, phases: readonly Phase[], full: DualStream, batches: Batches) {
+async function trainPhases(
+  options: DistillOptions,
+  teacher: Teacher,
+  phases: readonly Phase[],
+  full: DualStream,
+  batches: Batches,
+) {
   const { recipe, runDir, signal } = options;
   const history = new History(join(runDir, 'history.jsonl'));
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
   const identity = {
     recipe,
     data: options.dataset.fingerprint,
-    teacher: hashParams(options.teacher.params),
+    teacher: teacher.fingerprint(),
     given: hash(JSON.stringify(full.config)),
   };
   const position = { finished: true, step: 0, seconds: 0 };
@@ -226,11 +234,12 @@ async function trainPhases(options: DistillOptions, phases: readonly Phase[], fu
 async function result(
   options: DistillOptions,
   full: DualStream,
+  teacher: Teacher,
   bank: TextBank,
   position: { finished: boolean; step: number; seconds: number },
   history: HistoryEntry[],
 ): Promise<DistillResult> {
-  const { teacher, recipe } = options;
+  const { recipe } = options;
   const size = full.config.vision_config.image_size;
   const preprocess =
     size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };

@@ -16,6 +16,7 @@ import { ensureTargets, recordIndex } from './extract-targets.js';
 import { mapLayers } from './layer-map.js';
 import { phasesOf } from './phases.js';
 import { promptConfig, startStudent } from './student.js';
+import { teacherOf } from './teacher.js';
 import { buildTextBank, listTexts } from './text-bank.js';
 
 let root = '';
@@ -84,11 +85,10 @@ describe('the joint step', () => {
       compile: compileOptions,
     });
     const bank = await buildTextBank(
-      teacher,
+      teacherOf(teacher, { compile: compileOptions }),
       listTexts(dataset, examples, r.texts.templates, true),
       { tokenizer, limit: 10 },
       true,
-      compileOptions,
     );
     const batches = new Batches(store, bank, examples, teacher.preprocess, {
       seed: 0,
@@ -98,7 +98,7 @@ describe('the joint step', () => {
       teacherTopK: 2,
       captions: true,
     });
-    const start = await startStudent(r, teacher);
+    const start = await startStudent(r, teacherOf(teacher));
     const shape = promptConfig(r, start.config, 10);
     const stream = {
       student: start.params,
@@ -161,7 +161,8 @@ describe('stored targets', () => {
     const list = listTexts(dataset, dataset.splits.train!, ['a drawing of {}', '{}'], true);
     expect(list.texts.some((t) => t.includes('gold'))).toBe(false);
     expect(list.classes).toHaveLength(4);
-    const bank = await buildTextBank(teacher, list, { tokenizer, limit: 10 }, true, compileOptions);
+    const reader = teacherOf(teacher, { compile: compileOptions });
+    const bank = await buildTextBank(reader, list, { tokenizer, limit: 10 }, true);
     const { ids, eos } = tokenizer.encode(['a red thing'], 12);
     const tower = textTower(
       paramInputs(teacher.params),
@@ -179,7 +180,7 @@ describe('stored targets', () => {
     for (let k = 0; k < 12; k++) expect(bank.embeds[row * 12 + k]).toBeCloseTo(embed!.data[k]!, 5);
     await program.dispose();
 
-    const other = await buildTextBank(teacher, list, { tokenizer: otherTokenizer, limit: 10 }, false, compileOptions);
+    const other = await buildTextBank(reader, list, { tokenizer: otherTokenizer, limit: 10 }, false);
     expect(other.embeds).toEqual(bank.embeds);
     const own = otherTokenizer.encode(['a red thing'], other.length);
     expect([...own.ids]).not.toEqual([...ids.slice(0, other.length)]);

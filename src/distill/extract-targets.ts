@@ -1,21 +1,19 @@
-import { createHash } from 'node:crypto';
 import { type AugmentOptions, augmentImage } from '../augment/index.js';
-import { type Checkpoint, normalizePixels, visionTower } from '../clip/index.js';
+import { normalizePixels } from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf } from '../files/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts } from '../prompt/index.js';
+import type { Params } from '../nn/index.js';
 import { Random } from '../random.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import { input, slice, type Tensor } from '../tensor/index.js';
-import { headAverage } from './attention-loss.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { hash } from './fingerprint.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
+import { type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 
 export interface ExtractOptions {
-  teacher: Checkpoint;
-  /** The teacher's deep prompts, of which `vision.0`, `vision.1`, … matter here; left out: none. */
+  teacher: TeacherModel;
+  /** Deep prompts of a checkpoint, of which `vision.0`, `vision.1`, … matter here; left out: none. */
   prompts?: Params;
   dataset: ImageTextDataset;
   examples: readonly Example[];
@@ -58,8 +56,9 @@ export function viewPixels(
  * @throws UserError where the folder holds the targets of something else and `rebuild` is not set
  */
 export async function ensureTargets(options: ExtractOptions): Promise<TargetStore> {
-  const contents = targetContents(options);
-  const fingerprint = storeFingerprint(options);
+  const teacher = teacherOf(options.teacher, options);
+  const contents = targetContents(teacher, options);
+  const fingerprint = storeFingerprint(teacher, options);
   let store: TargetStore | undefined;
   try {
     store = TargetStore.open(options.dir, fingerprint, contents);
@@ -67,28 +66,18 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
     if (!(error instanceof UserError) || !options.rebuild) throw error;
   }
   store ??= await TargetStore.create(options.dir, fingerprint, contents, options.examples.length * options.views);
-  if (!store.complete) await extract(store, options);
+  if (!store.complete) await extract(store, teacher, options);
   return store;
 }
 
 const BATCH = 64;
 
-async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
-  const { teacher, prompts = {}, dataset, examples, views } = options;
+async function extract(store: TargetStore, teacher: Teacher, options: ExtractOptions): Promise<void> {
+  const { dataset, examples, views } = options;
   const { layout } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
-  const p = paramInputs(teacher.params);
-  const tower = visionTower(p, teacher.config, input('pixels', [BATCH, 3, size, size]), {
-    prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
-  });
-  const outputs: Record<string, Tensor> = { embed: tower.embed };
-  for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, layout.contents.tokens);
-  for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, layout.contents.tokens);
-  const program = await compile({ outputs }, options.compile);
-
-  const pixels = new Float32Array(BATCH * 3 * size * size);
-  const fixed = { ...paramFeeds(teacher.params), ...paramFeeds(prompts, 'prompts/') };
-  const feeds = { ...fixed, pixels: { shape: [BATCH, 3, size, size], data: pixels } };
+  const pass = await teacher.images(BATCH, { hidden, attention });
+  const pixels = { shape: [BATCH, 3, size, size], data: new Float32Array(BATCH * 3 * size * size) };
   const pictures = new PictureWindow(dataset, examples);
   try {
     while (!store.complete) {
@@ -110,9 +99,9 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
             options,
           );
           layout.pixels(record(i)).set(rgb);
-          normalizePixels(rgb, size, teacher.preprocess, pixels, i * 3 * size * size);
+          normalizePixels(rgb, size, teacher.preprocess, pixels.data, i * 3 * size * size);
         }
-        const result = await program.run(feeds);
+        const result = await pass.run(pixels);
         const part = (name: string, i: number, n: number) =>
           (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
         for (let i = 0; i < rows; i++) {
@@ -128,7 +117,7 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
       await store.append(shard);
     }
   } finally {
-    await program.dispose();
+    await pass.dispose();
   }
 }
 
@@ -154,25 +143,23 @@ class PictureWindow {
   }
 }
 
-function targetContents({ teacher, hidden, attention }: ExtractOptions): TargetContents {
-  const { image_size, patch_size, hidden_size } = teacher.config.vision_config;
+function targetContents({ config, inner }: Teacher, { hidden, attention }: ExtractOptions): TargetContents {
+  const { image_size, patch_size, hidden_size } = config.vision_config;
   return {
     size: image_size,
-    embed: teacher.config.projection_dim,
-    tokens: 1 + (image_size / patch_size) ** 2,
-    width: hidden_size,
+    embed: config.projection_dim,
+    tokens: inner ? 1 + (image_size / patch_size) ** 2 : 0,
+    width: inner ? hidden_size : 0,
     hidden,
     attention,
   };
 }
 
 /** Everything that the targets depend on. */
-export function storeFingerprint(options: Omit<ExtractOptions, 'dir' | 'hidden' | 'attention'>): StoreFingerprint {
-  const { teacher, prompts = {}, dataset, examples, views, augment, seed } = options;
-  const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
-  const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
+function storeFingerprint(teacher: Teacher, options: ExtractOptions): StoreFingerprint {
+  const { dataset, examples, views, augment, seed } = options;
   return {
-    teacher: hashParams(teacher.params) + prompted,
+    teacher: teacher.fingerprint(),
     preprocess: JSON.stringify(teacher.preprocess),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),
@@ -180,20 +167,4 @@ export function storeFingerprint(options: Omit<ExtractOptions, 'dir' | 'hidden' 
     seed,
     views,
   };
-}
-
-/** SHA-256 of a model's parameters: names, shapes and bytes in order of names. */
-export function hashParams(params: Params): string {
-  const sum = createHash('sha256');
-  for (const name of Object.keys(params).sort()) {
-    const { shape, data } = params[name]!;
-    sum.update(`${name} ${shape.join(',')}\n`);
-    sum.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  return sum.digest('hex').slice(0, 32);
-}
-
-/** Short SHA-256 of a text. */
-export function hash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

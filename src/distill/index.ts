@@ -13,8 +13,9 @@ export {
   type TeacherClasses,
 } from './cvpr2024-task.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
-export { ensureTargets, hashParams } from './extract-targets.js';
+export { ensureTargets } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
+export { hashParams } from './fingerprint.js';
 export type { HistoryEntry } from './history.js';
 export { liveBatches, storedBatches, ViewBatches, type ViewOptions } from './image-batches.js';
 export { type InheritOptions, inherit } from './inherit.js';
@@ -31,6 +32,7 @@ export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } fro
 export { type SgdOptions, sgd } from './sgd.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
+export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 export { readTrainingRecord, type TrainingRecord } from './training-record.js';
 export {
   type DeepPromptShape,

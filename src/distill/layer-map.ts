@@ -6,17 +6,18 @@ export interface LayerPair {
   teacher: number;
 }
 
-/** How layers are mapped: evenly over the depth, the last ones only, or pair by pair. */
-export type LayerMapping = 'even' | 'last' | readonly (readonly [number, number])[];
+/** How layers are mapped: evenly over the depth, the last ones only, none at all, or pair by pair. */
+export type LayerMapping = 'even' | 'last' | 'none' | readonly (readonly [number, number])[];
 
 /**
  * Which student layer imitates which teacher layer.
  *
- * `even`: l ↔ round(l · teacherLayers / studentLayers), so that the last layers always meet; `last`: only those.
+ * `even`: l ↔ round(l · teacherLayers / studentLayers), so that the last layers always meet; `last`: only those; `none`: no layers.
  *
  * @throws UserError for a pair outside the towers
  */
 export function mapLayers(mapping: LayerMapping, studentLayers: number, teacherLayers: number): LayerPair[] {
+  if (mapping === 'none') return [];
   if (mapping === 'last') return [{ student: studentLayers, teacher: teacherLayers }];
   if (mapping === 'even') {
     return Array.from({ length: studentLayers }, (_, i) => ({

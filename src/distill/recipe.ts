@@ -61,8 +61,8 @@ const lossNames = z.enum(['feature', 'attention', 'cross_modal', 'response']);
 export type LossName = z.infer<typeof lossNames>;
 
 const lossesSchema = z.object({
-  /** Mapped layers: `even`, `last`, or pairs [student, teacher] that count from 1. */
-  layers: z.union([z.enum(['even', 'last']), z.array(z.tuple([count, count])).min(1)]).default('even'),
+  /** Mapped layers: `even`, `last`, `none` (final embeddings alone), or pairs [student, teacher] that count from 1. */
+  layers: z.union([z.enum(['even', 'last', 'none']), z.array(z.tuple([count, count])).min(1)]).default('even'),
   feature: z
     .object({
       enabled: z.boolean().default(true),

@@ -1,16 +1,10 @@
-import {
-  type Checkpoint,
-  type ClipConfig,
-  type DownloadOptions,
-  initClip,
-  loadCheckpoint,
-  type Tokenizer,
-} from '../clip/index.js';
+import { type ClipConfig, type DownloadOptions, initClip, loadCheckpoint, type Tokenizer } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
 import { inherit, inheritedChannels } from './inherit.js';
 import type { DistillRecipe } from './recipe.js';
+import type { Teacher } from './teacher.js';
 
 /** A student at its start. */
 export interface StudentStart {
@@ -55,7 +49,7 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
 /** The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint. */
 export async function startStudent(
   recipe: DistillRecipe,
-  teacher: Checkpoint,
+  teacher: Teacher,
   options: DownloadOptions = {},
 ): Promise<StudentStart> {
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;

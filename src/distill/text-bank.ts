@@ -1,10 +1,8 @@
-import { type Checkpoint, type ClipConfig, type Tokenizer, textTower, tokenizeAll } from '../clip/index.js';
+import { type ClipConfig, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { floatToHalf, halfToFloat } from '../files/index.js';
-import { paramFeeds, paramInputs } from '../nn/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import { input, type Tensor } from '../tensor/index.js';
+import { halfToFloat } from '../files/index.js';
+import type { Teacher } from './teacher.js';
 
 /** All texts of a run, each once: class names through templates, and captions. */
 export interface TextList {
@@ -60,8 +58,6 @@ export function listTexts(
   return { texts, classes, captions };
 }
 
-const BATCH = 64;
-
 /**
  * Runs the teacher's text tower over all texts. Each model gets them from its own tokenizer: where the two differ, the
  * student's ids and the teacher's features are of the same texts all the same.
@@ -71,11 +67,10 @@ const BATCH = 64;
  * @throws UserError where those are wanted and the tokenizers cut a text differently: tokens have no partners then
  */
 export async function buildTextBank(
-  teacher: Checkpoint,
+  teacher: Teacher,
   list: TextList,
   student: { readonly tokenizer: Tokenizer; readonly limit: number },
   withWords: boolean,
-  options: CompileOptions = {},
 ): Promise<TextBank> {
   const { tokenizer } = student;
   const own = tokenizeAll(tokenizer, list.texts, student.limit);
@@ -87,41 +82,9 @@ export async function buildTextBank(
     );
   }
   const positions = teacher.config.text_config.max_position_embeddings;
-  const { ids, ends, length } = parted === undefined ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
-  const width = teacher.config.projection_dim;
-  const count = list.texts.length;
-  const bank: TextBank = { ...list, ...own, tokenizer, width, embeds: new Float32Array(count * width) };
-  if (withWords) bank.words = new Uint16Array(count * length * width);
-
-  const p = paramInputs(teacher.params);
-  const tower = textTower(p, teacher.config, input('ids', [BATCH, length], 'int32'), input('ends', [BATCH], 'int32'));
-  const outputs: Record<string, Tensor> = withWords
-    ? { embed: tower.embed, words: tower.tokenEmbeds() }
-    : { embed: tower.embed };
-  const program = await compile({ outputs }, options);
-  try {
-    const feeds = {
-      ...paramFeeds(teacher.params),
-      ids: { shape: [BATCH, length], data: new Int32Array(BATCH * length) },
-      ends: { shape: [BATCH], data: new Int32Array(BATCH) },
-    };
-    for (let start = 0; start < count; start += BATCH) {
-      // The last batch keeps the rows of the one before in its rest; they are not read.
-      const rows = Math.min(BATCH, count - start);
-      feeds.ids.data.set(ids.subarray(start * length, (start + rows) * length));
-      feeds.ends.data.set(ends.subarray(start, start + rows));
-      const result = await program.run(feeds);
-      bank.embeds.set((result.embed!.data as Float32Array).subarray(0, rows * width), start * width);
-      if (bank.words) {
-        const size = length * width;
-        const words = (result.words!.data as Float32Array).subarray(0, rows * size);
-        floatToHalf(words, bank.words.subarray(start * size, (start + rows) * size));
-      }
-    }
-  } finally {
-    await program.dispose();
-  }
-  return bank;
+  const read = parted === undefined ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
+  const made = await teacher.texts(read, withWords);
+  return { ...list, ...own, ...made, tokenizer, width: teacher.config.projection_dim };
 }
 
 /** The first text that two tokenizers turn into different ids, or undefined where there is none. */

@@ -6,7 +6,7 @@ import type { Params } from '../nn/index.js';
 import { initDeepPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { hash, hashParams } from './extract-targets.js';
+import { hash, hashParams } from './fingerprint.js';
 import { ViewBatches } from './image-batches.js';
 import { type StepEvent, train } from './loop.js';
 import { type PromptedTeacher, teacherTextFeatures } from './prompted-teacher.js';

@@ -31,7 +31,10 @@ interface DistillOptions extends CommonOptions, RecipeOptions {
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
   withRecipeOptions(withCommonOptions(command))
-    .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
+    .requiredOption(
+      '--teacher <folder>',
+      'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
+    )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
     .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
@@ -83,15 +86,13 @@ function flags(options: DistillOptions): Record<string, unknown> {
 
 async function run(options: DistillOptions): Promise<void> {
   const [
-    { distill, distillRecipe },
-    { loadCheckpoint },
+    { distill, distillRecipe, loadTeacher },
     { openDataset },
     { loadRecipe, writeRecipe },
     { createProgress, showDownload },
     { resumable },
   ] = await Promise.all([
     import('../../distill/index.js'),
-    import('../../clip/index.js'),
     import('../../data/index.js'),
     import('../recipe-file.js'),
     import('../progress.js'),
@@ -102,7 +103,7 @@ async function run(options: DistillOptions): Promise<void> {
   const progress = createProgress(options);
   const onDownload = showDownload(progress);
   try {
-    const teacher = await loadCheckpoint(options.teacher, { onDownload });
+    const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
     const dataset = await openDataset(recipe.data.dataset);
     progress.log(await writeRecipe(out, recipe));
     const result = await resumable(out, (signal) =>

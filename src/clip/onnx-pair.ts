@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { UserError } from '../errors.js';
+import { readJson, readSafetensors } from '../files/index.js';
+import { type CompileOptions, OnnxFile } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import { type ClipConfig, parseClipConfig } from './config.js';
+import { type PreprocessConfig, parsePreprocessConfig } from './preprocess.js';
+import type { TokenizedTexts } from './tokenize-all.js';
+import { loadTokenizer, type Tokenizer, withTokenizer } from './tokenizer.js';
+
+const VISION = 'vision_model.onnx';
+const TEXT = 'text_model.onnx';
+/** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
+const TRAINED_LOGIT_SCALE = Math.log(100);
+
+/** Image and text encoder of a CLIP-like model as ONNX files: embeddings alone, no weights and no inner states. */
+export class OnnxPair {
+  /** @internal See {@link loadOnnxPair}. */
+  constructor(
+    private readonly vision: OnnxFile,
+    private readonly text: OnnxFile,
+    /** Vocabulary, text length, joint width and picture size are the model's; what else stands there is CLIP's default. */
+    readonly config: ClipConfig,
+    readonly preprocess: PreprocessConfig,
+    readonly tokenizer: Tokenizer,
+    /** ln of the factor on cosines. */
+    readonly logitScale: number,
+    /** SHA-256 of both files. */
+    readonly fingerprint: string,
+    /** Of both files. */
+    readonly paths: readonly string[],
+  ) {}
+
+  /** Pixels [B, 3, S, S] → embeddings [B, P], not normalised. */
+  async images(pixels: HostTensor<Float32Array>): Promise<HostTensor<Float32Array>> {
+    return (await this.vision.run({ pixel_values: pixels })).image_embeds!;
+  }
+
+  /**
+   * Texts → embeddings [N, P], not normalised. Every text is padded to the model's length: some text encoders take no
+   * other, and to the rest it makes no difference.
+   */
+  async texts({ ids, ends, length }: TokenizedTexts): Promise<HostTensor<Float32Array>> {
+    const full = this.config.text_config.max_position_embeddings;
+    const shape = [ends.length, full];
+    const padded = new Int32Array(ends.length * full).fill(this.tokenizer.padId);
+    const mask = new Int32Array(padded.length);
+    for (const [n, end] of ends.entries()) {
+      padded.set(ids.subarray(n * length, (n + 1) * length), n * full);
+      mask.fill(1, n * full, n * full + end + 1);
+    }
+    const feeds = { input_ids: { shape, data: padded }, attention_mask: { shape, data: mask } };
+    return (await this.text.run(feeds)).text_embeds!;
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all([this.vision.dispose(), this.text.dispose()]);
+  }
+}
+
+/**
+ * The folder with the two ONNX files, where a folder has them: itself, or its `onnx/`.
+ *
+ * @returns undefined where they are not there
+ */
+export function onnxFolder(folder: string): string | undefined {
+  return [folder, join(folder, 'onnx')].find((dir) => [VISION, TEXT].every((name) => existsSync(join(dir, name))));
+}
+
+/**
+ * Reads a model in Transformers.js's layout (`onnx/vision_model.onnx` and `onnx/text_model.onnx` beside `config.json`,
+ * `preprocessor_config.json` and the tokenizer's files), as `promptkd export` writes it.
+ *
+ * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` beside it; without one it is 100,
+ * where CLIP's training ends.
+ *
+ * @param folder the model's, or its folder `onnx/`
+ * @throws UserError where a file is missing, or takes or gives something else
+ */
+export async function loadOnnxPair(
+  folder: string,
+  options: Pick<CompileOptions, 'device' | 'threads'> = {},
+): Promise<OnnxPair> {
+  const dir = onnxFolder(folder);
+  if (!dir) throw new UserError(`${folder}: expected onnx/${VISION} and onnx/${TEXT}`);
+  const model = basename(resolve(dir)) === 'onnx' ? dirname(resolve(dir)) : dir;
+  const path = (name: string) => join(model, name);
+  const file = path('preprocessor_config.json');
+  const preprocess = parsePreprocessConfig(await readJson(file), file);
+  const tokenizer = await loadTokenizer(model);
+  const paths = [VISION, TEXT].map((name) => join(dir, name));
+  const [vision, text] = await Promise.all([
+    openEncoder(paths[0]!, ['pixel_values'], 'image_embeds', options),
+    openEncoder(paths[1]!, ['input_ids', 'attention_mask'], 'text_embeds', options),
+  ]);
+  const sizes = { length: await textLength(model), side: preprocess.size };
+  const width = await outputWidth(vision, paths[0]!, sizes.side);
+  const config = withTokenizer(
+    parseClipConfig({
+      projection_dim: width,
+      text_config: { max_position_embeddings: sizes.length },
+      vision_config: { image_size: sizes.side, patch_size: await patchSize(path('config.json'), sizes.side) },
+    }),
+    tokenizer,
+  );
+  const sum = createHash('sha256');
+  for (const name of paths) await pipeline(createReadStream(name), sum, { end: false });
+  const fingerprint = sum.digest('hex').slice(0, 32);
+  return new OnnxPair(vision, text, config, preprocess, tokenizer, logitScale(model), fingerprint, paths);
+}
+
+async function openEncoder(
+  path: string,
+  takes: readonly string[],
+  gives: string,
+  options: Pick<CompileOptions, 'device' | 'threads'>,
+): Promise<OnnxFile> {
+  let file: OnnxFile;
+  try {
+    file = await OnnxFile.open(path, options);
+  } catch (error) {
+    throw new UserError(`${path}: expected an ONNX model that can be run: ${(error as Error).message.split('\n')[0]}`);
+  }
+  const more = file.inputs.find((name) => !takes.includes(name));
+  if (more) throw new UserError(`${path}: expected no input but ${takes.join(' and ')}, got ${more}`);
+  if (!file.outputs.includes(gives)) {
+    throw new UserError(`${path}: expected an output ${gives}, got ${file.outputs.join(', ')}`);
+  }
+  return file;
+}
+
+/** Joint width: what the image encoder gives for one black picture. */
+async function outputWidth(vision: OnnxFile, path: string, side: number): Promise<number> {
+  const pixel_values = { shape: [1, 3, side, side], data: new Float32Array(3 * side * side) };
+  let shape: readonly number[];
+  try {
+    ({ shape } = (await vision.run({ pixel_values })).image_embeds!);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new UserError(
+      `${path}: expected to take a picture of ${side}×${side}, as preprocessor_config.json says: ${reason}`,
+    );
+  }
+  if (shape.length !== 2 || shape[0] !== 1) {
+    throw new UserError(`${path}: image_embeds: expected [1, width] for one picture, got [${shape.join(', ')}]`);
+  }
+  return shape[1]!;
+}
+
+/** Tokens a text is padded to: the tokenizer's length, which an export with prompts makes shorter than the positions. */
+async function textLength(model: string): Promise<number> {
+  const { text_config } = (await readJson(join(model, 'config.json'))) as {
+    text_config?: { [field: string]: unknown };
+  };
+  const settings = join(model, 'tokenizer_config.json');
+  const { model_max_length } = (existsSync(settings) ? await readJson(settings) : {}) as { model_max_length?: unknown };
+  const lengths = [text_config?.max_position_embeddings, model_max_length].filter((n) => Number.isSafeInteger(n));
+  return Math.min(...(lengths.length > 0 ? (lengths as number[]) : [77]));
+}
+
+/** Patches for a student that is given no size of its own: the model's, or a usual one that fits. */
+async function patchSize(configFile: string, side: number): Promise<number> {
+  const { vision_config } = (await readJson(configFile)) as { vision_config?: { patch_size?: unknown } };
+  return [Number(vision_config?.patch_size), 32, 16, 14].find((patch) => side % patch === 0) ?? side;
+}
+
+function logitScale(model: string): number {
+  const path = join(model, 'model.safetensors');
+  if (!existsSync(path)) return TRAINED_LOGIT_SCALE;
+  const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' });
+  return tensors.logit_scale?.data[0] ?? TRAINED_LOGIT_SCALE;
+}

@@ -1,0 +1,106 @@
+import { copyFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Checkpoint, loadCheckpoint, loadOnnxPair, OnnxPair, tokenizeAll } from '../clip/index.js';
+import { compileOptions, dataset, recipe, teacher } from '../distill/colours.fixture.js';
+import {
+  type DistillOptions,
+  distill,
+  ensureTargets,
+  loadTeacher,
+  type TeacherModel,
+  teacherOf,
+} from '../distill/index.js';
+import { exportModel } from './index.js';
+import { difference } from './verify.js';
+
+let root = '';
+let exported = '';
+let pair: OnnxPair;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'promptkd-onnx-teacher-'));
+  exported = join(root, 'exported');
+  await exportModel({ checkpoint: teacher, out: exported });
+  pair = (await loadTeacher(join(exported, 'onnx'), { threads: 1 })) as OnnxPair;
+});
+afterAll(async () => {
+  await pair.dispose();
+  await rm(root, { recursive: true });
+});
+
+describe('an ONNX pair as teacher', () => {
+  it('gives the targets of the checkpoint it was exported from', async () => {
+    const targets = async (model: TeacherModel, name: string) => {
+      const { augment, seed } = recipe();
+      const store = await ensureTargets({
+        ...{ teacher: model, dataset, examples: dataset.splits.train!, views: 2, augment, seed },
+        ...{ hidden: [], attention: [], dir: join(root, name), compile: compileOptions },
+      });
+      const { bytes } = store.layout;
+      const embeds = Array.from({ length: store.records }, (_, i) => {
+        const record = new Uint8Array(bytes);
+        store.read(i, record);
+        return [...store.layout.embed(record)];
+      });
+      store.close();
+      return embeds.flat();
+    };
+    const [engine, onnx] = [await targets(teacher, 'engine'), await targets(pair, 'onnx')];
+    expect(engine).toHaveLength(24 * 12);
+    expect(difference(onnx, engine)).toBeLessThan(1e-4);
+
+    const texts = tokenizeAll(teacher.tokenizer, ['a red thing', 'a drawing of a green thing', 'gold'], 12);
+    const read = (model: TeacherModel) => teacherOf(model, { compile: compileOptions }).texts(texts, false);
+    const [words, same] = [await read(teacher), await read(pair)];
+    expect(difference(same.embeds, words.embeds)).toBeLessThan(1e-4);
+    expect(teacherOf(pair).params.logit_scale!.data[0]).toBe(teacher.params.logit_scale!.data[0]);
+    await expect(targets(pair, 'engine')).rejects.toThrow('made from something else (teacher was');
+  });
+
+  it('distils by responses and final embeddings, and says what must be switched off', async () => {
+    const run = (name: string, more: object): Promise<unknown> => {
+      const phases = { warmup: { steps: 1 }, prompt: { steps: 1 }, joint: { steps: 2 } };
+      const options: DistillOptions = {
+        teacher: pair,
+        dataset,
+        recipe: recipe({ phases, ...more }),
+        runDir: join(root, name),
+      };
+      return distill({ ...options, compile: compileOptions });
+    };
+    await expect(run('all', {})).rejects.toThrow(
+      /^teacher: .* embeddings alone, .*: set losses.attention.enabled=false, losses.cross_modal.enabled=false, losses.layers=none, student.init=random \(or given\)$/,
+    );
+    const off = { attention: { enabled: false }, cross_modal: { enabled: false }, layers: 'none' };
+    const { student } = recipe();
+    await run('some', { losses: off, student: { ...student, init: 'random' } });
+    const made = await loadCheckpoint(join(root, 'some', 'student'));
+    expect(made.config.text_config.vocab_size).toBe(teacher.tokenizer.vocabSize);
+    expect(made.config.vision_config).toMatchObject({ image_size: 16, hidden_size: 12 });
+    await run('kd', { method: 'kd', kd: { steps: 2 } });
+  });
+
+  it('is chosen where a folder has no weights, with the factor that CLIP’s training ends at', async () => {
+    expect(await loadTeacher(exported)).not.toBeInstanceOf(OnnxPair);
+    expect(((await loadTeacher(exported)) as Checkpoint).params.logit_scale).toEqual(teacher.params.logit_scale);
+    await rename(join(exported, 'model.safetensors'), join(root, 'kept'));
+    const alone = await loadTeacher(exported);
+    await rename(join(root, 'kept'), join(exported, 'model.safetensors'));
+    expect(alone).toBeInstanceOf(OnnxPair);
+    expect((alone as OnnxPair).logitScale).toBeCloseTo(Math.log(100), 10);
+    await (alone as OnnxPair).dispose();
+  });
+
+  it.each([
+    ['vision_model.onnx', 'text_model.onnx', /vision_model.onnx: expected no input but pixel_values, got input_ids/],
+    ['text_model.onnx', undefined, /text_model.onnx: expected an ONNX model that can be run/],
+  ])('is refused where %s is something else', async (name, other, sentence) => {
+    const onnx = (file: string) => join(exported, 'onnx', file);
+    await copyFile(onnx(name), join(root, name));
+    if (other) await copyFile(onnx(other), onnx(name));
+    else await writeFile(onnx(name), 'no model');
+    await expect(loadOnnxPair(exported)).rejects.toThrow(sentence);
+    await copyFile(join(root, name), onnx(name));
+  });
+});

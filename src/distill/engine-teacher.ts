@@ -1,0 +1,82 @@
+import { type Checkpoint, type TokenizedTexts, textTower, visionTower } from '../clip/index.js';
+import { floatToHalf } from '../files/index.js';
+import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { deepPrompts } from '../prompt/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { input, slice, type Tensor } from '../tensor/index.js';
+import { headAverage } from './attention-loss.js';
+import { hashParams } from './fingerprint.js';
+import type { Teacher, TeacherTexts } from './teacher.js';
+
+const TEXT_BATCH = 64;
+
+/** A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had. */
+export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: CompileOptions): Teacher {
+  const { config, params, preprocess, tokenizer } = checkpoint;
+  const { image_size: size, patch_size: patch } = config.vision_config;
+  const tokens = 1 + (size / patch) ** 2;
+  return {
+    config,
+    params,
+    preprocess,
+    tokenizer,
+    inner: true,
+    fingerprint() {
+      const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
+      const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
+      return hashParams(params) + prompted;
+    },
+    async images(batch, { hidden, attention }) {
+      const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {
+        prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
+      });
+      const outputs: Record<string, Tensor> = { embed: tower.embed };
+      for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, tokens);
+      for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, tokens);
+      const program = await compile({ outputs }, options);
+      const fixed = { ...paramFeeds(params), ...paramFeeds(prompts, 'prompts/') };
+      return { run: (pixels) => program.run({ ...fixed, pixels }), dispose: () => program.dispose() };
+    },
+    texts: (texts, withWords) => encodeTexts(checkpoint, texts, withWords, options),
+  };
+}
+
+async function encodeTexts(
+  { config, params }: Checkpoint,
+  { ids, ends, length }: TokenizedTexts,
+  withWords: boolean,
+  options: CompileOptions,
+): Promise<TeacherTexts> {
+  const width = config.projection_dim;
+  const count = ends.length;
+  const embeds = new Float32Array(count * width);
+  const words = withWords ? new Uint16Array(count * length * width) : undefined;
+  const [idBlock, endBlock] = [input('ids', [TEXT_BATCH, length], 'int32'), input('ends', [TEXT_BATCH], 'int32')];
+  const tower = textTower(paramInputs(params), config, idBlock, endBlock);
+  const outputs: Record<string, Tensor> = { embed: tower.embed };
+  if (withWords) outputs.words = tower.tokenEmbeds();
+  const program = await compile({ outputs }, options);
+  try {
+    const feeds = {
+      ...paramFeeds(params),
+      ids: { shape: [TEXT_BATCH, length], data: new Int32Array(TEXT_BATCH * length) },
+      ends: { shape: [TEXT_BATCH], data: new Int32Array(TEXT_BATCH) },
+    };
+    for (let start = 0; start < count; start += TEXT_BATCH) {
+      // The last batch keeps the rows of the one before in its rest; they are not read.
+      const rows = Math.min(TEXT_BATCH, count - start);
+      feeds.ids.data.set(ids.subarray(start * length, (start + rows) * length));
+      feeds.ends.data.set(ends.subarray(start, start + rows));
+      const result = await program.run(feeds);
+      embeds.set((result.embed!.data as Float32Array).subarray(0, rows * width), start * width);
+      if (words) {
+        const size = length * width;
+        const made = (result.words!.data as Float32Array).subarray(0, rows * size);
+        floatToHalf(made, words.subarray(start * size, (start + rows) * size));
+      }
+    }
+  } finally {
+    await program.dispose();
+  }
+  return { embeds, words };
+}

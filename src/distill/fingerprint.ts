@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto';
+import type { Params } from '../nn/index.js';
+
+/** SHA-256 of a model's parameters: names, shapes and bytes in order of names. */
+export function hashParams(params: Params): string {
+  const sum = createHash('sha256');
+  for (const name of Object.keys(params).sort()) {
+    const { shape, data } = params[name]!;
+    sum.update(`${name} ${shape.join(',')}\n`);
+    sum.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return sum.digest('hex').slice(0, 32);
+}
+
+/** Short SHA-256 of a text. */
+export function hash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

@@ -1,0 +1,78 @@
+import {
+  type Checkpoint,
+  type DownloadOptions,
+  hasWeights,
+  loadCheckpoint,
+  loadOnnxPair,
+  OnnxPair,
+  onnxFolder,
+  resolveCheckpoint,
+  type TokenizedTexts,
+} from '../clip/index.js';
+import type { Params } from '../nn/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import { engineTeacher } from './engine-teacher.js';
+import { onnxTeacher } from './onnx-teacher.js';
+
+/** What can be distilled: the engine's own checkpoint, or an ONNX pair, which gives embeddings alone. */
+export type TeacherModel = Checkpoint | OnnxPair;
+
+/** Which of the teacher's inner states are wanted; layers count from 1. */
+export interface InnerStates {
+  readonly hidden: readonly number[];
+  readonly attention: readonly number[];
+}
+
+/** The vision side for batches of one size. Arrays are overwritten by the next run. */
+export interface TeacherImagePass {
+  /** Pixels [B, 3, S, S] → `embed` [B, P], `hidden.l` [B, T, D], `attention.l` [B, T, T], as far as wanted. */
+  run(pixels: HostTensor<Float32Array>): Promise<Readonly<Record<string, HostTensor>>>;
+  dispose(): Promise<void>;
+}
+
+export interface TeacherTexts {
+  /** Not normalised [N, P]. */
+  readonly embeds: Float32Array;
+  /** Token features in the joint space [N, L, P], fp16; where asked for. */
+  readonly words?: Uint16Array;
+}
+
+/** A frozen model as distillation sees it. */
+export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tokenizer'> {
+  /** All weights; of a teacher without inner states `logit_scale` alone. */
+  readonly params: Params;
+  /** Whether it has weights, hidden states and attention maps to show. */
+  readonly inner: boolean;
+  /** Of everything that its answers depend on beside preprocessing. */
+  fingerprint(): string;
+  images(batch: number, wanted: InnerStates): Promise<TeacherImagePass>;
+  texts(tokens: TokenizedTexts, withWords: boolean): Promise<TeacherTexts>;
+}
+
+export interface TeacherOptions {
+  /** Deep prompts of an engine's checkpoint, of which `vision.0`, `vision.1`, … matter here. */
+  readonly prompts?: Params;
+  readonly compile?: CompileOptions;
+}
+
+/** A model in the role of the teacher. */
+export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: TeacherOptions = {}): Teacher {
+  return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
+}
+
+/**
+ * Reads a teacher from a folder or hub id: a checkpoint where there are weights that the engine can train with, or an
+ * ONNX pair where there is only that. A path to the folder `onnx/` itself asks for the pair.
+ *
+ * @throws UserError where it is neither
+ */
+export async function loadTeacher(
+  idOrFolder: string,
+  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+): Promise<TeacherModel> {
+  const folder = await resolveCheckpoint(idOrFolder, options);
+  const onnx = onnxFolder(folder);
+  if (onnx && (onnx === folder || !hasWeights(folder))) return loadOnnxPair(folder, options);
+  return loadCheckpoint(folder);
+}
