@@ -7,8 +7,11 @@ import {
   repeatBatch,
   reshape,
   softmax,
+  sub,
+  sum,
   type Tensor,
   transpose,
+  withGradient,
 } from '../tensor/index.js';
 import { linearLayer } from './layers.js';
 import type { TensorTree } from './params.js';
@@ -53,7 +56,24 @@ export function selfAttention(
   const key = split(withPrefix(linearLayer(p, `${name}.k_proj`, x), prefix?.key));
   const value = split(withPrefix(linearLayer(p, `${name}.v_proj`, x), prefix?.value));
   const scores = matmul(query, key, { transposeB: true }); // [B, H, Q, T + n]
-  const weights = softmax(mask ? add(scores, mask) : scores);
-  const mixed = reshape(transpose(matmul(weights, value), [0, 2, 1, 3]), [batch, asking, width]);
-  return { output: linearLayer(p, `${name}.out_proj`, mixed), weights };
+  const { weights, mixed } = attend(mask ? add(scores, mask) : scores, value);
+  const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch, asking, width]);
+  return { output: linearLayer(p, `${name}.out_proj`, joined), weights };
+}
+
+/**
+ * P = softmax(scores) and O = P V. scores [B, H, Q, T], value [B, H, T, d] → P [B, H, Q, T], O [B, H, Q, d].
+ *
+ * The softmax's gradient P ∘ (dP − Σ_j P dP) needs the row sums of P ∘ dP, which are those of O ∘ dO (Dao et al. 2022,
+ * FlashAttention, appendix B): d columns are read instead of T.
+ */
+function attend(scores: Tensor, value: Tensor): { weights: Tensor; mixed: Tensor } {
+  const weights = softmax(scores);
+  const product = matmul(weights, value);
+  const mixed = withGradient(product, [scores, value], (dy) => {
+    const dWeights = matmul(dy, value, { transposeB: true });
+    const rowSums = sum(mul(dy, product), [-1], true); // [B, H, Q, 1]
+    return [mul(weights, sub(dWeights, rowSums)), matmul(weights, dy, { transposeA: true })];
+  });
+  return { weights, mixed };
 }

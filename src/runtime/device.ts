@@ -25,6 +25,10 @@ export function sessionOptions(
     ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
-    extra: { session: { intra_op: { allow_spinning: options.spinning === false ? '0' : '1' } } },
+    extra: {
+      session: { intra_op: { allow_spinning: options.spinning === false ? '0' : '1' } },
+      // Which transposes are worth copying is decided where the product is traced.
+      optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' },
+    },
   };
 }

@@ -1,8 +1,14 @@
 import * as ort from 'onnxruntime-node';
 import { elements, type HostTensor, type Tensor, toOnnx } from '../tensor/index.js';
 import { type Device, sessionOptions } from './device.js';
+import { release } from './release.js';
 
 export interface CompileOptions {
+  /**
+   * Inputs that will never change, by name: they are copied into the program and not fed. ONNX Runtime packs them for
+   * its products once instead of at every run (5 % faster on a CPU), at the price of holding each up to three times.
+   */
+  readonly frozen?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;
   /** Threads of one op; all cores by default. */
   readonly threads?: number;
@@ -42,8 +48,8 @@ export class Program {
 
   /** @internal Use {@link compile}. */
   static async create(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions): Promise<Program> {
-    const model = toOnnx({ outputs });
     const device = options.device ?? 'cpu';
+    const model = toOnnx({ outputs, initializers: options.frozen, fused: device === 'cpu' });
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
     const inputs = model.inputs.map((t) => ({
       name: t.name!,
@@ -78,7 +84,8 @@ export class Program {
         this.feeds.set(name, { data: feed.data, tensor: tensors[name] });
       }
     }
-    await this.session.run(tensors, this.fetches);
+    const copies = await this.session.run(tensors, this.fetches);
+    for (const copy of Object.values(copies)) release((copy.data as Float32Array | Int32Array).buffer as ArrayBuffer);
     return this.results;
   }
 

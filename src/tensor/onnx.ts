@@ -35,6 +35,9 @@ const elementTypes: Record<DType, TensorProto_DataType> = {
 
 /** Collects ONNX nodes and initializers while a graph is walked. */
 export class OnnxEmitter {
+  /** @param fused whether ONNX Runtime's own CPU ops may be written beside the standard ones */
+  constructor(readonly fused = false) {}
+
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   private readonly shared = new Map<string, string>();
@@ -53,7 +56,13 @@ export class OnnxEmitter {
     return new FloatAttribute(value);
   }
 
-  node(opType: string, inputs: string[], outputs: string[], attributes: Record<string, Attribute> = {}): void {
+  node(
+    opType: string,
+    inputs: string[],
+    outputs: string[],
+    attributes: Record<string, Attribute> = {},
+    domain: '' | 'com.microsoft' = '',
+  ): void {
     const attribute = Object.entries(attributes).map(([name, value]) => {
       if (value instanceof FloatAttribute) {
         return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.FLOAT, f: value.value });
@@ -73,6 +82,7 @@ export class OnnxEmitter {
       create(NodeProtoSchema, {
         name: `${opType}_${this.nodes.length}`,
         opType,
+        domain,
         input: inputs,
         output: outputs,
         attribute,
@@ -153,6 +163,8 @@ export interface OnnxOptions {
   /** Inputs written into the model as constants, by input name. */
   readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor>>;
   readonly producer?: string;
+  /** Whether ONNX Runtime's own CPU ops (domain com.microsoft) may stand in the model. @defaultValue false: it runs anywhere. */
+  readonly fused?: boolean;
 }
 
 export interface OnnxModel {
@@ -166,7 +178,7 @@ const OPSET = 20;
 /** The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written. */
 export function toOnnx(options: OnnxOptions): OnnxModel {
   const { inputs, nodes } = collect(Object.values(options.outputs));
-  const emitter = new OnnxEmitter();
+  const emitter = new OnnxEmitter(options.fused);
   const names = new Map<Tensor, string>();
   const fed: Tensor[] = [];
   const seen = new Set<string>();
@@ -199,7 +211,10 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
   const model = create(ModelProtoSchema, {
     irVersion: 10n,
     producerName: options.producer ?? 'promptkd',
-    opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) })],
+    opsetImport: [
+      create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) }),
+      ...(options.fused ? [create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n })] : []),
+    ],
     graph: create(GraphProtoSchema, {
       name: 'promptkd',
       node: emitter.nodes,

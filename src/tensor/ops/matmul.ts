@@ -14,7 +14,12 @@ const matmulOp: Op = {
   name: 'matmul',
   emit(e, node, [a, b], outs) {
     const { transposeA, transposeB } = node.attributes as MatmulOptions;
-    // ONNX Runtime's optimiser turns Transpose + MatMul into one FusedMatMul that never materialises the transpose.
+    // A transpose that a matmul was asked for is read in place; one that was traced on its own is copied.
+    if (e.fused && (transposeA || transposeB)) {
+      const flags = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
+      e.node('FusedMatMul', [a!, b!], outs, flags, 'com.microsoft');
+      return;
+    }
     const flip = (name: string, rank: number) => {
       const out = e.name();
       const perm = Array.from({ length: rank }, (_, i) => i);
@@ -42,6 +47,11 @@ const matmulOp: Op = {
 /** Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N]. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false } = options;
+  if (b.rank === 2 && a.rank > 2 && !transposeA && a.shape.every((d) => typeof d === 'number')) {
+    // One matrix for the whole batch: one large product, and in the gradient no matrix an item to be summed up.
+    const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options);
+    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!]);
+  }
   requireFloat('matmul', a, b);
   if (a.rank < 2 || b.rank < 2)
     throw new Error(`matmul: expected matrices, got ${formatShape(a.shape)} and ${formatShape(b.shape)}`);
@@ -62,12 +72,23 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   return applyOne(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB });
 }
 
+/**
+ * dW = dYᵀ X of y = x Wᵀ, x [M, I] and dy [M, O] → [O, I].
+ *
+ * A product that reads its left operand in columns runs slower than copying that operand over first, by 5 to 10 %
+ * on ONNX Runtime's CPU; the narrower one is copied.
+ */
+function weightGradient(x: Tensor, dy: Tensor): Tensor {
+  const [inner, out] = [x.shape[1] as number, dy.shape[1] as number];
+  return out <= inner ? matmul(transpose(dy), x) : transpose(matmul(transpose(x), dy));
+}
+
 const gemmOp: Op = {
   name: 'linear',
   emit: (e, _, ins, outs) => e.node('Gemm', ins, outs, { transB: 1 }),
   gradient: (node, [dy]) => {
     const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor | undefined];
-    return [matmul(dy!, weight), matmul(dy!, x, { transposeA: true }), bias ? sum(dy!, [0]) : undefined];
+    return [matmul(dy!, weight), weightGradient(x, dy!), bias ? sum(dy!, [0]) : undefined];
   },
 };
 
