@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { dataHelp } from '../data/spec.js';
 import { devices } from '../runtime/device.js';
 
 /** What every command takes. */
@@ -13,6 +14,8 @@ export function withCommonOptions(command: Command): Command {
     .option('--quiet', 'print nothing but the result');
 }
 
+/** `--data`: its kinds are listed in one place. */
+export const dataOption = () => new Option('--data <data>', dataHelp);
 export const deviceOption = () =>
   new Option('--device <name>', 'where the engine runs').choices([...devices]).default('cpu');
 export const threadsOption = () =>

@@ -1,19 +1,44 @@
-import { closest, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
+import { readNames } from '../files/index.js';
+import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji } from './emoji/index.js';
-import { openFolder } from './folder.js';
+import { openFolder } from './formats/folder.js';
+import { parseDataSpec } from './spec.js';
+
+/** Reads data of a kind that lies at a path. */
+type Opener = (path: string, options: Readonly<Record<string, string>>, spec: string) => Promise<Collection>;
+
+const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = { emoji: openEmoji };
+
+const openers: Readonly<Record<string, Opener>> = { folder: openFolder };
 
 /**
- * Opens a data set by its description: `emoji`, or `folder:DIR`.
+ * Opens a data set by its description: `emoji`, or a kind with a path and options, as `folder:photos?novel=half`.
+ * `dataKinds` lists the kinds.
  *
- * @throws UserError for anything else, with the nearest
+ * @throws UserError for anything else, with the nearest, or data of which nothing can be used
+ * @example
+ * const dataset = await openDataset('csv:captions.csv?image=file&text=caption');
+ * const picture = await dataset.load(dataset.splits.train![0]!);
  */
 export async function openDataset(spec: string): Promise<ImageTextDataset> {
-  if (spec === 'emoji') return openEmoji();
-  const [kind, ...rest] = spec.split(':');
-  if (kind === 'folder' && rest.join(':')) return openFolder(rest.join(':'));
-  const near = closest(kind!, ['emoji', 'folder']);
-  throw new UserError(
-    `--data ${spec}: expected emoji or folder:DIR${near ? `; did you mean ${near === 'folder' ? 'folder:DIR' : near}?` : ''}`,
-  );
+  const { kind, path, options } = parseDataSpec(spec);
+  const open = builtIn[kind];
+  if (open) return open();
+  const common = await commonDataOptions(spec, options);
+  return assemble(spec, await openers[kind]!(path, options, spec), common);
+}
+
+async function commonDataOptions(
+  spec: string,
+  { classes, into, novel }: Readonly<Record<string, string>>,
+): Promise<CommonDataOptions> {
+  if (novel !== undefined && novel !== 'half')
+    throw new UserError(`--data ${spec}: novel: expected half, got ${novel}`);
+  return {
+    ...(classes !== undefined && { classes: await readNames(classes, `--data ${spec}: classes`) }),
+    ...(into !== undefined && { into: splitName(into) }),
+    ...(novel !== undefined && { novel }),
+  };
 }

@@ -1,6 +1,7 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson } from './json.js';
+export { readNames } from './names.js';
 export {
   encodeSafetensors,
   firstNotFinite,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { dataHelp } from '../../data/spec.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 
 interface ShowOptions extends CommonOptions {
@@ -10,7 +11,7 @@ interface ShowOptions extends CommonOptions {
 export function addData(program: Command): void {
   const data = program.command('data').description('look at a data set');
   withCommonOptions(data.command('show').description('draw a contact sheet of a data set, and count what is in it'))
-    .argument('[data]', 'built-in set or folder of pictures: emoji, folder:DIR', 'emoji')
+    .argument('[data]', dataHelp, 'emoji')
     .option('--split <name>', 'which split', 'test')
     .option('--count <n>', 'drawings on the sheet', positiveInteger, 64)
     .option('--out <file>', 'PNG file', 'contact-sheet.png')

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Device } from '../../runtime/index.js';
 import {
   type CommonOptions,
+  dataOption,
   deviceOption,
   examples,
   printResult,
@@ -27,7 +28,7 @@ export function addDemo(program: Command): void {
     .description('the main job: distil the shipped teacher twice, measure all three models, export, draw the report');
   withRecipeOptions(withCommonOptions(command))
     .option('--teacher <folder>', 'checkpoint folder of the teacher', shipped('models/emoji-teacher'))
-    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
+    .addOption(dataOption())
     .option('--out <folder>', 'run folder; a run that was stopped goes on from it', 'runs/demo')
     .addOption(deviceOption())
     .addOption(threadsOption())

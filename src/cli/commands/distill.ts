@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Device } from '../../runtime/index.js';
 import {
   type CommonOptions,
+  dataOption,
   deviceOption,
   examples,
   printResult,
@@ -36,7 +37,7 @@ export function addDistill(program: Command): void {
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
     )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
-    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
+    .addOption(dataOption())
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(
       new Option('--method <method>', 'promptkd: the dual-stream method; kd: logits alone, without prompts').choices([

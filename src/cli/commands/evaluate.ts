@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Device } from '../../runtime/index.js';
 import {
   type CommonOptions,
+  dataOption,
   deviceOption,
   examples,
   printResult,
@@ -25,7 +26,7 @@ export function addEvaluate(program: Command): void {
     .description('measure a model: zero-shot, retrieval, base to novel, by artist, size and latency');
   withCommonOptions(command)
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student')
-    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR', 'emoji')
+    .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
       '--templates <text...>',

@@ -52,7 +52,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
     import('../../clip/index.js'),
     import('../../prompt/index.js'),
     import('../run-record.js'),
-    import('../name-list.js'),
+    import('../../files/index.js'),
     import('../progress.js'),
   ]);
   const { out, fold, name, licence } = options;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Device } from '../../runtime/index.js';
 import {
   type CommonOptions,
+  dataOption,
   deviceOption,
   examples,
   printResult,
@@ -23,7 +24,7 @@ export function addPretrain(program: Command): void {
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
   withRecipeOptions(withCommonOptions(command))
-    .option('--data <data>', 'built-in set or folder of pictures: emoji, folder:DIR')
+    .addOption(dataOption())
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(deviceOption())

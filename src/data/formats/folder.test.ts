@@ -1,0 +1,134 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { contactSheet, openDataset } from '../index.js';
+import { hugePng, put } from './pictures.fixture.js';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-data-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('folder of pictures', () => {
+  it('takes folders as classes and keeps a fifth of each for testing, always the same', async () => {
+    for (let i = 0; i < 10; i++) await put(folder, `red_fox/${i}.png`);
+    for (let i = 0; i < 5; i++) await put(folder, `owl/${i}.jpg`);
+    const dataset = await openDataset(`folder:${folder}`);
+    expect(dataset.classes.map(({ name }) => name)).toEqual(['owl', 'red fox']);
+    const { train, test } = dataset.splits;
+    expect([train!.length, test!.length]).toEqual([12, 3]);
+    expect(test!.filter(({ label }) => label === 1)).toHaveLength(2);
+    expect(train![0]!.captions).toContain('a picture of owl');
+    expect(await openDataset(`folder:${folder}`)).toMatchObject({
+      splits: dataset.splits,
+      fingerprint: dataset.fingerprint,
+    });
+    expect(await dataset.load(train![0]!)).toMatchObject({ width: 20, height: 10, channels: 3 });
+  });
+
+  it('takes splits as they lie', async () => {
+    for (const path of ['train/a/1.png', 'val/a/2.png', 'test/b/3.png']) await put(folder, path);
+    const { splits, classes } = await openDataset(`folder:${folder}`);
+    const ids = Object.entries(splits).map(([name, examples]) => [name, examples.map(({ id }) => id)]);
+    expect(Object.fromEntries(ids)).toEqual({ train: ['train/a/1.png'], val: ['val/a/2.png'], test: ['test/b/3.png'] });
+    expect(classes).toHaveLength(2);
+  });
+
+  it('changes its fingerprint with a picture', async () => {
+    await put(folder, 'a/1.png');
+    await put(folder, 'a/2.png');
+    const before = (await openDataset(`folder:${folder}`)).fingerprint;
+    await sharp({ create: { width: 90, height: 90, channels: 4, background: '#0000' } }).toFile(
+      join(folder, 'a/2.png'),
+    );
+    expect((await openDataset(`folder:${folder}`)).fingerprint).not.toBe(before);
+  });
+
+  it('skips what it cannot use and says why', async () => {
+    await put(folder, 'a/1.png');
+    await put(folder, 'loose.png');
+    await writeFile(join(folder, 'a', 'broken.png'), 'not a picture');
+    await writeFile(join(folder, 'a', 'notes.txt'), 'text');
+    const { skipped, splits } = await openDataset(`folder:${folder}`);
+    expect(splits.train).toHaveLength(1);
+    expect(skipped.map(({ id }) => id).sort()).toEqual(['a/broken.png', 'a/notes.txt', 'loose.png']);
+    expect(skipped.find(({ id }) => id === 'loose.png')!.reason).toBe('it lies in no class folder, as others do');
+    expect(skipped.find(({ id }) => id === 'a/broken.png')!.reason).toMatch(/unsupported image format/);
+  });
+
+  it('takes flat pictures without classes, with class texts from a file beside them or given', async () => {
+    for (let i = 0; i < 5; i++) await put(folder, `${i}.png`);
+    const bare = await openDataset(`folder:${folder}`);
+    expect(bare.classes).toEqual([]);
+    expect(bare.splits).toMatchObject({ train: { length: 4 }, test: [{ captions: [] }] });
+    expect(bare.splits.train!.some((example) => 'label' in example)).toBe(false);
+    const given = await openDataset(`folder:${folder}?classes=cat,dog&into=val`);
+    expect([given.classes.map(({ name }) => name), Object.keys(given.splits)]).toEqual([['cat', 'dog'], ['val']]);
+    await put(folder, 'classes.txt', 'owl\n\nred fox\n');
+    const beside = await openDataset(`folder:${folder}`);
+    expect([beside.classes.map(({ name }) => name), beside.skipped]).toEqual([['owl', 'red fox'], []]);
+  });
+
+  it('keeps the later half of the classes out of training', async () => {
+    for (const name of ['a', 'b', 'c'])
+      for (const split of ['train', 'test']) await put(folder, `${split}/${name}/1.png`);
+    const { classes, splits } = await openDataset(`folder:${folder}?novel=half`);
+    expect(classes.map(({ novel }) => novel)).toEqual([false, false, true]);
+    const ids = Object.entries(splits).map(([name, examples]) => [name, examples.map(({ id }) => id)]);
+    expect(Object.fromEntries(ids)).toEqual({
+      train: ['train/a/1.png', 'train/b/1.png'],
+      test: ['test/a/1.png', 'test/b/1.png'],
+      novel: ['test/c/1.png'],
+    });
+  });
+
+  it('skips a picture of 40,000 × 40,000 pixels by its header', async () => {
+    await put(folder, 'a/1.png');
+    await put(folder, 'a/huge.png', hugePng());
+    const { skipped } = await openDataset(`folder:${folder}`);
+    expect(skipped).toEqual([{ id: 'a/huge.png', reason: 'it has 40000 × 40000 pixels, more than 100 million' }]);
+  });
+
+  it.each([
+    ['?into', /expected pictures|expected a folder/],
+    ['?into=', 'expected option=value behind the question mark, got into='],
+    ['?novle=half', 'unknown option novle; expected classes, into, novel; did you mean novel?'],
+    ['?novel=all', 'novel: expected half, got all'],
+    ['?novel=half', 'expected at least two classes, found 1'],
+    ['?classes=b', 'its class a is not in the classes given'],
+    ['?classes=no.txt', 'classes no.txt: no such file'],
+  ])('refuses folder:DIR%s', async (options, message) => {
+    await put(folder, 'a/1.png');
+    await expect(openDataset(`folder:${folder}${options}`)).rejects.toThrow(message);
+  });
+
+  it('names a picture that breaks after it was listed', async () => {
+    await put(folder, 'a/1.png');
+    const dataset = await openDataset(`folder:${folder}`);
+    await writeFile(join(folder, 'a', '1.png'), 'gone');
+    await expect(dataset.load(dataset.splits.train![0]!)).rejects.toThrow(
+      /a\/1\.png: expected a picture of at most 100/,
+    );
+  });
+
+  it('refuses a folder that is missing or empty, and an unknown kind', async () => {
+    await expect(openDataset(`folder:${folder}/no`)).rejects.toThrow(/no: expected a folder of pictures/);
+    await expect(openDataset(`folder:${folder}`)).rejects.toThrow(/found none that can be used/);
+    await expect(openDataset('emojy')).rejects.toThrow('did you mean emoji?');
+  });
+
+  it('draws a contact sheet', async () => {
+    await put(folder, 'a <b>/1.png');
+    await put(folder, 'a <b>/2.png');
+    const dataset = await openDataset(`folder:${folder}`);
+    const file = join(folder, 'sheet.png');
+    await contactSheet(dataset, { split: 'train', count: 9, file });
+    const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height]).toEqual([216, 128]);
+    const middle = (48 + 8) * info.width * info.channels + 56 * info.channels;
+    expect([...data.subarray(middle, middle + 3)]).toEqual([0xc0, 0x40, 0x20]);
+  });
+});

@@ -1,0 +1,85 @@
+import { closest, UserError } from '../errors.js';
+
+/** A kind of data that `--data` understands. */
+export interface DataKind {
+  readonly kind: string;
+  /** How it is written. */
+  readonly usage: string;
+  readonly about: string;
+  /** Options of its own, beside those that every kind with a path takes. */
+  readonly options: readonly string[];
+}
+
+/** What every kind with a path takes behind it, as in `folder:DIR?into=test&novel=half`. */
+export const commonOptions: Readonly<Record<string, string>> = {
+  classes:
+    'class names, cat,dog or a file with one a line: the class texts of data without labels, or the order of labels',
+  into: 'the split that all pictures go into; without it, the splits that the data names, or a fifth kept for test',
+  novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
+};
+
+/** All that `--data` understands: the one list that help texts and errors are made of. */
+export const dataKinds: readonly DataKind[] = [
+  { kind: 'emoji', usage: 'emoji', about: 'built in: drawings of the same concepts by seven artists', options: [] },
+  {
+    kind: 'folder',
+    usage: 'folder:DIR',
+    about: 'pictures in one folder a class, below train, val and test or not; or flat, without classes',
+    options: [],
+  },
+];
+
+/** For the help of `--data`. */
+export const dataHelp = `data: ${dataKinds.map(({ usage }) => usage).join(', ')} ("promptkd data inspect --help" explains them)`;
+
+/** `kind:path?option=value&option=value`, taken apart. */
+export interface DataSpec {
+  readonly kind: string;
+  readonly path: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** @throws UserError for an unknown kind or option, with the nearest, or a kind without its path */
+export function parseDataSpec(spec: string): DataSpec {
+  const expected = dataKinds.map(({ usage }) => usage).join(', ');
+  const colon = spec.indexOf(':');
+  const kind = colon < 0 ? spec : spec.slice(0, colon);
+  const known = dataKinds.find((one) => one.kind === kind);
+  if (!known) {
+    const near = closest(
+      kind,
+      dataKinds.map((one) => one.kind),
+    );
+    const usage = dataKinds.find((one) => one.kind === near)?.usage;
+    throw new UserError(`--data ${spec}: expected one of ${expected}${usage ? `; did you mean ${usage}?` : ''}`);
+  }
+  const rest = colon < 0 ? '' : spec.slice(colon + 1);
+  // Only what looks like options is taken for them: a path may hold a question mark.
+  const [, path, query] = /^(.*?)(?:\?([a-z]+=.*))?$/s.exec(rest) as unknown as [string, string, string | undefined];
+  const needsPath = known.usage !== known.kind;
+  if ((path !== '') !== needsPath) throw new UserError(`--data ${spec}: expected ${known.usage}`);
+  return {
+    kind,
+    path,
+    options: parseOptions(spec, query, needsPath ? [...known.options, ...Object.keys(commonOptions)] : []),
+  };
+}
+
+function parseOptions(spec: string, query: string | undefined, allowed: readonly string[]): Record<string, string> {
+  const options: Record<string, string> = {};
+  for (const pair of query?.split('&') ?? []) {
+    const equals = pair.indexOf('=');
+    const [name, value] = [pair.slice(0, equals), pair.slice(equals + 1)];
+    if (equals < 1 || value === '') {
+      throw new UserError(`--data ${spec}: expected option=value behind the question mark, got ${pair || 'nothing'}`);
+    }
+    if (!allowed.includes(name)) {
+      const near = closest(name, allowed);
+      throw new UserError(
+        `--data ${spec}: unknown option ${name}; expected ${allowed.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+      );
+    }
+    options[name] = value;
+  }
+  return options;
+}
