@@ -1,18 +1,13 @@
-import {
-  type Example,
-  examplesOf,
-  type ImageTextDataset,
-  isLabelled,
-  type LabelledExample,
-  type Skipped,
-} from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { checkTemplates, classText } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
 import { type ArtistTop1, byArtist } from './by-artist.js';
+import { candidateClasses } from './candidate-classes.js';
 import { type EmbeddedImages, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
-import type { EvaluatedModel } from './model.js';
+import type { EvaluatedModel, EvaluatedPair } from './model.js';
 import { type Retrieval, retrieval } from './retrieval.js';
 import { type Rows, selectRows } from './rows.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
@@ -20,8 +15,10 @@ import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccu
 export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** @defaultValue 'test' */
   readonly split?: string;
-  /** Texts of a class, `{}` standing for its name; a class is the mean of its texts. */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of its texts. */
   readonly templates?: readonly string[];
+  /** Of the templates in that mean; without them all weigh alike. */
+  readonly weights?: readonly number[];
   /** Timed runs of the latency; 0 leaves it out. @defaultValue 50 */
   readonly latencyRuns?: number;
   readonly signal?: AbortSignal;
@@ -38,7 +35,10 @@ export interface Evaluation {
   /** Classes that an answer was chosen from. */
   readonly classes: number;
   readonly templates: readonly string[];
-  readonly params: number;
+  /** Of the templates, where they do not weigh alike. */
+  readonly weights?: readonly number[];
+  /** Left out where a model does not tell: ONNX files. */
+  readonly params?: number;
   /** Of the weights on disk. */
   readonly bytes: number;
   /** Left out where no picture's class is known. */
@@ -66,26 +66,27 @@ const answers = 5;
  * A picture's class is sought among the base classes where the split has only those, among the novel ones where it has
  * only those, and among all otherwise.
  *
- * @throws UserError for an unknown or empty split, or a template without `{}`
+ * @throws UserError for an unknown or empty split, or a template without a place for the class name
  * @example
  * const evaluation = await evaluateModel(await loadModel('models/emoji-teacher'), await openDataset('emoji'));
  * console.log(evaluation.zeroShot.top1.value);
  */
 export async function evaluateModel(
-  model: EvaluatedModel,
+  model: EvaluatedModel | EvaluatedPair,
   dataset: ImageTextDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const {
     split = 'test',
     templates = defaultTemplates,
+    weights,
     latencyRuns = 50,
     device,
     threads,
     signal,
     onProgress,
   } = options;
-  checkTemplates(templates);
+  checkTemplates(templates, weights);
   const own = examplesOf(dataset, split);
   if (!own.some((example) => isLabelled(example) || example.captions.length > 0)) {
     throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
@@ -101,13 +102,14 @@ export async function evaluateModel(
   const list = listTexts(dataset, templates, own);
   const texts = await embedTexts(model, list.texts, { ...engine, onProgress: progress('texts') });
 
-  const scale = Math.exp(model.checkpoint.params.logit_scale!.data[0]!);
+  const scale = Math.exp('pair' in model ? model.pair.logitScale : model.checkpoint.params.logit_scale!.data[0]!);
   const predict = (part: readonly Example[]): Prediction[] => {
     const labelled = part.filter(isLabelled);
-    const labels = candidates(dataset, labelled);
+    const labels = candidateClasses(dataset, labelled);
     const classes = classFeatures(
       texts,
       labels.map((label) => list.classes[label]!),
+      weights,
     );
     return imagesOf(images, labelled).map(({ example: { id, label, artist }, row }) => ({
       id,
@@ -131,9 +133,10 @@ export async function evaluateModel(
     data: dataset.name,
     split,
     drawings: read,
-    classes: candidates(dataset, own.filter(isLabelled)).length,
+    classes: candidateClasses(dataset, own.filter(isLabelled)).length,
     templates,
-    params: model.params,
+    weights,
+    params: 'pair' in model ? undefined : model.params,
     bytes: model.bytes,
     zeroShot,
     retrieval: await retrieve(images, own, texts, list.captions),
@@ -144,14 +147,6 @@ export async function evaluateModel(
     skipped: images.skipped,
     predictions,
   };
-}
-
-function checkTemplates(templates: readonly string[]): void {
-  if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
-  const wrong = templates.find((template) => !template.includes('{}'));
-  if (wrong !== undefined) {
-    throw new UserError(`templates: expected {} where the class name stands, got ${JSON.stringify(wrong)}`);
-  }
 }
 
 /** All texts of a measurement, each once. */
@@ -170,17 +165,9 @@ function listTexts(dataset: ImageTextDataset, templates: readonly string[], exam
     index.set(text, place);
     return place;
   };
-  const classes = dataset.classes.map(({ name }) =>
-    templates.map((template) => add(template.replaceAll('{}', () => name))),
-  );
+  const classes = dataset.classes.map(({ name }) => templates.map((template) => add(classText(template, name))));
   const captions = new Map(examples.map((example) => [example, example.captions.map(add)]));
   return { texts: [...index.keys()], classes, captions };
-}
-
-/** The classes that the pictures' classes are sought among. */
-function candidates(dataset: ImageTextDataset, examples: readonly LabelledExample[]): number[] {
-  const kinds = new Set(examples.map(({ label }) => dataset.classes[label]!.novel));
-  return dataset.classes.flatMap(({ novel }, label) => (kinds.has(novel) ? [label] : []));
 }
 
 /** Those of the pictures that could be read, with their rows. */

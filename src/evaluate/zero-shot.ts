@@ -36,13 +36,17 @@ export interface ZeroShot {
  *
  * @param texts unit rows
  * @param classes for each class the rows of its texts
+ * @param weights of each class's texts in the mean; without them all weigh alike
  */
-export function classFeatures(texts: Rows, classes: readonly (readonly number[])[]): Rows {
+export function classFeatures(texts: Rows, classes: readonly (readonly number[])[], weights?: readonly number[]): Rows {
   const { width } = texts;
   const data = new Float32Array(classes.length * width);
   for (const [c, rows] of classes.entries()) {
     const sum = new Float64Array(width);
-    for (const row of rows) for (let k = 0; k < width; k++) sum[k]! += texts.data[row * width + k]!;
+    for (const [i, row] of rows.entries()) {
+      const weight = weights?.[i] ?? 1;
+      for (let k = 0; k < width; k++) sum[k]! += weight * texts.data[row * width + k]!;
+    }
     const length = Math.hypot(...sum) || 1;
     for (let k = 0; k < width; k++) data[c * width + k] = sum[k]! / length;
   }

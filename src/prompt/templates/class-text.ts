@@ -9,8 +9,11 @@ export function classText(template: string, name: string): string {
   return template.includes('{}') ? template.replaceAll('{}', () => name) : render(template, { OBJ: name });
 }
 
-/** @throws UserError unless there is a template, and each says where the class name stands and is open nowhere else. */
-export function checkTemplates(templates: readonly string[]): void {
+/**
+ * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and
+ *   weights are positive and as many
+ */
+export function checkTemplates(templates: readonly string[], weights?: readonly number[]): void {
   if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
   for (const template of templates) {
     if (template.includes('{}')) continue;
@@ -20,4 +23,10 @@ export function checkTemplates(templates: readonly string[]): void {
     const [open] = valueSlotsOf(template);
     if (open) throw new UserError(`templates: ${JSON.stringify(template)}: fill the slot ${open} first`);
   }
+  if (!weights) return;
+  if (weights.length !== templates.length) {
+    throw new UserError(`weights: expected one a template, ${templates.length}, got ${weights.length}`);
+  }
+  const wrong = weights.find((weight) => !(weight > 0 && Number.isFinite(weight)));
+  if (wrong !== undefined) throw new UserError(`weights: expected numbers above 0, got ${wrong}`);
 }

@@ -11,5 +11,6 @@ export {
   type TemplateFilter,
   templateLibrary,
 } from './library.js';
+export { type PromptSet, readPromptSet, writePromptSet } from './prompt-set.js';
 export { type PublishedEnsemble, publishedEnsembles } from './published.js';
 export { fillSlots, render, type Slots, type SlotValues, type ValueSlot, valueSlotsOf } from './syntax.js';

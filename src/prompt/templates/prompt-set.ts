@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { UserError } from '../../errors.js';
+import { readJson, writeFileAtomic } from '../../files/index.js';
+import { checkTemplates } from './class-text.js';
+
+/** Templates with their weights, as a search finds them and as training, evaluation and export take them. */
+export interface PromptSet {
+  readonly templates: readonly string[];
+  /** One a template, above 0. */
+  readonly weights: readonly number[];
+}
+
+const schema = z.object({
+  format: z.literal('promptkd-prompts'),
+  version: z.literal(1),
+  prompts: z.array(z.strictObject({ template: z.string(), weight: z.number().positive().default(1) })).min(1),
+});
+
+/**
+ * Reads a file that `writePromptSet` wrote, or one made by hand in its form:
+ * `{ "format": "promptkd-prompts", "version": 1, "prompts": [{ "template": "a photo of [OBJ]", "weight": 0.5 }] }`.
+ *
+ * @throws UserError naming the file and the field
+ */
+export async function readPromptSet(file: string): Promise<PromptSet> {
+  const parsed = schema.safeParse(await readJson(file));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
+  }
+  const { prompts } = parsed.data;
+  const templates = prompts.map(({ template }) => template);
+  try {
+    checkTemplates(templates);
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
+  }
+  return { templates, weights: prompts.map(({ weight }) => weight) };
+}
+
+/** @param report how they were found, kept in the file for its reader */
+export async function writePromptSet(file: string, { templates, weights }: PromptSet, report?: unknown): Promise<void> {
+  const prompts = templates.map((template, i) => ({ template, weight: weights[i]! }));
+  const content = { format: 'promptkd-prompts', version: 1, prompts, report };
+  await writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`);
+}
