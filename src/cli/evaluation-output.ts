@@ -38,7 +38,7 @@ export function evaluationTable(model: string, evaluation: Evaluation): string {
   for (const { artist, drawings: own, unseen, top1 } of artists) {
     row(`top-1, drawn by ${artist}`, top1, `${number(own)} drawings${unseen ? ', style kept out of training' : ''}`);
   }
-  rows.push(['parameters', count(evaluation.params), '', '']);
+  if (evaluation.params !== undefined) rows.push(['parameters', count(evaluation.params), '', '']);
   rows.push(['size', bytes(evaluation.bytes), '', '']);
   if (latency) {
     const { medianMs, p95Ms, runs } = latency;

@@ -6,7 +6,7 @@ export { endPositions, eosPositions } from './eos.js';
 export { resolveCheckpoint } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
-export { loadOnnxPair, OnnxPair, onnxFolder } from './onnx-pair.js';
+export { isOnnxPair, loadOnnxPair, OnnxPair } from './onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
 export {
@@ -25,4 +25,4 @@ export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
 export { loadTokenizer, type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
-export { hasWeights, weightFiles } from './weight-files.js';
+export { weightFiles } from './weight-files.js';

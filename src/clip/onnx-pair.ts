@@ -10,6 +10,7 @@ import { type ClipConfig, parseClipConfig } from './config.js';
 import { type PreprocessConfig, parsePreprocessConfig } from './preprocess.js';
 import type { TokenizedTexts } from './tokenize-all.js';
 import { loadTokenizer, type Tokenizer, withTokenizer } from './tokenizer.js';
+import { hasWeights } from './weight-files.js';
 
 const VISION = 'vision_model.onnx';
 const TEXT = 'text_model.onnx';
@@ -66,8 +67,14 @@ export class OnnxPair {
  *
  * @returns undefined where they are not there
  */
-export function onnxFolder(folder: string): string | undefined {
+function onnxFolder(folder: string): string | undefined {
   return [folder, join(folder, 'onnx')].find((dir) => [VISION, TEXT].every((name) => existsSync(join(dir, name))));
+}
+
+/** Whether a folder is to be read as an ONNX pair: it holds no weights beside one, or is its `onnx/` itself. */
+export function isOnnxPair(folder: string): boolean {
+  const dir = onnxFolder(folder);
+  return dir !== undefined && (dir === folder || !hasWeights(folder));
 }
 
 /**

@@ -12,6 +12,13 @@ import {
   type TeacherModel,
   teacherOf,
 } from '../distill/index.js';
+import {
+  type EvaluatedModel,
+  type EvaluatedPair,
+  evaluateModel,
+  loadModel,
+  loadModelOrPair,
+} from '../evaluate/index.js';
 import { exportModel } from './index.js';
 import { difference } from './verify.js';
 
@@ -79,6 +86,24 @@ describe('an ONNX pair as teacher', () => {
     expect(made.config.text_config.vocab_size).toBe(teacher.tokenizer.vocabSize);
     expect(made.config.vision_config).toMatchObject({ image_size: 16, hidden_size: 12 });
     await run('kd', { method: 'kd', kd: { steps: 2 } });
+  });
+
+  it('is measured as the checkpoint it was exported from', async () => {
+    const measure = async (model: EvaluatedModel | EvaluatedPair) => {
+      const { zeroShot, retrieval, predictions, ...size } = await evaluateModel(model, dataset, {
+        ...{ split: 'train', latencyRuns: 2, threads: 1 },
+      });
+      const answers = predictions.map(({ id, top }) => [id, top[0]!.label]);
+      return { figures: { zeroShot, retrieval, answers }, size };
+    };
+    const measured = await loadModelOrPair(join(exported, 'onnx'), { threads: 1 });
+    if (!('pair' in measured)) throw new Error('expected a pair');
+    const [engine, onnx] = [await measure(await loadModel(exported)), await measure(measured)];
+    await measured.pair.dispose();
+    expect(onnx.figures).toEqual(engine.figures);
+    expect(onnx.size).toMatchObject({ drawings: 12, latency: { runs: 2 } });
+    expect(onnx.size.params).toBeUndefined();
+    expect(onnx.size.bytes).toBeGreaterThan(engine.size.params! * 4 - 10);
   });
 
   it('is chosen where a folder has no weights, with the factor that CLIP’s training ends at', async () => {

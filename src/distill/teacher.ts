@@ -1,11 +1,10 @@
 import {
   type Checkpoint,
   type DownloadOptions,
-  hasWeights,
+  isOnnxPair,
   loadCheckpoint,
   loadOnnxPair,
   OnnxPair,
-  onnxFolder,
   resolveCheckpoint,
   type TokenizedTexts,
 } from '../clip/index.js';
@@ -72,7 +71,5 @@ export async function loadTeacher(
   options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
 ): Promise<TeacherModel> {
   const folder = await resolveCheckpoint(idOrFolder, options);
-  const onnx = onnxFolder(folder);
-  if (onnx && (onnx === folder || !hasWeights(folder))) return loadOnnxPair(folder, options);
-  return loadCheckpoint(folder);
+  return isOnnxPair(folder) ? loadOnnxPair(folder, options) : loadCheckpoint(folder);
 }

@@ -1,12 +1,19 @@
 import { plainImage } from '../augment/index.js';
-import { normalizePixels, type PreprocessConfig, textTower, tokenizeAll, visionTower } from '../clip/index.js';
+import {
+  normalizePixels,
+  type OnnxPair,
+  type PreprocessConfig,
+  textTower,
+  tokenizeAll,
+  visionTower,
+} from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { promptedTextEmbeds, visionPromptInputs } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
-import type { EvaluatedModel } from './model.js';
+import type { EvaluatedModel, EvaluatedPair } from './model.js';
 import type { Rows } from './rows.js';
 
 export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'> {
@@ -14,7 +21,8 @@ export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'>
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-export type Model = Pick<EvaluatedModel, 'checkpoint' | 'prompts'>;
+/** What features are made with. */
+export type Model = Pick<EvaluatedModel, 'checkpoint' | 'prompts'> | Pick<EvaluatedPair, 'pair'>;
 
 export interface EmbeddedImages {
   /** Unit rows. */
@@ -28,12 +36,14 @@ export interface EmbeddedImages {
 const block = 64;
 
 /** Image features of pictures, with the model's vision prompts: see `embedPictures`. */
-export function embedImages(
-  { checkpoint, prompts }: Model,
+export async function embedImages(
+  model: Model,
   dataset: ImageTextDataset,
   examples: readonly Example[],
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
+  if ('pair' in model) return pairImages(model.pair, dataset, examples, options);
+  const { checkpoint, prompts } = model;
   const { config, params, preprocess } = checkpoint;
   const vision = prompts?.vision ?? {};
   const tower = (pixels: Tensor) =>
@@ -57,28 +67,46 @@ export async function embedPictures(
   examples: readonly Example[],
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
-  const { size } = preprocess;
-  const pixels: HostTensor = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
-  const kept: Example[] = [];
-  const skipped: Skipped[] = [];
-  const embeds = tower(input('pixels', pixels.shape));
-  const rows = await embedBlocks(embeds, { ...params, pixels }, examples.length, options, async (from, count) => {
-    const chosen = examples.slice(from, from + count);
-    const pictures = await Promise.all(chosen.map((example) => readPicture(dataset, example)));
+  const pictures = new PictureBlocks(dataset, examples, preprocess);
+  const embeds = tower(input('pixels', pictures.pixels.shape));
+  const feeds = { ...params, pixels: pictures.pixels };
+  const rows = await embedBlocks(embeds, feeds, examples.length, options, (from, count) => pictures.fill(from, count));
+  return { rows, examples: pictures.kept, skipped: pictures.skipped };
+}
+
+/** Pictures as pixels, a block at a time. */
+class PictureBlocks {
+  readonly pixels: HostTensor<Float32Array>; // [block, 3, S, S]
+  readonly kept: Example[] = [];
+  readonly skipped: Skipped[] = [];
+
+  constructor(
+    private readonly dataset: ImageTextDataset,
+    private readonly examples: readonly Example[],
+    private readonly preprocess: PreprocessConfig,
+  ) {
+    const { size } = preprocess;
+    this.pixels = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
+  }
+
+  /** Puts those of pictures `from` to `from + count` that can be read into the first rows, and returns how many they are. */
+  async fill(from: number, count: number): Promise<number> {
+    const { size } = this.preprocess;
+    const chosen = this.examples.slice(from, from + count);
+    const pictures = await Promise.all(chosen.map((example) => readPicture(this.dataset, example)));
     let row = 0;
     for (const [i, picture] of pictures.entries()) {
       const example = chosen[i]!;
       if (picture instanceof UserError) {
-        skipped.push({ id: example.id, reason: picture.message });
+        this.skipped.push({ id: example.id, reason: picture.message });
         continue;
       }
       const offset = row++ * 3 * size * size;
-      normalizePixels(plainImage(picture, size), size, preprocess, pixels.data as Float32Array, offset);
-      kept.push(example);
+      normalizePixels(plainImage(picture, size), size, this.preprocess, this.pixels.data, offset);
+      this.kept.push(example);
     }
     return row;
-  });
-  return { rows, examples: kept, skipped };
+  }
 }
 
 /** The error of a picture that cannot be read is a result: one bad file does not end the measurement. */
@@ -92,13 +120,11 @@ async function readPicture(dataset: ImageTextDataset, example: Example): Promise
 }
 
 /** Text features, each text with the prompts that a prompted student makes of it; unit length. */
-export async function embedTexts(
-  { checkpoint, prompts }: Model,
-  texts: readonly string[],
-  options: EmbedOptions = {},
-): Promise<Rows> {
+export async function embedTexts(model: Model, texts: readonly string[], options: EmbedOptions = {}): Promise<Rows> {
+  if ('pair' in model) return pairTexts(model.pair, texts, options);
+  const { checkpoint, prompts } = model;
   const { config, params, tokenizer } = checkpoint;
-  const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit({ checkpoint, prompts }));
+  const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit(model));
   const idBlock: HostTensor = { shape: [block, length], data: new Int32Array(block * length) };
   const endBlock: HostTensor = { shape: [block], data: new Int32Array(block) };
   const p = paramInputs(params);
@@ -116,8 +142,41 @@ export async function embedTexts(
   });
 }
 
+/** Features of a pair as it gives them, to be brought to unit length by the engine. */
+function pairRows({ config }: OnnxPair): HostTensor<Float32Array> {
+  const width = config.projection_dim;
+  return { shape: [block, width], data: new Float32Array(block * width) };
+}
+
+async function pairImages(
+  pair: OnnxPair,
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  options: EmbedOptions,
+): Promise<EmbeddedImages> {
+  const pictures = new PictureBlocks(dataset, examples, pair.preprocess);
+  const given = pairRows(pair);
+  const embeds = input('given', given.shape);
+  const rows = await embedBlocks(embeds, { given }, examples.length, options, async (from, count) => {
+    const filled = await pictures.fill(from, count);
+    given.data.set((await pair.images(pictures.pixels)).data);
+    return filled;
+  });
+  return { rows, examples: pictures.kept, skipped: pictures.skipped };
+}
+
+function pairTexts(pair: OnnxPair, texts: readonly string[], options: EmbedOptions): Promise<Rows> {
+  const { ids, ends, length } = tokenizeAll(pair.tokenizer, texts, pair.config.text_config.max_position_embeddings);
+  const given = pairRows(pair);
+  return embedBlocks(input('given', given.shape), { given }, texts.length, options, async (from, count) => {
+    const some = { ids: ids.subarray(from * length, (from + count) * length), ends: ends.subarray(from, from + count) };
+    given.data.set((await pair.texts({ ...some, length })).data);
+    return count;
+  });
+}
+
 /** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own. */
-function textLimit({ checkpoint, prompts }: Model): number {
+function textLimit({ checkpoint, prompts }: Exclude<Model, { pair: OnnxPair }>): number {
   const positions = checkpoint.config.text_config.max_position_embeddings;
   if (!prompts) return positions;
   const { text_layers, n_ctx, max_length } = prompts.config;

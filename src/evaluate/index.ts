@@ -6,7 +6,7 @@ export { type Cvpr2024Figures, evaluateCvpr2024 } from './cvpr2024.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
-export { type EvaluatedModel, loadModel } from './model.js';
+export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from './model.js';
 export { median } from './quantile.js';
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
 export type { Rows } from './rows.js';

@@ -2,7 +2,7 @@ import { visionTower } from '../clip/index.js';
 import type { Params, TensorTree } from '../nn/index.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
-import { constant, input } from '../tensor/index.js';
+import { constant, type HostTensor, input } from '../tensor/index.js';
 import type { Model } from './embed.js';
 import { median, quantile } from './quantile.js';
 
@@ -27,33 +27,44 @@ export interface Latency {
  *
  * The weights stand in the graph, as in an exported model.
  */
-export async function imageLatency({ checkpoint, prompts }: Model, options: LatencyOptions = {}): Promise<Latency> {
-  const { runs = 50, warmUp = 10, device, threads, signal } = options;
-  const { config, params } = checkpoint;
-  const size = config.vision_config.image_size;
-  const vision = prompts?.vision ?? {};
-  const fixed = constants(vision);
-  const embed = visionTower(constants(params), config, input('pixels', [1, 3, size, size]), {
-    prompts: Object.keys(vision).map((_, layer) => fixed[`vision.${layer}`]),
-    pooledOnly: true,
-  }).embed;
+export async function imageLatency(model: Model, options: LatencyOptions = {}): Promise<Latency> {
+  const { runs = 50, warmUp = 10, signal } = options;
+  const { size } = 'pair' in model ? model.pair.preprocess : model.checkpoint.preprocess;
   const random = new Random('latency');
   const data = Float32Array.from({ length: 3 * size * size }, () => random.normal());
-  const program = await compile({ outputs: { embed } }, { device, threads });
+  const image = { shape: [1, 3, size, size], data };
+  const encoder = await imageEncoder(model, options);
   const times: number[] = [];
   try {
     for (let run = 0; run < warmUp + runs; run++) {
       signal?.throwIfAborted();
       const start = performance.now();
-      await program.run({ pixels: { shape: [1, 3, size, size], data } });
+      await encoder.run(image);
       if (run >= warmUp) times.push(performance.now() - start);
       // Lets Ctrl-C through.
       await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {
-    await program.dispose();
+    await encoder.dispose();
   }
   return { medianMs: median(times), p95Ms: quantile(times, 0.95), runs };
+}
+
+/** The vision side for one image. */
+async function imageEncoder(
+  model: Model,
+  { device, threads }: LatencyOptions,
+): Promise<{ run(pixels: HostTensor<Float32Array>): Promise<unknown>; dispose(): Promise<void> }> {
+  if ('pair' in model) return { run: (pixels) => model.pair.images(pixels), dispose: async () => {} };
+  const { config, params, preprocess } = model.checkpoint;
+  const vision = model.prompts?.vision ?? {};
+  const fixed = constants(vision);
+  const embed = visionTower(constants(params), config, input('pixels', [1, 3, preprocess.size, preprocess.size]), {
+    prompts: Object.keys(vision).map((_, layer) => fixed[`vision.${layer}`]),
+    pooledOnly: true,
+  }).embed;
+  const program = await compile({ outputs: { embed } }, { device, threads });
+  return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
 }
 
 function constants(params: Params): TensorTree {

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import {
   type Checkpoint,
   type DownloadOptions,
+  isOnnxPair,
   loadCheckpoint,
+  loadOnnxPair,
+  type OnnxPair,
   resolveCheckpoint,
   weightFiles,
 } from '../clip/index.js';
 import { countParameters, loadPrompts, promptFile, type SavedPrompts } from '../prompt/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 
 /** A model as it is measured: towers, and a prompted student's prompts. */
 export interface EvaluatedModel {
@@ -17,6 +21,34 @@ export interface EvaluatedModel {
   readonly params: number;
   /** Of the weights on disk. */
   readonly bytes: number;
+}
+
+/** An ONNX pair as it is measured. */
+export interface EvaluatedPair {
+  readonly pair: OnnxPair;
+  /** Of its files. */
+  readonly bytes: number;
+}
+
+/**
+ * Reads a model to measure: an ONNX pair where a folder holds nothing else or is itself one's `onnx/`, otherwise as
+ * `loadModel` does.
+ *
+ * @throws UserError where it cannot be read
+ */
+export async function loadModelOrPair(
+  idOrFolder: string,
+  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+): Promise<EvaluatedModel | EvaluatedPair> {
+  const folder = await resolveCheckpoint(idOrFolder, options);
+  if (!isOnnxPair(folder)) return loadModel(folder);
+  const pair = await loadOnnxPair(folder, options);
+  return { pair, bytes: await sizeOf(pair.paths) };
+}
+
+async function sizeOf(files: readonly string[]): Promise<number> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return sizes.reduce((a, b) => a + b, 0);
 }
 
 /**
@@ -30,7 +62,6 @@ export async function loadModel(idOrFolder: string, options: DownloadOptions = {
   const prompts = await loadPrompts(folder);
   const files = await weightFiles(folder);
   if (prompts) files.push(join(folder, promptFile));
-  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   return {
     checkpoint,
     prompts,
@@ -38,6 +69,6 @@ export async function loadModel(idOrFolder: string, options: DownloadOptions = {
       (sum, p) => sum + countParameters(p ?? {}),
       0,
     ),
-    bytes: sizes.reduce((a, b) => a + b, 0),
+    bytes: await sizeOf(files),
   };
 }

@@ -25,7 +25,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('measure a model: zero-shot, retrieval, base to novel, by artist, size and latency');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student')
+    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student, or of ONNX encoders')
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
@@ -40,6 +40,7 @@ export function addEvaluate(program: Command): void {
       examples(
         'evaluate models/emoji-teacher',
         'evaluate runs/student/student --split style --json',
+        'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
         'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
       ),
@@ -48,18 +49,23 @@ export function addEvaluate(program: Command): void {
 }
 
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
-  const [{ evaluateModel, loadModel }, { openDataset }, { createProgress, showDownload }, { interruptSignal }, output] =
-    await Promise.all([
-      import('../../evaluate/index.js'),
-      import('../../data/index.js'),
-      import('../progress.js'),
-      import('../interrupt.js'),
-      import('../evaluation-output.js'),
-    ]);
+  const [
+    { evaluateModel, loadModelOrPair },
+    { openDataset },
+    { createProgress, showDownload },
+    { interruptSignal },
+    output,
+  ] = await Promise.all([
+    import('../../evaluate/index.js'),
+    import('../../data/index.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+    import('../evaluation-output.js'),
+  ]);
   const { split, templates, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, { onDownload: showDownload(progress) });
+    const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });
     const dataset = await openDataset(options.data);
     const evaluation = await evaluateModel(model, dataset, {
       split,
