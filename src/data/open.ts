@@ -4,14 +4,20 @@ import { assemble, type Collection, type CommonDataOptions, splitName } from './
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji } from './emoji/index.js';
 import { openFolder } from './formats/folder.js';
+import { openTable } from './formats/table.js';
 import { parseDataSpec } from './spec.js';
 
 /** Reads data of a kind that lies at a path. */
-type Opener = (path: string, options: Readonly<Record<string, string>>, spec: string) => Promise<Collection>;
+type Opener = (path: string, options: Readonly<Record<string, string>>) => Promise<Collection>;
 
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = { emoji: openEmoji };
 
-const openers: Readonly<Record<string, Opener>> = { folder: openFolder };
+const openers: Readonly<Record<string, Opener>> = {
+  folder: openFolder,
+  csv: (path, options) => openTable('csv', path, options),
+  tsv: (path, options) => openTable('tsv', path, options),
+  jsonl: (path, options) => openTable('jsonl', path, options),
+};
 
 /**
  * Opens a data set by its description: `emoji`, or a kind with a path and options, as `folder:photos?novel=half`.
@@ -27,7 +33,7 @@ export async function openDataset(spec: string): Promise<ImageTextDataset> {
   const open = builtIn[kind];
   if (open) return open();
   const common = await commonDataOptions(spec, options);
-  return assemble(spec, await openers[kind]!(path, options, spec), common);
+  return assemble(spec, await openers[kind]!(path, options), common);
 }
 
 async function commonDataOptions(

@@ -18,8 +18,11 @@ export async function pictureFault(from: string | Uint8Array): Promise<string | 
   }
 }
 
+const webAddress = /^[a-z]+:\/\//i;
+
 /** A path that data names, relative to its folder with slashes; undefined where it leads out of the folder. */
 export function pathInside(folder: string, path: string): string | undefined {
+  if (webAddress.test(path)) return undefined;
   const inside = relative(folder, resolve(folder, path));
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return undefined;
   return inside.split(sep).join('/');
@@ -35,7 +38,7 @@ export async function readablePictures(
   skipped: Skipped[],
 ): Promise<PictureRecord[]> {
   const checked = await mapParallel(named, async (picture): Promise<PictureRecord | Skipped> => {
-    if (/^[a-z]+:\/\//i.test(picture.id)) {
+    if (webAddress.test(picture.id)) {
       return { id: picture.id, reason: 'a web address: fetch the pictures first, for example with img2dataset' };
     }
     const id = pathInside(folder, picture.id);

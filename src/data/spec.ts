@@ -18,6 +18,9 @@ export const commonOptions: Readonly<Record<string, string>> = {
   novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
 };
 
+/** The folder that paths start from, and columns. */
+const tableOptions = ['images', 'image', 'text', 'class', 'split'];
+
 /** All that `--data` understands: the one list that help texts and errors are made of. */
 export const dataKinds: readonly DataKind[] = [
   { kind: 'emoji', usage: 'emoji', about: 'built in: drawings of the same concepts by seven artists', options: [] },
@@ -27,6 +30,15 @@ export const dataKinds: readonly DataKind[] = [
     about: 'pictures in one folder a class, below train, val and test or not; or flat, without classes',
     options: [],
   },
+  {
+    kind: 'csv',
+    usage: 'csv:FILE',
+    about:
+      'a table with a header: a column of image paths, and of texts, classes, splits, by their usual names or given',
+    options: tableOptions,
+  },
+  { kind: 'tsv', usage: 'tsv:FILE', about: 'the same with tabs', options: tableOptions },
+  { kind: 'jsonl', usage: 'jsonl:FILE', about: 'the same as one JSON object a line', options: tableOptions },
 ];
 
 /** For the help of `--data`. */
