@@ -14,7 +14,13 @@ export interface PictureRecord {
   readonly split?: string;
   /** Size of its file. */
   readonly bytes: number;
-  readonly boxes?: readonly Box[];
+  readonly boxes?: readonly NamedBox[];
+}
+
+/** A box with the name of its class. */
+export interface NamedBox {
+  readonly className: string;
+  readonly at: Box['at'];
 }
 
 /** What a data format found. */
@@ -71,7 +77,11 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     const label = record.className === undefined ? undefined : labels.get(record.className)!;
     const isNovel = label !== undefined && label >= base;
     if (isNovel && split !== 'test') continue;
-    const { id, boxes, bytes } = record;
+    const { id, bytes } = record;
+    const boxes = record.boxes?.flatMap(({ className, at }): Box[] => {
+      const box = labels.get(className);
+      return box === undefined ? [] : [{ label: box, at }];
+    });
     const example: Example = {
       id,
       ...(label !== undefined && { label }),

@@ -3,6 +3,8 @@ import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji } from './emoji/index.js';
+import { openCoco } from './formats/coco.js';
+import { openFlickr } from './formats/flickr.js';
 import { openFolder } from './formats/folder.js';
 import { openTable } from './formats/table.js';
 import { parseDataSpec } from './spec.js';
@@ -17,6 +19,8 @@ const openers: Readonly<Record<string, Opener>> = {
   csv: (path, options) => openTable('csv', path, options),
   tsv: (path, options) => openTable('tsv', path, options),
   jsonl: (path, options) => openTable('jsonl', path, options),
+  coco: openCoco,
+  flickr: openFlickr,
 };
 
 /**

@@ -39,6 +39,18 @@ export const dataKinds: readonly DataKind[] = [
   },
   { kind: 'tsv', usage: 'tsv:FILE', about: 'the same with tabs', options: tableOptions },
   { kind: 'jsonl', usage: 'jsonl:FILE', about: 'the same as one JSON object a line', options: tableOptions },
+  {
+    kind: 'coco',
+    usage: 'coco:DIR',
+    about: 'COCO captions and instances in annotations/, or Karpathy’s dataset_coco.json; or one such file',
+    options: ['images'],
+  },
+  {
+    kind: 'flickr',
+    usage: 'flickr:DIR',
+    about: 'Flickr30k or Flickr8k with Karpathy’s dataset_flickr30k.json',
+    options: ['images'],
+  },
 ];
 
 /** For the help of `--data`. */

@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { ZodType } from 'zod';
+import { UserError } from '../../errors.js';
+import { readJson } from '../../files/index.js';
+
+/** Reads a JSON file of a known shape. @throws UserError naming the file and the field that is not as expected */
+export async function readShaped<T>(file: string, shape: ZodType<T>): Promise<T> {
+  const result = shape.safeParse(await readJson(file));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new UserError(`${file}: ${issue!.path.join('.') || 'top level'}: ${issue!.message}`);
+}
+
+/** The folder that an annotation file belongs to: its own, or the one above `annotations/`. */
+export function folderOf(file: string): string {
+  const own = dirname(resolve(file));
+  return basename(own) === 'annotations' ? dirname(own) : own;
+}
+
+/**
+ * Where below a folder the pictures of an annotation file lie: the first of the usual places that has one of the first
+ * pictures, or the folder itself.
+ * @returns the place with a slash at its end, or an empty string
+ */
+export function placeOf(folder: string, places: readonly string[], pictures: readonly string[]): string {
+  const found = places.find((place) => pictures.slice(0, 20).some((name) => existsSync(join(folder, place, name))));
+  return found ? `${found}/` : '';
+}

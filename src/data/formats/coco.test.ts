@@ -1,0 +1,123 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openDataset } from '../index.js';
+import { put } from './pictures.fixture.js';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-coco-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const json = (path: string, value: unknown) => put(folder, path, JSON.stringify(value));
+const image = (id: number) => ({ id, file_name: `00000${id}.png`, width: 20, height: 10, license: 1 });
+const images = (...ids: number[]) => ids.map(image);
+const captions = (...of: [number, string][]) => of.map(([image_id, caption], id) => ({ id, image_id, caption }));
+
+describe('COCO', () => {
+  it('joins captions and instances; categories name boxes, not pictures', async () => {
+    for (const path of ['train2017/000001.png', 'train2017/000002.png', 'val2017/000003.png']) await put(folder, path);
+    await json('annotations/captions_train2017.json', {
+      info: {},
+      images: images(1, 2),
+      annotations: captions([1, 'A cat.'], [2, 'A dog.'], [1, ' Two\ncats. ']),
+    });
+    await json('annotations/instances_train2017.json', {
+      images: images(1, 2),
+      annotations: [
+        { id: 1, image_id: 1, category_id: 18, bbox: [5, 2, 10, 4], iscrowd: 0, area: 40, segmentation: [[5, 2]] },
+        { id: 2, image_id: 1, category_id: 17, bbox: [0, 0, 20, 10], iscrowd: 1 },
+      ],
+      categories: [
+        { id: 18, name: 'dog', supercategory: 'animal' },
+        { id: 17, name: 'cat', supercategory: 'animal' },
+      ],
+    });
+    await json('annotations/captions_val2017.json', { images: images(3), annotations: captions([3, 'A bird.']) });
+    const { classes, splits, skipped, load } = await openDataset(`coco:${folder}`);
+    expect(classes.map(({ name }) => name)).toEqual(['cat', 'dog']);
+    expect(splits).toEqual({
+      train: [
+        {
+          id: 'train2017/000001.png',
+          captions: ['A cat.', 'Two cats.'],
+          boxes: [{ label: 1, at: [0.25, 0.2, 0.5, 0.4] }],
+        },
+        { id: 'train2017/000002.png', captions: ['A dog.'] },
+      ],
+      val: [{ id: 'val2017/000003.png', captions: ['A bird.'] }],
+    });
+    expect(skipped).toEqual([]);
+    expect(await load(splits.val![0]!)).toMatchObject({ width: 20, height: 10 });
+  });
+
+  it('takes one file, with the pictures elsewhere', async () => {
+    await put(folder, 'pictures/000001.png');
+    const file = await json('lists/mine.json', {
+      images: [...images(1, 9), { ...image(2), file_name: '../lists/mine.json' }],
+      annotations: captions([1, 'One.'], [7, 'Of no picture.']),
+    });
+    const { splits, skipped } = await openDataset(`coco:${file}?images=${folder}/pictures&into=test`);
+    expect(splits).toEqual({ test: [{ id: '000001.png', captions: ['One.'] }] });
+    expect(skipped).toEqual([
+      { id: '000009.png', reason: `no such file in ${folder}/pictures` },
+      { id: '../lists/mine.json', reason: `its path leads out of ${folder}/pictures` },
+    ]);
+  });
+
+  it.each([
+    ['[]', 'top level: Invalid input: expected object'],
+    ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: Invalid input: expected string'],
+    ['{"images"', 'expected JSON'],
+  ])('refuses %s, naming the field', async (content, message) => {
+    await put(folder, 'annotations/captions_val.json', content);
+    await expect(openDataset(`coco:${folder}`)).rejects.toThrow(message);
+  });
+
+  it('refuses a folder without annotations', async () => {
+    await put(folder, '1.png');
+    await expect(openDataset(`coco:${folder}`)).rejects.toThrow('expected annotations/captions_*.json');
+    await expect(openDataset(`coco:${folder}/no`)).rejects.toThrow('found nothing');
+  });
+});
+
+describe('Karpathy’s splits', () => {
+  const picture = (filename: string, split: string, ...raw: string[]) => ({
+    filename,
+    split,
+    imgid: 0,
+    sentences: raw.map((text) => ({ raw: text, tokens: text.split(' '), imgid: 0, sentid: 0 })),
+  });
+
+  it('trains on restval, and finds COCO’s pictures by their file path', async () => {
+    for (const path of ['images/train2014/a.png', 'images/val2014/b.png', 'images/val2014/c.png'])
+      await put(folder, path);
+    await json('dataset_coco.json', {
+      images: [
+        { ...picture('a.png', 'train', 'A cat.', 'One cat.'), filepath: 'train2014', cocoid: 1 },
+        { ...picture('b.png', 'restval', 'A dog.'), filepath: 'val2014' },
+        { ...picture('c.png', 'test', 'A bird.'), filepath: 'val2014' },
+      ],
+      dataset: 'coco',
+    });
+    const { splits } = await openDataset(`coco:${folder}`);
+    expect(splits).toEqual({
+      train: [
+        { id: 'images/train2014/a.png', captions: ['A cat.', 'One cat.'] },
+        { id: 'images/val2014/b.png', captions: ['A dog.'] },
+      ],
+      test: [{ id: 'images/val2014/c.png', captions: ['A bird.'] }],
+    });
+  });
+
+  it('reads Flickr30k, with class texts given', async () => {
+    await put(folder, 'flickr30k-images/1.png');
+    await json('dataset_flickr30k.json', { images: [picture('1.png', 'val', 'Two men.')], dataset: 'flickr30k' });
+    const { splits, classes } = await openDataset(`flickr:${folder}?classes=man,woman`);
+    expect(splits).toEqual({ val: [{ id: 'flickr30k-images/1.png', captions: ['Two men.'] }] });
+    expect(classes).toHaveLength(2);
+    await expect(openDataset(`flickr:${folder}/flickr30k-images`)).rejects.toThrow('expected dataset_flickr30k.json');
+  });
+});

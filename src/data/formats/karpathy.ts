@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { Collection } from '../assemble.js';
+import type { Skipped } from '../dataset.js';
+import { loadFrom, type NamedPicture, readablePictures } from '../picture-file.js';
+import { folderOf, placeOf, readShaped } from './annotation-file.js';
+import { classesBeside } from './folder.js';
+
+const shape = z.object({
+  images: z.array(
+    z.object({
+      filename: z.string(),
+      filepath: z.string().optional(),
+      split: z.string(),
+      sentences: z.array(z.object({ raw: z.string() })),
+    }),
+  ),
+});
+
+/** Where the pictures of COCO, Flickr30k and Flickr8k usually lie. */
+const places = ['.', 'images', 'flickr30k-images', 'flickr30k_images', 'Images', 'Flicker8k_Dataset'];
+
+/**
+ * Karpathy's split of COCO, Flickr30k or Flickr8k (`dataset_coco.json`, `dataset_flickr30k.json`): five sentences a
+ * picture, and splits, of which `restval` is trained on (Karpathy and Fei-Fei, arXiv 1412.2306).
+ *
+ * @param images the folder of the pictures, by default that of the file
+ * @throws UserError where the file is missing or of another shape
+ */
+export async function openKarpathy(file: string, images?: string): Promise<Collection> {
+  const { images: pictures } = await readShaped(file, shape);
+  const folder = resolve(images ?? folderOf(file));
+  const paths = pictures.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
+  const place = placeOf(folder, places, paths);
+  const named = pictures.map(
+    ({ split, sentences }, i): NamedPicture => ({
+      id: place + paths[i],
+      captions: sentences.map(({ raw }) => raw),
+      split,
+    }),
+  );
+  const skipped: Skipped[] = [];
+  return {
+    records: await readablePictures(folder, named, skipped),
+    skipped,
+    classNames: await classesBeside(folderOf(file)),
+    load: loadFrom(folder),
+  };
+}
