@@ -7,7 +7,7 @@ import { type ArtistTop1, byArtist } from './by-artist.js';
 import { candidateClasses } from './candidate-classes.js';
 import { type EmbeddedImages, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
-import type { EvaluatedModel, EvaluatedPair } from './model.js';
+import { type EvaluatedModel, type EvaluatedPair, logitFactor } from './model.js';
 import { type Retrieval, retrieval } from './retrieval.js';
 import { type Rows, selectRows } from './rows.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
@@ -102,7 +102,7 @@ export async function evaluateModel(
   const list = listTexts(dataset, templates, own);
   const texts = await embedTexts(model, list.texts, { ...engine, onProgress: progress('texts') });
 
-  const scale = Math.exp('pair' in model ? model.pair.logitScale : model.checkpoint.params.logit_scale!.data[0]!);
+  const scale = logitFactor(model);
   const predict = (part: readonly Example[]): Prediction[] => {
     const labelled = part.filter(isLabelled);
     const labels = candidateClasses(dataset, labelled);

@@ -7,6 +7,14 @@ export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from 
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
 export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from './model.js';
+export {
+  findPrompts,
+  type HeldOutFigure,
+  type PromptSearch,
+  type PromptSearchOptions,
+  type SearchPhase,
+  searchDefaults,
+} from './prompt-search/index.js';
 export { median } from './quantile.js';
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
 export type { Rows } from './rows.js';

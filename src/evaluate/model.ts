@@ -30,6 +30,11 @@ export interface EvaluatedPair {
   readonly bytes: number;
 }
 
+/** exp(logit_scale), the factor on cosines. */
+export function logitFactor(model: Pick<EvaluatedModel, 'checkpoint'> | Pick<EvaluatedPair, 'pair'>): number {
+  return Math.exp('pair' in model ? model.pair.logitScale : model.checkpoint.params.logit_scale!.data[0]!);
+}
+
 /**
  * Reads a model to measure: an ONNX pair where a folder holds nothing else or is itself one's `onnx/`, otherwise as
  * `loadModel` does.

@@ -32,3 +32,16 @@ export function selectRows(rows: Rows, indices: readonly number[]): Rows {
   for (const [i, row] of indices.entries()) data.set(rows.data.subarray(row * width, (row + 1) * width), i * width);
   return { data, count: indices.length, width };
 }
+
+/** All rows of some matrices of one width, one after the other. */
+export function rowsInARow(parts: readonly Rows[]): Rows {
+  const width = parts[0]!.width;
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const data = new Float32Array(count * width);
+  let from = 0;
+  for (const part of parts) {
+    data.set(part.data, from);
+    from += part.data.length;
+  }
+  return { data, count, width };
+}

@@ -17,4 +17,5 @@ export {
   savePrompts,
   visionPromptInputs,
 } from './prompted.js';
+export * as promptSearch from './search/index.js';
 export * from './templates/index.js';

@@ -21,5 +21,5 @@ export {
   type TemplateScores,
   uniform,
 } from './scores.js';
-export { combinedScores, standOut, type UnlabelledScores, unlabelledScores } from './unlabelled.js';
+export { combinedScores, standOut, UnlabelledJudge, type UnlabelledScores } from './unlabelled.js';
 export { fitWeights } from './weights.js';

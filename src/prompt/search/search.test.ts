@@ -18,8 +18,8 @@ import {
   standOut,
   type TemplateScores,
   textOf,
+  UnlabelledJudge,
   uniform,
-  unlabelledScores,
 } from './index.js';
 import { confidence, information } from './unlabelled.js';
 import { likelihoodGradient } from './weights.js';
@@ -164,7 +164,9 @@ describe('without labels', () => {
     const knowing = [2, 5, 9];
     const knows = Array.from({ length: 12 }, (_, t) => (knowing.includes(t) ? [0, 1, 2, 3] : []));
     const { scores, scale } = toy(knows, 60, 4, 0.1);
-    const combined = combinedScores(unlabelledScores(scores.cosines, scores.classes, scale));
+    const judge = new UnlabelledJudge(scores.classes, scale);
+    for (const own of scores.cosines) judge.add(own);
+    const combined = combinedScores(judge.scores());
     const { members, weights } = standOut(combined, 3);
     expect([...members].sort((a, b) => a - b)).toEqual(knowing);
     expect(weights.reduce((a, b) => a + b)).toBeCloseTo(1);

@@ -32,7 +32,7 @@ export function confidence(cosines: Float32Array, classes: number, scale: number
 }
 
 /** For each class, the mean of its logit over images. @param cosines [images, classes] */
-export function meanLogits(cosines: Float32Array, classes: number, scale: number): Float64Array {
+function meanLogits(cosines: Float32Array, classes: number, scale: number): Float64Array {
   const mean = new Float64Array(classes);
   for (let k = 0; k < cosines.length; k++) mean[k % classes]! += (scale * cosines[k]! * classes) / cosines.length;
   return mean;
@@ -64,7 +64,7 @@ export function information(cosines: Float32Array, classes: number, scale: numbe
 const entropy = (p: Float64Array) => p.reduce((sum, x) => (x > 0 ? sum - x * Math.log(x) : sum), 0);
 
 /** For each image the class that most templates answer, of equal ones the lowest. @param answers one list a template */
-export function consensus(answers: readonly Uint32Array[], classes: number): Uint32Array {
+function consensus(answers: readonly Uint32Array[], classes: number): Uint32Array {
   const [first] = answers;
   return Uint32Array.from(first!, (_, n) => {
     const votes = new Uint32Array(classes);
@@ -73,18 +73,34 @@ export function consensus(answers: readonly Uint32Array[], classes: number): Uin
   });
 }
 
-export const agreement = (answers: Uint32Array, common: Uint32Array): number =>
+const agreement = (answers: Uint32Array, common: Uint32Array): number =>
   answers.reduce((same, answer, n) => same + (answer === common[n] ? 1 : 0), 0) / answers.length;
 
-/** All three scores of each template. @param cosines for each template [images, classes] */
-export function unlabelledScores(cosines: readonly Float32Array[], classes: number, scale: number): UnlabelledScores[] {
-  const answers = cosines.map((own) => predictionsOf(own, classes));
-  const common = consensus(answers, classes);
-  return cosines.map((own, t) => ({
-    confidence: confidence(own, classes, scale),
-    information: information(own, classes, scale),
-    agreement: agreement(answers[t]!, common),
-  }));
+/** Takes templates one after the other and keeps only what their scores need: score matrices of thousands do not fit. */
+export class UnlabelledJudge {
+  private readonly answers: Uint32Array[] = [];
+  private readonly alone: Omit<UnlabelledScores, 'agreement'>[] = [];
+
+  constructor(
+    private readonly classes: number,
+    private readonly scale: number,
+  ) {}
+
+  /** @param cosines of the next template [images, classes]; not kept */
+  add(cosines: Float32Array): void {
+    this.answers.push(predictionsOf(cosines, this.classes));
+    this.alone.push({
+      confidence: confidence(cosines, this.classes, this.scale),
+      information: information(cosines, this.classes, this.scale),
+    });
+  }
+
+  /** Of all templates so far, in their order. */
+  scores(): UnlabelledScores[] {
+    if (this.answers.length === 0) return [];
+    const common = consensus(this.answers, this.classes);
+    return this.alone.map((own, t) => ({ ...own, agreement: agreement(this.answers[t]!, common) }));
+  }
 }
 
 /** How far values lie above their median, in median absolute deviations at the scale of standard ones. Where most are alike: 1 above, −1 below. */
