@@ -75,7 +75,7 @@ export async function fetchSnapshot(
   const hub = {
     hubUrl: hubUrl(),
     repo: id,
-    accessToken: process.env.HF_TOKEN || undefined,
+    accessToken: token(),
     fetch: namingFetch,
   };
   const repo = repoFolder(id);
@@ -189,6 +189,12 @@ function repoFolder(id: string): string {
   return join(getHFHubCachePath(), getRepoFolderName({ type: 'model', name: id }));
 }
 
+function token(): string | undefined {
+  const given = process.env.HF_TOKEN?.trim();
+  if (given && !given.startsWith('hf_')) throw new UserError('HF_TOKEN: expected a token that starts with hf_');
+  return given || undefined;
+}
+
 function hubUrl(): string {
   return (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
 }
@@ -205,14 +211,16 @@ async function namingFetch(...request: Parameters<typeof fetch>): Promise<Respon
 
 class Unreachable extends Error {}
 
-function refused(id: string, error: unknown): unknown {
+function refused(id: string, error: unknown): UserError {
   if (error instanceof Unreachable) {
     return new UserError(
       `${id}: no such folder, and no model of that name can be fetched (${error.message}): ` +
         'give a folder, or set HF_HUB_OFFLINE=1 to use what was fetched before',
     );
   }
-  if (!(error instanceof HubApiError)) return error;
+  if (!(error instanceof HubApiError)) {
+    return new UserError(`${id}: ${hubUrl()} did not answer as a hub does (${(error as Error).message})`);
+  }
   const { statusCode: status } = error;
   // The hub answers 401 for names that do not exist, so as not to tell which private ones do.
   if (status === 401 || status === 403 || status === 404) {

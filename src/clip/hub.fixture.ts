@@ -27,6 +27,7 @@ export async function fakeHub(id: string, files: Readonly<Record<string, Buffer>
     requests.push(`${url.pathname}${range ? ` ${range}` : ''}`);
     const json = (status: number, content: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
+    if (url.pathname.startsWith('/portal')) return response.end(sent.get('portal'));
     if (url.pathname === `/api/models/${id}/revision/main`) return json(200, { _id: '1', id, sha });
     if (url.pathname === `/api/models/${id}/tree/${sha}`) return json(200, Object.entries(files).map(entry));
     const prefix = `/${id}/resolve/${sha}/`;

@@ -140,6 +140,14 @@ describe('a hub id', () => {
     expect(fetched()).toEqual([]);
   });
 
+  it('says so where the hub or the token is none', async () => {
+    vi.stubEnv('HF_ENDPOINT', `${hub.url}/portal`);
+    hub.sent.set('portal', Buffer.from('<html>'));
+    await expect(resolveCheckpoint(id)).rejects.toThrow(/portal did not answer as a hub does/);
+    vi.stubEnv('HF_TOKEN', 'secret');
+    await expect(resolveCheckpoint(id)).rejects.toThrow('HF_TOKEN: expected a token that starts with hf_');
+  });
+
   it('works offline from the cache, and says so where it is not there', async () => {
     await resolveCheckpoint(id);
     await hub.close();
