@@ -4,6 +4,7 @@ import { assemble, type Collection, type CommonDataOptions, splitName } from './
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji } from './emoji/index.js';
 import { openCoco } from './formats/coco.js';
+import { openCoop } from './formats/coop.js';
 import { openFlickr } from './formats/flickr.js';
 import { openFolder } from './formats/folder.js';
 import { openTable } from './formats/table.js';
@@ -21,6 +22,7 @@ const openers: Readonly<Record<string, Opener>> = {
   jsonl: (path, options) => openTable('jsonl', path, options),
   coco: openCoco,
   flickr: openFlickr,
+  coop: openCoop,
 };
 
 /**

@@ -51,6 +51,12 @@ export const dataKinds: readonly DataKind[] = [
     about: 'Flickr30k or Flickr8k with Karpathy’s dataset_flickr30k.json',
     options: ['images'],
   },
+  {
+    kind: 'coop',
+    usage: 'coop:DIR',
+    about: 'CoOp’s splits, split_zhou_<Name>.json with its pictures; or ImageNet with classnames.txt',
+    options: ['images'],
+  },
 ];
 
 /** For the help of `--data`. */

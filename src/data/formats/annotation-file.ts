@@ -19,11 +19,15 @@ export function folderOf(file: string): string {
 }
 
 /**
- * Where below a folder the pictures of an annotation file lie: the first of the usual places that has one of the first
- * pictures, or the folder itself.
+ * Where below a folder the pictures of an annotation file lie: the place that has most of the first ones, of equal
+ * places the first; or the folder itself.
  * @returns the place with a slash at its end, or an empty string
  */
 export function placeOf(folder: string, places: readonly string[], pictures: readonly string[]): string {
-  const found = places.find((place) => pictures.slice(0, 20).some((name) => existsSync(join(folder, place, name))));
-  return found ? `${found}/` : '';
+  let best = { place: '', hits: 0 };
+  for (const place of places) {
+    const hits = pictures.slice(0, 20).filter((name) => existsSync(join(folder, place, name))).length;
+    if (hits > best.hits) best = { place: place === '.' ? '' : `${place}/`, hits };
+  }
+  return best.place;
 }

@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openDataset } from '../index.js';
+import { put } from './pictures.fixture.js';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-coop-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const ids = (splits: Readonly<Record<string, readonly { id: string }[]>>) =>
+  Object.fromEntries(Object.entries(splits).map(([name, examples]) => [name, examples.map(({ id }) => id)]));
+
+it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of them base', async () => {
+  const entries = (split: string) => [
+    [`tabby/${split}.png`, 1, 'tabby_cat'],
+    [`zebra/${split}.png`, 0, 'zebra'],
+    [`ant/${split}.png`, 2, 'ant'],
+  ];
+  const content = { train: entries('1'), val: entries('2'), test: [...entries('3'), ['../out.png', 0, 'zebra']] };
+  await put(folder, 'split_zhou_OxfordPets.json', JSON.stringify(content));
+  await put(folder, 'annotations/list.txt', 'x');
+  for (const [path] of [...content.train, ...content.val, ...content.test])
+    await put(folder, join('images', `${path}`));
+  const all = await openDataset(`coop:${folder}`);
+  expect(all.classes.map(({ name }) => name)).toEqual(['zebra', 'tabby cat', 'ant']);
+  expect(all.splits.train![0]).toEqual({
+    id: 'images/tabby/1.png',
+    label: 1,
+    captions: ['a picture of tabby cat', 'tabby cat'],
+  });
+  const halved = await openDataset(`coop:${folder}?novel=half`);
+  expect(halved.classes.map(({ novel }) => novel)).toEqual([false, false, true]);
+  expect(ids(halved.splits)).toEqual({
+    train: ['images/tabby/1.png', 'images/zebra/1.png'],
+    val: ['images/tabby/2.png', 'images/zebra/2.png'],
+    test: ['images/tabby/3.png', 'images/zebra/3.png', 'out.png'],
+    novel: ['images/ant/3.png'],
+  });
+  const inside = await openDataset(`coop:${folder}?images=${folder}/images`);
+  expect(inside.skipped).toEqual([{ id: '../out.png', reason: `its path leads out of ${folder}/images` }]);
+});
+
+it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {
+  await put(folder, 'classnames.txt', 'n01443537 goldfish\nn01440764 tench\n');
+  for (const path of ['train/n01440764/1.png', 'val/n01443537/2.png', 'val/n00000000/3.png']) {
+    await put(folder, `images/${path}`);
+  }
+  const { classes, splits, skipped } = await openDataset(`coop:${folder}`);
+  expect(classes.map(({ name }) => name)).toEqual(['goldfish', 'tench']);
+  expect(ids(splits)).toEqual({ train: ['images/train/n01440764/1.png'], test: ['images/val/n01443537/2.png'] });
+  expect(skipped).toEqual([
+    { id: 'images/val/n00000000/3.png', reason: 'it lies in no class folder of classnames.txt' },
+  ]);
+});
+
+it.each([
+  [
+    'split_zhou_X.json',
+    '{"train": [["a.png", "0", "a"]], "val": [], "test": []}',
+    'train.0.1: Invalid input: expected number',
+  ],
+  ['split_zhou_X.json', '{"train": [["a", 0, "a"], ["b", 0, "b"]], "val": [], "test": []}', 'got a and b for 0'],
+  ['classnames.txt', 'tench\n', 'expected lines like "n01440764 tench", got "tench"'],
+  ['other.json', '{}', 'expected split_zhou_<Name>.json, or classnames.txt of ImageNet, found neither'],
+])('refuses %s of %s', async (name, content, message) => {
+  await put(folder, name, content);
+  await expect(openDataset(`coop:${folder}`)).rejects.toThrow(message);
+});
