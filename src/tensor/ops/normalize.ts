@@ -23,7 +23,24 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 
 const logSoftmaxOp: Op = {
   name: 'logSoftmax',
-  emit: (e, node, ins, outs) => e.node('LogSoftmax', ins, outs, { axis: node.attributes.axis as number }),
+  emit(e, node, [x], outs) {
+    const axis = node.attributes.axis as number;
+    if (e.fused) {
+      e.node('LogSoftmax', [x!], outs, { axis });
+      return;
+    }
+    // ONNX Runtime's WebGPU has no LogSoftmax and would send the logits to the CPU and back.
+    const [largest, shifted, powers, total, logarithm] = Array.from({ length: 5 }, () => e.name()) as [
+      string,
+      ...string[],
+    ];
+    e.node('ReduceMax', [x!, e.int64s([axis])], [largest], { keepdims: 1 });
+    e.node('Sub', [x!, largest], [shifted!]);
+    e.node('Exp', [shifted!], [powers!]);
+    e.node('ReduceSum', [powers!, e.int64s([axis])], [total!], { keepdims: 1 });
+    e.node('Log', [total!], [logarithm!]);
+    e.node('Sub', [shifted!, logarithm!], outs);
+  },
   gradient: (node, [dy]) => {
     const axis = node.attributes.axis as number;
     return [sub(dy!, mul(exp(node.outputs[0]!), sum(dy!, [axis], true)))];

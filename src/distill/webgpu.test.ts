@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** SwiftShader, a Vulkan driver that needs no GPU, and the Vulkan loader beside it, as Debian's chromium ships them. */
+const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const built = fileURLToPath(new URL('../../dist/distill/index.js', import.meta.url));
+const script = fileURLToPath(new URL('webgpu-steps.mjs', import.meta.url));
+
+interface Run {
+  readonly losses: number[];
+  readonly memory: number[];
+  readonly gradients: Record<string, number[]>;
+}
+
+describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driver}, of Debian's chromium)`, () => {
+  let folder = '';
+  let cpu: Run;
+  let webgpu: Run;
+  beforeAll(async () => {
+    if (!existsSync(built)) throw new Error('WebGPU is tested as built: run "npm run build" first');
+    folder = await mkdtemp(join(tmpdir(), 'promptkd-webgpu-'));
+    [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 3, join(folder, 'profile'))]);
+  }, 60_000);
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it('gives the losses and gradients of the CPU', () => {
+    expect(webgpu.losses).toHaveLength(3);
+    expect(cpu.losses[2]).toBeLessThan(cpu.losses[0]!);
+    for (const [step, loss] of cpu.losses.entries()) expect(Math.abs(webgpu.losses[step]! - loss)).toBeLessThan(1e-3);
+    for (const [name, expected] of Object.entries(cpu.gradients)) {
+      const scale = Math.max(...expected.map(Math.abs), 1e-3);
+      const far = Math.max(...expected.map((g, i) => Math.abs(webgpu.gradients[name]![i]! - g)));
+      expect(far / scale, name).toBeLessThan(1e-3);
+    }
+  });
+
+  it('runs every op there: the CPU, which ONNX Runtime always keeps behind it, answers for none', async () => {
+    const [file] = await readdir(folder);
+    const events = JSON.parse(await readFile(join(folder, file!), 'utf8')) as {
+      cat: string;
+      name: string;
+      args: { provider?: string; op_name?: string };
+    }[];
+    const kernels = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'));
+    expect(kernels.filter(({ args }) => args.op_name === 'MatMul').length).toBeGreaterThan(0);
+    expect(kernels.filter(({ args }) => args.provider !== 'WebGpuExecutionProvider').map(({ args }) => args)).toEqual(
+      [],
+    );
+  });
+
+  it('does not grow from step to step', async () => {
+    const { memory } = await train('webgpu', 40);
+    expect(memory.at(-1)! - memory[20]!).toBeLessThan(16 * 2 ** 20);
+  }, 60_000);
+});
+
+async function train(device: 'cpu' | 'webgpu', steps: number, profile?: string): Promise<Run> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [script, device, String(steps), ...(profile ? [profile] : [])],
+    { env: { ...process.env, VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) }, maxBuffer: 2 ** 26 },
+  );
+  return JSON.parse(stdout) as Run;
+}
