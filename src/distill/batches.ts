@@ -6,6 +6,7 @@ import { EpochOrder } from './epoch-order.js';
 import { recordIndex } from './extract-targets.js';
 import type { TargetStore } from './target-store.js';
 import { gatherHostRows, gatherWords, type TextBank } from './text-bank.js';
+import { gatherSlots } from './word-alignment.js';
 
 export interface BatchOptions {
   seed: number;
@@ -68,7 +69,15 @@ export class Batches {
     };
     for (const l of hidden) this.feeds[`target/hidden.${l}`] = float(batch, tokens, width);
     for (const l of attention) this.feeds[`target/attention.${l}`] = float(batch, tokens, tokens);
-    if (bank.words && options.captions) this.feeds['target/words'] = float(batch, bank.length, embed);
+    if (bank.words && options.captions) {
+      const { wordsLength, alignment } = bank;
+      this.feeds['target/words'] = float(batch, wordsLength, embed);
+      if (alignment) {
+        this.feeds['target/words_ends'] = { shape: [batch], data: new Int32Array(batch) };
+        this.feeds['align/student'] = float(batch, bank.length, alignment.count);
+        this.feeds['align/teacher'] = float(batch, wordsLength, alignment.count);
+      }
+    }
   }
 
   /** Fills `feeds` for a step; `wanted` names the inputs that the program has, the others are left as they are. */
@@ -100,7 +109,16 @@ export class Batches {
     gatherHostRows(this.bank.ids, this.bank.length, rows, this.feeds.ids!.data);
     gatherHostRows(this.bank.ends, 1, rows, this.feeds.ends!.data);
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
-    if (wanted.has('target/words')) gatherWords(this.bank, rows.slice(0, batch), float('target/words'));
+    if (wanted.has('target/words')) {
+      const own = rows.slice(0, batch);
+      const { alignment, length, wordsLength, wordsEnds } = this.bank;
+      gatherWords(this.bank, own, float('target/words'));
+      if (alignment) {
+        gatherHostRows(wordsEnds, 1, own, this.feeds['target/words_ends']!.data);
+        gatherSlots(alignment.student, length, alignment.count, own, float('align/student'));
+        gatherSlots(alignment.teacher, wordsLength, alignment.count, own, float('align/teacher'));
+      }
+    }
     return this.feeds;
   }
 

@@ -154,13 +154,15 @@ export function buildLosses(
       p.heads['cross.query']!,
       p.heads['cross.key']!,
     );
-    const teacher = teacherCrossMap(
-      jointPatches(s, target),
-      target('words'),
-      mask,
-      recipe.losses.cross_modal.temperature,
-    );
-    losses.cross_modal = crossModalLoss(student, teacher);
+    const read = target('words');
+    // Another tokenizer's tokens have no partners, but whole words do: a word has the attention of its tokens.
+    const aligned = fed['align/student'] !== undefined;
+    const readMask = aligned ? tokenMask(target('words_ends'), read) : mask;
+    const { temperature } = recipe.losses.cross_modal;
+    const teacher = teacherCrossMap(jointPatches(s, target), read, readMask, temperature);
+    losses.cross_modal = aligned
+      ? crossModalLoss(t.matmul(student, param(fed, 'align/student')), t.matmul(teacher, param(fed, 'align/teacher')))
+      : crossModalLoss(student, teacher);
   }
   if (active.has('response')) {
     losses.response = responseLoss(

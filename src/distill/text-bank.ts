@@ -3,6 +3,7 @@ import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { halfToFloat } from '../files/index.js';
 import type { Teacher } from './teacher.js';
+import { alignWords, type WordAlignment } from './word-alignment.js';
 
 /** All texts of a run, each once: class names through templates, and captions. */
 export interface TextList {
@@ -24,8 +25,12 @@ export interface TextBank extends TextList {
   /** Teacher's text features, not normalised [texts, width]. */
   embeds: Float32Array;
   width: number;
-  /** Teacher's token features in the joint space [texts, length, width], fp16; where asked for. */
+  /** Teacher's token features in the joint space [texts, wordsLength, width], fp16; where asked for. */
   words?: Uint16Array;
+  wordsLength: number;
+  wordsEnds: Int32Array; // [texts], position of the end token among the teacher's
+  /** Which tokens of both make a word, where the tokenizers cut the texts differently; otherwise token is compared with token. */
+  alignment?: WordAlignment;
 }
 
 /** Class names through templates (`{}` stands for the name) and the captions of the examples. */
@@ -64,7 +69,7 @@ export function listTexts(
  *
  * @param student its tokenizer, and the most tokens a text may have (see {@link textLimit})
  * @param withWords also keep the features of every token, for the cross-modal map
- * @throws UserError where those are wanted and the tokenizers cut a text differently: tokens have no partners then
+ * @throws UserError where those are wanted and the tokenizers do not even split a text into the same words
  */
 export async function buildTextBank(
   teacher: Teacher,
@@ -74,24 +79,32 @@ export async function buildTextBank(
 ): Promise<TextBank> {
   const { tokenizer } = student;
   const own = tokenizeAll(tokenizer, list.texts, student.limit);
-  const parted = firstCutDifferently(teacher.tokenizer, tokenizer, list.texts);
-  if (withWords && parted !== undefined) {
-    throw new UserError(
-      'losses.cross_modal: it compares attention token by token, but the tokenizers of teacher and student cut ' +
-        `${JSON.stringify(parted)} differently: switch losses.cross_modal.enabled off`,
-    );
-  }
+  const alike = cutAlike(teacher.tokenizer, tokenizer, list.texts);
   const positions = teacher.config.text_config.max_position_embeddings;
-  const read = parted === undefined ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
+  const read = alike ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
+  const alignment =
+    withWords && !alike
+      ? alignWords(list.texts, { ...own, tokenizer }, { ...read, tokenizer: teacher.tokenizer })
+      : undefined;
   const made = await teacher.texts(read, withWords);
-  return { ...list, ...own, ...made, tokenizer, width: teacher.config.projection_dim };
+  const { length: wordsLength, ends: wordsEnds } = read;
+  return {
+    ...list,
+    ...own,
+    ...made,
+    tokenizer,
+    width: teacher.config.projection_dim,
+    wordsLength,
+    wordsEnds,
+    alignment,
+  };
 }
 
-/** The first text that two tokenizers turn into different ids, or undefined where there is none. */
-function firstCutDifferently(a: Tokenizer, b: Tokenizer, texts: readonly string[]): string | undefined {
-  if (a === b) return undefined;
+/** Whether two tokenizers turn all texts into the same ids. */
+function cutAlike(a: Tokenizer, b: Tokenizer, texts: readonly string[]): boolean {
+  if (a === b) return true;
   const cut = (tokenizer: Tokenizer, text: string) => [tokenizer.startId, ...tokenizer.tokens(text), tokenizer.endId];
-  return texts.find((text) => cut(a, text).join() !== cut(b, text).join());
+  return texts.every((text) => cut(a, text).join() === cut(b, text).join());
 }
 
 /** Copies the named rows of a matrix of `width` columns to the start of `out`. */
@@ -104,10 +117,10 @@ export function gatherHostRows(
   for (const [i, row] of rows.entries()) out.set(source.subarray(row * width, (row + 1) * width), i * width);
 }
 
-/** The teacher's token features of the named texts, into `out` [rows, length, width]. */
+/** The teacher's token features of the named texts, into `out` [rows, wordsLength, width]. */
 export function gatherWords(bank: TextBank, rows: readonly number[], out: Float32Array): void {
   if (!bank.words) throw new Error('gatherWords: the bank was built without token features');
-  const size = bank.length * bank.width;
+  const size = bank.wordsLength * bank.width;
   for (const [i, row] of rows.entries()) halfToFloat(bank.words.subarray(row * size, (row + 1) * size), out, i * size);
 }
 
