@@ -8,6 +8,7 @@ import { openCoop } from './formats/coop.js';
 import { openFlickr } from './formats/flickr.js';
 import { openFolder } from './formats/folder.js';
 import { openTable } from './formats/table.js';
+import { openWebDataset } from './formats/webdataset.js';
 import { parseDataSpec } from './spec.js';
 
 /** Reads data of a kind that lies at a path. */
@@ -23,6 +24,7 @@ const openers: Readonly<Record<string, Opener>> = {
   coco: openCoco,
   flickr: openFlickr,
   coop: openCoop,
+  wds: openWebDataset,
 };
 
 /**

@@ -57,6 +57,12 @@ export const dataKinds: readonly DataKind[] = [
     about: 'CoOp’s splits, split_zhou_<Name>.json with its pictures; or ImageNet with classnames.txt',
     options: ['images'],
   },
+  {
+    kind: 'wds',
+    usage: 'wds:DIR/{000..099}.tar',
+    about: 'WebDataset shards as img2dataset writes them, plain or gzipped (those are unpacked into the cache)',
+    options: [],
+  },
 ];
 
 /** For the help of `--data`. */

@@ -1,0 +1,157 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { pack } from 'tar-stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openDataset } from '../index.js';
+import { hugePng, picture, put } from './pictures.fixture.js';
+import { expandBraces } from './shards.js';
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-wds-'));
+  vi.stubEnv('PROMPTKD_CACHE', join(folder, 'cache'));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
+
+/** A tar file of members, as img2dataset's writer packs them. */
+async function tarOf(members: Readonly<Record<string, string | Uint8Array>>): Promise<Buffer> {
+  const tar = pack();
+  for (const [name, content] of Object.entries(members)) tar.entry({ name }, content);
+  tar.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of tar) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** What img2dataset writes of one picture. */
+const sample = async (key: string, caption: string, colour?: string, type: 'jpeg' | 'png' | 'webp' = 'jpeg') => ({
+  [`${key}.${type === 'jpeg' ? 'jpg' : type}`]: await picture(colour, type),
+  [`${key}.txt`]: caption,
+  [`${key}.json`]: JSON.stringify({ caption: 'not this one', url: 'https://example.com', key, status: 'success' }),
+});
+
+const colourOf = ({ data }: { data: Uint8Array }) =>
+  [...data.subarray(0, 3)].map((value) => Math.round(value / 16) * 16);
+
+describe('WebDataset shards', () => {
+  it('reads pictures of plain and gzipped shards from any place, in any order', async () => {
+    const first = { ...(await sample('000000000', 'a red card')), ...(await sample('000000001', 'green', '#20c040')) };
+    await writeFile(join(folder, '00000.tar'), await tarOf(first));
+    const second = { ...(await sample('000000000', 'blue', '#2040c0', 'webp')), '1.png': await picture('#f0f0f0') };
+    await writeFile(join(folder, '00001.tar'), gzipSync(await tarOf(second)));
+    const spec = `wds:${folder}/{00000..00001}.tar?into=train`;
+    const { splits, skipped, load, classes } = await openDataset(spec);
+    expect(splits).toEqual({
+      train: [
+        { id: '00000.tar/000000000', captions: ['a red card'] },
+        { id: '00000.tar/000000001', captions: ['green'] },
+        { id: '00001.tar/000000000', captions: ['blue'] },
+        { id: '00001.tar/1', captions: [] },
+      ],
+    });
+    expect([skipped, classes]).toEqual([[], []]);
+    const colours = await Promise.all(
+      [...splits.train!].reverse().map(async (example) => colourOf(await load(example))),
+    );
+    expect(colours).toEqual([
+      [240, 240, 240],
+      [32, 64, 192],
+      [32, 192, 64],
+      [192, 64, 32],
+    ]);
+    // The index comes from the cache; it is read anew when the shard changes.
+    expect((await openDataset(spec)).splits).toEqual(splits);
+    await writeFile(join(folder, '00000.tar'), await tarOf(await sample('9', 'new')));
+    expect((await openDataset(spec)).splits.train).toHaveLength(3);
+  });
+
+  it.each(['gnu', 'pax', 'ustar'])(
+    'reads what tar --format=%s writes, with long names, classes and splits',
+    async (format) => {
+      const key = `${'deep/'.repeat(format === 'ustar' ? 8 : 40)}one`;
+      await put(folder, `data/${key}.PNG`);
+      await put(folder, `data/${key}.cls`, '1\n');
+      for (const split of ['train', 'test']) {
+        const to = await put(folder, `shards/${split}-0.tar`, '');
+        const { status, stderr } = spawnSync('tar', [`--format=${format}`, '-cf', to, '-C', join(folder, 'data'), '.']);
+        expect([status, `${stderr}`]).toEqual([0, '']);
+      }
+      await put(folder, 'shards/classnames.txt', 'owl\nred fox\n');
+      const { splits, classes, load } = await openDataset(`wds:${folder}/shards`);
+      expect(classes.map(({ name }) => name)).toEqual(['owl', 'red fox']);
+      const captions = ['a picture of red fox', 'red fox'];
+      expect(splits).toEqual({
+        test: [{ id: `test-0.tar/${key}`, label: 1, captions }],
+        train: [{ id: `train-0.tar/${key}`, label: 1, captions }],
+      });
+      expect(colourOf(await load(splits.test![0]!))).toEqual([192, 64, 32]);
+    },
+  );
+
+  it('keeps what stands before the cut of a shard that is cut short', async () => {
+    const whole = await tarOf({ ...(await sample('a', 'first')), ...(await sample('b', 'second')) });
+    for (const [name, content] of [
+      ['plain.tar', whole],
+      ['zipped.tar.gz', gzipSync(whole)],
+    ] as const) {
+      await writeFile(join(folder, name), content);
+      await truncate(join(folder, name), name === 'plain.tar' ? 4000 : content.length - 40);
+      const { splits, skipped } = await openDataset(`wds:${folder}/${name}?into=train`);
+      expect(splits.train!.map(({ captions }) => captions[0])).toContain('first');
+      expect(skipped).toHaveLength(1);
+      expect(skipped[0]!.reason).toMatch(/the shard ends or breaks here, after \d pictures: .*(end|Unexpected)/i);
+    }
+  });
+
+  it('skips what it cannot use and says why', async () => {
+    const members = {
+      ...(await sample('good', 'fine')),
+      ...(await sample('../../evil', 'out')),
+      ...(await sample('bytes', 'caf\uFFFD')),
+      'alone.txt': 'no picture',
+      'huge.png': hugePng(),
+      'notes.md': '# notes',
+      'broken.jpg': 'not a picture',
+    };
+    await writeFile(join(folder, 'x.tar'), await tarOf(members));
+    const { splits, skipped } = await openDataset(`wds:${folder}/x.tar`);
+    expect(splits.train!.map(({ id }) => id)).toEqual(['x.tar/good']);
+    expect(Object.fromEntries(skipped.map(({ id, reason }) => [id, reason]))).toEqual({
+      'x.tar/../../evil': 'its path leads out of the archive',
+      'x.tar/alone': 'there is no picture (.jpg, .png, .webp) beside its text',
+      'x.tar/huge': 'it has 40000 × 40000 pixels, more than 100 million',
+      'x.tar/notes.md': 'neither picture, caption nor class',
+      'x.tar/broken': 'Input buffer contains unsupported image format',
+      'x.tar/bytes': 'its text is not UTF-8; convert it, for example with iconv',
+    });
+  });
+
+  it('cuts a caption of 10 kB, and skips one that is not UTF-8', async () => {
+    const latin = { ...(await sample('b', '')), 'b.txt': Buffer.from('caf\xe9', 'latin1') };
+    await writeFile(join(folder, 'x.tar'), await tarOf({ ...(await sample('a', 'x'.repeat(10_000))), ...latin }));
+    const { splits, skipped } = await openDataset(`wds:${folder}/x.tar`);
+    expect(splits.train!.map(({ captions }) => captions)).toEqual([['x'.repeat(1000)]]);
+    expect(skipped.map(({ id }) => id)).toEqual(['x.tar/b']);
+  });
+
+  it('refuses a shard that is missing or no tar file', async () => {
+    await writeFile(join(folder, 'x.tar'), Buffer.from(await readFile(import.meta.filename)));
+    await expect(openDataset(`wds:${folder}/{0..1}.tar`)).rejects.toThrow('0.tar: no such file or folder');
+    await expect(openDataset(`wds:${folder}/x.tar`)).rejects.toThrow(
+      /found none that can be used; x\.tar: .*tar header/,
+    );
+    await expect(openDataset(`wds:${folder}/{0..9999999}.tar`)).rejects.toThrow('expected at most 100000 files');
+  });
+});
+
+it.each([
+  ['a/{008..011}.tar', 'a/008.tar a/009.tar a/010.tar a/011.tar'],
+  ['{b,c}-{1..0}', 'b-1 b-0 c-1 c-0'],
+  ['plain{x}', 'plain{x}'],
+])('expands the braces of %s', (text, expected) => expect(expandBraces(text).join(' ')).toBe(expected));

@@ -1,0 +1,55 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Collection } from '../assemble.js';
+import { cachedPack, loadPacked, type Pack } from '../packed.js';
+import { findShards, type Shard } from './shards.js';
+import { readTar } from './tar.js';
+
+/**
+ * WebDataset shards as img2dataset writes them: tar files, plain or gzipped, with pictures (.jpg, .png, .webp) and their
+ * captions (.txt, or `caption` of .json) and classes (.cls, numbers of the lines of `classnames.txt` beside them).
+ *
+ * A plain shard is read once for its index and stays where it is: pictures are then read from any place of it in any
+ * order, so that shuffling needs no buffer. A gzipped one is unpacked into the cache first.
+ *
+ * @throws UserError where a shard is missing
+ */
+export async function openWebDataset(path: string): Promise<Collection> {
+  const shards = await findShards(path, /\.(tar|tar\.gz|tgz)$/);
+  const packs: Pack[] = [];
+  for (const shard of shards) {
+    packs.push(rename(await cachedPack(shard.file, '', readTar), shard));
+  }
+  const classNames = await classNamesBeside(shards);
+  const named = (className: string | undefined) => classNames?.[Number(className)] ?? className;
+  return {
+    records: packs.flatMap(({ pictures }) =>
+      pictures.map(({ offset: _, ...picture }) => ({ ...picture, className: named(picture.className) })),
+    ),
+    skipped: packs.flatMap(({ skipped }) => skipped),
+    classNames,
+    load: loadPacked(packs),
+  };
+}
+
+/** Shards repeat keys: a picture's id begins with its shard's name. */
+export function rename(pack: Pack, { name, split }: Shard): Pack {
+  const prefix = <T extends { readonly id: string }>(one: T): T => ({
+    ...one,
+    id: one.id ? `${name}/${one.id}` : name,
+  });
+  return {
+    ...pack,
+    pictures: pack.pictures.map((picture) => ({ ...prefix(picture), ...(split !== undefined && { split }) })),
+    skipped: pack.skipped.map(prefix),
+  };
+}
+
+async function classNamesBeside(shards: readonly Shard[]): Promise<string[] | undefined> {
+  const own = dirname(shards[0]!.file);
+  for (const file of [join(own, 'classnames.txt'), join(own, 'classes.txt'), join(dirname(own), 'classnames.txt')]) {
+    const text = await readFile(file, 'utf8').catch(() => undefined);
+    if (text !== undefined) return text.trim().split(/\r?\n/);
+  }
+  return undefined;
+}
