@@ -60,6 +60,17 @@ export class Random {
     return items[this.int(items.length)] as T;
   }
 
+  /** One item, drawn in proportion to its weight. */
+  weighted<T>(items: readonly T[], weights: readonly number[]): T {
+    let left = this.float() * weights.reduce((a, b) => a + b, 0);
+    const place = weights.findIndex((weight) => {
+      left -= weight;
+      return left < 0;
+    });
+    // Rounding may leave a little after the last.
+    return items.at(place) as T;
+  }
+
   /** A shuffled copy (Fisher and Yates). */
   shuffle<T>(items: readonly T[]): T[] {
     const out = items.slice();

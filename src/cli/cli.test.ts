@@ -175,7 +175,10 @@ describe('evaluate', () => {
 
   it.each([
     [['--split', 'tset'], /: no split tset; it has test; did you mean test\?$/],
-    [['--templates', 'a photo'], /^promptkd: templates: expected \{\} where the class name stands, got "a photo"$/],
+    [
+      ['--templates', 'a photo'],
+      /^promptkd: templates: expected \{\} or \[OBJ\] where the class name stands, got "a photo"$/,
+    ],
     [['--latency-runs', '-1'], /argument '-1' is invalid\. expected a whole number\.$/],
   ])('refuses %j', (args, sentence) => {
     const { code, out, err } = promptkd('evaluate', model, '--data', data, '--quiet', ...args);

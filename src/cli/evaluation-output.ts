@@ -71,6 +71,7 @@ export function evaluationJson(model: string, evaluation: Evaluation): Record<st
     data: evaluation.data,
     split: evaluation.split,
     templates: evaluation.templates,
+    weights: evaluation.weights,
     drawings: evaluation.drawings,
     classes: evaluation.classes,
     params: evaluation.params,

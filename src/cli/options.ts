@@ -21,6 +21,10 @@ export const deviceOption = () =>
 export const threadsOption = () =>
   new Option('--threads <n>', 'threads of one op (default: all cores)').argParser(positiveInteger);
 
+/** Takes the place of the templates that a command would use. */
+export const promptsOption = () =>
+  new Option('--prompts <file>', 'templates and weights, a file that search-prompts wrote').conflicts('templates');
+
 /** What every command that trains takes. */
 export interface RecipeOptions {
   readonly recipe?: string;

@@ -8,6 +8,7 @@ import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
+import { addSearchPrompts } from './commands/search-prompts.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
 
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     addExport,
     addData,
     addPrompts,
+    addSearchPrompts,
     addBench,
     addDoctor,
   ])

@@ -13,6 +13,7 @@ export interface RunRecord {
   /** The recipe as run, YAML. */
   readonly recipe?: string;
   readonly templates?: readonly string[];
+  readonly weights?: readonly number[];
   /** A sentence about the data. */
   readonly data?: string;
   readonly metrics?: Readonly<Record<string, z.infer<typeof modelMetrics>>>;
@@ -20,7 +21,7 @@ export interface RunRecord {
 
 const recorded = z.object({
   data: z.object({ dataset: z.string(), split: z.string() }).optional(),
-  texts: z.object({ templates: z.array(z.string()).min(1) }).optional(),
+  texts: z.object({ templates: z.array(z.string()).min(1), weights: z.array(z.number()).optional() }).optional(),
 });
 
 const fraction = z.number().min(0).max(1);
@@ -77,6 +78,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   return {
     recipe,
     templates: texts?.templates,
+    weights: texts?.weights,
     data: data && `Data set \`${data.dataset}\`, split \`${data.split}\`.`,
   };
 }

@@ -33,7 +33,7 @@ export async function writeCard(folder: string, student: Student, card: ModelCar
     `# ${name}`,
     about(student),
     ...prompts(student, facts.folded),
-    usage(student, facts.classes?.templates[0] ?? '{}'),
+    usage(student, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
     ...(facts.classes ? [classifier(facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
     `## Data\n\n${card.data ?? 'Not recorded.'}`,

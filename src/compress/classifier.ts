@@ -1,39 +1,47 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { writeSafetensors } from '../files/index.js';
+import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import { onnxPath } from './onnx-files.js';
 import { maxTextLength, type Student } from './student.js';
 
-/** The classes a student is to tell apart, and the texts that name them (`{}` stands for the class). */
+/** The classes a student is to tell apart, and the texts that name them (`{}` or `[OBJ]` stands for the class). */
 export interface Classes {
   readonly names: readonly string[];
   readonly templates: readonly string[];
+  /** Of the templates in a class's mean; without them all weigh alike. */
+  readonly weights?: readonly number[];
 }
 
 export const classifierFile = 'classifier.safetensors';
 const BATCH = 64;
 
 /**
- * Writes `classifier.safetensors`: `text_features` [classes, P], for each class the mean over the templates of its
+ * Writes `classifier.safetensors`: `text_features` [classes, P], for each class the weighted mean over the templates of its
  * texts' unit features, of unit length again, and `logit_scale` []. An image's logits are
  * exp(logit_scale) · image_embeds/‖image_embeds‖ · text_featuresᵀ: the text model is not needed any more.
  * The names stand in the metadata, as a JSON list. The features are made with the exported text model.
  */
-export async function writeClassifier(folder: string, student: Student, { names, templates }: Classes): Promise<void> {
+export async function writeClassifier(
+  folder: string,
+  student: Student,
+  { names, templates, weights }: Classes,
+): Promise<void> {
   const model = await OnnxFile.open(join(folder, onnxPath('text_model', false)));
   const { tokenizer, params, config } = student.checkpoint;
   const [length, width] = [maxTextLength(student), config.projection_dim];
   const features = new Float32Array(names.length * width);
   try {
-    for (const template of templates) {
+    for (const [t, template] of templates.entries()) {
+      const weight = weights?.[t] ?? 1;
       for (let from = 0; from < names.length; from += BATCH) {
-        const texts = names.slice(from, from + BATCH).map((name) => template.replace('{}', name));
+        const texts = names.slice(from, from + BATCH).map((name) => classText(template, name));
         const { ids } = tokenizer.encode(texts, length);
         const { text_embeds } = await model.run({ input_ids: { shape: [texts.length, length], data: ids } });
         for (let n = 0; n < texts.length; n++) {
           const row = unit(text_embeds!.data.subarray(n * width, (n + 1) * width));
-          for (let k = 0; k < width; k++) features[(from + n) * width + k]! += row[k]!;
+          for (let k = 0; k < width; k++) features[(from + n) * width + k]! += weight * row[k]!;
         }
       }
     }
@@ -44,12 +52,18 @@ export async function writeClassifier(folder: string, student: Student, { names,
   await writeSafetensors(
     join(folder, classifierFile),
     { text_features: { shape: [names.length, width], data: features }, logit_scale: params.logit_scale! },
-    { metadata: { classes: JSON.stringify(names), templates: JSON.stringify(templates) } },
+    {
+      metadata: {
+        classes: JSON.stringify(names),
+        templates: JSON.stringify(templates),
+        ...(weights && { weights: JSON.stringify(weights) }),
+      },
+    },
   );
 }
 
 /** @throws UserError where there are no classes, two of one name, an empty name, or a template without a place for it. */
-export function checkClasses({ names, templates }: Classes): void {
+export function checkClasses({ names, templates, weights }: Classes): void {
   if (names.length === 0) throw new UserError('classes: expected at least one class name, got none');
   const seen = new Set<string>();
   for (const name of names) {
@@ -57,9 +71,7 @@ export function checkClasses({ names, templates }: Classes): void {
     if (seen.has(name)) throw new UserError(`classes: expected each name once, got ${name} twice`);
     seen.add(name);
   }
-  if (templates.length === 0) throw new UserError('templates: expected at least one template, got none');
-  const bad = templates.find((template) => !template.includes('{}'));
-  if (bad !== undefined) throw new UserError(`templates: expected {} where the class name goes, got ${bad}`);
+  checkTemplates(templates, weights);
 }
 
 function unit(row: Float32Array): Float32Array {

@@ -200,7 +200,7 @@ describe('exportModel', () => {
     [
       'a template without a place',
       { classes: ['cat'], templates: ['a cat'] },
-      /templates: expected \{\} where the class name goes, got a cat/,
+      /templates: expected \{\} or \[OBJ\] where the class name stands, got "a cat"/,
     ],
     [
       'prompts of another width',

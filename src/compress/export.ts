@@ -17,8 +17,10 @@ export interface ExportOptions {
   readonly out: string;
   /** Class names: their text features are written as `classifier.safetensors`. */
   readonly classes?: readonly string[];
-  /** Texts of a class, `{}` standing for its name. @defaultValue `a drawing of {}` */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue `a drawing of {}` */
   readonly templates?: readonly string[];
+  /** Of the templates in a class's mean; without them all weigh alike. */
+  readonly weights?: readonly number[];
   /** Fold vision prompts into constant keys and values: the same result, faster. @defaultValue true */
   readonly fold?: boolean;
   readonly card?: ModelCard;
@@ -48,6 +50,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
   const classes: Classes | undefined = options.classes && {
     names: options.classes,
     templates: options.templates ?? ['a drawing of {}'],
+    weights: options.weights,
   };
   checkPrompts(student);
   if (classes) checkClasses(classes);

@@ -16,6 +16,8 @@ export interface BatchOptions {
   classesPerStep: number;
   teacherTopK: number;
   captions: boolean;
+  /** How often each template of a class is drawn, in proportion; without them all alike. */
+  weights?: readonly number[];
 }
 
 /** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
@@ -133,15 +135,22 @@ export class Batches {
     const { seed, captions } = this.options;
     const ranked = examples.map((_, i) => this.nearestClasses(i));
     const random = new Random(seed, 'templates', step);
-    const classes = this.chooseClasses(step, ranked).map((c) => random.pick(this.bank.classes[c]!));
+    const classes = this.chooseClasses(step, ranked).map((c) => this.classText(random, c));
     if (!captions) return classes;
     const own = examples.map((example, i) => {
       const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
       const pickOne = new Random(seed, 'caption', step, i);
       // A drawing without captions is described by what the teacher takes it for.
-      return pickOne.pick(texts.length > 0 ? texts : this.bank.classes[ranked[i]![0]!]!);
+      return texts.length > 0 ? pickOne.pick(texts) : this.classText(pickOne, ranked[i]![0]!);
     });
     return [...own, ...classes];
+  }
+
+  /** One of a class's texts. */
+  private classText(random: Random, c: number): number {
+    const { weights } = this.options;
+    const texts = this.bank.classes[c]!;
+    return weights ? random.weighted(texts, weights) : random.pick(texts);
   }
 
   /** The step's classes: all where they fit, otherwise each drawing's nearest ones in turn, and random ones. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
+import { classTemplate } from '../prompt/index.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -54,8 +55,8 @@ export const cvpr2024Recipe = z.strictObject({
       ...training(20, 4, 2.5e-3),
       /** Labelled images a class. */
       shots: count.default(16),
-      /** Templates of the frozen model's class features; `{}` stands for the class name. */
-      templates: z.array(z.string().includes('{}')).min(1).default(['a photo of a {}.']),
+      /** Templates of the frozen model's class features; `{}` or `[OBJ]` stands for the class name. */
+      templates: z.array(classTemplate).min(1).default(['a photo of a {}.']),
       /** PromptSRC's regularisers. */
       weights: z
         .strictObject({ text: share.default(25), image: share.default(10), logits: share.default(1) })

@@ -3,6 +3,7 @@ import { type Checkpoint, type DownloadOptions, saveCheckpoint } from '../clip/i
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
+  checkTemplates,
   countParameters,
   encodePromptTexts,
   initPromptEncoder,
@@ -109,6 +110,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
   const full: DualStream = { ...stream, heads: initHeads(stream, start.channels) };
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
+  checkTemplates(recipe.texts.templates, recipe.texts.weights);
   const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions);
   const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words);
   const store = await storedTargets(options, teacher, examples, pairs, needs);
@@ -121,6 +123,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
       classesPerStep: recipe.texts.classes_per_step,
       teacherTopK: recipe.texts.teacher_top_k,
       captions: recipe.texts.captions,
+      weights: recipe.texts.weights,
     });
     const run = await trainPhases(options, teacher, phases, full, batches);
     const done = await result(options, full, teacher, bank, run.position, run.history);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
+import { classTemplate } from '../prompt/index.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -31,8 +32,10 @@ const studentSchema = z.object({
 });
 
 const textsSchema = z.object({
-  /** Class prompts; `{}` stands for the class name. One is drawn a class and step. */
-  templates: z.array(z.string().includes('{}')).min(1).default(['a drawing of {}']),
+  /** Class prompts; `{}` or `[OBJ]` stands for the class name. One is drawn a class and step. */
+  templates: z.array(classTemplate).min(1).default(['a drawing of {}']),
+  /** How often each template is drawn, in proportion; left out: all alike. */
+  weights: z.array(positive).optional(),
   /** Classes a step; all of them where there are fewer. */
   classes_per_step: count.default(64),
   /** Of those, how many come from each drawing's nearest by the teacher, in turn; the rest are drawn at random. */

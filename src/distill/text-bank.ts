@@ -2,6 +2,7 @@ import { type ClipConfig, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { halfToFloat } from '../files/index.js';
+import { classText } from '../prompt/index.js';
 import type { Teacher } from './teacher.js';
 import { alignWords, type WordAlignment } from './word-alignment.js';
 
@@ -33,7 +34,7 @@ export interface TextBank extends TextList {
   alignment?: WordAlignment;
 }
 
-/** Class names through templates (`{}` stands for the name) and the captions of the examples. */
+/** Class names through templates (`{}` or `[OBJ]` stands for the name) and the captions of the examples. */
 export function listTexts(
   dataset: ImageTextDataset,
   examples: readonly Example[],
@@ -52,7 +53,7 @@ export function listTexts(
   // A novel class must stay unseen: its name is no text of the training task.
   const classes = dataset.classes
     .filter((c) => !c.novel)
-    .map((c) => templates.map((template) => add(template.replace('{}', c.name))));
+    .map((c) => templates.map((template) => add(classText(template, c.name))));
   if (classes.length === 0) {
     throw new UserError(
       `${dataset.name}: expected at least one class text to train on, found none: name some with ?classes=cat,dog behind --data, or in a file classes.txt beside the pictures`,

@@ -3,7 +3,7 @@ import { type Checkpoint, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
-import { initDeepPrompts } from '../prompt/index.js';
+import { classText, initDeepPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { hash, hashParams } from './fingerprint.js';
@@ -150,7 +150,7 @@ function contextTokens({ n_ctx, context }: DeepPromptShape, tokenizer: Tokenizer
   );
 }
 
-/** The frozen model's class features [N, P]: the mean over templates (`{}` stands for the name) of unit features. */
+/** The frozen model's class features [N, P]: the mean over templates (`{}` or `[OBJ]` stands for the name) of unit features. */
 async function templateFeatures(
   { config, params, tokenizer }: Checkpoint,
   names: readonly string[],
@@ -162,7 +162,7 @@ async function templateFeatures(
   for (const template of templates) {
     const texts = tokenized(
       tokenizer,
-      names.map((name) => template.replace('{}', name)),
+      names.map((name) => classText(template, name)),
       limit,
     );
     const { data } = await teacherTextFeatures({ config, params, prompts: {} }, texts, options);

@@ -3,7 +3,7 @@ import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../
 import { type Cvpr2024Recipe, type Cvpr2024Run, visualStudentFeatures } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts } from '../prompt/index.js';
+import { classText, deepPrompts } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
 import { type EmbeddedImages, type EmbedOptions, embedImages, embedPictures, embedTexts } from './embed.js';
@@ -46,7 +46,7 @@ export async function evaluateCvpr2024(
     return baseNovel(accuracy(splits[0], false), accuracy(splits[1], true));
   };
 
-  const texts = dataset.classes.flatMap(({ name }) => recipe.tuning.templates.map((text) => text.replace('{}', name)));
+  const texts = dataset.classes.flatMap(({ name }) => recipe.tuning.templates.map((text) => classText(text, name)));
   const each = recipe.tuning.templates.length;
   const own = classFeatures(
     await embedTexts({ checkpoint: models.student }, texts, options),

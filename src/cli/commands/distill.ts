@@ -7,6 +7,7 @@ import {
   deviceOption,
   examples,
   printResult,
+  promptsOption,
   type RecipeOptions,
   threadsOption,
   withCommonOptions,
@@ -21,7 +22,8 @@ interface DistillOptions extends CommonOptions, RecipeOptions {
   readonly attention: boolean;
   readonly crossModal: boolean;
   readonly response: boolean;
-  readonly prompts: boolean;
+  /** A file of `--prompts`; false with `--no-prompts`. */
+  readonly prompts?: string | false;
   readonly coordination: boolean;
   readonly inherit: boolean;
   readonly out: string;
@@ -49,7 +51,9 @@ export function addDistill(program: Command): void {
     .option('--no-attention', 'without attention distillation, per-layer and cross-modal')
     .option('--no-cross-modal', 'without the cross-modal attention alone')
     .option('--no-response', 'without the prompt response')
-    .option('--no-prompts', 'without prompts')
+    // Before --no-prompts, which would otherwise make true the default of both.
+    .addOption(promptsOption())
+    .option('--no-prompts', 'without learned prompts')
     .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
     .option('--no-inherit', 'start the student from random weights')
     .addOption(deviceOption())
@@ -59,6 +63,7 @@ export function addDistill(program: Command): void {
       examples(
         'distill --teacher models/emoji-teacher --out runs/student',
         'distill --teacher models/emoji-teacher --out runs/kd --method kd',
+        'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
         'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
         'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
       ),
@@ -67,19 +72,23 @@ export function addDistill(program: Command): void {
 }
 
 /** The recipe fields that the flags stand for. */
-function flags(options: DistillOptions): Record<string, unknown> {
+async function flags(options: DistillOptions): Promise<Record<string, unknown>> {
   const off = (flag: boolean) => (flag ? undefined : false);
+  const { readPromptSet } = await import('../../prompt/index.js');
+  const { templates, weights } = options.prompts ? await readPromptSet(options.prompts) : {};
   return {
     'data.dataset': options.data,
     seed: options.seed,
     method: options.method,
+    'texts.templates': templates,
+    'texts.weights': weights,
     'student.checkpoint': options.student,
     'student.init': options.student ? 'given' : options.inherit ? undefined : 'random',
     'losses.feature.enabled': off(options.feature),
     'losses.attention.enabled': off(options.attention),
     'losses.cross_modal.enabled': off(options.attention && options.crossModal),
     'losses.response.enabled': off(options.response),
-    'prompts.enabled': off(options.prompts),
+    'prompts.enabled': off(options.prompts !== false),
     'coordination.clip': options.coordination ? undefined : 0,
     'coordination.gamma': options.coordination ? undefined : 1,
   };
@@ -100,7 +109,11 @@ async function run(options: DistillOptions): Promise<void> {
     import('../interrupt.js'),
   ]);
   const { out, device, threads } = options;
-  const recipe = await loadRecipe(distillRecipe, { file: options.recipe, set: options.set, flags: flags(options) });
+  const recipe = await loadRecipe(distillRecipe, {
+    file: options.recipe,
+    set: options.set,
+    flags: await flags(options),
+  });
   const progress = createProgress(options);
   const onDownload = showDownload(progress);
   try {

@@ -6,6 +6,7 @@ import {
   deviceOption,
   examples,
   printResult,
+  promptsOption,
   threadsOption,
   wholeNumber,
   withCommonOptions,
@@ -15,6 +16,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly data: string;
   readonly split: string;
   readonly templates?: readonly string[];
+  readonly prompts?: string;
   readonly latencyRuns: number;
   readonly device: Device;
   readonly threads?: number;
@@ -30,8 +32,9 @@ export function addEvaluate(program: Command): void {
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
       '--templates <text...>',
-      'texts of a class, {} standing for its name; a class is the mean of its texts (default: "a drawing of {}" "{}")',
+      'texts of a class, {} or [OBJ] standing for its name; a class is the mean of its texts (default: "a drawing of {}" "{}")',
     )
+    .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -42,6 +45,7 @@ export function addEvaluate(program: Command): void {
         'evaluate runs/student/student --split style --json',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
+        'evaluate models/emoji-teacher --prompts prompts.json',
         'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
       ),
     )
@@ -54,22 +58,26 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     { openDataset },
     { createProgress, showDownload },
     { interruptSignal },
+    { readPromptSet },
     output,
   ] = await Promise.all([
     import('../../evaluate/index.js'),
     import('../../data/index.js'),
     import('../progress.js'),
     import('../interrupt.js'),
+    import('../../prompt/index.js'),
     import('../evaluation-output.js'),
   ]);
-  const { split, templates, latencyRuns, device, threads } = options;
+  const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
     const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });
     const dataset = await openDataset(options.data);
+    const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
     const evaluation = await evaluateModel(model, dataset, {
       split,
-      templates,
+      templates: prompts?.templates ?? options.templates,
+      weights: prompts?.weights,
       latencyRuns,
       device,
       threads,

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
+import { type CommonOptions, examples, printResult, promptsOption, withCommonOptions } from '../options.js';
 
 interface ExportCommandOptions extends CommonOptions {
   readonly out: string;
   readonly classes?: string;
   readonly templates?: readonly string[];
+  readonly prompts?: string;
   readonly fold: boolean;
   readonly name?: string;
   readonly licence?: string;
@@ -23,8 +24,9 @@ export function addExport(program: Command): void {
     )
     .option(
       '--templates <text...>',
-      'texts of a class, {} standing for its name (default: those of the run, or "a drawing of {}")',
+      'texts of a class, {} or [OBJ] standing for its name (default: those of the run, or "a drawing of {}")',
     )
+    .addOption(promptsOption())
     .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
     .option('--name <title>', 'title of the model card (default: the name of the folder)')
     .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
@@ -33,6 +35,7 @@ export function addExport(program: Command): void {
       examples(
         'export runs/demo --out exported',
         'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
+        'export runs/student --out exported --classes classes.txt --prompts prompts.json',
         'export my-clip --out exported --classes classes.txt --json',
       ),
     )
@@ -43,7 +46,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const [
     { exportModel },
     { loadCheckpoint, resolveCheckpoint },
-    { loadPrompts },
+    { loadPrompts, readPromptSet },
     { readRun },
     { readNames },
     progress,
@@ -59,14 +62,17 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
   const folder = await resolveCheckpoint(idOrFolder, { onDownload }).finally(() => download.stop());
-  const { model, recipe, templates, data, metrics } = await readRun(folder);
+  const { model, recipe, data, metrics, ...run } = await readRun(folder);
+  const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
+  const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
   const { files, maxDifference, differences } = await exportModel({
     checkpoint: await loadCheckpoint(model),
     prompts: await loadPrompts(model),
     out,
     classes,
-    templates: options.templates ?? templates,
+    templates,
+    weights,
     fold,
     card: { ...(name ? { name } : {}), licence, recipe, data, metrics },
   });

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { namesClass, render, valueSlotsOf } from './syntax.js';
 
@@ -9,6 +10,27 @@ export function classText(template: string, name: string): string {
   return template.includes('{}') ? template.replaceAll('{}', () => name) : render(template, { OBJ: name });
 }
 
+/** Why a template cannot name a class, or undefined where it can. */
+function faultOf(template: string): string | undefined {
+  if (template.includes('{}')) return undefined;
+  try {
+    if (!namesClass(template)) {
+      return `expected {} or [OBJ] where the class name stands, got ${JSON.stringify(template)}`;
+    }
+    const [open] = valueSlotsOf(template);
+    return open && `${JSON.stringify(template)}: fill the slot ${open} first`;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** A template of a recipe. */
+export const classTemplate = z.string().superRefine((template, context) => {
+  const message = faultOf(template);
+  if (message) context.addIssue({ code: 'custom', message });
+});
+
 /**
  * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and
  *   weights are positive and as many
@@ -16,12 +38,8 @@ export function classText(template: string, name: string): string {
 export function checkTemplates(templates: readonly string[], weights?: readonly number[]): void {
   if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
   for (const template of templates) {
-    if (template.includes('{}')) continue;
-    if (!namesClass(template)) {
-      throw new UserError(`templates: expected {} where the class name stands, got ${JSON.stringify(template)}`);
-    }
-    const [open] = valueSlotsOf(template);
-    if (open) throw new UserError(`templates: ${JSON.stringify(template)}: fill the slot ${open} first`);
+    const fault = faultOf(template);
+    if (fault) throw new UserError(`templates: ${fault}`);
   }
   if (!weights) return;
   if (weights.length !== templates.length) {

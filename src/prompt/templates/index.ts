@@ -1,4 +1,4 @@
-export { checkTemplates, classText } from './class-text.js';
+export { checkTemplates, classTemplate, classText } from './class-text.js';
 export { articleOf, type Noun, nounOf } from './english.js';
 export type { Language } from './grammar.js';
 export {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { readJson, writeFileAtomic } from '../../files/index.js';
-import { checkTemplates } from './class-text.js';
+import { classTemplate } from './class-text.js';
 
 /** Templates with their weights, as a search finds them and as training, evaluation and export take them. */
 export interface PromptSet {
@@ -13,7 +13,7 @@ export interface PromptSet {
 const schema = z.object({
   format: z.literal('promptkd-prompts'),
   version: z.literal(1),
-  prompts: z.array(z.strictObject({ template: z.string(), weight: z.number().positive().default(1) })).min(1),
+  prompts: z.array(z.strictObject({ template: classTemplate, weight: z.number().positive().default(1) })).min(1),
 });
 
 /**
@@ -29,13 +29,7 @@ export async function readPromptSet(file: string): Promise<PromptSet> {
     throw new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
   }
   const { prompts } = parsed.data;
-  const templates = prompts.map(({ template }) => template);
-  try {
-    checkTemplates(templates);
-  } catch (error) {
-    throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
-  }
-  return { templates, weights: prompts.map(({ weight }) => weight) };
+  return { templates: prompts.map(({ template }) => template), weights: prompts.map(({ weight }) => weight) };
 }
 
 /** @param report how they were found, kept in the file for its reader */

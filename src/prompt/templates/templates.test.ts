@@ -208,7 +208,7 @@ describe('templates of a classifier', () => {
 
   it.each([
     [[], 'expected at least one'],
-    [['a photo'], 'expected {} where the class name stands, got "a photo"'],
+    [['a photo'], 'expected {} or [OBJ] where the class name stands, got "a photo"'],
     [['a photo of [OBJ] in [SCENE]'], 'fill the slot SCENE first'],
     [['a photo of [OBJX]'], 'unknown slot [OBJX]'],
   ])('are refused: %j', (templates, reason) => expect(() => checkTemplates(templates)).toThrow(reason));

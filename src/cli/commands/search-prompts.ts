@@ -1,0 +1,103 @@
+import type { Command } from 'commander';
+import type { Device } from '../../runtime/index.js';
+import {
+  type CommonOptions,
+  dataOption,
+  deviceOption,
+  examples,
+  positiveInteger,
+  printResult,
+  threadsOption,
+  wholeNumber,
+  withCommonOptions,
+} from '../options.js';
+
+interface SearchOptions extends CommonOptions {
+  readonly data: string;
+  readonly split: string;
+  readonly heldOut: string;
+  readonly images: number;
+  readonly domains?: readonly string[];
+  readonly sample?: number;
+  readonly unlabelled?: boolean;
+  readonly size: number;
+  readonly beam: number;
+  readonly pool: number;
+  readonly generations: number;
+  readonly population: number;
+  readonly seed: number;
+  readonly out: string;
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+export function addSearchPrompts(program: Command): void {
+  const command = program
+    .command('search-prompts')
+    .description('find the prompt templates and weights that serve a model best, and what they gain on other pictures');
+  withCommonOptions(command)
+    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student, or of ONNX encoders')
+    .addOption(dataOption().default('emoji'))
+    .option('--split <name>', 'pictures to search on; one half makes sets, the other chooses among them', 'val')
+    .option('--held-out <name>', 'pictures to report on; if the same split, it is cut in two', 'test')
+    .option('--images <n>', 'most pictures to search on', positiveInteger, 1000)
+    .option('--domains <names...>', 'domains of the library, as drawings or food (default: all)')
+    .option('--sample <n>', 'so many templates of them at random, instead of all', positiveInteger)
+    .option('--unlabelled', 'search without looking at labels')
+    .option('--size <n>', 'most templates of the set', positiveInteger, 12)
+    .option('--beam <n>', 'sets that the beam search keeps', positiveInteger, 4)
+    .option('--pool <n>', 'best templates that sets are made of', positiveInteger, 96)
+    .option('--generations <n>', 'generations of the evolutionary search', wholeNumber, 6)
+    .option('--population <n>', 'templates of a generation', positiveInteger, 48)
+    .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
+    .option('--out <file>', 'JSON file for --prompts of distill, evaluate and export', 'prompts.json')
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .addHelpText(
+      'after',
+      examples(
+        'search-prompts models/emoji-teacher --domains drawings general --out prompts.json',
+        'search-prompts my-clip --data folder:photos --split train --held-out test --json',
+        'search-prompts my-clip --data folder:photos --unlabelled --split train',
+      ),
+    )
+    .action(run);
+}
+
+async function run(folder: string, options: SearchOptions): Promise<void> {
+  const [
+    { findPrompts, loadModelOrPair },
+    { writePromptSet },
+    { openDataset },
+    { createProgress, showDownload },
+    { interruptSignal },
+    output,
+  ] = await Promise.all([
+    import('../../evaluate/index.js'),
+    import('../../prompt/index.js'),
+    import('../../data/index.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+    import('../prompt-search-output.js'),
+  ]);
+  const { data, out, sample, json: _, quiet: __, ...search } = options;
+  const { device, threads } = options;
+  const progress = createProgress(options);
+  try {
+    const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });
+    const result = await findPrompts(model, await openDataset(data), {
+      ...search,
+      templates: sample,
+      signal: interruptSignal(),
+      onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
+    });
+    const report = output.promptSearchJson(folder, result);
+    await writePromptSet(out, result.found, report);
+    progress.stop();
+    printResult(options, { file: out, prompts: output.promptList(result.found), ...report }, () =>
+      output.promptSearchText(out, result),
+    );
+  } finally {
+    progress.stop();
+  }
+}

@@ -1,0 +1,76 @@
+import type { Interval, PromptSearch } from '../evaluate/index.js';
+import type { PromptSet } from '../prompt/index.js';
+import { percent, textTable } from '../report/index.js';
+
+/** A found set, the weightiest first. */
+export function promptList({ templates, weights }: PromptSet): { template: string; weight: number }[] {
+  return templates.map((template, i) => ({ template, weight: weights[i]! })).sort((a, b) => b.weight - a.weight);
+}
+
+/** How prompts were found and what they gain, for people. */
+export function promptSearchText(file: string, result: PromptSearch): string {
+  const { found, data, split, images, classes, scored, seconds, unlabelled, choice, heldOut } = result;
+  const number = (n: number) => n.toLocaleString('en-GB');
+  const how = unlabelled
+    ? 'without labels'
+    : `by ${choice!.method} search${choice!.weighted ? ' and fitted weights' : ''}`;
+  const lines = [
+    `${number(scored)} templates scored on ${number(images)} pictures of ${data}/${split}, ${number(classes)} classes, in ${seconds.toFixed(1)} s`,
+    `${found.templates.length} chosen ${how}:`,
+    ...promptList(found).map(({ template, weight }) => `  ${weight.toFixed(3)}  ${template}`),
+    '',
+  ];
+  if (!heldOut)
+    return [...lines, 'gain: not measured, the held-out pictures have no classes', `written: ${file}`].join('\n');
+  const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
+  const points = (share: number) => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
+  const rows = heldOut.figures.map(({ name, templates, top1, gain }) => [
+    name,
+    String(templates),
+    `${percent(top1.value)} %`,
+    range(top1),
+    gain ? points(gain.value) : '',
+    gain ? `${points(gain.low)} to ${points(gain.high)}` : '',
+  ]);
+  const head = [
+    `${number(heldOut.images)} other pictures, ${data}/${heldOut.split}`,
+    'templates',
+    'top-1',
+    '95 % interval',
+    'gain over it',
+    '95 % interval',
+  ];
+  return [...lines, textTable([head, ...rows], [0]), '', `written: ${file}`].join('\n');
+}
+
+/** The same for machines, in the file that is written; shares are fractions, intervals [low, high]. */
+export function promptSearchJson(model: string, result: PromptSearch): Record<string, unknown> {
+  const { data, split, unlabelled, seed, images, classes, scored, seconds, choice, heldOut } = result;
+  const quality = ({ top1, logLikelihood }: { top1: number; logLikelihood: number }) => ({
+    top1,
+    log_likelihood: logLikelihood,
+  });
+  return {
+    model,
+    ...{ data, split, unlabelled, seed, images, classes, scored, seconds: Math.round(seconds * 10) / 10 },
+    ...(choice && {
+      method: choice.method,
+      weighted: choice.weighted,
+      fit: quality(choice.fit),
+      validation: quality(choice.validation),
+    }),
+    ...(heldOut && {
+      held_out: {
+        split: heldOut.split,
+        images: heldOut.images,
+        figures: heldOut.figures.map(({ name, templates, top1, gain }) => ({
+          name,
+          templates,
+          top1: top1.value,
+          top1_interval: [top1.low, top1.high],
+          ...(gain && { gain: gain.value, gain_interval: [gain.low, gain.high] }),
+        })),
+      },
+    }),
+  };
+}
