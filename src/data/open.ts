@@ -7,6 +7,7 @@ import { openCoco } from './formats/coco.js';
 import { openCoop } from './formats/coop.js';
 import { openFlickr } from './formats/flickr.js';
 import { openFolder } from './formats/folder.js';
+import { openParquet } from './formats/parquet.js';
 import { openTable } from './formats/table.js';
 import { openWebDataset } from './formats/webdataset.js';
 import { parseDataSpec } from './spec.js';
@@ -25,6 +26,7 @@ const openers: Readonly<Record<string, Opener>> = {
   flickr: openFlickr,
   coop: openCoop,
   wds: openWebDataset,
+  parquet: openParquet,
 };
 
 /**

@@ -63,6 +63,12 @@ export const dataKinds: readonly DataKind[] = [
     about: 'WebDataset shards as img2dataset writes them, plain or gzipped (those are unpacked into the cache)',
     options: [],
   },
+  {
+    kind: 'parquet',
+    usage: 'parquet:FILE',
+    about: 'Hugging Face parquet, a file or a folder of them (pictures are unpacked into the cache)',
+    options: ['image', 'text', 'class', 'split'],
+  },
 ];
 
 /** For the help of `--data`. */

@@ -92,7 +92,7 @@ describe('tables of pictures', () => {
   it.each([
     ['image,text\n', '', 'expected rows, found none'],
     ['', '', 'expected rows, found none'],
-    ['where,text\na.png,x\n', '', 'no column of image paths; it has where, text: name it with ?image=COLUMN'],
+    ['where,text\na.png,x\n', '', 'no column of pictures; it has where, text: name it with ?image=COLUMN'],
     ['image,text\na.png,x\n', '?text=txet', 'no column txet; it has image, text; did you mean text?'],
     ['image,text\na.png,"x\n', '', /Quote Not Closed|expected rows, found none/],
   ])('refuses %j%s', async (content, options, message) => {

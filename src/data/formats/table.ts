@@ -1,21 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { closest, UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { loadFrom, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { type Columns, chooseColumns } from './columns.js';
 import { classesBeside } from './folder.js';
 import { type Row, rowsOf } from './table-rows.js';
 
 export type TableKind = 'csv' | 'tsv' | 'jsonl';
-
-/** Names that columns usually have, in the order they are looked for. */
-const usual = {
-  image: /^(image|img|filepath|file_?path|file_?name|image_?(path|file|name)|path|file)$/i,
-  text: /^(text|txt|captions?|title|sentences?|description|raw)(_?\d+)?$/i,
-  class: /^(class_?name|class|category|label)$/i,
-  split: /^(split|set|partition|subset)$/i,
-} as const;
-type Role = keyof typeof usual;
 
 /**
  * A table of pictures, one a row: CSV, TSV, or JSON lines, with a column of image paths, and where there are such
@@ -80,29 +71,4 @@ function textOf(cell: unknown): string[] {
   if (Array.isArray(cell)) return cell.flatMap(textOf);
   if (typeof cell === 'number') return [String(cell)];
   return typeof cell === 'string' && cell.trim() !== '' ? [cell.trim()] : [];
-}
-
-type Columns = Readonly<Record<Role, readonly string[]>>;
-
-function chooseColumns(file: string, names: readonly string[], options: Readonly<Record<string, string>>): Columns {
-  const choose = (role: Role): string[] => {
-    const given = options[role]?.split(',') ?? [];
-    for (const name of given) {
-      if (names.includes(name)) continue;
-      const near = closest(name, names);
-      throw new UserError(
-        `${file}: no column ${name}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
-      );
-    }
-    if (given.length > 0) return given;
-    const found = names.filter((name) => usual[role].test(name));
-    return role === 'text' ? found : found.slice(0, 1);
-  };
-  const columns = { image: choose('image'), text: choose('text'), class: choose('class'), split: choose('split') };
-  if (columns.image.length === 0) {
-    throw new UserError(
-      `${file}: no column of image paths; it has ${names.join(', ')}: name it with ?image=COLUMN behind --data`,
-    );
-  }
-  return columns;
 }

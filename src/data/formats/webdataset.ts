@@ -18,7 +18,7 @@ export async function openWebDataset(path: string): Promise<Collection> {
   const shards = await findShards(path, /\.(tar|tar\.gz|tgz)$/);
   const packs: Pack[] = [];
   for (const shard of shards) {
-    packs.push(rename(await cachedPack(shard.file, '', readTar), shard));
+    packs.push(withShardName(await cachedPack(shard.file, '', readTar), shard));
   }
   const classNames = await classNamesBeside(shards);
   const named = (className: string | undefined) => classNames?.[Number(className)] ?? className;
@@ -33,7 +33,7 @@ export async function openWebDataset(path: string): Promise<Collection> {
 }
 
 /** Shards repeat keys: a picture's id begins with its shard's name. */
-export function rename(pack: Pack, { name, split }: Shard): Pack {
+export function withShardName(pack: Pack, { name, split }: Shard): Pack {
   const prefix = <T extends { readonly id: string }>(one: T): T => ({
     ...one,
     id: one.id ? `${name}/${one.id}` : name,
