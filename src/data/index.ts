@@ -3,5 +3,8 @@ export type { Box, ClassInfo, Example, ImageTextDataset, LabelledExample, Pictur
 export { decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
 export { examplesOf, isLabelled, labelledOf } from './examples-of.js';
+export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
+export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
+export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';

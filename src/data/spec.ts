@@ -12,9 +12,8 @@ export interface DataKind {
 
 /** What every kind with a path takes behind it, as in `folder:DIR?into=test&novel=half`. */
 export const commonOptions: Readonly<Record<string, string>> = {
-  classes:
-    'class names, cat,dog or a file with one a line: the class texts of data without labels, or the order of labels',
-  into: 'the split that all pictures go into; without it, the splits that the data names, or a fifth kept for test',
+  classes: 'class names (cat,dog or a file, one a line): class texts of data without labels, or the labels’ order',
+  into: 'the split of all pictures; without it, the splits that the data names, or a fifth is kept for test',
   novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
 };
 
@@ -33,8 +32,7 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'csv',
     usage: 'csv:FILE',
-    about:
-      'a table with a header: a column of image paths, and of texts, classes, splits, by their usual names or given',
+    about: 'a table with a header: columns of image paths, texts, classes, splits, by their usual names or given',
     options: tableOptions,
   },
   { kind: 'tsv', usage: 'tsv:FILE', about: 'the same with tabs', options: tableOptions },
@@ -71,8 +69,17 @@ export const dataKinds: readonly DataKind[] = [
   },
 ];
 
+/** What some kinds take beside. */
+export const ownOptions: Readonly<Record<string, string>> = {
+  images: 'the folder that image paths start from',
+  image: 'the column of pictures',
+  text: 'columns of texts, with commas between them',
+  class: 'the column of class names',
+  split: 'the column of splits',
+};
+
 /** For the help of `--data`. */
-export const dataHelp = `data: ${dataKinds.map(({ usage }) => usage).join(', ')} ("promptkd data inspect --help" explains them)`;
+export const dataHelp = `${dataKinds.map(({ usage }) => usage).join(', ')}; "promptkd data inspect --help" explains them`;
 
 /** `kind:path?option=value&option=value`, taken apart. */
 export interface DataSpec {

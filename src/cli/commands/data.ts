@@ -1,11 +1,17 @@
 import type { Command } from 'commander';
-import { dataHelp } from '../../data/spec.js';
+import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 
 interface ShowOptions extends CommonOptions {
   readonly split: string;
   readonly count: number;
   readonly out: string;
+}
+
+interface InspectOptions extends CommonOptions {
+  readonly limit: number;
+  readonly samples: number;
+  readonly sheet?: string;
 }
 
 export function addData(program: Command): void {
@@ -24,7 +30,46 @@ export function addData(program: Command): void {
       ),
     )
     .action(show);
+  withCommonOptions(
+    data
+      .command('inspect')
+      .description(
+        'count what a data set holds, decode its pictures, and say what looks wrong: duplicates, leakage, …',
+      ),
+  )
+    .argument('<data>', dataHelp)
+    .option('--limit <n>', 'most pictures that are decoded, drawn by lot where there are more', positiveInteger, 20_000)
+    .option('--samples <n>', 'pictures a split whose texts are shown', positiveInteger, 3)
+    .option('--sheet <file>', 'also draw a contact sheet of the first split, a PNG file')
+    .addHelpText('after', explainedKinds())
+    .addHelpText(
+      'after',
+      examples(
+        'data inspect folder:photos',
+        'data inspect "csv:captions.csv?image=file&text=title" --sheet sheet.png',
+        'data inspect "wds:shards/{00000..00099}.tar?into=train" --json',
+      ),
+    )
+    .action(inspect);
 }
+
+function explainedKinds(): string {
+  const line = (name: string, about: string) => `  ${name.padEnd(24)}${about}`;
+  return [
+    '\nData:',
+    ...dataKinds.map(({ usage, about }) => line(usage, about)),
+    '\nOptions behind a path, as in "folder:photos?into=test&novel=half":',
+    ...Object.entries(commonOptions).map(([name, about]) => line(`${name}=`, about)),
+    ...Object.entries(ownOptions).map(([name, about]) => line(`${name}=`, `${about} (${kindsWith(name)})`)),
+    '',
+  ].join('\n');
+}
+
+const kindsWith = (option: string) =>
+  dataKinds
+    .filter(({ options }) => options.includes(option))
+    .map(({ kind }) => kind)
+    .join(', ');
 
 async function show(spec: string, options: ShowOptions): Promise<void> {
   const { contactSheet, openDataset } = await import('../../data/index.js');
@@ -52,4 +97,33 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
       `contact sheet: ${file}`,
     ].join('\n'),
   );
+}
+
+async function inspect(spec: string, options: InspectOptions): Promise<void> {
+  const [{ contactSheet, inspectDataset, openDataset }, { inspectionText }, { createProgress }, { interruptSignal }] =
+    await Promise.all([
+      import('../../data/index.js'),
+      import('../inspection-output.js'),
+      import('../progress.js'),
+      import('../interrupt.js'),
+    ]);
+  const { limit, samples, sheet } = options;
+  const progress = createProgress(options);
+  try {
+    const dataset = await openDataset(spec);
+    const inspection = await inspectDataset(dataset, {
+      limit,
+      samples,
+      signal: interruptSignal(),
+      onProgress: (step, steps) => progress.update({ phase: 'pictures', step, steps }),
+    });
+    const [split] = Object.keys(dataset.splits);
+    if (sheet) await contactSheet(dataset, { split: split!, count: 64, file: sheet });
+    progress.stop();
+    printResult(options, { ...inspection, ...(sheet && { sheet }) }, () =>
+      [inspectionText(inspection), ...(sheet ? [`contact sheet: ${sheet}`] : [])].join('\n'),
+    );
+  } finally {
+    progress.stop();
+  }
 }

@@ -14,8 +14,7 @@ import { cachedPack, loadPacked, type Pack, type PackedPicture, type Unpacked } 
 import { pictureFault } from '../picture-file.js';
 import { type Columns, chooseColumns } from './columns.js';
 import { plainName } from './folder.js';
-import { findShards } from './shards.js';
-import { withShardName } from './webdataset.js';
+import { findShards, withShardName } from './shards.js';
 
 /** Beside Snappy, which hyparquet itself reads. */
 const compressors: Compressors = {

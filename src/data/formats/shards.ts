@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../errors.js';
 import { splitName } from '../assemble.js';
+import type { Pack } from '../packed.js';
 
 /** One of several files that make up a data set. */
 export interface Shard {
@@ -70,4 +71,17 @@ function splitOf(file: string): string | undefined {
   const words = /(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|dev|test)(?![a-z])/i;
   const found = words.exec(basename(file)) ?? words.exec(basename(dirname(file)));
   return found ? splitName(found[1]!) : undefined;
+}
+
+/** Shards repeat keys: a picture's id begins with its shard's name. */
+export function withShardName(pack: Pack, { name, split }: Shard): Pack {
+  const prefix = <T extends { readonly id: string }>(one: T): T => ({
+    ...one,
+    id: one.id ? `${name}/${one.id}` : name,
+  });
+  return {
+    ...pack,
+    pictures: pack.pictures.map((picture) => ({ ...prefix(picture), ...(split !== undefined && { split }) })),
+    skipped: pack.skipped.map(prefix),
+  };
 }

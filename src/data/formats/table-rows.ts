@@ -3,7 +3,8 @@ import { createInterface } from 'node:readline';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import { UserError } from '../../errors.js';
 import type { Skipped } from '../dataset.js';
-import type { TableKind } from './table.js';
+
+export type TableKind = 'csv' | 'tsv' | 'jsonl';
 
 /** Cells by column. */
 export type Row = Readonly<Record<string, unknown>>;

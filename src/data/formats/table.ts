@@ -4,9 +4,7 @@ import type { Skipped } from '../dataset.js';
 import { loadFrom, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
 import { type Columns, chooseColumns } from './columns.js';
 import { classesBeside } from './folder.js';
-import { type Row, rowsOf } from './table-rows.js';
-
-export type TableKind = 'csv' | 'tsv' | 'jsonl';
+import { type Row, rowsOf, type TableKind } from './table-rows.js';
 
 /**
  * A table of pictures, one a row: CSV, TSV, or JSON lines, with a column of image paths, and where there are such

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Collection } from '../assemble.js';
 import { cachedPack, loadPacked, type Pack } from '../packed.js';
-import { findShards, type Shard } from './shards.js';
+import { findShards, type Shard, withShardName } from './shards.js';
 import { readTar } from './tar.js';
 
 /**
@@ -29,19 +29,6 @@ export async function openWebDataset(path: string): Promise<Collection> {
     skipped: packs.flatMap(({ skipped }) => skipped),
     classNames,
     load: loadPacked(packs),
-  };
-}
-
-/** Shards repeat keys: a picture's id begins with its shard's name. */
-export function withShardName(pack: Pack, { name, split }: Shard): Pack {
-  const prefix = <T extends { readonly id: string }>(one: T): T => ({
-    ...one,
-    id: one.id ? `${name}/${one.id}` : name,
-  });
-  return {
-    ...pack,
-    pictures: pack.pictures.map((picture) => ({ ...prefix(picture), ...(split !== undefined && { split }) })),
-    skipped: pack.skipped.map(prefix),
   };
 }
 

@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { picture, put } from '../data/formats/pictures.fixture.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-data-command-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+function data(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'data', ...args], { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+}
+
+it('inspects data: a text with what looks wrong, or one JSON object, and a contact sheet', async () => {
+  await put(folder, 'train/red_fox/1.png');
+  await put(folder, 'train/red_fox/notes.txt', 'x');
+  await put(folder, 'test/red_fox/2.png', await picture());
+  const { code, out } = data('inspect', `folder:${folder}`, '--quiet');
+  expect(code).toBe(0);
+  expect(out).toContain('1 classes, 0 of them novel');
+  expect(out).toContain('train  train/red_fox/1.png  [red fox] a picture of red fox | red fox');
+  expect(out).toContain('not a picture file: train/red_fox/notes.txt');
+  expect(out).toMatch(/1 pictures outside train that are also in train\n {4}test\/test\/red_fox\/2\.png = train/);
+  const sheet = join(folder, 'sheet.png');
+  const json = data('inspect', `folder:${folder}?into=train`, '--json', '--quiet', '--sheet', sheet);
+  expect(JSON.parse(json.out)).toMatchObject({ splits: { train: { pictures: 2 } }, sheet, findings: [{}, {}] });
+});
+
+it('explains every kind of data and its options, and refuses others with exit code 2', () => {
+  const { out } = data('inspect', '--help');
+  for (const text of ['folder:DIR', 'wds:DIR/{000..099}.tar', 'novel=', 'images=']) expect(out).toContain(text);
+  expect(data('inspect', 'foldr:x')).toEqual({
+    code: 2,
+    out: '',
+    err: expect.stringMatching(/^promptkd: --data foldr:x: expected one of emoji, .*; did you mean folder:DIR\?\n$/),
+  });
+});
