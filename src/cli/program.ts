@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAugment } from './commands/augment.js';
 import { addBench } from './commands/bench.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -36,6 +37,7 @@ export function buildProgram(): Command {
     addEvaluate,
     addExport,
     addData,
+    addAugment,
     addPrompts,
     addSearchPrompts,
     addBench,

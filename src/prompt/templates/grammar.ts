@@ -1,4 +1,4 @@
-import { articleOf } from './english.js';
+import { articleOf } from '../../english/index.js';
 import type { ValueSlot } from './syntax.js';
 
 export type Language = 'en' | 'zh';

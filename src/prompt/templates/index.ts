@@ -1,5 +1,5 @@
+export { type Noun, nounOf } from '../../english/index.js';
 export { checkTemplates, classTemplate, classText } from './class-text.js';
-export { articleOf, type Noun, nounOf } from './english.js';
 export type { Language } from './grammar.js';
 export {
   drawSlots,

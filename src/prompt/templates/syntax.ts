@@ -1,5 +1,5 @@
+import { articleOf, beginsWithDoing, indefinite, type Noun, nounOf, pluralOf } from '../../english/index.js';
 import { closest, UserError } from '../../errors.js';
-import { articleOf, beginsWithDoing, indefinite, type Noun, nounOf, pluralOf } from './english.js';
 
 /** Slots that a value fills; what stands in them is for the searcher or the user to choose. */
 export const valueSlots = [

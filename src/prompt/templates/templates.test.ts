@@ -1,15 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { articleOf } from '../../english/index.js';
 import { UserError } from '../../errors.js';
-import { pluralOf } from './english.js';
 import { expand, normalised } from './grammar.js';
 import {
-  articleOf,
   checkTemplates,
   classText,
   drawTemplate,
   fillSlots,
   findTemplates,
-  nounOf,
   promptDomains,
   publishedEnsembles,
   render,
@@ -134,51 +132,6 @@ describe('render', () => {
     expect(text).toBe('an overhead view of [old OBJ], [is|are] it?');
     expect(render(text, { OBJ: 'cars' })).toBe('an overhead view of old cars, are it?');
   });
-});
-
-describe('English', () => {
-  it.each([
-    [
-      'a',
-      'university',
-      'European city',
-      'one-way sign',
-      'T-Rex',
-      'USB stick',
-      'NASA rocket',
-      'ewe',
-      'yo-yo',
-      '1st place',
-    ],
-    [
-      'an',
-      'umbrella',
-      'honest man',
-      'heirloom',
-      'X-ray',
-      'LED lamp',
-      '8 ball',
-      '11-speed bike',
-      'unidentified object',
-      'élan',
-    ],
-  ])('says %s before certain words', (article, ...phrases) => {
-    for (const phrase of phrases) expect([phrase, articleOf(phrase)]).toEqual([phrase, article]);
-  });
-
-  it.each([
-    ['box', 'boxes'],
-    ['cherry', 'cherries'],
-    ['monkey', 'monkeys'],
-    ['computer mouse', 'computer mice'],
-    ['fireman', 'firemen'],
-    ['jellyfish', 'jellyfish'],
-    ['leaf fluttering in wind', 'leaves fluttering in wind'],
-    ['glass of milk', 'glasses of milk'],
-    ['trousers', 'trousers'],
-    ['broccoli', 'broccoli'],
-    ['bus', 'buses'],
-  ])('many of %s are %s', (one, many) => expect(pluralOf(nounOf(one))).toBe(many));
 });
 
 describe('published ensembles', () => {

@@ -1,0 +1,3 @@
+export { type BackTranslateOptions, backTranslate, type PivotLanguage, pivotLanguages } from './back-translation.js';
+export { paraphrase } from './paraphrase.js';
+export { type ReplaceOptions, replaceSynonyms } from './synonyms.js';

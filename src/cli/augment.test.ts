@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return { code: status, out: stdout, err: stderr };
+}
+
+describe('promptkd augment text', () => {
+  const texts = ['a small car in front of a house', 'a photograph of an automobile on a road', 'a dog chasing a cat'];
+
+  it('prints samples of each kind, the same from the same seed', () => {
+    const args = ['augment', 'text', '--text', ...texts, '--samples', '4', '--p', '0.5', '--json'];
+    const { code, out } = promptkd(...args);
+    expect(code).toBe(0);
+    const kinds = JSON.parse(out) as { kind: string; samples: { from: string; to: string }[] }[];
+    expect(kinds.map(({ kind }) => kind)).toEqual(['synonyms', 'paraphrase', 'back-translation']);
+    for (const { samples } of kinds) {
+      expect(samples.length).toBeGreaterThan(1);
+      expect(samples.every(({ from, to }) => texts.includes(from) && to !== from)).toBe(true);
+    }
+    expect(promptkd(...args).out).toBe(out);
+  });
+
+  it('prints fifty of the built-in captions, whose class words stay', () => {
+    const { code, out } = promptkd('augment', 'text', '--kind', 'paraphrase');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^paraphrase \(50\)$/m);
+  });
+
+  it.each([
+    [['--p', '2'], 'promptkd: --p 2: expected a number from 0 to 1\n'],
+    [['--text', 'a cat', '--language', 'xx'], /^promptkd: language xx: expected one of da, de, .*\n$/],
+    [['--kind', 'rhyme'], /Allowed choices are synonyms, paraphrase, back-translation\.\n$/],
+  ])('refuses %j', (args, sentence) => {
+    const { code, err } = promptkd('augment', 'text', ...args);
+    expect(err).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+});

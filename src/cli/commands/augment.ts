@@ -1,0 +1,101 @@
+import { type Command, Option } from 'commander';
+import type { PivotLanguage } from '../../augment/index.js';
+import {
+  type CommonOptions,
+  dataOption,
+  examples,
+  positiveInteger,
+  printResult,
+  wholeNumber,
+  withCommonOptions,
+} from '../options.js';
+
+const kinds = ['synonyms', 'paraphrase', 'back-translation'] as const;
+
+interface TextOptions extends CommonOptions {
+  readonly kind: readonly (typeof kinds)[number][];
+  readonly data: string;
+  readonly split: string;
+  readonly text?: readonly string[];
+  readonly samples: number;
+  readonly p: number;
+  /** As given: back translation says which it knows. */
+  readonly language: PivotLanguage;
+  readonly seed: number;
+}
+
+export function addAugment(program: Command): void {
+  const augment = program
+    .command('augment')
+    .description('look at augmentation')
+    .addHelpText('after', examples('augment text --samples 50'));
+  withCommonOptions(augment.command('text').description('print texts and what augmentation makes of them'))
+    .addOption(new Option('--kind <kinds...>', 'which ways').choices([...kinds]).default([...kinds]))
+    .addOption(dataOption().default('emoji'))
+    .option('--split <name>', 'whose captions', 'train')
+    .option('--text <text...>', 'these texts instead of captions; no class word is kept')
+    .option('--samples <n>', 'samples of each kind', positiveInteger, 50)
+    .option('--p <share>', 'probability that a word is replaced', Number, 0.3)
+    .option('--language <code>', 'language that back translation goes through, as fr or de', 'fr')
+    .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
+    .addHelpText(
+      'after',
+      examples(
+        'augment text --samples 50',
+        'augment text --kind paraphrase --text "a dog chasing a cat" "a photo of two small houses"',
+        'augment text --kind back-translation --language de --p 1 --json',
+      ),
+    )
+    .action(text);
+}
+
+async function text(options: TextOptions): Promise<void> {
+  const [{ backTranslate, paraphrase, replaceSynonyms }, { Random }, { UserError }] = await Promise.all([
+    import('../../augment/index.js'),
+    import('../../random.js'),
+    import('../../errors.js'),
+  ]);
+  const { kind: wanted, samples, p, seed, language } = options;
+  if (!(p >= 0 && p <= 1)) throw new UserError(`--p ${p}: expected a number from 0 to 1`);
+  const sources = await texts(options);
+  const change = {
+    synonyms: replaceSynonyms,
+    paraphrase,
+    'back-translation': (...[from, random, own]: Parameters<typeof replaceSynonyms>) =>
+      backTranslate(from, random, { ...own, language }),
+  };
+  const made = wanted.map((kind) => {
+    const pairs: { from: string; to: string }[] = [];
+    // What stays as it is shows nothing: several draws a sample are looked at.
+    for (let i = 0; pairs.length < samples && i < samples * 40; i++) {
+      const { from, keep } = sources[i % sources.length]!;
+      const to = change[kind](from, new Random(seed, kind, i), { p, keep });
+      if (to !== from && !pairs.some((pair) => pair.from === from && pair.to === to)) pairs.push({ from, to });
+    }
+    return { kind, samples: pairs };
+  });
+  printResult(options, made, () =>
+    made
+      .map(({ kind, samples: pairs }) =>
+        [`${kind} (${pairs.length})`, ...pairs.map((s) => `  ${s.from}\n    → ${s.to}`)].join('\n'),
+      )
+      .join('\n\n'),
+  );
+}
+
+/** Given texts, or captions with the class word that must stay; in an order drawn by the seed. */
+async function texts({ text: given, data, split, seed }: TextOptions): Promise<{ from: string; keep: string[] }[]> {
+  if (given) return given.map((from) => ({ from, keep: [] }));
+  const [{ examplesOf, openDataset }, { Random }, { UserError }] = await Promise.all([
+    import('../../data/index.js'),
+    import('../../random.js'),
+    import('../../errors.js'),
+  ]);
+  const dataset = await openDataset(data);
+  const captions = examplesOf(dataset, split).flatMap(({ captions, label }) =>
+    captions.map((from) => ({ from, keep: label === undefined ? [] : [dataset.classes[label]!.name] })),
+  );
+  if (captions.length === 0)
+    throw new UserError(`${dataset.name}: the split ${split} has no captions; give texts by --text`);
+  return new Random(seed, 'captions').shuffle(captions);
+}

@@ -1,0 +1,3 @@
+export { articleOf, beginsWithDoing, indefinite, type Noun, nounOf, pluralOf } from './noun-phrase.js';
+export { singularOf } from './singular.js';
+export { gerundOf, participleOf, verbsOfGerund } from './verbs.js';
