@@ -3,6 +3,7 @@ import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji } from './emoji/index.js';
+import { openEmojiScenes } from './emoji-scenes/index.js';
 import { openCoco } from './formats/coco.js';
 import { openCoop } from './formats/coop.js';
 import { openFlickr } from './formats/flickr.js';
@@ -15,7 +16,10 @@ import { parseDataSpec } from './spec.js';
 /** Reads data of a kind that lies at a path. */
 type Opener = (path: string, options: Readonly<Record<string, string>>) => Promise<Collection>;
 
-const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = { emoji: openEmoji };
+const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
+  emoji: openEmoji,
+  'emoji-scenes': openEmojiScenes,
+};
 
 const openers: Readonly<Record<string, Opener>> = {
   folder: openFolder,

@@ -24,6 +24,12 @@ const tableOptions = ['images', 'image', 'text', 'class', 'split'];
 export const dataKinds: readonly DataKind[] = [
   { kind: 'emoji', usage: 'emoji', about: 'built in: drawings of the same concepts by seven artists', options: [] },
   {
+    kind: 'emoji-scenes',
+    usage: 'emoji-scenes',
+    about: 'built in: scenes of one to four of them, with five captions each and boxes',
+    options: [],
+  },
+  {
     kind: 'folder',
     usage: 'folder:DIR',
     about: 'pictures in one folder a class, below train, val and test or not; or flat, without classes',
