@@ -100,6 +100,14 @@ function pluralWord(word: string): string {
   return `${word}s`;
 }
 
+/** Every a and an of a text by the sound of the word after it; before a bracket, which is open, it is left. */
+export function mendArticles(text: string): string {
+  return text.replace(
+    /\b([Aa])n? (?=([\p{L}\d]\S*))/gu,
+    (_, a: string, next: string) => `${a}${articleOf(next).slice(1)} `,
+  );
+}
+
 /** Letters whose names begin with a vowel. */
 const vowelNames = /^[aefhilmnorsx]/i;
 

@@ -1,10 +1,10 @@
 import { UserError } from '../errors.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { median } from '../quantile.js';
 import { Random } from '../random.js';
 import { compile, type Device } from '../runtime/index.js';
 import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
-import { median } from './quantile.js';
 
 export interface BenchStepOptions {
   readonly mode: BenchMode;

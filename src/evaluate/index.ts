@@ -1,4 +1,5 @@
 export type { Interval } from '../interval.js';
+export { median } from '../quantile.js';
 export { type BaseNovel, baseNovel } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
@@ -15,7 +16,6 @@ export {
   type SearchPhase,
   searchDefaults,
 } from './prompt-search/index.js';
-export { median } from './quantile.js';
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
 export type { Rows } from './rows.js';
 export {

@@ -1,10 +1,10 @@
 import { visionTower } from '../clip/index.js';
 import type { Params, TensorTree } from '../nn/index.js';
+import { median, quantile } from '../quantile.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { constant, type HostTensor, input } from '../tensor/index.js';
 import type { Model } from './embed.js';
-import { median, quantile } from './quantile.js';
 
 export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Timed runs. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { wilson } from '../interval.js';
+import { median, quantile } from '../quantile.js';
 import {
   baseNovel,
   byArtist,
@@ -9,7 +10,6 @@ import {
   topClasses,
   zeroShotAccuracy,
 } from './index.js';
-import { median, quantile } from './quantile.js';
 import type { Rows } from './rows.js';
 
 const rows = (data: number[][]): Rows => ({

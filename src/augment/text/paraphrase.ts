@@ -1,4 +1,4 @@
-import { articleOf, participleOf, verbsOfGerund } from '../../english/index.js';
+import { mendArticles, participleOf, verbsOfGerund } from '../../english/index.js';
 import type { Random } from '../../random.js';
 import { mainSense, type ReplaceOptions, replaceWords, usualWords } from './synonyms.js';
 import { WordNet } from './wordnet.js';
@@ -132,14 +132,8 @@ function sameCase(text: string, model: string): string {
 export function paraphrase(text: string, random: Random, { keep = [] }: Pick<ReplaceOptions, 'keep'> = {}): string {
   for (const rule of random.shuffle(rules)) {
     const changed = rule(text, random, keep);
-    if (changed !== undefined) return mendArticles(changed, text);
+    // A text that had its own way with a and an keeps it.
+    if (changed !== undefined) return mendArticles(text) === text ? mendArticles(changed) : changed;
   }
   return text;
-}
-
-/** `a` and `an` by the next word's sound, if the text that it came from had them right. */
-function mendArticles(changed: string, model: string): string {
-  const mend = (text: string) =>
-    text.replace(/\b([Aa])n? (?=([\p{L}\d]\S*))/gu, (_, a: string, next: string) => `${a}${articleOf(next).slice(1)} `);
-  return mend(model) === model ? mend(changed) : changed;
 }

@@ -45,13 +45,14 @@ export async function searchLabelled(
 ): Promise<{ found: PromptSet; scored: number; choice: LabelledChoice }> {
   const { bank, scorer, labels, fit, classes, scale, library } = task;
   const { generations, population, tuned, pool, size, beam, seed, onProgress, signal } = settings;
+  const fitLabels = labels.slice(0, fit);
   const qualities = new Map<string, Quality>();
   /** Scores texts that are new; the rest are known. */
   const score = async (texts: readonly string[], onDone?: (done: number) => void): Promise<void> => {
     const fresh = [...new Set(texts)].filter((text) => !qualities.has(text));
     await bank.visit(fresh, async (features, i) => {
       const cosines = (await scorer.cosines(features)).subarray(0, fit * classes);
-      qualities.set(fresh[i]!, promptSearch.qualityOf(cosines, labels.slice(0, fit), classes, scale));
+      qualities.set(fresh[i]!, promptSearch.qualityOf(cosines, fitLabels, classes, scale));
       onDone?.(i + 1);
     });
   };

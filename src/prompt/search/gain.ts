@@ -1,4 +1,5 @@
 import type { Interval } from '../../interval.js';
+import { quantile } from '../../quantile.js';
 import { Random } from '../../random.js';
 
 /**
@@ -20,13 +21,11 @@ export function pairedGain(
   const random = new Random(seed, 'bootstrap');
   const n = ours.length;
   const differences = Int8Array.from(ours, (right, i) => Number(right) - Number(theirs[i]));
-  const means = new Float64Array(resamples);
-  for (let r = 0; r < resamples; r++) {
+  const means = Array.from({ length: resamples }, () => {
     let sum = 0;
     for (let i = 0; i < n; i++) sum += differences[random.int(n)]!;
-    means[r] = sum / n;
-  }
-  means.sort();
+    return sum / n;
+  });
   const value = differences.reduce((sum, d) => sum + d, 0) / n;
-  return { value, low: means[Math.floor(0.025 * (resamples - 1))]!, high: means[Math.ceil(0.975 * (resamples - 1))]! };
+  return { value, low: quantile(means, 0.025), high: quantile(means, 0.975) };
 }

@@ -1,3 +1,4 @@
+import { median } from '../../quantile.js';
 import { predictionsOf } from './scores.js';
 
 /** What can be said of one template from images without labels; each the higher the better. */
@@ -105,15 +106,9 @@ export class UnlabelledJudge {
 
 /** How far values lie above their median, in median absolute deviations at the scale of standard ones. Where most are alike: 1 above, −1 below. */
 export function robustZ(values: readonly number[]): number[] {
-  const middle = medianOf(values);
-  const spread = medianOf(values.map((value) => Math.abs(value - middle)));
+  const middle = median(values);
+  const spread = median(values.map((value) => Math.abs(value - middle)));
   return values.map((value) => (spread === 0 ? Math.sign(value - middle) : (0.6745 * (value - middle)) / spread));
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }
 
 /** One number a template: the mean of the three scores' robust z. */

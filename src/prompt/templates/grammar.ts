@@ -1,4 +1,4 @@
-import { articleOf } from '../../english/index.js';
+import { mendArticles } from '../../english/index.js';
 import type { ValueSlot } from './syntax.js';
 
 export type Language = 'en' | 'zh';
@@ -32,11 +32,12 @@ export function expand(pattern: string, parts: DomainGrammar['parts']): string[]
 
 /** One space between words, none before a mark, and a or an by the next word's sound. */
 function tidy(text: string): string {
-  return text
-    .replace(/\s+/g, ' ')
-    .replace(/ (?=[.,?!])/g, '')
-    .trim()
-    .replace(/\b([Aa])n? (?=([\p{L}\d][^\s]*))/gu, (_, a: string, next: string) => `${a}${articleOf(next).slice(1)} `);
+  return mendArticles(
+    text
+      .replace(/\s+/g, ' ')
+      .replace(/ (?=[.,?!])/g, '')
+      .trim(),
+  );
 }
 
 /** What two templates share that say the same: capitals, marks, spaces and the choice of a or an do not count. */
