@@ -25,7 +25,7 @@ describe('promptkd augment text', () => {
     expect(promptkd(...args).out).toBe(out);
   });
 
-  it('prints fifty of the built-in captions, whose class words stay', () => {
+  it('prints fifty of the built-in captions', () => {
     const { code, out } = promptkd('augment', 'text', '--kind', 'paraphrase');
     expect(code).toBe(0);
     expect(out).toMatch(/^paraphrase \(50\)$/m);

@@ -52,7 +52,7 @@ const invertRelation: Rule = (text) =>
   inside(text, (body) => {
     for (const [a, b] of [...opposites, ...opposites.map(([x, y]) => [y, x] as const)]) {
       const [, first, second, where = ''] =
-        new RegExp(`^(${phrase}) ${a} (${phrase})((?: on| in) ${phrase})?$`, 'i').exec(body) ?? [];
+        new RegExp(`^(${phrase}) ${a} (${phrase})((?: on| in| against) .+)?$`, 'i').exec(body) ?? [];
       if (!first || !second || / of$/.test(first) || / to the$/.test(first)) continue;
       return sameCase(`${second} ${b} ${first.charAt(0).toLowerCase()}${first.slice(1)}${where}`, body);
     }

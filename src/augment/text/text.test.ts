@@ -87,6 +87,7 @@ describe('paraphrase', () => {
     ['a photo of a dog', 'a photo that shows a dog'],
     ['a cat on a mat.', 'on a mat, a cat.'],
     ['a cat left of two apples on a field', 'two apples right of a cat on a field'],
+    ['a cup above a box on white snow', 'a box below a cup on white snow'],
     ['a box under a table', 'a table over a box'],
     ['a dog chasing a cat', 'a cat being chased by a dog'],
     ['A dog is chasing two cats.', 'Two cats are being chased by a dog.'],

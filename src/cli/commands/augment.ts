@@ -31,7 +31,7 @@ export function addAugment(program: Command): void {
     .addHelpText('after', examples('augment text --samples 50'));
   withCommonOptions(augment.command('text').description('print texts and what augmentation makes of them'))
     .addOption(new Option('--kind <kinds...>', 'which ways').choices([...kinds]).default([...kinds]))
-    .addOption(dataOption().default('emoji'))
+    .addOption(dataOption().default('emoji-scenes'))
     .option('--split <name>', 'whose captions', 'train')
     .option('--text <text...>', 'these texts instead of captions; no class word is kept')
     .option('--samples <n>', 'samples of each kind', positiveInteger, 50)
