@@ -1,22 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import sharp from 'sharp';
-import { MAX_PIXELS } from '../clip/index.js';
 import type { PictureRecord } from './assemble.js';
 import type { Picture, Skipped } from './dataset.js';
 import { decodePicture } from './decode.js';
+import { HeaderChecks } from './header-checks.js';
 import { mapParallel } from './parallel.js';
-
-/** Why a picture cannot be used, as far as its header says; undefined where it can. */
-export async function pictureFault(from: string | Uint8Array): Promise<string | undefined> {
-  try {
-    const { width, height } = await sharp(from, { limitInputPixels: false }).metadata();
-    if (width * height <= MAX_PIXELS) return undefined;
-    return `it has ${width} × ${height} pixels, more than ${MAX_PIXELS / 1e6} million`;
-  } catch (error) {
-    return (error as Error).message.split('\n')[0]!;
-  }
-}
 
 const webAddress = /^[a-z]+:\/\//i;
 
@@ -37,6 +25,7 @@ export async function readablePictures(
   named: readonly NamedPicture[],
   skipped: Skipped[],
 ): Promise<PictureRecord[]> {
+  const checks = await HeaderChecks.of(folder);
   const checked = await mapParallel(named, async (picture): Promise<PictureRecord | Skipped> => {
     if (webAddress.test(picture.id)) {
       return { id: picture.id, reason: 'a web address: fetch the pictures first, for example with img2dataset' };
@@ -46,9 +35,10 @@ export async function readablePictures(
     const file = join(folder, id);
     const info = await stat(file).catch(() => undefined);
     if (!info?.isFile()) return { id, reason: `no such file in ${folder}` };
-    const fault = await pictureFault(file);
+    const fault = await checks.fault(id, file, info);
     return fault === undefined ? { ...picture, id, bytes: info.size } : { id, reason: fault };
   });
+  await checks.keep();
   const isSkipped = (picture: PictureRecord | Skipped): picture is Skipped => 'reason' in picture;
   skipped.push(...checked.filter(isSkipped));
   return checked.filter((picture): picture is PictureRecord => !isSkipped(picture));

@@ -1,10 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { contactSheet, openDataset } from '../index.js';
-import { hugePng, put } from './pictures.fixture.js';
+import { hugePng, picture, put } from './pictures.fixture.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -90,6 +90,29 @@ describe('folder of pictures', () => {
     await put(folder, 'a/huge.png', hugePng());
     const { skipped } = await openDataset(`folder:${folder}`);
     expect(skipped).toEqual([{ id: 'a/huge.png', reason: 'it has 40000 × 40000 pixels, more than 100 million' }]);
+  });
+
+  it('keeps what the headers of many pictures said, until a picture changes', async () => {
+    vi.stubEnv('PROMPTKD_CACHE', join(folder, '.cache'));
+    const data = join(folder, 'data');
+    const content = await picture();
+    for (let i = 0; i < 500; i++) await put(data, `a/${i}.png`, content);
+    await put(data, 'a/broken.png', 'not a picture');
+    const first = await openDataset(`folder:${data}`);
+    const [kept] = await readdir(join(folder, '.cache', 'headers'));
+    const file = join(folder, '.cache', 'headers', kept!);
+    const checks = JSON.parse(await readFile(file, 'utf8'));
+    expect(Object.keys(checks)).toHaveLength(501);
+    expect(await openDataset(`folder:${data}`)).toMatchObject({
+      skipped: first.skipped,
+      fingerprint: first.fingerprint,
+    });
+    checks['a/3.png'][2] = 'said before';
+    await writeFile(file, JSON.stringify(checks));
+    await put(data, 'a/7.png', 'broken later');
+    const { skipped } = await openDataset(`folder:${data}`);
+    expect(skipped.map(({ id }) => id)).toEqual(['a/3.png', 'a/7.png', 'a/broken.png']);
+    vi.unstubAllEnvs();
   });
 
   it.each([

@@ -11,7 +11,7 @@ import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { cachedPack, loadPacked, type Pack, type PackedPicture, type Unpacked } from '../packed.js';
-import { pictureFault } from '../picture-file.js';
+import { pictureFault } from '../picture-fault.js';
 import { type Columns, chooseColumns } from './columns.js';
 import { plainName } from './folder.js';
 import { findShards, withShardName } from './shards.js';

@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
 import type { Skipped } from '../dataset.js';
 import type { Pack, PackedPicture, Unpacked } from '../packed.js';
-import { pictureFault } from '../picture-file.js';
+import { pictureFault } from '../picture-fault.js';
 
 const pictures = new Set(['jpg', 'jpeg', 'png', 'webp']);
 const texts = new Set(['txt', 'json', 'cls']);

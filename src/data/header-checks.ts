@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeFileAtomic } from '../files/index.js';
+import { cacheFolder } from './cache.js';
+import { pictureFault } from './picture-fault.js';
+
+/** Size, time of change, and why the picture cannot be used, or null. */
+type Check = readonly [bytes: number, modified: number, fault: string | null];
+
+/** Fewer checks are quicker made again than kept. */
+const worthKeeping = 500;
+/** Raised when pictures are checked differently. */
+const revision = 1;
+
+/** What the headers of a folder's pictures said, kept in the cache between runs: a header takes about a millisecond. */
+export class HeaderChecks {
+  private made = 0;
+
+  private constructor(
+    private readonly file: string,
+    private readonly known: Map<string, Check>,
+  ) {}
+
+  static async of(folder: string): Promise<HeaderChecks> {
+    const key = createHash('sha256')
+      .update(`${revision}\n${resolve(folder)}`)
+      .digest('hex')
+      .slice(0, 24);
+    const file = join(cacheFolder(), 'headers', `${key}.json`);
+    const text = await readFile(file, 'utf8').catch(() => '{}');
+    return new HeaderChecks(file, new Map(Object.entries(JSON.parse(text) as Record<string, Check>)));
+  }
+
+  /** Why the picture cannot be used, from what is known of it or from its header. @param id its path in the folder */
+  async fault(id: string, path: string, { size, mtimeMs }: Stats): Promise<string | undefined> {
+    const known = this.known.get(id);
+    if (known && known[0] === size && known[1] === mtimeMs) return known[2] ?? undefined;
+    const fault = await pictureFault(path);
+    this.known.set(id, [size, mtimeMs, fault ?? null]);
+    this.made++;
+    return fault;
+  }
+
+  async keep(): Promise<void> {
+    if (this.made >= worthKeeping) await writeFileAtomic(this.file, JSON.stringify(Object.fromEntries(this.known)));
+  }
+}
