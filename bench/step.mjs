@@ -1,8 +1,9 @@
 // Times the same ViT training step on this engine and in PyTorch, in turn, so that both meet the same machine.
 //
-//   npm run build && PROMPTKD_TORCH=path/to/python node bench/step.mjs [--rounds 3] [--mode prompts] [--batch 8 …]
+//   npm run build && PROMPTKD_TORCH=path/to/python node bench/step.mjs [--rounds 3] [--mode prompts] [--batch 8 …] [--json]
 //
-// PROMPTKD_TORCH is a Python that has PyTorch. Without it only our own times are printed.
+// PROMPTKD_TORCH is a Python that has PyTorch. Without it only our own times are printed. A figure is the median over
+// the rounds of each process's median; the ratio is PyTorch's time over ours.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     heads: option('12'),
     runs: option('5'),
     threads: option(String(availableParallelism())),
+    json: { type: 'boolean', default: false },
   },
 });
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -31,7 +33,11 @@ const run = (file, args) => JSON.parse(execFileSync(file, args, { encoding: 'utf
 const ours = (mode) =>
   run(process.execPath, [here('../dist/cli/main.js'), 'bench', 'step', '--mode', mode, ...shape, '--json']);
 const torch = (mode) => run(process.env.PROMPTKD_TORCH, [here('vit_step.py'), '--mode', mode, ...shape]);
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
+
+/** The run with the median time of a step. */
+function median(runs) {
+  return runs.sort((a, b) => a.ms - b.ms)[runs.length >> 1];
+}
 
 const python = process.env.PROMPTKD_TORCH;
 const hasTorch = python !== undefined && spawnSync(python, ['-c', 'import torch']).status === 0;
@@ -44,12 +50,22 @@ if (!hasTorch) {
 }
 
 for (const mode of values.mode.split(',')) {
-  const times = { ours: [], torch: [] };
+  const runs = { ours: [], torch: [] };
   for (let round = 0; round < Number(values.rounds); round++) {
-    times.ours.push(ours(mode).ms);
-    if (hasTorch) times.torch.push(torch(mode).ms);
+    runs.ours.push(ours(mode));
+    if (hasTorch) runs.torch.push(torch(mode));
   }
-  const [mine, theirs] = [median(times.ours), hasTorch ? median(times.torch) : undefined];
-  const result = { mode, promptkd_ms: mine, ...(theirs && { torch_ms: theirs, speedup: theirs / mine }) };
-  console.log(JSON.stringify(result));
+  const mine = median(runs.ours);
+  const result = { mode, promptkd_ms: mine.ms, promptkd_gflops: mine.gflops };
+  if (hasTorch) {
+    const theirs = median(runs.torch);
+    Object.assign(result, { torch_ms: theirs.ms, torch_gflops: theirs.gflops, ratio: theirs.ms / mine.ms });
+  }
+  console.log(values.json ? JSON.stringify(result) : describe(result));
+}
+
+function describe({ mode, promptkd_ms, promptkd_gflops, torch_ms, torch_gflops, ratio }) {
+  const own = `${mode}: ${promptkd_ms.toFixed(0)} ms, ${promptkd_gflops.toFixed(0)} GFLOP/s`;
+  if (ratio === undefined) return own;
+  return `${own}; PyTorch ${torch_ms.toFixed(0)} ms, ${torch_gflops.toFixed(0)} GFLOP/s; ${ratio.toFixed(2)} times as fast`;
 }

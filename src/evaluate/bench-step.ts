@@ -49,7 +49,8 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
   const weights = paramInputs(params);
   const x = input('x', [batch, tokens, width]);
   const y = encoder(weights, 'encoder', x, layers, { heads, activation: 'quick_gelu', eps: 1e-5 }).output; // [B, T, D]
-  const program = await compile({ outputs: stepOutputs(mode, x, y, weights) }, options);
+  const outputs = stepOutputs(mode, x, y, weights);
+  const program = await compile({ outputs }, { ...options, frozen: mode === 'full' ? undefined : params });
   const feeds = { ...paramFeeds(params), x: normalTensor([batch, tokens, width], 1, new Random(0, 'bench', 'x')) };
   const times: number[] = [];
   try {

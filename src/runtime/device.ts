@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type * as ort from 'onnxruntime-node';
 import { closest, UserError } from '../errors.js';
 
@@ -22,7 +23,8 @@ export function sessionOptions(
     executionProviders: [device],
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+    // ONNX Runtime's own default counts physical cores, which on a virtual machine can come out as one.
+    intraOpNumThreads: options.threads ?? availableParallelism(),
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     extra: {

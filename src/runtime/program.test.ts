@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { add, grad, input, linear, mean, mul, square, sum } from '../tensor/index.js';
 import { compile, parseDevice } from './index.js';
@@ -59,6 +60,24 @@ describe('Program', () => {
     for (let i = 0; i < 5; i++) expect((await program.run({ x: feed })).y!.data[7]).toBe(6);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 22);
     await program.dispose();
+  });
+
+  it.skipIf(availableParallelism() < 2)('uses all cores unless told how many (skipped on one core)', async () => {
+    const [x, w] = [input('x', [1024, 1024]), input('w', [1024, 1024])];
+    const square = { shape: [1024, 1024], data: new Float32Array(2 ** 20).fill(0.5) };
+    // CPU time a second: other work on the machine slows the run, but the threads of this process stay countable.
+    const cores = async (threads?: number) => {
+      const program = await compile({ outputs: { y: linear(x, w) } }, { threads });
+      await program.run({ x: square, w: square });
+      const [cpu, start] = [process.cpuUsage(), performance.now()];
+      for (let i = 0; i < 20; i++) await program.run({ x: square, w: square });
+      const { user, system } = process.cpuUsage(cpu);
+      const used = (user + system) / 1000 / (performance.now() - start);
+      await program.dispose();
+      return used;
+    };
+    const one = await cores(1);
+    expect(await cores()).toBeGreaterThan(1.2 * one);
   });
 
   it('holds frozen inputs itself, with the same result', async () => {

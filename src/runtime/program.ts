@@ -6,7 +6,7 @@ import { release } from './release.js';
 export interface CompileOptions {
   /**
    * Inputs that will never change, by name: they are copied into the program and not fed. ONNX Runtime packs them for
-   * its products once instead of at every run (5 % faster on a CPU), at the price of holding each up to three times.
+   * its products once instead of at every run, at the price of holding each up to three times.
    */
   readonly frozen?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;

@@ -75,8 +75,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 /**
  * dW = dYᵀ X of y = x Wᵀ, x [M, I] and dy [M, O] → [O, I].
  *
- * A product that reads its left operand in columns runs slower than copying that operand over first, by 5 to 10 %
- * on ONNX Runtime's CPU; the narrower one is copied.
+ * ONNX Runtime's CPU reads a left operand in columns slowly: it is copied over first, the narrower one of the two.
  */
 function weightGradient(x: Tensor, dy: Tensor): Tensor {
   const [inner, out] = [x.shape[1] as number, dy.shape[1] as number];
