@@ -239,7 +239,7 @@ describe('evaluateModel', () => {
   it.each([
     [{ split: 'tset' }, 'colours: no split tset; it has train, test, novel, style, blank; did you mean test?'],
     [{ split: 'blank' }, 'colours: the split blank is empty; choose another'],
-    [{ templates: ['a drawing'] }, 'templates: expected {} where the class name stands, got "a drawing"'],
+    [{ templates: ['a drawing'] }, 'templates: expected {} or [OBJ] where the class name stands, got "a drawing"'],
     [{ templates: [] }, 'templates: expected at least one, got none'],
   ])('refuses %j', async (options, message) => {
     await expect(evaluateModel(plain, dataset, options)).rejects.toThrow(new UserError(message));
