@@ -1,5 +1,6 @@
 import type { ClipConfig } from '../clip/index.js';
 import { layerNormLayer, linearLayer, type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { deepPrompts } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
 import { constant, type HostTensor, type Tensor } from '../tensor/index.js';
 
@@ -13,7 +14,7 @@ export interface VisionPrompts {
 
 /** The saved vision prompts as tokens, in layer order. */
 export function promptTokens(vision: Params): VisionPrompts {
-  return { tokens: Object.keys(vision).map((_, l) => vision[`vision.${l}`]!), prefixes: [] };
+  return { tokens: deepPrompts(vision, 'vision'), prefixes: [] };
 }
 
 /**

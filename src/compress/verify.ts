@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type ClipConfig, eosPositions, normalizePixels, textTower, tokenizeAll, visionTower } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { promptedTextEmbeds, promptedVisionEmbeds, visionPromptInputs } from '../prompt/index.js';
+import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
@@ -53,9 +53,8 @@ export async function engineEmbeds(student: Student, { pixels, ids }: Samples): 
   const p = paramInputs(checkpoint.params);
   const [tokens, last] = [input('ids', ids.shape, 'int32'), input('ends', [ends.length], 'int32')];
   const picture = input('pixels', pixels.shape);
-  const image = prompts
-    ? promptedVisionEmbeds(p, config, picture, visionPromptInputs(prompts.vision, 'prompts.'))
-    : visionTower(p, config, picture).embed;
+  const vision = deepPrompts(paramInputs(prompts?.vision ?? {}, 'prompts.'), 'vision');
+  const image = visionTower(p, config, picture, { prompts: vision }).embed;
   const text = prompts
     ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder.'), prompts.config, tokens, last)
     : textTower(p, config, tokens, last).embed;

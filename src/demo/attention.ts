@@ -4,7 +4,7 @@ import type { Picture } from '../data/index.js';
 import { headAverage } from '../distill/index.js';
 import type { EvaluatedModel } from '../evaluate/index.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { visionPromptInputs } from '../prompt/index.js';
+import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 
@@ -32,7 +32,7 @@ export async function classAttention(
   const shape = [pictures.length, 3, size, size];
   const vision = prompts?.vision ?? {};
   const tower = visionTower(paramInputs(params), config, input('pixels', shape), {
-    prompts: visionPromptInputs(vision),
+    prompts: deepPrompts(paramInputs(vision), 'vision'),
   });
   const program = await compile({ outputs: { map: headAverage(tower.attention.at(-1)!, tokens) } }, options);
   try {

@@ -10,7 +10,7 @@ import {
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { promptedTextEmbeds, visionPromptInputs } from '../prompt/index.js';
+import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
 import type { EvaluatedModel, EvaluatedPair } from './model.js';
@@ -47,7 +47,10 @@ export async function embedImages(
   const { config, params, preprocess } = checkpoint;
   const vision = prompts?.vision ?? {};
   const tower = (pixels: Tensor) =>
-    visionTower(paramInputs(params), config, pixels, { prompts: visionPromptInputs(vision), pooledOnly: true }).embed;
+    visionTower(paramInputs(params), config, pixels, {
+      prompts: deepPrompts(paramInputs(vision), 'vision'),
+      pooledOnly: true,
+    }).embed;
   return embedPictures(tower, { ...paramFeeds(params), ...paramFeeds(vision) }, preprocess, dataset, examples, options);
 }
 

@@ -11,12 +11,12 @@ import { wilson } from '../interval.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import {
   countParameters,
+  deepPrompts,
   initPromptEncoder,
   type PromptEncoderConfig,
   promptedTextEmbeds,
   type SavedPrompts,
   savePrompts,
-  visionPromptInputs,
 } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { compile } from '../runtime/index.js';
@@ -101,7 +101,7 @@ describe('embedding', () => {
     expect([rows.count, rows.width, skipped.length]).toEqual([72, 12, 0]);
     const vision = model.prompts?.vision ?? {};
     const output = visionTower(paramInputs(teacher.params), teacher.config, input('pixels', [1, 3, 16, 16]), {
-      prompts: visionPromptInputs(vision),
+      prompts: deepPrompts(paramInputs(vision), 'vision'),
     }).embed;
     for (const row of [0, 40, 71]) {
       const data = new Float32Array(3 * 16 * 16);

@@ -1,5 +1,6 @@
 import { visionTower } from '../clip/index.js';
 import type { Params, TensorTree } from '../nn/index.js';
+import { deepPrompts } from '../prompt/index.js';
 import { median, quantile } from '../quantile.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
@@ -58,9 +59,8 @@ async function imageEncoder(
   if ('pair' in model) return { run: (pixels) => model.pair.images(pixels), dispose: async () => {} };
   const { config, params, preprocess } = model.checkpoint;
   const vision = model.prompts?.vision ?? {};
-  const fixed = constants(vision);
   const embed = visionTower(constants(params), config, input('pixels', [1, 3, preprocess.size, preprocess.size]), {
-    prompts: Object.keys(vision).map((_, layer) => fixed[`vision.${layer}`]),
+    prompts: deepPrompts(constants(vision), 'vision'),
     pooledOnly: true,
   }).embed;
   const program = await compile({ outputs: { embed } }, { device, threads });

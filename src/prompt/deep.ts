@@ -1,6 +1,5 @@
-import type { Params, TensorTree } from '../nn/index.js';
+import type { Params } from '../nn/index.js';
 import { Random } from '../random.js';
-import type { Tensor } from '../tensor/index.js';
 
 /**
  * Fresh deep prompts of one tower, `vision.0`, `vision.1`, … or `text.0`, …, each [n_ctx, width]: independent vectors
@@ -22,8 +21,8 @@ export function initDeepPrompts(
 }
 
 /** The deep prompts of one tower in a parameter tree, in the order of their layers. */
-export function deepPrompts(p: TensorTree, tower: 'vision' | 'text'): Tensor[] {
-  const prompts: Tensor[] = [];
+export function deepPrompts<T>(p: Readonly<Record<string, T>>, tower: 'vision' | 'text'): T[] {
+  const prompts: T[] = [];
   for (let layer = 0; ; layer++) {
     const prompt = p[`${tower}.${layer}`];
     if (!prompt) return prompts;

@@ -11,11 +11,9 @@ export {
 export {
   loadPrompts,
   promptedTextEmbeds,
-  promptedVisionEmbeds,
   promptFile,
   type SavedPrompts,
   savePrompts,
-  visionPromptInputs,
 } from './prompted.js';
 export * as promptSearch from './search/index.js';
 export * from './templates/index.js';

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClipConfig, type TextOptions, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, type TextOptions, textTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../files/index.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
-import { input, type Tensor } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
 
 /** What a prompted student carries beside its two towers. */
@@ -49,21 +49,6 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
     encoder: part('encoder.'),
     vision: part('prompts.'),
   };
-}
-
-/** Graph inputs for the saved vision prompts, in layer order, named `prefix` + `vision.N`. */
-export function visionPromptInputs(vision: Params, prefix = ''): Tensor[] {
-  return Object.keys(vision).map((_, l) => input(`${prefix}vision.${l}`, vision[`vision.${l}`]!.shape));
-}
-
-/** Image features of a prompted student: pixels [B, 3, S, S] → [B, projection_dim], not normalised. */
-export function promptedVisionEmbeds(
-  p: TensorTree,
-  config: ClipConfig,
-  pixels: Tensor,
-  prompts: readonly Tensor[],
-): Tensor {
-  return visionTower(p, config, pixels, { prompts }).embed;
 }
 
 /**
