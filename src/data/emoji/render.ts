@@ -6,7 +6,8 @@ import sharp from 'sharp';
 import { writeFileAtomic } from '../../files/index.js';
 import { cacheFolder } from '../cache.js';
 import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
-import { Drawings, editions, svgSide, versionOf } from './editions.js';
+import { mapParallel } from '../parallel.js';
+import { editions, svgSide, versionOf } from './editions.js';
 import { type EmojiIndex, emojiIndex } from './split.js';
 
 /** Side of a rendered drawing, in pixels. */
@@ -57,22 +58,16 @@ function packagesKey(): string {
 
 /** Renders all drawings, several at a time. The index is written last: where it stands, the pixels do. */
 async function render(indexFile: string, pixelFile: string): Promise<void> {
-  const { classes, splits, sources } = emojiIndex();
-  const sets = new Map(editions.map((edition) => [edition.name, new Drawings(edition)]));
+  const { classes, splits, svgs } = emojiIndex();
   const drawn = new Map<string, Uint8Array>();
   const skipped: Skipped[] = [];
-  const ids = Object.keys(sources);
-  const worker = async () => {
-    for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
-      const { edition, icon } = sources[id]!;
-      try {
-        drawn.set(id, await rasterise(sets.get(edition)!.svg(icon)));
-      } catch (error) {
-        skipped.push({ id, reason: (error as Error).message });
-      }
+  await mapParallel(Object.entries(svgs), async ([id, svg]) => {
+    try {
+      drawn.set(id, await rasterise(svg));
+    } catch (error) {
+      skipped.push({ id, reason: (error as Error).message });
     }
-  };
-  await Promise.all(Array.from({ length: 8 }, worker));
+  });
 
   const kept = keepDrawn(splits, drawn);
   const order = Object.values(kept).flatMap((examples) => examples.map(({ id }) => id));

@@ -3,18 +3,12 @@ import type { Example } from '../dataset.js';
 import { type Concept, captionsOf, concepts } from './concepts.js';
 import { Drawings, editions } from './editions.js';
 
-/** A drawing's place in the packages. */
-export interface Source {
-  readonly edition: string;
-  readonly icon: string;
-}
-
 /** What the built-in set consists of, before anything is rendered. */
 export interface EmojiIndex {
   readonly classes: readonly { readonly name: string; readonly novel: boolean }[];
   readonly splits: Readonly<Record<string, readonly Example[]>>;
-  /** By example id. */
-  readonly sources: Readonly<Record<string, Source>>;
+  /** Each example's drawing, by its id. */
+  readonly svgs: Readonly<Record<string, string>>;
 }
 
 /** Editions that have to know a concept, of the nine that are trained on. */
@@ -29,7 +23,7 @@ const testDrawings = 3;
  */
 export function emojiIndex(): EmojiIndex {
   const sets = editions.map((edition) => new Drawings(edition));
-  const sources: Record<string, Source> = {};
+  const svgs: Record<string, string> = {};
   const candidates = withoutRepeats(concepts(), sets)
     .filter(({ drawn }) => new Set(drawn.filter((d) => !d.unseen).map((d) => d.edition)).size >= fewestEditions)
     .sort((a, b) => a.concept.hexcode.localeCompare(b.concept.hexcode, 'en'));
@@ -43,9 +37,9 @@ export function emojiIndex(): EmojiIndex {
   for (const [label, candidate] of candidates.entries()) {
     const { concept, drawn } = candidate;
     const captions = captionsOf(concept);
-    const example = ({ edition, icon, artist }: Drawn): Example => {
+    const example = ({ edition, icon, artist, svg }: Drawn): Example => {
       const id = `${edition}/${icon}`;
-      sources[id] = { edition, icon };
+      svgs[id] = svg;
       return { id, label, captions, artist };
     };
     const seen = drawn.filter((d) => !d.unseen);
@@ -61,10 +55,13 @@ export function emojiIndex(): EmojiIndex {
     splits.style!.push(...drawn.filter((d) => d.unseen).map(example));
   }
   const classes = candidates.map((candidate) => ({ name: candidate.concept.name, novel: !base.has(candidate) }));
-  return { classes, splits, sources };
+  return { classes, splits, svgs };
 }
 
-interface Drawn extends Source {
+interface Drawn {
+  readonly edition: string;
+  readonly icon: string;
+  readonly svg: string;
   readonly artist: string;
   readonly unseen: boolean;
 }
@@ -80,7 +77,7 @@ function withoutRepeats(all: readonly Concept[], sets: readonly Drawings[]): { c
         const svg = set.svg(icon);
         if (used.has(svg)) return [];
         used.add(svg);
-        return [{ edition, icon, artist, unseen }];
+        return [{ edition, icon, svg, artist, unseen }];
       }),
     ),
   }));
