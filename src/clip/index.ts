@@ -15,6 +15,7 @@ export {
   normalizePixels,
   type PreprocessConfig,
   parsePreprocessConfig,
+  preprocessAt,
   preprocessConfigJson,
   preprocessImage,
 } from './preprocess.js';

@@ -32,6 +32,11 @@ export function clipPreprocess(size: number): PreprocessConfig {
   };
 }
 
+/** The same for pictures of another size. */
+export function preprocessAt(config: PreprocessConfig, size: number): PreprocessConfig {
+  return size === config.size ? config : { ...config, size, resize: size };
+}
+
 const edge = z.int().positive().max(16384);
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const box = z.object({ height: edge, width: edge });

@@ -41,8 +41,15 @@ describe('an ONNX pair as teacher', () => {
     const targets = async (model: TeacherModel, name: string) => {
       const { augment, seed } = recipe();
       const store = await ensureTargets({
-        ...{ teacher: model, dataset, examples: dataset.splits.train!, views: 2, augment, seed },
-        ...{ hidden: [], attention: [], dir: join(root, name), compile: compileOptions },
+        ...{
+          teacher: teacherOf(model, { compile: compileOptions }),
+          dataset,
+          examples: dataset.splits.train!,
+          views: 2,
+          augment,
+          seed,
+        },
+        ...{ hidden: [], attention: [], dir: join(root, name) },
       });
       const { bytes } = store.layout;
       const embeds = Array.from({ length: store.records }, (_, i) => {

@@ -15,6 +15,7 @@ import { type PromptedTeacher, teacherImages, teacherTextFeatures } from './prom
 import { sgd } from './sgd.js';
 import { studentConfig } from './student.js';
 import type { TargetStore } from './target-store.js';
+import { teacherOf } from './teacher.js';
 import { initVisualStudent, type VisualStudent } from './visual-student.js';
 
 const prompt = (tower: 'vision' | 'text'): Params => initDeepPrompts(tower, { n_ctx: 2, depth: 2, width: 24 }, 5);
@@ -58,7 +59,8 @@ function targets(prompts: Params): Promise<TargetStore> {
     hidden: [2],
     attention: [1],
   };
-  return ensureTargets({ ...wanted, teacher: plain, prompts, dir: join(root, 'targets'), compile: compileOptions });
+  const teacher = teacherOf(plain, { prompts, compile: compileOptions });
+  return ensureTargets({ ...wanted, teacher, dir: join(root, 'targets') });
 }
 
 /** A student whose pictures are half as large as the teacher's. */

@@ -13,6 +13,7 @@ import { type StepEvent, train } from './loop.js';
 import { type PromptedTeacher, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 import { warmupCosine } from './schedule.js';
 import { sgd } from './sgd.js';
+import { teacherOf } from './teacher.js';
 import { gatherHostRows } from './text-bank.js';
 import { promptedTexts, tuneTeacher } from './tune-teacher.js';
 import { initVisualStudent, type VisualStudent } from './visual-student.js';
@@ -136,20 +137,10 @@ async function imageBatches(
     const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess });
     return { batches: liveBatches(seen, images), dispose: () => images.dispose() };
   }
+  const { config, params, prompts } = teacher;
   const store = await ensureTargets({
-    ...{
-      dataset,
-      examples,
-      views,
-      augment,
-      seed,
-      signal,
-      compile,
-      prompts: teacher.prompts,
-      hidden: [],
-      attention: [],
-    },
-    teacher: { config: teacher.config, params: teacher.params, preprocess, tokenizer },
+    ...{ dataset, examples, views, augment, seed, signal, hidden: [], attention: [] },
+    teacher: teacherOf({ config, params, preprocess, tokenizer }, { prompts, compile }),
     dir: join(runDir, 'targets'),
     onProgress: onTargets,
   });

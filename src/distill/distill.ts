@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Checkpoint, type DownloadOptions, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type DownloadOptions, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
@@ -149,16 +149,16 @@ export async function saveStudent(
 
 function storedTargets(
   options: DistillOptions,
-  { config }: Teacher,
+  teacher: Teacher,
   examples: readonly Example[],
   pairs: readonly { teacher: number }[],
   needs: ReadonlySet<LossName>,
 ) {
-  const { teacher, dataset, recipe } = options;
+  const { dataset, recipe } = options;
   const full = recipe.method === 'promptkd';
   const layers = (wanted: boolean, more: number[]) =>
     full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : [];
-  const last = needs.has('cross_modal') ? [config.vision_config.num_hidden_layers] : [];
+  const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
   return ensureTargets({
     teacher,
     dataset,
@@ -172,7 +172,6 @@ function storedTargets(
     rebuild: options.rebuildTargets,
     signal: options.signal,
     onProgress: options.onTargets,
-    compile: options.compile,
   });
 }
 
@@ -244,8 +243,7 @@ async function result(
 ): Promise<DistillResult> {
   const { recipe } = options;
   const size = full.config.vision_config.image_size;
-  const preprocess =
-    size === teacher.preprocess.size ? teacher.preprocess : { ...teacher.preprocess, size, resize: size };
+  const preprocess = preprocessAt(teacher.preprocess, size);
   const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: bank.tokenizer };
   const prompts: SavedPrompts | undefined = full.prompt && {
     config: full.prompt.config,

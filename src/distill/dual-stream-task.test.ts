@@ -72,8 +72,9 @@ describe('the joint step', () => {
   async function jointTask(more: object) {
     const r = recipe(more);
     const examples = dataset.splits.train!;
+    const reader = teacherOf(teacher, { compile: compileOptions });
     const store = await ensureTargets({
-      teacher,
+      teacher: reader,
       dataset,
       examples,
       views: 2,
@@ -82,10 +83,9 @@ describe('the joint step', () => {
       hidden: [1, 2],
       attention: [1, 2],
       dir: join(root, 'joint'),
-      compile: compileOptions,
     });
     const bank = await buildTextBank(
-      teacherOf(teacher, { compile: compileOptions }),
+      reader,
       listTexts(dataset, examples, r.texts.templates, true),
       { tokenizer, limit: 10 },
       true,
@@ -118,7 +118,7 @@ describe('the joint step', () => {
 describe('stored targets', () => {
   it('are what the teacher gives live, to the precision of binary16, also when extraction is stopped between', async () => {
     const wanted = {
-      teacher,
+      teacher: teacherOf(teacher, { compile: compileOptions }),
       dataset,
       examples: dataset.splits.train!,
       views: 2,
@@ -127,7 +127,6 @@ describe('stored targets', () => {
       hidden: [2],
       attention: [1],
       dir: join(root, 'live'),
-      compile: compileOptions,
     };
     const stopped = new AbortController();
     stopped.abort();

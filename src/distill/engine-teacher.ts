@@ -15,17 +15,14 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
   const { config, params, preprocess, tokenizer } = checkpoint;
   const { image_size: size, patch_size: patch } = config.vision_config;
   const tokens = 1 + (size / patch) ** 2;
+  let known: string | undefined; // the weights of a large model take seconds to hash
   return {
     config,
     params,
     preprocess,
     tokenizer,
     inner: true,
-    fingerprint() {
-      const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
-      const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
-      return hashParams(params) + prompted;
-    },
+    fingerprint: () => (known ??= fingerprint(params, prompts)),
     async images(batch, { hidden, attention }) {
       const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {
         prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
@@ -39,6 +36,12 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     },
     texts: (texts, withWords) => encodeTexts(checkpoint, texts, withWords, options),
   };
+}
+
+function fingerprint(params: Params, prompts: Params): string {
+  const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
+  const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
+  return hashParams(params) + prompted;
 }
 
 async function encodeTexts(

@@ -3,18 +3,14 @@ import { normalizePixels } from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf } from '../files/index.js';
-import type { Params } from '../nn/index.js';
 import { Random } from '../random.js';
-import type { CompileOptions } from '../runtime/index.js';
 import { hash } from './fingerprint.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
-import { type Teacher, type TeacherModel, teacherOf } from './teacher.js';
+import type { Teacher } from './teacher.js';
 
 export interface ExtractOptions {
-  teacher: TeacherModel;
-  /** Deep prompts of a checkpoint, of which `vision.0`, `vision.1`, … matter here; left out: none. */
-  prompts?: Params;
+  teacher: Teacher;
   dataset: ImageTextDataset;
   examples: readonly Example[];
   /** Augmentation seeds a drawing. */
@@ -28,7 +24,6 @@ export interface ExtractOptions {
   dir: string;
   /** Replace a store that does not fit, instead of refusing it. */
   rebuild?: boolean;
-  compile?: CompileOptions;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
 }
@@ -56,9 +51,8 @@ export function viewPixels(
  * @throws UserError where the folder holds the targets of something else and `rebuild` is not set
  */
 export async function ensureTargets(options: ExtractOptions): Promise<TargetStore> {
-  const teacher = teacherOf(options.teacher, options);
-  const contents = targetContents(teacher, options);
-  const fingerprint = storeFingerprint(teacher, options);
+  const contents = targetContents(options);
+  const fingerprint = storeFingerprint(options);
   let store: TargetStore | undefined;
   try {
     store = TargetStore.open(options.dir, fingerprint, contents);
@@ -66,14 +60,14 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
     if (!(error instanceof UserError) || !options.rebuild) throw error;
   }
   store ??= await TargetStore.create(options.dir, fingerprint, contents, options.examples.length * options.views);
-  if (!store.complete) await extract(store, teacher, options);
+  if (!store.complete) await extract(store, options);
   return store;
 }
 
 const BATCH = 64;
 
-async function extract(store: TargetStore, teacher: Teacher, options: ExtractOptions): Promise<void> {
-  const { dataset, examples, views } = options;
+async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
+  const { teacher, dataset, examples, views } = options;
   const { layout } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
   const pass = await teacher.images(BATCH, { hidden, attention });
@@ -143,7 +137,7 @@ class PictureWindow {
   }
 }
 
-function targetContents({ config, inner }: Teacher, { hidden, attention }: ExtractOptions): TargetContents {
+function targetContents({ teacher: { config, inner }, hidden, attention }: ExtractOptions): TargetContents {
   const { image_size, patch_size, hidden_size } = config.vision_config;
   return {
     size: image_size,
@@ -156,8 +150,8 @@ function targetContents({ config, inner }: Teacher, { hidden, attention }: Extra
 }
 
 /** Everything that the targets depend on. */
-function storeFingerprint(teacher: Teacher, options: ExtractOptions): StoreFingerprint {
-  const { dataset, examples, views, augment, seed } = options;
+function storeFingerprint(options: ExtractOptions): StoreFingerprint {
+  const { teacher, dataset, examples, views, augment, seed } = options;
   return {
     teacher: teacher.fingerprint(),
     preprocess: JSON.stringify(teacher.preprocess),

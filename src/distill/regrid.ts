@@ -1,4 +1,4 @@
-import { type Checkpoint, clipConfigJson, parseClipConfig } from '../clip/index.js';
+import { type Checkpoint, clipConfigJson, parseClipConfig, preprocessAt } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 
@@ -69,6 +69,6 @@ export function withImageSize(checkpoint: Checkpoint, size: number): Checkpoint 
     ...checkpoint,
     config: parseClipConfig({ ...json, vision_config: { ...json.vision_config, image_size: size } }),
     params: { ...checkpoint.params, [name]: positions },
-    preprocess: { ...checkpoint.preprocess, size, resize: size },
+    preprocess: preprocessAt(checkpoint.preprocess, size),
   };
 }
