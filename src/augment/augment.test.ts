@@ -9,6 +9,7 @@ const none: AugmentOptions = augmentOptions.parse({
   flip: 0,
   rotation: 0,
   jitter: 0,
+  hue: 0,
   grayscale: 0,
   erasing: 0,
   background: false,
@@ -42,6 +43,28 @@ describe('augmentImage', () => {
     const one = augmentImage(square(16, 4), 12, options, random(1));
     expect(augmentImage(square(16, 4), 12, options, random(1))).toEqual(one);
     expect(augmentImage(square(16, 4), 12, options, random(2))).not.toEqual(one);
+  });
+
+  it('turns the hue, and leaves gray as it is', () => {
+    // A third of the circle: red becomes green, or blue. The share in between decides saturation and value.
+    const one = (colour: number[], i: number) =>
+      augmentImage(
+        { width: 1, height: 1, channels: 3, data: Uint8Array.from(colour) },
+        1,
+        { ...none, hue: 0.5 },
+        random(i),
+      );
+    for (let i = 0; i < 50; i++) {
+      const turned = [...one([200, 50, 50], i)];
+      expect([Math.max(...turned), Math.min(...turned)]).toEqual([200, 50]);
+      expect([...one([90, 90, 90], i)]).toEqual([90, 90, 90]);
+    }
+    const reds = Array.from({ length: 600 }, (_, i) => one([255, 0, 0], i)[0]!);
+    // Red is full on a third of the circle and empty on a third.
+    for (const value of [0, 255]) {
+      const share = reds.filter((red) => red === value).length / reds.length;
+      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.06);
+    }
   });
 
   it('mirrors half of the views', () => {

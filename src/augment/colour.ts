@@ -2,10 +2,17 @@ import type { Random } from '../random.js';
 
 const luma = (rgb: Uint8Array, i: number) => 0.2989 * rgb[i]! + 0.587 * rgb[i + 1]! + 0.114 * rgb[i + 2]!;
 
-/** torchvision's ColorJitter without hue: brightness, contrast and saturation in random order. In place. */
-export function jitterColours(rgb: Uint8Array, strength: number, random: Random): void {
+/** torchvision's ColorJitter: brightness, contrast, saturation and hue in random order. In place. */
+export function jitterColours(rgb: Uint8Array, strength: number, largestTurn: number, random: Random): void {
   const factor = () => random.uniform(Math.max(0, 1 - strength), 1 + strength);
-  for (const change of random.shuffle([brightness, contrast, saturation])) change(rgb, factor());
+  const changes: ((rgb: Uint8Array) => void)[] = [];
+  if (strength > 0) {
+    changes.push(
+      ...[brightness, contrast, saturation].map((change) => (pixels: Uint8Array) => change(pixels, factor())),
+    );
+  }
+  if (largestTurn > 0) changes.push((pixels) => hue(pixels, random.uniform(-largestTurn, largestTurn)));
+  for (const change of random.shuffle(changes)) change(rgb);
 }
 
 function brightness(rgb: Uint8Array, factor: number): void {
@@ -25,6 +32,23 @@ function saturation(rgb: Uint8Array, factor: number): void {
   for (let i = 0; i < rgb.length; i += 3) {
     const gray = luma(rgb, i);
     for (let c = i; c < i + 3; c++) rgb[c] = byte(gray + (rgb[c]! - gray) * factor);
+  }
+}
+
+/** Turns every pixel's hue by a share of the colour circle; saturation and value of HSV stay. */
+export function hue(rgb: Uint8Array, turn: number): void {
+  for (let i = 0; i < rgb.length; i += 3) {
+    const [r, g, b] = [rgb[i]!, rgb[i + 1]!, rgb[i + 2]!];
+    const value = Math.max(r, g, b);
+    const chroma = value - Math.min(r, g, b);
+    if (chroma === 0) continue;
+    const sector = value === r ? (g - b) / chroma : value === g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma;
+    const turned = sector + 6 * turn;
+    for (let c = 0; c < 3; c++) {
+      // Distance from the channel's own hue (0, 2 and 4 sixths): 1 in from it on the channel is full, 2 off it is empty.
+      const away = Math.abs(((((turned - 2 * c + 3) % 6) + 6) % 6) - 3);
+      rgb[i + c] = byte(value - chroma * Math.min(1, Math.max(0, away - 1)));
+    }
   }
 }
 

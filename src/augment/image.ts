@@ -17,7 +17,7 @@ export function augmentImage(picture: Picture, size: number, options: AugmentOpt
   const affine = randomView(picture, size, options, random);
   const background = options.background ? randomBackground(random) : white;
   const rgb = sample(picture, size, affine, background);
-  if (options.jitter > 0) jitterColours(rgb, options.jitter, random);
+  jitterColours(rgb, options.jitter, options.hue, random);
   if (random.float() < options.grayscale) toGray(rgb);
   if (random.float() < options.erasing) erase(rgb, size, random);
   return rgb;

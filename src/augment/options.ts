@@ -18,6 +18,8 @@ export const augmentOptions = z.strictObject({
   rotation: z.number().min(0).max(180).default(15),
   /** Brightness, contrast and saturation are scaled by factors from 1 − jitter to 1 + jitter. */
   jitter: share.default(0.4),
+  /** Largest turn of the hue either way, as a share of the colour circle. */
+  hue: z.number().min(0).max(0.5).default(0),
   /** Probability of a picture without colours. */
   grayscale: share.default(0.1),
   /** Probability that a rectangle is painted over. */

@@ -2,7 +2,7 @@ import { UserError } from '../errors.js';
 import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
-import { openEmoji } from './emoji/index.js';
+import { openEmoji, openWideEmoji } from './emoji/index.js';
 import { openEmojiScenes } from './emoji-scenes/index.js';
 import { openCoco } from './formats/coco.js';
 import { openCoop } from './formats/coop.js';
@@ -18,6 +18,7 @@ type Opener = (path: string, options: Readonly<Record<string, string>>) => Promi
 
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   emoji: openEmoji,
+  'emoji-wide': openWideEmoji,
   'emoji-scenes': openEmojiScenes,
 };
 

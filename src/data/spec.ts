@@ -24,6 +24,12 @@ const tableOptions = ['images', 'image', 'text', 'class', 'split'];
 export const dataKinds: readonly DataKind[] = [
   { kind: 'emoji', usage: 'emoji', about: 'built in: drawings of the same concepts by seven artists', options: [] },
   {
+    kind: 'emoji-wide',
+    usage: 'emoji-wide',
+    about: 'built in: emoji’s train and val with more drawings to train on, of concepts that are no class',
+    options: [],
+  },
+  {
     kind: 'emoji-scenes',
     usage: 'emoji-scenes',
     about: 'built in: scenes of one to four of them, with five captions each and boxes',

@@ -48,17 +48,34 @@ const nearTwins = new Set(
 /** Clock faces and phases of the moon: drawn alike by everyone. */
 const series = /o’clock|-thirty|quarter moon|crescent moon|gibbous|new moon|full moon/;
 
+/** Faces and emotions, and symbols: drawn alike too often to be classes, but drawings with names all the same. */
+const moreGroups = [0, 8];
+
 /** Concepts of things, distinct enough to be told apart when they are small. */
 export function concepts(): Concept[] {
-  const all = createRequire(import.meta.url)('emojibase-data/en/data.json') as EmojibaseEntry[];
-  return all
+  return entries()
     .filter(({ group, label }) => groups.includes(group ?? -1) && !nearTwins.has(label) && !series.test(label))
-    .map(({ hexcode, label, tags }) => ({
-      hexcode,
-      name: label,
-      slug: slugOf(label),
-      keywords: (tags ?? []).filter((tag) => !label.toLowerCase().includes(tag.toLowerCase())),
-    }));
+    .map(conceptOf);
+}
+
+/** All concepts but people and flags, near twins and series among them. */
+export function wideConcepts(): Concept[] {
+  return entries()
+    .filter(({ group }) => [...groups, ...moreGroups].includes(group ?? -1))
+    .map(conceptOf);
+}
+
+function entries(): EmojibaseEntry[] {
+  return createRequire(import.meta.url)('emojibase-data/en/data.json') as EmojibaseEntry[];
+}
+
+function conceptOf({ hexcode, label, tags }: EmojibaseEntry): Concept {
+  return {
+    hexcode,
+    name: label,
+    slug: slugOf(label),
+    keywords: (tags ?? []).filter((tag) => !label.toLowerCase().includes(tag.toLowerCase())),
+  };
 }
 
 function slugOf(label: string): string {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../index.js';
 import { editions } from './editions.js';
+import { wideEmojiIndex } from './split.js';
 
 const dataset = await openDataset('emoji');
 const { classes, splits } = dataset;
@@ -58,5 +59,33 @@ describe('built-in emoji', () => {
     const again = await openDataset('emoji');
     expect(again.fingerprint).toBe(dataset.fingerprint);
     expect(again.splits).toEqual(splits);
+  });
+});
+
+describe('wide emoji', () => {
+  // Chosen, not rendered: that is the built-in set's business, and takes its time.
+  const { splits: wide, svgs } = wideEmojiIndex();
+  const ids = (examples: readonly { readonly id: string }[]) => examples.map(({ id }) => id);
+
+  it('trains on what emoji trains on, and on thousands of drawings of other concepts', () => {
+    const train = new Set(ids(wide.train!));
+    expect(train.size).toBe(wide.train!.length);
+    expect(ids(splits.train!).every((id) => train.has(id))).toBe(true);
+    expect(train.size).toBeGreaterThan(3 * splits.train!.length);
+    expect(wide.val).toEqual(splits.val);
+  });
+
+  it('trains on nothing that is tested, nor on a copy of it', () => {
+    const held = new Set(ids([...splits.val!, ...splits.test!, ...splits.style!, ...splits.novel!]));
+    expect(ids(wide.train!).filter((id) => held.has(id))).toEqual([]);
+    expect(new Set(Object.values(svgs)).size).toBe(Object.keys(svgs).length);
+    const unseen = new Set(editions.filter((e) => e.unseen).map((e) => e.artist));
+    expect(wide.train!.filter(({ artist }) => unseen.has(artist!))).toEqual([]);
+  });
+
+  it('trains on no concept that shares its name with a novel one', () => {
+    const novel = new Set(classes.filter((c) => c.novel).map(({ name }) => name));
+    const named = wide.train!.filter(({ captions }) => captions.some((caption) => novel.has(caption)));
+    expect(named).toEqual([]);
   });
 });

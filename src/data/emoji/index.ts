@@ -1,5 +1,6 @@
 import type { ImageTextDataset } from '../dataset.js';
 import { renderedEmoji } from './render.js';
+import { type EmojiIndex, emojiIndex, wideEmojiIndex } from './split.js';
 
 export { type Edition, editions } from './editions.js';
 
@@ -7,7 +8,16 @@ export { type Edition, editions } from './editions.js';
  * The built-in set: twelve editions of emoji by seven artists, drawings of the same concepts with names and keywords
  * from CLDR. Rendered at 64×64 with transparent background, and cached after the first time.
  */
-export async function openEmoji(): Promise<ImageTextDataset> {
-  const { classes, splits, skipped, fingerprint, read } = await renderedEmoji();
-  return { name: 'emoji', classes, splits, skipped, fingerprint, load: ({ id }) => read(id) };
+export function openEmoji(): Promise<ImageTextDataset> {
+  return open('emoji', emojiIndex);
+}
+
+/** The same with some thousand drawings more to train a teacher on, of concepts that are no class. */
+export function openWideEmoji(): Promise<ImageTextDataset> {
+  return open('emoji-wide', wideEmojiIndex);
+}
+
+async function open(name: string, choose: () => EmojiIndex): Promise<ImageTextDataset> {
+  const { classes, splits, skipped, fingerprint, read } = await renderedEmoji(name, choose);
+  return { name, classes, splits, skipped, fingerprint, load: ({ id }) => read(id) };
 }

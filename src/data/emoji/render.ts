@@ -8,7 +8,7 @@ import { cacheFolder } from '../cache.js';
 import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
 import { mapParallel } from '../parallel.js';
 import { editions, svgSide, versionOf } from './editions.js';
-import { type EmojiIndex, emojiIndex } from './split.js';
+import type { EmojiIndex } from './split.js';
 
 /** Side of a rendered drawing, in pixels. */
 const size = 64;
@@ -27,12 +27,15 @@ interface RenderedIndex {
   readonly fingerprint: string;
 }
 
-/** The rendered set, and a reader of its pixels. */
-export async function renderedEmoji(): Promise<RenderedIndex & { read(id: string): Promise<Picture> }> {
-  const name = `emoji-${size}-${packagesKey()}`;
+/** A set as rendered, and a reader of its pixels. It is cached under its name. */
+export async function renderedEmoji(
+  set: string,
+  choose: () => EmojiIndex,
+): Promise<RenderedIndex & { read(id: string): Promise<Picture> }> {
+  const name = `${set}-${size}-${packagesKey()}`;
   const indexFile = join(cacheFolder(), `${name}.json`);
   const pixelFile = join(cacheFolder(), `${name}.rgba`);
-  if (!existsSync(indexFile) || !existsSync(pixelFile)) await render(indexFile, pixelFile);
+  if (!existsSync(indexFile) || !existsSync(pixelFile)) await render(set, choose(), indexFile, pixelFile);
   const index = JSON.parse(await readFile(indexFile, 'utf8')) as RenderedIndex;
   const place = new Map(index.order.map((id, i) => [id, i]));
   let pixels: Promise<Buffer> | undefined;
@@ -57,8 +60,12 @@ function packagesKey(): string {
 }
 
 /** Renders all drawings, several at a time. The index is written last: where it stands, the pixels do. */
-async function render(indexFile: string, pixelFile: string): Promise<void> {
-  const { classes, splits, svgs } = emojiIndex();
+async function render(
+  set: string,
+  { classes, splits, svgs }: EmojiIndex,
+  indexFile: string,
+  pixelFile: string,
+): Promise<void> {
   const drawn = new Map<string, Uint8Array>();
   const skipped: Skipped[] = [];
   await mapParallel(Object.entries(svgs), async ([id, svg]) => {
@@ -78,7 +85,7 @@ async function render(indexFile: string, pixelFile: string): Promise<void> {
     splits: kept,
     order,
     skipped,
-    fingerprint: `emoji-${sum.digest('hex').slice(0, 16)}`,
+    fingerprint: `${set}-${sum.digest('hex').slice(0, 16)}`,
   };
   await writeFileAtomic(
     pixelFile,

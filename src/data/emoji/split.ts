@@ -1,6 +1,6 @@
 import { Random } from '../../random.js';
 import type { Example } from '../dataset.js';
-import { type Concept, captionsOf, concepts } from './concepts.js';
+import { type Concept, captionsOf, concepts, wideConcepts } from './concepts.js';
 import { Drawings, editions } from './editions.js';
 
 /** What the built-in set consists of, before anything is rendered. */
@@ -57,6 +57,39 @@ export function emojiIndex(): EmojiIndex {
   const classes = candidates.map((candidate) => ({ name: candidate.concept.name, novel: !base.has(candidate) }));
   return { classes, splits, svgs };
 }
+
+/**
+ * What a teacher may be trained on: `train` is that of {@link emojiIndex} and, without a label, all other concepts'
+ * drawings by the same artists; `val` is that of {@link emojiIndex}. No drawing of a novel concept is among them, nor
+ * one of a concept that shares its name with one (`dog`, where `dog face` is novel).
+ */
+export function wideEmojiIndex(): EmojiIndex {
+  const { classes, splits, svgs } = emojiIndex();
+  const known = new Set(classes.map(({ name }) => name));
+  const novel = classes.filter((c) => c.novel).map(({ name }) => wordsOf(name));
+  const sharesName = (name: string) => {
+    const words = wordsOf(name);
+    return novel.some((other) => isSubset(words, other) || isSubset(other, words));
+  };
+  const used = new Set(Object.values(svgs));
+  const own = Object.fromEntries([...splits.train!, ...splits.val!].map(({ id }) => [id, svgs[id]!]));
+  const train = [...splits.train!];
+  const sets = editions.filter(({ unseen }) => !unseen).map((edition) => new Drawings(edition));
+  for (const { concept, drawn } of withoutRepeats(wideConcepts(), sets)) {
+    if (known.has(concept.name) || sharesName(concept.name)) continue;
+    const captions = captionsOf(concept);
+    for (const { edition, icon, artist, svg } of drawn) {
+      const id = `${edition}/${icon}`;
+      if (used.has(svg) || own[id] !== undefined) continue;
+      own[id] = svg;
+      train.push({ id, captions, artist });
+    }
+  }
+  return { classes, splits: { train, val: splits.val! }, svgs: own };
+}
+
+const wordsOf = (name: string) => new Set(name.toLowerCase().match(/[\p{L}\d]+/gu));
+const isSubset = (some: ReadonlySet<string>, all: ReadonlySet<string>) => [...some].every((word) => all.has(word));
 
 interface Drawn {
   readonly edition: string;
