@@ -10,7 +10,7 @@ import { type Checkpoint, loadCheckpoint, loadWeights, saveCheckpoint } from './
 import { parseClipConfig } from './config.js';
 import { initClip } from './initialise.js';
 import { expectedParams } from './params.js';
-import { clipPreprocess } from './preprocess.js';
+import { clipPreprocess } from './preprocess-config.js';
 import { tokenizerFromJson, withTokenizer } from './tokenizer.js';
 
 const golden = 'fixtures/golden/clip';

@@ -6,10 +6,16 @@ import type { Params } from '../nn/index.js';
 import { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
 import { resolveCheckpoint } from './hub.js';
 import type { DownloadOptions } from './hub-cache.js';
+import { loadTokenizer } from './load-tokenizer.js';
 import { loadOpenClip } from './openclip.js';
 import { checkParams, isBuffer } from './params.js';
-import { clipPreprocess, type PreprocessConfig, parsePreprocessConfig, preprocessConfigJson } from './preprocess.js';
-import { loadTokenizer, type Tokenizer } from './tokenizer.js';
+import {
+  clipPreprocess,
+  type PreprocessConfig,
+  parsePreprocessConfig,
+  preprocessConfigJson,
+} from './preprocess-config.js';
+import type { Tokenizer } from './tokenizer.js';
 
 /** A CLIP model with all that is needed to use it. */
 export interface Checkpoint {

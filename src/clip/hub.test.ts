@@ -10,7 +10,7 @@ import { parseClipConfig } from './config.js';
 import { digest, type FakeHub, fakeHub, sha } from './hub.fixture.js';
 import { resolveCheckpoint } from './hub.js';
 import { initClip } from './initialise.js';
-import { clipPreprocess } from './preprocess.js';
+import { clipPreprocess } from './preprocess-config.js';
 import { tokenizerFromJson, withTokenizer } from './tokenizer.js';
 
 const id = 'someone/tiny-clip';

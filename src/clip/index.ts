@@ -6,24 +6,24 @@ export { endPositions, eosPositions } from './eos.js';
 export { resolveCheckpoint } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
+export { loadTokenizer } from './load-tokenizer.js';
 export { isOnnxPair, loadOnnxPair, OnnxPair } from './onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
+export { MAX_PIXELS, normalizePixels } from './pixels.js';
+export { preprocessImage } from './preprocess.js';
 export {
   clipPreprocess,
-  MAX_PIXELS,
-  normalizePixels,
   type PreprocessConfig,
   parsePreprocessConfig,
   preprocessAt,
   preprocessConfigJson,
-  preprocessImage,
-} from './preprocess.js';
+} from './preprocess-config.js';
 export { resizePixels } from './resize.js';
 export { clipLogits } from './similarity.js';
 export { type TextOptions, textTower } from './text.js';
 export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
-export { loadTokenizer, type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
+export { type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
 export { weightFiles } from './weight-files.js';

@@ -7,9 +7,10 @@ import { readJson, readSafetensors } from '../files/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from './config.js';
-import { type PreprocessConfig, parsePreprocessConfig } from './preprocess.js';
+import { loadTokenizer } from './load-tokenizer.js';
+import { type PreprocessConfig, parsePreprocessConfig } from './preprocess-config.js';
 import type { TokenizedTexts } from './tokenize-all.js';
-import { loadTokenizer, type Tokenizer, withTokenizer } from './tokenizer.js';
+import { type Tokenizer, withTokenizer } from './tokenizer.js';
 import { hasWeights } from './weight-files.js';
 
 const VISION = 'vision_model.onnx';

@@ -8,7 +8,7 @@ import type { HostTensor } from '../tensor/index.js';
 import type { ClipWeights } from './checkpoint.js';
 import { type ClipConfig, issueError, parseClipConfig } from './config.js';
 import { checkParams } from './params.js';
-import { clipPreprocess, type PreprocessConfig } from './preprocess.js';
+import { clipPreprocess, type PreprocessConfig } from './preprocess-config.js';
 
 const size = z.int().positive();
 const three = z.tuple([z.number(), z.number(), z.number()]);

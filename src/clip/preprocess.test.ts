@@ -3,13 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import {
-  clipPreprocess,
-  normalizePixels,
-  parsePreprocessConfig,
-  preprocessConfigJson,
-  preprocessImage,
-} from './preprocess.js';
+import { normalizePixels } from './pixels.js';
+import { preprocessImage } from './preprocess.js';
+import { clipPreprocess, parsePreprocessConfig, preprocessConfigJson } from './preprocess-config.js';
 
 describe('parsePreprocessConfig', () => {
   it('reads the variants in the wild', () => {

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
 import { trainTokenizer } from './bpe-trainer.js';
 import { byteAlphabet } from './clip-tokenizer.js';
-import { loadTokenizer, tokenizerFromJson } from './tokenizer.js';
+import { loadTokenizer } from './load-tokenizer.js';
+import { tokenizerFromJson } from './tokenizer.js';
 
 const folder = process.env.PROMPTKD_CLIP_TOKENIZER ?? '../shared/clip-tokenizer';
 const golden = join(folder, 'golden_tokens.json');

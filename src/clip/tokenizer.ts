@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Tokenizer as Pipeline } from '@huggingface/tokenizers';
 import { UserError } from '../errors.js';
-import { readJson } from '../files/index.js';
-import { clipTokenizerJson, END, START, type TokenizerJson } from './clip-tokenizer.js';
+import type { TokenizerJson } from './clip-tokenizer.js';
 import type { ClipConfig } from './config.js';
 
 /** Texts to token ids, as the text tower wants them. */
@@ -24,32 +20,6 @@ export interface Tokenizer {
   encode(texts: readonly string[], contextLength: number): { ids: Int32Array; eos: Int32Array };
   /** Ids of one text without start, end and padding. */
   tokens(text: string): number[];
-}
-
-/**
- * Reads a checkpoint folder's tokenizer: `tokenizer.json`, or else `vocab.json` and `merges.txt`.
- *
- * @throws UserError where neither is there or they are not a CLIP tokenizer's.
- */
-export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const path = (name: string) => join(folder, name);
-  const settings = existsSync(path('tokenizer_config.json')) ? await readJson(path('tokenizer_config.json')) : {};
-  if (existsSync(path('tokenizer.json'))) {
-    return tokenizerFromJson(await readJson(path('tokenizer.json')), { settings, file: path('tokenizer.json') });
-  }
-  if (!existsSync(path('vocab.json')) || !existsSync(path('merges.txt'))) {
-    throw new UserError(
-      `${folder}: expected tokenizer.json, or vocab.json and merges.txt: copy the model's tokenizer files there`,
-    );
-  }
-  const vocab = await readJson(path('vocab.json'));
-  if (!isVocabulary(vocab)) throw new UserError(`${path('vocab.json')}: expected an object of tokens and their ids`);
-  for (const token of [START, END]) {
-    if (vocab[token] === undefined)
-      throw new UserError(`${path('vocab.json')}: expected the token ${token}, as CLIP's has`);
-  }
-  const merges = parseMerges(await readFile(path('merges.txt'), 'utf8'), path('merges.txt'));
-  return tokenizerFromJson(clipTokenizerJson(vocab, merges), { settings, file: path('vocab.json') });
 }
 
 /**
@@ -110,22 +80,13 @@ export function withTokenizer(config: ClipConfig, tokenizer: Tokenizer): ClipCon
   return { ...config, text_config: { ...config.text_config, ...ids } };
 }
 
-/** Merge rules in order of rank; the first line may be a `#version` comment. */
-function parseMerges(text: string, file: string): string[] {
-  const lines = text.split(/\r?\n/);
-  if (lines[0]?.startsWith('#version')) lines.shift();
-  const merges = lines.filter((line) => line !== '');
-  const bad = merges.findIndex((line) => line.split(' ').length !== 2);
-  if (bad >= 0) throw new UserError(`${file}: expected two tokens a line, got ${JSON.stringify(merges[bad])}`);
-  return merges;
-}
-
 function nameOf(token: unknown): string | undefined {
   if (typeof token === 'string') return token;
   return (token as { content?: string } | null | undefined)?.content;
 }
 
-function isVocabulary(value: unknown): value is Record<string, number> {
+/** Whether a value is an object of tokens and their ids. */
+export function isVocabulary(value: unknown): value is Record<string, number> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return Object.values(value).every((id) => Number.isSafeInteger(id) && id >= 0);
 }

@@ -1,6 +1,4 @@
-import { z } from 'zod';
-import { UserError } from '../../errors.js';
-import { namesClass, render, valueSlotsOf } from './syntax.js';
+import { render } from './syntax.js';
 
 /**
  * A class's text from a template. `{}` is the name as it is; otherwise the class slots of the library's templates
@@ -8,43 +6,4 @@ import { namesClass, render, valueSlotsOf } from './syntax.js';
  */
 export function classText(template: string, name: string): string {
   return template.includes('{}') ? template.replaceAll('{}', () => name) : render(template, { OBJ: name });
-}
-
-/** Why a template cannot name a class, or undefined where it can. */
-function faultOf(template: string): string | undefined {
-  if (template.includes('{}')) return undefined;
-  try {
-    if (!namesClass(template)) {
-      return `expected {} or [OBJ] where the class name stands, got ${JSON.stringify(template)}`;
-    }
-    const [open] = valueSlotsOf(template);
-    return open && `${JSON.stringify(template)}: fill the slot ${open} first`;
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-}
-
-/** A template of a recipe. */
-export const classTemplate = z.string().superRefine((template, context) => {
-  const message = faultOf(template);
-  if (message) context.addIssue({ code: 'custom', message });
-});
-
-/**
- * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and
- *   weights are positive and as many
- */
-export function checkTemplates(templates: readonly string[], weights?: readonly number[]): void {
-  if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
-  for (const template of templates) {
-    const fault = faultOf(template);
-    if (fault) throw new UserError(`templates: ${fault}`);
-  }
-  if (!weights) return;
-  if (weights.length !== templates.length) {
-    throw new UserError(`weights: expected one a template, ${templates.length}, got ${weights.length}`);
-  }
-  const wrong = weights.find((weight) => !(weight > 0 && Number.isFinite(weight)));
-  if (wrong !== undefined) throw new UserError(`weights: expected numbers above 0, got ${wrong}`);
 }

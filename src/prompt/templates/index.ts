@@ -1,5 +1,6 @@
 export { type Noun, nounOf } from '../../english/index.js';
-export { checkTemplates, classTemplate, classText } from './class-text.js';
+export { checkTemplates, classTemplate } from './class-template.js';
+export { classText } from './class-text.js';
 export type { Language } from './grammar.js';
 export {
   drawSlots,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { readJson, writeFileAtomic } from '../../files/index.js';
-import { classTemplate } from './class-text.js';
+import { classTemplate } from './class-template.js';
 
 /** Templates with their weights, as a search finds them and as training, evaluation and export take them. */
 export interface PromptSet {

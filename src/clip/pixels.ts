@@ -1,0 +1,64 @@
+import { UserError } from '../errors.js';
+import type { PreprocessConfig } from './preprocess-config.js';
+import { resizePixels } from './resize.js';
+
+/** Above this many pixels a picture is refused: decoded, it would take more than 400 MB. */
+export const MAX_PIXELS = 100_000_000;
+
+/** Resizes as the configuration says, then cuts the central square. [height, width, 3] → [size, size, 3] */
+export function resizeAndCrop(
+  rgb: Uint8Array,
+  from: readonly [number, number],
+  config: PreprocessConfig,
+  label: string,
+): Uint8Array {
+  const [height, width] = from;
+  const { resize, size } = config;
+  let to = from;
+  if (typeof resize === 'number') {
+    const long = (edge: number) => Math.trunc((resize * edge) / Math.min(height, width));
+    to = height <= width ? [resize, long(width)] : [long(height), resize];
+  } else if (resize) to = resize;
+  if (to[0] * to[1] > MAX_PIXELS) {
+    throw new UserError(`${label}: expected a picture that is not a thin strip, got ${width}×${height}: cut it`);
+  }
+  const resized = resizePixels(rgb, from, to, config.resample);
+  if (!config.crop || (to[0] === size && to[1] === size)) return resized;
+  const top = Math.floor((to[0] - size) / 2);
+  const left = Math.floor((to[1] - size) / 2);
+  const cut = new Uint8Array(size * size * 3); // where the picture is smaller it stays black
+  for (let y = Math.max(0, -top); y < Math.min(size, to[0] - top); y++) {
+    const first = Math.max(0, -left);
+    const end = Math.min(size, to[1] - left);
+    const row = (y + top) * to[1] + left;
+    cut.set(resized.subarray((row + first) * 3, (row + end) * 3), (y * size + first) * 3);
+  }
+  return cut;
+}
+
+/**
+ * Pixels to the vision tower's numbers: out[c, y, x] = (rgb[y, x, c] · rescale − mean[c]) / std[c].
+ *
+ * @param rgb [size, size, 3]
+ * @param out filled from `offset` with [3, size, size]
+ */
+export function normalizePixels(
+  rgb: Uint8Array,
+  size: number,
+  config: Pick<PreprocessConfig, 'mean' | 'std' | 'rescale'>,
+  out: Float32Array,
+  offset: number,
+): void {
+  const pixels = size * size;
+  if (rgb.length !== pixels * 3 || out.length < offset + pixels * 3) {
+    throw new Error(
+      `normalizePixels: expected ${pixels * 3} bytes and room for as many numbers, got ${rgb.length} and ${out.length - offset}`,
+    );
+  }
+  for (let c = 0; c < 3; c++) {
+    const scale = config.rescale / config.std[c]!;
+    const shift = config.mean[c]! / config.std[c]!;
+    const at = offset + c * pixels;
+    for (let i = 0; i < pixels; i++) out[at + i] = rgb[i * 3 + c]! * scale - shift;
+  }
+}

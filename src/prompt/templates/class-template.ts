@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { UserError } from '../../errors.js';
+import { namesClass, valueSlotsOf } from './syntax.js';
+
+/** Why a template cannot name a class, or undefined where it can. */
+function faultOf(template: string): string | undefined {
+  if (template.includes('{}')) return undefined;
+  try {
+    if (!namesClass(template)) {
+      return `expected {} or [OBJ] where the class name stands, got ${JSON.stringify(template)}`;
+    }
+    const [open] = valueSlotsOf(template);
+    return open && `${JSON.stringify(template)}: fill the slot ${open} first`;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+/** A template of a recipe. */
+export const classTemplate = z.string().superRefine((template, context) => {
+  const message = faultOf(template);
+  if (message) context.addIssue({ code: 'custom', message });
+});
+
+/**
+ * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and
+ *   weights are positive and as many
+ */
+export function checkTemplates(templates: readonly string[], weights?: readonly number[]): void {
+  if (templates.length === 0) throw new UserError('templates: expected at least one, got none');
+  for (const template of templates) {
+    const fault = faultOf(template);
+    if (fault) throw new UserError(`templates: ${fault}`);
+  }
+  if (!weights) return;
+  if (weights.length !== templates.length) {
+    throw new UserError(`weights: expected one a template, ${templates.length}, got ${weights.length}`);
+  }
+  const wrong = weights.find((weight) => !(weight > 0 && Number.isFinite(weight)));
+  if (wrong !== undefined) throw new UserError(`weights: expected numbers above 0, got ${wrong}`);
+}
