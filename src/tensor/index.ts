@@ -1,5 +1,12 @@
 export { grad } from './grad.js';
-export { type HalfTensor, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
+export {
+  type HalfTensor,
+  type OnnxEmitter,
+  type OnnxModel,
+  type OnnxOptions,
+  type StoredTensor,
+  toOnnx,
+} from './onnx.js';
 export { gelu, quickGelu } from './ops/activation.js';
 export {
   abs,

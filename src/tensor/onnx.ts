@@ -41,6 +41,7 @@ export class OnnxEmitter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   private readonly shared = new Map<string, string>();
+  private readonly stored = new Map<string, { tensor: StoredTensor; plain?: string }>();
   private count = 0;
 
   /** A fresh value name. */
@@ -124,14 +125,50 @@ export class OnnxEmitter {
     return name;
   }
 
-  private share(key: string, make: (name: string) => TensorProto): string {
-    let name = this.shared.get(key);
-    if (!name) {
-      name = this.name();
-      this.shared.set(key, name);
-      this.initializers.push(make(name));
-    }
+  /** An initializer of any ONNX type, its values as they stand in a file. */
+  raw(
+    dataType: TensorProto_DataType,
+    shape: readonly number[],
+    rawData: Uint8Array<ArrayBuffer>,
+    name = this.name(),
+  ): string {
+    this.initializers.push(create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType, rawData }));
     return name;
+  }
+
+  /** Takes a tensor in another form than plain numbers; nothing is written before it is used. */
+  store(name: string, tensor: StoredTensor): void {
+    this.stored.set(name, { tensor });
+  }
+
+  /** The value as plain numbers: of a stored tensor, what decodes it is written at its first use. */
+  plain(name: string): string {
+    const known = this.stored.get(name);
+    if (!known) return name;
+    known.plain ??= known.tensor.decode(this, name);
+    return known.plain;
+  }
+
+  /** Writes y = x Wᵀ by the stored form's own op; false where W is not stored in a form that has one. */
+  product(x: string, weight: string, y: string): boolean {
+    const product = this.stored.get(weight)?.tensor.product;
+    product?.(this, x, y);
+    return product !== undefined;
+  }
+
+  /** What is written once for a key: `make` writes it and returns its name. */
+  once(key: string, make: () => string): string {
+    const name = this.shared.get(key) ?? make();
+    this.shared.set(key, name);
+    return name;
+  }
+
+  private share(key: string, make: (name: string) => TensorProto): string {
+    return this.once(key, () => {
+      const name = this.name();
+      this.initializers.push(make(name));
+      return name;
+    });
   }
 }
 
@@ -139,6 +176,15 @@ export class OnnxEmitter {
 export interface HalfTensor {
   readonly shape: readonly number[];
   readonly data: Uint16Array;
+}
+
+/** A matrix in a form of its own, as quantised weights are: how a graph reads its values, or multiplies by it. */
+export interface StoredTensor {
+  readonly shape: readonly number[];
+  /** Writes what decodes it to float32, under a name of its choice that it returns; `name` is free for it. */
+  decode(emitter: OnnxEmitter, name: string): string;
+  /** Writes y = x Wᵀ, x [..., I], W [O, I], where an op reads the stored form itself. */
+  readonly product?: (emitter: OnnxEmitter, x: string, y: string) => void;
 }
 
 const isHalf = (tensor: HostTensor | HalfTensor): tensor is HalfTensor => tensor.data instanceof Uint16Array;
@@ -161,7 +207,7 @@ export interface OnnxOptions {
   /** What the model computes, by output name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Inputs written into the model as constants, by input name. */
-  readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor>>;
+  readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor | StoredTensor>>;
   readonly producer?: string;
   /** Whether ONNX Runtime's own CPU ops (domain com.microsoft) may stand in the model. @defaultValue false: it runs anywhere. */
   readonly fused?: boolean;
@@ -188,7 +234,8 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     seen.add(name);
     names.set(tensor, name);
     const baked = options.initializers?.[name];
-    if (baked) emitter.initializer(baked, name);
+    if (baked && 'decode' in baked) emitter.store(name, baked);
+    else if (baked) emitter.initializer(baked, name);
     else fed.push(tensor);
   }
   const nameOf = (tensor: Tensor): string => {
@@ -202,10 +249,13 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
   };
   for (const node of nodes) {
     if (node.alias) continue;
-    node.op.emit(emitter, node, node.inputs.map(nameOf), node.outputs.map(nameOf));
+    const names = node.inputs.map((tensor, i) =>
+      i === node.op.weight ? nameOf(tensor) : emitter.plain(nameOf(tensor)),
+    );
+    node.op.emit(emitter, node, names, node.outputs.map(nameOf));
   }
   const output = Object.entries(options.outputs).map(([name, tensor]) => {
-    emitter.node('Identity', [nameOf(tensor)], [name]);
+    emitter.node('Identity', [emitter.plain(nameOf(tensor))], [name]);
     return valueInfo(name, tensor);
   });
   const model = create(ModelProtoSchema, {
@@ -213,7 +263,9 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     producerName: options.producer ?? 'promptkd',
     opsetImport: [
       create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) }),
-      ...(options.fused ? [create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n })] : []),
+      ...(emitter.nodes.some(({ domain }) => domain !== '')
+        ? [create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n })]
+        : []),
     ],
     graph: create(GraphProtoSchema, {
       name: 'promptkd',

@@ -18,6 +18,8 @@ export type GradientRule = (node: Node, cotangents: readonly (Tensor | undefined
 export interface Op {
   readonly name: string;
   emit(emitter: OnnxEmitter, node: Node, inputs: string[], outputs: string[]): void;
+  /** The input that may come in a stored form, which the op then asks the emitter for. */
+  readonly weight?: number;
   readonly gradient?: GradientRule;
 }
 

@@ -84,10 +84,28 @@ function weightGradient(x: Tensor, dy: Tensor): Tensor {
 
 const gemmOp: Op = {
   name: 'linear',
-  emit: (e, _, ins, outs) => e.node('Gemm', ins, outs, { transB: 1 }),
+  weight: 1,
+  emit(e, _, [x, weight, bias], [y]) {
+    const product = bias ? e.name() : y!;
+    if (!e.product(x!, weight!, product))
+      e.node('Gemm', [x!, e.plain(weight!), ...(bias ? [bias] : [])], [y!], { transB: 1 });
+    else if (bias) e.node('Add', [product, bias], [y!]);
+  },
   gradient: (node, [dy]) => {
     const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor | undefined];
     return [matmul(dy!, weight), weightGradient(x, dy!), bias ? sum(dy!, [0]) : undefined];
+  },
+};
+
+/** x Wᵀ where sizes known only at run time cannot be flattened: for export, so without a gradient. */
+const batchedLinearOp: Op = {
+  name: 'linear over open axes',
+  weight: 1,
+  emit(e, _, [x, weight], [y]) {
+    if (e.product(x!, weight!, y!)) return;
+    const flipped = e.name();
+    e.node('Transpose', [e.plain(weight!)], [flipped], { perm: [1, 0] });
+    e.node('MatMul', [x!, flipped], [y!]);
   },
 };
 
@@ -111,7 +129,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   }
   const shape = [...x.shape.slice(0, -1), out!];
   if (x.shape.filter((d) => typeof d === 'string').length > 1) {
-    const y = matmul(x, transpose(weight));
+    const y = applyOne(batchedLinearOp, [x, weight], shape);
     return bias ? add(y, bias) : y;
   }
   const flat = reshape(x, [-1, inner!]);
