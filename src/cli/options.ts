@@ -33,6 +33,29 @@ export interface RecipeOptions {
   readonly seed?: number;
 }
 
+/** What every command that trains on a data set takes. */
+export interface SubsetOptions {
+  readonly fraction?: number;
+  readonly imbalance?: number;
+}
+
+/** Little data: the recipe checks the values. */
+export function withSubsetOptions(command: Command): Command {
+  return command
+    .option('--fraction <share>', 'train on this share of the pictures of every class, as 0.1', positiveNumber)
+    .option(
+      '--imbalance <factor>',
+      'train on a made long tail: the largest class has so many times as many pictures as the smallest',
+      positiveNumber,
+    );
+}
+
+/** The recipe fields that they stand for. */
+export const subsetFlags = ({ fraction, imbalance }: SubsetOptions) => ({
+  'data.fraction': fraction,
+  'data.imbalance': imbalance,
+});
+
 /** `--set` may be given many times. */
 export function withRecipeOptions(command: Command): Command {
   return command
@@ -54,6 +77,12 @@ export function wholeNumber(text: string): number {
 export function positiveInteger(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('expected a whole number of at least 1.');
+  return value;
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (!(Number.isFinite(value) && value > 0)) throw new InvalidArgumentError('expected a number above 0.');
   return value;
 }
 

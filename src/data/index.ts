@@ -8,3 +8,4 @@ export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
+export { type Subset, withSubset } from './subset.js';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, preprocessAt, saveCheckpoint } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
   checkTemplates,
@@ -80,8 +80,10 @@ export interface DistillResult {
  *
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
  */
-export async function distill(options: DistillOptions): Promise<DistillResult> {
-  const { dataset, recipe, runDir } = options;
+export async function distill(given: DistillOptions): Promise<DistillResult> {
+  const { recipe, runDir } = given;
+  const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
+  const options = { ...given, dataset };
   const teacher = teacherOf(options.teacher, options);
   const examples = examplesOf(dataset, recipe.data.split);
   const phases = phasesOf(recipe);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
+import { subsetFields } from './subset-fields.js';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -53,6 +54,7 @@ export const pretrainRecipe = z.strictObject({
       /** `emoji`, or `folder:DIR`. */
       dataset: z.string().default('emoji'),
       split: z.string().default('train'),
+      ...subsetFields,
     })
     .prefault({}),
   seed: steps.default(1),

@@ -15,7 +15,7 @@ import {
   tokenizerFromJson,
   trainTokenizer,
 } from '../clip/index.js';
-import { examplesOf, type ImageTextDataset, isLabelled, openDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { Device } from '../runtime/index.js';
 import { adamw } from './adamw.js';
@@ -67,7 +67,9 @@ export interface PretrainResult {
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const { recipe, runDir, device, threads } = options;
   await mkdir(runDir, { recursive: true });
-  const dataset = options.dataset ?? (await openDataset(recipe.data.dataset));
+  const { split } = recipe.data;
+  const whole = options.dataset ?? (await openDataset(recipe.data.dataset));
+  const dataset = withSubset(whole, split, recipe.data, recipe.seed);
   const start = recipe.from
     ? await trainedModel(recipe.from, recipe.image_size, options)
     : await freshModel(recipe, dataset);
@@ -81,7 +83,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     seed,
     preprocess,
     tokenizer,
-    split: recipe.data.split,
+    split,
     augment: recipe.augment,
   });
   const task = await contrastiveTask(config, params, batches, {

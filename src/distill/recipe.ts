@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
+import { subsetFields } from './subset-fields.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -114,7 +115,9 @@ const phase = (defaults: { steps: number; lr: number }) =>
 export const distillRecipe = z.object({
   /** `promptkd`: the dual-stream method; `kd`: logits alone, without prompts. */
   method: z.enum(['promptkd', 'kd']).default('promptkd'),
-  data: z.object({ dataset: z.string().default('emoji'), split: z.string().default('train') }).prefault({}),
+  data: z
+    .object({ dataset: z.string().default('emoji'), split: z.string().default('train'), ...subsetFields })
+    .prefault({}),
   seed: z.number().int().default(0),
   /** Drawings a step. */
   batch: count.default(128),

@@ -9,12 +9,15 @@ import {
   printResult,
   promptsOption,
   type RecipeOptions,
+  type SubsetOptions,
+  subsetFlags,
   threadsOption,
   withCommonOptions,
   withRecipeOptions,
+  withSubsetOptions,
 } from '../options.js';
 
-interface DistillOptions extends CommonOptions, RecipeOptions {
+interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions {
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
@@ -33,7 +36,7 @@ interface DistillOptions extends CommonOptions, RecipeOptions {
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withRecipeOptions(withCommonOptions(command))
+  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
@@ -65,6 +68,7 @@ export function addDistill(program: Command): void {
         'distill --teacher models/emoji-teacher --out runs/kd --method kd',
         'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
         'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
+        'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
         'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
       ),
     )
@@ -78,6 +82,7 @@ async function flags(options: DistillOptions): Promise<Record<string, unknown>> 
   const { templates, weights } = options.prompts ? await readPromptSet(options.prompts) : {};
   return {
     'data.dataset': options.data,
+    ...subsetFlags(options),
     seed: options.seed,
     method: options.method,
     'texts.templates': templates,

@@ -7,12 +7,15 @@ import {
   examples,
   printResult,
   type RecipeOptions,
+  type SubsetOptions,
+  subsetFlags,
   threadsOption,
   withCommonOptions,
   withRecipeOptions,
+  withSubsetOptions,
 } from '../options.js';
 
-interface PretrainOptions extends CommonOptions, RecipeOptions {
+interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions {
   readonly from?: string;
   readonly out: string;
   readonly device: Device;
@@ -23,7 +26,7 @@ export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withRecipeOptions(withCommonOptions(command))
+  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
     .addOption(dataOption())
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
@@ -34,6 +37,7 @@ export function addPretrain(program: Command): void {
       examples(
         'pretrain --recipe recipes/pretrain-emoji-32.yaml --out runs/teacher',
         'pretrain --data folder:drawings --out runs/mine --set steps=2000 --set optimizer.lr=5e-4',
+        'pretrain --data folder:drawings --out runs/little --fraction 0.1',
         'pretrain --from models/emoji-teacher --data folder:drawings --out runs/further',
       ),
     )
@@ -52,7 +56,7 @@ async function run(options: PretrainOptions): Promise<void> {
   const recipe = await loadRecipe(pretrainRecipe, {
     file: options.recipe,
     set: options.set,
-    flags: { 'data.dataset': options.data, seed: options.seed, from: options.from },
+    flags: { 'data.dataset': options.data, seed: options.seed, from: options.from, ...subsetFlags(options) },
   });
   const progress = createProgress(options);
   progress.log(await writeRecipe(out, recipe));
