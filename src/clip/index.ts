@@ -7,7 +7,7 @@ export { resolveCheckpoint } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
 export { loadTokenizer } from './load-tokenizer.js';
-export { isOnnxPair, loadOnnxPair, OnnxPair } from './onnx-pair.js';
+export { isOnnxPair, loadOnnxPair, OnnxPair, onnxFolder } from './onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
 export { MAX_PIXELS, normalizePixels } from './pixels.js';

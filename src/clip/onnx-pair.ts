@@ -68,7 +68,7 @@ export class OnnxPair {
  *
  * @returns undefined where they are not there
  */
-function onnxFolder(folder: string): string | undefined {
+export function onnxFolder(folder: string): string | undefined {
   return [folder, join(folder, 'onnx')].find((dir) => [VISION, TEXT].every((name) => existsSync(join(dir, name))));
 }
 

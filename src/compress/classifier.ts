@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { writeSafetensors } from '../files/index.js';
+import { readSafetensors, writeSafetensors } from '../files/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import { onnxPath } from './onnx-files.js';
@@ -60,6 +61,45 @@ export async function writeClassifier(
       },
     },
   );
+}
+
+/** The classes that an export was made for, as `writeClassifier` wrote them. */
+export interface SavedClassifier {
+  readonly names: readonly string[];
+  readonly templates: readonly string[];
+  /** [classes, P], unit rows. */
+  readonly features: Float32Array;
+}
+
+/**
+ * Reads the classes of an export.
+ *
+ * @returns undefined where it was made without
+ * @throws UserError where the file is broken, or was made for another width
+ */
+export function readClassifier(folder: string, width: number): SavedClassifier | undefined {
+  const path = join(folder, classifierFile);
+  if (!existsSync(path)) return undefined;
+  const { tensors, metadata } = readSafetensors(path);
+  const [names, templates] = ['classes', 'templates'].map((key) => nameList(path, key, metadata[key]));
+  const features = tensors.text_features;
+  if (features?.shape.join() !== `${names!.length},${width}` || !(features.data instanceof Float32Array)) {
+    throw new UserError(
+      `${path}: text_features: expected [${names!.length}, ${width}], got ${features ? `[${features.shape.join(', ')}]` : 'nothing'}`,
+    );
+  }
+  return { names: names!, templates: templates!, features: features.data };
+}
+
+function nameList(path: string, key: string, json: string | undefined): string[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(json ?? '');
+  } catch {
+    list = undefined;
+  }
+  if (Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string')) return list;
+  throw new UserError(`${path}: metadata ${key}: expected a JSON list of names: export the model again with --classes`);
 }
 
 /** @throws UserError where there are no classes, two of one name, an empty name, or a template without a place for it. */

@@ -9,11 +9,15 @@ const longest = 512;
 /**
  * Decodes a picture file upright, in sRGB, at most 512 pixels a side.
  *
- * @throws UserError where it cannot be read, or has more than 100 million pixels
+ * @throws UserError where it cannot be read, or has more pixels than allowed
  */
-export async function decodePicture(from: string | Uint8Array, label = String(from)): Promise<Picture> {
+export async function decodePicture(
+  from: string | Uint8Array,
+  label = String(from),
+  maxPixels = MAX_PIXELS,
+): Promise<Picture> {
   try {
-    const { data, info } = await sharp(from, { limitInputPixels: MAX_PIXELS })
+    const { data, info } = await sharp(from, { limitInputPixels: maxPixels })
       .autoOrient()
       .resize(longest, longest, { fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb')
@@ -23,7 +27,7 @@ export async function decodePicture(from: string | Uint8Array, label = String(fr
     return { width: info.width, height: info.height, channels: info.channels, data };
   } catch (error) {
     throw new UserError(
-      `${label}: expected a picture of at most ${MAX_PIXELS / 1e6} million pixels: ${(error as Error).message}`,
+      `${label}: expected a picture of at most ${maxPixels / 1e6} million pixels: ${(error as Error).message}`,
     );
   }
 }

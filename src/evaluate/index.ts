@@ -4,6 +4,7 @@ export { type BaseNovel, baseNovel } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
 export { type Cvpr2024Figures, evaluateCvpr2024 } from './cvpr2024.js';
+export { candidateClasses } from './candidate-classes.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
@@ -17,7 +18,7 @@ export {
   searchDefaults,
 } from './prompt-search/index.js';
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
-export type { Rows } from './rows.js';
+export { dot, type Rows, toUnitRows } from './rows.js';
 export {
   classFeatures,
   type Prediction,

@@ -45,3 +45,14 @@ export function rowsInARow(parts: readonly Rows[]): Rows {
   }
   return { data, count, width };
 }
+
+/** Brings every row to unit length, in place; a row of zeros stays. */
+export function toUnitRows(rows: Rows): Rows {
+  const { data, count, width } = rows;
+  for (let i = 0; i < count; i++) {
+    const row = data.subarray(i * width, (i + 1) * width);
+    const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0)) || 1;
+    for (let k = 0; k < width; k++) row[k]! /= length;
+  }
+  return rows;
+}

@@ -6,8 +6,15 @@ import { type Device, sessionOptions } from './device.js';
 export class OnnxFile {
   private constructor(private readonly session: ort.InferenceSession) {}
 
-  static async open(path: string, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
-    return new OnnxFile(await ort.InferenceSession.create(path, sessionOptions(options.device ?? 'cpu', options)));
+  /** @param from path of the file, or its bytes */
+  static async open(from: string | Uint8Array, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
+    const settings = sessionOptions(options.device ?? 'cpu', options);
+    // The overloads take a path or bytes, not either.
+    const session =
+      typeof from === 'string'
+        ? await ort.InferenceSession.create(from, settings)
+        : await ort.InferenceSession.create(from, settings);
+    return new OnnxFile(session);
   }
 
   get inputs(): readonly string[] {
