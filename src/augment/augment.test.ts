@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Picture } from '../data/index.js';
 import { Random } from '../random.js';
@@ -65,6 +66,62 @@ describe('augmentImage', () => {
       const share = reds.filter((red) => red === value).length / reds.length;
       expect(Math.abs(share - 1 / 3)).toBeLessThan(0.06);
     }
+  });
+
+  it('keeps the views of earlier recipes, bit for bit', () => {
+    const sum = createHash('sha256');
+    const noise = new Random('picture');
+    const picture = (width: number, height: number, channels: 3 | 4): Picture => ({
+      ...{ width, height, channels },
+      data: Uint8Array.from({ length: width * height * channels }, () => noise.int(256)),
+    });
+    const pictures = [picture(40, 30, 3), picture(24, 24, 4)];
+    for (const given of [{}, { erasing: 1, scale: 0.1, ratio: 2, hue: 0.1 }]) {
+      const options = augmentOptions.parse(given);
+      for (let i = 0; i < 200; i++) sum.update(augmentImage(pictures[i % 2]!, 16, options, new Random('bits', i)));
+    }
+    expect(sum.digest('hex').slice(0, 16)).toBe('dac631adebc3e259');
+  });
+
+  it.each([
+    ['interpolation', { interpolation: 'bicubic' }],
+    ['randaugment', { randaugment: { magnitude: 20 } }],
+    ['blur', { blur: { probability: 1, sigma: [1, 2], kernel: 3 } }],
+    ['jitter', { jitter: [0, 0, 0.9] }],
+    ['erasing', { erasing: { probability: 1, fill: 'noise' } }],
+    ['ratio', { ratio: [2, 3] }],
+    ['scale', { scale: [0.2, 0.3] }],
+  ])('has an effect: %s', (_name, given) => {
+    const picture = {
+      width: 30,
+      height: 20,
+      channels: 3 as const,
+      data: Uint8Array.from({ length: 1800 }, (_, i) => (i * 89) % 256),
+    };
+    const options = augmentOptions.parse({ ...none, ...given });
+    const changed = [1, 2, 3, 4].filter((i) => {
+      const made = augmentImage(picture, 12, options, random(i));
+      expect(augmentImage(picture, 12, options, random(i))).toEqual(made);
+      return Buffer.compare(made, augmentImage(picture, 12, none, random(i))) !== 0;
+    });
+    expect(changed.length).toBeGreaterThan(1);
+  });
+
+  it('has a preset for photographs: RandomResizedCrop, ColorJitter(0.4, 0.4, 0.4) and flip', () => {
+    expect(augmentOptions.parse({ preset: 'photos', flip: 0.25 })).toEqual({
+      ...{ scale: 0.08, ratio: 4 / 3, flip: 0.25, rotation: 0, jitter: 0.4, hue: 0, grayscale: 0, erasing: 0 },
+      ...{ background: false, interpolation: 'bilinear' },
+    });
+  });
+
+  it.each([
+    [{ scale: [0.5, 0.2] }, 'the smaller number first'],
+    [{ blur: { kernel: 4 } }, 'an odd number'],
+    [{ mix: {} }, 'mixup or cutmix above 0'],
+    [{ randaugment: { magnitude: 31 } }, '30'],
+  ])('refuses %j', (given, reason) => {
+    const { error } = augmentOptions.safeParse(given);
+    expect(JSON.stringify(error?.issues)).toContain(reason);
   });
 
   it('mirrors half of the views', () => {

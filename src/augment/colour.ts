@@ -2,25 +2,33 @@ import type { Random } from '../random.js';
 
 const luma = (rgb: Uint8Array, i: number) => 0.2989 * rgb[i]! + 0.587 * rgb[i + 1]! + 0.114 * rgb[i + 2]!;
 
-/** torchvision's ColorJitter: brightness, contrast, saturation and hue in random order. In place. */
-export function jitterColours(rgb: Uint8Array, strength: number, largestTurn: number, random: Random): void {
-  const factor = () => random.uniform(Math.max(0, 1 - strength), 1 + strength);
+/**
+ * torchvision's ColorJitter: brightness, contrast, saturation and hue in random order. In place.
+ *
+ * @param strengths largest change of the factors of the first three; of 0 there is none
+ */
+export function jitterColours(
+  rgb: Uint8Array,
+  strengths: readonly [number, number, number],
+  largestTurn: number,
+  random: Random,
+): void {
   const changes: ((rgb: Uint8Array) => void)[] = [];
-  if (strength > 0) {
-    changes.push(
-      ...[brightness, contrast, saturation].map((change) => (pixels: Uint8Array) => change(pixels, factor())),
-    );
+  for (const [i, change] of [brightness, contrast, saturation].entries()) {
+    const strength = strengths[i]!;
+    if (strength > 0) changes.push((pixels) => change(pixels, random.uniform(Math.max(0, 1 - strength), 1 + strength)));
   }
   if (largestTurn > 0) changes.push((pixels) => hue(pixels, random.uniform(-largestTurn, largestTurn)));
   for (const change of random.shuffle(changes)) change(rgb);
 }
 
-function brightness(rgb: Uint8Array, factor: number): void {
+/** Every value scaled. */
+export function brightness(rgb: Uint8Array, factor: number): void {
   for (let i = 0; i < rgb.length; i++) rgb[i] = byte(rgb[i]! * factor);
 }
 
 /** Away from or towards the picture's mean gray. */
-function contrast(rgb: Uint8Array, factor: number): void {
+export function contrast(rgb: Uint8Array, factor: number): void {
   let mean = 0;
   for (let i = 0; i < rgb.length; i += 3) mean += luma(rgb, i);
   mean /= rgb.length / 3;
@@ -28,7 +36,7 @@ function contrast(rgb: Uint8Array, factor: number): void {
 }
 
 /** Away from or towards each pixel's gray. */
-function saturation(rgb: Uint8Array, factor: number): void {
+export function saturation(rgb: Uint8Array, factor: number): void {
   for (let i = 0; i < rgb.length; i += 3) {
     const gray = luma(rgb, i);
     for (let c = i; c < i + 3; c++) rgb[c] = byte(gray + (rgb[c]! - gray) * factor);
@@ -57,4 +65,5 @@ export function toGray(rgb: Uint8Array): void {
   for (let i = 0; i < rgb.length; i += 3) rgb.fill(byte(luma(rgb, i)), i, i + 3);
 }
 
-const byte = (x: number) => Math.round(Math.min(255, Math.max(0, x)));
+/** The nearest whole number in 0 to 255. */
+export const byte = (x: number) => Math.round(Math.min(255, Math.max(0, x)));
