@@ -1,10 +1,22 @@
 import { z } from 'zod';
-import { augmentBlock } from '../augment/index.js';
+import { augmentOptions } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
+import { subsetFields } from './subset-fields.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
 const count = z.int().positive();
+
+const { scale, rotation, jitter, grayscale, erasing, background } = augmentOptions.shape;
+/** Random resized crop and flip alone, unless the recipe asks for more. */
+const cropAndFlip = augmentOptions.extend({
+  scale: scale.removeDefault().default(0.08),
+  rotation: rotation.removeDefault().default(0),
+  jitter: jitter.removeDefault().default(0),
+  grayscale: grayscale.removeDefault().default(0),
+  erasing: erasing.removeDefault().default(0),
+  background: background.removeDefault().default(false),
+});
 
 /** SGD with momentum, a first epoch at a constant rate, then half a cosine. */
 const training = (epochs: number, batch: number, lr: number) => ({
@@ -23,12 +35,29 @@ export const cvpr2024Recipe = z.strictObject({
     .strictObject({
       dataset: z.string().default('emoji'),
       split: z.string().default('train'),
+      ...subsetFields,
       /** Splits that accuracy is measured on: classes trained on, and classes kept out. */
       base: z.string().default('test'),
       novel: z.string().default('novel'),
     })
     .prefault({}),
+  /**
+   * The cross-data-set setting: data sets that are distilled on and measured instead, each with the teacher tuned on
+   * `data`. All their classes are told apart; no label of theirs is used.
+   */
+  transfer: z
+    .array(
+      z.strictObject({
+        dataset: z.string(),
+        split: z.string().default('train'),
+        /** Split that accuracy is measured on. */
+        test: z.string().default('test'),
+      }),
+    )
+    .default([]),
   seed: z.int().default(1),
+  /** How many seeds, from `seed` on, the figures are a mean of. */
+  seeds: count.default(3),
   /** Deep prompts: vectors a layer, and layers from the first; a tower with fewer layers has all of them prompted. */
   prompts: z
     .strictObject({
@@ -71,7 +100,7 @@ export const cvpr2024Recipe = z.strictObject({
     })
     .prefault({}),
   /** Random resized crop and flip alone, unless the recipe asks for more. */
-  augment: augmentBlock('crop').prefault({}),
+  augment: cropAndFlip.prefault({}),
 });
 
 export type Cvpr2024Recipe = z.infer<typeof cvpr2024Recipe>;

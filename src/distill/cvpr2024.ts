@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Checkpoint } from '../clip/index.js';
-import { examplesOf, fewShot, type ImageTextDataset, labelledOf } from '../data/index.js';
+import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -8,24 +8,30 @@ import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
 import { ensureTargets } from './extract-targets.js';
 import { hashParams } from './fingerprint.js';
-import { liveBatches, storedBatches, ViewBatches } from './image-batches.js';
+import { liveBatches, renormalized, storedBatches, ViewBatches } from './image-batches.js';
 import { type StepEvent, train } from './loop.js';
 import { type PromptedTeacher, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 import { warmupCosine } from './schedule.js';
 import { sgd } from './sgd.js';
 import { teacherOf } from './teacher.js';
 import { gatherHostRows } from './text-bank.js';
+import { writeTrainingRecord } from './training-record.js';
 import { promptedTexts, tuneTeacher } from './tune-teacher.js';
 import { initVisualStudent, type VisualStudent } from './visual-student.js';
+import { saveVisualStudent } from './visual-student-file.js';
 
 export interface Cvpr2024RunOptions {
   readonly teacher: Checkpoint;
   /** Its vision tower stays frozen; its text tower is not used. */
   readonly student: Checkpoint;
   readonly dataset: ImageTextDataset;
+  /** Distilled on instead of `dataset`, with all its classes: the cross-data-set setting. */
+  readonly target?: { readonly dataset: ImageTextDataset; readonly split: string };
   readonly recipe: Cvpr2024Recipe;
-  /** State of both stages and the stored targets; call again with the same folder to resume. */
+  /** State of both stages, the stored targets, and at the end `student/`; call again with the same folder to resume. */
   readonly runDir: string;
+  /** State of the tuning, shared by runs with other targets; left out: inside the run folder. */
+  readonly tuningDir?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: (event: StepEvent & { readonly stage: 'tuning' | 'distillation' }) => void | Promise<void>;
   /** While the teacher's targets are extracted. */
@@ -36,10 +42,12 @@ export interface Cvpr2024RunOptions {
 export interface Cvpr2024Run {
   readonly teacher: PromptedTeacher;
   readonly student: VisualStudent;
-  /** The prompted teacher's text features of every class of the data set, novel ones too [classes, P], unit length. */
+  /** Checkpoint folder of the student. */
+  readonly folder: string;
+  /** The prompted teacher's text features of every class distilled on, novel ones too [classes, P], unit length. */
   readonly texts: HostTensor<Float32Array>;
-  /** Seconds trained in both stages. */
-  readonly seconds: number;
+  /** Seconds trained. */
+  readonly seconds: { readonly tuning: number; readonly distillation: number };
 }
 
 /**
@@ -49,21 +57,24 @@ export interface Cvpr2024Run {
  * @returns undefined where the signal stopped it; the same call continues
  * @throws UserError for a recipe that does not fit data or models, or a run folder of another run
  */
-export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
-  const { teacher, student, dataset, recipe, runDir, signal, compile } = options;
+export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
+  const { teacher, student, recipe, runDir, signal, compile } = given;
+  const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const { tuning, distillation, prompts, seed, augment } = recipe;
-  const examples = examplesOf(dataset, recipe.data.split);
-  const base = [...dataset.classes.keys()].filter((label) => !dataset.classes[label]!.novel);
+  const target = given.target ?? { dataset, split: recipe.data.split };
+  const labels = [...target.dataset.classes.keys()];
+  const isBase = (label: number) => !dataset.classes[label]!.novel;
 
   const tuned = await tuneTeacher({
-    ...{ teacher, dataset, prompts, augment, seed, signal, compile, classes: base, templates: tuning.templates },
+    ...{ teacher, dataset, prompts, augment, seed, signal, compile, templates: tuning.templates },
+    classes: [...dataset.classes.keys()].filter(isBase),
     examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
     training: { ...tuning, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
-    runDir: join(runDir, 'tuning'),
-    onStep: (event) => options.onStep?.({ ...event, stage: 'tuning' }),
+    runDir: given.tuningDir ?? join(runDir, 'tuning'),
+    onStep: (event) => given.onStep?.({ ...event, stage: 'tuning' }),
   });
   if (!tuned.finished) return undefined;
-  const names = dataset.classes.map(({ name }) => name);
+  const names = target.dataset.classes.map(({ name }) => name);
   const limit = teacher.config.text_config.max_position_embeddings;
   const texts = await teacherTextFeatures(
     tuned.teacher,
@@ -72,6 +83,7 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
   );
 
   const { projection_dim: width } = teacher.config;
+  const base = given.target ? labels : labels.filter(isBase);
   const baseTexts = { shape: [base.length, width], data: new Float32Array(base.length * width) };
   gatherHostRows(texts.data, width, base, baseTexts.data);
   const visual = initVisualStudent(student, width, {
@@ -79,7 +91,7 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
     depth: Math.min(prompts.depth, student.config.vision_config.num_hidden_layers),
     seed,
   });
-  const images = await imageBatches(options, tuned.teacher);
+  const images = await imageBatches({ ...given, target }, tuned.teacher);
   if (!images) return undefined;
   const task = await cvpr2024Task(
     visual,
@@ -89,7 +101,7 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
     compile,
   );
   try {
-    const stepsPerEpoch = Math.floor(examples.length / distillation.batch);
+    const stepsPerEpoch = Math.floor(images.count / distillation.batch);
     const steps = distillation.epochs * stepsPerEpoch;
     const { finished, seconds } = await train(task, {
       steps,
@@ -106,14 +118,25 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
       fingerprint: JSON.stringify({
         recipe,
         data: dataset.fingerprint,
+        target: given.target && { data: target.dataset.fingerprint, split: target.split },
         teacher: hashParams({ ...teacher.params, ...tuned.teacher.prompts }),
         student: hashParams(student.params),
       }),
       signal,
-      onStep: (event) => options.onStep?.({ ...event, stage: 'distillation' }),
+      onStep: (event) => given.onStep?.({ ...event, stage: 'distillation' }),
     });
     if (!finished) return undefined;
-    return { teacher: tuned.teacher, student: visual, texts, seconds: tuned.seconds + seconds };
+    const folder = join(runDir, 'student');
+    await saveCheckpoint(folder, student);
+    await saveVisualStudent(folder, { prompts: visual.prompts, projector: visual.projector, classes: names, texts });
+    await writeTrainingRecord(folder, { images_seen: steps * distillation.batch, train_seconds: Math.round(seconds) });
+    return {
+      teacher: tuned.teacher,
+      student: visual,
+      folder,
+      texts,
+      seconds: { tuning: tuned.seconds, distillation: seconds },
+    };
   } finally {
     await Promise.all([task.dispose(), images.dispose()]);
   }
@@ -121,21 +144,26 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<Cvpr2024Run
 
 /** The images of the distillation as the recipe wants the teacher's features; undefined where the signal stopped it. */
 async function imageBatches(
-  { teacher: { preprocess, tokenizer }, dataset, recipe, runDir, signal, onTargets, compile }: Cvpr2024RunOptions,
+  options: Cvpr2024RunOptions & Required<Pick<Cvpr2024RunOptions, 'target'>>,
   teacher: PromptedTeacher,
-): Promise<{ batches: ImageBatches; dispose(): void | Promise<void> } | undefined> {
+): Promise<{ batches: ImageBatches; count: number; dispose(): void | Promise<void> } | undefined> {
+  const { target, recipe, runDir, signal, onTargets, compile } = options;
+  const { preprocess, tokenizer } = options.teacher;
+  const { dataset } = target;
   const { distillation, augment, seed } = recipe;
   const { batch, views } = distillation;
-  const examples = examplesOf(dataset, recipe.data.split);
-  if (examples.length < batch || batch < 2) {
+  const examples = examplesOf(dataset, target.split);
+  const count = examples.length;
+  if (count < batch || batch < 2) {
     throw new UserError(
-      `distillation.batch: expected 2 to ${examples.length}, the images of ${dataset.name}/${recipe.data.split}, got ${batch}`,
+      `distillation.batch: expected 2 to ${count}, the images of ${dataset.name}/${target.split}, got ${batch}`,
     );
   }
+  const own = (batches: ImageBatches) => renormalized(batches, preprocess, options.student.preprocess);
   if (distillation.targets === 'live') {
     const images = await teacherImages(teacher, batch, compile);
     const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess });
-    return { batches: liveBatches(seen, images), dispose: () => images.dispose() };
+    return { batches: own(liveBatches(seen, images)), count, dispose: () => images.dispose() };
   }
   const { config, params, prompts } = teacher;
   const store = await ensureTargets({
@@ -144,8 +172,10 @@ async function imageBatches(
     dir: join(runDir, 'targets'),
     onProgress: onTargets,
   });
-  if (store.complete)
-    return { batches: storedBatches(store, preprocess, { seed, batch, views }), dispose: () => store.close() };
+  if (store.complete) {
+    const stored = storedBatches(store, preprocess, { seed, batch, views });
+    return { batches: own(stored), count, dispose: () => store.close() };
+  }
   store.close();
   return undefined;
 }

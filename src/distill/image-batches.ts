@@ -90,3 +90,27 @@ export function storedBatches(
     },
   };
 }
+
+/**
+ * Batches whose pixels are normalised as another model wants them: a frozen student sees what it was trained on,
+ *
+ *     x' = (x · std + mean − mean') / std'
+ */
+export function renormalized(batches: ImageBatches, from: PreprocessConfig, to: PreprocessConfig): ImageBatches {
+  const scale = from.std.map((std, c) => std / to.std[c]!);
+  const shift = from.mean.map((mean, c) => (mean - to.mean[c]!) / to.std[c]!);
+  if (scale.every((x) => x === 1) && shift.every((x) => x === 0)) return batches;
+  const plane = batches.size ** 2;
+  const data = new Float32Array(batches.batch * 3 * plane);
+  return {
+    ...batches,
+    async at(step) {
+      const { pixels, teacher } = await batches.at(step);
+      for (let i = 0; i < data.length; i++) {
+        const c = Math.floor(i / plane) % 3;
+        data[i] = pixels.data[i]! * scale[c]! + shift[c]!;
+      }
+      return { pixels: { shape: pixels.shape, data }, teacher };
+    },
+  };
+}

@@ -41,4 +41,10 @@ export {
   type TuneTeacherOptions,
   tuneTeacher,
 } from './tune-teacher.js';
-export { initVisualStudent, type VisualStudent, visualStudentFeatures } from './visual-student.js';
+export { initVisualStudent, type VisualHead, type VisualStudent, visualStudentFeatures } from './visual-student.js';
+export {
+  loadVisualStudent,
+  type SavedVisualStudent,
+  saveVisualStudent,
+  visualStudentFile,
+} from './visual-student-file.js';

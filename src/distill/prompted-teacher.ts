@@ -35,7 +35,7 @@ export async function teacherTextFeatures(
   const p = { teacher: paramInputs(params, 'teacher/'), prompts: paramInputs(teacher.prompts, 'prompts/') };
   const prompts = deepPrompts(p.prompts, 'text');
   const fed = [input('ids', [block, length], 'int32'), input('ends', [block], 'int32')] as const;
-  const features = l2Normalize(textTower(p.teacher, config, ...fed, { prompts }).embed);
+  const features = l2Normalize(textTower(p.teacher, config, ...fed, { prompts, pooledOnly: true }).embed);
   const program = await compile({ outputs: { features } }, options);
   const width = config.projection_dim;
   const all = new Float32Array(count * width);
@@ -74,7 +74,8 @@ export async function teacherImages(
   const { num_channels: channels, image_size: size } = config.vision_config;
   const p = { teacher: paramInputs(params, 'teacher/'), prompts: paramInputs(teacher.prompts, 'prompts/') };
   const prompts = deepPrompts(p.prompts, 'vision');
-  const { embed } = visionTower(p.teacher, config, input('pixels', [batch, channels, size, size]), { prompts });
+  const pixels = input('pixels', [batch, channels, size, size]);
+  const { embed } = visionTower(p.teacher, config, pixels, { prompts, pooledOnly: true });
   const program = await compile({ outputs: { features: l2Normalize(embed) } }, options);
   const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(teacher.prompts, 'prompts/') };
   return {

@@ -64,9 +64,13 @@ export async function teacherPromptsTask(
 
   const scale = param(p, 'logit_scale');
   const unit = (x: Tensor) => t.l2Normalize(x);
-  const image = visionTower(p, config, pixels, { prompts: deepPrompts(prompts, 'vision') }).embed; // [B, P]
-  const text = textTower(p, config, ids, ends, { prompts: deepPrompts(prompts, 'text') }).embed; // [N, P]
-  const frozen = { image: visionTower(p, config, pixels).embed, text: t.constant(classes.frozen) };
+  const own = (tower: 'vision' | 'text') => ({ prompts: deepPrompts(prompts, tower), pooledOnly: true });
+  const image = visionTower(p, config, pixels, own('vision')).embed; // [B, P]
+  const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
+  const frozen = {
+    image: visionTower(p, config, pixels, { pooledOnly: true }).embed,
+    text: t.constant(classes.frozen),
+  };
   const logits = clipLogits(image, text, scale); // [B, N]
   const distance = (a: Tensor, b: Tensor) => t.mean(t.abs(t.sub(unit(a), unit(b))));
   const divergence = klDivergence(logits, clipLogits(frozen.image, frozen.text, scale), 1);

@@ -4,15 +4,19 @@ import { deepPrompts, initDeepPrompts } from '../prompt/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { initProjector, projector } from './projector.js';
 
-/** The student of the CVPR 2024 recipe: only its deep visual prompts and its projector learn. */
-export interface VisualStudent {
-  readonly config: ClipConfig;
-  /** The CLIP model, frozen. */
-  readonly params: Params;
+/** What a visual student learns. */
+export interface VisualHead {
   /** `vision.0`, `vision.1`, … [n_ctx, D] */
   readonly prompts: Params;
   /** See `initProjector`. */
   readonly projector: Params;
+}
+
+/** The student of the CVPR 2024 recipe: only its deep visual prompts and its projector learn. */
+export interface VisualStudent extends VisualHead {
+  readonly config: ClipConfig;
+  /** The CLIP model, frozen. */
+  readonly params: Params;
 }
 
 /** A frozen model with fresh prompts and a fresh projector into a teacher's joint space of `width` dimensions. */
@@ -51,6 +55,9 @@ export function visualStudentFeatures(
   pixels: Tensor,
   normalise: 'batch' | 'running',
 ): { features: Tensor; statistics: BatchStatistics } {
-  const { embed } = visionTower(p.params, config, pixels, { prompts: deepPrompts(p.prompts, 'vision') });
+  const { embed } = visionTower(p.params, config, pixels, {
+    prompts: deepPrompts(p.prompts, 'vision'),
+    pooledOnly: true,
+  });
   return projector(p.projector, embed, normalise);
 }

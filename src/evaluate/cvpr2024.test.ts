@@ -34,7 +34,7 @@ it('measures student and teacher on base and novel classes', async () => {
     augment: { scale: 0.5 },
   });
   const run = await cvpr2024({ teacher, student, dataset, recipe, runDir, compile: compileOptions });
-  const figures = await evaluateCvpr2024(run!, { teacher, student }, dataset, recipe, compileOptions);
+  const figures = await evaluateCvpr2024({ run: run!, teacher, student, dataset, recipe }, compileOptions);
   // Models of random weights guess; few labels teach the teacher's prompts, and no labels hand it on to the student.
   const [before, taught, learned] = [figures.zeroShot.base, figures.teacher.base, figures.student.base];
   expect(before.value).toBeLessThan(0.5);
@@ -45,7 +45,7 @@ it('measures student and teacher on base and novel classes', async () => {
   }
 
   const plain = { ...dataset, classes: dataset.classes.map(({ name }) => ({ name, novel: false })) };
-  await expect(evaluateCvpr2024(run!, { teacher, student }, plain, recipe, compileOptions)).rejects.toThrow(
-    /colours: expected novel classes/,
-  );
+  await expect(
+    evaluateCvpr2024({ run: run!, teacher, student, dataset: plain, recipe }, compileOptions),
+  ).rejects.toThrow(/colours: expected novel classes/);
 });

@@ -1,7 +1,8 @@
 import { type Checkpoint, visionTower } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
-import { type Cvpr2024Recipe, type Cvpr2024Run, visualStudentFeatures } from '../distill/index.js';
+import type { Cvpr2024Recipe, Cvpr2024Run } from '../distill/index.js';
 import { UserError } from '../errors.js';
+import type { Interval } from '../interval.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { classText, deepPrompts } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -10,14 +11,24 @@ import { type EmbeddedImages, type EmbedOptions, embedImages, embedPictures, emb
 import { type Rows, selectRows } from './rows.js';
 import { classFeatures, top1, topClasses } from './zero-shot.js';
 
-/** Base, novel and H of the three models of one run of the CVPR 2024 recipe. */
-export interface Cvpr2024Figures {
+/** A figure of the three models of one run of the CVPR 2024 recipe. */
+export interface Cvpr2024Models<T> {
   /** The student as it came, by its own text tower. */
-  readonly zeroShot: BaseNovel;
+  readonly zeroShot: T;
   /** The teacher with its tuned prompts. */
-  readonly teacher: BaseNovel;
+  readonly teacher: T;
   /** The student with its prompts and projector, by the teacher's class features. */
-  readonly student: BaseNovel;
+  readonly student: T;
+}
+
+/** A run with the models that it started from, and how it is measured. */
+export interface Cvpr2024Measured {
+  readonly run: Cvpr2024Run;
+  readonly teacher: Checkpoint;
+  readonly student: Checkpoint;
+  /** The data set that was distilled on. */
+  readonly dataset: ImageTextDataset;
+  readonly recipe: Cvpr2024Recipe;
 }
 
 /**
@@ -27,74 +38,87 @@ export interface Cvpr2024Figures {
  * @throws UserError where the data has no novel classes, or a split is missing
  */
 export async function evaluateCvpr2024(
-  run: Cvpr2024Run,
-  models: { readonly teacher: Checkpoint; readonly student: Checkpoint },
-  dataset: ImageTextDataset,
-  recipe: Cvpr2024Recipe,
+  measured: Cvpr2024Measured,
   options: EmbedOptions = {},
-): Promise<Cvpr2024Figures> {
-  const labels = [...dataset.classes.keys()];
+): Promise<Cvpr2024Models<BaseNovel>> {
+  const { dataset, recipe } = measured;
   const isNovel = (label: number) => dataset.classes[label]!.novel;
-  if (!labels.some(isNovel)) throw new UserError(`${dataset.name}: expected novel classes to measure on, found none`);
+  const labels = [...dataset.classes.keys()];
+  if (!labels.some(isNovel)) {
+    throw new UserError(
+      `${dataset.name}: expected novel classes to measure on, found none; for data in a folder, add ?novel=half`,
+    );
+  }
   const splits = [examplesOf(dataset, recipe.data.base), examplesOf(dataset, recipe.data.novel)] as const;
-  const examples = splits.flat();
-  const figures = (images: EmbeddedImages, classes: Rows) => {
+  return measure(measured, splits.flat(), options, (images, classes) => {
     const accuracy = (split: readonly Example[], novel: boolean) => {
       const chosen = labels.filter((label) => isNovel(label) === novel);
       return top1(predict(images, new Set(split), selectRows(classes, chosen), chosen));
     };
     return baseNovel(accuracy(splits[0], false), accuracy(splits[1], true));
-  };
+  });
+}
 
-  const texts = dataset.classes.flatMap(({ name }) => recipe.tuning.templates.map((text) => classText(text, name)));
-  const each = recipe.tuning.templates.length;
-  const own = classFeatures(
-    await embedTexts({ checkpoint: models.student }, texts, options),
-    labels.map((label) => Array.from({ length: each }, (_, i) => label * each + i)),
+/**
+ * Measures a run on another data set than the one that the teacher's prompts were tuned on: top-1 among all its classes.
+ *
+ * @param split of the pictures measured
+ * @throws UserError where the split is missing or none of its pictures has a class
+ */
+export async function evaluateTransfer(
+  measured: Cvpr2024Measured,
+  split: string,
+  options: EmbedOptions = {},
+): Promise<Cvpr2024Models<Interval>> {
+  const { dataset } = measured;
+  const examples = examplesOf(dataset, split).filter(isLabelled);
+  if (examples.length === 0) throw new UserError(`${dataset.name}: expected pictures with classes in ${split}`);
+  const labels = [...dataset.classes.keys()];
+  return measure(measured, examples, options, (images, classes) =>
+    top1(predict(images, new Set(examples), classes, labels)),
   );
-  const zeroShot = await embedImages({ checkpoint: models.student }, dataset, examples, options);
+}
+
+/** @param of a figure from image features and class features, a row for each class of the data set */
+async function measure<T>(
+  { run, teacher, student, dataset, recipe }: Cvpr2024Measured,
+  examples: readonly Example[],
+  options: EmbedOptions,
+  of: (images: EmbeddedImages, classes: Rows) => T,
+): Promise<Cvpr2024Models<T>> {
+  const { templates } = recipe.tuning;
+  const texts = dataset.classes.flatMap(({ name }) => templates.map((text) => classText(text, name)));
+  const own = classFeatures(
+    await embedTexts({ checkpoint: student }, texts, options),
+    dataset.classes.map((_, label) => templates.map((_, i) => label * templates.length + i)),
+  );
+  const taught = rowsOf(run.texts);
+  const images = (visual?: Cvpr2024Run['student']) =>
+    embedImages({ checkpoint: student, visual }, dataset, examples, options);
   return {
-    zeroShot: figures(zeroShot, own),
-    teacher: figures(await embedTeacher(run, models.teacher, dataset, examples, options), rowsOf(run.texts)),
-    student: figures(await embedStudent(run, models.student, dataset, examples, options), rowsOf(run.texts)),
+    zeroShot: of(await images(), own),
+    teacher: of(await embedTeacher(run, teacher, dataset, examples, options), taught),
+    student: of(await images(run.student), taught),
   };
 }
 
-type Embed = (
-  run: Cvpr2024Run,
-  model: Checkpoint,
+function embedTeacher(
+  { teacher }: Cvpr2024Run,
+  { preprocess }: Checkpoint,
   dataset: ImageTextDataset,
   examples: readonly Example[],
   options: EmbedOptions,
-) => Promise<EmbeddedImages>;
-
-const embedTeacher: Embed = ({ teacher }, { preprocess }, ...rest) =>
-  embedPictures(
-    (pixels) => {
-      const prompts = deepPrompts(paramInputs(teacher.prompts), 'vision');
-      return visionTower(paramInputs(teacher.params), teacher.config, pixels, { prompts, pooledOnly: true }).embed;
-    },
+): Promise<EmbeddedImages> {
+  const prompts = deepPrompts(paramInputs(teacher.prompts), 'vision');
+  return embedPictures(
+    (pixels) => visionTower(paramInputs(teacher.params), teacher.config, pixels, { prompts, pooledOnly: true }).embed,
     { ...paramFeeds(teacher.params), ...paramFeeds(teacher.prompts) },
     preprocess,
-    ...rest,
+    dataset,
+    examples,
+    options,
   );
-
-const embedStudent: Embed = ({ student }, { preprocess }, ...rest) => {
-  const { config, params, prompts, projector } = student;
-  return embedPictures(
-    (pixels) => {
-      const p = {
-        params: paramInputs(params),
-        prompts: paramInputs(prompts),
-        projector: paramInputs(projector, 'projector/'),
-      };
-      return visualStudentFeatures(p, config, pixels, 'running').features;
-    },
-    { ...paramFeeds(params), ...paramFeeds(prompts), ...paramFeeds(projector, 'projector/') },
-    preprocess,
-    ...rest,
-  );
-};
+}
 
 function predict(images: EmbeddedImages, split: ReadonlySet<Example>, classes: Rows, labels: readonly number[]) {
   return images.examples.flatMap((example, row) => {

@@ -1,20 +1,14 @@
 import { plainImage } from '../augment/index.js';
-import {
-  normalizePixels,
-  type OnnxPair,
-  type PreprocessConfig,
-  textTower,
-  tokenizeAll,
-  visionTower,
-} from '../clip/index.js';
+import { normalizePixels, type OnnxPair, type PreprocessConfig, textTower, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
+import { promptedTextEmbeds } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
-import type { EvaluatedModel, EvaluatedPair } from './model.js';
+import type { EvaluatedPair } from './model.js';
 import type { Rows } from './rows.js';
+import { type Towers, visionSide } from './vision-side.js';
 
 export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   readonly signal?: AbortSignal;
@@ -22,7 +16,7 @@ export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'>
 }
 
 /** What features are made with. */
-export type Model = Pick<EvaluatedModel, 'checkpoint' | 'prompts'> | Pick<EvaluatedPair, 'pair'>;
+export type Model = Towers | Pick<EvaluatedPair, 'pair'>;
 
 export interface EmbeddedImages {
   /** Unit rows. */
@@ -43,15 +37,15 @@ export async function embedImages(
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
   if ('pair' in model) return pairImages(model.pair, dataset, examples, options);
-  const { checkpoint, prompts } = model;
-  const { config, params, preprocess } = checkpoint;
-  const vision = prompts?.vision ?? {};
-  const tower = (pixels: Tensor) =>
-    visionTower(paramInputs(params), config, pixels, {
-      prompts: deepPrompts(paramInputs(vision), 'vision'),
-      pooledOnly: true,
-    }).embed;
-  return embedPictures(tower, { ...paramFeeds(params), ...paramFeeds(vision) }, preprocess, dataset, examples, options);
+  const side = visionSide(model);
+  return embedPictures(
+    (pixels) => side.features(paramInputs(side.params), pixels),
+    paramFeeds(side.params),
+    model.checkpoint.preprocess,
+    dataset,
+    examples,
+    options,
+  );
 }
 
 /**
@@ -122,9 +116,18 @@ async function readPicture(dataset: ImageTextDataset, example: Example): Promise
   }
 }
 
-/** Text features, each text with the prompts that a prompted student makes of it; unit length. */
+/**
+ * Text features, each text with the prompts that a prompted student makes of it; unit length.
+ *
+ * @throws UserError for a visual student, which has no text tower in its teacher's joint space
+ */
 export async function embedTexts(model: Model, texts: readonly string[], options: EmbedOptions = {}): Promise<Rows> {
   if ('pair' in model) return pairTexts(model.pair, texts, options);
+  if (model.visual) {
+    throw new UserError(
+      'the model is a visual student (cvpr2024): it knows the classes that it was saved with, and no other texts; use its teacher here',
+    );
+  }
   const { checkpoint, prompts } = model;
   const { config, params, tokenizer } = checkpoint;
   const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit(model));
@@ -179,7 +182,7 @@ function pairTexts(pair: OnnxPair, texts: readonly string[], options: EmbedOptio
 }
 
 /** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own. */
-function textLimit({ checkpoint, prompts }: Exclude<Model, { pair: OnnxPair }>): number {
+function textLimit({ checkpoint, prompts }: Towers): number {
   const positions = checkpoint.config.text_config.max_position_embeddings;
   if (!prompts) return positions;
   const { text_layers, n_ctx, max_length } = prompts.config;

@@ -1,11 +1,12 @@
 import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
+import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
 import { type ArtistTop1, byArtist } from './by-artist.js';
 import { candidateClasses } from './candidate-classes.js';
-import { type EmbeddedImages, embedImages, embedTexts } from './embed.js';
+import { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
 import { type EvaluatedModel, type EvaluatedPair, logitFactor } from './model.js';
 import { type Retrieval, retrieval } from './retrieval.js';
@@ -76,9 +77,13 @@ export async function evaluateModel(
   dataset: ImageTextDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  const visual = 'pair' in model ? undefined : model.visual;
+  if (visual && (options.templates || options.weights)) {
+    throw new UserError('a visual student has its class features from its teacher: leave the templates out');
+  }
   const {
     split = 'test',
-    templates = defaultTemplates,
+    templates = visual ? [] : defaultTemplates,
     weights,
     latencyRuns = 50,
     device,
@@ -86,7 +91,7 @@ export async function evaluateModel(
     signal,
     onProgress,
   } = options;
-  checkTemplates(templates, weights);
+  if (!visual) checkTemplates(templates, weights);
   const own = examplesOf(dataset, split);
   if (!own.some((example) => isLabelled(example) || example.captions.length > 0)) {
     throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
@@ -99,8 +104,9 @@ export async function evaluateModel(
     ...engine,
     onProgress: progress('images'),
   });
-  const list = listTexts(dataset, templates, own);
-  const texts = await embedTexts(model, list.texts, { ...engine, onProgress: progress('texts') });
+  const { list, texts } = visual
+    ? savedTexts(visual, dataset)
+    : await embedList(model, listTexts(dataset, templates, own), { ...engine, onProgress: progress('texts') });
 
   const scale = logitFactor(model);
   const predict = (part: readonly Example[]): Prediction[] => {
@@ -139,7 +145,7 @@ export async function evaluateModel(
     params: 'pair' in model ? undefined : model.params,
     bytes: model.bytes,
     zeroShot,
-    retrieval: await retrieve(images, own, texts, list.captions),
+    retrieval: list.captions && (await retrieve(images, own, texts, list.captions)),
     baseNovel:
       zeroShot && unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
     artists: byArtist([...predictions, ...predict(style)], trained),
@@ -149,16 +155,41 @@ export async function evaluateModel(
   };
 }
 
-/** All texts of a measurement, each once. */
+/** The texts of a measurement, by their indices. */
 interface TextList {
-  readonly texts: readonly string[];
   /** For each class, its texts' indices, one a template. */
   readonly classes: readonly (readonly number[])[];
-  /** For each picture, its captions' indices. */
-  readonly captions: ReadonlyMap<Example, readonly number[]>;
+  /** For each picture, its captions' indices; left out where the model reads no captions. */
+  readonly captions?: ReadonlyMap<Example, readonly number[]>;
 }
 
-function listTexts(dataset: ImageTextDataset, templates: readonly string[], examples: readonly Example[]): TextList {
+async function embedList(
+  model: EvaluatedModel | EvaluatedPair,
+  list: TextList & { readonly texts: readonly string[] },
+  options: EmbedOptions,
+) {
+  return { list, texts: await embedTexts(model, list.texts, options) };
+}
+
+/** The class features that a visual student was saved with. */
+function savedTexts({ classes, texts }: SavedVisualStudent, dataset: ImageTextDataset) {
+  const rows = new Map(classes.map((name, row) => [name, row]));
+  const missing = dataset.classes.find(({ name }) => !rows.has(name));
+  if (missing) {
+    throw new UserError(
+      `${dataset.name}: the class "${missing.name}" is none of the ${classes.length} that this visual student knows: distil it on this data with promptkd cvpr2024`,
+    );
+  }
+  const list: TextList = { classes: dataset.classes.map(({ name }) => [rows.get(name)!]) };
+  return { list, texts: { data: texts.data, count: classes.length, width: texts.shape[1]! } };
+}
+
+/** All texts of a measurement, each once. */
+function listTexts(
+  dataset: ImageTextDataset,
+  templates: readonly string[],
+  examples: readonly Example[],
+): Required<TextList> & { readonly texts: readonly string[] } {
   const index = new Map<string, number>();
   const add = (text: string): number => {
     const place = index.get(text) ?? index.size;
@@ -184,7 +215,7 @@ async function retrieve(
   images: EmbeddedImages,
   part: readonly Example[],
   texts: Rows,
-  captions: TextList['captions'],
+  captions: NonNullable<TextList['captions']>,
 ): Promise<Retrieval | undefined> {
   const captioned = imagesOf(images, part).filter(({ example }) => example.captions.length > 0);
   if (captioned.length === 0) return undefined;

@@ -3,7 +3,19 @@ export { median } from '../quantile.js';
 export { type BaseNovel, baseNovel } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
-export { type Cvpr2024Figures, evaluateCvpr2024 } from './cvpr2024.js';
+export {
+  type Cvpr2024Measured,
+  type Cvpr2024Models,
+  evaluateCvpr2024,
+  evaluateTransfer,
+} from './cvpr2024.js';
+export {
+  type Cvpr2024Seed,
+  type Cvpr2024Seeds,
+  type Cvpr2024SeedsOptions,
+  cvpr2024Seeds,
+  type Transfer,
+} from './cvpr2024-seeds.js';
 export { candidateClasses } from './candidate-classes.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
@@ -19,6 +31,7 @@ export {
 } from './prompt-search/index.js';
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
 export { dot, type Rows, toUnitRows } from './rows.js';
+export type { Spread } from './spread.js';
 export {
   classFeatures,
   type Prediction,

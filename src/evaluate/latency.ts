@@ -1,11 +1,10 @@
-import { visionTower } from '../clip/index.js';
 import type { Params, TensorTree } from '../nn/index.js';
-import { deepPrompts } from '../prompt/index.js';
 import { median, quantile } from '../quantile.js';
 import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { constant, type HostTensor, input } from '../tensor/index.js';
 import type { Model } from './embed.js';
+import { visionSide } from './vision-side.js';
 
 export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Timed runs. */
@@ -57,12 +56,9 @@ async function imageEncoder(
   { device, threads }: LatencyOptions,
 ): Promise<{ run(pixels: HostTensor<Float32Array>): Promise<unknown>; dispose(): Promise<void> }> {
   if ('pair' in model) return { run: (pixels) => model.pair.images(pixels), dispose: async () => {} };
-  const { config, params, preprocess } = model.checkpoint;
-  const vision = model.prompts?.vision ?? {};
-  const embed = visionTower(constants(params), config, input('pixels', [1, 3, preprocess.size, preprocess.size]), {
-    prompts: deepPrompts(constants(vision), 'vision'),
-    pooledOnly: true,
-  }).embed;
+  const { size } = model.checkpoint.preprocess;
+  const side = visionSide(model);
+  const embed = side.features(constants(side.params), input('pixels', [1, 3, size, size]));
   const program = await compile({ outputs: { embed } }, { device, threads });
   return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
 }

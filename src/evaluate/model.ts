@@ -10,14 +10,17 @@ import {
   resolveCheckpoint,
   weightFiles,
 } from '../clip/index.js';
+import { loadVisualStudent, type SavedVisualStudent, visualStudentFile } from '../distill/index.js';
 import { countParameters, loadPrompts, promptFile, type SavedPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 
-/** A model as it is measured: towers, and a prompted student's prompts. */
+/** A model as it is measured: towers, and a prompted or a visual student's parts. */
 export interface EvaluatedModel {
   readonly checkpoint: Checkpoint;
   readonly prompts?: SavedPrompts;
-  /** Numbers in the towers, the prompt encoder and the vision prompts. */
+  /** Of a student of the CVPR 2024 recipe, which tells apart only the classes that it was saved with. */
+  readonly visual?: SavedVisualStudent;
+  /** Numbers in the towers, the prompt encoder, the vision prompts and the projector. */
   readonly params: number;
   /** Of the weights on disk. */
   readonly bytes: number;
@@ -65,15 +68,16 @@ export async function loadModel(idOrFolder: string, options: DownloadOptions = {
   const folder = await resolveCheckpoint(idOrFolder, options);
   const checkpoint = await loadCheckpoint(folder);
   const prompts = await loadPrompts(folder);
+  const visual = await loadVisualStudent(folder, checkpoint.config);
   const files = await weightFiles(folder);
   if (prompts) files.push(join(folder, promptFile));
+  if (visual) files.push(join(folder, visualStudentFile));
+  const parts = [checkpoint.params, prompts?.encoder, prompts?.vision, visual?.prompts, visual?.projector];
   return {
     checkpoint,
     prompts,
-    params: [checkpoint.params, prompts?.encoder, prompts?.vision].reduce(
-      (sum, p) => sum + countParameters(p ?? {}),
-      0,
-    ),
+    visual,
+    params: parts.reduce((sum, p) => sum + countParameters(p ?? {}), 0),
     bytes: await sizeOf(files),
   };
 }
