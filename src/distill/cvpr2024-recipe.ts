@@ -1,22 +1,11 @@
 import { z } from 'zod';
-import { augmentOptions } from '../augment/index.js';
+import { augmentBlock } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
 import { subsetFields } from './subset-fields.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
 const count = z.int().positive();
-
-const { scale, rotation, jitter, grayscale, erasing, background } = augmentOptions.shape;
-/** Random resized crop and flip alone, unless the recipe asks for more. */
-const cropAndFlip = augmentOptions.extend({
-  scale: scale.removeDefault().default(0.08),
-  rotation: rotation.removeDefault().default(0),
-  jitter: jitter.removeDefault().default(0),
-  grayscale: grayscale.removeDefault().default(0),
-  erasing: erasing.removeDefault().default(0),
-  background: background.removeDefault().default(false),
-});
 
 /** SGD with momentum, a first epoch at a constant rate, then half a cosine. */
 const training = (epochs: number, batch: number, lr: number) => ({
@@ -100,7 +89,7 @@ export const cvpr2024Recipe = z.strictObject({
     })
     .prefault({}),
   /** Random resized crop and flip alone, unless the recipe asks for more. */
-  augment: cropAndFlip.prefault({}),
+  augment: augmentBlock('crop').prefault({}),
 });
 
 export type Cvpr2024Recipe = z.infer<typeof cvpr2024Recipe>;
