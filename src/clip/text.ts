@@ -30,6 +30,8 @@ export interface TextOptions {
   readonly insert?: boolean;
   /** Compute the last block for the end tokens alone, which is faster; its hidden state and map are then of one token. */
   readonly pooledOnly?: boolean;
+  /** Compute a block's inner values again in the backward pass instead of keeping them. */
+  readonly recompute?: boolean;
 }
 
 /**
@@ -77,6 +79,7 @@ export function textTower(
       heads: text.num_attention_heads,
       activation: text.hidden_act,
       eps,
+      recompute: options.recompute,
       mask: laterMask(reshape(positions(start, 1), [length, 1]), start),
       last: options.pooledOnly ? { pick, mask: laterMask(reshape(moved, [ids.shape[0]!, 1, 1, 1]), start) } : undefined,
     },

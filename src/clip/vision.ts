@@ -24,6 +24,8 @@ export interface VisionOptions {
   readonly prefixes?: readonly (Prefix | undefined)[];
   /** Compute the last block for the class token alone, which is faster; its hidden state and map are then of one token. */
   readonly pooledOnly?: boolean;
+  /** Compute a block's inner values again in the backward pass instead of keeping them. */
+  readonly recompute?: boolean;
 }
 
 /** CLIP's Vision Transformer (Radford et al. 2021): pixels [B, C, S, S] → features. Parameters named as Hugging Face's CLIPModel. */
@@ -70,6 +72,7 @@ export function visionTower(
       activation: vision.hidden_act,
       eps,
       prefixes: options.prefixes,
+      recompute: options.recompute,
       last: options.pooledOnly ? { pick: (x) => slice(x, 1, 0, 1) } : undefined,
     },
     (layer, x) => (layer > 0 && prompts[layer] ? withPrompts(x, prompts[layer]) : x),

@@ -1,4 +1,4 @@
-import { add, type Tensor } from '../tensor/index.js';
+import { add, recomputed, type Tensor } from '../tensor/index.js';
 import { type AttentionOptions, type Prefix, selfAttention } from './attention.js';
 import { type Activation, layerNormLayer, mlp } from './layers.js';
 import type { TensorTree } from './params.js';
@@ -44,6 +44,8 @@ export interface EncoderOptions extends Omit<BlockOptions, 'prefix' | 'queries'>
   readonly prefixes?: readonly (Prefix | undefined)[];
   /** The tokens that are wanted of the last block, picked from its input, and the mask of their scores. */
   readonly last?: { readonly pick: (x: Tensor) => Tensor; readonly mask?: Tensor };
+  /** Keep only each block's input for the backward pass and compute the rest again there: less memory, more time. */
+  readonly recompute?: boolean;
 }
 
 /** A stack of blocks `name.layers.N`; `before(layer, x)` may change a block's input (deep prompts do). */
@@ -52,7 +54,7 @@ export function encoder(
   name: string,
   x: Tensor,
   layers: number,
-  { prefixes, last, ...options }: EncoderOptions,
+  { prefixes, last, recompute = false, ...options }: EncoderOptions,
   before: (layer: number, x: Tensor) => Tensor = (_, input) => input,
 ): EncoderResult {
   const hidden: Tensor[] = [];
@@ -62,13 +64,14 @@ export function encoder(
     current = before(layer, current);
     hidden.push(current);
     const picked = last && layer === layers - 1 ? { queries: last.pick(current), mask: last.mask } : {};
-    const block = transformerBlock(p, `${name}.layers.${layer}`, current, {
-      ...options,
-      prefix: prefixes?.[layer],
-      ...picked,
-    });
-    attention.push(block.weights);
-    current = block.output;
+    const block = (x: Tensor): [Tensor, Tensor] => {
+      const own = { ...options, prefix: prefixes?.[layer], ...picked };
+      const { output, weights } = transformerBlock(p, `${name}.layers.${layer}`, x, own);
+      return [output, weights];
+    };
+    const [output, weights] = recompute ? recomputed(current, block) : block(current);
+    attention.push(weights!);
+    current = output!;
   }
   hidden.push(current);
   return { output: current, hidden, attention };

@@ -11,30 +11,50 @@ import { constant, formatShape, type Node, type Tensor } from './tensor.js';
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (loss.rank !== 0)
     throw new Error(`grad: expected a scalar loss, got shape ${formatShape(loss.shape)}; reduce it with sum or mean`);
-  const cotangents = new Map<Tensor, Tensor>([[loss, constant(1)]]);
-  for (const node of nodesBetween(loss, wrt)) {
-    const arriving = node.outputs.map((o) => cotangents.get(o));
-    if (arriving.every((c) => c === undefined)) continue;
-    if (!node.op.gradient)
-      throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
-    node.op.gradient(node, arriving).forEach((contribution, i) => {
-      const target = node.inputs[i]!;
-      if (contribution === undefined || target.dtype !== 'float32') return;
-      const before = cotangents.get(target);
-      cotangents.set(target, before ? add(before, contribution) : contribution);
-    });
-  }
-  return wrt.map((w) => cotangents.get(w) ?? mul(w, 0));
+  return pullback([loss], [constant(1)], wrt).map((gradient, i) => gradient ?? mul(wrt[i]!, 0));
 }
 
-/** Nodes on a path from `wrt` to `loss`, last computed first. */
-function nodesBetween(loss: Tensor, wrt: readonly Tensor[]): Node[] {
+/**
+ * @internal Σ ∂output/∂w · cotangent for each w in `wrt`: the gradient, given that of the outputs.
+ * Undefined where none arrives, for an output as for a w.
+ *
+ * @param since a {@link mark}: what was traced before it is not differentiated
+ */
+export function pullback(
+  outputs: readonly Tensor[],
+  arriving: readonly (Tensor | undefined)[],
+  wrt: readonly Tensor[],
+  since = 0,
+): (Tensor | undefined)[] {
+  const cotangents = new Map<Tensor, Tensor>();
+  const arrive = (target: Tensor, contribution: Tensor | undefined) => {
+    if (contribution === undefined || target.dtype !== 'float32') return;
+    const before = cotangents.get(target);
+    cotangents.set(target, before ? add(before, contribution) : contribution);
+  };
+  outputs.forEach((output, i) => {
+    arrive(output, arriving[i]);
+  });
+  for (const node of nodesBetween(outputs, wrt, since)) {
+    const own = node.outputs.map((o) => cotangents.get(o));
+    if (own.every((c) => c === undefined)) continue;
+    if (!node.op.gradient)
+      throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
+    node.op.gradient(node, own).forEach((contribution, i) => {
+      arrive(node.inputs[i]!, contribution);
+    });
+  }
+  return wrt.map((w) => cotangents.get(w));
+}
+
+/** Nodes traced after `since` on a path from `wrt` to `outputs`, last computed first. */
+function nodesBetween(outputs: readonly Tensor[], wrt: readonly Tensor[], since: number): Node[] {
   const reachable = new Map<Node, boolean>();
   const targets = new Set(wrt);
-  const stack = loss.node ? [loss.node] : [];
+  const stack = outputs.flatMap(({ node }) => (node ? [node] : []));
   while (stack.length > 0) {
     const node = stack.pop()!;
-    if (reachable.has(node)) continue;
+    if (reachable.has(node) || node.id < since) continue;
     reachable.set(node, false);
     for (const i of node.inputs) if (i.node) stack.push(i.node);
   }

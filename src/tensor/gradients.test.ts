@@ -117,6 +117,7 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   'l2Normalize along another axis': [(x) => t.l2Normalize(x, 1), [a]],
   'interpolateGrid, larger': [(x) => t.interpolateGrid(x, [2, 2], [3, 3]), [draw('grid', [2, 4, 2], -1, 1)]],
   'interpolateGrid, smaller': [(x) => t.interpolateGrid(x, [3, 3], [2, 2]), [draw('grid', [1, 9, 2], -1, 1)]],
+  recomputed: [(x) => t.recomputed(x, (z) => [t.exp(t.mul(z, z))])[0]!, [a]],
   'a value used twice': [(x) => t.add(t.exp(x), t.mul(x, t.exp(x))), [a]],
 };
 

@@ -41,7 +41,7 @@ export class OnnxEmitter {
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
   private readonly shared = new Map<string, string>();
-  private readonly stored = new Map<string, { tensor: StoredTensor; plain?: string }>();
+  private readonly stored = new Map<string, { tensor: StoredTensor; decoded?: boolean }>();
   private count = 0;
 
   /** A fresh value name. */
@@ -144,15 +144,17 @@ export class OnnxEmitter {
   /** The value as plain numbers: of a stored tensor, what decodes it is written at its first use. */
   plain(name: string): string {
     const known = this.stored.get(name);
-    if (!known) return name;
-    known.plain ??= known.tensor.decode(this, name);
-    return known.plain;
+    if (known && !known.decoded) {
+      known.decoded = true;
+      known.tensor.decode(this, name);
+    }
+    return name;
   }
 
   /** Writes y = x Wᵀ by the stored form's own op; false where W is not stored in a form that has one. */
   product(x: string, weight: string, y: string): boolean {
     const product = this.stored.get(weight)?.tensor.product;
-    product?.(this, x, y);
+    product?.(this, x, weight, y);
     return product !== undefined;
   }
 
@@ -181,10 +183,10 @@ export interface HalfTensor {
 /** A matrix in a form of its own, as quantised weights are: how a graph reads its values, or multiplies by it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
-  /** Writes what decodes it to float32, under a name of its choice that it returns; `name` is free for it. */
-  decode(emitter: OnnxEmitter, name: string): string;
-  /** Writes y = x Wᵀ, x [..., I], W [O, I], where an op reads the stored form itself. */
-  readonly product?: (emitter: OnnxEmitter, x: string, y: string) => void;
+  /** Writes what decodes it to float32 under `name`; names that begin with `name` and a dot are its own. */
+  decode(emitter: OnnxEmitter, name: string): void;
+  /** Writes y = x Wᵀ, x [..., I], W [O, I], where an op reads the stored form itself; `name` as above. */
+  readonly product?: (emitter: OnnxEmitter, x: string, name: string, y: string) => void;
 }
 
 const isHalf = (tensor: HostTensor | HalfTensor): tensor is HalfTensor => tensor.data instanceof Uint16Array;
@@ -241,14 +243,14 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
   const nameOf = (tensor: Tensor): string => {
     let name = names.get(tensor);
     if (name) return name;
-    if (tensor.node?.alias) name = nameOf(tensor.node.alias);
+    const alias = aliasOf(tensor);
+    if (alias) name = nameOf(alias);
     else if (tensor.value) name = scalarName(emitter, tensor.value) ?? emitter.initializer(tensor.value);
     else name = emitter.name();
     names.set(tensor, name);
     return name;
   };
   for (const node of nodes) {
-    if (node.alias) continue;
     const names = node.inputs.map((tensor, i) =>
       i === node.op.weight ? nameOf(tensor) : emitter.plain(nameOf(tensor)),
     );
@@ -290,17 +292,24 @@ function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] 
   while (stack.length > 0) {
     const tensor = stack.pop()!;
     const node = tensor.node;
-    if (!node) {
+    const alias = aliasOf(tensor);
+    if (alias) stack.push(alias);
+    else if (!node) {
       if (tensor.name !== undefined) inputs.add(tensor);
     } else if (!nodes.has(node)) {
       nodes.add(node);
-      stack.push(...(node.alias ? [node.alias] : node.inputs));
+      stack.push(...node.inputs);
     }
   }
   return {
     inputs: [...inputs].sort((a, b) => a.id - b.id),
     nodes: [...nodes].sort((a, b) => a.id - b.id),
   };
+}
+
+/** The tensor of which this one has the value, where its node computes nothing. */
+function aliasOf(tensor: Tensor): Tensor | undefined {
+  return tensor.node?.aliases?.[tensor.node.outputs.indexOf(tensor)];
 }
 
 function valueInfo(name: string, tensor: Tensor): ValueInfoProto {

@@ -30,11 +30,14 @@ export interface Node {
   readonly inputs: readonly Tensor[];
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly outputs: readonly Tensor[];
-  /** The tensor whose value this node hands on unchanged, for nodes that exist only to carry a gradient rule. */
-  readonly alias?: Tensor;
+  /** The tensors whose values this node hands on unchanged, one an output, for nodes that exist only to carry a gradient rule. */
+  readonly aliases?: readonly Tensor[];
 }
 
 let nextId = 0;
+
+/** @internal A place in the order of creation: what is traced from now on has this id or a greater one. */
+export const mark = (): number => nextId;
 
 /** A symbolic tensor: a value in the traced graph, with a shape and a type but no data. */
 export class Tensor {
@@ -97,10 +100,10 @@ export function apply(
   inputs: readonly Tensor[],
   outputs: readonly { shape: Shape; dtype?: DType }[],
   attributes: Record<string, unknown> = {},
-  alias?: Tensor,
+  aliases?: readonly Tensor[],
 ): Tensor[] {
   const results = outputs.map((o) => Tensor.make(o.shape, o.dtype ?? 'float32'));
-  const node: Node = { id: nextId++, op, inputs, attributes, outputs: results, alias };
+  const node: Node = { id: nextId++, op, inputs, attributes, outputs: results, aliases };
   for (const result of results) result.node = node;
   return results;
 }
@@ -120,12 +123,15 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
+/** Cotangents of the inputs, given those of the outputs. */
+type CustomRule = (...cotangents: (Tensor | undefined)[]) => (Tensor | undefined)[];
+
 const customOp: Op = {
   name: 'custom',
   emit() {
-    throw new Error('custom: a node with an alias is never emitted');
+    throw new Error('custom: a node that hands on values is never emitted');
   },
-  gradient: (node, [dy]) => (node.attributes.rule as (dy: Tensor) => (Tensor | undefined)[])(dy!),
+  gradient: (node, cotangents) => (node.attributes.rule as CustomRule)(...cotangents),
 };
 
 /** Hands `value` on, but differentiates it with respect to `inputs` by `rule`: for gradients cheaper than the traced ones. */
@@ -134,7 +140,13 @@ export function withGradient(
   inputs: readonly Tensor[],
   rule: (dy: Tensor) => (Tensor | undefined)[],
 ): Tensor {
-  return apply(customOp, inputs, [{ shape: value.shape, dtype: value.dtype }], { rule }, value)[0]!;
+  return withGradients([value], inputs, (dy) => rule(dy!))[0]!;
+}
+
+/** @internal As {@link withGradient} for several values at once; the rule is given undefined where no gradient arrives. */
+export function withGradients(values: readonly Tensor[], inputs: readonly Tensor[], rule: CustomRule): Tensor[] {
+  const outputs = values.map(({ shape, dtype }) => ({ shape, dtype }));
+  return apply(customOp, inputs, outputs, { rule }, values);
 }
 
 /** The same value, through which no gradient flows. */
