@@ -1,3 +1,4 @@
+export { chartFile } from './chart-file.js';
 export type {
   Answer,
   ArtistAccuracy,

@@ -7,15 +7,48 @@ const height = 212;
 const plot = { left: 38, right: 334, top: 20, bottom: 180 };
 type Point = readonly [x: number, y: number];
 
-/** One loss component as an inline SVG: raw values faint, a running mean on top, phases shaded; logarithmic where values span decades. */
-export function lineChart(
-  curve: LossCurve,
-  options: { phases: readonly PhaseSpan[]; unit: string; tone: (model: string) => string },
-): Html {
+export interface ChartOptions {
+  readonly phases: readonly PhaseSpan[];
+  /** What the horizontal axis counts. */
+  readonly unit: string;
+  /** Class of a line's colour. */
+  readonly tone: (model: string) => string;
+}
+
+/** One component with its title and the lines' last values. */
+export function lineChart(curve: LossCurve, options: ChartOptions): Html {
+  const drawn = plotOf(curve, options);
+  if (!drawn) return html``;
+  return html`<figure class="chart">
+<figcaption><h3>${curve.component}</h3>${curve.about ? html`<p>${curve.about}</p>` : ''}</figcaption>
+<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${drawn.says}">
+${drawn.plot}
+</svg>
+<ul class="key">${drawn.ends.map(({ model, value }) => html`<li class="${options.tone(model)}"><i></i>${model} <b>${short(value)}</b></li>`)}</ul>
+</figure>`;
+}
+
+export const plotSize = { width, height };
+
+/** A chart's lines and axes as SVG elements on a plane of `plotSize`, and what they say. */
+export interface Plot {
+  readonly plot: Html;
+  /** For readers who do not see it. */
+  readonly says: string;
+  /** Each line's last value. */
+  readonly ends: readonly { readonly model: string; readonly value: number }[];
+}
+
+/**
+ * Raw values faint, a running mean on top, phases shaded; logarithmic where values span decades.
+ *
+ * @returns undefined where there is nothing to draw
+ */
+export function plotOf(curve: LossCurve, options: ChartOptions): Plot | undefined {
   const series = curve.series
     .map((s) => ({ ...s, points: s.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }))
     .filter((s) => s.points.length > 0);
-  if (series.length === 0) return html``;
+  if (series.length === 0) return undefined;
   const smooth = series.map((s) => runningMean(s.points));
   const xs = [...series.flatMap((s) => s.points.map(([x]) => x)), ...options.phases.flatMap((p) => [p.start, p.end])];
   const [x0, x1] = widened(minimum(xs), maximum(xs));
@@ -32,15 +65,12 @@ export function lineChart(
   const path = (points: readonly Point[]) =>
     points.map(([x, y], i) => `${i ? 'L' : 'M'}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join('');
   const last = series.map((s, i) => `${s.model} ends at ${short(smooth[i]!.at(-1)![1])}`).join('; ');
-  return html`<figure class="chart">
-<figcaption><h3>${curve.component}</h3>${curve.about ? html`<p>${curve.about}</p>` : ''}</figcaption>
-<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${`${curve.component} over ${options.unit}. ${last}.`}">
-${options.phases.map((phase, i) => {
-  const left = px(phase.start);
-  const breadth = Math.max(0, px(phase.end) - left);
-  return html`<rect class="phase phase-${i % 2}" x="${left.toFixed(1)}" y="${plot.top}" width="${breadth.toFixed(1)}" height="${plot.bottom - plot.top}"><title>${phase.name}</title></rect>
+  const marks = html`${options.phases.map((phase, i) => {
+    const left = px(phase.start);
+    const breadth = Math.max(0, px(phase.end) - left);
+    return html`<rect class="phase phase-${i % 2}" x="${left.toFixed(1)}" y="${plot.top}" width="${breadth.toFixed(1)}" height="${plot.bottom - plot.top}"><title>${phase.name}</title></rect>
 ${breadth > phase.name.length * 5.4 ? html`<text class="phase-name" x="${(left + breadth / 2).toFixed(1)}" y="${plot.top - 8}" text-anchor="middle">${phase.name}</text>` : ''}`;
-})}
+  })}
 ${(log ? logTicks(y0, y1) : ticks(y0, y1, 4)).map(
   (
     y,
@@ -54,10 +84,9 @@ ${series.map((s, i) => html`<path class="mean ${options.tone(s.model)}" d="${pat
 ${series.map((s, i) => {
   const [x, y] = smooth[i]!.at(-1)!;
   return html`<circle class="end ${options.tone(s.model)}" cx="${px(x).toFixed(1)}" cy="${py(y).toFixed(1)}" r="3.2"><title>${`${s.model}: ${short(y)}`}</title></circle>`;
-})}
-</svg>
-<ul class="key">${series.map((s, i) => html`<li class="${options.tone(s.model)}"><i></i>${s.model} <b>${short(smooth[i]!.at(-1)![1])}</b></li>`)}</ul>
-</figure>`;
+})}`;
+  const ends = series.map(({ model }, i) => ({ model, value: smooth[i]!.at(-1)![1] }));
+  return { plot: marks, says: `${curve.component} over ${options.unit}. ${last}.`, ends };
 }
 
 /** Mean over a window that covers a twentieth of the points, so that the trend shows through the batches. */
