@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../../errors.js';
+import { readJson, writeFileAtomic } from '../../files/index.js';
+import { checkThreshold, confidences } from './confidence.js';
+
+const positive = z.number().positive();
+const whole = z.int().nonnegative();
+const gate = { name: z.string().min(1).optional(), temperature: positive.default(1), threshold: z.number().optional() };
+const localStage = z.strictObject({ ...gate, model: z.string().min(1) });
+const remoteStage = z.strictObject({
+  ...gate,
+  url: z.url({ protocol: /^https?$/ }),
+  /** Name of the model at the server there. */
+  model: z.string().min(1).optional(),
+  /** Environment variable that holds the bearer key: keys do not belong into files that are passed around. */
+  key_env: z.string().min(1).optional(),
+  timeout_ms: positive.optional(),
+  retries: whole.optional(),
+  backoff_ms: positive.optional(),
+  break_after: z.int().positive().optional(),
+  break_ms: positive.optional(),
+});
+
+const schema = z.object({
+  format: z.literal('promptkd-cascade'),
+  version: z.literal(1),
+  confidence: z.enum(confidences),
+  templates: z.array(z.string()).min(1).optional(),
+  stages: z.array(z.union([remoteStage, localStage])).min(2),
+});
+
+export type SavedStage = z.infer<typeof localStage> | z.infer<typeof remoteStage>;
+export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'templates' | 'stages'>;
+
+/**
+ * Reads a cascade that `promptkd cascade tune` wrote. Folders of models that start with a dot count from the file's
+ * folder and come back absolute; anything else is an absolute path or a hub id. By hand, a stage may be a server: `{ "url": "https://host:8080", "model": "teacher" }`, with
+ * `key_env`, `timeout_ms`, `retries`, `backoff_ms`, `break_after` and `break_ms` where the defaults do not fit.
+ *
+ * @throws UserError naming the file and the field
+ */
+export async function readCascade(file: string): Promise<SavedCascade> {
+  const parsed = schema.safeParse(await readJson(file));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
+  }
+  const { confidence, templates, stages } = parsed.data;
+  for (const [s, { threshold }] of stages.slice(0, -1).entries()) {
+    const field = `${file}: stages.${s}.threshold`;
+    if (threshold === undefined) throw new UserError(`${field}: expected a number, got nothing`);
+    checkThreshold(threshold, confidence, field);
+  }
+  const folder = dirname(file);
+  const absolute = (stage: SavedStage): SavedStage =>
+    'url' in stage || !stage.model.startsWith('.') ? stage : { ...stage, model: resolve(folder, stage.model) };
+  return { confidence, templates, stages: stages.map(absolute) };
+}
+
+/**
+ * Writes a cascade for `promptkd serve`, folders of models as seen from the file.
+ *
+ * @param report how it was tuned, kept in the file for its reader
+ */
+export async function writeCascade(
+  file: string,
+  { confidence, templates, stages }: SavedCascade,
+  report?: unknown,
+): Promise<void> {
+  const folder = dirname(resolve(file));
+  const near = (model: string) => {
+    if (!existsSync(model)) return model;
+    const path = relative(folder, resolve(model));
+    return isAbsolute(path) ? path : `./${path.split(sep).join('/')}`;
+  };
+  const content = {
+    format: 'promptkd-cascade',
+    version: 1,
+    confidence,
+    templates,
+    stages: stages.map((stage) => ('url' in stage ? stage : { ...stage, model: near(stage.model) })),
+    report,
+  };
+  await writeFileAtomic(file, `${JSON.stringify(content, undefined, 2)}\n`);
+}

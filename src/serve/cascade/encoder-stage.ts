@@ -1,0 +1,63 @@
+import { UserError } from '../../errors.js';
+import { classFeatures, defaultTemplates, dot, type Rows } from '../../evaluate/index.js';
+import { checkTemplates, classText } from '../../prompt/index.js';
+import type { Encoder, PictureInput } from '../encoder/index.js';
+import type { Stage } from './cascade.js';
+
+export interface StageClasses {
+  readonly classes: readonly string[];
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of their features. */
+  readonly templates?: readonly string[];
+}
+
+/** Pictures asked for at a time. */
+const block = 32;
+
+/**
+ * A model in this process, in a worker thread or in this one, as a stage: logits = exp(logit_scale) · cosines between
+ * pictures and classes.
+ *
+ * @throws UserError for no classes or a template without a place for the name
+ */
+export async function encoderStage(
+  name: string,
+  encoder: Encoder,
+  { classes, templates = defaultTemplates }: StageClasses,
+): Promise<Stage<PictureInput>> {
+  if (classes.length === 0) throw new UserError('classes: expected at least one class name, got none');
+  checkTemplates(templates);
+  const features = classRows(
+    await encoder.texts(classes.flatMap((one) => templates.map((template) => classText(template, one)))),
+    classes.length,
+  );
+  return {
+    name,
+    async logits(pictures, signal) {
+      const all: Float64Array[] = [];
+      for (let from = 0; from < pictures.length; from += block) {
+        signal?.throwIfAborted();
+        const { rows, faults } = await encoder.images(pictures.slice(from, from + block));
+        const fault = faults.find((one) => one !== undefined);
+        if (fault !== undefined) throw new UserError(fault);
+        all.push(...logitRows(rows, features, encoder.info.logitFactor));
+      }
+      return all;
+    },
+  };
+}
+
+/** One row a class from the rows of its texts, which stand together. */
+export function classRows(texts: Rows, classes: number): Rows {
+  const each = texts.count / classes;
+  return classFeatures(
+    texts,
+    Array.from({ length: classes }, (_, c) => Array.from({ length: each }, (_, t) => c * each + t)),
+  );
+}
+
+/** exp(logit_scale) · cosines, one array [C] a picture. */
+export function logitRows(pictures: Rows, classes: Rows, factor: number): Float64Array[] {
+  return Array.from({ length: pictures.count }, (_, i) =>
+    Float64Array.from({ length: classes.count }, (_, c) => factor * dot(pictures, i, classes, c)),
+  );
+}

@@ -1,0 +1,115 @@
+import {
+  ConsecutiveBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  type IPolicy,
+  retry,
+  TimeoutStrategy,
+  timeout,
+  wrap,
+} from 'cockatiel';
+import sharp from 'sharp';
+import { z } from 'zod';
+import type { Picture } from '../../data/index.js';
+import type { PictureInput } from '../encoder/index.js';
+import type { Stage } from './cascade.js';
+import type { StageClasses } from './encoder-stage.js';
+
+export interface RemoteOptions {
+  /** Address of a server that `promptkd serve` runs, as https://host:8080. */
+  readonly url: string;
+  /** Name of the model there; its first one by default. */
+  readonly model?: string;
+  /** Bearer key. */
+  readonly key?: string;
+  /** Of one attempt. @defaultValue 2000 */
+  readonly timeoutMs?: number;
+  /** Attempts after the first. @defaultValue 2 */
+  readonly retries?: number;
+  /** Before the first retry; doubled, with jitter, for the next. @defaultValue 100 */
+  readonly backoffMs?: number;
+  /** Failed attempts in a row after which it is left alone. @defaultValue 5 */
+  readonly breakAfter?: number;
+  /** For how long. @defaultValue 10000 */
+  readonly breakMs?: number;
+}
+
+/** Pictures of one request: within the other side's limits. */
+const block = 16;
+const answer = z.object({ results: z.array(z.object({ logits: z.array(z.number()) })) });
+
+/** A failure that may pass: the network, a full queue, a fault of the server. */
+class Passing extends Error {}
+
+/**
+ * A model behind HTTP. Each attempt has a timeout; what may pass is tried again with backoff; after some failures in a
+ * row the circuit opens and requests fail at once, until one attempt is let through again. The state is the model's, so
+ * keep it for as long as the model is used.
+ */
+export class RemoteModel {
+  private readonly policy: IPolicy;
+
+  constructor(private readonly options: RemoteOptions) {
+    const { timeoutMs = 2000, retries = 2, backoffMs = 100, breakAfter = 5, breakMs = 10_000 } = options;
+    const passing = handleWhen((error) => error instanceof Passing || error.name === 'TaskCancelledError');
+    this.policy = wrap(
+      retry(passing, { maxAttempts: retries, backoff: new ExponentialBackoff({ initialDelay: backoffMs }) }),
+      circuitBreaker(passing, { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) }),
+      timeout(timeoutMs, TimeoutStrategy.Aggressive),
+    );
+  }
+
+  /** @throws Error from its `logits` where the model gives no answer */
+  stage(name: string, classes: StageClasses): Stage<PictureInput> {
+    return {
+      name,
+      logits: async (pictures, signal) => {
+        const all: number[][] = [];
+        for (let from = 0; from < pictures.length; from += block) {
+          const images = await Promise.all(pictures.slice(from, from + block).map(base64));
+          const body = JSON.stringify({ model: this.options.model, images, ...classes, top: 1, logits: true });
+          all.push(...(await this.ask(body, images.length, classes.classes.length, signal)));
+        }
+        return all;
+      },
+    };
+  }
+
+  private ask(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
+    const { url, key } = this.options;
+    return this.policy.execute(async ({ signal: stopped }) => {
+      const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
+      let response: Response;
+      let json: unknown;
+      try {
+        response = await fetch(new URL('/v1/classify', url), {
+          ...{ method: 'POST', headers, body, redirect: 'error', signal: stopped },
+        });
+        json = response.ok ? await response.json() : await response.body?.cancel();
+      } catch (error) {
+        throw new Passing(
+          `no answer: ${((error as Error).cause as Error | undefined)?.message ?? (error as Error).message}`,
+        );
+      }
+      const { status } = response;
+      if (status === 429 || status >= 500) throw new Passing(`answered ${status}`);
+      if (!response.ok) throw new Error(`answered ${status}`);
+      const rows = answer.safeParse(json).data?.results.map(({ logits }) => logits);
+      if (rows?.length !== pictures || rows.some((row) => row.length !== classes)) {
+        throw new Error(`expected logits of ${pictures} pictures and ${classes} classes, got something else`);
+      }
+      return rows;
+    }, signal);
+  }
+}
+
+/** Files go as they are; decoded pictures as PNG, which loses nothing. */
+async function base64(picture: PictureInput): Promise<string> {
+  const file = picture instanceof Uint8Array ? picture : await png(picture);
+  return Buffer.from(file.buffer, file.byteOffset, file.byteLength).toString('base64');
+}
+
+function png({ data, width, height, channels }: Picture): Promise<Buffer> {
+  return sharp(data, { raw: { width, height, channels } }).png({ compressionLevel: 3 }).toBuffer();
+}

@@ -1,0 +1,77 @@
+import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample, type Picture } from '../../data/index.js';
+import { UserError } from '../../errors.js';
+import { candidateClasses, median } from '../../evaluate/index.js';
+import type { Encoder } from '../encoder/index.js';
+import { encoderStage } from './encoder-stage.js';
+import type { MeasuredStage } from './tune.js';
+
+export interface MeasureOptions {
+  readonly split: string;
+  readonly templates?: readonly string[];
+  /** Pictures at a time where the latency is timed. @defaultValue 1 */
+  readonly batch?: number;
+  /** Timed runs. @defaultValue 60 */
+  readonly runs?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (phase: string, done: number, total: number) => void;
+}
+
+/** Pictures between two reports. */
+const block = 32;
+
+/**
+ * Asks each model alone for all pictures of a split whose class is known, among the classes that fit the split, and
+ * times it: the median over runs of preprocessing and encoding `batch` pictures, divided by their number.
+ *
+ * @throws UserError where no picture of the split has a class, or one cannot be read
+ */
+export async function measureStages(
+  models: readonly { readonly name: string; readonly encoder: Encoder }[],
+  dataset: ImageTextDataset,
+  { split, templates, batch = 1, runs = 60, signal, onProgress }: MeasureOptions,
+): Promise<MeasuredStage[]> {
+  const examples: LabelledExample[] = examplesOf(dataset, split).filter(isLabelled);
+  if (examples.length === 0) throw new UserError(`${dataset.name}: no picture of the split ${split} has a class`);
+  const candidates = candidateClasses(dataset, examples);
+  const row = new Map(candidates.map((label, i) => [label, i]));
+  const classes = candidates.map((label) => dataset.classes[label]!.name);
+  const labels = examples.map(({ label }) => row.get(label)!);
+  const measured: MeasuredStage[] = [];
+  for (const { name, encoder } of models) {
+    const stage = await encoderStage(name, encoder, { classes, templates });
+    const logits: ArrayLike<number>[] = [];
+    for (let from = 0; from < examples.length; from += block) {
+      signal?.throwIfAborted();
+      const pictures = await Promise.all(examples.slice(from, from + block).map((example) => dataset.load(example)));
+      logits.push(...(await stage.logits(pictures)));
+      onProgress?.(`${name} on ${split}`, logits.length, examples.length);
+    }
+    measured.push({ name, logits, labels, latencyMs: 0 });
+  }
+  if (runs === 0) return measured;
+  const pictures = await Promise.all(examples.slice(0, batch).map((example) => dataset.load(example)));
+  const times = await timed(models, pictures, runs, signal);
+  return measured.map((stage, s) => ({ ...stage, latencyMs: times[s]! }));
+}
+
+/** Milliseconds a picture, the models in turn, so that what else the machine does meets them alike. */
+async function timed(
+  models: readonly { readonly encoder: Encoder }[],
+  pictures: readonly Picture[],
+  runs: number,
+  signal?: AbortSignal,
+): Promise<number[]> {
+  const warmUp = 5;
+  const times = models.map((): number[] => []);
+  for (let run = 0; run < warmUp + runs; run++) {
+    signal?.throwIfAborted();
+    for (const [m, { encoder }] of models.entries()) {
+      const start = performance.now();
+      await encoder.images(pictures);
+      if (run >= warmUp) times[m]!.push((performance.now() - start) / pictures.length);
+    }
+    // Lets Ctrl-C through.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return times.map(median);
+}

@@ -1,0 +1,174 @@
+import { UserError } from '../../errors.js';
+import { percent } from '../../report/index.js';
+import { calibrationError, fitTemperature, type Scored } from './calibration.js';
+import { argMax, type Confidence, confidenceOf } from './confidence.js';
+
+/** A stage as it was measured: its answers to the same pictures as the others', and its time a picture. */
+export interface MeasuredStage extends Scored {
+  readonly name: string;
+  readonly latencyMs: number;
+}
+
+/** What is sought: at least this accuracy at the least latency, or at most this latency at the best accuracy. */
+export type Target = { readonly accuracy: number } | { readonly latencyMs: number };
+
+/** How a cascade does at given thresholds. */
+export interface CascadeFigures {
+  /** One a stage but the last. */
+  readonly thresholds: readonly number[];
+  /** Share of right answers. */
+  readonly accuracy: number;
+  /** For each stage the share of pictures that it sees. */
+  readonly seen: readonly number[];
+  /** Mean over the pictures: Σ share seen · latency of the stage. */
+  readonly latencyMs: number;
+}
+
+export interface Tuned extends CascadeFigures {
+  readonly confidence: Confidence;
+  /** One a stage. */
+  readonly temperatures: readonly number[];
+}
+
+/** Combinations of thresholds that are looked at. */
+const combinations = 4096;
+
+/** Temperatures of all stages, fitted on the pictures they were measured on. */
+export const fitTemperatures = (stages: readonly Scored[]): number[] => stages.map(fitTemperature);
+
+/**
+ * Thresholds for a target, sought among quantiles of the stages' confidences (all of them for two stages and fewer
+ * than 4,096 pictures), for the best of some kinds of confidence.
+ *
+ * For an accuracy, of two stages, the least threshold from which on no larger one misses it is taken, so that a lucky
+ * bump of a small set is not.
+ *
+ * @throws UserError where no thresholds reach the target, with the best that can be had
+ */
+export function tuneCascade(
+  stages: readonly MeasuredStage[],
+  temperatures: readonly number[],
+  kinds: readonly Confidence[],
+  target: Target,
+): Tuned {
+  let best: Tuned | undefined;
+  let nearest: CascadeFigures | undefined;
+  for (const confidence of kinds) {
+    const runs = cascadeRuns(stages, temperatures, confidence);
+    const grid = combine(runs.map((run) => levels(run.confidences, combinations ** (1 / runs.length))));
+    const figures = grid.map((thresholds) => figuresAt(stages, runs, thresholds));
+    for (const one of figures) if (isNearer(one, nearest, target)) nearest = one;
+    const found = chosen(figures, target, stages.length === 2);
+    if (found && isBetter(found, best, target)) best = { ...found, confidence, temperatures };
+  }
+  if (best) return best;
+  throw new UserError(
+    'accuracy' in target
+      ? `--target-accuracy: expected at most ${percent(nearest!.accuracy, 2)} %, the best these models reach together, got ${percent(target.accuracy, 2)} %`
+      : `--max-latency: expected at least ${nearest!.latencyMs.toFixed(3)} ms, the first model's own time, got ${target.latencyMs.toFixed(3)} ms`,
+  );
+}
+
+/** The figures of a cascade on pictures that it may not have been tuned on. */
+export function cascadeFigures(
+  stages: readonly MeasuredStage[],
+  { confidence, temperatures, thresholds }: Pick<Tuned, 'confidence' | 'temperatures' | 'thresholds'>,
+): CascadeFigures {
+  return figuresAt(stages, cascadeRuns(stages, temperatures, confidence), thresholds);
+}
+
+/** Figures over the first threshold, the others as they are, at about `points` quantiles of its confidence. */
+export function thresholdCurve(
+  stages: readonly MeasuredStage[],
+  tuned: Pick<Tuned, 'confidence' | 'temperatures' | 'thresholds'>,
+  points: number,
+): CascadeFigures[] {
+  const runs = cascadeRuns(stages, tuned.temperatures, tuned.confidence);
+  const rest = tuned.thresholds.slice(1);
+  return levels(runs[0]!.confidences, points).map((first) => figuresAt(stages, runs, [first, ...rest]));
+}
+
+/** Calibration of each stage before and after, on pictures it may not have been fitted on. */
+export function calibrationOf(stages: readonly MeasuredStage[], temperatures: readonly number[]) {
+  return stages.map((stage, s) => ({
+    name: stage.name,
+    temperature: temperatures[s]!,
+    before: calibrationError(stage),
+    after: calibrationError(stage, temperatures[s]!),
+  }));
+}
+
+/** Of a stage that may pass pictures on: how sure it was of each. */
+interface Run {
+  readonly confidences: Float64Array;
+}
+
+function cascadeRuns(stages: readonly MeasuredStage[], temperatures: readonly number[], confidence: Confidence): Run[] {
+  return stages.slice(0, -1).map(({ logits }, s) => ({
+    confidences: Float64Array.from(logits, (z) => confidenceOf(confidence, z, temperatures[s]!)),
+  }));
+}
+
+function figuresAt(
+  stages: readonly MeasuredStage[],
+  runs: readonly Run[],
+  thresholds: readonly number[],
+): CascadeFigures {
+  const { labels } = stages[0]!;
+  const seen = new Array<number>(stages.length).fill(0);
+  let right = 0;
+  for (const [i, label] of labels.entries()) {
+    let s = 0;
+    while (s < runs.length && runs[s]!.confidences[i]! < thresholds[s]!) seen[s++]!++;
+    seen[s]!++;
+    if (argMax(stages[s]!.logits[i]!) === label) right++;
+  }
+  const shares = seen.map((n) => n / labels.length);
+  return {
+    thresholds,
+    accuracy: right / labels.length,
+    seen: shares,
+    latencyMs: shares.reduce((sum, share, s) => sum + share * stages[s]!.latencyMs, 0),
+  };
+}
+
+/** Thresholds from the one that sends nothing on to the one that sends all, in rising order. */
+function levels(values: Float64Array, most: number): number[] {
+  const sorted = [...new Set(values)].sort((a, b) => a - b);
+  const steps = Math.max(2, Math.min(sorted.length, Math.floor(most) - 1));
+  const picked = Array.from({ length: steps }, (_, i) => sorted[Math.round((i * (sorted.length - 1)) / (steps - 1))]!);
+  // Just above the surest answer all are sent on. Only an energy may be above 1.
+  const surest = sorted.at(-1)!;
+  return [...new Set([...picked, surest > 1 ? surest * (1 + 1e-9) : Math.min(1, surest + 1e-9)])];
+}
+
+function combine(lists: readonly (readonly number[])[]): number[][] {
+  return lists.reduce<number[][]>((heads, list) => heads.flatMap((head) => list.map((x) => [...head, x])), [[]]);
+}
+
+function meets(figures: CascadeFigures, target: Target): boolean {
+  return 'accuracy' in target ? figures.accuracy >= target.accuracy : figures.latencyMs <= target.latencyMs;
+}
+
+function chosen(figures: readonly CascadeFigures[], target: Target, ordered: boolean): CascadeFigures | undefined {
+  let fitting = figures.filter((one) => meets(one, target));
+  if (ordered && 'accuracy' in target) {
+    const lastMiss = figures.findLastIndex((one) => !meets(one, target));
+    if (lastMiss < figures.length - 1) fitting = figures.slice(lastMiss + 1);
+  }
+  let best: CascadeFigures | undefined;
+  for (const one of fitting) if (isBetter(one, best, target)) best = one;
+  return best;
+}
+
+function isBetter(one: CascadeFigures, than: CascadeFigures | undefined, target: Target): boolean {
+  if (!than) return true;
+  const [quicker, equal] = [one.latencyMs < than.latencyMs, one.latencyMs === than.latencyMs];
+  if ('accuracy' in target) return quicker || (equal && one.accuracy > than.accuracy);
+  return one.accuracy > than.accuracy || (one.accuracy === than.accuracy && quicker);
+}
+
+function isNearer(one: CascadeFigures, than: CascadeFigures | undefined, target: Target): boolean {
+  if (!than) return true;
+  return 'accuracy' in target ? one.accuracy > than.accuracy : one.latencyMs < than.latencyMs;
+}

@@ -1,0 +1,44 @@
+import type { SavedClassifier } from '../../compress/index.js';
+import type { Picture } from '../../data/index.js';
+import type { Rows } from '../../evaluate/index.js';
+
+/** A picture file's bytes, or a picture that is decoded already. */
+export type PictureInput = Uint8Array | Picture;
+
+/** What a model is, as far as its callers must know. */
+export interface EncoderInfo {
+  /** Numbers of an embedding. */
+  readonly width: number;
+  /** Side of the square that pictures become. */
+  readonly imageSize: number;
+  /** Tokens of a text that are read, its start and end token included. */
+  readonly textTokens: number;
+  /** exp(logit_scale), the factor on cosines. */
+  readonly logitFactor: number;
+  /** The classes that it was exported with. */
+  readonly classifier?: SavedClassifier;
+}
+
+export interface EncodedImages {
+  /** Unit rows, one a picture; of zeros where it cannot be read. */
+  readonly rows: Rows;
+  /** For each picture why it cannot be read, or undefined. */
+  readonly faults: readonly (string | undefined)[];
+}
+
+/** A model's two encoders, wherever they run. */
+export interface Encoder {
+  readonly info: EncoderInfo;
+  images(pictures: readonly PictureInput[]): Promise<EncodedImages>;
+  /** Unit rows, one a text. */
+  texts(texts: readonly string[]): Promise<Rows>;
+  /** Ends after the work that is under way. */
+  close(): Promise<void>;
+}
+
+export interface EncoderOptions {
+  /** Threads of one op. */
+  readonly threads?: number;
+  /** Most pixels of a picture. @defaultValue 100 million */
+  readonly maxPixels?: number;
+}

@@ -1,0 +1,2 @@
+export * from './cascade/index.js';
+export * from './encoder/index.js';
