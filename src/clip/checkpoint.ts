@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
+import { readQuantized } from '../quantization/index.js';
 import { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
 import { resolveCheckpoint } from './hub.js';
 import type { DownloadOptions } from './hub-cache.js';
@@ -16,6 +17,7 @@ import {
   preprocessConfigJson,
 } from './preprocess-config.js';
 import type { Tokenizer } from './tokenizer.js';
+import { quantizedFile } from './weight-files.js';
 
 /** A CLIP model with all that is needed to use it. */
 export interface Checkpoint {
@@ -30,7 +32,7 @@ export type ClipWeights = Omit<Checkpoint, 'tokenizer'>;
 
 /**
  * Reads a checkpoint folder in Hugging Face's layout (`config.json`; `model.safetensors`, whole or in shards;
- * `preprocessor_config.json`; tokenizer files) or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`).
+ * `preprocessor_config.json`; tokenizer files), the same with `quantized.safetensors` (`promptkd quantize`), or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`).
  * F16 and BF16 weights become F32. Every tensor is accounted for.
  *
  * @param idOrFolder the folder, or the hub id of a model that is fetched first (see {@link resolveCheckpoint})
@@ -64,11 +66,12 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
   return { config, params, preprocess };
 }
 
-/** The weights of `model.safetensors`, or of the shards that `model.safetensors.index.json` names. */
+/** The weights of `model.safetensors`, of `quantized.safetensors`, or of the shards that `model.safetensors.index.json` names. */
 async function readParams(folder: string): Promise<Params> {
   const path = (name: string) => join(folder, name);
   if (existsSync(path('model.safetensors')))
     return readSafetensors(path('model.safetensors'), { skip: isBuffer }).tensors;
+  if (existsSync(path(quantizedFile))) return readQuantized(path(quantizedFile), { skip: isBuffer }).tensors;
   const index = path('model.safetensors.index.json');
   if (existsSync(index)) return readShards(folder, index);
   for (const name of ['pytorch_model.bin', 'pytorch_model.bin.index.json', 'open_clip_pytorch_model.bin']) {
@@ -135,8 +138,22 @@ export async function saveCheckpoint(
   checkpoint: Checkpoint,
   { dtype = 'F32', maxLength }: SaveOptions = {},
 ): Promise<void> {
-  const { config, preprocess, tokenizer } = checkpoint;
+  const { config } = checkpoint;
   const params = checkParams(checkpoint.params, config, folder);
+  await saveDescription(folder, checkpoint, { dtype, maxLength });
+  await writeSafetensors(join(folder, 'model.safetensors'), params, { dtype, metadata: { format: 'pt' } });
+}
+
+/**
+ * Writes what a checkpoint folder holds beside its weights: configuration, preprocessing and tokenizer.
+ *
+ * @throws UserError where the tokenizer does not fit the config.
+ */
+export async function saveDescription(
+  folder: string,
+  { config, preprocess, tokenizer }: Omit<Checkpoint, 'params'>,
+  { dtype = 'F32', maxLength }: SaveOptions = {},
+): Promise<void> {
   checkVocabulary(tokenizer, config, folder);
   const json = (name: string, content: object) =>
     writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
@@ -144,7 +161,6 @@ export async function saveCheckpoint(
   await json('preprocessor_config.json', preprocessConfigJson(preprocess));
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);
   await json('tokenizer_config.json', tokenizerSettings(tokenizer, config, maxLength));
-  await writeSafetensors(join(folder, 'model.safetensors'), params, { dtype, metadata: { format: 'pt' } });
 }
 
 function tokenizerSettings(

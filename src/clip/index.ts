@@ -1,5 +1,12 @@
 export { trainTokenizer } from './bpe-trainer.js';
-export { type Checkpoint, type ClipWeights, loadCheckpoint, loadWeights, saveCheckpoint } from './checkpoint.js';
+export {
+  type Checkpoint,
+  type ClipWeights,
+  loadCheckpoint,
+  loadWeights,
+  saveCheckpoint,
+  saveDescription,
+} from './checkpoint.js';
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
 export { endPositions, eosPositions } from './eos.js';
@@ -26,4 +33,4 @@ export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
 export { type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
-export { weightFiles } from './weight-files.js';
+export { quantizedFile, weightFiles } from './weight-files.js';

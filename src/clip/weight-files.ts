@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { readJson } from '../files/index.js';
 
+/** Weights in few bits, as `promptkd quantize` writes them. */
+export const quantizedFile = 'quantized.safetensors';
+
 /** Whether a folder holds weights of one of the forms that `loadWeights` reads. */
 export function hasWeights(folder: string): boolean {
-  const forms = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors'];
+  const forms = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors', quantizedFile];
   return forms.some((name) => existsSync(join(folder, name)));
 }
 
@@ -12,7 +15,7 @@ export function hasWeights(folder: string): boolean {
 export async function weightFiles(folder: string): Promise<string[]> {
   const path = (name: string) => join(folder, name);
   if (!existsSync(path('config.json'))) return [path('open_clip_model.safetensors')];
-  if (existsSync(path('model.safetensors'))) return [path('model.safetensors')];
+  for (const whole of ['model.safetensors', quantizedFile]) if (existsSync(path(whole))) return [path(whole)];
   const { weight_map } = (await readJson(path('model.safetensors.index.json'))) as {
     weight_map: Record<string, string>;
   };

@@ -6,6 +6,7 @@ export { readNames } from './names.js';
 export {
   encodeSafetensors,
   firstNotFinite,
+  type RawTensor,
   type ReadOptions,
   readSafetensors,
   readSafetensorsHeader,

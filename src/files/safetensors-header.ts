@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js';
 
 /** Bytes an element takes, for each type that the format defines. */
-const BYTES = {
+export const BYTES = {
   F64: 8,
   I64: 8,
   U64: 8,

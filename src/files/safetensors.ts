@@ -3,16 +3,25 @@ import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 import { writeFileAtomic } from './atomic.js';
 import { bfloatToFloat, halfToFloat, toHalf } from './half.js';
-import { parseHeader, type TensorEntry } from './safetensors-header.js';
+import { BYTES, parseHeader, type TensorEntry } from './safetensors-header.js';
+
+/** A tensor whose elements stand as in a file: bytes, FP8 patterns, or binary16 patterns. */
+export type RawTensor =
+  | { readonly dtype: 'U8' | 'F8_E4M3'; readonly shape: readonly number[]; readonly data: Uint8Array }
+  | { readonly dtype: 'F16'; readonly shape: readonly number[]; readonly data: Uint16Array };
 
 export interface Safetensors {
   readonly tensors: Record<string, HostTensor>;
+  /** Those that were asked for as they stand in the file. */
+  readonly raw: Record<string, RawTensor>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 export interface ReadOptions {
   /** Tensors to leave unread; they are still checked against the file's size. */
   readonly skip?: (name: string) => boolean;
+  /** Tensors of type U8, F8_E4M3 or F16 to be read as they stand, given the file's metadata. */
+  readonly raw?: (name: string, metadata: Readonly<Record<string, string>>) => boolean;
 }
 
 /** Bytes at a position, from a file or from memory. */
@@ -99,11 +108,27 @@ function header(source: Source) {
 function readSource(source: Source, options: ReadOptions): Safetensors {
   const { start, entries, metadata } = header(source);
   const tensors: Record<string, HostTensor> = {};
+  const raw: Record<string, RawTensor> = {};
   for (const entry of entries) {
     if (options.skip?.(entry.name)) continue;
-    tensors[entry.name] = { shape: entry.shape, data: readData(source, entry, start) };
+    const asIs = options.raw?.(entry.name, metadata) ? readRaw(source, entry, start) : undefined;
+    if (asIs) raw[entry.name] = asIs;
+    else tensors[entry.name] = { shape: entry.shape, data: readData(source, entry, start) };
   }
-  return { tensors, metadata };
+  return { tensors, raw, metadata };
+}
+
+/** A tensor as it stands in the file; undefined where it is of a type that is not read so. */
+function readRaw(source: Source, { dtype, shape, elements, begin }: TensorEntry, start: number): RawTensor | undefined {
+  if (dtype !== 'U8' && dtype !== 'F8_E4M3' && dtype !== 'F16') return undefined;
+  if (dtype === 'F16') {
+    const data = new Uint16Array(elements);
+    source.read(new Uint8Array(data.buffer), start + begin);
+    return { dtype, shape, data };
+  }
+  const data = new Uint8Array(elements);
+  source.read(data, start + begin);
+  return { dtype, shape, data };
 }
 
 function readData(source: Source, entry: TensorEntry, start: number): Float32Array | Int32Array {
@@ -167,7 +192,7 @@ export interface WriteOptions {
  */
 export async function writeSafetensors(
   path: string,
-  tensors: Readonly<Record<string, HostTensor>>,
+  tensors: Readonly<Record<string, HostTensor | RawTensor>>,
   options: WriteOptions = {},
 ): Promise<void> {
   await writeFileAtomic(path, encodeSafetensors(tensors, options));
@@ -175,13 +200,17 @@ export async function writeSafetensors(
 
 /** The file of `writeSafetensors`, part after part: its header, then each tensor's bytes. */
 export function* encodeSafetensors(
-  tensors: Readonly<Record<string, HostTensor>>,
+  tensors: Readonly<Record<string, HostTensor | RawTensor>>,
   { dtype = 'F32', metadata }: WriteOptions = {},
 ): Generator<Uint8Array> {
-  const isHalf = (tensor: HostTensor) => dtype === 'F16' && tensor.data instanceof Float32Array;
+  const typeOf = (tensor: HostTensor | RawTensor) => {
+    if ('dtype' in tensor) return tensor.dtype;
+    return tensor.data instanceof Int32Array ? 'I32' : dtype;
+  };
+  const bytesOf = (tensor: HostTensor | RawTensor) => BYTES[typeOf(tensor)];
   const names = Object.keys(tensors).sort((a, b) => {
-    const width = Number(isHalf(tensors[a]!)) - Number(isHalf(tensors[b]!));
-    return width || (a < b ? -1 : 1); // four-byte types before two-byte ones, so that each starts aligned
+    const width = bytesOf(tensors[b]!) - bytesOf(tensors[a]!);
+    return width || (a < b ? -1 : 1); // wide types before narrow ones, so that each starts aligned
   });
   const table: Record<string, unknown> = {};
   if (metadata) table.__metadata__ = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -195,9 +224,8 @@ export function* encodeSafetensors(
       );
     }
     const begin = end;
-    end += elements * (isHalf(tensor) ? 2 : 4);
-    const stored = tensor.data instanceof Int32Array ? 'I32' : isHalf(tensor) ? 'F16' : 'F32';
-    table[name] = { dtype: stored, shape: tensor.shape, data_offsets: [begin, end] };
+    end += elements * bytesOf(tensor);
+    table[name] = { dtype: typeOf(tensor), shape: tensor.shape, data_offsets: [begin, end] };
   }
   const text = new TextEncoder().encode(JSON.stringify(table));
   const padded = Math.ceil(text.length / 8) * 8;
@@ -207,8 +235,9 @@ export function* encodeSafetensors(
   yield head;
   for (const name of names) {
     const tensor = tensors[name]!;
-    const data = isHalf(tensor) ? toHalf(name, tensor.data as Float32Array) : tensor.data;
-    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const { data } = tensor;
+    const stored = data instanceof Float32Array && dtype === 'F16' ? toHalf(name, data) : data;
+    yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
   }
 }
 

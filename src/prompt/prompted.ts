@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClipConfig, type TextOptions, textTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../files/index.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
-import type { Tensor } from '../tensor/index.js';
+import { type QuantizedTensor, readQuantized, writeQuantized } from '../quantization/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
 
 /** What a prompted student carries beside its two towers. */
@@ -19,12 +19,20 @@ export interface SavedPrompts {
 /** Beside the towers' weights in a checkpoint folder. */
 export const promptFile = 'prompt_encoder.safetensors';
 
-/** Writes `prompt_encoder.safetensors` into a checkpoint folder; the encoder's shape stands in its metadata. */
-export async function savePrompts(dir: string, prompts: SavedPrompts): Promise<void> {
-  const tensors: Params = {};
-  for (const [name, value] of Object.entries(prompts.encoder)) tensors[`encoder.${name}`] = value;
+/**
+ * Writes `prompt_encoder.safetensors` into a checkpoint folder; the encoder's shape stands in its metadata.
+ *
+ * @param quantized parameters of the encoder that are stored in few bits
+ */
+export async function savePrompts(
+  dir: string,
+  prompts: SavedPrompts,
+  quantized: Readonly<Record<string, QuantizedTensor>> = {},
+): Promise<void> {
+  const tensors: Record<string, HostTensor | QuantizedTensor> = {};
+  for (const [name, value] of Object.entries(prompts.encoder)) tensors[`encoder.${name}`] = quantized[name] ?? value;
   for (const [name, value] of Object.entries(prompts.vision)) tensors[`prompts.${name}`] = value;
-  await writeSafetensors(join(dir, promptFile), tensors, { metadata: { config: JSON.stringify(prompts.config) } });
+  await writeQuantized(join(dir, promptFile), tensors, { config: JSON.stringify(prompts.config) });
 }
 
 /**
@@ -35,7 +43,7 @@ export async function savePrompts(dir: string, prompts: SavedPrompts): Promise<v
 export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined> {
   const file = join(dir, promptFile);
   if (!existsSync(file)) return undefined;
-  const { tensors, metadata } = await readSafetensors(file);
+  const { tensors, metadata } = readQuantized(file);
   if (!metadata?.config)
     throw new UserError(`${file}: expected a field "config" in its metadata, found none; save it again`);
   const part = (prefix: string): Params =>
