@@ -1,8 +1,8 @@
-import type { Evaluation, Interval, Recall } from '../evaluate/index.js';
+import type { Evaluation, Interval, Recall, TailGroup } from '../evaluate/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
 
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
-export function evaluationTable(model: string, evaluation: Evaluation): string {
+export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
   const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
   const rows: string[][] = [[`${model} on ${data}/${split}`, '', '95 % interval', '']];
   const row = (name: string, value: Interval | number, of = '') => {
@@ -16,6 +16,15 @@ export function evaluationTable(model: string, evaluation: Evaluation): string {
     row('top-5', zeroShot.top5);
     row('mean per class', zeroShot.meanPerClass);
     row('macro-F1', zeroShot.macroF1);
+  }
+  for (const { name, trained, classes: own, drawings: seen, top1, macroF1 } of longTail) {
+    const pictures = [...new Set(trained)].join('–');
+    row(
+      `top-1, ${name}-shot`,
+      top1,
+      `${number(own)} classes of ${pictures} training pictures, ${number(seen)} drawings`,
+    );
+    row(`macro-F1, ${name}-shot`, macroF1);
   }
   if (retrieval) {
     const recall = (name: string, { r1, r5, r10 }: Recall, of: string) => {
@@ -55,7 +64,11 @@ export function evaluationTable(model: string, evaluation: Evaluation): string {
 }
 
 /** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */
-export function evaluationJson(model: string, evaluation: Evaluation): Record<string, unknown> {
+export function evaluationJson(
+  model: string,
+  evaluation: Evaluation,
+  longTail?: readonly TailGroup[],
+): Record<string, unknown> {
   const { zeroShot, retrieval, baseNovel, latency } = evaluation;
   const measured = (name: string, { value, low, high }: Interval) => ({
     [name]: value,
@@ -81,6 +94,17 @@ export function evaluationJson(model: string, evaluation: Evaluation): Record<st
       ...measured('top5', zeroShot.top5),
       mean_per_class: zeroShot.meanPerClass,
       macro_f1: zeroShot.macroF1,
+    }),
+    ...(longTail && {
+      long_tail: longTail.map(({ name, trained, classes, drawings, top1, meanPerClass, macroF1 }) => ({
+        name,
+        trained,
+        classes,
+        drawings,
+        ...measured('top1', top1),
+        mean_per_class: meanPerClass,
+        macro_f1: macroF1,
+      })),
     }),
     ...(retrieval && {
       texts: retrieval.texts,

@@ -1,3 +1,4 @@
+export { classCounts } from './class-counts.js';
 export { contactSheet, type SheetOptions } from './contact-sheet.js';
 export type { Box, ClassInfo, Example, ImageTextDataset, LabelledExample, Picture, Skipped } from './dataset.js';
 export { decodePicture } from './decode.js';

@@ -3,6 +3,7 @@ export { median } from '../quantile.js';
 export { type BaseNovel, baseNovel } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
+export { candidateClasses } from './candidate-classes.js';
 export {
   type Cvpr2024Measured,
   type Cvpr2024Models,
@@ -16,10 +17,10 @@ export {
   cvpr2024Seeds,
   type Transfer,
 } from './cvpr2024-seeds.js';
-export { candidateClasses } from './candidate-classes.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
+export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js';
 export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from './model.js';
 export {
   findPrompts,

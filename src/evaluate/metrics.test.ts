@@ -4,6 +4,7 @@ import { median, quantile } from '../quantile.js';
 import {
   baseNovel,
   byArtist,
+  byTrainingCount,
   classFeatures,
   type Prediction,
   retrieval,
@@ -50,6 +51,41 @@ describe('quantile', () => {
     expect(median([4, 1, 2, 3])).toBe(2.5);
     expect(quantile([5, 1, 2, 3, 4], 0.95)).toBeCloseTo(4.8, 12);
     expect(quantile([7], 0.95)).toBe(7);
+  });
+});
+
+describe('long tail', () => {
+  const trained = [0, 0, 0, 0, 0, 1, 1, 1, 2].map((label, i) => ({ id: `${i}`, label, captions: [] }));
+  const predictions = [
+    prediction(0, 0),
+    prediction(0, 0),
+    prediction(1, 0),
+    prediction(1, 1),
+    prediction(2, 0),
+    // Class 3 was not trained at all.
+    prediction(3, 2),
+  ];
+
+  it('groups classes by what they were trained on', () => {
+    const groups = byTrainingCount(predictions, trained, { many: 4, few: 2 });
+    expect(groups.map(({ name, trained, classes, drawings }) => [name, trained, classes, drawings])).toEqual([
+      ['many', [5, 5], 1, 2],
+      ['medium', [3, 3], 1, 2],
+      ['few', [0, 1], 2, 2],
+    ]);
+    expect(groups.map(({ top1 }) => top1)).toEqual([wilson(2, 2), wilson(1, 2), wilson(0, 2)]);
+    // Class 0 is predicted four times and right twice; class 2 is predicted once for another.
+    expect(groups.map(({ macroF1 }) => +macroF1.toFixed(6))).toEqual([+(4 / 6).toFixed(6), +(2 / 3).toFixed(6), 0]);
+    expect(groups[1]!.meanPerClass).toBe(0.5);
+  });
+
+  it('by the usual limits calls all of them few, and leaves empty groups out', () => {
+    expect(byTrainingCount(predictions, trained).map(({ name }) => name)).toEqual(['few']);
+  });
+
+  it('refuses limits that overlap, and training without classes', () => {
+    expect(() => byTrainingCount(predictions, trained, { many: 3, few: 5 })).toThrow(/overlap/);
+    expect(() => byTrainingCount(predictions, [])).toThrow(/training pictures with a class/);
   });
 });
 

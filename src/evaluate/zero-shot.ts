@@ -84,8 +84,25 @@ export function topClasses(
 
 /** @param predictions at least one, each with its five likeliest classes */
 export function zeroShotAccuracy(predictions: readonly Prediction[]): ZeroShot {
-  let [top1, top5] = [0, 0];
-  const tallies = new Map<number, { occurs: number; predicted: number; right: number }>();
+  const tallies = [...classTallies(predictions).values()];
+  const top5 = predictions.filter(({ label, top }) => top.slice(0, 5).some((guess) => guess.label === label)).length;
+  return {
+    top1: top1(predictions),
+    top5: wilson(top5, predictions.length),
+    ...classMeans(tallies),
+  };
+}
+
+/** How often a class occurs, is predicted, and is predicted where it occurs. */
+export interface ClassTally {
+  occurs: number;
+  predicted: number;
+  right: number;
+}
+
+/** Counts of every class that occurs or is predicted, by its label. */
+export function classTallies(predictions: readonly Prediction[]): Map<number, ClassTally> {
+  const tallies = new Map<number, ClassTally>();
   const tally = (label: number) => {
     const known = tallies.get(label) ?? { occurs: 0, predicted: 0, right: 0 };
     tallies.set(label, known);
@@ -95,19 +112,17 @@ export function zeroShotAccuracy(predictions: readonly Prediction[]): ZeroShot {
     const answer = top[0]!.label;
     tally(label).occurs++;
     tally(answer).predicted++;
-    if (answer === label) {
-      tally(label).right++;
-      top1++;
-    }
-    if (top.slice(0, 5).some((guess) => guess.label === label)) top5++;
+    if (answer === label) tally(label).right++;
   }
-  const all = [...tallies.values()];
-  const occurring = all.filter(({ occurs }) => occurs > 0);
+  return tallies;
+}
+
+/** Means over classes: of the share recognised, over those that occur, and of F1, over all. */
+export function classMeans(tallies: readonly ClassTally[]): Pick<ZeroShot, 'meanPerClass' | 'macroF1'> {
+  const occurring = tallies.filter(({ occurs }) => occurs > 0);
   return {
-    top1: wilson(top1, predictions.length),
-    top5: wilson(top5, predictions.length),
     meanPerClass: mean(occurring.map(({ occurs, right }) => right / occurs)),
-    macroF1: mean(all.map(({ occurs, predicted, right }) => (2 * right) / (occurs + predicted))),
+    macroF1: mean(tallies.map(({ occurs, predicted, right }) => (2 * right) / (occurs + predicted))),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   dataOption,
   deviceOption,
   examples,
+  positiveNumber,
   printResult,
   promptsOption,
   threadsOption,
@@ -18,6 +19,10 @@ interface EvaluateOptions extends CommonOptions {
   readonly templates?: readonly string[];
   readonly prompts?: string;
   readonly latencyRuns: number;
+  readonly longTail?: boolean;
+  readonly imbalance?: number;
+  readonly many?: number;
+  readonly few?: number;
   readonly device: Device;
   readonly threads?: number;
 }
@@ -36,6 +41,10 @@ export function addEvaluate(program: Command): void {
     )
     .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
+    .option('--long-tail', 'report by how many pictures a class has in train: many, medium and few')
+    .option('--many <n>', 'more training pictures make a many-shot class (default: 100)', wholeNumber)
+    .option('--few <n>', 'fewer training pictures make a few-shot class (default: 20)', wholeNumber)
+    .option('--imbalance <factor>', 'the model was trained with it: count the long tail it made', positiveNumber)
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
@@ -43,6 +52,7 @@ export function addEvaluate(program: Command): void {
       examples(
         'evaluate models/emoji-teacher',
         'evaluate runs/student/student --split style --json',
+        'evaluate runs/tail/student --imbalance 7 --many 4 --few 2',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
         'evaluate models/emoji-teacher --prompts prompts.json',
@@ -54,8 +64,8 @@ export function addEvaluate(program: Command): void {
 
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const [
-    { evaluateModel, loadModelOrPair },
-    { openDataset },
+    { byTrainingCount, evaluateModel, loadModelOrPair },
+    { examplesOf, openDataset, withSubset },
     { createProgress, showDownload },
     { interruptSignal },
     { readPromptSet },
@@ -84,8 +94,20 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
       signal: interruptSignal(),
       onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
     });
+    const { longTail, imbalance, many, few } = options;
+    const tail =
+      longTail || imbalance !== undefined || many !== undefined || few !== undefined
+        ? byTrainingCount(
+            evaluation.predictions,
+            // Which pictures a made long tail has does not depend on a seed.
+            examplesOf(withSubset(dataset, 'train', { imbalance }, 0), 'train'),
+            { many, few },
+          )
+        : undefined;
     progress.stop();
-    printResult(options, output.evaluationJson(folder, evaluation), () => output.evaluationTable(folder, evaluation));
+    printResult(options, output.evaluationJson(folder, evaluation, tail), () =>
+      output.evaluationTable(folder, evaluation, tail),
+    );
   } finally {
     progress.stop();
   }
