@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addAugment } from './commands/augment.js';
 import { addBench } from './commands/bench.js';
+import { addCascade } from './commands/cascade.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
@@ -40,6 +41,7 @@ export function buildProgram(): Command {
     addAugment,
     addPrompts,
     addSearchPrompts,
+    addCascade,
     addBench,
     addDoctor,
   ])

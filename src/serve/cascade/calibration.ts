@@ -8,6 +8,11 @@ export interface Scored {
   readonly labels: readonly number[];
 }
 
+/** Share of pictures whose true class is the likeliest. */
+export function accuracyOf({ logits, labels }: Scored): number {
+  return logits.filter((z, i) => argMax(z) === labels[i]).length / labels.length;
+}
+
 /**
  * The temperature T that makes the true classes likeliest: argmin −Σ ln softmax(z / T)_y (Guo et al. 2017, §4.2).
  *
