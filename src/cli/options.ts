@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataHelp } from '../data/spec.js';
 import { devices } from '../runtime/device.js';
+import { type Precision, precisions } from '../tensor/precision.js';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -20,6 +21,28 @@ export const deviceOption = () =>
   new Option('--device <name>', 'where the engine runs').choices([...devices]).default('cpu');
 export const threadsOption = () =>
   new Option('--threads <n>', 'threads of one op (default: all cores)').argParser(positiveInteger);
+
+/** What every command that trains with gradients takes about how a step is computed: fields of its recipe. */
+export interface EngineOptions {
+  readonly recompute?: boolean;
+  readonly precision?: Precision;
+}
+
+export function withEngineOptions(command: Command): Command {
+  return command
+    .option(
+      '--recompute',
+      'keep only the input of each block for the backward pass and compute the rest again: less memory, a slower step',
+    )
+    .addOption(
+      new Option(
+        '--precision <name>',
+        'mixed: products in fp16, all else in fp32, with loss scaling; slower than fp32 on a CPU',
+      ).choices([...precisions]),
+    );
+}
+
+export const engineFlags = ({ recompute, precision }: EngineOptions) => ({ recompute, precision });
 
 /** Takes the place of the templates that a command would use. */
 export const promptsOption = () =>

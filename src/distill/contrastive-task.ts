@@ -1,9 +1,10 @@
 import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
 import { type Params, param, paramFeeds, paramInputs } from '../nn/index.js';
-import { compile, type Device } from '../runtime/index.js';
-import { grad, input, type Tensor } from '../tensor/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import { input, type Tensor } from '../tensor/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { StepResult, Task } from './task.js';
 
 export interface ContrastiveTaskOptions {
@@ -12,8 +13,8 @@ export interface ContrastiveTaskOptions {
   /** Batches a step, of which losses and gradients are averaged. */
   readonly accumulate: number;
   readonly smoothing: number;
-  readonly device?: Device;
-  readonly threads?: number;
+  readonly recompute?: boolean;
+  readonly compile?: CompileOptions;
 }
 
 /** CLIP's limit on the scale of its logits, 100 (Radford et al. 2021, section 2.5). */
@@ -26,11 +27,14 @@ export async function contrastiveTask(
   batches: { batch(n: number): Promise<ContrastiveFeeds> },
   options: ContrastiveTaskOptions,
 ): Promise<Task & { dispose(): Promise<void> }> {
-  const { batch, context, accumulate, device, threads } = options;
+  const { batch, context, accumulate, recompute } = options;
+  const lossScale = lossScaleFor(options.compile?.precision);
   const size = config.vision_config.image_size;
   const p = paramInputs(params);
-  const images = visionTower(p, config, input('pixels', [batch, 3, size, size]));
-  const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'));
+  const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), { recompute });
+  const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), {
+    recompute,
+  });
   const loss = contrastiveLoss(
     images.embed,
     texts.embed,
@@ -40,15 +44,16 @@ export async function contrastiveTask(
   );
   const names = Object.keys(params);
   const outputs: Record<string, Tensor> = { loss };
-  grad(loss, Object.values(p)).forEach((gradient, i) => {
+  scaledGradients(loss, Object.values(p), lossScale).forEach((gradient, i) => {
     outputs[`gradient/${names[i]}`] = gradient;
   });
-  const program = await compile({ outputs }, { device, threads });
-  const weights = paramFeeds(params);
+  const program = await compile({ outputs }, options.compile);
+  const weights = { ...paramFeeds(params), ...lossScale?.feeds };
   const sums = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
 
   return {
     params,
+    lossScale,
     imagesPerStep: batch * accumulate,
     async step(step): Promise<StepResult> {
       let total = 0;

@@ -23,7 +23,8 @@ function keyBias(mask: Tensor): Tensor {
  */
 export function studentCrossMap(patches: Tensor, words: Tensor, mask: Tensor, query: Tensor, key: Tensor): Tensor {
   const d = query.shape[1] as number;
-  const scores = t.matmul(t.matmul(patches, query), t.matmul(words, key), { transposeB: true }); // [B, P, L]
+  const [queries, keys] = [t.matmul(patches, query, { full: true }), t.matmul(words, key, { full: true })];
+  const scores = t.matmul(queries, keys, { transposeB: true, full: true }); // [B, P, L]
   return t.softmax(t.add(t.mul(scores, 1 / Math.sqrt(d)), keyBias(mask)));
 }
 
@@ -37,7 +38,7 @@ export function studentCrossMap(patches: Tensor, words: Tensor, mask: Tensor, qu
  * @returns [B, P, L], without gradient
  */
 export function teacherCrossMap(patches: Tensor, words: Tensor, mask: Tensor, temperature: number): Tensor {
-  const cosines = t.matmul(t.l2Normalize(patches), t.l2Normalize(words), { transposeB: true }); // [B, P, L]
+  const cosines = t.matmul(t.l2Normalize(patches), t.l2Normalize(words), { transposeB: true, full: true }); // [B, P, L]
   return t.stopGradient(t.softmax(t.add(t.mul(cosines, 1 / temperature), keyBias(mask))));
 }
 

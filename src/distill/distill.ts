@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import type { LoaderOptions } from '../loader/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import {
   checkTemplates,
@@ -51,6 +52,8 @@ export interface DistillOptions extends DownloadOptions {
   targetsDir?: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
   rebuildTargets?: boolean;
+  /** How pictures are read while the teacher's targets are extracted. */
+  loader?: LoaderOptions;
   signal?: AbortSignal;
   onStep?: (step: DistillStep) => void | Promise<void>;
   /** While the teacher's targets are extracted. */
@@ -172,6 +175,7 @@ function storedTargets(
     attention: layers(needs.has('attention'), []),
     dir: options.targetsDir ?? join(options.runDir, 'targets'),
     rebuild: options.rebuildTargets,
+    loader: options.loader,
     signal: options.signal,
     onProgress: options.onTargets,
   });
@@ -193,12 +197,13 @@ async function trainPhases(
     teacher: teacher.fingerprint(),
     given: hash(JSON.stringify(full.config)),
   };
+  const compile = { ...options.compile, precision: recipe.precision };
   const position = { finished: true, step: 0, seconds: 0 };
   for (const phase of phases) {
     const task: Task & { dispose(): Promise<void> } =
       recipe.method === 'kd'
-        ? await logitsKdTask(full.student, full.config, full.teacher, batches, recipe, options.compile)
-        : await dualStreamTask(full, batches, phase, options.compile);
+        ? await logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile)
+        : await dualStreamTask(full, batches, phase, compile);
     try {
       const trained = await train(task, {
         steps: phase.steps,

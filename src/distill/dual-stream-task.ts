@@ -5,6 +5,7 @@ import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
 import { coordinate, type Gradients } from './coordinate.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, subset } from './dual-stream.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { LossName } from './recipe.js';
 import type { Task } from './task.js';
 
@@ -32,6 +33,7 @@ export async function dualStreamTask(
   const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
   const total = added([feature, rest])!;
 
+  const lossScale = lossScaleFor(options.precision);
   const everything = allParams(s);
   const inputs = Object.fromEntries(
     Object.entries(p).flatMap(([room, tree]) =>
@@ -47,13 +49,8 @@ export async function dualStreamTask(
   for (const [pass, loss] of Object.entries(passes)) {
     if (!loss) continue;
     const reached = names.filter((name) => reaches(loss, inputs[name]!));
-    for (const [i, g] of t
-      .grad(
-        loss,
-        reached.map((name) => inputs[name]!),
-      )
-      .entries())
-      outputs[`${pass}|${reached[i]}`] = g;
+    const wrt = reached.map((name) => inputs[name]!);
+    for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`${pass}|${reached[i]}`] = g;
   }
   const program: Program = await compile({ outputs }, options);
 
@@ -62,9 +59,10 @@ export async function dualStreamTask(
     names.map((name) => [name, new Float32Array(params[name]!.data.length)]),
   );
   const wanted = new Set(program.inputs.map((i) => i.name));
-  const fixed = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
+  const fixed = { ...everything, ...paramFeeds(s.teacher, 'teacher/'), ...lossScale?.feeds };
   return {
     params,
+    lossScale,
     imagesPerStep: recipe.batch,
     async step(step) {
       const result = await program.run({ ...fixed, ...batches.fill(phase.firstStep + step, wanted) });

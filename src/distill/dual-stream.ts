@@ -85,6 +85,7 @@ export function buildLosses(
   p: Record<'student' | 'prompt' | 'heads', TensorTree>,
 ) {
   const { config, teacherConfig, recipe } = s;
+  const { recompute } = recipe;
   const active = activeLosses(recipe, phase.losses);
   const fed = paramInputs(batches.feeds); // unused inputs never reach the program
   const target = (name: string) => param(fed, `target/${name}`);
@@ -106,8 +107,8 @@ export function buildLosses(
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
     imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
   }
-  const image = visionTower(p.student, config, pixels, { prompts: imageSide });
-  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true });
+  const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute });
+  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true, recompute });
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];

@@ -44,7 +44,7 @@ export interface FeaturePair {
  * @returns scalar
  */
 export function featureDistance({ student, teacher, map }: FeaturePair): Tensor {
-  const mapped = map ? t.matmul(student, map) : student; // [..., D_t]
+  const mapped = map ? t.matmul(student, map, { full: true }) : student; // [..., D_t]
   return t.mean(t.square(t.sub(mapped, t.stopGradient(teacher))));
 }
 

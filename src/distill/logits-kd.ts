@@ -6,6 +6,7 @@ import type { Batches } from './batches.js';
 import type { Gradients } from './coordinate.js';
 import { fitPixels } from './dual-stream.js';
 import { boundLogitScale } from './dual-stream-task.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
 import type { Task } from './task.js';
@@ -22,35 +23,33 @@ export async function logitsKdTask(
   recipe: DistillRecipe,
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
+  const { recompute } = recipe;
   const p = paramInputs(student, 'student/');
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
     t.input(name, batches.feeds[name]!.shape, dtype);
-  const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size));
-  const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'));
+  const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), { recompute });
+  const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'), { recompute });
   const loss = responseLoss(
     clipLogits(image.embed, text.embed, p.logit_scale!),
     clipLogits(feed('target/image'), feed('target/text'), t.constant(teacher.logit_scale!)),
     [],
     { temperature: recipe.kd.temperature, lambda: 0, bothWays: recipe.kd.both_ways },
   );
+  const lossScale = lossScaleFor(options.precision);
   const names = Object.keys(student);
   const outputs: Record<string, t.Tensor> = { total: loss };
-  for (const [i, g] of t
-    .grad(
-      loss,
-      names.map((name) => p[name]!),
-    )
-    .entries())
-    outputs[`grad|student/${names[i]}`] = g;
+  const wrt = names.map((name) => p[name]!);
+  for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`grad|student/${names[i]}`] = g;
   const program = await compile({ outputs }, options);
 
   const params = paramFeeds(student, 'student/');
   const wanted = new Set(program.inputs.map((i) => i.name));
   return {
     params,
+    lossScale,
     imagesPerStep: recipe.batch,
     async step(step) {
-      const { total, ...result } = await program.run({ ...params, ...batches.fill(step, wanted) });
+      const { total, ...result } = await program.run({ ...params, ...lossScale?.feeds, ...batches.fill(step, wanted) });
       const gradients: Gradients = {};
       for (const [name, { data }] of Object.entries(result))
         gradients[name.slice('grad|'.length)] = data as Float32Array;

@@ -12,7 +12,7 @@ export interface StepEvent {
   readonly steps: number;
   readonly losses: Readonly<Record<string, number>>;
   readonly learningRate: number;
-  /** Norm of all gradients together, before clipping. */
+  /** Norm of all gradients together, before clipping; not finite where they overflowed and the update was left out. */
   readonly gradientNorm: number;
   readonly imagesPerSecond: number;
   /** Seconds trained, over all sittings. */
@@ -68,7 +68,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   const state: RunState = {
     params: task.params,
     optimizer: optimizer.state(),
-    task: task.state?.() ?? {},
+    task: { ...task.state?.(), ...task.lossScale?.state },
     averaged: options.ema === undefined ? {} : averaged,
   };
   const start = runDir ? await restoreState(runDir, state, fingerprint) : undefined;
@@ -89,11 +89,14 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     const rate = learningRate(step);
     const { losses, gradients } = await task.step(step);
     const norm = gradientNorm(gradients);
-    checkFinite({ ...losses, 'gradient norm': norm }, step, saved, runDir);
-    if (options.clipNorm !== undefined && norm > options.clipNorm) scaleAll(gradients, options.clipNorm / norm);
-    optimizer.update(gradients, rate, step);
-    task.constrain?.();
-    if (options.ema !== undefined) averageInto(averaged, task.params, options.ema, step);
+    checkFinite(losses, step, saved, runDir);
+    if (task.lossScale?.settle(Number.isFinite(norm)) ?? true) {
+      checkFinite({ 'gradient norm': norm }, step, saved, runDir);
+      if (options.clipNorm !== undefined && norm > options.clipNorm) scaleAll(gradients, options.clipNorm / norm);
+      optimizer.update(gradients, rate, step);
+      task.constrain?.();
+      if (options.ema !== undefined) averageInto(averaged, task.params, options.ema, step);
+    }
     step++;
     clock.end();
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
+import { engineFields } from './engine-fields.js';
 import { subsetFields } from './subset-fields.js';
 
 const positive = z.number().positive();
@@ -73,6 +74,7 @@ export const pretrainRecipe = z.strictObject({
   optimizer: optimizerSchema.prefault({}),
   label_smoothing: z.number().min(0).max(0.9).default(0),
   augment: augmentOptions.prefault({}),
+  ...engineFields,
   /** Decay of the average of the weights that becomes the model. */
   ema: z.number().min(0).max(0.99999).default(0.999),
   /** Steps between saved states. */

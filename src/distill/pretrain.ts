@@ -17,6 +17,7 @@ import {
 } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
+import type { LoaderOptions } from '../loader/index.js';
 import type { Device } from '../runtime/index.js';
 import { adamw } from './adamw.js';
 import { ContrastiveBatches } from './contrastive-batches.js';
@@ -37,6 +38,7 @@ export interface PretrainOptions extends DownloadOptions {
   readonly dataset?: ImageTextDataset;
   readonly device?: Device;
   readonly threads?: number;
+  readonly loader?: LoaderOptions;
   readonly signal?: AbortSignal;
   /** After every step; with the accuracy where it was measured. */
   readonly onStep?: (event: PretrainEvent) => void;
@@ -85,12 +87,13 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     tokenizer,
     split,
     augment: recipe.augment,
+    loader: options.loader,
   });
   const task = await contrastiveTask(config, params, batches, {
     batch,
     context,
-    device,
-    threads,
+    recompute: recipe.recompute,
+    compile: { device, threads, precision: recipe.precision },
     accumulate: recipe.accumulate,
     smoothing: recipe.label_smoothing,
   });
@@ -149,7 +152,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   });
   const accuracy = await probe?.measure(result.averaged);
   await publish(result);
-  await Promise.all([task.dispose(), probe?.dispose()]);
+  await Promise.all([task.dispose(), probe?.dispose(), batches.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
+import { engineFields } from './engine-fields.js';
 import { subsetFields } from './subset-fields.js';
 
 const share = z.number().min(0);
@@ -163,6 +164,7 @@ export const distillRecipe = z.object({
   /** Augmented views a drawing whose teacher targets are stored; an epoch uses one of them. */
   views: count.default(4),
   augment: augmentOptions.prefault({}),
+  ...engineFields,
   checkpoint_every: count.default(200),
 });
 

@@ -1,4 +1,5 @@
 import type { Params } from '../nn/index.js';
+import type { LossScale } from './loss-scale.js';
 
 /** What one training step gives back. */
 export interface StepResult {
@@ -24,6 +25,8 @@ export interface Task {
   step(step: number): Promise<StepResult>;
   /** Live arrays to save beside the parameters, such as batch-norm statistics; a resume writes into them. */
   state?(): Params;
+  /** Of a task in mixed precision: the loop leaves out updates whose gradients overflowed, and keeps it with the state. */
+  readonly lossScale?: LossScale;
   /** Called after every update, e.g. to keep a parameter inside its bounds. */
   constrain?(): void;
 }

@@ -1,5 +1,5 @@
 import * as ort from 'onnxruntime-node';
-import { elements, type HostTensor, type Tensor, toOnnx } from '../tensor/index.js';
+import { elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
 import { type Device, sessionOptions } from './device.js';
 import { release } from './release.js';
 
@@ -10,6 +10,8 @@ export interface CompileOptions {
    */
   readonly frozen?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;
+  /** @defaultValue fp32. `mixed` needs a loss scale where gradients are computed. */
+  readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
   readonly threads?: number;
   /** Whether idle threads spin: faster for many small ops, but it starves image decoding beside it. */
@@ -49,7 +51,12 @@ export class Program {
   /** @internal Use {@link compile}. */
   static async create(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions): Promise<Program> {
     const device = options.device ?? 'cpu';
-    const model = toOnnx({ outputs, initializers: options.frozen, fused: device === 'cpu' });
+    const model = toOnnx({
+      outputs,
+      initializers: options.frozen,
+      fused: device === 'cpu',
+      precision: options.precision,
+    });
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
     const inputs = model.inputs.map((t) => ({
       name: t.name!,

@@ -135,6 +135,7 @@ const notDifferentiable = [
   'greater',
   'input',
   'positions',
+  'precisions',
   'stopGradient',
   'Tensor',
   'toOnnx',

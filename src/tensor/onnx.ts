@@ -17,7 +17,8 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import type { DType, HostTensor, Node, Tensor } from './tensor.js';
+import { MixedPrecision, type Precision } from './precision.js';
+import { computed, type DType, type HostTensor, type Node, type Tensor } from './tensor.js';
 
 /** A float attribute: a plain number attribute is an integer in ONNX. */
 export class FloatAttribute {
@@ -52,6 +53,8 @@ export class OnnxEmitter {
   elementType(dtype: DType): number {
     return elementTypes[dtype];
   }
+
+  readonly halfType: number = TensorProto_DataType.FLOAT16;
 
   asFloat(value: number): FloatAttribute {
     return new FloatAttribute(value);
@@ -213,6 +216,8 @@ export interface OnnxOptions {
   readonly producer?: string;
   /** Whether ONNX Runtime's own CPU ops (domain com.microsoft) may stand in the model. @defaultValue false: it runs anywhere. */
   readonly fused?: boolean;
+  /** @defaultValue fp32 */
+  readonly precision?: Precision;
 }
 
 export interface OnnxModel {
@@ -240,24 +245,28 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     else if (baked) emitter.initializer(baked, name);
     else fed.push(tensor);
   }
-  const nameOf = (tensor: Tensor): string => {
+  const nameOf = (handed: Tensor): string => {
+    const tensor = computed(handed);
     let name = names.get(tensor);
     if (name) return name;
-    const alias = aliasOf(tensor);
-    if (alias) name = nameOf(alias);
-    else if (tensor.value) name = scalarName(emitter, tensor.value) ?? emitter.initializer(tensor.value);
+    if (tensor.value) name = scalarName(emitter, tensor.value) ?? emitter.initializer(tensor.value);
     else name = emitter.name();
     names.set(tensor, name);
     return name;
   };
+  const mixed = options.precision === 'mixed' ? new MixedPrecision(emitter) : undefined;
   for (const node of nodes) {
-    const names = node.inputs.map((tensor, i) =>
-      i === node.op.weight ? nameOf(tensor) : emitter.plain(nameOf(tensor)),
-    );
+    const half = mixed?.takes(node) ?? false;
+    const names = node.inputs.map((tensor, i) => {
+      if (i === node.op.weight && !mixed) return nameOf(tensor);
+      const name = emitter.plain(nameOf(tensor));
+      return mixed ? mixed.cast(tensor, name, half) : name;
+    });
     node.op.emit(emitter, node, names, node.outputs.map(nameOf));
   }
   const output = Object.entries(options.outputs).map(([name, tensor]) => {
-    emitter.node('Identity', [emitter.plain(nameOf(tensor))], [name]);
+    const plain = emitter.plain(nameOf(tensor));
+    emitter.node('Identity', [mixed ? mixed.cast(tensor, plain, false) : plain], [name]);
     return valueInfo(name, tensor);
   });
   const model = create(ModelProtoSchema, {
@@ -285,16 +294,14 @@ function scalarName(emitter: OnnxEmitter, value: HostTensor): string | undefined
 }
 
 /** Everything `outputs` depend on: inputs, and nodes in the order of creation. */
-function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] } {
+export function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] } {
   const inputs = new Set<Tensor>();
   const nodes = new Set<Node>();
   const stack = [...outputs];
   while (stack.length > 0) {
-    const tensor = stack.pop()!;
+    const tensor = computed(stack.pop()!);
     const node = tensor.node;
-    const alias = aliasOf(tensor);
-    if (alias) stack.push(alias);
-    else if (!node) {
+    if (!node) {
       if (tensor.name !== undefined) inputs.add(tensor);
     } else if (!nodes.has(node)) {
       nodes.add(node);
@@ -305,11 +312,6 @@ function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] 
     inputs: [...inputs].sort((a, b) => a.id - b.id),
     nodes: [...nodes].sort((a, b) => a.id - b.id),
   };
-}
-
-/** The tensor of which this one has the value, where its node computes nothing. */
-function aliasOf(tensor: Tensor): Tensor | undefined {
-  return tensor.node?.aliases?.[tensor.node.outputs.indexOf(tensor)];
 }
 
 function valueInfo(name: string, tensor: Tensor): ValueInfoProto {

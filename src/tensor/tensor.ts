@@ -149,6 +149,12 @@ export function withGradients(values: readonly Tensor[], inputs: readonly Tensor
   return apply(customOp, inputs, outputs, { rule }, values);
 }
 
+/** @internal The tensor that is computed for this one: another where its node only hands a value on. */
+export function computed(tensor: Tensor): Tensor {
+  const alias = tensor.node?.aliases?.[tensor.node.outputs.indexOf(tensor)];
+  return alias ? computed(alias) : tensor;
+}
+
 /** The same value, through which no gradient flows. */
 export function stopGradient(x: Tensor): Tensor {
   return withGradient(x, [], () => []);

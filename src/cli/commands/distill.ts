@@ -5,6 +5,8 @@ import {
   type CommonOptions,
   dataOption,
   deviceOption,
+  type EngineOptions,
+  engineFlags,
   examples,
   printResult,
   promptsOption,
@@ -13,11 +15,12 @@ import {
   subsetFlags,
   threadsOption,
   withCommonOptions,
+  withEngineOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions {
+interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
@@ -36,7 +39,7 @@ interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions {
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
+  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
@@ -67,6 +70,7 @@ export function addDistill(program: Command): void {
         'distill --teacher models/emoji-teacher --out runs/student',
         'distill --teacher models/emoji-teacher --out runs/kd --method kd',
         'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
+        'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
         'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
         'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
         'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
@@ -83,6 +87,7 @@ async function flags(options: DistillOptions): Promise<Record<string, unknown>> 
   return {
     'data.dataset': options.data,
     ...subsetFlags(options),
+    ...engineFlags(options),
     seed: options.seed,
     method: options.method,
     'texts.templates': templates,

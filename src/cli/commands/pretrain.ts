@@ -4,6 +4,8 @@ import {
   type CommonOptions,
   dataOption,
   deviceOption,
+  type EngineOptions,
+  engineFlags,
   examples,
   printResult,
   type RecipeOptions,
@@ -11,11 +13,12 @@ import {
   subsetFlags,
   threadsOption,
   withCommonOptions,
+  withEngineOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions {
+interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
   readonly from?: string;
   readonly out: string;
   readonly device: Device;
@@ -26,7 +29,7 @@ export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
+  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
     .addOption(dataOption())
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
@@ -56,7 +59,13 @@ async function run(options: PretrainOptions): Promise<void> {
   const recipe = await loadRecipe(pretrainRecipe, {
     file: options.recipe,
     set: options.set,
-    flags: { 'data.dataset': options.data, seed: options.seed, from: options.from, ...subsetFlags(options) },
+    flags: {
+      'data.dataset': options.data,
+      seed: options.seed,
+      from: options.from,
+      ...subsetFlags(options),
+      ...engineFlags(options),
+    },
   });
   const progress = createProgress(options);
   progress.log(await writeRecipe(out, recipe));

@@ -33,5 +33,7 @@ export function interpolateGrid(x: Tensor, from: readonly [number, number], to: 
     );
   }
   if (from[0] === to[0] && from[1] === to[1]) return x;
-  return matmul(constant({ shape: [to[0] * to[1], from[0] * from[1]], data: bilinearMatrix(from, to) }), x);
+  return matmul(constant({ shape: [to[0] * to[1], from[0] * from[1]], data: bilinearMatrix(from, to) }), x, {
+    full: true,
+  });
 }

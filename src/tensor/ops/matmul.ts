@@ -8,6 +8,8 @@ import { reshape, transpose } from './layout.js';
 export interface MatmulOptions {
   transposeA?: boolean;
   transposeB?: boolean;
+  /** Stays in fp32 under mixed precision, in its gradient too: for losses. */
+  full?: boolean;
 }
 
 const matmulOp: Op = {
@@ -32,21 +34,21 @@ const matmulOp: Op = {
   },
   gradient: (node, [dy]) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
-    const { transposeA = false, transposeB = false } = node.attributes as MatmulOptions;
+    const { transposeA = false, transposeB = false, full } = node.attributes as MatmulOptions;
     // With A' and B' the operands after their transposes: dA' = dY B'ᵀ, dB' = A'ᵀ dY.
     const da = transposeA
-      ? matmul(b, dy!, { transposeA: transposeB, transposeB: true })
-      : matmul(dy!, b, { transposeB: !transposeB });
+      ? matmul(b, dy!, { transposeA: transposeB, transposeB: true, full })
+      : matmul(dy!, b, { transposeB: !transposeB, full });
     const db = transposeB
-      ? matmul(dy!, a, { transposeA: true, transposeB: transposeA })
-      : matmul(a, dy!, { transposeA: !transposeA });
+      ? matmul(dy!, a, { transposeA: true, transposeB: transposeA, full })
+      : matmul(a, dy!, { transposeA: !transposeA, full });
     return [unbroadcast(da, a.shape), unbroadcast(db, b.shape)];
   },
 };
 
 /** Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N]. */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
-  const { transposeA = false, transposeB = false } = options;
+  const { transposeA = false, transposeB = false, full = false } = options;
   if (b.rank === 2 && a.rank > 2 && !transposeA && a.shape.every((d) => typeof d === 'number')) {
     // One matrix for the whole batch: one large product, and in the gradient no matrix an item to be summed up.
     const flat = matmul(reshape(a, [-1, a.shape.at(-1)!]), b, options);
@@ -69,7 +71,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     a.shape.slice(0, -2),
     b.shape.slice(0, -2),
   );
-  return applyOne(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB });
+  return applyOne(matmulOp, [a, b], [...batch, m, n], { transposeA, transposeB, full });
 }
 
 /**

@@ -1,0 +1,10 @@
+import { z } from 'zod';
+import { precisions } from '../runtime/index.js';
+
+/** Recipe fields about how a training step is computed, whatever is trained. */
+export const engineFields = {
+  /** Compute the blocks' inner values again in the backward pass instead of keeping them: less memory, a slower step. */
+  recompute: z.boolean().default(false),
+  /** `mixed`: products in fp16, weights, norms, softmax and losses in fp32, with loss scaling. Slower on a CPU. */
+  precision: z.enum(precisions).default('fp32'),
+};
