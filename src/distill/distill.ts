@@ -2,18 +2,8 @@ import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import {
-  checkTemplates,
-  countParameters,
-  encodePromptTexts,
-  initPromptEncoder,
-  type SavedPrompts,
-  savePrompts,
-  visionPrompts,
-} from '../prompt/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import { input } from '../tensor/index.js';
+import { checkTemplates, countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import { adamw } from './adamw.js';
 import { Batches } from './batches.js';
 import { checkLosses } from './check-losses.js';
@@ -31,6 +21,7 @@ import type { DistillRecipe, LossName } from './recipe.js';
 import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
 import type { Task } from './task.js';
+import { taskPrompts } from './task-prompts.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 import { buildTextBank, gatherHostRows, listTexts, type TextBank, textLimit } from './text-bank.js';
 import { writeTrainingRecord } from './training-record.js';
@@ -255,7 +246,7 @@ async function result(
   const prompts: SavedPrompts | undefined = full.prompt && {
     config: full.prompt.config,
     encoder: full.prompt.params,
-    vision: await taskPrompts(full, bank, options.compile),
+    vision: await taskPrompts(full.prompt, full.student[tokenTable]!, classTexts(bank), options.compile),
   };
   return {
     student,
@@ -270,38 +261,14 @@ async function result(
   };
 }
 
-/** The vision prompts for the whole task: from all its class names, where a training step sees some of them. */
-async function taskPrompts(full: DualStream, bank: TextBank, options?: CompileOptions): Promise<Params> {
-  const { params, config } = full.prompt!;
-  if (config.vision_layers === 0) return {};
+const tokenTable = 'text_model.embeddings.token_embedding.weight';
+
+/** One text of each class of the bank. */
+function classTexts(bank: TextBank) {
   const rows = bank.classes.map((texts) => texts[0]!);
   const ids = new Int32Array(rows.length * bank.length);
   const ends = new Int32Array(rows.length);
   gatherHostRows(bank.ids, bank.length, rows, ids);
   gatherHostRows(bank.ends, 1, rows, ends);
-  const table = 'text_model.embeddings.token_embedding.weight';
-  const p = paramInputs(params);
-  const shared = config.shared_embedding_width === undefined ? undefined : input('student', full.student[table]!.shape);
-  const texts = encodePromptTexts(
-    p,
-    config,
-    input('ids', [rows.length, bank.length], 'int32'),
-    input('ends', [rows.length], 'int32'),
-    shared,
-  );
-  const outputs = Object.fromEntries(visionPrompts(p, config, texts).map((prompt, l) => [`vision.${l}`, prompt]));
-  const program = await compile({ outputs }, options);
-  try {
-    const made = await program.run({
-      ...paramFeeds(params),
-      student: full.student[table]!,
-      ids: { shape: [rows.length, bank.length], data: ids },
-      ends: { shape: [rows.length], data: ends },
-    });
-    return Object.fromEntries(
-      Object.entries(made).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
-    );
-  } finally {
-    await program.dispose();
-  }
+  return { ids: { shape: [rows.length, bank.length], data: ids }, ends: { shape: [rows.length], data: ends } };
 }

@@ -46,7 +46,8 @@ const textsSchema = z.object({
   captions: z.boolean().default(true),
 });
 
-const promptsSchema = z.object({
+/** The prompt encoder, and how many prompts it makes. */
+export const promptsSchema = z.object({
   enabled: z.boolean().default(true),
   /** Prompt vectors a layer. */
   n_ctx: count.default(2),

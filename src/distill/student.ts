@@ -68,7 +68,11 @@ export async function startStudent(
 }
 
 /** The shape of the prompt encoder that a recipe gives a student. */
-export function promptConfig(recipe: DistillRecipe, student: ClipConfig, maxLength: number): PromptEncoderConfig {
+export function promptConfig(
+  recipe: Pick<DistillRecipe, 'prompts'>,
+  student: ClipConfig,
+  maxLength: number,
+): PromptEncoderConfig {
   const { prompts } = recipe;
   const { text_config: text, vision_config: vision } = student;
   if (prompts.width % prompts.heads !== 0) {

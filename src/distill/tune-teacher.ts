@@ -151,7 +151,7 @@ function contextTokens({ n_ctx, context }: DeepPromptShape, tokenizer: Tokenizer
 }
 
 /** The frozen model's class features [N, P]: the mean over templates (`{}` or `[OBJ]` stands for the name) of unit features. */
-async function templateFeatures(
+export async function templateFeatures(
   { config, params, tokenizer }: Checkpoint,
   names: readonly string[],
   templates: readonly string[],
