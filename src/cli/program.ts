@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAugment } from './commands/augment.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
+import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
     addDemo,
     addPretrain,
     addDistill,
+    addCvpr2024,
     addEvaluate,
     addExport,
     addData,

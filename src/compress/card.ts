@@ -33,6 +33,7 @@ export async function writeCard(folder: string, student: Student, card: ModelCar
     `# ${name}`,
     about(student),
     ...prompts(student, facts.folded),
+    ...visual(student),
     usage(student, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
     ...(facts.classes ? [classifier(facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
@@ -54,7 +55,9 @@ function about(student: Student): string {
   const { config, params } = student.checkpoint;
   const { vision_config: vision, text_config: text } = config;
   const towers = countParameters(params);
-  const more = student.prompts ? countParameters(student.prompts.encoder) + countParameters(student.prompts.vision) : 0;
+  const { prompts, visual } = student;
+  const parts = [prompts?.encoder, prompts?.vision, visual?.prompts, visual?.projector];
+  const more = parts.reduce((sum, part) => sum + countParameters(part ?? {}), 0);
   return (
     `A CLIP model of ${count(towers + more)} parameters: a vision tower of ${vision.num_hidden_layers} layers of width ` +
     `${vision.hidden_size} on ${vision.image_size}×${vision.image_size} pixels in patches of ${vision.patch_size}, a text tower of ` +
@@ -74,7 +77,19 @@ This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_laye
   ];
 }
 
+function visual({ visual }: Student): string[] {
+  if (!visual) return [];
+  return [
+    `## Visual student
+
+Distilled as PromptKD of CVPR 2024: this frozen CLIP model learned deep visual prompts and a projector into its teacher's joint space of ${visual.texts.shape[1]} dimensions. It tells apart the ${visual.classes.length} classes of \`classifier.safetensors\`, whose features are its teacher's; it reads no other texts. \`onnx/vision_model.onnx\` has prompts and projector inside.
+
+\`config.json\` and \`model.safetensors\` are the frozen model alone, as it was before. Without \`visual_student.safetensors\` it is **not** the student as trained.`,
+  ];
+}
+
 function usage(student: Student, template: string): string {
+  if (student.visual) return visionUsage(student);
   const { image_size: size } = student.checkpoint.config.vision_config;
   return `## Use
 
@@ -93,6 +108,13 @@ Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's 
 ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`text_embeds\`. Bring both to unit length before you compare them. A text may have ${maxTextLength(student)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 
 PyTorch: \`transformers.CLIPModel.from_pretrained('models/NAME')\`.`;
+}
+
+function visionUsage({ checkpoint }: Student): string {
+  const { image_size: size } = checkpoint.config.vision_config;
+  return `## Use
+
+ONNX Runtime, in any language, or \`CLIPVisionModelWithProjection\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
 }
 
 function classifier({ names, templates }: Classes): string {

@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../files/index.js';
+import type { Params } from '../nn/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
 import { onnxPath } from './onnx-files.js';
 import { maxTextLength, type Student } from './student.js';
 
@@ -29,8 +32,20 @@ export async function writeClassifier(
   student: Student,
   { names, templates, weights }: Classes,
 ): Promise<void> {
+  const { params } = student.checkpoint;
+  if (student.visual) {
+    const texts = savedFeatures(student.visual, names);
+    return save(
+      folder,
+      { text_features: texts, logit_scale: params.logit_scale! },
+      {
+        classes: JSON.stringify(names),
+        templates: JSON.stringify(templates),
+      },
+    );
+  }
   const model = await OnnxFile.open(join(folder, onnxPath('text_model', false)));
-  const { tokenizer, params, config } = student.checkpoint;
+  const { tokenizer, config } = student.checkpoint;
   const [length, width] = [maxTextLength(student), config.projection_dim];
   const features = new Float32Array(names.length * width);
   try {
@@ -50,23 +65,39 @@ export async function writeClassifier(
     await model.dispose();
   }
   for (let n = 0; n < names.length; n++) features.set(unit(features.subarray(n * width, (n + 1) * width)), n * width);
-  await writeSafetensors(
-    join(folder, classifierFile),
+  await save(
+    folder,
     { text_features: { shape: [names.length, width], data: features }, logit_scale: params.logit_scale! },
     {
-      metadata: {
-        classes: JSON.stringify(names),
-        templates: JSON.stringify(templates),
-        ...(weights && { weights: JSON.stringify(weights) }),
-      },
+      classes: JSON.stringify(names),
+      templates: JSON.stringify(templates),
+      ...(weights && { weights: JSON.stringify(weights) }),
     },
   );
+}
+
+const save = (folder: string, tensors: Params, metadata: Record<string, string>) =>
+  writeSafetensors(join(folder, classifierFile), tensors, { metadata });
+
+/** Of some of the classes that a visual student was saved with. */
+function savedFeatures({ classes, texts }: SavedVisualStudent, names: readonly string[]): HostTensor {
+  const width = texts.shape[1]!;
+  const rows = names.map((name) => {
+    const row = classes.indexOf(name);
+    if (row >= 0) return row;
+    throw new UserError(`classes: "${name}" is none of the ${classes.length} that the visual student was saved with`);
+  });
+  const data = new Float32Array(rows.length * width);
+  for (const [i, row] of rows.entries()) data.set(texts.data.subarray(row * width, (row + 1) * width), i * width);
+  return { shape: [rows.length, width], data };
 }
 
 /** The classes that an export was made for, as `writeClassifier` wrote them. */
 export interface SavedClassifier {
   readonly names: readonly string[];
   readonly templates: readonly string[];
+  /** Of the templates in a class's mean; without them all weighed alike. */
+  readonly weights?: readonly number[];
   /** [classes, P], unit rows. */
   readonly features: Float32Array;
 }
@@ -88,18 +119,28 @@ export function readClassifier(folder: string, width: number): SavedClassifier |
       `${path}: text_features: expected [${names!.length}, ${width}], got ${features ? `[${features.shape.join(', ')}]` : 'nothing'}`,
     );
   }
-  return { names: names!, templates: templates!, features: features.data };
+  const weights = metadata.weights === undefined ? undefined : listOf<number>(metadata.weights, 'number');
+  if (metadata.weights !== undefined && weights?.length !== templates!.length) {
+    throw new UserError(`${path}: metadata weights: expected a number for each of ${templates!.length} templates`);
+  }
+  return { names: names!, templates: templates!, weights, features: features.data };
 }
 
 function nameList(path: string, key: string, json: string | undefined): string[] {
+  const list = listOf<string>(json, 'string');
+  if (list) return list;
+  throw new UserError(`${path}: metadata ${key}: expected a JSON list of names: export the model again with --classes`);
+}
+
+/** A JSON list of strings or numbers with something in it; undefined where it is anything else. */
+function listOf<Item>(json: string | undefined, type: 'string' | 'number'): Item[] | undefined {
   let list: unknown;
   try {
     list = JSON.parse(json ?? '');
   } catch {
-    list = undefined;
+    return undefined;
   }
-  if (Array.isArray(list) && list.length > 0 && list.every((name) => typeof name === 'string')) return list;
-  throw new UserError(`${path}: metadata ${key}: expected a JSON list of names: export the model again with --classes`);
+  return Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === type) ? list : undefined;
 }
 
 /** @throws UserError where there are no classes, two of one name, an empty name, or a template without a place for it. */

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   type DownloadOptions,
   loadCheckpoint,
@@ -6,6 +8,8 @@ import {
   onnxFolder,
   resolveCheckpoint,
 } from '../clip/index.js';
+import { visualStudentFile } from '../distill/index.js';
+import { UserError } from '../errors.js';
 import { loadPrompts } from '../prompt/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import { toOnnx } from '../tensor/index.js';
@@ -26,6 +30,11 @@ export async function openEncoders(
 ): Promise<OnnxPair> {
   const folder = await resolveCheckpoint(idOrFolder, options);
   if (onnxFolder(folder)) return loadOnnxPair(folder, options);
+  if (existsSync(join(folder, visualStudentFile))) {
+    throw new UserError(
+      `${folder}: a visual student (cvpr2024) reads no texts: expected a model with a text tower; export it, and use its vision model with classifier.safetensors`,
+    );
+  }
   const student: Student = { checkpoint: await loadCheckpoint(folder), prompts: await loadPrompts(folder) };
   checkPrompts(student);
   const { params, config, preprocess, tokenizer } = student.checkpoint;

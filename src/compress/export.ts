@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import { type SavedVisualStudent, saveVisualStudent, visualStudentFile } from '../distill/index.js';
+import { UserError } from '../errors.js';
 import { promptFile, type SavedPrompts, savePrompts } from '../prompt/index.js';
 import { type ModelCard, writeCard } from './card.js';
 import { type Classes, checkClasses, classifierFile, writeClassifier } from './classifier.js';
 import { foldVisionPrompts, promptTokens } from './fold.js';
-import { graphNames } from './graphs.js';
+import { graphNames, graphsOf } from './graphs.js';
 import { onnxPath, writeOnnx } from './onnx-files.js';
 import { checkPrompts, maxTextLength, type Student } from './student.js';
 import { samplesFor, verifyOnnx } from './verify.js';
@@ -13,6 +15,8 @@ import { samplesFor, verifyOnnx } from './verify.js';
 export interface ExportOptions {
   readonly checkpoint: Checkpoint;
   readonly prompts?: SavedPrompts;
+  /** Of a student of the CVPR 2024 recipe: the image encoder alone is written, and its classes as `classifier.safetensors`. */
+  readonly visual?: SavedVisualStudent;
   /** Folder that is written; files of the same names are replaced. */
   readonly out: string;
   /** Class names: their text features are written as `classifier.safetensors`. */
@@ -45,18 +49,16 @@ export interface ExportResult {
  * const { maxDifference } = await exportModel({ checkpoint: await loadCheckpoint(dir), prompts: await loadPrompts(dir), out: 'student' });
  */
 export async function exportModel(options: ExportOptions): Promise<ExportResult> {
-  const { checkpoint, prompts, out, fold = true } = options;
-  const student: Student = { checkpoint, prompts };
-  const classes: Classes | undefined = options.classes && {
-    names: options.classes,
-    templates: options.templates ?? ['a drawing of {}'],
-    weights: options.weights,
-  };
+  const { checkpoint, prompts, visual, out, fold = true } = options;
+  const student: Student = { checkpoint, prompts, visual };
+  const classes = classesOf(options);
   checkPrompts(student);
   if (classes) checkClasses(classes);
 
   // What an earlier export left and this one does not write would contradict it.
-  for (const file of [promptFile, classifierFile]) await rm(join(out, file), { force: true });
+  const earlier = graphNames.flatMap((name) => [false, true].map((half) => onnxPath(name, half)));
+  for (const file of [promptFile, visualStudentFile, classifierFile, ...earlier])
+    await rm(join(out, file), { force: true });
   await saveCheckpoint(out, checkpoint, { maxLength: maxTextLength(student) });
   const files = [
     'config.json',
@@ -69,15 +71,20 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
     await savePrompts(out, prompts);
     files.push(promptFile);
   }
-  const { params, config } = checkpoint;
-  const vision =
-    prompts && (fold ? await foldVisionPrompts(params, config, prompts.vision) : promptTokens(prompts.vision));
-  for (const half of [false, true]) {
-    for (const name of graphNames) files.push(await writeOnnx(out, name, half, student, vision));
+  if (visual) {
+    await saveVisualStudent(out, visual);
+    files.push(visualStudentFile);
   }
-  const texts = classes ? classes.names.slice(0, 4) : ['a cat', 'two small houses under a tree', 'red'];
+  const { params, config } = checkpoint;
+  const tokens = prompts?.vision ?? visual?.prompts;
+  const vision = tokens && (fold ? await foldVisionPrompts(params, config, tokens) : promptTokens(tokens));
+  const graphs = graphsOf(student);
+  for (const half of [false, true]) {
+    for (const name of graphs) files.push(await writeOnnx(out, name, half, student, vision));
+  }
+  const texts = classes && !visual ? classes.names.slice(0, 4) : ['a cat', 'two small houses under a tree', 'red'];
   const differences = await verifyOnnx(out, student, samplesFor(student, texts));
-  const maxDifference = Math.max(...graphNames.map((name) => differences[onnxPath(name, false)]!));
+  const maxDifference = Math.max(...graphs.map((name) => differences[onnxPath(name, false)]!));
   if (classes) {
     await writeClassifier(out, student, classes);
     files.push(classifierFile);
@@ -86,4 +93,12 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
   await writeCard(out, student, card, { classes, folded: fold, maxDifference });
   files.push('README.md');
   return { files, maxDifference, differences };
+}
+
+function classesOf({ visual, classes, templates, weights }: ExportOptions): Classes | undefined {
+  if (!visual) return classes && { names: classes, templates: templates ?? ['a drawing of {}'], weights };
+  if (templates || weights) {
+    throw new UserError('a visual student has its class features from its teacher: leave the templates out');
+  }
+  return { names: classes ?? visual.classes, templates: ['{}'] };
 }

@@ -1,4 +1,5 @@
 import { clipLogits, endPositions, textTower, visionTower } from '../clip/index.js';
+import { projector } from '../distill/index.js';
 import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { promptedTextEmbeds } from '../prompt/index.js';
 import {
@@ -22,13 +23,17 @@ import type { Student } from './student.js';
 export const graphNames = ['vision_model', 'text_model', 'model'] as const;
 export type GraphName = (typeof graphNames)[number];
 
+/** The graphs that a student has: a visual student has no text tower in its teacher's joint space. */
+export const graphsOf = ({ visual }: Student): readonly GraphName[] => (visual ? ['vision_model'] : graphNames);
+
 export interface ExportGraph {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Everything the student knows, by input name; a graph takes what it uses. */
   readonly weights: Readonly<Record<string, HostTensor>>;
 }
 
-const ENCODER = 'prompt_encoder.';
+export const ENCODER = 'prompt_encoder.';
+const PROJECTOR = 'projector.';
 
 /**
  * A student as graphs with the input and output names of Transformers.js, batch and sequence axes left open:
@@ -40,10 +45,14 @@ const ENCODER = 'prompt_encoder.';
  * Vision prompts are constants of the graph; text prompts are computed in it from the ids.
  */
 export function exportGraph(name: GraphName, student: Student, vision?: VisionPrompts): ExportGraph {
-  const { checkpoint, prompts } = student;
+  const { checkpoint, prompts, visual } = student;
   const p = paramInputs(checkpoint.params);
   const encoder = prompts && paramInputs(prompts.encoder, ENCODER);
-  const weights = { ...paramFeeds(checkpoint.params), ...(prompts ? paramFeeds(prompts.encoder, ENCODER) : {}) };
+  const weights = {
+    ...paramFeeds(checkpoint.params),
+    ...paramFeeds(prompts?.encoder ?? {}, ENCODER),
+    ...paramFeeds(visual?.projector ?? {}, PROJECTOR),
+  };
   const { image_size: size, num_channels: channels } = checkpoint.config.vision_config;
   const pixels = (batch: string) => input('pixel_values', [batch, channels, size, size]);
   const tokens = (batch: string) => input('input_ids', [batch, 'sequence_length'], 'int64');
@@ -67,12 +76,13 @@ export function exportGraph(name: GraphName, student: Student, vision?: VisionPr
   };
 }
 
-function imageEmbeds({ checkpoint }: Student, p: TensorTree, pixels: Tensor, vision?: VisionPrompts): Tensor {
-  return visionTower(p, checkpoint.config, pixels, {
+function imageEmbeds({ checkpoint, visual }: Student, p: TensorTree, pixels: Tensor, vision?: VisionPrompts): Tensor {
+  const { embed } = visionTower(p, checkpoint.config, pixels, {
     prompts: vision?.tokens.map((prompt) => prompt && constant(prompt)),
     prefixes: vision?.prefixes.map((prefix) => prefix && { key: constant(prefix.key), value: constant(prefix.value) }),
     pooledOnly: true,
-  }).embed;
+  });
+  return visual ? projector(paramInputs(visual.projector, PROJECTOR), embed, 'running').features : embed;
 }
 
 function textEmbeds(

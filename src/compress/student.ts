@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../clip/index.js';
+import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import type { SavedPrompts } from '../prompt/index.js';
 
@@ -6,6 +7,8 @@ import type { SavedPrompts } from '../prompt/index.js';
 export interface Student {
   readonly checkpoint: Checkpoint;
   readonly prompts?: SavedPrompts;
+  /** Of a student of the CVPR 2024 recipe: its vision tower alone is exported, with its projector, and its classes. */
+  readonly visual?: SavedVisualStudent;
 }
 
 /** Most tokens a text may have: inserted prompts take positions of the text tower, and their encoder has its own limit. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { type ClipConfig, eosPositions, normalizePixels, textTower, tokenizeAll, visionTower } from '../clip/index.js';
+import { visionSide } from '../evaluate/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { compile, OnnxFile } from '../runtime/index.js';
-import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
-import { type GraphName, graphNames } from './graphs.js';
+import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
+import { type GraphName, graphsOf } from './graphs.js';
 import { onnxPath } from './onnx-files.js';
 import { maxTextLength, type Student } from './student.js';
 
@@ -45,9 +46,17 @@ export function samplesFor(student: Student, texts: readonly string[]): Samples 
   };
 }
 
-/** The engine's own embeddings, with prompts where the student has them, not normalised and of unit length. */
+/**
+ * The engine's own embeddings, with prompts where the student has them, not normalised and of unit length; of a visual
+ * student those of pictures alone.
+ */
 export async function engineEmbeds(student: Student, { pixels, ids }: Samples): Promise<Record<string, HostTensor>> {
   const { checkpoint, prompts } = student;
+  if (student.visual) {
+    const side = visionSide(student);
+    const image = side.features(paramInputs(side.params), input('pixels', pixels.shape));
+    return runOnce({ image }, { ...paramFeeds(side.params), pixels });
+  }
   const { config } = checkpoint;
   const ends = eosPositions(ids.data, ids.shape[1]!, config);
   const p = paramInputs(checkpoint.params);
@@ -58,18 +67,23 @@ export async function engineEmbeds(student: Student, { pixels, ids }: Samples): 
   const text = prompts
     ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder.'), prompts.config, tokens, last)
     : textTower(p, config, tokens, last).embed;
-  const program = await compile({
-    outputs: { image, text, image_unit: l2Normalize(image), text_unit: l2Normalize(text) },
-  });
-  try {
-    return await program.run({
+  return runOnce(
+    { image, text, image_unit: l2Normalize(image), text_unit: l2Normalize(text) },
+    {
       ...paramFeeds(checkpoint.params),
       ...(prompts ? paramFeeds(prompts.encoder, 'encoder.') : {}),
       ...(prompts ? paramFeeds(prompts.vision, 'prompts.') : {}),
       pixels,
       ids,
       ends: { shape: [ends.length], data: ends },
-    });
+    },
+  );
+}
+
+async function runOnce(outputs: Record<string, Tensor>, feeds: Record<string, HostTensor>) {
+  const program = await compile({ outputs });
+  try {
+    return await program.run(feeds);
   } finally {
     await program.dispose();
   }
@@ -92,12 +106,12 @@ export async function verifyOnnx(folder: string, student: Student, samples: Samp
   const expected = expectedOutputs(engine, student.checkpoint.params);
   const differences: Record<string, number> = {};
   for (const half of [false, true]) {
-    for (const name of graphNames) {
+    for (const name of graphsOf(student)) {
       const file = onnxPath(name, half);
       const model = await OnnxFile.open(join(folder, file));
       try {
         const made = await model.run(feeds);
-        const all = Object.entries(expected[name]).map(([output, values]) => difference(made[output]!.data, values));
+        const all = Object.entries(expected[name]!).map(([output, values]) => difference(made[output]!.data, values));
         differences[file] = Math.max(...all);
       } finally {
         await model.dispose();
@@ -120,8 +134,9 @@ function attentionMask(ids: HostTensor<Int32Array>, config: ClipConfig): Int32Ar
 
 type Outputs = Readonly<Record<string, ArrayLike<number>>>;
 
-function expectedOutputs(engine: Record<string, HostTensor>, params: Params): Record<GraphName, Outputs> {
-  const [images, texts] = [engine.image_unit!, engine.text_unit!];
+function expectedOutputs(engine: Record<string, HostTensor>, params: Params): Partial<Record<GraphName, Outputs>> {
+  const [images, texts] = [engine.image_unit, engine.text_unit];
+  if (!images || !texts) return { vision_model: { image_embeds: engine.image!.data } };
   const width = images.shape[1]!;
   const scale = Math.exp(params.logit_scale!.data[0]!);
   const [rows, columns] = [images.shape[0]!, texts.shape[0]!];

@@ -24,7 +24,7 @@ export { decaysByDefault, type Optimizer, type ParameterRules } from './optimize
 export { phasesOf } from './phases.js';
 export { type PretrainEvent, type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
 export { type PretrainRecipe, pretrainRecipe } from './pretrain-recipe.js';
-export { initProjector } from './projector.js';
+export { initProjector, projector } from './projector.js';
 export { type PromptedTeacher, type TeacherImages, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 export { type DistillRecipe, distillRecipe, type LossName } from './recipe.js';
 export { responseLoss } from './response-loss.js';

@@ -3,7 +3,7 @@ import type { ImageTextDataset } from '../data/index.js';
 import { type Cvpr2024Recipe, type Cvpr2024Run, type Cvpr2024RunOptions, cvpr2024 } from '../distill/index.js';
 import type { Interval } from '../interval.js';
 import type { BaseNovel } from './base-novel.js';
-import { type Cvpr2024Models, evaluateCvpr2024, evaluateTransfer } from './cvpr2024.js';
+import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } from './cvpr2024.js';
 import { type Spread, spread } from './spread.js';
 
 type RunOptions = Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset' | 'recipe' | 'runDir'>;
@@ -53,6 +53,7 @@ export interface Cvpr2024Seeds {
  */
 export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<Cvpr2024Seeds | undefined> {
   const { recipe } = options;
+  if (recipe.transfer.length === 0) checkNovel(options.dataset);
   const seeds: Cvpr2024Seed[] = [];
   for (let seed = recipe.seed; seed < recipe.seed + recipe.seeds; seed++) {
     // A run is of one seed: how many others there are is none of its identity.

@@ -44,11 +44,7 @@ export async function evaluateCvpr2024(
   const { dataset, recipe } = measured;
   const isNovel = (label: number) => dataset.classes[label]!.novel;
   const labels = [...dataset.classes.keys()];
-  if (!labels.some(isNovel)) {
-    throw new UserError(
-      `${dataset.name}: expected novel classes to measure on, found none; for data in a folder, add ?novel=half`,
-    );
-  }
+  checkNovel(dataset);
   const splits = [examplesOf(dataset, recipe.data.base), examplesOf(dataset, recipe.data.novel)] as const;
   return measure(measured, splits.flat(), options, (images, classes) => {
     const accuracy = (split: readonly Example[], novel: boolean) => {
@@ -57,6 +53,14 @@ export async function evaluateCvpr2024(
     };
     return baseNovel(accuracy(splits[0], false), accuracy(splits[1], true));
   });
+}
+
+/** @throws UserError where the data has no novel classes */
+export function checkNovel({ name, classes }: ImageTextDataset): void {
+  if (classes.some(({ novel }) => novel)) return;
+  throw new UserError(
+    `${name}: expected novel classes to measure on, found none; for data in a folder, add ?novel=half`,
+  );
 }
 
 /**

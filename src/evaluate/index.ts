@@ -33,6 +33,7 @@ export {
 export { type Recall, type Retrieval, retrieval } from './retrieval.js';
 export { dot, type Rows, toUnitRows } from './rows.js';
 export type { Spread } from './spread.js';
+export { visionSide } from './vision-side.js';
 export {
   classFeatures,
   type Prediction,

@@ -46,6 +46,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const [
     { exportModel },
     { loadCheckpoint, resolveCheckpoint },
+    { loadVisualStudent },
     { loadPrompts, readPromptSet },
     { readRun },
     { readNames },
@@ -53,6 +54,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   ] = await Promise.all([
     import('../../compress/index.js'),
     import('../../clip/index.js'),
+    import('../../distill/index.js'),
     import('../../prompt/index.js'),
     import('../run-record.js'),
     import('../../files/index.js'),
@@ -66,9 +68,11 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
   const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
+  const checkpoint = await loadCheckpoint(model);
   const { files, maxDifference, differences } = await exportModel({
-    checkpoint: await loadCheckpoint(model),
+    checkpoint,
     prompts: await loadPrompts(model),
+    visual: await loadVisualStudent(model, checkpoint.config),
     out,
     classes,
     templates,
