@@ -2,7 +2,7 @@ import { UserError } from '../errors.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { median } from '../quantile.js';
 import { Random } from '../random.js';
-import { compile, type Device } from '../runtime/index.js';
+import { compile, type Device, type Precision } from '../runtime/index.js';
 import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
 
@@ -19,6 +19,9 @@ export interface BenchStepOptions {
   readonly warmUp?: number;
   readonly device?: Device;
   readonly threads?: number;
+  /** Compute the blocks' inner values again in the backward pass. */
+  readonly recompute?: boolean;
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
 }
 
@@ -28,13 +31,15 @@ export interface BenchStepResult {
   readonly ms: number;
   readonly gflops: number;
   readonly images_per_second: number;
+  /** The most memory the process ever had, in MB. */
+  readonly peak_memory_mb: number;
 }
 
 const learningRate = 1e-4;
 
 /**
  * Floating-point operations of one step: forward 2·B·T·L·12·D² + 4·B·L·T²·D; `prompts` counts twice that and
- * `full` three times, as every backward pass through frozen (trained) weights has one (two) products for each of the forward's.
+ * `full` three times (with recomputation no more), as every backward pass through frozen (trained) weights has one (two) products for each of the forward's.
  */
 export function stepFlops({ mode, batch, layers, tokens, width }: BenchStepOptions): number {
   const forward = 2 * batch * tokens * layers * 12 * width ** 2 + 4 * batch * layers * tokens ** 2 * width;
@@ -43,12 +48,13 @@ export function stepFlops({ mode, batch, layers, tokens, width }: BenchStepOptio
 
 /** Times a stack of ViT blocks with loss mean(y²) on the engine. @throws UserError where heads do not divide the width. */
 export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
-  const { mode, batch, layers, tokens, width, heads, runs = 7, warmUp = 2 } = options;
+  const { mode, batch, layers, tokens, width, heads, runs = 7, warmUp = 2, recompute } = options;
   if (width % heads !== 0) throw new UserError(`--heads ${heads}: expected a divisor of --width ${width}`);
   const params = initialBlocks(layers, width);
   const weights = paramInputs(params);
   const x = input('x', [batch, tokens, width]);
-  const y = encoder(weights, 'encoder', x, layers, { heads, activation: 'quick_gelu', eps: 1e-5 }).output; // [B, T, D]
+  const shape = { heads, activation: 'quick_gelu', eps: 1e-5, recompute } as const;
+  const y = encoder(weights, 'encoder', x, layers, shape).output; // [B, T, D]
   const outputs = stepOutputs(mode, x, y, weights);
   const program = await compile({ outputs }, { ...options, frozen: mode === 'full' ? undefined : params });
   const feeds = { ...paramFeeds(params), x: normalTensor([batch, tokens, width], 1, new Random(0, 'bench', 'x')) };
@@ -65,7 +71,10 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
     await program.dispose();
   }
   const ms = median(times);
-  return { mode, ms, gflops: stepFlops(options) / ms / 1e6, images_per_second: (batch * 1000) / ms };
+  return {
+    ...{ mode, ms, gflops: stepFlops(options) / ms / 1e6, images_per_second: (batch * 1000) / ms },
+    peak_memory_mb: process.resourceUsage().maxRSS / 1024,
+  };
 }
 
 function stepOutputs(

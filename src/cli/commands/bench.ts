@@ -5,14 +5,16 @@ import { interruptSignal } from '../interrupt.js';
 import {
   type CommonOptions,
   deviceOption,
+  type EngineOptions,
   examples,
   positiveInteger,
   printResult,
   threadsOption,
   withCommonOptions,
+  withEngineOptions,
 } from '../options.js';
 
-interface StepOptions extends CommonOptions {
+interface StepOptions extends CommonOptions, EngineOptions {
   readonly mode: BenchMode;
   readonly batch: number;
   readonly layers: number;
@@ -28,7 +30,9 @@ export function addBench(program: Command): void {
   const bench = program.command('bench').description('measure the engine on this machine');
   const number = (flag: string, about: string, value: number) =>
     new Option(`--${flag} <n>`, about).argParser(positiveInteger).default(value);
-  withCommonOptions(bench.command('step').description('time one training step of a stack of ViT blocks'))
+  withEngineOptions(
+    withCommonOptions(bench.command('step').description('time one training step of a stack of ViT blocks')),
+  )
     .addOption(
       new Option(
         '--mode <mode>',
@@ -50,17 +54,23 @@ export function addBench(program: Command): void {
       examples(
         'bench step',
         'bench step --mode full --json',
+        'bench step --mode full --recompute',
         'bench step --batch 8 --layers 4 --tokens 201 --width 768 --heads 12 --mode forward',
       ),
     )
     .action(async (options: StepOptions) => {
-      const { benchStep } = await import('../../evaluate/bench-step.js');
-      const result = await benchStep({ ...options, signal: interruptSignal() });
-      printResult(
-        options,
-        result,
-        () =>
-          `${result.mode}: ${result.ms.toFixed(1)} ms a step, ${result.gflops.toFixed(1)} GFLOP/s, ${result.images_per_second.toFixed(2)} images/s`,
+      const [{ benchStep }, { peakGflops }] = await Promise.all([
+        import('../../evaluate/bench-step.js'),
+        import('../../evaluate/peak.js'),
+      ]);
+      const step = await benchStep({ ...options, signal: interruptSignal() });
+      const peak = await peakGflops(options);
+      const result = { ...step, peak_gflops: peak, share_of_peak: step.gflops / peak };
+      printResult(options, result, () =>
+        [
+          `${step.mode}: ${step.ms.toFixed(1)} ms a step, ${step.gflops.toFixed(1)} GFLOP/s, ${step.images_per_second.toFixed(2)} images/s`,
+          `${(result.share_of_peak * 100).toFixed(0)} % of the ${peak.toFixed(0)} GFLOP/s of a 2048³ product; ${step.peak_memory_mb.toFixed(0)} MB at most`,
+        ].join('\n'),
       );
     });
 }
