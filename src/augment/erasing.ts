@@ -1,4 +1,4 @@
-import { clipPreprocess } from '../clip/index.js';
+import { clipPreprocess } from '../clip/preprocess-config.js';
 import type { Random } from '../random.js';
 import { byte } from './colour.js';
 import type { CropBox } from './cut.js';

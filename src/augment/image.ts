@@ -1,4 +1,4 @@
-import { resizePixels } from '../clip/index.js';
+import { resizePixels } from '../clip/resize.js';
 import type { Picture } from '../data/index.js';
 import type { Random } from '../random.js';
 import { type Background, randomBackground, white } from './background.js';

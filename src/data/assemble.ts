@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
 import { Random } from '../random.js';
 import { brokenText, cleanCaption, isBrokenText } from './caption.js';
-import type { Box, ClassInfo, Example, ImageTextDataset, Picture, Skipped } from './dataset.js';
+import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Skipped } from './dataset.js';
+import { readPicture } from './source.js';
 
 /** What a data format says of one picture. */
 export interface PictureRecord {
@@ -29,7 +30,8 @@ export interface Collection {
   readonly skipped: readonly Skipped[];
   /** Names of the classes in the order of their labels, where the data has one. */
   readonly classNames?: readonly string[];
-  load(id: string): Promise<Picture>;
+  /** Where the picture of a record lies. */
+  source(id: string): PictureSource;
 }
 
 /** Options that every format takes behind its path, as in `folder:DIR?into=test&novel=half`. */
@@ -100,7 +102,8 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     splits: Object.fromEntries(splits),
     skipped,
     fingerprint: `${name.split(':')[0]}-${sum.digest('hex').slice(0, 16)}`,
-    load: ({ id }) => found.load(id),
+    source: ({ id }) => found.source(id),
+    load: ({ id }) => readPicture(found.source(id), id),
   };
 }
 

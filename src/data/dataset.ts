@@ -8,6 +8,13 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
+/** Where a picture's bytes lie. Plain data, so that another thread can read it. */
+export interface PictureSource {
+  readonly file: string;
+  /** The part of the file that is the picture; left out: all of it. */
+  readonly part?: { readonly offset: number; readonly bytes: number };
+}
+
 /** One picture of a data set, not yet decoded. */
 export interface Example {
   /** Unique within the data set and stable between runs. */
@@ -58,6 +65,8 @@ export interface ImageTextDataset {
    * @throws UserError where it cannot be read
    */
   load(example: Example): Promise<Picture>;
+  /** Where the bytes of a picture lie that `load` decodes; left out where pictures are made otherwise. */
+  source?(example: Example): PictureSource;
   /** Changes whenever the pictures, classes, captions or splits change. */
   readonly fingerprint: string;
   readonly skipped: readonly Skipped[];

@@ -1,6 +1,15 @@
 export { classCounts } from './class-counts.js';
 export { contactSheet, type SheetOptions } from './contact-sheet.js';
-export type { Box, ClassInfo, Example, ImageTextDataset, LabelledExample, Picture, Skipped } from './dataset.js';
+export type {
+  Box,
+  ClassInfo,
+  Example,
+  ImageTextDataset,
+  LabelledExample,
+  Picture,
+  PictureSource,
+  Skipped,
+} from './dataset.js';
 export { decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
 export { examplesOf, isLabelled, labelledOf } from './examples-of.js';
@@ -8,5 +17,6 @@ export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
+export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';

@@ -4,8 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
 import { cacheFolder } from './cache.js';
-import type { Picture, Skipped } from './dataset.js';
-import { decodePicture } from './decode.js';
+import type { PictureSource, Skipped } from './dataset.js';
 import type { NamedPicture } from './picture-file.js';
 
 /** A picture within a larger file. */
@@ -94,19 +93,12 @@ export class Unpacked {
   }
 }
 
-/** Reads pictures out of packs. */
-export function loadPacked(packs: readonly Pack[]): (id: string) => Promise<Picture> {
-  const places = new Map(packs.flatMap(({ file, pictures }) => pictures.map((one) => [one.id, { file, ...one }])));
-  return async (id) => {
-    const { file, offset, bytes } = places.get(id)!;
-    const handle = await open(file).catch((error: Error) => {
-      throw new UserError(`${id}: ${file} cannot be opened: ${error.message}`);
-    });
-    try {
-      const { bytesRead, buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, offset);
-      return await decodePicture(buffer.subarray(0, bytesRead), id);
-    } finally {
-      await handle.close();
-    }
-  };
+/** Where pictures lie in packs. */
+export function partsOf(packs: readonly Pack[]): (id: string) => PictureSource {
+  const places = new Map(
+    packs.flatMap(({ file, pictures }) =>
+      pictures.map(({ id, offset, bytes }): [string, PictureSource] => [id, { file, part: { offset, bytes } }]),
+    ),
+  );
+  return (id) => places.get(id)!;
 }

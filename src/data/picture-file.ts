@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { PictureRecord } from './assemble.js';
-import type { Picture, Skipped } from './dataset.js';
-import { decodePicture } from './decode.js';
+import type { PictureSource, Skipped } from './dataset.js';
 import { HeaderChecks } from './header-checks.js';
 import { mapParallel } from './parallel.js';
 
@@ -44,8 +43,7 @@ export async function readablePictures(
   return checked.filter((picture): picture is PictureRecord => !isSkipped(picture));
 }
 
-/** Reads pictures whose ids are paths below a folder. */
-export const loadFrom =
+/** Where pictures lie whose ids are paths below a folder. */
+export const filesBelow =
   (folder: string) =>
-  (id: string): Promise<Picture> =>
-    decodePicture(join(folder, id), id);
+  (id: string): PictureSource => ({ file: join(folder, id) });

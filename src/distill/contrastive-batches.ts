@@ -1,11 +1,11 @@
-import { type AugmentOptions, augmentImage } from '../augment/index.js';
+import { type AugmentOptions, drawMix, type Mix, mixInto } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { Loader, type LoaderOptions } from '../loader/index.js';
 import { Random } from '../random.js';
 import type { HostTensor } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
-import { PictureCache } from './picture-cache.js';
 
 export interface BatchOptions {
   readonly split: string;
@@ -16,6 +16,7 @@ export interface BatchOptions {
   readonly augment: AugmentOptions;
   readonly preprocess: PreprocessConfig;
   readonly tokenizer: Tokenizer;
+  readonly loader?: LoaderOptions;
 }
 
 /** What the contrastive program reads; the arrays are reused by the next batch. */
@@ -30,8 +31,7 @@ export type ContrastiveFeeds = Readonly<Record<'pixels' | 'ids' | 'ends' | 'matc
 export class ContrastiveBatches {
   private readonly examples: readonly Example[];
   private readonly captionSets: readonly ReadonlySet<string>[];
-  private readonly pictures: PictureCache;
-  private readonly order: EpochOrder;
+  private readonly loader: Loader;
   private readonly tokens = new Map<string, { ids: Int32Array; end: number }>();
   private readonly feeds: ContrastiveFeeds;
 
@@ -47,10 +47,15 @@ export class ContrastiveBatches {
         `batch: ${batch} is more than the ${this.examples.length} captioned pictures of ${dataset.name}/${split}; choose a smaller batch`,
       );
     }
-    this.pictures = new PictureCache(dataset, this.examples);
-    this.order = new EpochOrder(this.examples.length, options.seed);
     this.captionSets = this.examples.map(({ captions }) => new Set(captions));
     const size = options.preprocess.size;
+    const order = new EpochOrder(this.examples.length, options.seed);
+    const views = (n: number) =>
+      Array.from({ length: batch }, (_, i) => ({
+        example: order.at(n * batch + i).example,
+        key: [options.seed, 'view', n, i],
+      }));
+    this.loader = new Loader(dataset, this.examples, { size, augment: options.augment, batch, views }, options.loader);
     this.feeds = {
       pixels: { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) },
       ids: { shape: [batch, context], data: new Int32Array(batch * context) },
@@ -61,27 +66,46 @@ export class ContrastiveBatches {
 
   /** Fills the feeds with batch `n`. */
   async batch(n: number): Promise<ContrastiveFeeds> {
-    const { batch, seed, augment, preprocess, context } = this.options;
-    const { pixels, ids, ends, matches } = this.feeds;
-    const size = preprocess.size;
-    const chosen = Array.from({ length: batch }, (_, i) => this.order.at(n * batch + i).example);
+    const { seed, augment, preprocess, context } = this.options;
+    const { pixels, ids, ends } = this.feeds;
+    const { size } = preprocess;
+    const { views, rgb } = await this.loader.batch(n);
+    const mix = augment.mix && drawMix(augment.mix, size, new Random(seed, 'mix', n));
+    const images = views.map((_, i) => rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3));
+    if (mix) mixWithNext(images, size, mix);
     const captions: string[] = [];
-    for (const [i, index] of chosen.entries()) {
-      const random = new Random(seed, 'view', n, i);
-      const rgb = augmentImage(await this.pictures.get(index), size, augment, random);
-      normalizePixels(rgb, size, preprocess, pixels.data as Float32Array, i * 3 * size * size);
-      const caption = new Random(seed, 'caption', n, i).pick(this.examples[index]!.captions);
+    for (const [i, { example }] of views.entries()) {
+      normalizePixels(images[i]!, size, preprocess, pixels.data as Float32Array, i * 3 * size * size);
+      const caption = new Random(seed, 'caption', n, i).pick(this.examples[example]!.captions);
       const { ids: row, end } = this.encode(caption, context);
       ids.data.set(row, i * context);
       ends.data[i] = end;
       captions.push(caption);
     }
-    // A text matches every picture that lists it, not only the one it was drawn for.
-    for (const [i, index] of chosen.entries()) {
-      const own = this.captionSets[index]!;
-      for (let j = 0; j < batch; j++) matches.data[i * batch + j] = own.has(captions[j]!) ? 1 : 0;
-    }
+    this.match(
+      views.map(({ example }) => this.captionSets[example]!),
+      captions,
+      mix?.share ?? 1,
+    );
     return this.feeds;
+  }
+
+  dispose(): Promise<void> {
+    return this.loader.dispose();
+  }
+
+  /**
+   * A text matches every picture that lists it, not only the one it was drawn for; a picture mixed with the next by λ and
+   * 1 − λ matches the texts of both so. Every picture and every text still has matches of 1 or more in all.
+   */
+  private match(own: readonly ReadonlySet<string>[], captions: readonly string[], share: number): void {
+    const { data } = this.feeds.matches;
+    for (const [i, texts] of own.entries()) {
+      const next = own[(i + 1) % own.length]!;
+      for (const [j, caption] of captions.entries()) {
+        data[i * own.length + j] = (texts.has(caption) ? share : 0) + (next.has(caption) ? 1 - share : 0);
+      }
+    }
   }
 
   private encode(caption: string, context: number): { ids: Int32Array; end: number } {
@@ -93,4 +117,10 @@ export class ContrastiveBatches {
     }
     return known;
   }
+}
+
+/** Every picture with the one behind it, the last with the first: each is once the first and once the second of a pair. */
+function mixWithNext(images: readonly Uint8Array[], size: number, mix: Mix): void {
+  const first = images[0]!.slice();
+  for (const [i, image] of images.entries()) mixInto(image, images[i + 1] ?? first, size, mix);
 }

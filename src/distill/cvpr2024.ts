@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
 import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import type { LoaderOptions } from '../loader/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
@@ -37,6 +38,7 @@ export interface Cvpr2024RunOptions {
   /** While the teacher's targets are extracted. */
   readonly onTargets?: (done: number, total: number) => void;
   readonly compile?: CompileOptions;
+  readonly loader?: LoaderOptions;
 }
 
 export interface Cvpr2024Run {
@@ -71,6 +73,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
     training: { ...tuning, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
     runDir: given.tuningDir ?? join(runDir, 'tuning'),
+    loader: given.loader,
     onStep: (event) => given.onStep?.({ ...event, stage: 'tuning' }),
   });
   if (!tuned.finished) return undefined;
@@ -147,7 +150,7 @@ async function imageBatches(
   options: Cvpr2024RunOptions & Required<Pick<Cvpr2024RunOptions, 'target'>>,
   teacher: PromptedTeacher,
 ): Promise<{ batches: ImageBatches; count: number; dispose(): void | Promise<void> } | undefined> {
-  const { target, recipe, runDir, signal, onTargets, compile } = options;
+  const { target, recipe, runDir, signal, onTargets, compile, loader } = options;
   const { preprocess, tokenizer } = options.teacher;
   const { dataset } = target;
   const { distillation, augment, seed } = recipe;
@@ -162,12 +165,15 @@ async function imageBatches(
   const own = (batches: ImageBatches) => renormalized(batches, preprocess, options.student.preprocess);
   if (distillation.targets === 'live') {
     const images = await teacherImages(teacher, batch, compile);
-    const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess });
-    return { batches: own(liveBatches(seen, images)), count, dispose: () => images.dispose() };
+    const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
+    const dispose = async () => {
+      await Promise.all([images.dispose(), seen.dispose()]);
+    };
+    return { batches: own(liveBatches(seen, images)), count, dispose };
   }
   const { config, params, prompts } = teacher;
   const store = await ensureTargets({
-    ...{ dataset, examples, views, augment, seed, signal, hidden: [], attention: [] },
+    ...{ dataset, examples, views, augment, seed, signal, loader, hidden: [], attention: [] },
     teacher: teacherOf({ config, params, preprocess, tokenizer }, { prompts, compile }),
     dir: join(runDir, 'targets'),
     onProgress: onTargets,

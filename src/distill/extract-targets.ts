@@ -1,10 +1,11 @@
-import { type AugmentOptions, augmentImage } from '../augment/index.js';
+import type { AugmentOptions } from '../augment/index.js';
 import { normalizePixels } from '../clip/index.js';
-import type { Example, ImageTextDataset, Picture } from '../data/index.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf } from '../files/index.js';
-import { Random } from '../random.js';
+import { Loader, type LoaderOptions, type View } from '../loader/index.js';
 import { hash } from './fingerprint.js';
+import { storedView } from './stored-view.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
 import type { Teacher } from './teacher.js';
@@ -24,6 +25,7 @@ export interface ExtractOptions {
   dir: string;
   /** Replace a store that does not fit, instead of refusing it. */
   rebuild?: boolean;
+  loader?: LoaderOptions;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
 }
@@ -31,17 +33,6 @@ export interface ExtractOptions {
 /** Records of drawing `example`, seen as view `view`. */
 export function recordIndex(example: number, view: number, views: number): number {
   return example * views + view;
-}
-
-/** The augmented pixels of a view: the teacher's targets and the student's input are of the same pixels. */
-export function viewPixels(
-  picture: Picture,
-  id: string,
-  view: number,
-  size: number,
-  o: Pick<ExtractOptions, 'augment' | 'seed'>,
-): Uint8Array {
-  return augmentImage(picture, size, o.augment, new Random(o.seed, 'view', id, view));
 }
 
 /**
@@ -67,12 +58,13 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
 const BATCH = 64;
 
 async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
-  const { teacher, dataset, examples, views } = options;
+  const { teacher, dataset, examples } = options;
   const { layout } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
   const pass = await teacher.images(BATCH, { hidden, attention });
   const pixels = { shape: [BATCH, 3, size, size], data: new Float32Array(BATCH * 3 * size * size) };
-  const pictures = new PictureWindow(dataset, examples);
+  const plan = { size, augment: options.augment, batch: BATCH, views: (n: number) => batchViews(n, store, options) };
+  const loader = new Loader(dataset, examples, plan, options.loader);
   try {
     while (!store.complete) {
       const first = store.written;
@@ -82,18 +74,11 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
         if (options.signal?.aborted) return;
         const rows = Math.min(BATCH, count - start);
         const record = (i: number) => shard.subarray((start + i) * layout.bytes, (start + i + 1) * layout.bytes);
-        await pictures.need(Math.floor((first + start) / views), Math.floor((first + start + rows - 1) / views));
+        const { rgb } = await loader.batch(batchOf(first + start, store));
         for (let i = 0; i < rows; i++) {
-          const example = Math.floor((first + start + i) / views);
-          const rgb = viewPixels(
-            pictures.get(example),
-            examples[example]!.id,
-            (first + start + i) % views,
-            size,
-            options,
-          );
-          layout.pixels(record(i)).set(rgb);
-          normalizePixels(rgb, size, teacher.preprocess, pixels.data, i * 3 * size * size);
+          const view = rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+          layout.pixels(record(i)).set(view);
+          normalizePixels(view, size, teacher.preprocess, pixels.data, i * 3 * size * size);
         }
         const result = await pass.run(pixels);
         const part = (name: string, i: number, n: number) =>
@@ -111,30 +96,27 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
       await store.append(shard);
     }
   } finally {
-    await pass.dispose();
+    await Promise.all([pass.dispose(), loader.dispose()]);
   }
 }
 
-/** Pictures of the examples now in work; each is loaded once, however many views it has. */
-class PictureWindow {
-  private readonly loaded = new Map<number, Picture>();
+/** The number of the batch that begins with a record: batches begin anew with every shard. */
+function batchOf(record: number, { recordsPerShard }: TargetStore): number {
+  const shard = Math.floor(record / recordsPerShard);
+  return shard * Math.ceil(recordsPerShard / BATCH) + (record - shard * recordsPerShard) / BATCH;
+}
 
-  constructor(
-    private readonly dataset: ImageTextDataset,
-    private readonly examples: readonly Example[],
-  ) {}
-
-  async need(from: number, to: number): Promise<void> {
-    for (const i of this.loaded.keys()) if (i < from) this.loaded.delete(i);
-    const missing: number[] = [];
-    for (let i = from; i <= to; i++) if (!this.loaded.has(i)) missing.push(i);
-    const pictures = await Promise.all(missing.map((i) => this.dataset.load(this.examples[i]!)));
-    for (const [k, i] of missing.entries()) this.loaded.set(i, pictures[k]!);
-  }
-
-  get(example: number): Picture {
-    return this.loaded.get(example)!;
-  }
+/** The views of a batch, none behind the last. */
+function batchViews(n: number, { recordsPerShard, records, layout }: TargetStore, options: ExtractOptions): View[] {
+  const batches = Math.ceil(recordsPerShard / BATCH);
+  const shard = Math.floor(n / batches);
+  const first = shard * recordsPerShard + (n - shard * batches) * BATCH;
+  const end = Math.min(first + BATCH, (shard + 1) * recordsPerShard, records);
+  const { examples, views } = options;
+  return Array.from({ length: Math.max(0, end - first) }, (_, i) => {
+    const record = first + i;
+    return storedView(examples, Math.floor(record / views), record % views, layout.contents.size, options);
+  });
 }
 
 function targetContents({ teacher: { config, inner }, hidden, attention }: ExtractOptions): TargetContents {

@@ -1,12 +1,13 @@
 import type { AugmentOptions } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
+import { Loader, type LoaderOptions } from '../loader/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ImageBatches } from './cvpr2024-task.js';
 import { EpochOrder } from './epoch-order.js';
-import { recordIndex, viewPixels } from './extract-targets.js';
-import { PictureCache } from './picture-cache.js';
+import { recordIndex } from './extract-targets.js';
 import type { TeacherImages } from './prompted-teacher.js';
+import { storedView } from './stored-view.js';
 import type { TargetStore } from './target-store.js';
 
 export interface ViewOptions {
@@ -14,6 +15,7 @@ export interface ViewOptions {
   readonly batch: number;
   readonly augment: AugmentOptions;
   readonly preprocess: PreprocessConfig;
+  readonly loader?: LoaderOptions;
 }
 
 /** Endless batches of augmented pictures with their labels, each epoch a new view of every picture. */
@@ -21,8 +23,7 @@ export class ViewBatches {
   /** Overwritten by the next batch. */
   readonly pixels: HostTensor<Float32Array>; // [B, 3, S, S]
   readonly labels: HostTensor<Int32Array>; // [B]; −1 where the class is not known
-  private readonly order: EpochOrder;
-  private readonly pictures: PictureCache;
+  private readonly loader: Loader;
 
   constructor(
     dataset: ImageTextDataset,
@@ -33,21 +34,34 @@ export class ViewBatches {
     const shape = [batch, 3, preprocess.size, preprocess.size];
     this.pixels = { shape, data: new Float32Array(batch * 3 * preprocess.size ** 2) };
     this.labels = { shape: [batch], data: new Int32Array(batch) };
-    this.order = new EpochOrder(examples.length, seed);
-    this.pictures = new PictureCache(dataset, examples);
+    const order = new EpochOrder(examples.length, seed);
+    const views = (step: number) =>
+      Array.from({ length: batch }, (_, i) => {
+        const { example, epoch } = order.at(step * batch + i);
+        return storedView(examples, example, epoch, preprocess.size, options);
+      });
+    this.loader = new Loader(
+      dataset,
+      examples,
+      { size: preprocess.size, augment: options.augment, batch, views },
+      options.loader,
+    );
   }
 
   /** Fills `pixels` and `labels` with the batch of a step, which depends on the seed and the step alone. */
   async fill(step: number): Promise<void> {
-    const { batch, preprocess } = this.options;
-    const { size } = preprocess;
-    for (let i = 0; i < batch; i++) {
-      const { example, epoch } = this.order.at(step * batch + i);
-      const { id, label } = this.examples[example]!;
-      const rgb = viewPixels(await this.pictures.get(example), id, epoch, size, this.options);
-      normalizePixels(rgb, size, preprocess, this.pixels.data, i * 3 * size * size);
-      this.labels.data[i] = label ?? -1;
+    const { preprocess } = this.options;
+    const { views, rgb } = await this.loader.batch(step);
+    const numbers = 3 * preprocess.size ** 2;
+    for (const [i, { example }] of views.entries()) {
+      const view = rgb.subarray(i * numbers, (i + 1) * numbers);
+      normalizePixels(view, preprocess.size, preprocess, this.pixels.data, i * numbers);
+      this.labels.data[i] = this.examples[example]!.label ?? -1;
     }
+  }
+
+  dispose(): Promise<void> {
+    return this.loader.dispose();
   }
 }
 

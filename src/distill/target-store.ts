@@ -95,6 +95,10 @@ export class TargetStore {
     return this.manifest.records;
   }
 
+  get recordsPerShard(): number {
+    return this.manifest.recordsPerShard;
+  }
+
   /** Records written so far, in whole shards. */
   get written(): number {
     return Math.min(this.manifest.shards.length * this.manifest.recordsPerShard, this.manifest.records);

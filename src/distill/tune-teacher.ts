@@ -1,7 +1,8 @@
-import type { AugmentOptions } from '../augment/index.js';
+import { type AugmentOptions, unmixed } from '../augment/index.js';
 import { type Checkpoint, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
+import type { LoaderOptions } from '../loader/index.js';
 import type { Params } from '../nn/index.js';
 import { classText, initDeepPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -41,7 +42,9 @@ export interface TuneTeacherOptions {
     readonly momentum: number;
     readonly weightDecay: number;
   };
+  /** Without its mixing: a mixed picture has no label of its own. */
   readonly augment: AugmentOptions;
+  readonly loader?: LoaderOptions;
   readonly seed: number;
   /** Where the state is kept; call again with the same folder to resume. */
   readonly runDir?: string;
@@ -75,7 +78,14 @@ export async function tuneTeacher(
     ...promptedTexts(names, options.prompts, tokenizer, config.text_config.max_position_embeddings),
     frozen: await templateFeatures(teacher, names, options.templates, options.compile),
   };
-  const views = new ViewBatches(dataset, examples, { seed, batch, augment: options.augment, preprocess });
+  const { loader } = options;
+  const views = new ViewBatches(dataset, examples, {
+    seed,
+    batch,
+    augment: unmixed(options.augment),
+    preprocess,
+    loader,
+  });
   const task = await teacherPromptsTask(tuned, texts, views, { ...training, stepsPerEpoch }, options.compile);
   try {
     const { finished, seconds } = await train(task, {
@@ -95,7 +105,7 @@ export async function tuneTeacher(
     });
     return { teacher: { ...tuned, prompts: finished ? task.averaged : tuned.prompts }, finished, seconds };
   } finally {
-    await task.dispose();
+    await Promise.all([task.dispose(), views.dispose()]);
   }
 }
 

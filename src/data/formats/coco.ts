@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import type { Collection, NamedBox } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { loadFrom, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
 import { checkFolder, classesBeside } from './folder.js';
 import { openKarpathy } from './karpathy.js';
@@ -60,7 +60,7 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
     records: await readablePictures(folder, named, skipped),
     skipped,
     classNames: names.length > 0 ? names : await classesBeside(folderOf(first!)),
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }
 

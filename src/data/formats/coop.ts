@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { loadFrom, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
 import { checkFolder, listPictures, plainName } from './folder.js';
 
@@ -60,7 +60,7 @@ async function openSplit(file: string, images: string | undefined): Promise<Coll
     records: await readablePictures(folder, named, skipped),
     skipped,
     classNames: [...classNames].sort(([a], [b]) => a - b).map(([, name]) => name),
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }
 
@@ -87,6 +87,6 @@ async function openImageNet(folder: string): Promise<Collection> {
     records: await readablePictures(folder, named, skipped),
     skipped: skipped.filter(({ id }) => basename(id) !== wordnetNames),
     classNames: [...new Set(names.values())],
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }

@@ -3,7 +3,7 @@ import { extname, join, relative, sep } from 'node:path';
 import { UserError } from '../../errors.js';
 import { type Collection, splitName } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { loadFrom, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 
 const pictureTypes = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
 const splitFolders = new Set(['train', 'val', 'valid', 'validation', 'test']);
@@ -38,7 +38,7 @@ export async function openFolder(folder: string): Promise<Collection> {
     records: await readablePictures(folder, named, skipped),
     skipped,
     classNames: isFlat ? await classesBeside(folder) : undefined,
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { loadFrom, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
 import { classesBeside } from './folder.js';
 
@@ -44,6 +44,6 @@ export async function openKarpathy(file: string, images?: string): Promise<Colle
     records: await readablePictures(folder, named, skipped),
     skipped,
     classNames: await classesBeside(folderOf(file)),
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }

@@ -10,7 +10,7 @@ import {
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { cachedPack, loadPacked, type Pack, type PackedPicture, type Unpacked } from '../packed.js';
+import { cachedPack, type Pack, type PackedPicture, partsOf, type Unpacked } from '../packed.js';
 import { pictureFault } from '../picture-fault.js';
 import { type Columns, chooseColumns } from './columns.js';
 import { plainName } from './folder.js';
@@ -40,7 +40,7 @@ export async function openParquet(path: string, options: Readonly<Record<string,
     records: packs.flatMap(({ pictures }) => pictures),
     skipped: packs.flatMap(({ skipped }) => skipped),
     classNames: packs[0]!.classNames,
-    load: loadPacked(packs),
+    source: partsOf(packs),
   };
 }
 

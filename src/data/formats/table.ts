@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { loadFrom, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
 import { type Columns, chooseColumns } from './columns.js';
 import { classesBeside } from './folder.js';
 import { type Row, rowsOf, type TableKind } from './table-rows.js';
@@ -37,7 +37,7 @@ export async function openTable(
     records: await readablePictures(folder, named, skipped),
     skipped,
     classNames: columns?.class.length === 0 ? await classesBeside(dirname(file)) : undefined,
-    load: loadFrom(folder),
+    source: filesBelow(folder),
   };
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Collection } from '../assemble.js';
-import { cachedPack, loadPacked, type Pack } from '../packed.js';
+import { cachedPack, type Pack, partsOf } from '../packed.js';
 import { findShards, type Shard, withShardName } from './shards.js';
 import { readTar } from './tar.js';
 
@@ -28,7 +28,7 @@ export async function openWebDataset(path: string): Promise<Collection> {
     ),
     skipped: packs.flatMap(({ skipped }) => skipped),
     classNames,
-    load: loadPacked(packs),
+    source: partsOf(packs),
   };
 }
 

@@ -1,0 +1,74 @@
+import { Worker } from 'node:worker_threads';
+import type { Picture } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { type Job, type JobSettings, workAt } from './job.js';
+import type { Order, Report } from './worker.js';
+
+/** Those who make views. */
+export interface Crew {
+  /** @returns pictures decoded on the way that may be kept */
+  work(job: Job): Promise<ReadonlyMap<number, Picture>>;
+  dispose(): Promise<void>;
+}
+
+/** This thread alone: pictures are still decoded by sharp's threads while it does something else. */
+export function ownThread(settings: JobSettings): Crew {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    work(job) {
+      const done = last.then(() => workAt(job, settings));
+      last = done.catch(() => {});
+      return done;
+    },
+    async dispose() {},
+  };
+}
+
+/** Worker threads. All get every job, and share its views between them as they come along. */
+export function workerThreads(count: number, settings: JobSettings): Crew {
+  const waiting = new Map<number, (report: Report | Error) => void>();
+  let jobs = 0;
+  const fail = (error: Error) => {
+    for (const settle of waiting.values()) settle(error);
+  };
+  const workers = Array.from({ length: count }, () => {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: settings });
+    worker.on('message', (report: Report) => waiting.get(report.number)?.(report));
+    worker.on('error', fail);
+    worker.unref();
+    return worker;
+  });
+  return {
+    work(job) {
+      const number = jobs++;
+      const decoded = new Map<number, Picture>();
+      let left = count;
+      return new Promise((resolve, reject) => {
+        waiting.set(number, (report) => {
+          const error = report instanceof Error ? report : report.error && asError(report.error);
+          if (error) {
+            waiting.delete(number);
+            reject(error);
+            return;
+          }
+          for (const [i, picture] of (report as Report).decoded) decoded.set(i, picture);
+          if (--left > 0) return;
+          waiting.delete(number);
+          resolve(decoded);
+        });
+        for (const worker of workers) worker.postMessage({ number, job } satisfies Order);
+      });
+    },
+    async dispose() {
+      await Promise.all(workers.map((worker) => worker.terminate()));
+      fail(new Error('loader: disposed of while at work'));
+    },
+  };
+}
+
+function asError({ message, stack, isUsers }: NonNullable<Report['error']>): Error {
+  if (isUsers) return new UserError(message);
+  const error = new Error(message);
+  error.stack = stack;
+  return error;
+}

@@ -1,0 +1,74 @@
+import type { AugmentOptions } from '../augment/index.js';
+import type { Picture, PictureSource } from '../data/index.js';
+import { readPicture } from '../data/source.js';
+import { drawView, shownBy, type View } from './view.js';
+
+/** What all jobs of a loader share. */
+export interface JobSettings {
+  readonly size: number;
+  readonly augment: AugmentOptions;
+  /** KiB left for decoded pictures; every thread takes from it. [1] */
+  readonly room: Int32Array;
+}
+
+/** A picture as it lies in its file. */
+export interface EncodedPicture {
+  readonly id: string;
+  readonly source: PictureSource;
+}
+
+/** The views of a batch, and what they are made of: plain data over shared memory. */
+export interface Job {
+  readonly views: readonly View[];
+  /** By place in the list: pictures decoded before, or where they lie. */
+  readonly pictures: ReadonlyMap<number, Picture | EncodedPicture>;
+  /** The next view that nobody works at; every thread takes from it. [1] */
+  readonly next: Int32Array;
+  /** Views, one after the other. [views, size, size, 3] */
+  readonly rgb: Uint8Array;
+}
+
+/** Views at work in a thread at the same time: while one is decoded, another is augmented. */
+export const lanes = 2;
+
+/**
+ * Makes views of a job until none is left that nobody works at.
+ *
+ * @returns pictures that were decoded here and may be kept
+ * @throws UserError where one cannot be read
+ */
+export async function workAt(job: Job, { size, augment, room }: JobSettings): Promise<Map<number, Picture>> {
+  const kept = new Map<number, Picture>();
+  const decoded = async (example: number): Promise<Picture> => {
+    const given = kept.get(example) ?? job.pictures.get(example)!;
+    if (!('source' in given)) return given;
+    const picture = await readPicture(given.source, given.id);
+    const shared = sharedPicture(picture, room);
+    if (shared) kept.set(example, shared);
+    return picture;
+  };
+  const lane = async () => {
+    for (let i = Atomics.add(job.next, 0, 1); i < job.views.length; i = Atomics.add(job.next, 0, 1)) {
+      const view = job.views[i]!;
+      const shown = new Map<number, Picture>();
+      for (const example of shownBy(view)) shown.set(example, await decoded(example));
+      job.rgb.set(drawView(view, shown, size, augment), i * size * size * 3);
+    }
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return kept;
+}
+
+export const kibOf = ({ data }: Picture): number => Math.ceil(data.length / 1024);
+
+/** A copy in memory that threads share, where there is room for it. */
+export function sharedPicture(picture: Picture, room: Int32Array): Picture | undefined {
+  const kib = kibOf(picture);
+  if (Atomics.sub(room, 0, kib) < kib) {
+    Atomics.add(room, 0, kib);
+    return undefined;
+  }
+  const data = new Uint8Array(new SharedArrayBuffer(picture.data.length));
+  data.set(picture.data);
+  return { ...picture, data };
+}
