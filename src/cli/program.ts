@@ -12,6 +12,7 @@ import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
+import { addServe } from './commands/serve.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
 
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     addPrompts,
     addSearchPrompts,
     addCascade,
+    addServe,
     addBench,
     addDoctor,
   ])

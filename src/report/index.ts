@@ -10,6 +10,7 @@ export type {
   PhaseSpan,
   ReportData,
 } from './data.js';
+export { Html, html } from './html.js';
 export { type LossHistory, lossCurves, phaseSpans } from './loss-curves.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { bytes, count, duration, percent } from './numbers.js';

@@ -1,2 +1,3 @@
 export * from './cascade/index.js';
 export * from './encoder/index.js';
+export * from './server/index.js';

@@ -1,0 +1,87 @@
+import type { Command } from 'commander';
+import { serverDefaults } from '../../serve/server/options.js';
+import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
+
+interface ServeOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly workers: number;
+  readonly threads?: number;
+  readonly maxBatch: number;
+  readonly maxWait: number;
+  readonly maxQueue: number;
+  readonly maxBody: number;
+  readonly maxPixels: number;
+  readonly timeout: number;
+  readonly grace: number;
+  readonly keyFile?: string;
+  readonly quiet?: boolean;
+}
+
+export function addServe(program: Command): void {
+  const { host, port, workers, maxBatch, maxWaitMs, maxQueue, maxBodyBytes, maxPixels, timeoutMs, graceMs } =
+    serverDefaults;
+  program
+    .command('serve')
+    .description('answer over HTTP: classes, embeddings, similarities, with models or cascades; / is a page to try it')
+    .argument('<models...>', 'folders, exports, Hugging Face ids or cascade files, each as path or name=path')
+    .option('--host <address>', 'where to listen; anything but this machine wants --key-file', host)
+    .option('--port <n>', 'port; 0: any free one', wholeNumber, port)
+    .option('--workers <n>', 'worker threads a model', positiveInteger, workers)
+    .addOption(threadsOption())
+    .option('--max-batch <n>', 'most pictures computed together; 1: no batching', positiveInteger, maxBatch)
+    .option('--max-wait <ms>', 'longest that a picture waits for others', wholeNumber, maxWaitMs)
+    .option(
+      '--max-queue <n>',
+      'most pictures of a model that wait; more are answered with 429',
+      positiveInteger,
+      maxQueue,
+    )
+    .option('--max-body <MiB>', 'largest request', positiveInteger, maxBodyBytes / 2 ** 20)
+    .option('--max-pixels <millions>', 'largest picture', positiveInteger, maxPixels / 1e6)
+    .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
+    .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
+    .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
+    .option('--quiet', 'log warnings and errors only')
+    .addHelpText(
+      'after',
+      `${examples(
+        'serve runs/demo/student',
+        'serve cascade.json student=runs/demo/student --port 9000',
+        'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
+      )}
+Logs are JSON lines on stderr. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
+SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json describes all fields.
+`,
+    )
+    .action(run);
+}
+
+async function run(models: readonly string[], options: ServeOptions): Promise<void> {
+  const [{ pino }, { ModelServer }, { readKeys }] = await Promise.all([
+    import('pino'),
+    import('../../serve/index.js'),
+    import('../server-keys.js'),
+  ]);
+  const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
+  const { host, port, workers, threads, maxBatch, maxQueue } = options;
+  const keys = await readKeys(options.keyFile);
+  const server = await ModelServer.start(
+    {
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys },
+      maxWaitMs: options.maxWait,
+      maxBodyBytes: options.maxBody * 2 ** 20,
+      maxPixels: options.maxPixels * 1e6,
+      timeoutMs: options.timeout * 1000,
+      graceMs: options.grace * 1000,
+    },
+    log,
+  );
+  process.stdout.write(`${server.url}\n`);
+  const stop = () => void server.stop();
+  // A second signal kills: the handlers are gone by then.
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  // A reload that fails has been logged; the models that were there go on.
+  if (process.platform !== 'win32') process.on('SIGHUP', () => void server.reload().catch(() => {}));
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { secureHeaders } from 'hono/secure-headers';
+import type { Logger } from 'pino';
+import { classify, embed, pick, similarity } from './answers.js';
+import { type Body, expectedBytes, readBody } from './body.js';
+import { ByteBudget } from './byte-budget.js';
+import { Fault } from './fault.js';
+import type { Generation, Served } from './generation.js';
+import { keyCheck } from './keys.js';
+import type { Metrics } from './metrics.js';
+import { openapi } from './openapi.js';
+import type { Settings } from './options.js';
+import { page, pagePolicy } from './page/page.js';
+import { check, requestSchemas, type Schemas } from './requests.js';
+
+type Env = { Bindings: HttpBindings; Variables: { id: string } };
+
+/** What the routes need of the server around them. */
+export interface Host {
+  readonly settings: Settings;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** The models that new requests use; undefined before they are there. */
+  generation(): Generation | undefined;
+  isStopping(): boolean;
+  /** Counts a request until the function that is returned is called. */
+  enter(): () => void;
+}
+
+type Answer<K extends keyof Schemas> = (
+  served: Served,
+  body: Body,
+  asked: ReturnType<Schemas[K]['parse']>,
+  signal: AbortSignal,
+) => Promise<object>;
+
+/** All routes. */
+export function serverApp(host: Host): Hono<Env> {
+  const { settings, metrics, log } = host;
+  const schemas = requestSchemas(settings);
+  const budget = new ByteBudget(settings.maxHeldBytes);
+  const mayEnter = settings.keys?.length ? keyCheck(settings.keys) : () => true;
+  const app = new Hono<Env>();
+  const routes = new Set<string>();
+
+  app.use(async (c, next) => {
+    const start = performance.now();
+    c.set('id', randomUUID());
+    await next();
+    const ms = performance.now() - start;
+    const { status } = c.res;
+    // Addresses that lead nowhere are the client's, and without end.
+    const route = routes.has(c.req.path) ? c.req.path : 'unknown';
+    c.res.headers.set('x-request-id', c.get('id'));
+    if (host.isStopping()) c.res.headers.set('connection', 'close');
+    metrics.request(route, status, ms / 1000);
+    const level = status >= 500 ? 'error' : ['/healthz', '/readyz', '/metrics'].includes(route) ? 'debug' : 'info';
+    log[level]({ id: c.get('id'), method: c.req.method, route, status, ms: Math.round(ms * 10) / 10 }, 'request');
+  });
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: pagePolicy,
+      crossOriginEmbedderPolicy: true,
+      // Whether this host is to be reached by TLS alone is for the proxy to say that has it.
+      strictTransportSecurity: false,
+    }),
+  );
+  app.use(async (c, next) => {
+    if (isLocal(settings.host) && !isLocal(hostName(c.req.header('host')))) {
+      // A page elsewhere whose name was made to lead here would otherwise read the answers.
+      throw new Fault(403, 'wrong_host', 'host: expected localhost');
+    }
+    await next();
+  });
+  for (const guarded of ['/v1/*', '/metrics']) {
+    app.use(guarded, async (c, next) => {
+      if (!mayEnter(c.req.header('authorization'))) {
+        c.header('www-authenticate', 'Bearer');
+        throw new Fault(401, 'unauthorized', 'authorization: expected a bearer key of this server');
+      }
+      await next();
+    });
+  }
+
+  const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
+    app.post(`/v1/${name}`, async (c) => {
+      const generation = ready(host);
+      const [leave, release] = [host.enter(), generation.acquire()];
+      const { signal, done } = deadline(c, settings.timeoutMs);
+      let giveBack = () => {};
+      try {
+        giveBack = budget.take(expectedBytes(c.env.incoming, settings));
+        const body = await readBody(c.env.incoming, settings, signal);
+        const asked = check(schemas[name], body.fields);
+        const result = await answer(pick(generation.byName, asked.model), body, asked as never, signal);
+        return c.json(result);
+      } finally {
+        giveBack();
+        done();
+        release();
+        leave();
+      }
+    });
+  post('classify', (served, { images }, asked, signal) => classify(served, images, asked, settings, metrics, signal));
+  post('embed', (served, { images }, asked, signal) => embed(served, images, asked, signal));
+  post('similarity', (served, { images }, asked, signal) => similarity(served, images, asked, signal));
+
+  app.get('/v1/models', (c) => c.json({ models: [...ready(host).byName.values()].map(described) }));
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get('/readyz', (c) => {
+    ready(host);
+    return c.json({ status: 'ready' });
+  });
+  app.get('/metrics', async (c) =>
+    c.body(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
+  );
+  app.get('/openapi.json', (c) => c.json(openapi(settings, schemas)));
+  app.get('/', (c) => c.html(page));
+
+  app.notFound(() => {
+    throw new Fault(404, 'not_found', 'no such address: / lists them');
+  });
+  app.onError((error, c) => {
+    if (!(error instanceof Fault)) log.error({ id: c.get('id'), err: error }, 'unexpected error');
+    const fault = error instanceof Fault ? error : new Fault(500, 'internal', 'an unexpected error; the log has it');
+    if (fault.retryAfter !== undefined) c.header('retry-after', String(fault.retryAfter));
+    return c.json({ error: { code: fault.code, message: fault.message, request: c.get('id') } }, fault.status);
+  });
+  for (const { path } of app.routes) routes.add(path);
+  return app;
+}
+
+function ready(host: Host): Generation {
+  const generation = host.generation();
+  if (!generation || host.isStopping()) throw new Fault(503, 'not_ready', 'the server is starting or stopping', 1);
+  return generation;
+}
+
+/** A signal that is aborted when the time is over or the client is gone. */
+function deadline(c: Context<Env>, ms: number): { signal: AbortSignal; done: () => void } {
+  const controller = new AbortController();
+  const { outgoing } = c.env;
+  const late = () => controller.abort(new Fault(504, 'timeout', `expected an answer within ${ms / 1000} s`));
+  const gone = () => {
+    if (!outgoing.writableFinished) controller.abort(new Fault(408, 'closed', 'the client closed the connection'));
+  };
+  const timer = setTimeout(late, ms);
+  outgoing.once('close', gone);
+  const done = () => {
+    clearTimeout(timer);
+    outgoing.off('close', gone);
+  };
+  return { signal: controller.signal, done };
+}
+
+function described({ name, model, cascade }: Served): object {
+  const { width, imageSize, textTokens, classifier } = model.info;
+  return {
+    name,
+    kind: cascade ? 'cascade' : 'model',
+    width,
+    image_size: imageSize,
+    text_tokens: textTokens,
+    classes: classifier?.names.length ?? 0,
+    ...(cascade && {
+      confidence: cascade.confidence,
+      stages: cascade.saved.stages.map((stage) => ({
+        where: 'url' in stage ? 'remote' : 'here',
+        threshold: stage.threshold,
+        temperature: stage.temperature,
+      })),
+    }),
+  };
+}
+
+/** `localhost:8080` → `localhost`, `[::1]:80` → `::1` */
+function hostName(header = ''): string {
+  return header
+    .replace(/:\d+$/, '')
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase();
+}
+
+function isLocal(name: string): boolean {
+  return ['localhost', '127.0.0.1', '::1'].includes(name);
+}

@@ -1,0 +1,152 @@
+import type { IncomingMessage } from 'node:http';
+import { Busboy } from '@fastify/busboy';
+import { badRequest, Fault } from './fault.js';
+import type { Settings } from './options.js';
+import { isPicture, pictureFormats } from './picture-format.js';
+
+/** A request's body: picture files, and what is asked of them, not checked yet. */
+export interface Body {
+  readonly images: readonly Uint8Array[];
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+type Limits = Pick<Settings, 'maxBodyBytes' | 'maxImages' | 'maxTexts' | 'maxTextLength'>;
+
+/** Fields that a form may hold more than once. */
+const lists = new Set(['classes', 'templates', 'texts']);
+
+/** @throws Fault where the body says that it is, or may become, too large */
+export function expectedBytes(incoming: IncomingMessage, { maxBodyBytes }: Limits): number {
+  const given = incoming.headers['content-length'];
+  const bytes = given === undefined ? maxBodyBytes : Number(given);
+  if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  return bytes;
+}
+
+/**
+ * Reads a JSON body, with pictures in base64, or a form with pictures as files.
+ *
+ * @throws Fault where it is neither, too large, cut off, or a picture is none
+ */
+export async function readBody(incoming: IncomingMessage, limits: Limits, signal: AbortSignal): Promise<Body> {
+  const type = incoming.headers['content-type'] ?? '';
+  const isForm = /^multipart\/form-data\b/i.test(type);
+  if (!isForm && !/^application\/json\b/i.test(type)) {
+    throw new Fault(415, 'unsupported_type', 'content-type: expected application/json or multipart/form-data');
+  }
+  const bytes = await readAll(incoming, limits, signal);
+  const body = isForm ? await parseForm(bytes, type, limits) : parseJson(bytes, limits);
+  for (const [i, file] of body.images.entries()) {
+    if (!isPicture(file)) {
+      throw new Fault(415, 'unsupported_image', `images[${i}]: expected a ${pictureFormats.join(', ')} file`);
+    }
+  }
+  return body;
+}
+
+async function readAll(incoming: IncomingMessage, { maxBodyBytes }: Limits, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  return new Promise((resolve, reject) => {
+    const end = (error?: unknown) => {
+      incoming.off('data', take).off('end', end).off('error', cut).off('close', cut);
+      signal.removeEventListener('abort', stop);
+      if (error === undefined) resolve(Buffer.concat(chunks, size));
+      else reject(error);
+    };
+    const take = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) end(tooLarge(maxBodyBytes));
+      else chunks.push(chunk);
+    };
+    const cut = () => end(badRequest('the body was cut off'));
+    const stop = () => end(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    incoming
+      .on('data', take)
+      .on('end', () => end())
+      .on('error', cut)
+      .on('close', cut);
+  });
+}
+
+function parseJson(bytes: Buffer, { maxImages }: Limits): Body {
+  let json: unknown;
+  try {
+    json = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw badRequest('expected a JSON body');
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw badRequest('expected a JSON object');
+  const { images = [], ...fields } = json as Record<string, unknown>;
+  if (!Array.isArray(images)) throw badRequest('images: expected a list of pictures in base64');
+  checkCount(images.length, maxImages);
+  return { images: images.map(decode), fields };
+}
+
+function decode(text: unknown, i: number): Uint8Array {
+  if (typeof text !== 'string') throw badRequest(`images[${i}]: expected a picture in base64`);
+  if (/^https?:/i.test(text)) throw badRequest(`images[${i}]: expected a picture in base64; addresses are not fetched`);
+  return Buffer.from(text.startsWith('data:') ? text.slice(text.indexOf(',') + 1) : text, 'base64');
+}
+
+/** Forms hold texts: numbers and yes or no are read from them. */
+function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
+  const { maxBodyBytes, maxImages, maxTexts, maxTextLength } = limits;
+  return new Promise((resolve, reject) => {
+    const fail = (message: string) => reject(badRequest(message));
+    let form: Busboy;
+    try {
+      form = new Busboy({
+        headers: { 'content-type': type },
+        limits: {
+          fieldNameSize: 100,
+          fieldSize: 4 * maxTextLength,
+          fields: maxTexts + 10,
+          fileSize: maxBodyBytes,
+          files: maxImages,
+          headerPairs: 10,
+          headerSize: 4096,
+        },
+      });
+    } catch {
+      return fail('content-type: expected a boundary');
+    }
+    const images: Buffer[] = [];
+    const fields: Record<string, unknown> = Object.create(null);
+    form.on('file', (name, file) => {
+      if (name !== 'images') fail(`${JSON.stringify(name)}: expected files in the field images`);
+      const parts: Buffer[] = [];
+      const place = images.push(Buffer.alloc(0)) - 1;
+      file.on('data', (part: Buffer) => parts.push(part));
+      file.on('end', () => {
+        images[place] = Buffer.concat(parts);
+      });
+      file.on('error', () => fail('the form was cut off'));
+    });
+    form.on('field', (name, value, _nameCut, valueCut) => {
+      if (valueCut) fail(`${JSON.stringify(name)}: expected at most ${4 * maxTextLength} bytes`);
+      if (lists.has(name)) fields[name] = [...((fields[name] as string[] | undefined) ?? []), value];
+      else if (name in fields) fail(`${JSON.stringify(name)}: expected once, got twice`);
+      else fields[name] = name === 'model' ? value : scalar(value);
+    });
+    form.on('filesLimit', () => fail(`images: expected at most ${maxImages}`));
+    form.on('fieldsLimit', () => fail(`expected at most ${maxTexts + 10} fields`));
+    form.on('error', () => fail('expected a whole form: it is cut off or broken'));
+    form.on('finish', () => resolve({ images, fields: { ...fields } }));
+    form.end(bytes);
+  });
+}
+
+function scalar(value: string): unknown {
+  if (value === 'true' || value === 'false') return value === 'true';
+  return value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : value;
+}
+
+function checkCount(count: number, most: number): void {
+  if (count > most) throw badRequest(`images: expected at most ${most}, got ${count}`);
+}
+
+function tooLarge(limit: number): Fault {
+  return new Fault(413, 'too_large', `expected a body of at most ${limit} bytes`);
+}

@@ -1,0 +1,135 @@
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { UserError } from '../../errors.js';
+import { type Confidence, cascade, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
+import type { Metrics } from './metrics.js';
+import type { Settings } from './options.js';
+import { ServedModel } from './served-model.js';
+
+/** A cascade whose models are there. */
+export interface ServedCascade {
+  readonly saved: SavedCascade;
+  readonly confidence: Confidence;
+  /** The first stage, which embeddings and default classes come from. */
+  readonly first: ServedModel;
+  /** Where each stage's logits come from. */
+  readonly sources: readonly (ServedModel | RemoteModel)[];
+}
+
+export interface Served {
+  readonly name: string;
+  readonly model: ServedModel;
+  readonly cascade?: ServedCascade;
+}
+
+/** Models as they were loaded together. A reload makes a new one; the old one ends after its last request. */
+export class Generation {
+  private users = 0;
+  private idle: (() => void) | undefined;
+
+  private constructor(
+    readonly byName: ReadonlyMap<string, Served>,
+    private readonly opened: readonly ServedModel[],
+  ) {}
+
+  /** @throws UserError where a model or a cascade cannot be read, or two have one name */
+  static async open(settings: Settings, metrics: Metrics): Promise<Generation> {
+    const opened = new Map<string, ServedModel>();
+    const open = async (name: string, path: string): Promise<ServedModel> => {
+      const key = existsSync(path) ? resolve(path) : path;
+      const model = opened.get(key) ?? (await ServedModel.open(name, path, settings, metrics));
+      opened.set(key, model);
+      return model;
+    };
+    const byName = new Map<string, Served>();
+    try {
+      for (const given of settings.models) {
+        const { name, path } = named(given);
+        if (byName.has(name)) {
+          throw new UserError(`models: expected each name once, got ${name} twice: name one as other=${path}`);
+        }
+        byName.set(
+          name,
+          path.endsWith('.json') ? await openCascade(name, path, open) : { name, model: await open(name, path) },
+        );
+      }
+    } catch (error) {
+      for (const model of opened.values()) await model.close();
+      throw error;
+    }
+    return new Generation(byName, [...opened.values()]);
+  }
+
+  /** Pictures that wait, by model. */
+  waiting(): [name: string, pictures: number][] {
+    return this.opened.map((model) => [model.name, model.waiting]);
+  }
+
+  /** Keeps the models until the function that is returned is called. */
+  acquire(): () => void {
+    this.users++;
+    return () => {
+      this.users--;
+      if (this.users === 0) this.idle?.();
+    };
+  }
+
+  /** Ends the models after the last request that uses them. */
+  async retire(): Promise<void> {
+    if (this.users > 0) await new Promise<void>((done) => (this.idle = done));
+    await Promise.all(this.opened.map((model) => model.close()));
+  }
+}
+
+/** `name=path`, or a path whose last part is the name. */
+function named(given: string): { name: string; path: string } {
+  const equals = given.indexOf('=');
+  const path = equals < 0 ? given : given.slice(equals + 1);
+  const name = equals < 0 ? basename(resolve(path)).replace(/\.json$/, '') : given.slice(0, equals);
+  if (!/^[\w.-]{1,100}$/.test(name) || path === '') {
+    throw new UserError(`models: expected path or name=path, the name of letters, digits, . _ and -, got ${given}`);
+  }
+  return { name, path };
+}
+
+async function openCascade(
+  name: string,
+  file: string,
+  open: (name: string, path: string) => Promise<ServedModel>,
+): Promise<Served> {
+  const saved = await readCascade(file);
+  const sources: (ServedModel | RemoteModel)[] = [];
+  for (const [s, stage] of saved.stages.entries()) {
+    if ('url' in stage) sources.push(remote(file, s, stage));
+    else sources.push(await open(`${name}.${s}`, stage.model));
+  }
+  const [first] = sources;
+  if (!(first instanceof ServedModel)) throw new UserError(`${file}: stages.0: expected a model here, not a server`);
+  // Checks the thresholds and temperatures once, where the file can be named.
+  cascade({
+    confidence: saved.confidence,
+    stages: saved.stages.map(({ temperature, threshold }, s) => ({
+      stage: { name: `stage ${s}`, logits: async () => [] },
+      ...{ temperature, threshold },
+    })),
+  });
+  return { name, model: first, cascade: { saved, confidence: saved.confidence, first, sources } };
+}
+
+function remote(file: string, s: number, stage: Extract<SavedCascade['stages'][number], { url: string }>): RemoteModel {
+  const { url, model, key_env: variable } = stage;
+  const key = variable === undefined ? undefined : process.env[variable];
+  if (variable !== undefined && !key) {
+    throw new UserError(
+      `${file}: stages.${s}.key_env: expected the environment variable ${variable}, which is not set`,
+    );
+  }
+  return new RemoteModel({
+    ...{ url, model, key },
+    timeoutMs: stage.timeout_ms,
+    retries: stage.retries,
+    backoffMs: stage.backoff_ms,
+    breakAfter: stage.break_after,
+    breakMs: stage.break_ms,
+  });
+}

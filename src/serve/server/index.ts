@@ -1,0 +1,2 @@
+export { type ServerOptions, serverDefaults } from './options.js';
+export { ModelServer } from './server.js';

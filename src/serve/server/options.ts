@@ -1,0 +1,55 @@
+import { availableParallelism } from 'node:os';
+
+/** All limits of a server; what is not given is as here. */
+export const serverDefaults = {
+  /** Only this machine. */
+  host: '127.0.0.1',
+  /** 0: any free one. */
+  port: 8080,
+  /** Worker threads a model. */
+  workers: 1,
+  /** Most pictures computed together; 1: no batching. */
+  maxBatch: 32,
+  /** Longest that a picture waits for others. */
+  maxWaitMs: 2,
+  /** Most pictures of a model that wait. */
+  maxQueue: 256,
+  /** Of one request. */
+  maxBodyBytes: 16 * 2 ** 20,
+  /** Of all requests that are being read or answered. */
+  maxHeldBytes: 256 * 2 ** 20,
+  maxPixels: 32_000_000,
+  maxImages: 32,
+  maxTexts: 2048,
+  maxTextLength: 1000,
+  /** From a request's head to its answer. */
+  timeoutMs: 30_000,
+  /** For a request's head alone. */
+  headersTimeoutMs: 10_000,
+  /** For a request to arrive whole. */
+  bodyTimeoutMs: 30_000,
+  /** How long requests under way may take after a signal to stop. */
+  graceMs: 30_000,
+};
+
+type Limits = { readonly [name in keyof typeof serverDefaults]: (typeof serverDefaults)[name] };
+
+export interface ServerOptions extends Partial<Limits> {
+  /** Folders, hub ids or cascade files, as `path` or `name=path`. */
+  readonly models: readonly string[];
+  /** Bearer keys; without any, none is asked for. */
+  readonly keys?: readonly string[];
+  /** Threads of one op in a worker; by default the workers of a model share the cores. */
+  readonly threads?: number;
+}
+
+export type Settings = Limits & Pick<ServerOptions, 'models' | 'keys'> & { readonly threads: number };
+
+export function withDefaults(options: ServerOptions): Settings {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const settings = { ...serverDefaults, ...given } as Settings;
+  return {
+    ...settings,
+    threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / settings.workers)),
+  };
+}

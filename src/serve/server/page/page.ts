@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { Html, html } from '../../../report/index.js';
+import { pictureFormats } from '../picture-format.js';
+import { script } from './script.js';
+import { style } from './style.js';
+
+const routes: readonly (readonly [address: string, about: string])[] = [
+  ['POST /v1/classify', 'The likeliest classes of pictures; through a cascade where the model is one.'],
+  ['POST /v1/embed', 'Embeddings of pictures and texts, of unit length.'],
+  ['POST /v1/similarity', 'Cosines between pictures and texts.'],
+  ['GET /v1/models', 'The models that are served.'],
+  ['GET /openapi.json', 'All fields and answers, for tools.'],
+  ['GET /healthz, /readyz', 'Whether the process lives, and whether it takes requests.'],
+  ['GET /metrics', 'Figures for Prometheus.'],
+];
+
+const here = html`<span class="here">http://localhost:8080</span>`;
+const form = html`curl ${here}/v1/classify \\
+  -F images=@picture.png \\
+  -F classes=cat -F classes=house`;
+const json = html`curl ${here}/v1/similarity \\
+  -H 'content-type: application/json' \\
+  -d '{"images": ["BASE64"], "texts": ["a drawing of a cat"]}'`;
+
+/** What the page may do: run its own script and style, and ask this server. */
+export const pagePolicy = {
+  defaultSrc: ["'none'"],
+  scriptSrc: [hashOf(script)],
+  styleSrc: [hashOf(style)],
+  imgSrc: ['blob:', 'data:'],
+  connectSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+};
+
+/** The page that documents and tries the server: one file, nothing fetched but its answers. */
+export const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>promptkd server</title>
+<style>${new Html(style)}</style>
+</head>
+<body>
+<main>
+<header>
+<p class="brand">promptkd server</p>
+<h1>Try a picture</h1>
+<p class="lead">It is sent to this server and nowhere else. ${pictureFormats.slice(0, -1).join(', ')} or ${pictureFormats.at(-1)!}.</p>
+</header>
+<div class="try">
+<form id="form" class="card">
+<div><label for="model">Model</label><select id="model" name="model"></select></div>
+<div><span class="label">Picture</span>
+<label id="drop" class="drop"><input id="file" class="hidden" type="file" accept="image/jpeg,image/png,image/webp,image/avif,image/gif">
+<span class="shown">Choose a picture</span><small>or drop or paste it here</small></label></div>
+<div><label for="classes">Classes <small>one a line</small></label><textarea id="classes" name="classes" spellcheck="false"></textarea></div>
+<details id="keys"><summary>Bearer key</summary><input id="key" type="password" autocomplete="off" aria-label="Bearer key"><small>Kept in this page only.</small></details>
+<button id="go" disabled>Classify</button>
+</form>
+<section class="card answer" aria-live="polite" aria-label="Answer" id="out"><p class="empty">The likeliest classes will stand here.</p></section>
+</div>
+<h2>Addresses</h2>
+<ul class="routes">${routes.map(([address, about]) => html`<li><code>${address}</code><p>${about}</p></li>`)}</ul>
+<h2>From the command line</h2>
+<h3>A form with files</h3>
+<pre tabindex="0">${form}</pre>
+<h3>JSON with pictures in base64</h3>
+<pre tabindex="0">${json}</pre>
+</main>
+<script>${new Html(script)}</script>
+</body>
+</html>
+`.markup;
+
+function hashOf(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { classTemplate } from '../../prompt/index.js';
+import { badRequest } from './fault.js';
+import type { Settings } from './options.js';
+
+const model = z.string().optional().meta({ description: 'Name of a model; the first one by default.' });
+
+/** What may be asked, beside the pictures; made for a server's limits. */
+export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxTexts' | 'maxTextLength'>) {
+  const text = z.string().min(1).max(maxTextLength);
+  const threshold = z.number();
+  return {
+    classify: z.strictObject({
+      model,
+      classes: z
+        .array(text)
+        .min(1)
+        .max(maxTexts)
+        .optional()
+        .meta({ description: 'Names to choose from; those that the model was exported with by default.' }),
+      templates: z
+        .array(classTemplate.max(maxTextLength))
+        .min(1)
+        .max(100)
+        .optional()
+        .meta({ description: 'Texts of a class, {} or [OBJ] standing for its name; a class is the mean of them.' }),
+      top: z.int().min(1).max(maxTexts).default(5).meta({ description: 'How many of the likeliest classes.' }),
+      threshold: z
+        .union([threshold, z.array(threshold).min(1)])
+        .optional()
+        .meta({ description: 'Of a cascade, in place of its own; a list where it has more than two models.' }),
+      logits: z.boolean().default(false).meta({ description: 'Whether to give the logits of all classes, too.' }),
+    }),
+    embed: z.strictObject({ model, texts: z.array(text).max(maxTexts).default([]) }),
+    similarity: z.strictObject({ model, texts: z.array(text).min(1).max(maxTexts) }),
+  };
+}
+
+export type Schemas = ReturnType<typeof requestSchemas>;
+
+/** @throws Fault naming the field */
+export function check<S extends z.ZodType>(schema: S, fields: unknown): z.infer<S> {
+  const parsed = schema.safeParse(fields);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('.');
+  throw badRequest(`${path.replaceAll('.[', '[') || 'request'}: ${issue.message}`);
+}

@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { UserError } from '../../errors.js';
+import { serverApp } from './app.js';
+import { Generation } from './generation.js';
+import { Metrics } from './metrics.js';
+import { type ServerOptions, type Settings, withDefaults } from './options.js';
+
+/** Connections at once; more are refused by the system. */
+const maxConnections = 1024;
+
+/** A server that runs. */
+export class ModelServer {
+  private readonly metrics: Metrics;
+  private readonly http: Server;
+  private generation: Generation | undefined;
+  private reloading: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+  private inFlight = 0;
+  private idle: (() => void) | undefined;
+
+  private constructor(
+    private readonly settings: Settings,
+    private readonly log: Logger,
+  ) {
+    this.metrics = new Metrics({
+      inFlight: () => this.inFlight,
+      waiting: () => this.generation?.waiting() ?? [],
+    });
+    const app = serverApp({
+      settings,
+      metrics: this.metrics,
+      log,
+      generation: () => this.generation,
+      isStopping: () => this.stopping !== undefined,
+      enter: () => this.enter(),
+    });
+    const { headersTimeoutMs, bodyTimeoutMs } = settings;
+    this.http = createAdaptorServer({
+      fetch: app.fetch,
+      // The platform's own Request and Response stay as they are for whoever else runs in this process.
+      overrideGlobalObjects: false,
+      serverOptions: {
+        headersTimeout: headersTimeoutMs,
+        requestTimeout: Math.max(headersTimeoutMs, bodyTimeoutMs),
+        keepAliveTimeout: 5000,
+        // How often slow connections are looked for.
+        connectionsCheckingInterval: Math.min(1000, headersTimeoutMs),
+        maxHeaderSize: 16_384,
+      },
+    }) as Server;
+    this.http.maxConnections = maxConnections;
+    // For clients that do not read their answers.
+    this.http.setTimeout(settings.timeoutMs + bodyTimeoutMs);
+  }
+
+  /**
+   * Starts listening, then loads the models; the promise is fulfilled when they are there.
+   *
+   * @throws UserError where a model cannot be read or the port is taken
+   */
+  static async start(options: ServerOptions, log: Logger): Promise<ModelServer> {
+    const settings = withDefaults(options);
+    if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
+    const server = new ModelServer(settings, log);
+    await server.listen();
+    try {
+      server.generation = await Generation.open(settings, server.metrics);
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    log.info({ url: server.url, models: [...server.generation.byName.keys()] }, 'ready');
+    return server;
+  }
+
+  get url(): string {
+    const { address, port, family } = this.http.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Loads all models anew; requests under way end with the old ones, and so do new ones until the new are there. */
+  reload(): Promise<void> {
+    this.reloading ??= this.loadAnew().finally(() => {
+      this.reloading = undefined;
+    });
+    return this.reloading;
+  }
+
+  /** Takes no new requests, answers those under way for as long as the grace lasts, and ends. */
+  stop(): Promise<void> {
+    this.stopping ??= this.drain();
+    return this.stopping;
+  }
+
+  private async loadAnew(): Promise<void> {
+    const old = this.generation;
+    try {
+      const next = await Generation.open(this.settings, this.metrics);
+      if (this.stopping) return await next.retire();
+      this.generation = next;
+    } catch (error) {
+      this.metrics.reload('failed');
+      this.log.error({ err: error }, 'reload failed: the models that were there go on');
+      throw error;
+    }
+    await old?.retire();
+    this.metrics.reload('done');
+    this.log.info('reloaded');
+  }
+
+  private async drain(): Promise<void> {
+    this.log.info({ requests: this.inFlight }, 'stopping');
+    const closed = once(this.http, 'close');
+    this.http.close();
+    const grace = new Promise<'late'>((late) => setTimeout(() => late('late'), this.settings.graceMs).unref());
+    const answered = this.inFlight === 0 ? undefined : new Promise<void>((done) => (this.idle = done));
+    if ((await Promise.race([answered, grace])) === 'late') {
+      this.log.warn({ requests: this.inFlight }, 'requests were cut off');
+    }
+    // What was answered is sent before idle connections are closed; what hangs is closed after the grace.
+    this.http.closeIdleConnections();
+    if ((await Promise.race([closed, grace])) === 'late') this.http.closeAllConnections();
+    await this.reloading?.catch(() => {});
+    await this.generation?.retire();
+    this.log.info('stopped');
+  }
+
+  private async listen(): Promise<void> {
+    const { host, port } = this.settings;
+    try {
+      this.http.listen(port, host);
+      await once(this.http, 'listening');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const reason = { EADDRINUSE: 'it is in use', EACCES: 'permission denied', ENOTFOUND: 'no such host' }[code ?? ''];
+      throw new UserError(`--host ${host} --port ${port}: cannot listen there: ${reason ?? code}`);
+    }
+  }
+
+  private enter(): () => void {
+    this.inFlight++;
+    return () => {
+      this.inFlight--;
+      if (this.inFlight === 0) this.idle?.();
+    };
+  }
+}
