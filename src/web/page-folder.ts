@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadOnnxPair } from '../clip/index.js';
+import { readClassifier } from '../compress/index.js';
+import { UserError } from '../errors.js';
+import { writeFileAtomic } from '../files/index.js';
+import { checkTemplates } from '../prompt/index.js';
+import type { Dtype } from './dtypes.js';
+import { type ModelFile, modelFiles } from './model-file.js';
+import { chooseVariant, type Variant } from './variants.js';
+
+export interface PageOptions {
+  /** Folder of an exported model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
+  readonly model: string;
+  /** Folder that is written; files of the same names are replaced. */
+  readonly out: string;
+  readonly title: string;
+  /** Class names that stand in the page's field at first. */
+  readonly classes?: readonly string[];
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue the classifier's, or `a drawing of {}` */
+  readonly templates?: readonly string[];
+  /** Of the templates in a class's mean; without them all weigh alike. */
+  readonly weights?: readonly number[];
+  /** Variant of the ONNX files. @defaultValue the smallest that keeps a cosine of 0.99 to float32 */
+  readonly dtype?: Dtype;
+}
+
+export interface PageResult {
+  /** Files written, relative to `out`. */
+  readonly files: readonly string[];
+  /** Of all files. */
+  readonly bytes: number;
+  readonly vision: Variant;
+  readonly text: Variant;
+  /** Classes of the model's own classifier; 0 where it has none. */
+  readonly fixedClasses: number;
+}
+
+/** The page as `npm run build` bundles it. */
+const bundle = fileURLToPath(new URL('./page', import.meta.url));
+const script = 'sw.js';
+
+/**
+ * Writes a folder that runs an exported model in the browser, with no server but one that hands out files: the page, ONNX
+ * Runtime's WASM and WebGPU builds, the model's smallest suitable files, and the features of its own classes where
+ * `classifier.safetensors` has them. It works offline after its first load.
+ *
+ * @throws UserError where the folder is not an exported model, or its files do not fit each other
+ */
+export async function writePage(options: PageOptions): Promise<PageResult> {
+  const { model, out, title } = options;
+  const onnx = join(model, 'onnx');
+  if (!existsSync(join(onnx, 'vision_model.onnx')) || !existsSync(join(onnx, 'text_model.onnx'))) {
+    throw new UserError(
+      `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx: write them with promptkd export`,
+    );
+  }
+  if (!existsSync(bundle)) throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
+  const pair = await loadOnnxPair(model);
+  try {
+    const classifier = readClassifier(model, pair.config.projection_dim);
+    const { templates = ['a drawing of {}'], weights } = options.templates ? options : (classifier ?? {});
+    checkTemplates(templates, weights);
+    const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
+    const text = await chooseVariant(onnx, 'text_model', pair, options.dtype);
+    const about: ModelFile = {
+      title,
+      preprocess: pair.preprocess,
+      width: pair.config.projection_dim,
+      textLength: pair.config.text_config.max_position_embeddings,
+      logitScale: pair.logitScale,
+      templates,
+      weights,
+      vision: { file: modelFiles.vision, dtype: vision.dtype, bytes: vision.bytes },
+      text: { file: modelFiles.text, dtype: text.dtype, bytes: text.bytes },
+      classes: classifier?.names,
+      suggested: options.classes ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
+    };
+    const settings = join(model, 'tokenizer_config.json');
+    const shell = (await readdir(bundle, { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(bundle, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .filter((file) => file !== script);
+    const contents = new Map<string, () => Promise<string | Uint8Array> | string | Uint8Array>([
+      ...shell.map((file) => [file, () => readFile(join(bundle, file))] as const),
+      [modelFiles.about, () => JSON.stringify(about)],
+      [modelFiles.vision, () => readFile(vision.path)],
+      [modelFiles.text, () => readFile(text.path)],
+      [modelFiles.tokenizer, () => JSON.stringify(pair.tokenizer.json)],
+      [modelFiles.tokenizerSettings, () => (existsSync(settings) ? readFile(settings) : '{}')],
+    ]);
+    if (classifier)
+      contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features).buffer));
+    else await rm(join(out, modelFiles.classifier), { force: true });
+    const { bytes, version } = await writeAll(out, contents);
+    // Last: a browser that has an older page takes the new files when this one has changed.
+    const worker = serviceWorker(await readFile(join(bundle, script), 'utf8'), version, shell);
+    await writeFileAtomic(join(out, script), worker);
+    return {
+      files: [...contents.keys(), script],
+      bytes: bytes + Buffer.byteLength(worker),
+      vision,
+      text,
+      fixedClasses: classifier?.names.length ?? 0,
+    };
+  } finally {
+    await pair.dispose();
+  }
+}
+
+async function writeAll(
+  out: string,
+  contents: ReadonlyMap<string, () => Promise<string | Uint8Array> | string | Uint8Array>,
+): Promise<{ bytes: number; version: string }> {
+  const sum = createHash('sha256');
+  let bytes = 0;
+  for (const [file, content] of contents) {
+    const data = Buffer.from(await content());
+    sum.update(`${file} ${data.length} `).update(data);
+    bytes += data.length;
+    await writeFileAtomic(join(out, ...file.split('/')), data);
+  }
+  return { bytes, version: sum.digest('hex').slice(0, 16) };
+}
+
+/** The service worker with its page's version in front; the runtime's large files are kept when one is first used. */
+function serviceWorker(source: string, version: string, files: readonly string[]): string {
+  const shell = files.filter((file) => dirname(file) === '.');
+  return `self.site = ${JSON.stringify({ version, shell })};\n${source}`;
+}

@@ -1,0 +1,70 @@
+import { classText } from '../../prompt/browser.js';
+import { modelFiles } from '../model-file.js';
+import type { Engine } from './engine.js';
+
+/** Classes and their text features of unit length, [classes, width]. */
+export interface Classifier {
+  readonly names: readonly string[];
+  readonly features: Float32Array;
+}
+
+export interface Answer {
+  readonly name: string;
+  readonly probability: number;
+}
+
+/** The classes that the model was exported with. */
+export async function fixedClassifier(names: readonly string[], width: number): Promise<Classifier> {
+  const response = await fetch(modelFiles.classifier);
+  const bytes = await response.arrayBuffer();
+  if (!response.ok || bytes.byteLength !== names.length * width * 4) {
+    throw new Error(
+      `${modelFiles.classifier}: expected the features of ${names.length} classes. Copy the whole folder.`,
+    );
+  }
+  return { names, features: new Float32Array(bytes) };
+}
+
+/** Makes classifiers of names; a text's embedding is kept, so that typing one more name costs one text. */
+export function liveClassifiers(engine: Engine) {
+  const { width } = engine.model;
+  const kept = new Map<string, Float32Array>();
+  return async (names: readonly string[], templates: readonly string[], weights?: readonly number[]) => {
+    const textsOf = (name: string) => templates.map((template) => classText(template, name));
+    const missing = [...new Set(names.flatMap(textsOf))].filter((text) => !kept.has(text));
+    const embeds = await engine.embedTexts(missing);
+    for (const [n, text] of missing.entries()) kept.set(text, unit(embeds.subarray(n * width, (n + 1) * width)));
+    const features = new Float32Array(names.length * width);
+    for (const [n, name] of names.entries()) {
+      const mean = new Float32Array(width);
+      for (const [t, text] of textsOf(name).entries()) {
+        const [row, weight] = [kept.get(text)!, weights?.[t] ?? 1];
+        for (let k = 0; k < width; k++) mean[k]! += weight * row[k]!;
+      }
+      features.set(unit(mean), n * width);
+    }
+    return { names, features } satisfies Classifier;
+  };
+}
+
+/** Classes by probability, softmax(exp(logitScale) · cosines), the likeliest first. */
+export function answers({ names, features }: Classifier, embedding: Float32Array, logitScale: number): Answer[] {
+  const image = unit(embedding);
+  const width = image.length;
+  const logits = names.map((_, n) => {
+    let sum = 0;
+    for (let k = 0; k < width; k++) sum += image[k]! * features[n * width + k]!;
+    return Math.exp(logitScale) * sum;
+  });
+  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const weights = logits.map((z) => Math.exp(z - largest));
+  const total = weights.reduce((a, b) => a + b, 0);
+  return names
+    .map((name, n) => ({ name, probability: weights[n]! / total }))
+    .sort((a, b) => b.probability - a.probability);
+}
+
+function unit(row: Float32Array): Float32Array {
+  const norm = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0));
+  return row.map((x) => x / norm);
+}

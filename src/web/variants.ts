@@ -1,0 +1,113 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OnnxPair } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import { Random } from '../random.js';
+import { OnnxFile } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import { type Dtype, dtypes, suffixes } from './dtypes.js';
+
+/** A smaller variant is taken where its embeddings keep at least this cosine to the float32 file's. */
+export const ENOUGH = 0.99;
+
+export interface Variant {
+  readonly path: string;
+  readonly dtype: Dtype;
+  readonly bytes: number;
+  /** Least cosine of its embeddings to the float32 file's, over the probes. */
+  readonly cosine: number;
+}
+
+export type EncoderName = 'vision_model' | 'text_model';
+
+/**
+ * The file of an encoder that a page shall load: the one asked for, or else the smallest whose embeddings have a cosine
+ * of at least 0.99 to the float32 file's on every probe (three synthetic pictures, or three short texts).
+ *
+ * @param folder with the ONNX files, as the pair's own
+ * @throws UserError where the one asked for is not there, or cannot be run
+ */
+export async function chooseVariant(
+  folder: string,
+  name: EncoderName,
+  pair: OnnxPair,
+  wanted?: Dtype,
+): Promise<Variant> {
+  const found = dtypes
+    .map((dtype) => ({ dtype, path: join(folder, `${name}${suffixes[dtype]}.onnx`) }))
+    .filter(({ path }) => existsSync(path))
+    .map((variant) => ({ ...variant, bytes: statSync(variant.path).size }));
+  const candidates = found
+    .filter(({ dtype }) => wanted === undefined || dtype === wanted)
+    .sort((a, b) => a.bytes - b.bytes);
+  if (candidates.length === 0) {
+    throw new UserError(
+      `${join(folder, `${name}${suffixes[wanted!]}.onnx`)}: no such file: choose one of ${found.map(({ dtype }) => dtype).join(', ')}`,
+    );
+  }
+  const probe = name === 'vision_model' ? pictureProbe(pair) : textProbe(pair);
+  const expected = await run(join(folder, `${name}.onnx`), probe);
+  let reason = '';
+  for (const candidate of candidates) {
+    if (existsSync(`${candidate.path}_data`)) {
+      reason = `${candidate.path}: expected its weights inside, got a file ${name}_data beside it`;
+      continue;
+    }
+    try {
+      const cosine = leastCosine(await run(candidate.path, probe), expected, pair.config.projection_dim);
+      if (wanted !== undefined || cosine >= ENOUGH) return { ...candidate, cosine };
+    } catch (error) {
+      reason = `${candidate.path}: expected a model that ONNX Runtime runs: ${(error as Error).message.split('\n')[0]}`;
+    }
+  }
+  throw new UserError(reason);
+}
+
+async function run(path: string, feeds: Readonly<Record<string, HostTensor>>): Promise<Float32Array> {
+  const model = await OnnxFile.open(path);
+  try {
+    const { image_embeds, text_embeds } = await model.run(feeds);
+    return (image_embeds ?? text_embeds)!.data;
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** Noise at three scales, in the numbers that preprocessing makes. */
+function pictureProbe({ preprocess: { size } }: OnnxPair): Record<string, HostTensor> {
+  const scales = [1, 4, 12];
+  const pixels = new Float32Array(scales.length * 3 * size * size);
+  for (const [n, scale] of scales.entries()) {
+    const random = new Random('page probe', scale);
+    const cells = Math.ceil(size / scale);
+    const values = Float32Array.from({ length: 3 * cells * cells }, () => random.normal());
+    for (let i = 0; i < 3 * size * size; i++) {
+      const [c, y, x] = [Math.floor(i / size / size), Math.floor(i / size) % size, i % size];
+      pixels[n * 3 * size * size + i] = values[(c * cells + Math.floor(y / scale)) * cells + Math.floor(x / scale)]!;
+    }
+  }
+  return { pixel_values: { shape: [scales.length, 3, size, size], data: pixels } };
+}
+
+function textProbe({ tokenizer, config }: OnnxPair): Record<string, HostTensor> {
+  const length = config.text_config.max_position_embeddings;
+  const { ids, eos } = tokenizer.encode(['a cat', 'two small houses under a tree', 'red'], length);
+  const shape = [eos.length, length];
+  const mask = ids.map((_, i) => (i % length <= eos[Math.floor(i / length)]! ? 1 : 0));
+  return { input_ids: { shape, data: ids }, attention_mask: { shape, data: mask } };
+}
+
+function leastCosine(a: Float32Array, b: Float32Array, width: number): number {
+  let least = 1;
+  for (let from = 0; from < b.length; from += width) {
+    let [dot, aa, bb] = [0, 0, 0];
+    for (let k = from; k < from + width; k++) {
+      dot += a[k]! * b[k]!;
+      aa += a[k]! ** 2;
+      bb += b[k]! ** 2;
+    }
+    const cosine = dot / Math.sqrt(aa * bb);
+    if (!(cosine >= least)) least = cosine; // NaN, too
+  }
+  return least;
+}
