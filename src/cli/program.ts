@@ -13,6 +13,7 @@ import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
+import { addTunePrompts } from './commands/tune-prompts.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
 
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     addAugment,
     addPrompts,
     addSearchPrompts,
+    addTunePrompts,
     addCascade,
     addServe,
     addBench,

@@ -34,6 +34,8 @@ export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 export { readTrainingRecord, type TrainingRecord } from './training-record.js';
+export { type TunePromptsOptions, type TunePromptsResult, tunePrompts } from './tune-prompts.js';
+export { type TunePromptsRecipe, tunePromptsRecipe } from './tune-prompts-recipe.js';
 export {
   type DeepPromptShape,
   initTeacherPrompts,

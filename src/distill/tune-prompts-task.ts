@@ -1,0 +1,152 @@
+import { type Checkpoint, clipLogits, textTower, visionTower } from '../clip/index.js';
+import { type Params, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts } from '../prompt/index.js';
+import { Random } from '../random.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
+import type { ViewBatches } from './image-batches.js';
+import { klDivergence, promptPenalty } from './response-loss.js';
+import type { Task } from './task.js';
+import { gatherHostRows } from './text-bank.js';
+import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
+
+/** The classes of a task as the text tower reads them, through every template. */
+export interface TaskTexts {
+  /** [templates · N, L] int32, template by template */
+  readonly ids: HostTensor;
+  /** [templates · N] int32 */
+  readonly ends: HostTensor;
+  readonly classes: number;
+}
+
+/** The same images in two views; labels are columns of the classes, −1 where none is taken. */
+export interface TwoViews {
+  readonly weak: ViewBatches;
+  readonly strong: ViewBatches;
+  /** Of each class's images in the cross-entropy. */
+  readonly classWeights: Float32Array;
+}
+
+export type TunedPrompts = { readonly params: Params; readonly config: PromptEncoderConfig };
+
+/**
+ * Learns a prompt encoder for a frozen model:
+ *
+ *     loss = CE(z_s, label) + a KL(p_w ‖ p_s) + b mean H(p_w) − c H(mean p_w) + λ ‖prompts‖²
+ *
+ * z are logits of classes, p their softmax, w and s the weak and the strong view. Labels are true ones or pseudo-labels,
+ * weighted so that each class counts alike (FixMatch, Sohn et al., arXiv 2001.07685, with labels that stay); the KL has no
+ * gradient into the weak view; the entropies make answers sure and their mean even (Liang et al., arXiv 2002.08546).
+ */
+export async function tunePromptsTask(
+  { config, params }: Pick<Checkpoint, 'config' | 'params'>,
+  prompt: TunedPrompts,
+  texts: TaskTexts,
+  views: TwoViews,
+  recipe: Pick<TunePromptsRecipe, 'weights' | 'classes_per_step' | 'seed'>,
+  options: CompileOptions = {},
+): Promise<Task & { dispose(): Promise<void> }> {
+  const [batch, channels, size] = views.weak.pixels.shape as [number, number, number];
+  const [rows, length] = texts.ids.shape as [number, number];
+  const chosen = Math.min(recipe.classes_per_step, texts.classes);
+  const p = paramInputs(params, 'model/');
+  const own = paramInputs(prompt.params, 'prompt/');
+  const ids = t.input('ids', [chosen, length], 'int32');
+  const ends = t.input('ends', [chosen], 'int32');
+  const pixels = t.input('pixels', [2 * batch, channels, size, size]);
+  const labels = t.input('labels', [batch], 'int32');
+  const weights = t.input('weights', [batch, 1]);
+
+  const shared = param(p, 'text_model.embeddings.token_embedding.weight');
+  const read = encodePromptTexts(own, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared));
+  const textSide = textPrompts(own, prompt.config, read);
+  const imageSide = visionPrompts(own, prompt.config, read);
+  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true }).embed; // [N, P]
+  const image = visionTower(p, config, pixels, { prompts: imageSide }).embed; // [2B, P]
+  const logits = clipLogits(image, text, param(p, 'logit_scale')); // [2B, N]
+  const weak = t.slice(logits, 0, 0, batch); // [B, N]
+  const strong = t.slice(logits, 0, batch, 2 * batch); // [B, N]
+
+  const surprise = t.neg(t.gatherRows(t.reshape(t.logSoftmax(strong), [batch, chosen, 1]), labels)); // [B, 1]
+  const entropy = (probabilities: Tensor, logs: Tensor) => t.neg(t.sum(t.mul(probabilities, logs), [-1]));
+  const even = t.mean(t.softmax(weak), [0]); // [N]
+  const losses = {
+    cross_entropy: t.sum(t.mul(surprise, weights)),
+    consistency: klDivergence(strong, weak, 1),
+    entropy: t.mean(entropy(t.softmax(weak), t.logSoftmax(weak))),
+    // log 0 would be −∞ where no image is taken for a class.
+    diversity: entropy(even, t.log(t.add(even, 1e-12))),
+    penalty: promptPenalty([...textSide, ...imageSide]) ?? t.sum(t.constant({ shape: [1], data: new Float32Array(1) })),
+  };
+  const { consistency, diversity, penalty } = recipe.weights;
+  const total = [
+    losses.cross_entropy,
+    t.mul(losses.consistency, consistency),
+    t.mul(losses.entropy, recipe.weights.entropy),
+    t.mul(losses.diversity, -diversity),
+    t.mul(losses.penalty, penalty),
+  ].reduce((a, b) => t.add(a, b));
+  const names = Object.keys(prompt.params);
+  const gradients = t.grad(
+    total,
+    names.map((name) => own[name]!),
+  );
+  const outputs: Record<string, Tensor> = { total, ...losses };
+  for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
+  const program = await compile({ outputs }, options);
+
+  const fed = {
+    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
+    ends: { shape: [chosen], data: new Int32Array(chosen) },
+    pixels: { shape: pixels.shape as number[], data: new Float32Array(2 * batch * channels * size * size) },
+    labels: { shape: [batch], data: new Int32Array(batch) },
+    weights: { shape: [batch, 1], data: new Float32Array(batch) },
+  };
+  const trained = paramFeeds(prompt.params, 'prompt/');
+  const fixed = { ...paramFeeds(params, 'model/'), ...trained, ...fed };
+  return {
+    params: trained,
+    imagesPerStep: batch,
+    async step(step) {
+      await Promise.all([views.weak.fill(step), views.strong.fill(step)]);
+      fed.pixels.data.set(views.weak.pixels.data);
+      fed.pixels.data.set(views.strong.pixels.data, views.weak.pixels.data.length);
+      const classes = chooseClasses(
+        views.weak.labels.data,
+        texts.classes,
+        chosen,
+        new Random(recipe.seed, 'classes', step),
+      );
+      const random = new Random(recipe.seed, 'templates', step);
+      const picked = classes.map((c) => random.int(rows / texts.classes) * texts.classes + c);
+      gatherHostRows(texts.ids.data as Int32Array, length, picked, fed.ids.data);
+      gatherHostRows(texts.ends.data as Int32Array, 1, picked, fed.ends.data);
+      let sum = 0;
+      for (const [i, label] of views.weak.labels.data.entries()) {
+        fed.labels.data[i] = Math.max(0, classes.indexOf(label));
+        sum += fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]!;
+      }
+      for (let i = 0; i < batch; i++) fed.weights.data[i]! /= sum || 1;
+      const result = await program.run(fixed);
+      return {
+        losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
+        gradients: Object.fromEntries(
+          names.map((name) => [`prompt/${name}`, result[`grad|${name}`]!.data as Float32Array]),
+        ),
+      };
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+const sharedEmbedding = (config: PromptEncoderConfig, table: Tensor): Tensor | undefined =>
+  config.shared_embedding_width === undefined ? undefined : table;
+
+/** The classes of a step: those of its labels, and others by lot. */
+function chooseClasses(labels: Int32Array, all: number, count: number, random: Random): number[] {
+  const every = Array.from({ length: all }, (_, c) => c);
+  if (count === all) return every;
+  const wanted = new Set([...labels].filter((label) => label >= 0));
+  return [...new Set([...wanted, ...random.shuffle(every)])].slice(0, count).sort((a, b) => a - b);
+}
