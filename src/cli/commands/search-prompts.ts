@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Device } from '../../runtime/index.js';
 import {
   type CommonOptions,
@@ -25,6 +25,7 @@ interface SearchOptions extends CommonOptions {
   readonly pool: number;
   readonly generations: number;
   readonly population: number;
+  readonly tokens: number;
   readonly seed: number;
   readonly out: string;
   readonly device: Device;
@@ -49,6 +50,12 @@ export function addSearchPrompts(program: Command): void {
     .option('--pool <n>', 'best templates that sets are made of', positiveInteger, 96)
     .option('--generations <n>', 'generations of the evolutionary search', wholeNumber, 6)
     .option('--population <n>', 'templates of a generation', positiveInteger, 48)
+    .addOption(
+      new Option('--tokens <rounds>', 'rounds of gradient-guided token search on the best template; 0: none')
+        .argParser(wholeNumber)
+        .default(0)
+        .conflicts('unlabelled'),
+    )
     .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
     .option('--out <file>', 'JSON file for --prompts of distill, evaluate and export', 'prompts.json')
     .addOption(deviceOption())
@@ -57,6 +64,7 @@ export function addSearchPrompts(program: Command): void {
       'after',
       examples(
         'search-prompts models/emoji-teacher --domains drawings general --out prompts.json',
+        'search-prompts models/emoji-teacher --domains drawings --tokens 8',
         'search-prompts my-clip --data folder:photos --split train --held-out test --json',
         'search-prompts my-clip --data folder:photos --unlabelled --split train',
       ),

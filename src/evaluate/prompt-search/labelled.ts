@@ -3,6 +3,7 @@ import { Random } from '../../random.js';
 import { type ImageScorer, overlapsOf } from './image-scorer.js';
 import type { SearchSettings } from './options.js';
 import type { TemplateBank } from './text-bank.js';
+import type { TokenGradients } from './token-gradients.js';
 
 type Candidate = promptSearch.Candidate;
 type Judged = promptSearch.Judged;
@@ -18,6 +19,8 @@ export interface LabelledTask {
   readonly classes: number;
   readonly scale: number;
   readonly library: readonly PromptTemplate[];
+  /** Of the pictures that make sets, for the token search; left out: none. */
+  readonly gradients?: TokenGradients;
 }
 
 /** How a set was found, and how good it is on the pictures it was made of and on those that chose it. */
@@ -31,7 +34,7 @@ export interface LabelledChoice {
 
 /**
  * Finds templates and weights by labels: every candidate is scored alone; the best evolve and have their slots tuned;
- * sets grow out of the best by greedy and by beam search; the other pictures choose among the sets, and between equal
+ * with gradients, words of the best template are exchanged; sets grow out of the best by greedy and by beam search; the other pictures choose among the sets, and between equal
  * weights and fitted ones.
  *
  * @param start library templates with their slots drawn
@@ -81,10 +84,10 @@ export async function searchLabelled(
   );
   for (const one of evolved.slice(0, tuned)) await promptSearch.coordinateSearch(one, judge);
 
-  const best = [...qualities]
-    .sort(([, a], [, b]) => promptSearch.byQuality(a, b))
-    .slice(0, pool)
-    .map(([text]) => text);
+  const ranked = () =>
+    [...qualities].sort(([, a], [, b]) => promptSearch.byQuality(a, b)).map(([template]) => template);
+  if (task.gradients) await searchTokens(task.gradients, ranked(), score, qualities, settings);
+  const best = ranked().slice(0, pool);
   const [fitted, validation] = await poolScores(task, best);
   const greedy = await promptSearch.beamSearch(fitted, { size, width: 1, signal });
   onProgress?.('sets', 1, 2);
@@ -107,6 +110,31 @@ export async function searchLabelled(
     },
   };
 }
+
+/** Exchanges words of the best template that names its class once. Whatever was scored takes part in the sets. */
+async function searchTokens(
+  gradients: TokenGradients,
+  ranked: readonly string[],
+  score: (texts: readonly string[]) => Promise<void>,
+  qualities: ReadonlyMap<string, Quality>,
+  { tokens, onProgress }: SearchSettings,
+): Promise<void> {
+  const start = ranked.flatMap((text) => promptSearch.wordTemplate(text) ?? [])[0];
+  if (!start) return;
+  await promptSearch.tokenSearch(start, gradients.vocabulary, {
+    rounds: tokens,
+    candidates: candidateWords,
+    gradients: (template) => gradients.of(template),
+    score: async (texts) => {
+      await score(texts);
+      return texts.map((text) => qualities.get(text)!);
+    },
+    onRound: (done, total) => onProgress?.('tokens', done, total),
+  });
+}
+
+/** Words that are scored a place and round of the token search. */
+const candidateWords = 16;
 
 /** Score matrices of a few templates, on the pictures that fit and on those that validate. */
 async function poolScores(

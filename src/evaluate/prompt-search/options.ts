@@ -20,12 +20,14 @@ export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOpt
   readonly population?: number;
   /** Templates whose slots are searched one by one. @defaultValue 8 */
   readonly tuned?: number;
+  /** Rounds of the gradient-guided token search on the best template; needs labels. @defaultValue 0 */
+  readonly tokens?: number;
   /** What the gain is reported over, beside the published ensembles. @defaultValue those of `evaluate` */
   readonly defaults?: readonly string[];
   readonly onProgress?: (phase: SearchPhase, done: number, total: number) => void;
 }
 
-export type SearchPhase = 'images' | 'templates' | 'evolution' | 'sets' | 'held-out images';
+export type SearchPhase = 'images' | 'templates' | 'evolution' | 'tokens' | 'sets' | 'held-out images';
 
 type Open = 'domains' | 'templates' | 'defaults' | 'device' | 'threads' | 'signal' | 'onProgress';
 
@@ -44,4 +46,5 @@ export const searchDefaults: Required<Omit<PromptSearchOptions, Open>> = {
   generations: 6,
   population: 48,
   tuned: 8,
+  tokens: 0,
 };

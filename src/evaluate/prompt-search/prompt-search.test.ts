@@ -6,6 +6,7 @@ import { embedTexts, evaluateModel, findPrompts, type PromptSearchOptions } from
 import { heldOutFigures, rivals } from './held-out.js';
 import { partsOf } from './parts.js';
 import { TemplateBank } from './text-bank.js';
+import { TokenGradients } from './token-gradients.js';
 
 const pictures = (kind: string, each: number, labelled = true): Example[] =>
   [0, 1, 2, 3].flatMap((label) =>
@@ -96,6 +97,64 @@ describe('findPrompts', () => {
   ])('refuses %j', async (options, reason) => {
     await expect(findPrompts(model, dataset, { ...small, ...options })).rejects.toThrow(reason);
     await expect(findPrompts(model, dataset, { ...small, ...options })).rejects.toThrow(UserError);
+  });
+});
+
+describe('gradients of a template’s words', () => {
+  const names = ['red', 'green', 'blue'];
+  const table = teacher.params['text_model.embeddings.token_embedding.weight']!;
+  const width = table.shape[1]!;
+
+  it('are the slope of the cross-entropy by the words’ embeddings', async () => {
+    const images = { rows: await embedTexts(model, ['blue', 'red stripes'], { threads: 1 }), labels: [2, 0] };
+    const gradients = new TokenGradients(model, names, images, { threads: 1 });
+    expect(gradients.vocabulary.words).toContain('drawing');
+    const template = { before: ['drawing', 'of'], after: ['stripes'] };
+    const found = await gradients.of(template);
+    const loss = async () => {
+      const texts = await embedTexts(
+        model,
+        names.map((name) => `drawing of ${name} stripes`),
+        { threads: 1 },
+      );
+      const scale = Math.exp(teacher.params.logit_scale!.data[0]!);
+      const { data, width } = images.rows;
+      let sum = 0;
+      for (const [i, label] of images.labels.entries()) {
+        const logits = names.map((_, c) => {
+          let cosine = 0;
+          for (let k = 0; k < width; k++) cosine += data[i * width + k]! * texts.data[c * width + k]!;
+          return scale * cosine;
+        });
+        sum += Math.log(logits.reduce((total, logit) => total + Math.exp(logit), 0)) - logits[label]!;
+      }
+      return sum / images.labels.length;
+    };
+    for (const [i, word] of ['drawing', 'of', 'stripes'].entries()) {
+      const [id, ...more] = teacher.tokenizer.tokens(word);
+      if (more.length > 0) continue;
+      const row = (table.data as Float32Array).subarray(id! * width, (id! + 1) * width);
+      const kept = row.slice();
+      const direction = found[i]!;
+      const length = Math.hypot(...direction);
+      const at = async (step: number) => {
+        for (let k = 0; k < width; k++) row[k] = kept[k]! + (step * direction[k]!) / length;
+        const value = await loss();
+        row.set(kept);
+        return value;
+      };
+      const slope = ((await at(2e-3)) - (await at(-2e-3))) / 4e-3;
+      expect(Math.abs(slope - length), word).toBeLessThan(0.05 * length + 1e-4);
+    }
+  });
+
+  it('guide a search, and need a plain checkpoint', async () => {
+    const without = await findPrompts(model, dataset, small);
+    const withTokens = await findPrompts(model, dataset, { ...small, tokens: 2 });
+    expect(withTokens.scored).toBeGreaterThan(without.scored);
+    const pair = { pair: {} } as never;
+    const images = { rows: { data: new Float32Array(0), count: 0, width: 1 }, labels: [] };
+    expect(() => new TokenGradients(pair, names, images, {})).toThrow(UserError);
   });
 });
 

@@ -19,6 +19,7 @@ import { type LabelledChoice, searchLabelled } from './labelled.js';
 import { type PromptSearchOptions, type SearchSettings, searchDefaults } from './options.js';
 import { halves, partsOf } from './parts.js';
 import { TemplateBank } from './text-bank.js';
+import { TokenGradients } from './token-gradients.js';
 import { searchUnlabelled } from './unlabelled.js';
 
 export interface PromptSearch {
@@ -112,9 +113,13 @@ async function withLabels(
   const made = new Set<Example>(makers);
   const labels = columnsOf(images, classes);
   const fit = images.examples.filter((example) => made.has(example)).length;
+  const gradients =
+    settings.tokens > 0
+      ? new TokenGradients(model, bank.names, { rows: images.rows, labels: labels.slice(0, fit) }, settings)
+      : undefined;
   const scorer = await ImageScorer.open(images.rows, classes.length, settings);
   try {
-    const task = { bank, scorer, labels, fit, classes: classes.length, scale: logitFactor(model), library };
+    const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale: logitFactor(model), library };
     const found = await searchLabelled(task, drawn(library, settings), fixedTexts(settings), settings);
     return { ...found, images: labels.length };
   } finally {

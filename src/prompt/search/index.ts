@@ -21,5 +21,13 @@ export {
   type TemplateScores,
   uniform,
 } from './scores.js';
+export {
+  type TokenSearchOptions,
+  templateText,
+  tokenSearch,
+  type Vocabulary,
+  type WordTemplate,
+  wordTemplate,
+} from './tokens.js';
 export { combinedScores, standOut, UnlabelledJudge, type UnlabelledScores } from './unlabelled.js';
 export { fitWeights } from './weights.js';

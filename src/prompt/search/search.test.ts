@@ -17,9 +17,12 @@ import {
   qualityOf,
   standOut,
   type TemplateScores,
+  templateText,
   textOf,
+  tokenSearch,
   UnlabelledJudge,
   uniform,
+  wordTemplate,
 } from './index.js';
 import { confidence, information } from './unlabelled.js';
 import { likelihoodGradient } from './weights.js';
@@ -227,5 +230,61 @@ describe('gain', () => {
     expect(high).toBeCloseTo(0.25 + 1.96 * Math.sqrt(0.1875 / 200), 1);
     expect(pairedGain(ours, ours, 0)).toEqual({ value: 0, low: 0, high: 0 });
     expect(() => pairedGain(ours, theirs.slice(1), 0)).toThrow(RangeError);
+  });
+});
+
+describe('token search', () => {
+  it.each([
+    ['a photo of [OBJ].', 'a photo of a {}.', ['a', 'photo', 'of', 'a'], ['.']],
+    ['{}', '{}', [], []],
+    ['[NAME], drawn in ink', '{}, drawn in ink', [], [',', 'drawn', 'in', 'ink']],
+    [
+      'Here [is|are] [small OBJ] at night',
+      'Here is a small {} at night',
+      ['Here', 'is', 'a', 'small'],
+      ['at', 'night'],
+    ],
+  ])('takes %j for words around the class name', (text, open, before, after) => {
+    const words = wordTemplate(text)!;
+    expect(words).toEqual({ before, after });
+    expect(templateText(words)).toBe(open);
+  });
+
+  it('leaves out templates that name the class twice, or have a slot open', () => {
+    for (const text of ['{} and {}', 'no class', 'a [ADJ] photo of [OBJ]']) expect(wordTemplate(text)).toBeUndefined();
+  });
+
+  // Words are points on a line, a template's loss its words' squared distance from 3 and from −2.
+  const words = ['zero', 'one', 'two', 'three', 'minus'];
+  const vocabulary = { words, embeddings: Float32Array.of(0, 1, 2, 3, -2), width: 1 };
+  const aims = [3, -2];
+  const placeOf = (word: string) => [0, 1, 2, 3, -2][words.indexOf(word)] ?? 0;
+  const search = (rounds: number, candidates: number, score = losses) =>
+    tokenSearch({ before: ['zero', 'zero'], after: [] }, vocabulary, {
+      rounds,
+      candidates,
+      score,
+      gradients: async ({ before }) => before.map((word, i) => Float32Array.of(2 * (placeOf(word) - aims[i]!))),
+    });
+  const losses = async (templates: readonly string[]) =>
+    templates.map((template) => ({
+      top1: 0.5,
+      logLikelihood: -template
+        .split(' ')
+        .slice(0, 2)
+        .reduce((sum, word, i) => sum + (placeOf(word) - aims[i]!) ** 2, 0),
+    }));
+
+  it('exchanges one word a round for the best of those that the gradient promises most', async () => {
+    expect((await search(1, 1)).template).toBe('three zero {}');
+    const { template, scored } = await search(9, 1);
+    expect(template).toBe('three minus {}');
+    // Start, two words in each of two rounds, and a last round that finds nothing new.
+    expect(scored.length).toBeLessThanOrEqual(6);
+  });
+
+  it('keeps what it has where nothing is better', async () => {
+    const equal = async (templates: readonly string[]) => templates.map(() => ({ top1: 0.5, logLikelihood: -1 }));
+    expect((await search(5, 3, equal)).template).toBe('zero zero {}');
   });
 });
