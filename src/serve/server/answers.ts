@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { defaultTemplates, dot } from '../../evaluate/index.js';
+import { defaultTemplates, dot, type Rows } from '../../evaluate/index.js';
 import { argMax, type CascadeStage, cascade, softmax } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';
@@ -121,7 +121,7 @@ export async function embed(
     files.length > 0 ? model.images(files, signal) : undefined,
     texts.length > 0 ? model.textRows(texts, signal) : undefined,
   ]);
-  const list = (rows = { data: new Float32Array(0), count: 0 }) =>
+  const list = (rows: Rows = { data: new Float32Array(0), count: 0, width }) =>
     Array.from({ length: rows.count }, (_, i) => Array.from(rows.data.subarray(i * width, (i + 1) * width)));
   return { model: name, width, images: list(images), texts: list(words) };
 }

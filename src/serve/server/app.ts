@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
+import type { z } from 'zod';
 import { classify, embed, pick, similarity } from './answers.js';
 import { type Body, expectedBytes, readBody } from './body.js';
 import { ByteBudget } from './byte-budget.js';
@@ -32,7 +33,7 @@ export interface Host {
 type Answer<K extends keyof Schemas> = (
   served: Served,
   body: Body,
-  asked: ReturnType<Schemas[K]['parse']>,
+  asked: z.infer<Schemas[K]>,
   signal: AbortSignal,
 ) => Promise<object>;
 
@@ -93,8 +94,8 @@ export function serverApp(host: Host): Hono<Env> {
       try {
         giveBack = budget.take(expectedBytes(c.env.incoming, settings));
         const body = await readBody(c.env.incoming, settings, signal);
-        const asked = check(schemas[name], body.fields);
-        const result = await answer(pick(generation.byName, asked.model), body, asked as never, signal);
+        const asked = check(schemas[name], body.fields) as z.infer<Schemas[K]>;
+        const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
         return c.json(result);
       } finally {
         giveBack();

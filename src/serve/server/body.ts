@@ -95,7 +95,7 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
   const { maxBodyBytes, maxImages, maxTexts, maxTextLength } = limits;
   return new Promise((resolve, reject) => {
     const fail = (message: string) => reject(badRequest(message));
-    let form: Busboy;
+    let form: InstanceType<typeof Busboy>;
     try {
       form = new Busboy({
         headers: { 'content-type': type },

@@ -20,6 +20,7 @@ export class ModelServer {
   private reloading: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private inFlight = 0;
+  private address = '';
   private idle: (() => void) | undefined;
 
   private constructor(
@@ -77,9 +78,9 @@ export class ModelServer {
     return server;
   }
 
+  /** Where it listens. */
   get url(): string {
-    const { address, port, family } = this.http.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    return this.address;
   }
 
   /** Loads all models anew; requests under way end with the old ones, and so do new ones until the new are there. */
@@ -134,6 +135,8 @@ export class ModelServer {
     try {
       this.http.listen(port, host);
       await once(this.http, 'listening');
+      const { address, port: own, family } = this.http.address() as AddressInfo;
+      this.address = `http://${family === 'IPv6' ? `[${address}]` : address}:${own}`;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const reason = { EADDRINUSE: 'it is in use', EACCES: 'permission denied', ENOTFOUND: 'no such host' }[code ?? ''];
