@@ -11,6 +11,7 @@ import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
+import { addQuantize } from './commands/quantize.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
     addCvpr2024,
     addEvaluate,
     addExport,
+    addQuantize,
     addData,
     addAugment,
     addPrompts,

@@ -14,6 +14,7 @@ export { resolveCheckpoint } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
 export { loadTokenizer } from './load-tokenizer.js';
+export { type Dtype, dtypes, suffixes } from './onnx-dtypes.js';
 export { isOnnxPair, loadOnnxPair, OnnxPair, onnxFolder } from './onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';

@@ -1,0 +1,114 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/index.js';
+import {
+  type CommonOptions,
+  dataOption,
+  examples,
+  positiveInteger,
+  printResult,
+  wholeNumber,
+  withCommonOptions,
+} from '../options.js';
+
+interface QuantizeOptions extends CommonOptions {
+  readonly out: string;
+  readonly scheme: MixtureName;
+  readonly rounding: Rounding;
+  readonly data: string;
+  readonly split: string;
+  readonly images: number;
+  readonly sensitivity?: boolean;
+  readonly budget?: number;
+  readonly maxDrop?: number;
+  readonly seed: number;
+}
+
+const points = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 100)) throw new InvalidArgumentError('expected points, 0 to 100.');
+  return value;
+};
+
+export function addQuantize(program: Command): void {
+  const command = program
+    .command('quantize')
+    .description('store a model in few bits: INT4 and FP8 where it hurts least, as a checkpoint and as ONNX files');
+  withCommonOptions(command)
+    .argument('<model>', 'checkpoint folder or Hugging Face id, or the folder of a finished run')
+    .requiredOption('--out <folder>', 'folder that is written')
+    .addOption(
+      new Option(
+        '--scheme <name>',
+        "what the towers' linear layers become; embeddings, projections, first and last layers become FP8, the rest stays FP32",
+      )
+        .choices(['nf4', 'codebook', 'int4', 'int4-sym', 'int8', 'fp8'])
+        .default('nf4'),
+    )
+    .addOption(
+      new Option(
+        '--rounding <how>',
+        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for by the columns after them',
+      )
+        .choices(['nearest', 'scales', 'gptq'])
+        .default('gptq'),
+    )
+    .addOption(dataOption().default('emoji'))
+    .option('--split <name>', 'split that calibration pictures are drawn from', 'train')
+    .option('--images <n>', 'calibration pictures', positiveInteger, 512)
+    .option('--sensitivity', 'measure what each weight costs, one at a time, and print it')
+    .option('--budget <bytes>', 'choose who gets how many bits, so that all weights fit', positiveInteger)
+    .option('--max-drop <points>', 'the same, as small as that loss of calibration accuracy allows', points)
+    .option('--seed <n>', 'seed of the calibration pictures', wholeNumber, 0)
+    .addHelpText(
+      'after',
+      examples(
+        'quantize runs/demo --out small',
+        'quantize runs/student --out small --rounding nearest',
+        'quantize runs/student --out small --sensitivity --json',
+        'quantize runs/student --out small --budget 250000',
+        'quantize my-clip --out small --data folder:photos --max-drop 0.5',
+      ) +
+        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n',
+    )
+    .action(run);
+}
+
+async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> {
+  const [
+    { quantizeModel },
+    { loadCheckpoint, resolveCheckpoint },
+    { loadPrompts },
+    { openDataset },
+    { readRun },
+    { createProgress, showDownload },
+    { interruptSignal },
+    output,
+  ] = await Promise.all([
+    import('../../compress/index.js'),
+    import('../../clip/index.js'),
+    import('../../prompt/index.js'),
+    import('../../data/index.js'),
+    import('../run-record.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+    import('../quantize-output.js'),
+  ]);
+  const progress = createProgress(options);
+  let result: QuantizeModelResult;
+  try {
+    const folder = await resolveCheckpoint(idOrFolder, { onDownload: showDownload(progress) });
+    const { model } = await readRun(folder);
+    result = await quantizeModel({
+      ...options,
+      student: { checkpoint: await loadCheckpoint(model), prompts: await loadPrompts(model) },
+      dataset: await openDataset(options.data),
+      signal: interruptSignal(),
+      onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
+    });
+  } finally {
+    progress.stop();
+  }
+  printResult(options, { out: options.out, ...output.quantizationJson(result) }, () =>
+    output.quantizationTable(options.out, result),
+  );
+}

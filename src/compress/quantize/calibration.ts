@@ -1,0 +1,71 @@
+import { plainImage } from '../../augment/index.js';
+import { normalizePixels, type TokenizedTexts, tokenizeAll } from '../../clip/index.js';
+import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../../data/index.js';
+import { UserError } from '../../errors.js';
+import { candidateClasses } from '../../evaluate/index.js';
+import { classText } from '../../prompt/index.js';
+import { Random } from '../../random.js';
+import type { HostTensor } from '../../tensor/index.js';
+import { maxTextLength, type Student } from '../student.js';
+
+/** What a student is calibrated and compared on. */
+export interface Calibration {
+  /** [N, 3, S, S], as the student's preprocessing makes them. */
+  readonly pixels: HostTensor<Float32Array>;
+  /** The class of each picture, as an index of `texts`. */
+  readonly labels: readonly number[];
+  /** One text a class. */
+  readonly texts: TokenizedTexts;
+}
+
+export interface CalibrationOptions {
+  /** Pictures; fewer where the split has fewer. */
+  readonly images: number;
+  /** Most classes, those of the pictures first. */
+  readonly classes?: number;
+  readonly split?: string;
+  /** `{}` or `[OBJ]` stands for the class name. */
+  readonly template?: string;
+  readonly seed?: number;
+}
+
+/**
+ * Pictures drawn from a split, and the texts of its classes.
+ *
+ * @throws UserError where the split is unknown, or its data have no classes.
+ */
+export async function loadCalibration(
+  student: Student,
+  dataset: ImageTextDataset,
+  { images, classes = 256, split = 'train', template = 'a drawing of {}', seed = 0 }: CalibrationOptions,
+): Promise<Calibration> {
+  const labelled = examplesOf(dataset, split).filter(isLabelled);
+  if (labelled.length === 0) {
+    throw new UserError(
+      `${dataset.name}: expected pictures with classes in the split ${split} to calibrate on, got none`,
+    );
+  }
+  const chosen = new Random(seed, 'calibration').shuffle(labelled).slice(0, images);
+  const pixels = await pixelsOf(student, dataset, chosen);
+  const own = [...new Set(chosen.map(({ label }) => label))];
+  const all = [...new Set([...own, ...candidateClasses(dataset, labelled)])].slice(0, Math.max(classes, own.length));
+  const names = all.map((label) => classText(template, dataset.classes[label]!.name));
+  const { tokenizer } = student.checkpoint;
+  return {
+    pixels,
+    labels: chosen.map(({ label }) => all.indexOf(label)),
+    texts: tokenizeAll(tokenizer, names, maxTextLength(student)),
+  };
+}
+
+async function pixelsOf(student: Student, dataset: ImageTextDataset, examples: readonly Example[]) {
+  const { preprocess } = student.checkpoint;
+  const { size } = preprocess;
+  const shape = [examples.length, 3, size, size];
+  const data = new Float32Array(examples.length * 3 * size * size);
+  for (const [i, example] of examples.entries()) {
+    const picture = await dataset.load(example);
+    normalizePixels(plainImage(picture, size), size, preprocess, data, i * 3 * size * size);
+  }
+  return { shape, data };
+}

@@ -1,0 +1,64 @@
+import { type Grid, matrixSize, type QuantizedTensor, rounder } from '../../quantization/index.js';
+import type { HostTensor } from '../../tensor/index.js';
+
+/** Share of the mean square that is added to the diagonal, so that the matrix can be inverted (Frantar et al. 2023). */
+const DAMPING = 0.01;
+
+/**
+ * Rounds a weight [O, I] to a grid column by column, and changes the columns not yet rounded so that they make up for the
+ * error (GPTQ, Frantar et al. 2023, algorithm 1; Hassibi and Stork 1993). With U the upper Cholesky factor of H⁻¹,
+ * H = E[x xᵀ] + λI: e = (w_j − q_j) / U_jj, and w_k −= e U_jk for k > j. The grid's scales are given and stay.
+ *
+ * @param moments E[x xᵀ] [I, I] of what the weight is multiplied by
+ */
+export function compensated(grid: Grid, weight: HostTensor, moments: HostTensor<Float32Array>): QuantizedTensor {
+  const { rows, columns } = matrixSize(weight.shape);
+  if (moments.shape.join() !== `${columns},${columns}`) {
+    throw new Error(`gptq: expected moments [${columns}, ${columns}], got [${moments.shape.join(', ')}]`);
+  }
+  const factor = inverseFactor(moments.data, columns);
+  const { nearest, value } = rounder(grid);
+  const left = Float64Array.from(weight.data);
+  const codes = new Uint8Array(left.length);
+  for (let row = 0; row < rows; row++) {
+    const from = row * columns;
+    for (let j = 0; j < columns; j++) {
+      const at = from + j;
+      codes[at] = nearest(left[at]!, at);
+      const error = (left[at]! - value(codes[at]!, at)) / factor[j * columns + j]!;
+      if (error === 0) continue;
+      for (let k = j + 1; k < columns; k++) left[from + k]! -= error * factor[j * columns + k]!;
+    }
+  }
+  return { ...grid, codes };
+}
+
+/** The upper factor U of (M + λI)⁻¹ = Uᵀ U, row-major. */
+function inverseFactor(moments: Float32Array, n: number): Float64Array {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += moments[i * n + i]!;
+  const damping = DAMPING * (trace / n) || 1;
+  // M + λI = J Lᵀ L J with rows and columns reversed by J gives U = (J L J)⁻¹ without inverting the matrix itself.
+  const lower = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = moments[(n - 1 - i) * n + (n - 1 - j)]! + (i === j ? damping : 0);
+      for (let k = 0; k < j; k++) sum -= lower[i * n + k]! * lower[j * n + k]!;
+      lower[i * n + j] = i === j ? Math.sqrt(Math.max(sum, damping * 1e-6)) : sum / lower[j * n + j]!;
+    }
+  }
+  // With the reversal undone, M + λI = V Vᵀ, V upper; then (M + λI)⁻¹ = V⁻ᵀ V⁻¹, so U = V⁻¹.
+  const upper = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) for (let j = 0; j <= i; j++) upper[(n - 1 - i) * n + (n - 1 - j)] = lower[i * n + j]!;
+  const inverse = new Float64Array(n * n);
+  for (let i = n - 1; i >= 0; i--) {
+    const pivot = 1 / upper[i * n + i]!;
+    inverse[i * n + i] = pivot;
+    for (let k = i + 1; k < n; k++) {
+      const step = upper[i * n + k]! * pivot;
+      if (step === 0) continue;
+      for (let j = k; j < n; j++) inverse[i * n + j]! -= step * inverse[k * n + j]!;
+    }
+  }
+  return inverse;
+}

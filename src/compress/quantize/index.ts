@@ -1,0 +1,9 @@
+export { type MixtureName, mixtures } from './mixture.js';
+export { type Rounding, roundings } from './quantize.js';
+export {
+  type QuantizedDtype,
+  type QuantizeModelOptions,
+  type QuantizeModelResult,
+  quantizeModel,
+} from './quantize-model.js';
+export type { Sensitivity } from './sensitivity.js';

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { suffixes } from '../../clip/index.js';
+import { writeFileAtomic } from '../../files/index.js';
+import { OnnxFile } from '../../runtime/index.js';
+import { toOnnx } from '../../tensor/index.js';
+import { foldVisionPrompts } from '../fold.js';
+import { exportGraph, graphNames } from '../graphs.js';
+import { storedForm } from '../stored-form.js';
+import { difference, engineEmbeds, type Samples } from '../verify.js';
+import type { QuantizedStudent } from './quantize.js';
+
+export interface OnnxVariant {
+  /** Relative to the folder. */
+  readonly files: readonly string[];
+  /** Bytes of image and text encoder. */
+  readonly bytes: number;
+  /**
+   * Largest difference of their embeddings from the engine's on the same values, as a share of the largest; more than
+   * rounding only where a layer's activations are rounded too.
+   */
+  readonly difference: number;
+}
+
+/** Where activations are rounded to 8 bits, embeddings of a few pictures and texts stay within this of the engine's. */
+const TOLERANCE = { q8: 0.5, q4: 0.5, bnb4: 1e-3 } as const;
+
+/**
+ * Writes a quantised student as ONNX files under Transformers.js's names, weights in their bits, prompts folded, and runs
+ * image and text encoder against the engine.
+ *
+ * @throws where a file differs from the engine by more than the rounding of activations explains
+ */
+export async function writeVariant(
+  folder: string,
+  dtype: 'q8' | 'q4' | 'bnb4',
+  { student, tensors }: QuantizedStudent,
+  samples: Samples,
+): Promise<OnnxVariant> {
+  const { params, config } = student.checkpoint;
+  const vision = student.prompts && (await foldVisionPrompts(params, config, student.prompts.vision));
+  const forms = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, storedForm(tensor)]));
+  const files: string[] = [];
+  let size = 0;
+  for (const name of graphNames) {
+    const { outputs, weights } = exportGraph(name, student, vision);
+    const { bytes } = toOnnx({ outputs, initializers: { ...weights, ...forms } });
+    const file = join('onnx', `${name}${suffixes[dtype]}.onnx`);
+    await writeFileAtomic(join(folder, file), bytes);
+    files.push(file);
+    if (name !== 'model') size += bytes.length;
+  }
+  const engine = await engineEmbeds(student, samples);
+  const feeds = { pixel_values: samples.pixels, input_ids: samples.ids };
+  const differences: number[] = [];
+  for (const [file, output, expected] of [
+    [files[0]!, 'image_embeds', engine.image!],
+    [files[1]!, 'text_embeds', engine.text!],
+  ] as const) {
+    const model = await OnnxFile.open(join(folder, file));
+    try {
+      differences.push(difference((await model.run(feeds))[output]!.data, expected.data));
+    } finally {
+      await model.dispose();
+    }
+  }
+  const largest = Math.max(...differences);
+  // Written so that NaN is refused too.
+  if (!(largest <= TOLERANCE[dtype])) {
+    throw new Error(
+      `${join(folder, files[0]!)}: ${dtype}: differs from the engine by ${largest}, more than ${TOLERANCE[dtype]}`,
+    );
+  }
+  return { files, bytes: size, difference: largest };
+}

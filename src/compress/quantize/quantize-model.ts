@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import type { ImageTextDataset } from '../../data/index.js';
+import { UserError } from '../../errors.js';
+import { writeFileAtomic } from '../../files/index.js';
+import { type Scheme, storedBytes } from '../../quantization/index.js';
+import { checkPrompts, type Student } from '../student.js';
+import { samplesFor } from '../verify.js';
+import { type Calibration, loadCalibration } from './calibration.js';
+import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
+import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
+import { type Moments, measureMoments } from './moments.js';
+import { type OnnxVariant, writeVariant } from './onnx-variants.js';
+import { agreement, answers, meanKl, Predictor } from './predictor.js';
+import { type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
+import { checkTarget, saveQuantized } from './save.js';
+import { measureSensitivity, type Sensitivity } from './sensitivity.js';
+
+export type QuantizedDtype = 'q8' | 'q4' | 'bnb4';
+
+export interface QuantizeModelOptions {
+  readonly student: Student;
+  /** Folder that is written. */
+  readonly out: string;
+  /** What the towers' linear layers become. @defaultValue 'nf4' */
+  readonly scheme?: MixtureName;
+  /** @defaultValue 'gptq' */
+  readonly rounding?: Rounding;
+  /** Where calibration pictures come from. */
+  readonly dataset: ImageTextDataset;
+  /** @defaultValue 'train' */
+  readonly split?: string;
+  /** Calibration pictures. @defaultValue 512 */
+  readonly images?: number;
+  /** Whether each weight's sensitivity is measured, though neither `budget` nor `maxDrop` asks for it. */
+  readonly sensitivity?: boolean;
+  /** Most bytes of all weights: who gets what is then chosen by sensitivity. */
+  readonly budget?: number;
+  /** Most points of calibration accuracy that may be lost: the same, as small as that allows. */
+  readonly maxDrop?: number;
+  /** ONNX variants. @defaultValue all */
+  readonly dtypes?: readonly QuantizedDtype[];
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (phase: 'calibration' | 'sensitivity' | 'onnx', done: number, total: number) => void;
+}
+
+export interface QuantizeModelResult {
+  /** Relative to the folder. */
+  readonly files: readonly string[];
+  /** Of all weights, before and after. */
+  readonly bytes: { readonly fp32: number; readonly quantized: number };
+  /** On the calibration's pictures: mean KL from the float32 student in nats, equal answers, and top-1 of both. */
+  readonly calibration: {
+    readonly images: number;
+    readonly classes: number;
+    readonly kl: number;
+    readonly agreement: number;
+    readonly top1: { readonly fp32: number; readonly quantized: number };
+  };
+  readonly variants: Readonly<Partial<Record<QuantizedDtype, OnnxVariant>>>;
+  /** What each weight became. */
+  readonly mixture: Mixture;
+  readonly sensitivity?: readonly Sensitivity[];
+}
+
+const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
+
+/**
+ * Stores a student in few bits: a checkpoint folder that every command reads, `quantization.json` with what each weight
+ * became, and ONNX files under Transformers.js's names (`dtype` q8, q4 and bnb4; the last holds the checkpoint's own codes).
+ *
+ * @throws UserError where the folder holds another checkpoint, the data cannot calibrate, or the budget is too small
+ * @example
+ * await quantizeModel({ student: { checkpoint: await loadCheckpoint(dir) }, dataset: await openDataset('emoji'), out: 'small' });
+ */
+export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
+  const { student, out, dataset, rounding, signal, onProgress, dtypes = allDtypes } = options;
+  if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
+  checkPrompts(student);
+  checkTarget(out);
+  const { images = 512, split, seed } = options;
+  onProgress?.('calibration', 0, 1);
+  const calibration = await loadCalibration(student, dataset, { images, split, seed });
+  const moments = await measureMoments(student, calibration, { signal });
+  onProgress?.('calibration', 1, 1);
+  const predictor = await Predictor.create(student, calibration);
+  try {
+    const { mixture, sensitivity } = await chosenMixture(options, moments, predictor, calibration);
+    const quantized = quantizeStudent(student, mixture, { rounding, moments });
+    const measured = await compareOn(predictor, student, quantized.student, calibration);
+    const files = await saveQuantized(out, quantized);
+    const variants: Partial<Record<QuantizedDtype, OnnxVariant>> = {};
+    const samples = samplesFor(student, ['a cat', 'two small houses under a tree', 'red']);
+    for (const [done, dtype] of dtypes.entries()) {
+      signal?.throwIfAborted();
+      onProgress?.('onnx', done, dtypes.length);
+      const own = mixtureFor(dtype, mixture);
+      const made = dtype === 'bnb4' ? quantized : quantizeStudent(student, own, { rounding, moments });
+      variants[dtype] = await writeVariant(out, dtype, made, samples);
+      files.push(...variants[dtype].files);
+    }
+    onProgress?.('onnx', dtypes.length, dtypes.length);
+    const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
+    const result = { files: [...files, RECORD], bytes, calibration: measured, variants, mixture, sensitivity };
+    await writeFileAtomic(
+      join(out, RECORD),
+      `${JSON.stringify({ rounding: rounding ?? 'gptq', ...result }, null, 1)}\n`,
+    );
+    return result;
+  } finally {
+    await predictor.dispose();
+  }
+}
+
+const RECORD = 'quantization.json';
+
+/** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
+async function chosenMixture(
+  options: QuantizeModelOptions,
+  moments: Moments,
+  predictor: Predictor,
+  calibration: Calibration,
+): Promise<{ mixture: Mixture; sensitivity?: readonly Sensitivity[] }> {
+  const { student, scheme = 'nf4', rounding, budget, maxDrop, signal, onProgress } = options;
+  const chosen = budget !== undefined || maxDrop !== undefined;
+  if (!chosen && !options.sensitivity) return { mixture: mixtureOf(student, scheme) };
+  const schemes = scheme === 'fp8' || scheme === 'int8' ? [scheme] : (['fp8', scheme] as const);
+  const sensitivity = await measureSensitivity(student, predictor, {
+    schemes,
+    rounding,
+    moments,
+    signal,
+    onProgress: (done, total) => onProgress?.('sensitivity', done, total),
+  });
+  if (!chosen) return { mixture: mixtureOf(student, scheme), sensitivity };
+  const path = greedyPath(student, sensitivity);
+  if (budget !== undefined) {
+    const mixture = withinBudget(path, budget);
+    if (maxDrop === undefined || (await isWithin(mixture))) return { mixture, sensitivity };
+    throw new UserError(
+      `budget: at ${budget.toLocaleString('en-GB')} bytes more than ${maxDrop} points of calibration accuracy are lost: allow more bytes, or a larger drop`,
+    );
+  }
+  return { mixture: await smallestThatDoes(path, isWithin), sensitivity };
+
+  async function isWithin(mixture: Mixture): Promise<boolean> {
+    const { student: quantized } = quantizeStudent(student, mixture, { rounding, moments });
+    const { top1 } = await compareOn(predictor, student, quantized, calibration);
+    return (top1.fp32 - top1.quantized) * 100 <= maxDrop!;
+  }
+}
+
+/** A quantised student against the float32 one on the calibration's pictures. */
+async function compareOn(
+  predictor: Predictor,
+  student: Student,
+  quantized: QuantizedStudent['student'],
+  { labels, pixels, texts }: Calibration,
+): Promise<QuantizeModelResult['calibration']> {
+  const predictions = async (s: Student) =>
+    predictor.predict(await predictor.imageEmbeds(s), await predictor.textEmbeds(s), s);
+  const [before, after] = [await predictions(student), await predictions(quantized)];
+  return {
+    images: pixels.shape[0]!,
+    classes: texts.ends.length,
+    kl: meanKl(before, after),
+    agreement: agreement(answers(before), answers(after)),
+    top1: { fp32: agreement(answers(before), labels), quantized: agreement(answers(after), labels) },
+  };
+}
+
+/** Bytes of all weights and vision prompts under a mixture, without names. */
+function weightBytes(student: Student, mixture: Mixture): number {
+  const prompts = Object.values(student.prompts?.vision ?? {}).reduce((sum, { data }) => sum + data.byteLength, 0);
+  const of = ([name, { shape }]: [string, { readonly shape: readonly number[] }]) =>
+    storedBytes(mixture[name] ?? ('fp32' satisfies Scheme), shape);
+  return prompts + Object.entries(weightsOf(student)).reduce((sum, entry) => sum + of(entry), 0);
+}

@@ -1,0 +1,165 @@
+import { existsSync } from 'node:fs';
+import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { CLIPTextModelWithProjection, CLIPVisionModelWithProjection, env, Tensor } from '@huggingface/transformers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCheckpoint, quantizedFile, saveCheckpoint, saveDescription } from '../../clip/index.js';
+import type { ImageTextDataset } from '../../data/index.js';
+import { loadPrompts } from '../../prompt/index.js';
+import { dequantize, weightGrid } from '../../quantization/index.js';
+import { Random } from '../../random.js';
+import type { HostTensor } from '../../tensor/index.js';
+import { checkpoint, promptsFor } from '../student.fixture.js';
+import { difference, engineEmbeds, samplesFor } from '../verify.js';
+import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
+import { compensated } from './gptq.js';
+import { type QuantizeModelResult, quantizeModel } from './index.js';
+import { weightsOf } from './mixture.js';
+
+const student = { checkpoint, prompts: promptsFor(2) };
+const names = ['red cat', 'small house', 'tree', 'two houses'];
+/** Noise in four classes. */
+const dataset: ImageTextDataset = {
+  name: 'noise',
+  classes: names.map((name) => ({ name, novel: false })),
+  splits: { train: Array.from({ length: 40 }, (_, i) => ({ id: `${i}`, label: i % 4, captions: [names[i % 4]!] })) },
+  async load({ id }) {
+    const random = new Random('noise', id);
+    return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
+  },
+} as ImageTextDataset;
+
+describe('gptq', () => {
+  const random = new Random('gptq');
+  const [rows, columns] = [24, 64];
+  const normal = (count: number) => Float32Array.from({ length: count }, () => random.normal());
+  const weight: HostTensor<Float32Array> = { shape: [rows, columns], data: normal(rows * columns) };
+  // Inputs that move together, as activations do.
+  const mix = normal(columns * columns);
+  const x = Array.from({ length: 200 }, () => {
+    const few = normal(8);
+    return Float32Array.from({ length: columns }, (_, i) => few.reduce((sum, f, k) => sum + f * mix[i * 8 + k]!, 0));
+  });
+  const moments: HostTensor<Float32Array> = {
+    shape: [columns, columns],
+    data: Float32Array.from({ length: columns ** 2 }, (_, at) => {
+      const [i, j] = [Math.floor(at / columns), at % columns];
+      return x.reduce((sum, row) => sum + row[i]! * row[j]!, 0) / x.length;
+    }),
+  };
+  const error = (values: Float32Array) => {
+    let sum = 0;
+    for (const input of x) {
+      for (let r = 0; r < rows; r++) {
+        let off = 0;
+        for (let k = 0; k < columns; k++) off += (values[r * columns + k]! - weight.data[r * columns + k]!) * input[k]!;
+        sum += off * off;
+      }
+    }
+    return sum;
+  };
+
+  it.each(['nf4', 'codebook', 'int4', 'int8', 'fp8'] as const)('leaves less of the outputs’ error in %s', (scheme) => {
+    const grid = weightGrid(weight, scheme);
+    const plain = dequantize({ ...grid, codes: roundPlainly(grid) });
+    expect(error(dequantize(compensated(grid, weight, moments)).data)).toBeLessThan(0.5 * error(plain.data));
+  });
+
+  function roundPlainly(grid: ReturnType<typeof weightGrid>): Uint8Array {
+    // Without moments between columns nothing can be made up for.
+    const data = moments.data.map((value, at) => (Math.floor(at / columns) === at % columns ? value : 0));
+    return compensated(grid, weight, { ...moments, data }).codes;
+  }
+});
+
+describe('quantizeModel', () => {
+  let out: string;
+  let result: QuantizeModelResult;
+  beforeAll(async () => {
+    out = await mkdtemp(join(tmpdir(), 'promptkd-quantize-'));
+    result = await quantizeModel({ student, dataset, out, images: 40, sensitivity: true });
+  });
+  afterAll(() => rm(out, { recursive: true }));
+
+  it('writes a checkpoint that loads as any other, and is small', async () => {
+    const again = await loadCheckpoint(out);
+    const prompts = await loadPrompts(out);
+    expect(prompts).toEqual(student.prompts);
+    expect(again.params['vision_model.post_layernorm.weight']).toEqual(
+      checkpoint.params['vision_model.post_layernorm.weight'],
+    );
+    const name = 'vision_model.encoder.layers.1.mlp.fc1.weight';
+    const [before, after] = [checkpoint.params[name]!.data, again.params[name]!.data];
+    expect(difference(after, before)).toBeGreaterThan(1e-4);
+    expect(new Set(after.slice(0, 64)).size).toBeLessThanOrEqual(16);
+    expect(result.mixture[name]).toBe('nf4');
+    expect(result.mixture['vision_model.encoder.layers.0.self_attn.q_proj.weight']).toBe('fp8');
+    expect(result.mixture['vision_model.encoder.layers.2.mlp.fc2.weight']).toBe('fp8');
+    expect(result.mixture['text_projection.weight']).toBe('fp8');
+    expect(result.bytes.quantized).toBeLessThan(0.7 * result.bytes.fp32);
+    const { size } = await stat(join(out, quantizedFile));
+    expect(size).toBeLessThan(result.bytes.quantized + 20_000); // names and shapes
+    const record = JSON.parse(await readFile(join(out, 'quantization.json'), 'utf8'));
+    expect(record.mixture).toEqual(result.mixture);
+  });
+
+  it.each([
+    ['bnb4', 1e-3], // the checkpoint's own values
+    ['q4', 0.5], // others, from the float32 student
+    ['q8', 0.1],
+  ] as const)('writes ONNX files that Transformers.js loads as %s', async (dtype, tolerance) => {
+    env.allowRemoteModels = false;
+    env.localModelPath = `${dirname(out)}/`;
+    const samples = samplesFor(student, names);
+    const own = { checkpoint: await loadCheckpoint(out), prompts: await loadPrompts(out) };
+    const engine = await engineEmbeds(dtype === 'bnb4' ? own : student, samples);
+    const vision = await CLIPVisionModelWithProjection.from_pretrained(basename(out), { dtype });
+    const text = await CLIPTextModelWithProjection.from_pretrained(basename(out), { dtype });
+    const { data: pixels, shape } = samples.pixels;
+    const { image_embeds } = await vision({ pixel_values: new Tensor('float32', pixels, [...shape]) });
+    const ids = BigInt64Array.from(samples.ids.data, BigInt);
+    const { text_embeds } = await text({ input_ids: new Tensor('int64', ids, [...samples.ids.shape]) });
+    await Promise.all([vision.dispose(), text.dispose()]);
+    expect(difference(image_embeds.data, engine.image!.data)).toBeLessThan(tolerance);
+    expect(difference(text_embeds.data, engine.text!.data)).toBeLessThan(tolerance);
+  });
+
+  it('measures every matrix alone; eight bits cost less than four', () => {
+    const { sensitivity = [] } = result;
+    const matrices = Object.values(weightsOf(student)).filter(({ shape }) => shape.length >= 2);
+    expect(sensitivity).toHaveLength(2 * matrices.length);
+    const mean = (scheme: string) => {
+      const kls = sensitivity.filter((s) => s.scheme === scheme).map(({ kl }) => kl);
+      return kls.reduce((a, b) => a + b, 0) / kls.length;
+    };
+    expect(mean('fp8')).toBeGreaterThan(0);
+    expect(mean('fp8')).toBeLessThan(mean('nf4'));
+  });
+
+  it('chooses a mixture within a budget, and the smallest that still does', async () => {
+    const path = greedyPath(student, result.sensitivity!);
+    expect(path.bytes[0]).toBe(result.bytes.fp32);
+    expect(path.bytes.every((bytes, i) => i === 0 || bytes < path.bytes[i - 1]!)).toBe(true);
+    const at = 7;
+    expect(withinBudget(path, path.bytes[at]!)).toBe(path.mixtures[at]);
+    expect(() => withinBudget(path, 100)).toThrow(/budget: expected at least [\d,]+ bytes, .*got 100/);
+    const found = await smallestThatDoes(path, async (mixture) => path.mixtures.indexOf(mixture) <= 11);
+    expect(found).toBe(path.mixtures[11]);
+  });
+
+  it('refuses a folder that holds another checkpoint, and a model of another kind', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'promptkd-quantize-other-'));
+    await saveCheckpoint(other, checkpoint);
+    await expect(quantizeModel({ student, dataset, out: other })).rejects.toThrow(/another checkpoint/);
+    expect(existsSync(join(other, quantizedFile))).toBe(false);
+    // Its configuration says other widths than the quantised weights have.
+    const { config } = checkpoint;
+    const deeper = { ...config, vision_config: { ...config.vision_config, num_hidden_layers: 4 } };
+    await rm(other, { recursive: true });
+    await saveDescription(other, { ...checkpoint, config: deeper });
+    await copyFile(join(out, quantizedFile), join(other, quantizedFile));
+    await expect(loadCheckpoint(other)).rejects.toThrow(/the weights do not fit the config: missing vision_model/);
+    await rm(other, { recursive: true });
+  });
+});

@@ -1,0 +1,55 @@
+import { dequantize, type QuantizedTensor, roundTo, weightGrid } from '../../quantization/index.js';
+import type { HostTensor } from '../../tensor/index.js';
+import type { Student } from '../student.js';
+import { compensated } from './gptq.js';
+import { type Mixture, weightsOf, withWeights } from './mixture.js';
+import { type Moments, meanSquares } from './moments.js';
+
+/**
+ * How weights are rounded:
+ *
+ * - `nearest`: each to the nearest value, a block's largest at the grid's end
+ * - `scales`: the same, with each block's scale chosen by the error it leaves, weighted by what the weights are multiplied by
+ * - `gptq`: `scales`, and each column's error is made up for by the columns after it (Frantar et al. 2023)
+ */
+export const roundings = ['nearest', 'scales', 'gptq'] as const;
+export type Rounding = (typeof roundings)[number];
+
+export interface QuantizeOptions {
+  /** @defaultValue 'gptq' where there are moments, otherwise 'scales' */
+  readonly rounding?: Rounding;
+  /** Of what each linear layer is fed, by the weight's name. */
+  readonly moments?: Moments;
+}
+
+export interface QuantizedStudent {
+  /** The student with the values that its weights have in few bits. */
+  readonly student: Student;
+  /** Those weights as they are stored. */
+  readonly tensors: Readonly<Record<string, QuantizedTensor>>;
+}
+
+/** A student in few bits. */
+export function quantizeStudent(student: Student, mixture: Mixture, options: QuantizeOptions = {}): QuantizedStudent {
+  const tensors: Record<string, QuantizedTensor> = {};
+  const values: Record<string, HostTensor> = {};
+  for (const [name, weight] of Object.entries(weightsOf(student))) {
+    const scheme = mixture[name] ?? 'fp32';
+    if (scheme === 'fp32') continue;
+    tensors[name] = quantizeWeight(weight, scheme, options.moments?.[name], options.rounding);
+    values[name] = dequantize(tensors[name]);
+  }
+  return { student: withWeights(student, values), tensors };
+}
+
+/** One weight in a scheme, rounded as asked, where its moments are known by them. */
+export function quantizeWeight(
+  weight: HostTensor,
+  scheme: QuantizedTensor['scheme'],
+  moments?: HostTensor<Float32Array>,
+  rounding: Rounding = moments ? 'gptq' : 'scales',
+): QuantizedTensor {
+  if (rounding === 'nearest') return roundTo(weightGrid(weight, scheme), weight);
+  const grid = weightGrid(weight, scheme, { search: true, energy: moments && meanSquares(moments) });
+  return moments && rounding === 'gptq' ? compensated(grid, weight, moments) : roundTo(grid, weight);
+}
