@@ -44,6 +44,12 @@ export function withEngineOptions(command: Command): Command {
 
 export const engineFlags = ({ recompute, precision }: EngineOptions) => ({ recompute, precision });
 
+export const ranksOption = () =>
+  new Option(
+    '--tensor-parallel <n>',
+    'split heads and hidden units over this many workers; each has its share of the threads',
+  ).argParser(positiveInteger);
+
 /** Takes the place of the templates that a command would use. */
 export const promptsOption = () =>
   new Option('--prompts <file>', 'templates and weights, a file that search-prompts wrote').conflicts('templates');

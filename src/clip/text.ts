@@ -32,6 +32,8 @@ export interface TextOptions {
   readonly pooledOnly?: boolean;
   /** Compute a block's inner values again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
+  /** Over how many ranks the blocks are split (`compile` with `shards`). @defaultValue 1 */
+  readonly ranks?: number;
 }
 
 /**
@@ -80,6 +82,7 @@ export function textTower(
       activation: text.hidden_act,
       eps,
       recompute: options.recompute,
+      ranks: options.ranks,
       mask: laterMask(reshape(positions(start, 1), [length, 1]), start),
       last: options.pooledOnly ? { pick, mask: laterMask(reshape(moved, [ids.shape[0]!, 1, 1, 1]), start) } : undefined,
     },

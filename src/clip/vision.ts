@@ -26,6 +26,8 @@ export interface VisionOptions {
   readonly pooledOnly?: boolean;
   /** Compute a block's inner values again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
+  /** Over how many ranks the blocks are split (`compile` with `shards`). @defaultValue 1 */
+  readonly ranks?: number;
 }
 
 /** CLIP's Vision Transformer (Radford et al. 2021): pixels [B, C, S, S] → features. Parameters named as Hugging Face's CLIPModel. */
@@ -73,6 +75,7 @@ export function visionTower(
       eps,
       prefixes: options.prefixes,
       recompute: options.recompute,
+      ranks: options.ranks,
       last: options.pooledOnly ? { pick: (x) => slice(x, 1, 0, 1) } : undefined,
     },
     (layer, x) => (layer > 0 && prompts[layer] ? withPrompts(x, prompts[layer]) : x),

@@ -7,10 +7,12 @@ import type { Grid } from './feature-loss.js';
  *
  * @param attention [B, H, T + n, T + n], prompts last
  * @param tokens T, how many tokens come before the prompts
+ * @param ranks over how many ranks the heads are split
  * @returns [B, T, T]
  */
-export function headAverage(attention: Tensor, tokens: number): Tensor {
-  const mean = t.mean(attention, [1]); // [B, T + n, T + n]
+export function headAverage(attention: Tensor, tokens: number, ranks = 1): Tensor {
+  const own = t.mean(attention, [1]);
+  const mean = ranks > 1 ? t.mul(t.sumOverRanks(own), 1 / ranks) : own; // [B, T + n, T + n]
   if (mean.shape[2] === tokens) return mean;
   return renormalizeRows(t.slice(t.slice(mean, 1, 0, tokens), 2, 0, tokens));
 }

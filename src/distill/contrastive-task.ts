@@ -1,10 +1,11 @@
 import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
-import { type Params, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { type Params, param, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { input, type Tensor } from '../tensor/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { ranksFor } from './ranks.js';
 import type { StepResult, Task } from './task.js';
 
 export interface ContrastiveTaskOptions {
@@ -27,11 +28,12 @@ export async function contrastiveTask(
   batches: { batch(n: number): Promise<ContrastiveFeeds> },
   options: ContrastiveTaskOptions,
 ): Promise<Task & { dispose(): Promise<void> }> {
-  const { batch, context, accumulate, recompute } = options;
+  const { batch, context, accumulate } = options;
+  const tower = { recompute: options.recompute, ranks: ranksFor(config, options.compile) };
   const lossScale = lossScaleFor(options.compile?.precision);
   const size = config.vision_config.image_size;
-  const p = paramInputs(params);
-  const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), { recompute });
+  const p = paramInputs(params, '', tower.ranks);
+  const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), tower);
   const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), {
     recompute,
   });
@@ -47,7 +49,7 @@ export async function contrastiveTask(
   scaledGradients(loss, Object.values(p), lossScale).forEach((gradient, i) => {
     outputs[`gradient/${names[i]}`] = gradient;
   });
-  const program = await compile({ outputs }, options.compile);
+  const program = await compile({ outputs, shards: shardAxis }, options.compile);
   const weights = { ...paramFeeds(params), ...lossScale?.feeds };
   const sums = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
 

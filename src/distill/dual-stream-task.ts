@@ -1,11 +1,12 @@
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { type CompileOptions, compile, type Program } from '../runtime/index.js';
+import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
 import { coordinate, type Gradients } from './coordinate.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, subset } from './dual-stream.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { ranksFor, studentShards } from './ranks.js';
 import type { LossName } from './recipe.js';
 import type { Task } from './task.js';
 
@@ -20,12 +21,13 @@ export async function dualStreamTask(
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { recipe } = s;
+  const ranks = ranksFor(s.config, options);
   const p = {
-    student: paramInputs(s.student, 'student/'),
+    student: paramInputs(s.student, 'student/', ranks),
     prompt: paramInputs(s.prompt?.params ?? {}, 'prompt/'),
     heads: paramInputs(s.heads, 'heads/'),
   };
-  const losses = buildLosses(s, batches, phase, p);
+  const losses = buildLosses(s, batches, { ...phase, ranks }, p);
   const weight = (name: LossName, factor = 1) =>
     losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined;
   const { gamma, clip } = recipe.coordination;
@@ -52,7 +54,7 @@ export async function dualStreamTask(
     const wrt = reached.map((name) => inputs[name]!);
     for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`${pass}|${reached[i]}`] = g;
   }
-  const program: Program = await compile({ outputs }, options);
+  const program: Runnable = await compile({ outputs, shards: studentShards }, options);
 
   const params = subset(everything, names);
   const gradients: Gradients = Object.fromEntries(

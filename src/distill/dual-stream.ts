@@ -41,6 +41,8 @@ export interface PhaseOptions {
   prompted: boolean;
   /** Steps of the phases before, so that the stream of drawings goes on. */
   firstStep: number;
+  /** Over how many ranks the student's blocks are split. @defaultValue 1 */
+  ranks?: number;
 }
 
 /** Which losses a phase has: named by the phase, enabled by the recipe, with a weight. */
@@ -86,6 +88,7 @@ export function buildLosses(
 ) {
   const { config, teacherConfig, recipe } = s;
   const { recompute } = recipe;
+  const { ranks } = phase;
   const active = activeLosses(recipe, phase.losses);
   const fed = paramInputs(batches.feeds); // unused inputs never reach the program
   const target = (name: string) => param(fed, `target/${name}`);
@@ -107,8 +110,8 @@ export function buildLosses(
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
     imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
   }
-  const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute });
-  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true, recompute });
+  const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute, ranks });
+  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true, recompute, ranks });
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];
@@ -137,7 +140,7 @@ export function buildLosses(
   if (active.has('attention')) {
     losses.attention = attentionLoss(
       s.pairs.map(({ student, teacher }) => ({
-        student: regridAttention(headAverage(image.attention[student - 1]!, tokens), from, to),
+        student: regridAttention(headAverage(image.attention[student - 1]!, tokens, ranks), from, to),
         teacher: target(`attention.${teacher}`),
       })),
     );

@@ -7,6 +7,7 @@ import type { Gradients } from './coordinate.js';
 import { fitPixels } from './dual-stream.js';
 import { boundLogitScale } from './dual-stream-task.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { ranksFor, studentShards } from './ranks.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
 import type { Task } from './task.js';
@@ -23,12 +24,12 @@ export async function logitsKdTask(
   recipe: DistillRecipe,
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
-  const { recompute } = recipe;
-  const p = paramInputs(student, 'student/');
+  const tower = { recompute: recipe.recompute, ranks: ranksFor(config, options) };
+  const p = paramInputs(student, 'student/', tower.ranks);
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
     t.input(name, batches.feeds[name]!.shape, dtype);
-  const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), { recompute });
-  const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'), { recompute });
+  const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), tower);
+  const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'), tower);
   const loss = responseLoss(
     clipLogits(image.embed, text.embed, p.logit_scale!),
     clipLogits(feed('target/image'), feed('target/text'), t.constant(teacher.logit_scale!)),
@@ -40,7 +41,7 @@ export async function logitsKdTask(
   const outputs: Record<string, t.Tensor> = { total: loss };
   const wrt = names.map((name) => p[name]!);
   for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`grad|student/${names[i]}`] = g;
-  const program = await compile({ outputs }, options);
+  const program = await compile({ outputs, shards: studentShards }, options);
 
   const params = paramFeeds(student, 'student/');
   const wanted = new Set(program.inputs.map((i) => i.name));

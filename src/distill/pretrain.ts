@@ -38,6 +38,8 @@ export interface PretrainOptions extends DownloadOptions {
   readonly dataset?: ImageTextDataset;
   readonly device?: Device;
   readonly threads?: number;
+  /** Tensor parallelism: over how many workers the training step is split. @defaultValue 1 */
+  readonly ranks?: number;
   readonly loader?: LoaderOptions;
   readonly signal?: AbortSignal;
   /** After every step; with the accuracy where it was measured. */
@@ -93,7 +95,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     batch,
     context,
     recompute: recipe.recompute,
-    compile: { device, threads, precision: recipe.precision },
+    compile: { device, threads, ranks: options.ranks, precision: recipe.precision },
     accumulate: recipe.accumulate,
     smoothing: recipe.label_smoothing,
   });

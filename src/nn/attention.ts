@@ -15,6 +15,7 @@ import {
 } from '../tensor/index.js';
 import { linearLayer } from './layers.js';
 import type { TensorTree } from './params.js';
+import { intoRanks, outOfRanks } from './tensor-parallel.js';
 
 export interface AttentionResult {
   readonly output: Tensor; // [B, T, D]
@@ -33,6 +34,8 @@ export interface AttentionOptions {
   readonly prefix?: Prefix;
   /** Tokens [B, Q, D] that ask, where it is not all of `x`. */
   readonly queries?: Tensor;
+  /** Over how many ranks the heads are split; the weights returned are then of a rank's own heads. @defaultValue 1 */
+  readonly ranks?: number;
 }
 
 /**
@@ -45,20 +48,24 @@ export function selfAttention(
   name: string,
   x: Tensor,
   heads: number,
-  { mask, prefix, queries = x }: AttentionOptions = {},
+  { mask, prefix, queries, ranks = 1 }: AttentionOptions = {},
 ): AttentionResult {
-  const [batch, asking, width] = queries.shape as [Dim, Dim, number];
+  if (prefix && ranks > 1) throw new Error('selfAttention: constant keys and values are not split over ranks');
+  const shared = intoRanks(x, ranks);
+  const asks = queries ? intoRanks(queries, ranks) : shared;
+  const [batch, asking, width] = asks.shape as [Dim, Dim, number];
   const size = width / heads;
-  const split = (t: Tensor) => transpose(reshape(t, [batch, t.shape[1]!, heads, size]), [0, 2, 1, 3]); // [B, H, ·, d]
+  const own = heads / ranks;
+  const split = (t: Tensor) => transpose(reshape(t, [batch, t.shape[1]!, own, size]), [0, 2, 1, 3]); // [B, H, ·, d]
   const withPrefix = (t: Tensor, more?: Tensor) => (more ? concat([t, repeatBatch(more, t)], 1) : t);
   // Scaling the small query is cheaper than scaling T × T scores.
-  const query = split(mul(linearLayer(p, `${name}.q_proj`, queries), size ** -0.5));
-  const key = split(withPrefix(linearLayer(p, `${name}.k_proj`, x), prefix?.key));
-  const value = split(withPrefix(linearLayer(p, `${name}.v_proj`, x), prefix?.value));
+  const query = split(mul(linearLayer(p, `${name}.q_proj`, asks), size ** -0.5));
+  const key = split(withPrefix(linearLayer(p, `${name}.k_proj`, shared), prefix?.key));
+  const value = split(withPrefix(linearLayer(p, `${name}.v_proj`, shared), prefix?.value));
   const scores = matmul(query, key, { transposeB: true }); // [B, H, Q, T + n]
   const { weights, mixed } = attend(mask ? add(scores, mask) : scores, value);
-  const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch, asking, width]);
-  return { output: linearLayer(p, `${name}.out_proj`, joined), weights };
+  const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch, asking, own * size]);
+  return { output: outOfRanks(p, `${name}.out_proj`, joined, ranks), weights };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { gelu, layerNorm, linear, quickGelu, type Tensor } from '../tensor/index.js';
 import { param, type TensorTree } from './params.js';
+import { intoRanks, outOfRanks } from './tensor-parallel.js';
 
 export const activations = { quick_gelu: quickGelu, gelu } as const;
 export type Activation = keyof typeof activations;
@@ -14,7 +15,8 @@ export function layerNormLayer(p: TensorTree, name: string, x: Tensor, eps: numb
   return layerNorm(x, param(p, `${name}.weight`), param(p, `${name}.bias`), eps);
 }
 
-/** fc2(activation(fc1(x))): the block's multilayer perceptron. */
-export function mlp(p: TensorTree, name: string, x: Tensor, activation: Activation): Tensor {
-  return linearLayer(p, `${name}.fc2`, activations[activation](linearLayer(p, `${name}.fc1`, x)));
+/** fc2(activation(fc1(x))): the block's multilayer perceptron, its hidden units split over the ranks. */
+export function mlp(p: TensorTree, name: string, x: Tensor, activation: Activation, ranks = 1): Tensor {
+  const hidden = activations[activation](linearLayer(p, `${name}.fc1`, intoRanks(x, ranks)));
+  return outOfRanks(p, `${name}.fc2`, hidden, ranks);
 }

@@ -1,16 +1,17 @@
 import { type HostTensor, input, type Tensor } from '../tensor/index.js';
+import { shardAxis, shardShape } from './tensor-parallel.js';
 
 /** Parameters by Hugging Face name, e.g. `vision_model.encoder.layers.0.self_attn.q_proj.weight`. */
 export type Params = Record<string, HostTensor>;
 /** The same tree in a traced graph. */
 export type TensorTree = Readonly<Record<string, Tensor>>;
 
-/** One graph input a parameter, named `prefix + name`; feed it with {@link paramFeeds}. */
-export function paramInputs(params: Params, prefix = ''): Record<string, Tensor> {
+/** One graph input a parameter, named `prefix + name`; feed it with {@link paramFeeds}. With `ranks`, of one rank's part. */
+export function paramInputs(params: Params, prefix = '', ranks = 1): Record<string, Tensor> {
   return Object.fromEntries(
     Object.entries(params).map(([name, { shape, data }]) => [
       name,
-      input(prefix + name, shape, data instanceof Int32Array ? 'int32' : 'float32'),
+      input(prefix + name, shardShape(shape, shardAxis(name), ranks), data instanceof Int32Array ? 'int32' : 'float32'),
     ]),
   );
 }

@@ -3,7 +3,7 @@ import { type AttentionOptions, type Prefix, selfAttention } from './attention.j
 import { type Activation, layerNormLayer, mlp } from './layers.js';
 import type { TensorTree } from './params.js';
 
-export interface BlockOptions extends Pick<AttentionOptions, 'mask' | 'prefix' | 'queries'> {
+export interface BlockOptions extends Pick<AttentionOptions, 'mask' | 'prefix' | 'queries' | 'ranks'> {
   readonly heads: number;
   readonly activation: Activation;
   readonly eps: number;
@@ -19,15 +19,17 @@ export function transformerBlock(
   x: Tensor,
   options: BlockOptions,
 ): { output: Tensor; weights: Tensor } {
-  const { heads, activation, eps, mask, prefix, queries } = options;
+  const { heads, activation, eps, mask, prefix, queries, ranks } = options;
   const normalized = (tokens: Tensor) => layerNormLayer(p, `${name}.layer_norm1`, tokens, eps);
   const attended = selfAttention(p, `${name}.self_attn`, normalized(x), heads, {
     mask,
     prefix,
+    ranks,
     queries: queries && normalized(queries),
   });
   const middle = add(queries ?? x, attended.output);
-  const output = add(middle, mlp(p, `${name}.mlp`, layerNormLayer(p, `${name}.layer_norm2`, middle, eps), activation));
+  const normal = layerNormLayer(p, `${name}.layer_norm2`, middle, eps);
+  const output = add(middle, mlp(p, `${name}.mlp`, normal, activation, ranks));
   return { output, weights: attended.weights };
 }
 

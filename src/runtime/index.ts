@@ -1,4 +1,4 @@
 export { type Precision, precisions } from '../tensor/index.js';
 export { type Device, devices, parseDevice } from './device.js';
 export { OnnxFile } from './onnx-file.js';
-export { type CompileOptions, compile, Program, type ProgramInput } from './program.js';
+export { type CompileOptions, compile, type ProgramInput, type Runnable } from './program.js';

@@ -1,6 +1,8 @@
 import * as ort from 'onnxruntime-node';
 import { elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
 import { type Device, sessionOptions } from './device.js';
+import { ortTensor } from './ort-tensor.js';
+import type { ShardAxis } from './parallel-program.js';
 import { release } from './release.js';
 
 export interface CompileOptions {
@@ -10,6 +12,8 @@ export interface CompileOptions {
    */
   readonly frozen?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;
+  /** Tensor parallelism: over how many workers a graph that says how it is split runs. @defaultValue 1 */
+  readonly ranks?: number;
   /** @defaultValue fp32. `mixed` needs a loss scale where gradients are computed. */
   readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
@@ -102,14 +106,19 @@ export class Program {
   }
 }
 
-/** Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs. */
-export function compile(
-  program: { readonly outputs: Readonly<Record<string, Tensor>> },
-  options: CompileOptions = {},
-): Promise<Program> {
-  return Program.create(program.outputs, options);
-}
+/** What a compiled graph offers, whether it runs in one session or in a worker a rank. */
+export type Runnable = Pick<Program, 'inputs' | 'device' | 'run' | 'dispose'>;
 
-function ortTensor({ shape, data }: HostTensor): ort.Tensor {
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, shape) : new ort.Tensor('float32', data, shape);
+/**
+ * Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs.
+ *
+ * @param program.shards for a graph that was traced for `options.ranks` ranks: along which axis what is split
+ */
+export async function compile(
+  program: { readonly outputs: Readonly<Record<string, Tensor>>; readonly shards?: ShardAxis },
+  options: CompileOptions = {},
+): Promise<Runnable> {
+  if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program.outputs, options);
+  const { ParallelProgram } = await import('./parallel-program.js');
+  return ParallelProgram.create(program.outputs, program.shards, options.ranks!, options);
 }

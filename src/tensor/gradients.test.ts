@@ -128,6 +128,7 @@ const notDifferentiable = [
   'broadcastShapes',
   'cast',
   'constant',
+  'copyToRanks', // with sumOverRanks in tensor-parallel.test.ts
   'elements',
   'equal',
   'formatShape',
@@ -136,7 +137,9 @@ const notDifferentiable = [
   'input',
   'positions',
   'precisions',
+  'stagesOf',
   'stopGradient',
+  'sumOverRanks',
   'Tensor',
   'toOnnx',
   'withGradient',

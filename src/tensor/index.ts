@@ -9,6 +9,7 @@ export {
   toOnnx,
 } from './onnx.js';
 export { gelu, quickGelu } from './ops/activation.js';
+export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';
 export {
   abs,
   add,
@@ -44,6 +45,7 @@ export { mean } from './ops/reduce.js';
 export { type Precision, precisions } from './precision.js';
 export { recomputed } from './recompute.js';
 export { broadcastShapes, elements } from './shape.js';
+export { type Stage, type StagedGraph, stagesOf } from './stages.js';
 export {
   constant,
   type Dim,

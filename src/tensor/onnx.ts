@@ -218,32 +218,39 @@ export interface OnnxOptions {
   readonly fused?: boolean;
   /** @defaultValue fp32 */
   readonly precision?: Precision;
+  /** Values that are fed instead of computed, with the names of their inputs. */
+  readonly given?: ReadonlyMap<Tensor, string>;
 }
 
 export interface OnnxModel {
   readonly bytes: Uint8Array;
   /** The graph inputs the outputs depend on, in the order first met. */
   readonly inputs: readonly Tensor[];
+  /** The names of the {@link OnnxOptions.given} values it depends on. */
+  readonly given: readonly string[];
 }
 
 const OPSET = 20;
 
 /** The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written. */
 export function toOnnx(options: OnnxOptions): OnnxModel {
-  const { inputs, nodes } = collect(Object.values(options.outputs));
+  const { inputs, nodes } = collect(Object.values(options.outputs), options.given);
   const emitter = new OnnxEmitter(options.fused);
   const names = new Map<Tensor, string>();
   const fed: Tensor[] = [];
+  const given: { name: string; tensor: Tensor }[] = [];
   const seen = new Set<string>();
   for (const tensor of inputs) {
-    const name = tensor.name!;
+    const handed = options.given?.get(tensor);
+    const name = handed ?? tensor.name!;
     if (seen.has(name)) throw new Error(`toOnnx: two inputs are called ${name}; input names must be unique`);
     seen.add(name);
     names.set(tensor, name);
     const baked = options.initializers?.[name];
     if (baked && 'decode' in baked) emitter.store(name, baked);
     else if (baked) emitter.initializer(baked, name);
-    else fed.push(tensor);
+    else if (handed === undefined) fed.push(tensor);
+    else given.push({ name, tensor });
   }
   const nameOf = (handed: Tensor): string => {
     const tensor = computed(handed);
@@ -282,26 +289,30 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
       name: 'promptkd',
       node: emitter.nodes,
       initializer: emitter.initializers,
-      input: fed.map((t) => valueInfo(t.name!, t)),
+      input: [...fed.map((t) => valueInfo(t.name!, t)), ...given.map(({ name, tensor }) => valueInfo(name, tensor))],
       output,
     }),
   });
-  return { bytes: toBinary(ModelProtoSchema, model), inputs: fed };
+  return { bytes: toBinary(ModelProtoSchema, model), inputs: fed, given: given.map(({ name }) => name) };
 }
 
 function scalarName(emitter: OnnxEmitter, value: HostTensor): string | undefined {
   return value.shape.length === 0 && value.data instanceof Float32Array ? emitter.float(value.data[0]!) : undefined;
 }
 
-/** Everything `outputs` depend on: inputs, and nodes in the order of creation. */
-export function collect(outputs: readonly Tensor[]): { inputs: Tensor[]; nodes: Node[] } {
+/** @internal Everything `outputs` depend on: inputs (and what is given), and nodes in the order of creation. */
+export function collect(
+  outputs: readonly Tensor[],
+  given?: ReadonlyMap<Tensor, string>,
+): { inputs: Tensor[]; nodes: Node[] } {
   const inputs = new Set<Tensor>();
   const nodes = new Set<Node>();
   const stack = [...outputs];
   while (stack.length > 0) {
     const tensor = computed(stack.pop()!);
     const node = tensor.node;
-    if (!node) {
+    if (given?.has(tensor)) inputs.add(tensor);
+    else if (!node) {
       if (tensor.name !== undefined) inputs.add(tensor);
     } else if (!nodes.has(node)) {
       nodes.add(node);

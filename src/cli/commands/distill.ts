@@ -11,6 +11,7 @@ import {
   printResult,
   promptsOption,
   type RecipeOptions,
+  ranksOption,
   type SubsetOptions,
   subsetFlags,
   threadsOption,
@@ -35,6 +36,7 @@ interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, En
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  readonly tensorParallel?: number;
 }
 
 export function addDistill(program: Command): void {
@@ -64,6 +66,7 @@ export function addDistill(program: Command): void {
     .option('--no-inherit', 'start the student from random weights')
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(ranksOption())
     .addHelpText(
       'after',
       examples(
@@ -137,7 +140,7 @@ async function run(options: DistillOptions): Promise<void> {
         recipe,
         runDir: out,
         signal,
-        compile: { device, threads },
+        compile: { device, threads, ranks: options.tensorParallel },
         onDownload,
         onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
         onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>

@@ -9,6 +9,7 @@ import {
   examples,
   printResult,
   type RecipeOptions,
+  ranksOption,
   type SubsetOptions,
   subsetFlags,
   threadsOption,
@@ -23,6 +24,7 @@ interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions, E
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  readonly tensorParallel?: number;
 }
 
 export function addPretrain(program: Command): void {
@@ -35,6 +37,7 @@ export function addPretrain(program: Command): void {
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(ranksOption())
     .addHelpText(
       'after',
       examples(
@@ -76,6 +79,7 @@ async function run(options: PretrainOptions): Promise<void> {
         runDir: out,
         device,
         threads,
+        ranks: options.tensorParallel,
         signal,
         onDownload: showDownload(progress),
         onStep: ({ step, steps, losses, imagesPerSecond, accuracy }) => {

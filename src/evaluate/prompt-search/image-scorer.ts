@@ -1,12 +1,12 @@
 import type { promptSearch } from '../../prompt/index.js';
-import { type CompileOptions, compile, type Program } from '../../runtime/index.js';
+import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
 import { type HostTensor, input, matmul, transpose } from '../../tensor/index.js';
 import { dot, type Rows } from '../rows.js';
 
 /** Cosines of some images, whose features are computed once, and class features that change. */
 export class ImageScorer {
   private constructor(
-    private readonly program: Program,
+    private readonly program: Runnable,
     private readonly images: HostTensor,
     private readonly texts: HostTensor,
   ) {}
