@@ -15,7 +15,13 @@ import { constant, input, toOnnx } from '../dist/tensor/index.js';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({
-  options: { shape: option('student'), prompts: option('4'), layers: option('all'), runs: option('200') },
+  options: {
+    json: { type: 'boolean' },
+    shape: option('student'),
+    prompts: option('4'),
+    layers: option('all'),
+    runs: option('200'),
+  },
 });
 const shapes = {
   student: {

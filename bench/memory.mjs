@@ -1,0 +1,51 @@
+// Peak memory and time of one full training step of a ViT-B/16 (12 blocks, 201 tokens), each in a process of its own,
+// and from two sizes the largest batch that fits a limit.
+//
+//   npm run build && node bench/memory.mjs [--batches 8,16] [--layers 12] [--limit 8] [--json]
+//
+// `--limit` in GB (10⁹ bytes). Memory grows in proportion to the batch, so the largest batch is read off a line through
+// the sizes measured; `--verify` then also runs that batch.
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const option = (value) => ({ type: 'string', default: value });
+const { values } = parseArgs({
+  options: {
+    batches: option('8,16'),
+    layers: option('12'),
+    tokens: option('201'),
+    limit: option('8'),
+    runs: option('3'),
+    verify: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const step = (batch, recompute) => {
+  const shape = ['--layers', values.layers, '--tokens', values.tokens, '--batch', String(batch), '--runs', values.runs];
+  const flags = ['bench', 'step', '--mode', 'full', ...shape, ...(recompute ? ['--recompute'] : []), '--json'];
+  return JSON.parse(execFileSync(process.execPath, [main, ...flags], { encoding: 'utf8' }));
+};
+const row = (batch, recompute) => {
+  const { ms, peak_memory_mb, images_per_second } = step(batch, recompute);
+  return { recompute, batch, ms, images_per_second, peak_memory_mb };
+};
+
+for (const recompute of [false, true]) {
+  const rows = values.batches.split(',').map((batch) => row(Number(batch), recompute));
+  const [first, last] = [rows[0], rows.at(-1)];
+  const slope = (last.peak_memory_mb - first.peak_memory_mb) / (last.batch - first.batch);
+  const limit = (Number(values.limit) * 1e9) / 2 ** 20;
+  const largest = Math.floor(first.batch + (limit - first.peak_memory_mb) / slope);
+  if (values.verify) rows.push(row(largest, recompute));
+  for (const result of rows) {
+    const whole = { ...result, mb_an_image: slope, largest_batch: largest };
+    console.log(values.json ? JSON.stringify(whole) : describe(whole));
+  }
+}
+
+function describe({ recompute, batch, ms, peak_memory_mb, mb_an_image, largest_batch }) {
+  const how = recompute ? 'recomputed' : 'kept';
+  return `batch ${batch}, activations ${how}: ${ms.toFixed(0)} ms, ${peak_memory_mb.toFixed(0)} MB; ${mb_an_image.toFixed(0)} MB an image, batch ${largest_batch} in ${values.limit} GB`;
+}
