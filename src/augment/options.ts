@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pivotLanguages } from './text/index.js';
 
 const share = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -75,6 +76,20 @@ const fields = z.strictObject({
     })
     .refine(({ mixup, cutmix }) => mixup > 0 || cutmix > 0, { error: 'expected mixup or cutmix above 0' })
     .optional(),
+  /** Captions said another way; class names stay. Left out: as they are. */
+  text: z
+    .strictObject({
+      /** Probability that a word becomes a synonym. */
+      synonyms: share.default(0.3),
+      /** Probability that a caption is said another way: word order, active and passive, more general words. */
+      paraphrase: share.default(0),
+      /** Probability that a noun becomes what it comes back as from the language. */
+      back_translation: share.default(0),
+      language: z.enum(pivotLanguages).default('fr'),
+      /** In distillation, how often a caption is said another way beside itself, the teacher's features stored for each. */
+      variants: z.int().positive().default(4),
+    })
+    .optional(),
 });
 
 type Fields = Omit<z.infer<typeof fields>, 'preset'>;
@@ -104,5 +119,10 @@ export const augmentOptions = augmentBlock('drawings');
 
 /** Views that keep their own label: nothing of another picture in them. */
 export function unmixed({ mix: _, ...own }: AugmentOptions): AugmentOptions {
+  return own;
+}
+
+/** What decides how pictures look. */
+export function pictureOptions({ text: _, ...own }: AugmentOptions): AugmentOptions {
   return own;
 }

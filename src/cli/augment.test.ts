@@ -1,5 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -38,6 +42,40 @@ describe('promptkd augment text', () => {
   ])('refuses %j', (args, sentence) => {
     const { code, err } = promptkd('augment', 'text', ...args);
     expect(err).toMatch(sentence);
+    expect(code).toBe(2);
+  });
+});
+
+describe('promptkd augment images', () => {
+  it('draws a sheet of views, the same from the same seed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'augment-images-'));
+    const pictures = join(folder, 'pictures');
+    mkdirSync(pictures);
+    try {
+      for (const colour of ['red', 'green', 'blue']) {
+        const picture = sharp({ create: { width: 40, height: 30, channels: 3, background: colour } });
+        await picture.png().toFile(join(pictures, `${colour}.png`));
+      }
+      const draw = (name: string, ...more: string[]) => {
+        const file = join(folder, name);
+        const data = ['--data', `folder:${pictures}?into=train`, '--size', '24', '--views', '3', '--pictures', '2'];
+        const { code, err } = promptkd('augment', 'images', ...data, '--out', file, ...more);
+        expect(err).toBe('');
+        expect(code).toBe(0);
+        return readFileSync(file);
+      };
+      const sheet = draw('a.png', '--preset', 'photos', '--set', 'mix.cutmix=1');
+      expect(draw('b.png', '--preset', 'photos', '--set', 'mix.cutmix=1')).toEqual(sheet);
+      expect(draw('c.png', '--preset', 'photos', '--seed', '1')).not.toEqual(sheet);
+      expect(await sharp(sheet).metadata()).toMatchObject({ width: 6 + 4 * 30, height: 6 + 2 * 30 });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('refuses what a recipe would refuse', () => {
+    const { code, err } = promptkd('augment', 'images', '--out', 'x.png', '--set', 'blurr.probability=1');
+    expect(err).toBe('promptkd: recipe: unknown field blurr; did you mean blur?\n');
     expect(code).toBe(2);
   });
 });

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataHelp } from '../data/spec.js';
+import type { LoaderOptions } from '../loader/index.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
 
@@ -49,6 +50,27 @@ export const ranksOption = () =>
     '--tensor-parallel <n>',
     'split heads and hidden units over this many workers; each has its share of the threads',
   ).argParser(positiveInteger);
+
+/** What every command takes that trains on many pictures. */
+export interface LoaderFlags {
+  readonly workers?: number;
+  readonly loaderMemory: number;
+}
+
+export function withLoaderOptions(command: Command): Command {
+  return command
+    .option(
+      '--workers <n>',
+      'threads that decode and augment pictures, 0: none but the main one (default: one less than the cores, at most 4)',
+      wholeNumber,
+    )
+    .option('--loader-memory <MiB>', 'most memory for decoded pictures and their views', positiveInteger, 512);
+}
+
+export async function loaderOptions({ workers, loaderMemory }: LoaderFlags): Promise<LoaderOptions> {
+  const { usualWorkers } = await import('../loader/index.js');
+  return { workers: workers ?? usualWorkers(), memory: loaderMemory * 2 ** 20 };
+}
 
 /** Takes the place of the templates that a command would use. */
 export const promptsOption = () =>

@@ -1,4 +1,4 @@
-import { type AugmentOptions, drawMix, type Mix, mixInto } from '../augment/index.js';
+import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
@@ -19,6 +19,9 @@ export interface BatchOptions {
   readonly loader?: LoaderOptions;
 }
 
+/** Texts whose tokens are kept; augmentation makes ever new ones. */
+const mostTexts = 100_000;
+
 /** What the contrastive program reads; the arrays are reused by the next batch. */
 export type ContrastiveFeeds = Readonly<Record<'pixels' | 'ids' | 'ends' | 'matches', HostTensor>>;
 
@@ -37,7 +40,7 @@ export class ContrastiveBatches {
 
   /** @throws UserError where the split is missing or smaller than a batch. */
   constructor(
-    dataset: ImageTextDataset,
+    private readonly dataset: ImageTextDataset,
     private readonly options: BatchOptions,
   ) {
     const { batch, context, split } = options;
@@ -77,7 +80,7 @@ export class ContrastiveBatches {
     for (const [i, { example }] of views.entries()) {
       normalizePixels(images[i]!, size, preprocess, pixels.data as Float32Array, i * 3 * size * size);
       const caption = new Random(seed, 'caption', n, i).pick(this.examples[example]!.captions);
-      const { ids: row, end } = this.encode(caption, context);
+      const { ids: row, end } = this.encode(this.said(caption, example, n, i), context);
       ids.data.set(row, i * context);
       ends.data[i] = end;
       captions.push(caption);
@@ -88,6 +91,16 @@ export class ContrastiveBatches {
       mix?.share ?? 1,
     );
     return this.feeds;
+  }
+
+  /** A caption as text augmentation says it; as it is where it would no longer fit the context. */
+  private said(caption: string, example: number, n: number, i: number): string {
+    const { augment, seed, tokenizer, context } = this.options;
+    if (!augment.text) return caption;
+    const { label } = this.examples[example]!;
+    const keep = label === undefined ? [] : [this.dataset.classes[label]!.name];
+    const said = augmentText(caption, augment.text, new Random(seed, 'text', n, i), keep);
+    return tokenizer.tokens(said).length + 2 > context ? caption : said;
   }
 
   dispose(): Promise<void> {
@@ -113,7 +126,7 @@ export class ContrastiveBatches {
     if (!known) {
       const { ids, eos } = this.options.tokenizer.encode([caption], context);
       known = { ids, end: eos[0]! };
-      this.tokens.set(caption, known);
+      if (this.tokens.size < mostTexts) this.tokens.set(caption, known);
     }
     return known;
   }

@@ -25,7 +25,7 @@ const teacher: PromptedTeacher = {
   prompts: { ...prompt('vision'), ...prompt('text') },
 };
 const examples = dataset.splits.train!;
-const { augment } = recipe();
+const { augment } = recipe({ augment: { mix: { mixup: 1, cutmix: 1, probability: 0.5 } } });
 const settings = { seed: 1, batch: 6, views: 2 };
 const encode = (texts: readonly string[]) => {
   const { ids, eos } = tokenizer.encode(texts, 12);
@@ -100,7 +100,7 @@ describe('unlabelled distillation of a visual student', () => {
     await task.dispose();
   });
 
-  it('sees the same with the teacher live as with stored targets', async () => {
+  it('sees the same with the teacher live as with stored targets, mixed pictures too', async () => {
     const images = await teacherImages(teacher, settings.batch, compileOptions);
     const views = new ViewBatches(dataset, examples, { ...settings, augment, preprocess: plain.preprocess });
     const tasks = await Promise.all([taskOf(newStudent(), stored()), taskOf(newStudent(), liveBatches(views, images))]);

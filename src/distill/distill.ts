@@ -107,7 +107,10 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
   checkTemplates(recipe.texts.templates, recipe.texts.weights);
-  const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions);
+  const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions, {
+    text: recipe.augment.text,
+    seed: recipe.seed,
+  });
   const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words);
   const store = await storedTargets(options, teacher, examples, pairs, needs);
   try {

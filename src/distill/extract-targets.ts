@@ -1,11 +1,10 @@
-import type { AugmentOptions } from '../augment/index.js';
+import { type AugmentOptions, pictureOptions } from '../augment/index.js';
 import { normalizePixels } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { floatToHalf } from '../files/index.js';
-import { Loader, type LoaderOptions, type View } from '../loader/index.js';
+import { Loader, type LoaderOptions, storedView, type View } from '../loader/index.js';
 import { hash } from './fingerprint.js';
-import { storedView } from './stored-view.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
 import type { Teacher } from './teacher.js';
@@ -139,7 +138,7 @@ function storeFingerprint(options: ExtractOptions): StoreFingerprint {
     preprocess: JSON.stringify(teacher.preprocess),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),
-    augment: JSON.stringify(augment),
+    augment: JSON.stringify(pictureOptions(augment)),
     seed,
     views,
   };

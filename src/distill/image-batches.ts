@@ -1,13 +1,12 @@
 import type { AugmentOptions } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
-import { Loader, type LoaderOptions } from '../loader/index.js';
+import { Loader, type LoaderOptions, storedView } from '../loader/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ImageBatches } from './cvpr2024-task.js';
 import { EpochOrder } from './epoch-order.js';
 import { recordIndex } from './extract-targets.js';
 import type { TeacherImages } from './prompted-teacher.js';
-import { storedView } from './stored-view.js';
 import type { TargetStore } from './target-store.js';
 
 export interface ViewOptions {

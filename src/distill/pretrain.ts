@@ -216,12 +216,13 @@ async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): P
   return steps;
 }
 
-/** Tokens of the longest text of the run: padding beyond it would only be computed. */
+/** Tokens of the longest text of the run, and some more where texts are said in other ways: padding would only be computed. */
 function contextLength({ config, tokenizer }: Checkpoint, dataset: ImageTextDataset, recipe: PretrainRecipe): number {
   const captions = examplesOf(dataset, recipe.data.split).flatMap((example) => example.captions);
   const classes = dataset.classes.map(({ name }) => recipe.evaluation.template.replace('{}', name));
   const texts = [...new Set([...captions, ...classes])];
-  return tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings).length;
+  const { max_position_embeddings: most } = config.text_config;
+  return Math.min(most, tokenizeAll(tokenizer, texts, most).length + (recipe.augment.text ? 4 : 0));
 }
 
 /** What decides the bits of the result. How often it is looked at does not. */

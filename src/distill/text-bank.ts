@@ -1,8 +1,10 @@
+import { type AugmentOptions, augmentText } from '../augment/index.js';
 import { type ClipConfig, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { halfToFloat } from '../files/index.js';
 import { classText } from '../prompt/index.js';
+import { Random } from '../random.js';
 import type { Teacher } from './teacher.js';
 import { alignWords, type WordAlignment } from './word-alignment.js';
 
@@ -34,12 +36,16 @@ export interface TextBank extends TextList {
   alignment?: WordAlignment;
 }
 
-/** Class names through templates (`{}` or `[OBJ]` stands for the name) and the captions of the examples. */
+/**
+ * Class names through templates (`{}` or `[OBJ]` stands for the name) and the captions of the examples, said in other ways
+ * too where `augment` says so.
+ */
 export function listTexts(
   dataset: ImageTextDataset,
   examples: readonly Example[],
   templates: readonly string[],
   withCaptions: boolean,
+  augment: { readonly text?: AugmentOptions['text']; readonly seed: number } = { seed: 0 },
 ): TextList {
   const texts: string[] = [];
   const index = new Map<string, number>();
@@ -60,8 +66,26 @@ export function listTexts(
     );
   }
   const captions = new Map<string, number[]>();
-  if (withCaptions) for (const e of examples) captions.set(e.id, e.captions.map(add));
+  if (withCaptions) {
+    for (const { id, captions: own, label } of examples) {
+      const keep = label === undefined ? [] : [dataset.classes[label]!.name];
+      const ways = own.flatMap((caption) => otherWays(caption, keep, augment));
+      captions.set(id, [...own, ...new Set(ways.filter((way) => !own.includes(way)))].map(add));
+    }
+  }
   return { texts, classes, captions };
+}
+
+/** A caption's other ways to say it; the same for every picture of a class that has it. */
+function otherWays(
+  caption: string,
+  keep: readonly string[],
+  { text, seed }: { readonly text?: AugmentOptions['text']; readonly seed: number },
+): string[] {
+  if (!text) return [];
+  return Array.from({ length: text.variants }, (_, variant) =>
+    augmentText(caption, text, new Random(seed, 'text', caption, variant), keep),
+  );
 }
 
 /**

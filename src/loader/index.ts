@@ -1,2 +1,4 @@
 export { type LoadedViews, Loader, type LoaderOptions, type LoaderPlan, usualWorkers } from './loader.js';
+export { type ViewSheetOptions, viewSheet } from './sheet.js';
+export { storedView } from './stored-view.js';
 export type { PlainView, View } from './view.js';

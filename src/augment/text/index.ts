@@ -1,3 +1,4 @@
+export { augmentText, type TextAugmentOptions } from './augment.js';
 export { type BackTranslateOptions, backTranslate, type PivotLanguage, pivotLanguages } from './back-translation.js';
 export { paraphrase } from './paraphrase.js';
 export { type ReplaceOptions, replaceSynonyms } from './synonyms.js';

@@ -28,7 +28,8 @@ export function addAugment(program: Command): void {
   const augment = program
     .command('augment')
     .description('look at augmentation')
-    .addHelpText('after', examples('augment text --samples 50'));
+    .addHelpText('after', examples('augment images --out sheet.png', 'augment text --samples 50'));
+  addImages(augment);
   withCommonOptions(augment.command('text').description('print texts and what augmentation makes of them'))
     .addOption(new Option('--kind <kinds...>', 'which ways').choices([...kinds]).default([...kinds]))
     .addOption(dataOption().default('emoji-scenes'))
@@ -47,6 +48,62 @@ export function addAugment(program: Command): void {
       ),
     )
     .action(text);
+}
+
+interface ImageOptions extends CommonOptions {
+  readonly data: string;
+  readonly split: string;
+  readonly preset?: string;
+  readonly set?: readonly string[];
+  readonly pictures: number;
+  readonly views: number;
+  readonly size: number;
+  readonly seed: number;
+  readonly out: string;
+}
+
+function addImages(augment: Command): void {
+  withCommonOptions(augment.command('images').description('draw pictures and the views that training has of them'))
+    .addOption(dataOption().default('emoji'))
+    .option('--split <name>', 'whose pictures', 'train')
+    .addOption(
+      new Option('--preset <name>', 'what the options start from (default: drawings)').choices([
+        'drawings',
+        'photos',
+        'crop',
+      ]),
+    )
+    .option(
+      '--set <field=value>',
+      'one field of a recipe’s augment block; repeatable',
+      (value: string, before: string[] | undefined) => [...(before ?? []), value],
+    )
+    .option('--pictures <n>', 'pictures, one a row', positiveInteger, 6)
+    .option('--views <n>', 'views of each', positiveInteger, 8)
+    .option('--size <pixels>', 'side of a view', positiveInteger, 96)
+    .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
+    .requiredOption('--out <file>', 'PNG file')
+    .addHelpText(
+      'after',
+      examples(
+        'augment images --out sheet.png',
+        'augment images --data folder:photos --preset photos --size 224 --out sheet.png --seed 3',
+        'augment images --out mixed.png --set mix.mixup=0.4 --set mix.cutmix=1 --set randaugment.magnitude=9',
+      ),
+    )
+    .action(images);
+}
+
+async function images({ preset, set, data, out, ...options }: ImageOptions): Promise<void> {
+  const [{ augmentOptions }, { openDataset }, { viewSheet }, { loadRecipe }] = await Promise.all([
+    import('../../augment/index.js'),
+    import('../../data/index.js'),
+    import('../../loader/index.js'),
+    import('../recipe-file.js'),
+  ]);
+  const augment = await loadRecipe(augmentOptions, { set, flags: { preset } });
+  await viewSheet(await openDataset(data), { ...options, augment, file: out });
+  printResult(options, { file: out, augment }, () => out);
 }
 
 async function text(options: TextOptions): Promise<void> {

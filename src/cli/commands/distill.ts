@@ -8,6 +8,8 @@ import {
   type EngineOptions,
   engineFlags,
   examples,
+  type LoaderFlags,
+  loaderOptions,
   printResult,
   promptsOption,
   type RecipeOptions,
@@ -17,11 +19,12 @@ import {
   threadsOption,
   withCommonOptions,
   withEngineOptions,
+  withLoaderOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
+interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions, LoaderFlags {
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
@@ -41,7 +44,7 @@ interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, En
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
+  withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
@@ -122,6 +125,7 @@ async function run(options: DistillOptions): Promise<void> {
     import('../interrupt.js'),
   ]);
   const { out, device, threads } = options;
+  const loader = await loaderOptions(options);
   const recipe = await loadRecipe(distillRecipe, {
     file: options.recipe,
     set: options.set,
@@ -140,6 +144,7 @@ async function run(options: DistillOptions): Promise<void> {
         recipe,
         runDir: out,
         signal,
+        loader,
         compile: { device, threads, ranks: options.tensorParallel },
         onDownload,
         onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),

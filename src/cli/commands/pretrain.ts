@@ -7,6 +7,8 @@ import {
   type EngineOptions,
   engineFlags,
   examples,
+  type LoaderFlags,
+  loaderOptions,
   printResult,
   type RecipeOptions,
   ranksOption,
@@ -15,11 +17,12 @@ import {
   threadsOption,
   withCommonOptions,
   withEngineOptions,
+  withLoaderOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
+interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions, LoaderFlags {
   readonly from?: string;
   readonly out: string;
   readonly device: Device;
@@ -31,7 +34,7 @@ export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
+  withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
     .addOption(dataOption())
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
@@ -59,6 +62,7 @@ async function run(options: PretrainOptions): Promise<void> {
       import('../interrupt.js'),
     ]);
   const { out, device, threads } = options;
+  const loader = await loaderOptions(options);
   const recipe = await loadRecipe(pretrainRecipe, {
     file: options.recipe,
     set: options.set,
@@ -79,6 +83,7 @@ async function run(options: PretrainOptions): Promise<void> {
         runDir: out,
         device,
         threads,
+        loader,
         ranks: options.tensorParallel,
         signal,
         onDownload: showDownload(progress),

@@ -1,7 +1,7 @@
 import { type AugmentOptions, drawMix } from '../augment/index.js';
 import type { Example } from '../data/index.js';
-import type { PlainView, View } from '../loader/index.js';
 import { Random } from '../random.js';
+import type { PlainView, View } from './view.js';
 
 /**
  * View `number` of an example: the teacher's targets and the student's input are of the same pixels, whether they are
