@@ -61,7 +61,7 @@ export function addCascade(program: Command): void {
     .addOption(
       new Option(
         '--max-latency <ms>',
-        'most mean time a picture at the best top-1: milliseconds, or N% of the last model’s',
+        'most mean time a picture at the best top-1, spent whole where few pictures cannot tell: milliseconds, or N% of the last model’s',
       ).argParser(latencyGoal),
     )
     .option('--batch <n>', 'pictures at a time where the latency is timed', positiveInteger, 1)

@@ -182,7 +182,8 @@ describe('tuning', () => {
     // By hand: five are surer than the threshold.
     const confidences = sure.map((z) => 1 / (1 + Math.exp(-z)));
     expect(confidences.filter((c) => c >= tuned.thresholds[0]!)).toHaveLength(5);
-    expect(tuneCascade(stages, [1, 1], ['margin'], { latencyMs: 2 })).toMatchObject({ latencyMs: 1, accuracy: 0.5 });
+    // One and two pictures sent on are answered alike: the more are sent on.
+    expect(tuneCascade(stages, [1, 1], ['margin'], { latencyMs: 3.5 })).toMatchObject({ latencyMs: 3, accuracy: 0.5 });
     expect(cascadeFigures(stages, tuned).accuracy).toBe(0.8);
   });
 

@@ -41,7 +41,9 @@ export const fitTemperatures = (stages: readonly Scored[]): number[] => stages.m
  * than 4,096 pictures), for the best of some kinds of confidence.
  *
  * For an accuracy, of two stages, the least threshold from which on no larger one misses it is taken, so that a lucky
- * bump of a small set is not.
+ * bump of a small set is not. For a latency, of the thresholds whose accuracy is within one standard error of the best,
+ * √(a(1 − a)/n) (Breiman et al. 1984, §3.4.3), the one that sends most on: few pictures cannot tell them apart, and what
+ * the last stage answers is answered as well as can be.
  *
  * @throws UserError where no thresholds reach the target, with the best that can be had
  */
@@ -58,7 +60,7 @@ export function tuneCascade(
     const grid = combine(runs.map((run) => levels(run.confidences, combinations ** (1 / runs.length))));
     const figures = grid.map((thresholds) => figuresAt(stages, runs, thresholds));
     for (const one of figures) if (isNearer(one, nearest, target)) nearest = one;
-    const found = chosen(figures, target, stages.length === 2);
+    const found = chosen(figures, target, stages);
     if (found && isBetter(found, best, target)) best = { ...found, confidence, temperatures };
   }
   if (best) return best;
@@ -150,15 +152,22 @@ function meets(figures: CascadeFigures, target: Target): boolean {
   return 'accuracy' in target ? figures.accuracy >= target.accuracy : figures.latencyMs <= target.latencyMs;
 }
 
-function chosen(figures: readonly CascadeFigures[], target: Target, ordered: boolean): CascadeFigures | undefined {
+function chosen(
+  figures: readonly CascadeFigures[],
+  target: Target,
+  stages: readonly MeasuredStage[],
+): CascadeFigures | undefined {
   let fitting = figures.filter((one) => meets(one, target));
-  if (ordered && 'accuracy' in target) {
+  if (stages.length === 2 && 'accuracy' in target) {
     const lastMiss = figures.findLastIndex((one) => !meets(one, target));
     if (lastMiss < figures.length - 1) fitting = figures.slice(lastMiss + 1);
   }
   let best: CascadeFigures | undefined;
   for (const one of fitting) if (isBetter(one, best, target)) best = one;
-  return best;
+  if (!best || 'accuracy' in target) return best;
+  const least = best.accuracy - Math.sqrt((best.accuracy * (1 - best.accuracy)) / stages[0]!.labels.length);
+  const alike = fitting.filter(({ accuracy }) => accuracy >= least);
+  return alike.reduce((most, one) => (one.latencyMs > most.latencyMs ? one : most));
 }
 
 function isBetter(one: CascadeFigures, than: CascadeFigures | undefined, target: Target): boolean {

@@ -38,7 +38,11 @@ export async function readBody(incoming: IncomingMessage, limits: Limits, signal
   const body = isForm ? await parseForm(bytes, type, limits) : parseJson(bytes, limits);
   for (const [i, file] of body.images.entries()) {
     if (!isPicture(file)) {
-      throw new Fault(415, 'unsupported_image', `images[${i}]: expected a ${pictureFormats.join(', ')} file`);
+      throw new Fault(
+        415,
+        'unsupported_image',
+        `images[${i}]: expected a ${pictureFormats.slice(0, -1).join(', ')} or ${pictureFormats.at(-1)!} file`,
+      );
     }
   }
   return body;
