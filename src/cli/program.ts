@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAugment } from './commands/augment.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
+import { addCompare } from './commands/compare.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -41,6 +42,7 @@ export function buildProgram(): Command {
     addDistill,
     addCvpr2024,
     addEvaluate,
+    addCompare,
     addExport,
     addQuantize,
     addData,

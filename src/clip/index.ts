@@ -15,7 +15,7 @@ export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
 export { loadTokenizer } from './load-tokenizer.js';
 export { type Dtype, dtypes, suffixes } from './onnx-dtypes.js';
-export { isOnnxPair, loadOnnxPair, OnnxPair, onnxFolder } from './onnx-pair.js';
+export { isOnnxPair, loadOnnxPair, OnnxPair, type OnnxPairOptions, onnxFolder } from './onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
 export { checkParams, expectedParams } from './params.js';
 export { MAX_PIXELS, normalizePixels } from './pixels.js';

@@ -7,14 +7,20 @@ import { readJson, readSafetensors } from '../files/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from './config.js';
+import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { loadTokenizer } from './load-tokenizer.js';
 import { type PreprocessConfig, parsePreprocessConfig } from './preprocess-config.js';
 import type { TokenizedTexts } from './tokenize-all.js';
 import { type Tokenizer, withTokenizer } from './tokenizer.js';
-import { hasWeights } from './weight-files.js';
+import { hasWeights, quantizedFile } from './weight-files.js';
 
-const VISION = 'vision_model.onnx';
-const TEXT = 'text_model.onnx';
+/** Image and text encoder of a variant. */
+const filesOf = (dtype: Dtype) => ['vision_model', 'text_model'].map((name) => `${name}${suffixes[dtype]}.onnx`);
+
+export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'threads'> {
+  /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
+  readonly dtype?: Dtype;
+}
 /** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
 const TRAINED_LOGIT_SCALE = Math.log(100);
 
@@ -68,8 +74,8 @@ export class OnnxPair {
  *
  * @returns undefined where they are not there
  */
-export function onnxFolder(folder: string): string | undefined {
-  return [folder, join(folder, 'onnx')].find((dir) => [VISION, TEXT].every((name) => existsSync(join(dir, name))));
+export function onnxFolder(folder: string, dtype: Dtype = 'fp32'): string | undefined {
+  return [folder, join(folder, 'onnx')].find((dir) => filesOf(dtype).every((name) => existsSync(join(dir, name))));
 }
 
 /** Whether a folder is to be read as an ONNX pair: it holds no weights beside one, or is its `onnx/` itself. */
@@ -82,7 +88,7 @@ export function isOnnxPair(folder: string): boolean {
  * Reads a model in Transformers.js's layout (`onnx/vision_model.onnx` and `onnx/text_model.onnx` beside `config.json`,
  * `preprocessor_config.json` and the tokenizer's files), as `promptkd export` writes it.
  *
- * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` beside it; without one it is 100,
+ * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` or `quantized.safetensors` beside it; without one it is 100,
  * where CLIP's training ends.
  *
  * @param folder the model's, or its folder `onnx/`
@@ -90,16 +96,16 @@ export function isOnnxPair(folder: string): boolean {
  */
 export async function loadOnnxPair(
   folder: string,
-  options: Pick<CompileOptions, 'device' | 'threads'> = {},
+  { dtype = 'fp32', ...options }: OnnxPairOptions = {},
 ): Promise<OnnxPair> {
-  const dir = onnxFolder(folder);
-  if (!dir) throw new UserError(`${folder}: expected onnx/${VISION} and onnx/${TEXT}`);
+  const dir = onnxFolder(folder, dtype);
+  if (!dir) throw new UserError(`${folder}: expected onnx/${filesOf(dtype).join(' and onnx/')}`);
   const model = basename(resolve(dir)) === 'onnx' ? dirname(resolve(dir)) : dir;
   const path = (name: string) => join(model, name);
   const file = path('preprocessor_config.json');
   const preprocess = parsePreprocessConfig(await readJson(file), file);
   const tokenizer = await loadTokenizer(model);
-  const paths = [VISION, TEXT].map((name) => join(dir, name));
+  const paths = filesOf(dtype).map((name) => join(dir, name));
   const [vision, text] = await Promise.all([
     openEncoder(paths[0]!, ['pixel_values'], 'image_embeds', options),
     openEncoder(paths[1]!, ['input_ids', 'attention_mask'], 'text_embeds', options),
@@ -176,8 +182,8 @@ async function patchSize(configFile: string, side: number): Promise<number> {
 }
 
 function logitScale(model: string): number {
-  const path = join(model, 'model.safetensors');
-  if (!existsSync(path)) return TRAINED_LOGIT_SCALE;
+  const path = ['model.safetensors', quantizedFile].map((name) => join(model, name)).find(existsSync);
+  if (!path) return TRAINED_LOGIT_SCALE;
   const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' });
   return tensors.logit_scale?.data[0] ?? TRAINED_LOGIT_SCALE;
 }

@@ -29,10 +29,7 @@ export interface Latency {
  */
 export async function imageLatency(model: Model, options: LatencyOptions = {}): Promise<Latency> {
   const { runs = 50, warmUp = 10, signal } = options;
-  const { size } = 'pair' in model ? model.pair.preprocess : model.checkpoint.preprocess;
-  const random = new Random('latency');
-  const data = Float32Array.from({ length: 3 * size * size }, () => random.normal());
-  const image = { shape: [1, 3, size, size], data };
+  const image = latencyImage(model);
   const encoder = await imageEncoder(model, options);
   const times: number[] = [];
   try {
@@ -50,11 +47,21 @@ export async function imageLatency(model: Model, options: LatencyOptions = {}): 
   return { medianMs: median(times), p95Ms: quantile(times, 0.95), runs };
 }
 
+/** Noise of the size that a model takes, [1, 3, S, S]. */
+export function latencyImage(model: Model): HostTensor<Float32Array> {
+  const { size } = 'pair' in model ? model.pair.preprocess : model.checkpoint.preprocess;
+  const random = new Random('latency');
+  return { shape: [1, 3, size, size], data: Float32Array.from({ length: 3 * size * size }, () => random.normal()) };
+}
+
 /** The vision side for one image. */
-async function imageEncoder(
-  model: Model,
-  { device, threads }: LatencyOptions,
-): Promise<{ run(pixels: HostTensor<Float32Array>): Promise<unknown>; dispose(): Promise<void> }> {
+export interface ImageEncoder {
+  run(pixels: HostTensor<Float32Array>): Promise<unknown>;
+  dispose(): Promise<void>;
+}
+
+/** A model's vision side for one image, weights in the graph. An ONNX pair stays open. */
+export async function imageEncoder(model: Model, { device, threads }: LatencyOptions = {}): Promise<ImageEncoder> {
   if ('pair' in model) return { run: (pixels) => model.pair.images(pixels), dispose: async () => {} };
   const { size } = model.checkpoint.preprocess;
   const side = visionSide(model);

@@ -7,12 +7,12 @@ import {
   loadCheckpoint,
   loadOnnxPair,
   type OnnxPair,
+  type OnnxPairOptions,
   resolveCheckpoint,
   weightFiles,
 } from '../clip/index.js';
 import { loadVisualStudent, type SavedVisualStudent, visualStudentFile } from '../distill/index.js';
 import { countParameters, loadPrompts, promptFile, type SavedPrompts } from '../prompt/index.js';
-import type { CompileOptions } from '../runtime/index.js';
 
 /** A model as it is measured: towers, and a prompted or a visual student's parts. */
 export interface EvaluatedModel {
@@ -39,17 +39,17 @@ export function logitFactor(model: Pick<EvaluatedModel, 'checkpoint'> | Pick<Eva
 }
 
 /**
- * Reads a model to measure: an ONNX pair where a folder holds nothing else or is itself one's `onnx/`, otherwise as
- * `loadModel` does.
+ * Reads a model to measure: an ONNX pair where a folder holds nothing else, is itself one's `onnx/`, or a variant of its
+ * files is asked for; otherwise as `loadModel` does.
  *
  * @throws UserError where it cannot be read
  */
 export async function loadModelOrPair(
   idOrFolder: string,
-  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+  options: DownloadOptions & OnnxPairOptions = {},
 ): Promise<EvaluatedModel | EvaluatedPair> {
   const folder = await resolveCheckpoint(idOrFolder, options);
-  if (!isOnnxPair(folder)) return loadModel(folder);
+  if (options.dtype === undefined && !isOnnxPair(folder)) return loadModel(folder);
   const pair = await loadOnnxPair(folder, options);
   return { pair, bytes: await sizeOf(pair.paths) };
 }
