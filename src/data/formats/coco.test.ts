@@ -68,12 +68,33 @@ describe('COCO', () => {
   });
 
   it.each([
-    ['[]', 'top level: Invalid input: expected object'],
+    ['[]', 'images: expected a list of pictures, found none'],
+    ['{"images": {"a": 1}}', 'images: expected a list, got fields'],
+    ['{"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], "annotations": [{"im', 'expected JSON'],
     ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: Invalid input: expected string'],
     ['{"images"', 'expected JSON'],
   ])('refuses %s, naming the field', async (content, message) => {
     await put(folder, 'annotations/captions_val.json', content);
     await expect(openDataset(`coco:${folder}`)).rejects.toThrow(message);
+  });
+
+  it('reads large files piece by piece, with outlines and fields that are of no use', async () => {
+    await put(folder, 'a.png');
+    const outline = Array.from({ length: 20_000 }, (_, i) => i / 7);
+    const annotations = Array.from({ length: 20 }, (_, i) => ({
+      ...{ image_id: 1, segmentation: [outline], id: i, category_id: 1 },
+      bbox: [0, 0, i, 1],
+    }));
+    const file = await json('big.json', {
+      info: { images: [3], annotations: 'none' },
+      categories: [{ id: 1, name: 'café' }],
+      annotations,
+      images: [{ ...image(1), file_name: 'a.png' }],
+    });
+    const { splits, classes } = await openDataset(`coco:${file}?into=test`);
+    expect(classes.map(({ name }) => name)).toEqual(['café']);
+    expect(splits.test![0]!.boxes).toHaveLength(20);
+    expect(splits.test![0]!.boxes![19]!.at[2]).toBe(19 / 20);
   });
 
   it('refuses a folder without annotations', async () => {

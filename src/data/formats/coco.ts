@@ -5,25 +5,43 @@ import { UserError } from '../../errors.js';
 import type { Collection, NamedBox } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
-import { folderOf, placeOf, readShaped } from './annotation-file.js';
+import { folderOf, placeOf } from './annotation-file.js';
 import { checkFolder, classesBeside } from './folder.js';
+import { element, readElements } from './json-elements.js';
 import { openKarpathy } from './karpathy.js';
 
 const id = z.number();
-const shape = z.object({
-  images: z.array(z.object({ id, file_name: z.string(), width: z.number(), height: z.number() })),
-  annotations: z.array(
-    z.object({
-      image_id: id,
-      caption: z.string().optional(),
-      bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]).optional(),
-      category_id: id.optional(),
-      iscrowd: z.number().optional(),
-    }),
-  ),
-  categories: z.array(z.object({ id, name: z.string() })).optional(),
+const imageShape = z.object({ id, file_name: z.string(), width: z.number(), height: z.number() });
+const annotationShape = z.object({
+  image_id: id,
+  caption: z.string().optional(),
+  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]).optional(),
+  category_id: id.optional(),
+  iscrowd: z.number().optional(),
 });
-type Annotations = z.infer<typeof shape>;
+const categoryShape = z.object({ id, name: z.string() });
+
+interface Annotations {
+  readonly images: readonly z.infer<typeof imageShape>[];
+  readonly annotations: readonly z.infer<typeof annotationShape>[];
+  readonly categories: readonly z.infer<typeof categoryShape>[];
+}
+
+/** What is needed of an annotation file, without its outlines. */
+async function readAnnotations(file: string): Promise<Annotations> {
+  const content = {
+    images: [] as z.infer<typeof imageShape>[],
+    annotations: [] as z.infer<typeof annotationShape>[],
+    categories: [] as z.infer<typeof categoryShape>[],
+  };
+  const counts = await readElements(file, {
+    images: element(file, 'images', imageShape, (image) => content.images.push(image)),
+    annotations: element(file, 'annotations', annotationShape, (one) => content.annotations.push(one)),
+    categories: element(file, 'categories', categoryShape, (category) => content.categories.push(category)),
+  });
+  if (!counts.has('images')) throw new UserError(`${file}: images: expected a list of pictures, found none`);
+  return content;
+}
 
 const karpathyFile = 'dataset_coco.json';
 
@@ -44,8 +62,8 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
   for (const file of files) {
     const set = basename(file, '.json').replace(/^(captions|instances)_/, '');
     const split = /^(train|val|test)/.exec(set)?.[0] ?? set;
-    const content = await readShaped(file, shape);
-    for (const { id, name } of content.categories ?? []) categories.set(id, name);
+    const content = await readAnnotations(file);
+    for (const { id, name } of content.categories) categories.set(id, name);
     for (const { path, captions, boxes } of picturesOf(content, folder, set, categories)) {
       const known = pictures.get(path);
       if (!known) pictures.set(path, { id: path, split, captions, boxes });

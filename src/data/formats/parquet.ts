@@ -1,12 +1,11 @@
-import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import {
   asyncBufferFromFile,
-  type Compressors,
   type FileMetaData,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
 } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
@@ -16,19 +15,13 @@ import { type Columns, chooseColumns } from './columns.js';
 import { plainName } from './folder.js';
 import { findShards, withShardName } from './shards.js';
 
-/** Beside Snappy, which hyparquet itself reads. */
-const compressors: Compressors = {
-  GZIP: (input) => gunzipSync(input),
-  BROTLI: (input) => brotliDecompressSync(input),
-};
-
 /**
  * Parquet as Hugging Face writes data sets: a column of pictures, either their bytes or a struct of `bytes` and `path`,
  * and columns of texts and classes. One file, files by braces, or a folder of them, whose names may begin with their
- * splits. The pictures are unpacked into the cache once: a row group can only be read whole.
+ * splits; of any compression. The pictures are unpacked into the cache once: a row group can only be read whole.
  *
  * @param options columns, otherwise known by their usual names
- * @throws UserError where a file or a column is missing, or it is compressed with Zstandard or LZ4
+ * @throws UserError where a file or a column is missing, or rows cannot be read
  */
 export async function openParquet(path: string, options: Readonly<Record<string, string>>): Promise<Collection> {
   const packs: Pack[] = [];
