@@ -34,9 +34,7 @@ export async function contrastiveTask(
   const size = config.vision_config.image_size;
   const p = paramInputs(params, '', tower.ranks);
   const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), tower);
-  const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), {
-    recompute,
-  });
+  const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), tower);
   const loss = contrastiveLoss(
     images.embed,
     texts.embed,

@@ -72,7 +72,7 @@ describe('tensor parallelism', () => {
     );
   });
 
-  it.each([
+  it.each<[number, { recompute?: boolean; frozen?: boolean }]>([
     [2, {}],
     [4, {}],
     [2, { recompute: true, frozen: true }],
