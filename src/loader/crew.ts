@@ -29,7 +29,12 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
   const waiting = new Map<number, (report: Report | Error) => void>();
   let jobs = 0;
   const fail = (error: Error) => {
-    for (const settle of waiting.values()) settle(error);
+    for (const settle of [...waiting.values()]) settle(error);
+  };
+  // Threads keep the process alive while somebody waits for them, and not when a run is over.
+  const settled = (number: number) => {
+    waiting.delete(number);
+    if (waiting.size === 0) for (const worker of workers) worker.unref();
   };
   const workers = Array.from({ length: count }, () => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: settings });
@@ -47,16 +52,19 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
         waiting.set(number, (report) => {
           const error = report instanceof Error ? report : report.error && asError(report.error);
           if (error) {
-            waiting.delete(number);
+            settled(number);
             reject(error);
             return;
           }
           for (const [i, picture] of (report as Report).decoded) decoded.set(i, picture);
           if (--left > 0) return;
-          waiting.delete(number);
+          settled(number);
           resolve(decoded);
         });
-        for (const worker of workers) worker.postMessage({ number, job } satisfies Order);
+        for (const worker of workers) {
+          worker.ref();
+          worker.postMessage({ number, job } satisfies Order);
+        }
       });
     },
     async dispose() {

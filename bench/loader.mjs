@@ -1,0 +1,213 @@
+// How many images a second the loader decodes and augments, alone and beside a training step, and what a step costs more
+// than with one batch that is there already: for drawings at 48 pixels, and for 2,000 JPEGs at 224. Prints a Markdown table.
+//
+//   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
+//
+// The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { augmentOptions } from '../dist/augment/index.js';
+import { clipPreprocess, initClip, parseClipConfig, tokenizerFromJson, trainTokenizer } from '../dist/clip/index.js';
+import { examplesOf, openDataset } from '../dist/data/index.js';
+import { ContrastiveBatches } from '../dist/distill/contrastive-batches.js';
+import { contrastiveTask } from '../dist/distill/contrastive-task.js';
+import { Loader, usualWorkers } from '../dist/loader/index.js';
+import { Random } from '../dist/random.js';
+
+const { values } = parseArgs({
+  options: {
+    workers: { type: 'string', default: `0,${usualWorkers()}` },
+    steps: { type: 'string', default: '8' },
+    images: { type: 'string', default: '2000' },
+    only: { type: 'string', default: '48,224' },
+    photos: { type: 'string' },
+    json: { type: 'boolean' },
+  },
+});
+const steps = Number(values.steps);
+const crews = values.workers.split(',').map(Number);
+const context = 16;
+const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
+
+/** Smooth colours with some noise: JPEGs of about 15 kB, as photographs of that size have. */
+async function makePhotos(folder, count) {
+  mkdirSync(folder, { recursive: true });
+  const noise = new Random('photos');
+  for (let i = 0; i < count; i++) {
+    const coarse = Uint8Array.from({ length: 14 * 14 * 3 }, () => noise.int(256));
+    const fine = Uint8Array.from(
+      { length: 224 * 224 * 3 },
+      (_, k) => 118 + (((k * 2654435761 + i * 40503) >>> 16) % 20),
+    );
+    const smooth = await sharp(coarse, { raw: { width: 14, height: 14, channels: 3 } })
+      .resize(224, 224)
+      .png()
+      .toBuffer();
+    await sharp(smooth)
+      .composite([{ input: fine, raw: { width: 224, height: 224, channels: 3 }, blend: 'soft-light' }])
+      .jpeg({ quality: 85 })
+      .toFile(join(folder, `${String(i).padStart(4, '0')}.jpg`));
+  }
+}
+
+const tower = (width, layers, heads) => ({
+  hidden_size: width,
+  intermediate_size: 4 * width,
+  num_hidden_layers: layers,
+  num_attention_heads: heads,
+});
+
+/** Captions of the drawings are theirs; photographs get some. */
+const withCaptions = (dataset) => ({
+  ...dataset,
+  splits: {
+    train: examplesOf(dataset, 'train').map((example, i) => ({
+      ...example,
+      captions: example.captions.length > 0 ? example.captions : [`picture number ${i % 100}`],
+    })),
+  },
+});
+
+async function jobs(photos) {
+  return {
+    48: {
+      name: '48 px drawings',
+      dataset: withCaptions(await openDataset('emoji')),
+      augment: augmentOptions.parse({}),
+      batch: 64,
+      vision: { ...tower(224, 6, 7), image_size: 48, patch_size: 8 },
+    },
+    224: {
+      name: '224 px JPEGs',
+      dataset: withCaptions(await openDataset(`folder:${photos}?into=train`)),
+      augment: augmentOptions.parse({ preset: 'photos' }),
+      batch: 16,
+      vision: { ...tower(384, 6, 6), image_size: 224, patch_size: 16 },
+    },
+  };
+}
+
+/** Images a second without anything beside: the first pass, which decodes, and what is kept by then. */
+async function alone({ dataset, augment, vision }, workers) {
+  const [batch, size] = [64, vision.image_size];
+  const examples = examplesOf(dataset, 'train');
+  const count = Math.floor(Math.min(examples.length, Number(values.images)) / batch);
+  const views = (n) =>
+    Array.from({ length: batch }, (_, i) => ({ example: (n * batch + i) % (count * batch), key: ['bench', n, i] }));
+  const loader = new Loader(dataset, examples, { size, augment, batch, views }, { workers });
+  await loader.batch(0); // workers start, files are opened
+  const rates = [];
+  for (let n = 1; n <= 2 * count; n += count) {
+    const start = performance.now();
+    for (let k = n; k < n + count; k++) await loader.batch(k);
+    rates.push((1000 * count * batch) / (performance.now() - start));
+  }
+  await loader.dispose();
+  return rates;
+}
+
+/** Medians of steps in turn: on one batch that is there already, and on batches of each crew. */
+async function beside(job) {
+  const { dataset, augment, batch, vision } = job;
+  const texts = [...new Set(dataset.splits.train.flatMap(({ captions }) => captions))];
+  const tokenizer = tokenizerFromJson(trainTokenizer(texts, 1024));
+  const config = parseClipConfig({
+    projection_dim: 128,
+    vision_config: vision,
+    text_config: {
+      ...tower(192, 2, 6),
+      vocab_size: tokenizer.vocabSize,
+      max_position_embeddings: context,
+      bos_token_id: tokenizer.startId,
+      eos_token_id: tokenizer.endId,
+    },
+  });
+  const preprocess = clipPreprocess(vision.image_size);
+  const source = (workers) =>
+    new ContrastiveBatches(dataset, {
+      ...{ split: 'train', batch, context, seed: 1, augment, preprocess, tokenizer },
+      loader: { workers },
+    });
+  const kinds = [
+    { ready: true, batches: source(0) },
+    ...crews.map((workers) => ({ workers, batches: source(workers) })),
+  ];
+  for (const kind of kinds) Object.assign(kind, { next: 0, times: [], waits: [] });
+  let now = kinds[0];
+  const ready = await kinds[0].batches.batch(0);
+  const feeds = {
+    async batch() {
+      if (now.ready) return ready;
+      const start = performance.now();
+      const batch = await now.batches.batch(now.next++);
+      now.waits.push(performance.now() - start);
+      return batch;
+    },
+  };
+  const task = await contrastiveTask(config, initClip(config, 1), feeds, {
+    batch,
+    context,
+    accumulate: 1,
+    smoothing: 0,
+  });
+  const rounds = 2;
+  for (let round = 0; round < rounds; round++) {
+    for (const kind of kinds) {
+      now = kind;
+      // The first two fill what stands ready.
+      for (let i = -2; i < steps / rounds; i++) {
+        const start = performance.now();
+        await task.step(0);
+        await new Promise((resolve) => setImmediate(resolve));
+        if (i >= 0) kind.times.push(performance.now() - start);
+        else kind.waits.length = kind.times.length;
+      }
+    }
+  }
+  await task.dispose();
+  for (const { batches } of kinds) await batches.dispose();
+  return kinds.map(({ ready, workers, times, waits }) => ({
+    ready,
+    workers,
+    step: median(times),
+    wait: ready ? 0 : median(waits),
+  }));
+}
+
+const temporary = values.photos ? undefined : mkdtempSync(join(tmpdir(), 'promptkd-photos-'));
+const photos = values.photos ?? join(temporary, 'photos');
+try {
+  if (values.only.includes('224') && !existsSync(join(photos, '1999.jpg'))) await makePhotos(photos, 2000);
+  const all = await jobs(photos);
+  const results = [];
+  for (const name of values.only.split(',')) {
+    const job = all[name];
+    const rates = [];
+    for (const workers of crews) rates.push({ workers, rates: await alone(job, workers) });
+    results.push({ job: job.name, batch: job.batch, alone: rates, beside: await beside(job) });
+  }
+  if (values.json) console.log(JSON.stringify(results));
+  else {
+    console.log(`${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.versions.node}\n`);
+    console.log(
+      '| | workers | alone, first pass | alone, later | step, batch ready | step with loading | more | waited | images a second beside |',
+    );
+    console.log('|---|---|---|---|---|---|---|---|---|');
+    for (const { job, batch, alone: rates, beside: kinds } of results) {
+      const base = kinds[0].step;
+      for (const [i, { workers, step, wait }] of kinds.slice(1).entries()) {
+        const [first, later] = rates[i].rates.map((rate) => rate.toFixed(0));
+        const more = `${(100 * (step / base - 1)).toFixed(1)} %`;
+        const ms = (x) => `${x.toFixed(x < 10 ? 1 : 0)} ms`;
+        console.log(
+          `| ${job} | ${workers} | ${first} | ${later} | ${ms(base)} | ${ms(step)} | ${more} | ${ms(wait)} | ${((1000 * batch) / step).toFixed(0)} |`,
+        );
+      }
+    }
+  }
+} finally {
+  if (temporary) rmSync(temporary, { recursive: true, force: true });
+}
