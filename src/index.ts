@@ -5,6 +5,7 @@ export * from './data/index.js';
 export * from './distill/index.js';
 export { UserError } from './errors.js';
 export * from './evaluate/index.js';
+export { type LoaderOptions, usualWorkers } from './loader/index.js';
 export * as nn from './nn/index.js';
 export * from './prompt/index.js';
 export * from './report/index.js';
