@@ -16,6 +16,7 @@ import { addQuantize } from './commands/quantize.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
+import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
 import { packageVersion } from './version.js';
 
@@ -44,6 +45,7 @@ export function buildProgram(): Command {
     addEvaluate,
     addCompare,
     addExport,
+    addWeb,
     addQuantize,
     addData,
     addAugment,

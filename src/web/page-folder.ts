@@ -58,7 +58,6 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx: write them with promptkd export`,
     );
   }
-  if (!existsSync(bundle)) throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
   const pair = await loadOnnxPair(model);
   try {
     const classifier = readClassifier(model, pair.config.projection_dim);
@@ -79,6 +78,9 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       classes: classifier?.names,
       suggested: options.classes ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
     };
+    if (!existsSync(join(bundle, script))) {
+      throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
+    }
     const settings = join(model, 'tokenizer_config.json');
     const shell = (await readdir(bundle, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile())

@@ -33,6 +33,7 @@ export default defineConfig({
     rolldownOptions: {
       input: { index: here('page/index.html'), engine: here('page/engine.ts'), sw: here('worker/sw.ts') },
       preserveEntrySignatures: 'strict',
+      checks: { pluginTimings: false },
       output,
     },
   },

@@ -1,0 +1,86 @@
+// Milliseconds an image in the page of `promptkd web`, warm, in headless Chromium on WASM: with the threads that
+// cross-origin isolation gives, and with one. Pictures are PNG of 256×256, one at a time.
+//
+//   npm run build && node bench/web.mjs [--model runs/demo/student] [--dtype fp16] [--runs 200]
+
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { chromium } from 'playwright-core';
+import sharp from 'sharp';
+import { preview } from 'vite';
+import { writePage } from '../dist/web/index.js';
+
+const option = (value) => ({ type: 'string', default: value });
+const { values } = parseArgs({
+  options: { model: option('runs/demo/student'), dtype: { type: 'string' }, runs: option('200') },
+});
+const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((file) => existsSync(file));
+if (!executablePath) throw new Error('expected /usr/bin/chromium: apt-get install chromium');
+
+const drawing = (n) => `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">
+<rect width="256" height="256" fill="#fff"/><circle cx="${90 + 7 * n}" cy="120" r="${60 + 4 * n}" fill="hsl(${36 * n} 80% 50%)"/>
+<path d="M20 230L${120 + 5 * n} 60l90 170z" fill="hsl(${120 + 36 * n} 60% 40%)"/></svg>`;
+const pictures = await Promise.all(
+  Array.from({ length: 10 }, async (_, n) =>
+    (
+      await sharp(Buffer.from(drawing(n)))
+        .png()
+        .toBuffer()
+    ).toString('base64'),
+  ),
+);
+
+const out = await mkdtemp(join(tmpdir(), 'promptkd-bench-web-'));
+const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const results = {};
+try {
+  const { vision } = await writePage({ model: values.model, out, title: 'bench', dtype: values.dtype });
+  for (const [name, headers] of Object.entries({ isolated: isolation, 'not isolated': {} })) {
+    const server = await preview({
+      configFile: false,
+      logLevel: 'error',
+      root: out,
+      build: { outDir: '.' },
+      preview: { port: 0, host: '127.0.0.1', headers },
+    });
+    const { port } = server.httpServer.address();
+    // The service worker would isolate the page by itself.
+    const context = await browser.newContext({ serviceWorkers: 'block' });
+    const page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${port}/icon.svg`);
+    results[name] = await page.evaluate(
+      async ({ pictures, runs }) => {
+        const { openEngine } = await import('/engine.js');
+        const engine = await openEngine({ base: `${location.origin}/`, device: 'wasm' });
+        const blobs = pictures.map((data) => new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]));
+        const times = [];
+        for (let run = -20; run < runs; run++) {
+          const start = performance.now();
+          const { ms } = await engine.embedImage(blobs[(run + 20) % blobs.length]);
+          if (run >= 0) times.push({ ...ms, all: performance.now() - start });
+        }
+        engine.close();
+        const quantile = (part, q) => {
+          const sorted = times.map((time) => time[part]).sort((a, b) => a - b);
+          return Number(sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))].toFixed(2));
+        };
+        const parts = ['decode', 'prepare', 'run', 'all'];
+        return {
+          threads: engine.backend.threads,
+          ms: Object.fromEntries(parts.map((part) => [part, { p50: quantile(part, 0.5), p95: quantile(part, 0.95) }])),
+        };
+      },
+      { pictures, runs: Number(values.runs) },
+    );
+    await context.close();
+    await server.close();
+  }
+  console.log(JSON.stringify({ browser: browser.version(), dtype: vision.dtype, bytes: vision.bytes, ...results }));
+} finally {
+  await browser.close();
+  await rm(out, { recursive: true });
+}
