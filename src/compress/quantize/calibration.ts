@@ -16,6 +16,8 @@ export interface Calibration {
   readonly labels: readonly number[];
   /** One text a class. */
   readonly texts: TokenizedTexts;
+  /** Those and the pictures' captions: all kinds of text that the student reads. */
+  readonly allTexts: TokenizedTexts;
 }
 
 export interface CalibrationOptions {
@@ -50,11 +52,13 @@ export async function loadCalibration(
   const own = [...new Set(chosen.map(({ label }) => label))];
   const all = [...new Set([...own, ...candidateClasses(dataset, labelled)])].slice(0, Math.max(classes, own.length));
   const names = all.map((label) => classText(template, dataset.classes[label]!.name));
+  const captions = chosen.flatMap(({ captions }) => captions);
   const { tokenizer } = student.checkpoint;
   return {
     pixels,
     labels: chosen.map(({ label }) => all.indexOf(label)),
     texts: tokenizeAll(tokenizer, names, maxTextLength(student)),
+    allTexts: tokenizeAll(tokenizer, [...new Set([...names, ...captions])], maxTextLength(student)),
   };
 }
 

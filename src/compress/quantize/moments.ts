@@ -19,7 +19,7 @@ const OUTPUT = 'moments.';
  */
 export async function measureMoments(
   student: Student,
-  { pixels, texts }: Calibration,
+  { pixels, allTexts: texts }: Calibration,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<Moments> {
   const feeds = studentFeeds(student);

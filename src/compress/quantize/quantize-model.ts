@@ -23,7 +23,7 @@ export interface QuantizeModelOptions {
   readonly out: string;
   /** What the towers' linear layers become. @defaultValue 'nf4' */
   readonly scheme?: MixtureName;
-  /** @defaultValue 'gptq' */
+  /** @defaultValue 'scales' */
   readonly rounding?: Rounding;
   /** Where calibration pictures come from. */
   readonly dataset: ImageTextDataset;
@@ -104,7 +104,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     const result = { files: [...files, RECORD], bytes, calibration: measured, variants, mixture, sensitivity };
     await writeFileAtomic(
       join(out, RECORD),
-      `${JSON.stringify({ rounding: rounding ?? 'gptq', ...result }, null, 1)}\n`,
+      `${JSON.stringify({ rounding: rounding ?? 'scales', ...result }, null, 1)}\n`,
     );
     return result;
   } finally {
@@ -170,7 +170,7 @@ async function compareOn(
 }
 
 /** Bytes of all weights and vision prompts under a mixture, without names. */
-function weightBytes(student: Student, mixture: Mixture): number {
+export function weightBytes(student: Student, mixture: Mixture): number {
   const prompts = Object.values(student.prompts?.vision ?? {}).reduce((sum, { data }) => sum + data.byteLength, 0);
   const of = ([name, { shape }]: [string, { readonly shape: readonly number[] }]) =>
     storedBytes(mixture[name] ?? ('fp32' satisfies Scheme), shape);

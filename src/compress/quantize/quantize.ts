@@ -16,7 +16,7 @@ export const roundings = ['nearest', 'scales', 'gptq'] as const;
 export type Rounding = (typeof roundings)[number];
 
 export interface QuantizeOptions {
-  /** @defaultValue 'gptq' where there are moments, otherwise 'scales' */
+  /** @defaultValue 'scales' */
   readonly rounding?: Rounding;
   /** Of what each linear layer is fed, by the weight's name. */
   readonly moments?: Moments;
@@ -47,7 +47,7 @@ export function quantizeWeight(
   weight: HostTensor,
   scheme: QuantizedTensor['scheme'],
   moments?: HostTensor<Float32Array>,
-  rounding: Rounding = moments ? 'gptq' : 'scales',
+  rounding: Rounding = 'scales',
 ): QuantizedTensor {
   if (rounding === 'nearest') return roundTo(weightGrid(weight, scheme), weight);
   const grid = weightGrid(weight, scheme, { search: true, energy: moments && meanSquares(moments) });

@@ -1,0 +1,152 @@
+// What storing a model in few bits costs and saves.
+//
+//   npm run build
+//   node bench/quantize.mjs accuracy [--model runs/demo/student] [--images 512]
+//   node bench/quantize.mjs latency --out FOLDER [--runs 20]
+//
+// `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
+// (NF4, FP8 and FP32) rounded directly, with chosen scales, and as in GPTQ; every weight in INT8; and the mixture that
+// measured sensitivity chooses for a sixth of the bytes.
+// `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
+// to the folder once and used again.
+
+import { existsSync, statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import * as ort from 'onnxruntime-node';
+import { initClip, parseClipConfig, visionTower } from '../dist/clip/index.js';
+import { loadCalibration } from '../dist/compress/quantize/calibration.js';
+import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
+import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
+import { measureMoments } from '../dist/compress/quantize/moments.js';
+import { Predictor } from '../dist/compress/quantize/predictor.js';
+import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
+import { weightBytes } from '../dist/compress/quantize/quantize-model.js';
+import { measureSensitivity } from '../dist/compress/quantize/sensitivity.js';
+import { storedForm } from '../dist/compress/stored-form.js';
+import { openDataset } from '../dist/data/index.js';
+import { evaluateModel, loadModel, median } from '../dist/evaluate/index.js';
+import { writeFileAtomic } from '../dist/files/index.js';
+import { paramFeeds, paramInputs } from '../dist/nn/index.js';
+import { Random } from '../dist/random.js';
+import { input, toOnnx } from '../dist/tensor/index.js';
+
+const option = (value) => ({ type: 'string', default: value });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { model: option('runs/demo/student'), images: option('512'), out: option(''), runs: option('20') },
+});
+if (positionals[0] === 'accuracy') await accuracy();
+else if (positionals[0] === 'latency' && values.out) await latency();
+else throw new Error('expected accuracy, or latency with --out FOLDER');
+
+async function accuracy() {
+  const model = await loadModel(values.model);
+  const student = { checkpoint: model.checkpoint, prompts: model.prompts };
+  const dataset = await openDataset('emoji');
+  const calibration = await loadCalibration(student, dataset, { images: Number(values.images) });
+  const moments = await measureMoments(student, calibration);
+  const fp32 = weightBytes(student, {});
+  const row = async (name, quantized, bytes) => {
+    const { zeroShot, retrieval } = await evaluateModel({ ...model, ...quantized }, dataset, { latencyRuns: 0 });
+    const percent = ({ value }) => Number((100 * value).toFixed(2));
+    console.log(
+      JSON.stringify({
+        name,
+        top1: percent(zeroShot.top1),
+        r1_image_to_text: percent(retrieval.imageToText.r1),
+        r1_text_to_image: percent(retrieval.textToImage.r1),
+        bytes,
+        smaller: Number((fp32 / bytes).toFixed(2)),
+      }),
+    );
+  };
+  await row('fp32', student, fp32);
+  const mixture = mixtureOf(student);
+  for (const rounding of ['nearest', 'scales', 'gptq']) {
+    const { student: quantized } = quantizeStudent(student, mixture, { rounding, moments });
+    await row(`default mixture, ${rounding}`, quantized, weightBytes(student, mixture));
+  }
+  const eight = mixtureFor('q8', mixture);
+  await row('int8, scales', quantizeStudent(student, eight, { moments }).student, weightBytes(student, eight));
+  const predictor = await Predictor.create(student, calibration);
+  const sensitivity = await measureSensitivity(student, predictor, { schemes: ['fp8', 'nf4'], moments });
+  await predictor.dispose();
+  const sixth = withinBudget(greedyPath(student, sensitivity), fp32 / 6);
+  await row(
+    'a sixth, chosen by sensitivity',
+    quantizeStudent(student, sixth, { moments }).student,
+    weightBytes(student, sixth),
+  );
+}
+
+async function latency() {
+  const config = parseClipConfig({
+    vision_config: {
+      hidden_size: 768,
+      intermediate_size: 3072,
+      num_hidden_layers: 12,
+      num_attention_heads: 12,
+      image_size: 224,
+      patch_size: 16,
+    },
+    text_config: {
+      hidden_size: 16,
+      intermediate_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 1,
+      vocab_size: 8,
+    },
+  });
+  await mkdir(values.out, { recursive: true });
+  const files = Object.fromEntries(
+    ['fp32', 'bnb4', 'q4', 'q8'].map((dtype) => [dtype, join(values.out, `vit-b-16-${dtype}.onnx`)]),
+  );
+  const missing = Object.keys(files).filter((dtype) => !existsSync(files[dtype]));
+  if (missing.length > 0) {
+    const student = { checkpoint: { config, params: initClip(config, 1) } };
+    const { params } = student.checkpoint;
+    const { embed } = visionTower(paramInputs(params), config, input('pixel_values', ['batch', 3, 224, 224]), {
+      pooledOnly: true,
+    });
+    for (const dtype of missing) {
+      const mixture = dtype === 'fp32' ? {} : mixtureFor(dtype, mixtureOf(student));
+      const { tensors } = quantizeStudent(student, mixture, { rounding: 'nearest' });
+      const forms = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, storedForm(tensor)]));
+      const { bytes } = toOnnx({ outputs: { embed }, initializers: { ...paramFeeds(params), ...forms } });
+      await writeFileAtomic(files[dtype], bytes);
+    }
+  }
+  const random = new Random('latency');
+  const data = Float32Array.from({ length: 3 * 224 * 224 }, () => random.normal());
+  const pixels = new ort.Tensor('float32', data, [1, 3, 224, 224]);
+  const sessions = {};
+  for (const [dtype, file] of Object.entries(files)) {
+    sessions[dtype] = await ort.InferenceSession.create(file, {
+      logSeverityLevel: 3,
+      intraOpNumThreads: availableParallelism(),
+    });
+  }
+  const times = Object.fromEntries(Object.keys(files).map((dtype) => [dtype, []]));
+  for (let run = -3; run < Number(values.runs); run++) {
+    for (const [dtype, session] of Object.entries(sessions)) {
+      const start = performance.now();
+      await session.run({ pixel_values: pixels });
+      if (run >= 0) times[dtype].push(performance.now() - start);
+    }
+  }
+  for (const dtype of Object.keys(files)) {
+    const bytes = statSync(files[dtype]).size;
+    console.log(
+      JSON.stringify({
+        dtype,
+        ms: Number(median(times[dtype]).toFixed(1)),
+        of_fp32: Number((median(times[dtype]) / median(times.fp32)).toFixed(3)),
+        bytes,
+        smaller: Number((statSync(files.fp32).size / bytes).toFixed(2)),
+      }),
+    );
+  }
+}
