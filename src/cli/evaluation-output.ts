@@ -39,6 +39,18 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     );
     recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} texts`);
   }
+  if (evaluation.foldRetrieval) {
+    const { folds, images, imageToText, textToImage } = evaluation.foldRetrieval;
+    const of = `mean of ${folds} folds of ${number(images)} drawings`;
+    for (const [name, recall] of [
+      ['image → text', imageToText],
+      ['text → image', textToImage],
+    ] as const) {
+      row(`R@1 ${name}, by fold`, recall.r1, of);
+      row(`R@5 ${name}, by fold`, recall.r5);
+      row(`R@10 ${name}, by fold`, recall.r10);
+    }
+  }
   if (baseNovel) {
     row('base classes', baseNovel.base);
     row('novel classes', baseNovel.novel, 'kept out of training');
@@ -110,6 +122,14 @@ export function evaluationJson(
       texts: retrieval.texts,
       ...recall('image_to_text', retrieval.imageToText),
       ...recall('text_to_image', retrieval.textToImage),
+    }),
+    ...(evaluation.foldRetrieval && {
+      fold_retrieval: {
+        folds: evaluation.foldRetrieval.folds,
+        images: evaluation.foldRetrieval.images,
+        image_to_text: evaluation.foldRetrieval.imageToText,
+        text_to_image: evaluation.foldRetrieval.textToImage,
+      },
     }),
     ...(baseNovel && {
       ...measured('base', baseNovel.base),

@@ -1,10 +1,10 @@
 export type { Interval } from '../interval.js';
 export { median } from '../quantile.js';
 export { type BaseNovel, baseNovel } from './base-novel.js';
-export { type CompareOptions, type Comparison, compareModels, type VariantFigures } from './compare.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
 export { candidateClasses } from './candidate-classes.js';
+export { type CompareOptions, type Comparison, compareModels, type VariantFigures } from './compare.js';
 export {
   type Cvpr2024Measured,
   type Cvpr2024Models,
@@ -31,7 +31,7 @@ export {
   type SearchPhase,
   searchDefaults,
 } from './prompt-search/index.js';
-export { type Recall, type Retrieval, retrieval } from './retrieval.js';
+export { type FoldRetrieval, foldRetrieval, type Recall, type Retrieval, retrieval } from './retrieval.js';
 export { dot, type Rows, toUnitRows } from './rows.js';
 export type { Spread } from './spread.js';
 export { visionSide } from './vision-side.js';

@@ -6,6 +6,7 @@ import {
   byArtist,
   byTrainingCount,
   classFeatures,
+  foldRetrieval,
   type Prediction,
   retrieval,
   topClasses,
@@ -222,5 +223,24 @@ describe('retrieval', () => {
       Array.from({ length: n }, (_, i) => [i]),
     );
     expect([imageToText.r1.value, textToImage.r1.value]).toEqual([1, 1]);
+  });
+});
+
+describe('retrieval by folds', () => {
+  it('searches each fold with its own captions alone, and averages', async () => {
+    // Six images with a caption each; image 1 and text 4 are nearest to each other, across the folds of three.
+    const images = basis(6);
+    const texts = basis(6);
+    texts.data[4 * 6 + 4] = 0.5;
+    texts.data[4 * 6 + 1] = 2;
+    const captions = [0, 1, 2, 3, 4, 5].map((i) => [i]);
+    expect((await retrieval(images, texts, captions)).imageToText.r1.value).toBeCloseTo(5 / 6);
+    const { folds, images: each, imageToText, textToImage } = await foldRetrieval(images, texts, captions, 2);
+    expect([folds, each]).toEqual([2, 3]);
+    expect([imageToText.r1, textToImage.r1]).toEqual([1, 1]);
+    // A fold that is less than right lowers the mean by its share.
+    const wrong = [[1], [0], [2], [3], [4], [5]];
+    expect((await foldRetrieval(images, texts, wrong, 2)).imageToText).toEqual({ r1: (1 / 3 + 1) / 2, r5: 1, r10: 1 });
+    await expect(foldRetrieval(images, texts, captions, 7)).rejects.toThrow('expected at most 6');
   });
 });

@@ -5,6 +5,7 @@ import {
   dataOption,
   deviceOption,
   examples,
+  positiveInteger,
   positiveNumber,
   printResult,
   promptsOption,
@@ -19,6 +20,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly templates?: readonly string[];
   readonly prompts?: string;
   readonly latencyRuns: number;
+  readonly folds?: number;
   readonly longTail?: boolean;
   readonly imbalance?: number;
   readonly many?: number;
@@ -41,6 +43,11 @@ export function addEvaluate(program: Command): void {
     )
     .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
+    .option(
+      '--folds <n>',
+      'retrieval also as the mean of so many folds: 5 of COCO’s 5k are its 1k figures',
+      positiveInteger,
+    )
     .option('--long-tail', 'report by how many pictures a class has in train: many, medium and few')
     .option('--many <n>', 'more training pictures make a many-shot class (default: 100)', wholeNumber)
     .option('--few <n>', 'fewer training pictures make a few-shot class (default: 20)', wholeNumber)
@@ -53,6 +60,7 @@ export function addEvaluate(program: Command): void {
         'evaluate models/emoji-teacher',
         'evaluate runs/student/student --split style --json',
         'evaluate runs/tail/student --imbalance 7 --many 4 --few 2',
+        'evaluate my-clip --data coco:coco2014 --folds 5',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
         'evaluate models/emoji-teacher --prompts prompts.json',
@@ -89,6 +97,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
       templates: prompts?.templates ?? options.templates,
       weights: prompts?.weights,
       latencyRuns,
+      folds: options.folds,
       device,
       threads,
       signal: interruptSignal(),
