@@ -28,7 +28,7 @@ const dataset: ImageTextDataset = {
     const random = new Random('noise', id);
     return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
   },
-} as ImageTextDataset;
+} as unknown as ImageTextDataset;
 
 describe('gptq', () => {
   const random = new Random('gptq');
