@@ -293,13 +293,13 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
   });
 
   it('is used by keyboard', async () => {
-    await inPage('document.activeElement.blur()');
+    await tab.locator('#choose').focus();
     const reached: string[] = [];
-    for (let key = 0; key < 4; key++) {
+    for (let key = 0; key < 3; key++) {
       await tab.keyboard.press('Tab');
       reached.push(await inPage<string>('return document.activeElement.id'));
     }
-    expect(reached).toEqual(['choose', 'camera', 'kind-fixed', 'device']);
+    expect(reached).toEqual(['camera', 'kind-fixed', 'device']);
     await tab.locator('#choose').focus();
     const [chooser] = await Promise.all([tab.waitForEvent('filechooser'), tab.keyboard.press('Enter')]);
     const png = await patches('chosen', 40, 40).png().toBuffer();
