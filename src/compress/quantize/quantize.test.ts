@@ -22,13 +22,15 @@ const names = ['red cat', 'small house', 'tree', 'two houses'];
 /** Noise in four classes. */
 const dataset: ImageTextDataset = {
   name: 'noise',
+  fingerprint: 'noise',
+  skipped: [],
   classes: names.map((name) => ({ name, novel: false })),
   splits: { train: Array.from({ length: 40 }, (_, i) => ({ id: `${i}`, label: i % 4, captions: [names[i % 4]!] })) },
   async load({ id }) {
     const random = new Random('noise', id);
     return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
   },
-} as unknown as ImageTextDataset;
+};
 
 describe('gptq', () => {
   const random = new Random('gptq');
