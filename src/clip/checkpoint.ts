@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
 import { readQuantized } from '../quantization/index.js';
-import { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
+import { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
 import { resolveCheckpoint } from './hub.js';
 import type { DownloadOptions } from './hub-cache.js';
 import { loadTokenizer } from './load-tokenizer.js';
@@ -15,11 +15,12 @@ import {
   type PreprocessConfig,
   parsePreprocessConfig,
   preprocessConfigJson,
+  siglipPreprocess,
 } from './preprocess-config.js';
-import type { Tokenizer } from './tokenizer.js';
+import { type Tokenizer, vocabulary } from './tokenizer.js';
 import { quantizedFile } from './weight-files.js';
 
-/** A CLIP model with all that is needed to use it. */
+/** A CLIP or SigLIP model with all that is needed to use it. */
 export interface Checkpoint {
   readonly config: ClipConfig;
   readonly params: Params;
@@ -41,7 +42,7 @@ export type ClipWeights = Omit<Checkpoint, 'tokenizer'>;
 export async function loadCheckpoint(idOrFolder: string, options: DownloadOptions = {}): Promise<Checkpoint> {
   const folder = await resolveCheckpoint(idOrFolder, options);
   const weights = await loadWeights(folder);
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = { ...(await loadTokenizer(folder)), fullLength: isSiglip(weights.config) };
   checkVocabulary(tokenizer, weights.config, folder);
   return { ...weights, tokenizer };
 }
@@ -57,7 +58,9 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
   const params = checkParams(await readParams(folder), config, folder);
   const file = path('preprocessor_config.json');
   const { image_size: size } = config.vision_config;
-  const preprocess = existsSync(file) ? parsePreprocessConfig(await readJson(file), file) : clipPreprocess(size);
+  const preprocess = existsSync(file)
+    ? parsePreprocessConfig(await readJson(file), file)
+    : (isSiglip(config) ? siglipPreprocess : clipPreprocess)(size);
   if (preprocess.size !== size) {
     throw new UserError(
       `${file}: crop_size: expected ${size}, config.json's vision_config.image_size, got ${preprocess.size}`,
@@ -113,6 +116,7 @@ function checkVocabulary(tokenizer: Tokenizer, config: ClipConfig, folder: strin
         'expected no more tokens than the embedding has rows; is it another model’s tokenizer?',
     );
   }
+  if (isSiglip(config)) return; // its configs name CLIP's special tokens, which nothing reads
   // Configs written before transformers 4.30 say 2 whatever the tokenizer, and are pooled at the largest id.
   if (eos !== 2 && eos !== tokenizer.endId) {
     throw new UserError(
@@ -168,12 +172,20 @@ function tokenizerSettings(
   config: ClipConfig,
   maxLength = config.text_config.max_position_embeddings,
 ): object {
-  const names = new Map(Object.entries(tokenizer.json.model.vocab).map(([name, id]) => [id, name]));
+  const names = new Map([...vocabulary(tokenizer.json)].map(([name, id]) => [id, name]));
   for (const { id, content } of tokenizer.json.added_tokens) names.set(id, content);
+  if (isSiglip(config)) {
+    return {
+      tokenizer_class: 'PreTrainedTokenizerFast',
+      model_max_length: maxLength,
+      eos_token: names.get(tokenizer.endId),
+      pad_token: names.get(tokenizer.padId),
+    };
+  }
   return {
     tokenizer_class: 'CLIPTokenizer',
     model_max_length: maxLength,
-    bos_token: names.get(tokenizer.startId),
+    bos_token: names.get(tokenizer.startId ?? tokenizer.endId),
     eos_token: names.get(tokenizer.endId),
     unk_token: names.get(tokenizer.endId),
     pad_token: names.get(tokenizer.padId),

@@ -5,7 +5,11 @@ export const END = '<|endoftext|>';
 
 /** A vocabulary and its merges (in order of rank) as Hugging Face's `tokenizer.json`. */
 export interface TokenizerJson {
-  readonly model: { readonly vocab: Readonly<Record<string, number>>; readonly [key: string]: unknown };
+  readonly model: {
+    /** Of Unigram models it is a list: see `vocabulary`. */
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly [key: string]: unknown;
+  };
   readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
   readonly [key: string]: unknown;
 }

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { UserError } from '../errors.js';
 
 const size = z.int().positive();
-const activation = z.enum(['quick_gelu', 'gelu']);
+const activation = z.enum(['quick_gelu', 'gelu', 'gelu_pytorch_tanh']);
+const epsilon = z.number().positive();
 
 // Defaults are those of Hugging Face's CLIPTextConfig and CLIPVisionConfig: published files leave out what equals them.
 const textConfig = z.object({
@@ -31,18 +32,51 @@ const visionConfig = z.object({
   num_channels: z.literal(3).default(3),
 });
 
+// SigLIP's and SigLIP 2's, as SiglipTextConfig and SiglipVisionConfig.
+const siglipTower = {
+  hidden_size: size.default(768),
+  intermediate_size: size.default(3072),
+  num_attention_heads: size.default(12),
+  hidden_act: activation.default('gelu_pytorch_tanh'),
+  layer_norm_eps: epsilon.default(1e-6),
+};
+const siglipConfig = z.object({
+  text_config: textConfig
+    .extend({
+      ...siglipTower,
+      vocab_size: size.default(32000),
+      max_position_embeddings: size.default(64),
+      projection_size: size.optional(),
+    })
+    .prefault({}),
+  vision_config: visionConfig
+    .extend({
+      ...siglipTower,
+      patch_size: size.default(16),
+      vision_use_head: z.literal(true, { error: 'true: without its head the tower gives no embedding' }).optional(),
+    })
+    .prefault({}),
+});
+
 const clipConfig = z.object({
+  /** Left out for CLIP. */
+  model_type: z.literal('siglip').optional(),
   projection_dim: size.default(512),
   logit_scale_init_value: z.number().default(2.6592),
   text_config: textConfig,
   vision_config: visionConfig,
 });
 
-/** A CLIP model's shape, by Hugging Face's names. `eos_token_id` 2 asks for the old pooling: see `eosPositions`. */
+/**
+ * The shape of a CLIP or SigLIP model, by Hugging Face's names. SigLIP's joint space is as wide as its vision tower;
+ * its special tokens are the tokenizer's. CLIP's `eos_token_id` 2 asks for the old pooling: see `eosPositions`. */
 export type ClipConfig = z.infer<typeof clipConfig>;
 
+/** Whether a model has SigLIP's towers: no class token, no causal mask, pooling by heads, texts of one length. */
+export const isSiglip = ({ model_type }: ClipConfig): boolean => model_type === 'siglip';
+
 /**
- * Checks a Hugging Face CLIP `config.json`. Missing fields get CLIP's defaults. As there, a `text_config_dict` or
+ * Checks a Hugging Face `config.json` of CLIP, SigLIP or SigLIP 2. Missing fields get CLIP's defaults. As there, a `text_config_dict` or
  * `vision_config_dict` of the older files wins over `text_config` and `vision_config`, with its own defaults.
  *
  * @param file named in errors.
@@ -51,17 +85,52 @@ export type ClipConfig = z.infer<typeof clipConfig>;
 export function parseClipConfig(json: unknown, file = 'config.json'): ClipConfig {
   if (!isRecord(json)) throw new UserError(`${file}: expected a JSON object`);
   const { model_type: type } = json;
+  if (type === 'siglip') return checkTowers(parseSiglip(json, file), file);
+  if (type === 'siglip2') {
+    throw new UserError(
+      `${file}: model_type: expected a model of one picture size, got "siglip2", whose pictures vary (NaFlex): use a SigLIP 2 of fixed resolution, as google/siglip2-base-patch16-224`,
+    );
+  }
   if (type !== undefined && type !== 'clip') {
-    throw new UserError(`${file}: model_type: expected "clip", got ${show(type)}: only CLIP models are supported`);
+    throw new UserError(
+      `${file}: model_type: expected "clip" or "siglip", got ${show(type)}: only CLIP and SigLIP models are supported`,
+    );
   }
   const merged = {
     ...withoutNulls(json),
+    model_type: undefined,
     text_config: mergeOld(json, 'text_config', textConfig, file),
     vision_config: mergeOld(json, 'vision_config', visionConfig, file),
   };
   const parsed = clipConfig.safeParse(merged, { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const config = parsed.data;
+  const { model_type: _, ...config } = parsed.data;
+  return checkTowers(config, file);
+}
+
+/** SigLIP's fields; where they lack, transformers' defaults. */
+function parseSiglip(json: Record<string, unknown>, file: string): ClipConfig {
+  const given = (name: string) => {
+    const tower = json[name] ?? {};
+    if (!isRecord(tower)) throw new UserError(`${file}: ${name}: expected an object, got ${show(tower)}`);
+    return withoutNulls(tower);
+  };
+  const towers = { text_config: given('text_config'), vision_config: given('vision_config') };
+  const parsed = siglipConfig.safeParse(towers, { reportInput: true });
+  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
+  const { projection_size, ...text_config } = parsed.data.text_config;
+  const { vision_use_head: _, ...vision_config } = parsed.data.vision_config;
+  const { hidden_size: width } = vision_config;
+  if ((projection_size ?? text_config.hidden_size) !== width) {
+    throw new UserError(
+      `${file}: text_config.projection_size: expected ${width}, vision_config.hidden_size, got ${projection_size ?? text_config.hidden_size}`,
+    );
+  }
+  const logit_scale_init_value = Math.log(10); // Zhai et al. 2023, section 3.2
+  return { model_type: 'siglip', projection_dim: width, logit_scale_init_value, text_config, vision_config };
+}
+
+function checkTowers(config: ClipConfig, file: string): ClipConfig {
   for (const tower of ['text_config', 'vision_config'] as const) {
     const { hidden_size: width, num_attention_heads: heads } = config[tower];
     if (width % heads !== 0) {
@@ -80,6 +149,14 @@ export function parseClipConfig(json: unknown, file = 'config.json'): ClipConfig
 /** The `config.json` of a model, as Hugging Face writes it: the towers carry `projection_dim` too, to load alone. */
 export function clipConfigJson(config: ClipConfig): object {
   const { projection_dim, logit_scale_init_value, text_config, vision_config } = config;
+  if (isSiglip(config)) {
+    return {
+      architectures: ['SiglipModel'],
+      model_type: 'siglip',
+      text_config: { model_type: 'siglip_text_model', ...text_config, projection_size: projection_dim },
+      vision_config: { model_type: 'siglip_vision_model', ...vision_config },
+    };
+  }
   return {
     architectures: ['CLIPModel'],
     model_type: 'clip',

@@ -8,7 +8,7 @@ export {
   saveDescription,
 } from './checkpoint.js';
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
-export { type ClipConfig, clipConfigJson, parseClipConfig } from './config.js';
+export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
 export { endPositions, eosPositions } from './eos.js';
 export { resolveCheckpoint } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
@@ -29,9 +29,9 @@ export {
 } from './preprocess-config.js';
 export { resizePixels } from './resize.js';
 export { clipLogits } from './similarity.js';
-export { type TextOptions, textTower } from './text.js';
+export { fullTexts, type TextOptions, textTower } from './text.js';
 export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
-export { type Tokenizer, tokenizerFromJson, withTokenizer } from './tokenizer.js';
+export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
 export { quantizedFile, weightFiles } from './weight-files.js';

@@ -7,8 +7,8 @@ import { readJson, readSafetensors } from '../files/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from './config.js';
-import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { loadTokenizer } from './load-tokenizer.js';
+import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { type PreprocessConfig, parsePreprocessConfig } from './preprocess-config.js';
 import type { TokenizedTexts } from './tokenize-all.js';
 import { type Tokenizer, withTokenizer } from './tokenizer.js';
@@ -21,6 +21,9 @@ export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'thread
   /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
   readonly dtype?: Dtype;
 }
+/** What encoders call their embedding: CLIP's, SigLIP's, sentence-transformers'. */
+const IMAGE = ['image_embeds', 'pooler_output', 'sentence_embedding'];
+const TEXTS = ['text_embeds', 'pooler_output', 'sentence_embedding'];
 /** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
 const TRAINED_LOGIT_SCALE = Math.log(100);
 
@@ -44,7 +47,7 @@ export class OnnxPair {
 
   /** Pixels [B, 3, S, S] → embeddings [B, P], not normalised. */
   async images(pixels: HostTensor<Float32Array>): Promise<HostTensor<Float32Array>> {
-    return (await this.vision.run({ pixel_values: pixels })).image_embeds!;
+    return embedding(await this.vision.run({ pixel_values: pixels }), IMAGE);
   }
 
   /**
@@ -61,12 +64,19 @@ export class OnnxPair {
       mask.fill(1, n * full, n * full + end + 1);
     }
     const feeds = { input_ids: { shape, data: padded }, attention_mask: { shape, data: mask } };
-    return (await this.text.run(feeds)).text_embeds!;
+    return embedding(await this.text.run(feeds), TEXTS);
   }
 
   async dispose(): Promise<void> {
     await Promise.all([this.vision.dispose(), this.text.dispose()]);
   }
+}
+
+function embedding(
+  outputs: Readonly<Record<string, HostTensor<Float32Array>>>,
+  names: readonly string[],
+): HostTensor<Float32Array> {
+  return outputs[names.find((name) => outputs[name])!]!;
 }
 
 /**
@@ -107,8 +117,8 @@ export async function loadOnnxPair(
   const tokenizer = await loadTokenizer(model);
   const paths = filesOf(dtype).map((name) => join(dir, name));
   const [vision, text] = await Promise.all([
-    openEncoder(paths[0]!, ['pixel_values'], 'image_embeds', options),
-    openEncoder(paths[1]!, ['input_ids', 'attention_mask'], 'text_embeds', options),
+    openEncoder(paths[0]!, ['pixel_values'], IMAGE, options),
+    openEncoder(paths[1]!, ['input_ids', 'attention_mask'], TEXTS, options),
   ]);
   const sizes = { length: await textLength(model), side: preprocess.size };
   const width = await outputWidth(vision, paths[0]!, sizes.side);
@@ -129,7 +139,7 @@ export async function loadOnnxPair(
 async function openEncoder(
   path: string,
   takes: readonly string[],
-  gives: string,
+  gives: readonly string[],
   options: Pick<CompileOptions, 'device' | 'threads'>,
 ): Promise<OnnxFile> {
   let file: OnnxFile;
@@ -140,8 +150,10 @@ async function openEncoder(
   }
   const more = file.inputs.find((name) => !takes.includes(name));
   if (more) throw new UserError(`${path}: expected no input but ${takes.join(' and ')}, got ${more}`);
-  if (!file.outputs.includes(gives)) {
-    throw new UserError(`${path}: expected an output ${gives}, got ${file.outputs.join(', ')}`);
+  if (!file.outputs.some((name) => gives.includes(name))) {
+    throw new UserError(
+      `${path}: expected an output ${gives.join(' or ')}, one vector a row, got ${file.outputs.join(', ')}: export the model with its pooling and projection`,
+    );
   }
   return file;
 }
@@ -151,7 +163,7 @@ async function outputWidth(vision: OnnxFile, path: string, side: number): Promis
   const pixel_values = { shape: [1, 3, side, side], data: new Float32Array(3 * side * side) };
   let shape: readonly number[];
   try {
-    ({ shape } = (await vision.run({ pixel_values })).image_embeds!);
+    ({ shape } = embedding(await vision.run({ pixel_values }), IMAGE));
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
     throw new UserError(
@@ -159,7 +171,9 @@ async function outputWidth(vision: OnnxFile, path: string, side: number): Promis
     );
   }
   if (shape.length !== 2 || shape[0] !== 1) {
-    throw new UserError(`${path}: image_embeds: expected [1, width] for one picture, got [${shape.join(', ')}]`);
+    throw new UserError(
+      `${path}: ${IMAGE.find((name) => vision.outputs.includes(name))}: expected [1, width] for one picture, got [${shape.join(', ')}]`,
+    );
   }
   return shape[1]!;
 }

@@ -1,10 +1,11 @@
 import { UserError } from '../errors.js';
 import { firstNotFinite } from '../files/index.js';
 import type { Params } from '../nn/index.js';
-import type { ClipConfig } from './config.js';
+import { type ClipConfig, isSiglip } from './config.js';
 
-/** Name and shape of every parameter of a CLIP model, in Hugging Face's `CLIPModel` names. */
+/** Name and shape of every parameter of a model, in the names of Hugging Face's `CLIPModel` or `SiglipModel`. */
 export function expectedParams(config: ClipConfig): Record<string, readonly number[]> {
+  if (isSiglip(config)) return siglipParams(config);
   const { text_config: text, vision_config: vision, projection_dim: projection } = config;
   const { hidden_size: width, patch_size: patch, num_channels: channels } = vision;
   return {
@@ -21,6 +22,31 @@ export function expectedParams(config: ClipConfig): Record<string, readonly numb
     ...norm('vision_model.post_layernorm', width),
     'visual_projection.weight': [projection, width],
     'text_projection.weight': [projection, text.hidden_size],
+  };
+}
+
+function siglipParams({ text_config: text, vision_config: vision, projection_dim }: ClipConfig): Shapes {
+  const { hidden_size: width, intermediate_size: inner, patch_size: patch, num_channels: channels } = vision;
+  return {
+    logit_scale: [1],
+    logit_bias: [1],
+    'text_model.embeddings.token_embedding.weight': [text.vocab_size, text.hidden_size],
+    'text_model.embeddings.position_embedding.weight': [text.max_position_embeddings, text.hidden_size],
+    ...encoder('text_model', text),
+    ...norm('text_model.final_layer_norm', text.hidden_size),
+    ...linear('text_model.head', text.hidden_size, projection_dim),
+    'vision_model.embeddings.patch_embedding.weight': [width, channels, patch, patch],
+    'vision_model.embeddings.patch_embedding.bias': [width],
+    'vision_model.embeddings.position_embedding.weight': [(vision.image_size / patch) ** 2, width],
+    ...encoder('vision_model', vision),
+    ...norm('vision_model.post_layernorm', width),
+    'vision_model.head.probe': [1, 1, width],
+    'vision_model.head.attention.in_proj_weight': [3 * width, width],
+    'vision_model.head.attention.in_proj_bias': [3 * width],
+    ...linear('vision_model.head.attention.out_proj', width, width),
+    ...norm('vision_model.head.layernorm', width),
+    ...linear('vision_model.head.mlp.fc1', width, inner),
+    ...linear('vision_model.head.mlp.fc2', inner, width),
   };
 }
 

@@ -31,9 +31,16 @@ export function clipPreprocess(size: number): PreprocessConfig {
   };
 }
 
+/** SigLIP's own: both edges at `size`, bicubic, numbers from −1 to 1. */
+export function siglipPreprocess(size: number): PreprocessConfig {
+  const half = [0.5, 0.5, 0.5] as const;
+  return { size, resize: [size, size], crop: false, resample: 3, rescale: 1 / 255, mean: half, std: half };
+}
+
 /** The same for pictures of another size. */
 export function preprocessAt(config: PreprocessConfig, size: number): PreprocessConfig {
-  return size === config.size ? config : { ...config, size, resize: size };
+  if (size === config.size) return config;
+  return { ...config, size, resize: typeof config.resize === 'object' ? [size, size] : size };
 }
 
 const edge = z.int().positive().max(16384);
@@ -64,13 +71,27 @@ const processorConfig = z.object({
 });
 
 /**
- * Checks a Hugging Face `preprocessor_config.json`; missing fields get CLIPImageProcessor's defaults.
+ * Checks a Hugging Face `preprocessor_config.json`; missing fields get CLIPImageProcessor's defaults, or
+ * SiglipImageProcessor's where the file is of one.
  *
  * @throws UserError naming file and field, also where the result would not be one square size.
  */
 export function parsePreprocessConfig(json: unknown, file = 'preprocessor_config.json'): PreprocessConfig {
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
   const fields = isObject ? Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null)) : json;
+  const kind = isObject && (json as { image_processor_type?: unknown }).image_processor_type;
+  if (typeof kind === 'string' && kind.startsWith('Siglip')) return parseSiglip(fields as object, file);
+  return parseProcessor(fields, file);
+}
+
+/** Both edges are resized and nothing is cropped, so that `size` has a height and a width. */
+function parseSiglip(fields: object, file: string): PreprocessConfig {
+  const half = [0.5, 0.5, 0.5];
+  const usual = { size: { height: 224, width: 224 }, do_center_crop: false, image_mean: half, image_std: half };
+  return parseProcessor({ ...usual, ...fields }, file);
+}
+
+function parseProcessor(fields: unknown, file: string): PreprocessConfig {
   const parsed = processorConfig.safeParse(fields, { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
   const c = parsed.data;

@@ -1,4 +1,4 @@
-import { encoder, layerNormLayer, param, type TensorTree } from '../nn/index.js';
+import { encoder, layerNormLayer, linearLayer, param, type TensorTree } from '../nn/index.js';
 import {
   add,
   cast,
@@ -17,7 +17,7 @@ import {
   slice,
   type Tensor,
 } from '../tensor/index.js';
-import type { ClipConfig } from './config.js';
+import { type ClipConfig, isSiglip } from './config.js';
 import type { TowerResult } from './tower.js';
 
 export interface TextOptions {
@@ -37,9 +37,12 @@ export interface TextOptions {
 }
 
 /**
- * CLIP's text Transformer (Radford et al. 2021): token ids [N, L] int32 → features.
+ * The text Transformer of CLIP (Radford et al. 2021) or SigLIP (Zhai et al., arXiv 2303.15343): token ids [N, L] int32 →
+ * features.
  *
- * `ends` [N] int32 is the position of the end token in `ids`; with inserted prompts it is moved here.
+ * `ends` [N] int32 is the position of the end token in `ids`; with inserted prompts it is moved here. SigLIP's has no
+ * causal mask and reads all positions, padding too, off the last one: `ends` is not looked at, L (with inserted prompts)
+ * is its full length, and prompts stand in front, as it has no start token.
  */
 export function textTower(
   p: TensorTree,
@@ -55,10 +58,12 @@ export function textTower(
   if (prompts.length > text.num_hidden_layers) {
     throw new Error(`textTower: ${prompts.length} prompted layers, but the tower has ${text.num_hidden_layers}`);
   }
+  const siglip = isSiglip(config);
   const count = (prompts[0]?.shape.at(-2) as number | undefined) ?? 0;
   const place = (x: Tensor, prompt: Tensor, skip: number) => {
     const each = prompt.rank === 2 ? repeatBatch(prompt, x) : prompt;
-    return concat([slice(x, 1, 0, 1), each, slice(x, 1, 1 + skip)], 1);
+    const rest = slice(x, 1, (siglip ? 0 : 1) + skip);
+    return concat(siglip ? [each, rest] : [slice(x, 1, 0, 1), each, rest], 1);
   };
   const embedded = gather(param(p, 'text_model.embeddings.token_embedding.weight'), ids); // [N, L, D]
   const start = prompts[0] ? place(embedded, prompts[0], options.insert ? 0 : count) : embedded;
@@ -68,9 +73,16 @@ export function textTower(
       `textTower: ${length} tokens with prompts, but the model has ${text.max_position_embeddings} positions; shorten the texts`,
     );
   }
+  if (siglip && length !== text.max_position_embeddings) {
+    throw new Error(
+      `textTower: expected texts padded to SigLIP's ${text.max_position_embeddings} tokens, prompts included, got ${length}`,
+    );
+  }
   const table = param(p, 'text_model.embeddings.position_embedding.weight');
   const moved = options.insert && count > 0 ? add(ends, constant({ shape: [], data: Int32Array.of(count) })) : ends;
-  const pick = (x: Tensor) => reshape(gatherRows(x, moved), [x.shape[0]!, 1, text.hidden_size]);
+  const pick = (x: Tensor) =>
+    siglip ? slice(x, 1, -1) : reshape(gatherRows(x, moved), [x.shape[0]!, 1, text.hidden_size]);
+  const mask = (tokens: Tensor) => (siglip ? undefined : laterMask(tokens, start));
   const eps = text.layer_norm_eps;
   const result = encoder(
     p,
@@ -83,21 +95,32 @@ export function textTower(
       eps,
       recompute: options.recompute,
       ranks: options.ranks,
-      mask: laterMask(reshape(positions(start, 1), [length, 1]), start),
-      last: options.pooledOnly ? { pick, mask: laterMask(reshape(moved, [ids.shape[0]!, 1, 1, 1]), start) } : undefined,
+      mask: mask(reshape(positions(start, 1), [length, 1])),
+      last: options.pooledOnly ? { pick, mask: mask(reshape(moved, [ids.shape[0]!, 1, 1, 1])) } : undefined,
     },
     (layer, x) => (layer > 0 && prompts[layer] ? place(x, prompts[layer], count) : x),
   );
-  const project = (x: Tensor) =>
-    linear(layerNormLayer(p, 'text_model.final_layer_norm', x, eps), param(p, 'text_projection.weight'));
+  const project = (x: Tensor) => {
+    const normal = layerNormLayer(p, 'text_model.final_layer_norm', x, eps);
+    return siglip ? linearLayer(p, 'text_model.head', normal) : linear(normal, param(p, 'text_projection.weight'));
+  };
+  const pooled = options.pooledOnly ? result.output : pick(result.output);
   return {
-    embed: project(
-      options.pooledOnly ? reshape(result.output, [ids.shape[0]!, text.hidden_size]) : gatherRows(result.output, moved),
-    ),
+    embed: project(reshape(pooled, [ids.shape[0]!, text.hidden_size])),
     hidden: result.hidden,
     attention: result.attention,
     tokenEmbeds: () => project(result.output),
   };
+}
+
+/**
+ * Texts as long as the tower reads them without prompts: SigLIP's, cut to leave room for some, go on with their last
+ * token, which is padding. [N, L] → [N, L or the full length]
+ */
+export function fullTexts(ids: Tensor, config: ClipConfig): Tensor {
+  const length = ids.shape[1] as number;
+  const missing = isSiglip(config) ? config.text_config.max_position_embeddings - length : 0;
+  return missing > 0 ? concat([ids, ...Array(missing).fill(slice(ids, 1, -1))], 1) : ids;
 }
 
 /** The causal mask: 0 where a token at `own` may look (itself and before), a large negative number after it. [..., T] */

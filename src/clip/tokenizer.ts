@@ -7,9 +7,12 @@ import type { ClipConfig } from './config.js';
 export interface Tokenizer {
   /** Largest id + 1. */
   readonly vocabSize: number;
-  readonly startId: number;
+  /** Left out where texts have no start token, as SigLIP's. */
+  readonly startId?: number;
   readonly endId: number;
   readonly padId: number;
+  /** Whether the model reads texts with all their padding, as SigLIP's tower does: they always have the full length. */
+  readonly fullLength?: boolean;
   /** The `tokenizer.json` that it was made from. */
   readonly json: TokenizerJson;
   /**
@@ -26,7 +29,7 @@ export interface Tokenizer {
  * A tokenizer from the content of a `tokenizer.json`. Padding is the `pad_token` of `settings` (a
  * `tokenizer_config.json`) where it is known, or else the end token: the text tower never looks past the end token.
  *
- * @throws UserError where it is not a tokenizer that puts a start and an end token around a text.
+ * @throws UserError where it is not a tokenizer that ends a text with one token, after one in front or none.
  */
 export function tokenizerFromJson(json: unknown, options: { settings?: unknown; file?: string } = {}): Tokenizer {
   const { file = 'tokenizer.json' } = options;
@@ -41,15 +44,17 @@ export function tokenizerFromJson(json: unknown, options: { settings?: unknown; 
   } catch (error) {
     throw new UserError(`${file}: expected a tokenizer that can be loaded: ${(error as Error).message}`);
   }
-  const [startId, endId] = empty;
-  if (empty.length !== 2 || startId === undefined || endId === undefined) {
+  const endId = empty.at(-1);
+  if (empty.length > 2 || endId === undefined) {
     throw new UserError(
-      `${file}: post_processor: expected one start and one end token around a text, as CLIP's, got ${empty.length}`,
+      `${file}: post_processor: expected a start and an end token around a text, as CLIP's, or an end token, as SigLIP's, got ${empty.length}`,
     );
   }
+  const startId = empty.length === 2 ? empty[0] : undefined;
+  const start = startId === undefined ? [] : [startId];
   const padToken = nameOf(settings.pad_token);
   const padId = (padToken === undefined ? undefined : pipeline.token_to_id(padToken)) ?? endId;
-  const ids = [...Object.values(json.model.vocab), ...json.added_tokens.map((token) => token.id)];
+  const ids = [...vocabulary(json).values(), ...json.added_tokens.map((token) => token.id)];
   const vocabSize = ids.reduce((a, b) => Math.max(a, b), -1) + 1;
 
   const tokens = (text: string): number[] => pipeline.encode(text, { add_special_tokens: false }).ids;
@@ -64,7 +69,7 @@ export function tokenizerFromJson(json: unknown, options: { settings?: unknown; 
       const out = new Int32Array(texts.length * contextLength).fill(padId);
       const eos = new Int32Array(texts.length);
       texts.forEach((text, n) => {
-        const row = [startId, ...tokens(text).slice(0, contextLength - 2), endId];
+        const row = [...start, ...tokens(text).slice(0, contextLength - empty.length), endId];
         out.set(row, n * contextLength);
         eos[n] = row.indexOf(endId);
       });
@@ -76,7 +81,7 @@ export function tokenizerFromJson(json: unknown, options: { settings?: unknown; 
 /** A configuration whose text tower fits a tokenizer: its vocabulary and its special tokens. */
 export function withTokenizer(config: ClipConfig, tokenizer: Tokenizer): ClipConfig {
   const { vocabSize, startId, endId, padId } = tokenizer;
-  const ids = { vocab_size: vocabSize, bos_token_id: startId, eos_token_id: endId, pad_token_id: padId };
+  const ids = { vocab_size: vocabSize, bos_token_id: startId ?? endId, eos_token_id: endId, pad_token_id: padId };
   return { ...config, text_config: { ...config.text_config, ...ids } };
 }
 
@@ -91,7 +96,15 @@ export function isVocabulary(value: unknown): value is Record<string, number> {
   return Object.values(value).every((id) => Number.isSafeInteger(id) && id >= 0);
 }
 
+/** Tokens and their ids: an object of BPE models, a list of tokens and scores of Unigram ones. */
+export function vocabulary({ model }: TokenizerJson): Map<string, number> {
+  const vocab: unknown = model.vocab;
+  return new Map(Array.isArray(vocab) ? vocab.map(([token], id) => [token, id]) : Object.entries(model.vocab));
+}
+
 function isTokenizerJson(json: unknown): json is TokenizerJson {
   const candidate = json as TokenizerJson | null;
-  return isVocabulary(candidate?.model?.vocab) && Array.isArray(candidate.added_tokens);
+  const vocab: unknown = candidate?.model?.vocab;
+  const isList = Array.isArray(vocab) && vocab.every((entry) => typeof entry?.[0] === 'string');
+  return (isList || isVocabulary(vocab)) && Array.isArray(candidate?.added_tokens);
 }

@@ -10,7 +10,8 @@ import {
   type Tensor,
   transpose,
 } from '../tensor/index.js';
-import type { ClipConfig } from './config.js';
+import { type ClipConfig, isSiglip } from './config.js';
+import { mapHead } from './map-head.js';
 import type { TowerResult } from './tower.js';
 
 export interface VisionOptions {
@@ -22,7 +23,10 @@ export interface VisionOptions {
   readonly prompts?: readonly (Tensor | undefined)[];
   /** Constant keys and values a layer: what a deep prompt is to a layer whose prompt tokens the next one replaces. */
   readonly prefixes?: readonly (Prefix | undefined)[];
-  /** Compute the last block for the class token alone, which is faster; its hidden state and map are then of one token. */
+  /**
+   * Compute the last block for the class token alone, which is faster; its hidden state and map are then of one token.
+   * SigLIP's head reads all tokens: there it changes nothing.
+   */
   readonly pooledOnly?: boolean;
   /** Compute a block's inner values again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
@@ -30,7 +34,13 @@ export interface VisionOptions {
   readonly ranks?: number;
 }
 
-/** CLIP's Vision Transformer (Radford et al. 2021): pixels [B, C, S, S] → features. Parameters named as Hugging Face's CLIPModel. */
+/**
+ * The Vision Transformer of CLIP (Radford et al. 2021) or SigLIP (Zhai et al., arXiv 2303.15343): pixels [B, C, S, S] →
+ * features. Parameters named as Hugging Face's CLIPModel and SiglipModel.
+ *
+ * SigLIP's has no class token and no norm before its blocks; a head with attention pooling reads its patch tokens, the
+ * prompts not among them.
+ */
 export function visionTower(
   p: TensorTree,
   config: ClipConfig,
@@ -53,17 +63,17 @@ export function visionTower(
   if (prompts.length > vision.num_hidden_layers) {
     throw new Error(`visionTower: ${prompts.length} prompted layers, but the tower has ${vision.num_hidden_layers}`);
   }
+  const siglip = isSiglip(config);
   const patches = patchEmbedding(p, vision, pixels); // [B, N, D]
-  const classToken = reshape(param(p, 'vision_model.embeddings.class_embedding'), [1, vision.hidden_size]);
   const tokens = add(
-    concat([repeatBatch(classToken, pixels), patches], 1),
+    siglip ? patches : concat([repeatBatch(classToken(p, vision), pixels), patches], 1),
     param(p, 'vision_model.embeddings.position_embedding.weight'),
-  ); // [B, 1 + N, D]
+  ); // [B, N or 1 + N, D]
   const own = tokens.shape[1] as number;
   const withPrompts = (x: Tensor, prompt: Tensor) => concat([slice(x, 1, 0, own), repeatBatch(prompt, pixels)], 1);
   const embedded = prompts[0] ? withPrompts(tokens, prompts[0]) : tokens;
   const eps = vision.layer_norm_eps;
-  const start = layerNormLayer(p, 'vision_model.pre_layrnorm', embedded, eps);
+  const start = siglip ? embedded : layerNormLayer(p, 'vision_model.pre_layrnorm', embedded, eps);
   const result = encoder(
     p,
     'vision_model.encoder',
@@ -76,20 +86,27 @@ export function visionTower(
       prefixes: options.prefixes,
       recompute: options.recompute,
       ranks: options.ranks,
-      last: options.pooledOnly ? { pick: (x) => slice(x, 1, 0, 1) } : undefined,
+      last: options.pooledOnly && !siglip ? { pick: (x) => slice(x, 1, 0, 1) } : undefined,
     },
     (layer, x) => (layer > 0 && prompts[layer] ? withPrompts(x, prompts[layer]) : x),
   );
-  const project = (x: Tensor) =>
-    linear(layerNormLayer(p, 'vision_model.post_layernorm', x, eps), param(p, 'visual_projection.weight'));
+  const states = { hidden: result.hidden, attention: result.attention };
+  const norm = (x: Tensor) => layerNormLayer(p, 'vision_model.post_layernorm', x, eps);
+  if (siglip) {
+    const head = mapHead(p, vision, norm(slice(result.output, 1, 0, own)));
+    return { ...states, embed: head.pooled, tokenEmbeds: head.each };
+  }
+  const project = (x: Tensor) => linear(norm(x), param(p, 'visual_projection.weight'));
   const classFeatures = reshape(slice(result.output, 1, 0, 1), [batch!, vision.hidden_size]);
   return {
+    ...states,
     embed: project(classFeatures),
-    hidden: result.hidden,
-    attention: result.attention,
     tokenEmbeds: () => project(result.output),
   };
 }
+
+const classToken = (p: TensorTree, vision: ClipConfig['vision_config']): Tensor =>
+  reshape(param(p, 'vision_model.embeddings.class_embedding'), [1, vision.hidden_size]);
 
 /** Patch embedding: the strided convolution as one matrix product over cut-out patches, [B, C, S, S] → [B, N, D]. */
 function patchEmbedding(p: TensorTree, vision: ClipConfig['vision_config'], pixels: Tensor): Tensor {
@@ -101,6 +118,7 @@ function patchEmbedding(p: TensorTree, vision: ClipConfig['vision_config'], pixe
   return linear(
     reshape(cut, [batch, grid * grid, channels * patch * patch]),
     reshape(weight, [width, channels * patch * patch]),
+    p['vision_model.embeddings.patch_embedding.bias'],
   );
 }
 

@@ -7,6 +7,7 @@ import type { Params } from '../nn/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
+import { embedNames } from './graphs.js';
 import { onnxPath } from './onnx-files.js';
 import { maxTextLength, type Student } from './student.js';
 
@@ -54,9 +55,9 @@ export async function writeClassifier(
       for (let from = 0; from < names.length; from += BATCH) {
         const texts = names.slice(from, from + BATCH).map((name) => classText(template, name));
         const { ids } = tokenizer.encode(texts, length);
-        const { text_embeds } = await model.run({ input_ids: { shape: [texts.length, length], data: ids } });
+        const made = await model.run({ input_ids: { shape: [texts.length, length], data: ids } });
         for (let n = 0; n < texts.length; n++) {
-          const row = unit(text_embeds!.data.subarray(n * width, (n + 1) * width));
+          const row = unit(made[embedNames(config).text]!.data.subarray(n * width, (n + 1) * width));
           for (let k = 0; k < width; k++) features[(from + n) * width + k]! += weight * row[k]!;
         }
       }

@@ -101,10 +101,10 @@ describe('the text encoder', () => {
       const { text_embeds } = await run(file, { input_ids: { shape: [1, ids.length], data: Int32Array.from(ids) } });
       return text_embeds!.data;
     };
-    expect(difference(await of(startId, 5, 6, 7), await of(startId, 5, 6, endId))).toBeLessThan(1e-5);
+    expect(difference(await of(startId!, 5, 6, 7), await of(startId!, 5, 6, endId))).toBeLessThan(1e-5);
     // Of two end tokens the first is read.
-    expect(difference(await of(startId, 5, endId, endId), await of(startId, 5, endId))).toBeLessThan(1e-5);
-    expect(difference(await of(startId, 5, 6, endId), await of(startId, 5, endId))).toBeGreaterThan(1e-3);
+    expect(difference(await of(startId!, 5, endId, endId), await of(startId!, 5, endId))).toBeLessThan(1e-5);
+    expect(difference(await of(startId!, 5, 6, endId), await of(startId!, 5, endId))).toBeGreaterThan(1e-3);
   });
 
   it('refuses more tokens than there are positions', async () => {

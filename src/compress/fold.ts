@@ -1,4 +1,4 @@
-import type { ClipConfig } from '../clip/index.js';
+import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { layerNormLayer, linearLayer, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
@@ -22,7 +22,7 @@ export function promptTokens(vision: Params): VisionPrompts {
  *
  * A prompt c enters its layer as a constant, so its key W_k LN(c) + b_k and value W_v LN(c) + b_v are constants too.
  * What the layer makes of the prompt tokens themselves is dropped where the next layer replaces them, and after the
- * last layer, of which only the class token is read. There the tokens need not be in the sequence at all. Where the
+ * last layer, of which only the class token (of SigLIP: the patches) is read. There the tokens need not be in the sequence at all. Where the
  * prompts of the last prompted layer flow on through layers without prompts, they stay tokens from that layer on.
  */
 export async function foldVisionPrompts(params: Params, config: ClipConfig, vision: Params): Promise<VisionPrompts> {
@@ -34,7 +34,7 @@ export async function foldVisionPrompts(params: Params, config: ClipConfig, visi
   const outputs: Record<string, Tensor> = {};
   for (let l = 0; l < folded; l++) {
     const given = constant(all[l]!);
-    const prompt = l === 0 ? layerNormLayer(p, 'vision_model.pre_layrnorm', given, eps) : given;
+    const prompt = l === 0 && !isSiglip(config) ? layerNormLayer(p, 'vision_model.pre_layrnorm', given, eps) : given;
     const layer = `vision_model.encoder.layers.${l}`;
     const x = layerNormLayer(p, `${layer}.layer_norm1`, prompt, eps);
     outputs[`${l}.key`] = linearLayer(p, `${layer}.self_attn.k_proj`, x);

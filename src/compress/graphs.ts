@@ -1,4 +1,4 @@
-import { clipLogits, endPositions, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, endPositions, isSiglip, textTower, visionTower } from '../clip/index.js';
 import { projector } from '../distill/index.js';
 import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { promptedTextEmbeds } from '../prompt/index.js';
@@ -17,7 +17,7 @@ import {
   where,
 } from '../tensor/index.js';
 import type { VisionPrompts } from './fold.js';
-import type { Student } from './student.js';
+import { maxTextLength, type Student } from './student.js';
 
 /** The ONNX files of a Transformers.js model, by name. */
 export const graphNames = ['vision_model', 'text_model', 'model'] as const;
@@ -25,6 +25,10 @@ export type GraphName = (typeof graphNames)[number];
 
 /** The graphs that a student has: a visual student has no text tower in its teacher's joint space. */
 export const graphsOf = ({ visual }: Student): readonly GraphName[] => (visual ? ['vision_model'] : graphNames);
+
+/** What the encoders' embeddings are called. */
+export const embedNames = (config: ClipConfig) =>
+  isSiglip(config) ? { image: 'pooler_output', text: 'pooler_output' } : { image: 'image_embeds', text: 'text_embeds' };
 
 export interface ExportGraph {
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -42,6 +46,8 @@ const PROJECTOR = 'projector.';
  * - `text_model`: input_ids [batch, sequence] int64 → text_embeds [batch, P]
  * - `model`: both and attention_mask → logits_per_image, logits_per_text, and the embeds, here of unit length
  *
+ * Of a SigLIP the encoders' outputs are called pooler_output, `model` takes no attention_mask, and texts have one length.
+ *
  * Vision prompts are constants of the graph; text prompts are computed in it from the ids.
  */
 export function exportGraph(name: GraphName, student: Student, vision?: VisionPrompts): ExportGraph {
@@ -55,16 +61,20 @@ export function exportGraph(name: GraphName, student: Student, vision?: VisionPr
   };
   const { image_size: size, num_channels: channels } = checkpoint.config.vision_config;
   const pixels = (batch: string) => input('pixel_values', [batch, channels, size, size]);
-  const tokens = (batch: string) => input('input_ids', [batch, 'sequence_length'], 'int64');
+  const siglip = isSiglip(checkpoint.config);
+  const length = siglip ? maxTextLength(student) : 'sequence_length';
+  const tokens = (batch: string) => input('input_ids', [batch, length], 'int64');
+  const { image, text } = embedNames(checkpoint.config);
   if (name === 'vision_model') {
-    return { weights, outputs: { image_embeds: imageEmbeds(student, p, pixels('batch_size'), vision) } };
+    return { weights, outputs: { [image]: imageEmbeds(student, p, pixels('batch_size'), vision) } };
   }
   if (name === 'text_model') {
-    return { weights, outputs: { text_embeds: textEmbeds(student, p, encoder, cast(tokens('batch_size'), 'int32')) } };
+    return { weights, outputs: { [text]: textEmbeds(student, p, encoder, cast(tokens('batch_size'), 'int32')) } };
   }
   const images = imageEmbeds(student, p, pixels('image_batch_size'), vision);
-  const texts = textEmbeds(student, p, encoder, unmaskedIds(student, tokens('text_batch_size')));
-  const logits = clipLogits(images, texts, param(p, 'logit_scale'));
+  const given = tokens('text_batch_size');
+  const texts = textEmbeds(student, p, encoder, siglip ? cast(given, 'int32') : unmaskedIds(student, given));
+  const logits = clipLogits(images, texts, param(p, 'logit_scale'), p.logit_bias);
   return {
     weights,
     outputs: {
@@ -93,7 +103,7 @@ function textEmbeds(
 ): Tensor {
   const { config, tokenizer } = checkpoint;
   const { eos_token_id: eos } = config.text_config;
-  const ids = withEndToken(given, eos === 2 ? tokenizer.endId : eos);
+  const ids = isSiglip(config) ? given : withEndToken(given, eos === 2 ? tokenizer.endId : eos);
   const ends = endPositions(ids, config);
   if (!prompts || !encoder) return textTower(p, config, ids, ends, { pooledOnly: true }).embed;
   return promptedTextEmbeds(p, config, encoder, prompts.config, ids, ends, { pooledOnly: true });

@@ -1,12 +1,20 @@
 import { join } from 'node:path';
-import { type ClipConfig, eosPositions, normalizePixels, textTower, tokenizeAll, visionTower } from '../clip/index.js';
+import {
+  type Checkpoint,
+  type ClipConfig,
+  eosPositions,
+  normalizePixels,
+  textTower,
+  tokenizeAll,
+  visionTower,
+} from '../clip/index.js';
 import { visionSide } from '../evaluate/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
-import { type GraphName, graphsOf } from './graphs.js';
+import { embedNames, type GraphName, graphsOf } from './graphs.js';
 import { onnxPath } from './onnx-files.js';
 import { maxTextLength, type Student } from './student.js';
 
@@ -103,7 +111,7 @@ export async function verifyOnnx(folder: string, student: Student, samples: Samp
     input_ids: ids,
     attention_mask: { shape: ids.shape, data: attentionMask(ids, student.checkpoint.config) },
   };
-  const expected = expectedOutputs(engine, student.checkpoint.params);
+  const expected = expectedOutputs(engine, student.checkpoint);
   const differences: Record<string, number> = {};
   for (const half of [false, true]) {
     for (const name of graphsOf(student)) {
@@ -134,20 +142,25 @@ function attentionMask(ids: HostTensor<Int32Array>, config: ClipConfig): Int32Ar
 
 type Outputs = Readonly<Record<string, ArrayLike<number>>>;
 
-function expectedOutputs(engine: Record<string, HostTensor>, params: Params): Partial<Record<GraphName, Outputs>> {
+function expectedOutputs(
+  engine: Record<string, HostTensor>,
+  { params, config }: Checkpoint,
+): Partial<Record<GraphName, Outputs>> {
+  const names = embedNames(config);
   const [images, texts] = [engine.image_unit, engine.text_unit];
-  if (!images || !texts) return { vision_model: { image_embeds: engine.image!.data } };
+  if (!images || !texts) return { vision_model: { [names.image]: engine.image!.data } };
   const width = images.shape[1]!;
   const scale = Math.exp(params.logit_scale!.data[0]!);
+  const bias = params.logit_bias?.data[0] ?? 0;
   const [rows, columns] = [images.shape[0]!, texts.shape[0]!];
   const logit = (i: number, j: number) => {
     let sum = 0;
     for (let k = 0; k < width; k++) sum += images.data[i * width + k]! * texts.data[j * width + k]!;
-    return scale * sum;
+    return scale * sum + bias;
   };
   return {
-    vision_model: { image_embeds: engine.image!.data },
-    text_model: { text_embeds: engine.text!.data },
+    vision_model: { [names.image]: engine.image!.data },
+    text_model: { [names.text]: engine.text!.data },
     model: {
       image_embeds: images.data,
       text_embeds: texts.data,

@@ -1,3 +1,4 @@
+import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { DistillRecipe, LossName } from './recipe.js';
 import type { Teacher } from './teacher.js';
@@ -6,16 +7,19 @@ import type { Teacher } from './teacher.js';
  * Refuses losses that have nothing to compare: no captions, no mapped layers, or a teacher without inner states.
  *
  * @param needs the losses of all phases
+ * @param student left out while it is not known
  * @throws UserError naming the fields, and what to set
  */
 export function checkLosses(
   recipe: DistillRecipe,
   needs: ReadonlySet<LossName>,
   teacher: Pick<Teacher, 'inner'>,
+  student?: ClipConfig,
 ): void {
   const { method, losses, texts } = recipe;
   const full = method === 'promptkd';
-  if (!teacher.inner) checkEmbeddingsSuffice(recipe, needs);
+  if (!teacher.inner) checkEmbeddingsSuffice(recipe, needs, 'teacher');
+  if (student && isSiglip(student)) checkEmbeddingsSuffice(recipe, needs, 'student');
   if (full && needs.has('cross_modal') && !texts.captions) {
     throw new UserError(
       'losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off',
@@ -28,8 +32,12 @@ export function checkLosses(
   }
 }
 
-/** One sentence with all that must be set for a teacher that gives embeddings alone. */
-function checkEmbeddingsSuffice(recipe: DistillRecipe, needs: ReadonlySet<LossName>): void {
+/** One sentence with all that must be set for a model of which embeddings alone can be compared. */
+function checkEmbeddingsSuffice(
+  recipe: DistillRecipe,
+  needs: ReadonlySet<LossName>,
+  model: 'teacher' | 'student',
+): void {
   const { method, losses, kd, student } = recipe;
   const full = method === 'promptkd';
   const settings = [
@@ -41,7 +49,7 @@ function checkEmbeddingsSuffice(recipe: DistillRecipe, needs: ReadonlySet<LossNa
   ].filter((setting) => setting !== false);
   if (settings.length > 0) {
     throw new UserError(
-      'teacher: it is a pair of ONNX files, which give embeddings alone, no weights, hidden states or attention maps: ' +
+      `${model}: a pair of ONNX files and a SigLIP are compared by their embeddings alone, not by hidden states or attention maps: ` +
         `set ${settings.join(', ')}`,
     );
   }

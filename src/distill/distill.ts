@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Checkpoint, type DownloadOptions, preprocessAt, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { checkTemplates, countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
@@ -84,13 +84,15 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
   const start = await startStudent(recipe, teacher, options);
-  const pairs = teacher.inner
-    ? mapLayers(
-        recipe.losses.layers,
-        start.config.vision_config.num_hidden_layers,
-        teacher.config.vision_config.num_hidden_layers,
-      )
-    : [];
+  checkLosses(recipe, needs, teacher, start.config);
+  const pairs =
+    teacher.inner && !isSiglip(start.config)
+      ? mapLayers(
+          recipe.losses.layers,
+          start.config.vision_config.num_hidden_layers,
+          teacher.config.vision_config.num_hidden_layers,
+        )
+      : [];
   const limit = textLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
   const prompted = recipe.method === 'promptkd' && recipe.prompts.enabled;
   const encoder = prompted ? promptConfig(recipe, start.config, limit) : undefined;

@@ -1,4 +1,4 @@
-import { type ClipConfig, clipLogits, patchGrid, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, fullTexts, patchGrid, textTower, visionTower } from '../clip/index.js';
 import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
 import { Random } from '../random.js';
@@ -111,7 +111,8 @@ export function buildLosses(
     imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
   }
   const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute, ranks });
-  const text = textTower(p.student, config, ids, ends, { prompts: textSide, insert: true, recompute, ranks });
+  const read = textSide.length > 0 ? ids : fullTexts(ids, config);
+  const text = textTower(p.student, config, read, ends, { prompts: textSide, insert: true, recompute, ranks });
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];

@@ -1,4 +1,4 @@
-import { type Checkpoint, type TokenizedTexts, textTower, visionTower } from '../clip/index.js';
+import { type Checkpoint, isSiglip, type TokenizedTexts, textTower, visionTower } from '../clip/index.js';
 import { floatToHalf } from '../files/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
@@ -21,7 +21,8 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     params,
     preprocess,
     tokenizer,
-    inner: true,
+    // The losses on inner states count on a class token, which SigLIP's towers lack.
+    inner: !isSiglip(config),
     fingerprint: () => (known ??= fingerprint(params, prompts)),
     async images(batch, { hidden, attention }) {
       const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {

@@ -1,4 +1,4 @@
-import type { ClipConfig } from '../clip/index.js';
+import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -180,6 +180,9 @@ function jointDimensions(teacher: Params, from: ClipConfig, to: ClipConfig): num
 }
 
 function checkSmaller(from: ClipConfig, to: ClipConfig): void {
+  if (isSiglip(from) || isSiglip(to)) {
+    throw new UserError('student.init: inheriting cuts CLIP’s towers, and this is a SigLIP: set random, or given');
+  }
   const no = (field: string, a: number, b: number, relation: string) => {
     throw new UserError(`student.${field}: inheriting needs ${relation} the teacher's ${a}, got ${b}`);
   };

@@ -1,4 +1,4 @@
-import { type ClipConfig, clipLogits, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, fullTexts, textTower, visionTower } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
@@ -29,7 +29,8 @@ export async function logitsKdTask(
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
     t.input(name, batches.feeds[name]!.shape, dtype);
   const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), tower);
-  const text = textTower(p, config, feed('ids', 'int32'), feed('ends', 'int32'), tower);
+  const ids = fullTexts(feed('ids', 'int32'), config);
+  const text = textTower(p, config, ids, feed('ends', 'int32'), tower);
   const loss = responseLoss(
     clipLogits(image.embed, text.embed, p.logit_scale!),
     clipLogits(feed('target/image'), feed('target/text'), t.constant(teacher.logit_scale!)),

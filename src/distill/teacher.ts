@@ -41,7 +41,7 @@ export interface TeacherTexts {
 export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tokenizer'> {
   /** All weights; of a teacher without inner states `logit_scale` alone. */
   readonly params: Params;
-  /** Whether it has weights, hidden states and attention maps to show. */
+  /** Whether it has weights, hidden states and attention maps that the losses can compare. */
   readonly inner: boolean;
   /** Of everything that its answers depend on beside preprocessing. */
   fingerprint(): string;

@@ -104,7 +104,7 @@ export async function buildTextBank(
 ): Promise<TextBank> {
   const { tokenizer } = student;
   const own = tokenizeAll(tokenizer, list.texts, student.limit);
-  const alike = cutAlike(teacher.tokenizer, tokenizer, list.texts);
+  const alike = !teacher.tokenizer.fullLength && cutAlike(teacher.tokenizer, tokenizer, list.texts);
   const positions = teacher.config.text_config.max_position_embeddings;
   const read = alike ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
   const alignment =

@@ -1,4 +1,4 @@
-import type { TokenizedTexts, Tokenizer } from '../clip/index.js';
+import { type TokenizedTexts, type Tokenizer, vocabulary } from '../clip/index.js';
 import { UserError } from '../errors.js';
 
 /** A model's texts as its tokenizer cut them. */
@@ -85,7 +85,7 @@ function slotsOf({ tokenizer, ids, ends, length }: ReadTexts, words: readonly nu
 /** The tokens' texts by id. */
 function tokenNames({ json }: Tokenizer): string[] {
   const names: string[] = [];
-  for (const [name, id] of Object.entries(json.model.vocab)) names[id] = name;
+  for (const [name, id] of vocabulary(json)) names[id] = name;
   return names;
 }
 

@@ -1,8 +1,9 @@
-import { gelu, layerNorm, linear, quickGelu, type Tensor } from '../tensor/index.js';
+import { gelu, geluTanh, layerNorm, linear, quickGelu, type Tensor } from '../tensor/index.js';
 import { param, type TensorTree } from './params.js';
 import { intoRanks, outOfRanks } from './tensor-parallel.js';
 
-export const activations = { quick_gelu: quickGelu, gelu } as const;
+/** By Hugging Face's names. */
+export const activations = { quick_gelu: quickGelu, gelu, gelu_pytorch_tanh: geluTanh } as const;
 export type Activation = keyof typeof activations;
 
 /** x Wᵀ + b with parameters `name.weight` [O, I] and, where there is one, `name.bias` [O]. */

@@ -7,7 +7,7 @@ import { eachTensor, parity } from './golden.fixture.js';
 
 const inputs = ['pixel_values', 'input_ids'];
 
-for (const part of ['clip', 'openclip']) {
+for (const part of ['clip', 'openclip', 'siglip']) {
   parity(part, (dir, golden) => {
     let results: Params = {};
     beforeAll(async () => {
@@ -19,7 +19,7 @@ for (const part of ['clip', 'openclip']) {
       () => results,
     );
     it('has every tensor', () => {
-      const wanted = part === 'clip' ? Object.keys(results) : ['image_embeds', 'text_embeds'];
+      const wanted = part === 'openclip' ? ['image_embeds', 'text_embeds'] : Object.keys(results);
       expect(Object.keys(golden)).toEqual(expect.arrayContaining(wanted));
     });
   });
@@ -36,7 +36,7 @@ async function runTowers(dir: string, golden: Params): Promise<Params> {
   const outputs: Record<string, Tensor> = {
     image_embeds: image.embed,
     text_embeds: text.embed,
-    logits_per_image: clipLogits(image.embed, text.embed, p.logit_scale!),
+    logits_per_image: clipLogits(image.embed, text.embed, p.logit_scale!, p.logit_bias),
     ...layers('vision', image),
     ...layers('text', text),
   };

@@ -8,7 +8,7 @@ export {
   type StoredTensor,
   toOnnx,
 } from './onnx.js';
-export { gelu, quickGelu } from './ops/activation.js';
+export { gelu, geluTanh, quickGelu } from './ops/activation.js';
 export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';
 export {
   abs,

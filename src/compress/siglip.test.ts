@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { initClip, loadCheckpoint, loadOnnxPair, parseClipConfig, saveCheckpoint } from '../clip/index.js';
+import { siglip } from '../clip/siglip.fixture.js';
+import { teacher as clip, compileOptions, dataset, recipe } from '../distill/colours.fixture.js';
+import { cvpr2024, cvpr2024Recipe, distill } from '../distill/index.js';
+import { evaluateModel } from '../evaluate/index.js';
+import { exportModel } from './index.js';
+
+const root = mkdtempSync(join(tmpdir(), 'promptkd-siglip-student-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const embeddings = { losses: { layers: 'none', attention: { enabled: false }, cross_modal: { enabled: false } } };
+const steps = { phases: { warmup: { steps: 2 }, prompt: { steps: 2 }, joint: { steps: 4 } }, ...embeddings };
+
+it('teaches a SigLIP student with prompts, whose export gives the same embeddings', async () => {
+  const small = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 2 };
+  const config = recipe({ ...steps, student: { init: 'random', projection_dim: 12, vision: small, text: small } });
+  const runDir = join(root, 'run');
+  const run = { teacher: siglip, dataset, recipe: config, runDir, compile: compileOptions };
+  const { student, prompts, finished, history } = await distill(run);
+  expect(finished).toBe(true);
+  expect(student.config.model_type).toBe('siglip');
+  for (const { losses } of history) expect(Object.values(losses).every(Number.isFinite)).toBe(true);
+
+  const out = join(root, 'exported');
+  const { maxDifference } = await exportModel({ checkpoint: student, prompts, out, classes: ['red', 'gold'] });
+  expect(maxDifference).toBeLessThan(1e-4);
+  const pair = await loadOnnxPair(join(out, 'onnx'));
+  expect(pair.config.projection_dim).toBe(12);
+  await pair.dispose();
+  expect((await loadCheckpoint(out)).config).toEqual(student.config);
+});
+
+it('teaches a CLIP student, which reads texts by its own tokenizer', async () => {
+  const student = { init: 'random', projection_dim: 8 };
+  const config = recipe({ ...steps, student, prompts: { enabled: false } });
+  const given = { ...config, student: { ...config.student, init: 'given' as const, checkpoint: join(root, 'clip') } };
+  const shape = parseClipConfig({ ...clip.config, projection_dim: 8 });
+  await saveCheckpoint(join(root, 'clip'), { ...clip, config: shape, params: initClip(shape, 2) });
+  const runDir = join(root, 'clip-run');
+  const done = await distill({ teacher: siglip, dataset, recipe: given, runDir, compile: compileOptions });
+  expect([done.finished, done.student.config.model_type]).toEqual([true, undefined]);
+});
+
+it('refuses losses on inner states, naming what to set', async () => {
+  const run = { teacher: siglip, dataset, recipe: recipe(), runDir: join(root, 'no'), compile: compileOptions };
+  await expect(distill(run)).rejects.toThrow(
+    /^teacher: .*SigLIP .*: set losses.attention.enabled=false, .*, student.init=random/,
+  );
+});
+
+it('has its prompts tuned and is distilled by the CVPR 2024 recipe, into a SigLIP', async () => {
+  const published = cvpr2024Recipe.parse({
+    prompts: { n_ctx: 2 },
+    tuning: { shots: 2, epochs: 2, average: { mean: 1 } },
+    distillation: { batch: 6, epochs: 2, views: 1 },
+  });
+  const student = { ...siglip, params: initClip(siglip.config, 8) };
+  const options = { teacher: siglip, student, dataset, recipe: published, runDir: join(root, 'cvpr') };
+  const run = await cvpr2024({ ...options, compile: compileOptions });
+  const { prompts, projector } = run!.student;
+  const visual = { prompts, projector, texts: run!.texts, classes: dataset.classes.map(({ name }) => name) };
+  const model = { checkpoint: student, visual, params: 0, bytes: 0 };
+  const measured = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.train! } };
+  const { zeroShot } = await evaluateModel(model, measured, { latencyRuns: 0, ...compileOptions });
+  expect(zeroShot!.top1.low).toBeLessThan(1);
+  expect(zeroShot!.top1.high).toBeGreaterThan(0.2); // of five classes
+  // Two layers, both prompted: all prompts are folded.
+  const { maxDifference } = await exportModel({ checkpoint: student, visual, out: join(root, 'visual') });
+  expect(maxDifference).toBeLessThan(1e-4);
+});
