@@ -136,6 +136,7 @@ const notDifferentiable = [
   'grad',
   'greater',
   'input',
+  'linearInputs',
   'positions',
   'precisions',
   'stagesOf',
