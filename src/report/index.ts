@@ -14,7 +14,7 @@ export { Html, html } from './html.js';
 export { type LossHistory, lossCurves, phaseSpans } from './loss-curves.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { bytes, count, duration, percent } from './numbers.js';
-export { type ParetoPoint, paretoFile } from './pareto-file.js';
 export { reportPage, writeReport } from './page.js';
+export { type ParetoPoint, paretoFile } from './pareto-file.js';
 export { summaryTable } from './summary-table.js';
 export { textTable } from './text-table.js';

@@ -3,12 +3,11 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadOnnxPair } from '../clip/index.js';
+import { type Dtype, loadOnnxPair } from '../clip/index.js';
 import { readClassifier } from '../compress/index.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
 import { checkTemplates } from '../prompt/index.js';
-import type { Dtype } from './dtypes.js';
 import { type ModelFile, modelFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
 

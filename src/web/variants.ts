@@ -1,11 +1,10 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OnnxPair } from '../clip/index.js';
+import { type Dtype, dtypes, type OnnxPair, suffixes } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../random.js';
 import { OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { type Dtype, dtypes, suffixes } from './dtypes.js';
 
 /** A smaller variant is taken where its embeddings keep at least this cosine to the float32 file's. */
 export const ENOUGH = 0.99;
