@@ -160,6 +160,8 @@ async function soak() {
     const watch = setInterval(() => memory.push(resident(pid)), 1000);
     await Promise.all([...clients, leavers]);
     clearInterval(watch);
+    // The last that hung up are noticed a little later.
+    await new Promise((done) => setTimeout(done, 1000));
     const text = await (await fetch(`${url}/metrics`)).text();
     counts.in_flight_after = Number(/promptkd_requests_in_flight (\d+)/.exec(text)[1]);
   });

@@ -47,7 +47,8 @@ export class ModelServer {
       serverOptions: {
         headersTimeout: headersTimeoutMs,
         requestTimeout: Math.max(headersTimeoutMs, bodyTimeoutMs),
-        keepAliveTimeout: 5000,
+        // Long, so that a busy client seldom sends on a connection in the moment that it is closed.
+        keepAliveTimeout: 30_000,
         // How often slow connections are looked for.
         connectionsCheckingInterval: Math.min(1000, headersTimeoutMs),
         maxHeaderSize: 16_384,
