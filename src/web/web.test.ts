@@ -176,6 +176,8 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
     tab = await context.newPage();
     tab.setDefaultTimeout(150_000);
+    // File choosers are intercepted while anyone listens: from now on, or a quick key would open a real one.
+    tab.on('filechooser', () => {});
     tab.on('console', (message) => complaints.push(message.text()));
     tab.on('pageerror', (error) => complaints.push(error.message));
     tab.on('request', (request) => {
@@ -301,7 +303,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     }
     expect(reached).toEqual(['camera', 'kind-fixed', 'device']);
     await tab.locator('#choose').focus();
-    const [chooser] = await Promise.all([tab.waitForEvent('filechooser'), tab.keyboard.press('Enter')]);
+    const [chooser] = await Promise.all([tab.waitForEvent('filechooser', { timeout: 20_000 }), tab.keyboard.press('Enter')]);
     const png = await patches('chosen', 40, 40).png().toBuffer();
     await chooser.setFiles({ name: 'chosen.png', mimeType: 'image/png', buffer: png });
     await eventually(shownAnswers).toEqual((await inNode(png)).answers);
