@@ -303,7 +303,10 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     }
     expect(reached).toEqual(['camera', 'kind-fixed', 'device']);
     await tab.locator('#choose').focus();
-    const [chooser] = await Promise.all([tab.waitForEvent('filechooser', { timeout: 20_000 }), tab.keyboard.press('Enter')]);
+    const [chooser] = await Promise.all([
+      tab.waitForEvent('filechooser', { timeout: 20_000 }),
+      tab.keyboard.press('Enter'),
+    ]);
     const png = await patches('chosen', 40, 40).png().toBuffer();
     await chooser.setFiles({ name: 'chosen.png', mimeType: 'image/png', buffer: png });
     await eventually(shownAnswers).toEqual((await inNode(png)).answers);
