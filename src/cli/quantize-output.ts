@@ -2,7 +2,8 @@ import type { QuantizeModelResult } from '../compress/index.js';
 import { bytes, percent, textTable } from '../report/index.js';
 
 /** What was made of a model, for machines. */
-export function quantizationJson({ bytes, calibration, variants, mixture, sensitivity, files }: QuantizeModelResult) {
+export function quantizationJson(result: QuantizeModelResult) {
+  const { bytes, calibration, finetuned, variants, mixture, sensitivity, files } = result;
   return {
     files,
     bytes_fp32: bytes.fp32,
@@ -13,6 +14,7 @@ export function quantizationJson({ bytes, calibration, variants, mixture, sensit
     agreement: calibration.agreement,
     top1_fp32: calibration.top1.fp32,
     top1: calibration.top1.quantized,
+    finetuned,
     variants,
     mixture,
     sensitivity,
@@ -21,7 +23,7 @@ export function quantizationJson({ bytes, calibration, variants, mixture, sensit
 
 /** The same for people, with the table of sensitivities where they were measured. */
 export function quantizationTable(out: string, result: QuantizeModelResult): string {
-  const { calibration, variants, mixture, sensitivity } = result;
+  const { calibration, finetuned, variants, mixture, sensitivity } = result;
   const kinds = new Map<string, number>();
   for (const scheme of Object.values(mixture)) kinds.set(scheme, (kinds.get(scheme) ?? 0) + 1);
   const lines = [
@@ -29,6 +31,11 @@ export function quantizationTable(out: string, result: QuantizeModelResult): str
     `  ${[...kinds].map(([scheme, n]) => `${n} weights in ${scheme}`).join(', ')}; the rest in fp32`,
     `  on ${calibration.images} calibration pictures of ${calibration.classes} classes: top-1 ${percent(calibration.top1.fp32)} % before, ` +
       `${percent(calibration.top1.quantized)} % after; ${percent(calibration.agreement)} % equal answers, KL ${calibration.kl.toPrecision(3)} nats`,
+    ...(finetuned
+      ? [
+          `  fine-tuned for ${finetuned.steps} updates: loss against the teacher ${finetuned.before.toPrecision(3)} before, ${finetuned.after.toPrecision(3)} after`,
+        ]
+      : []),
     ...Object.entries(variants).map(
       ([dtype, variant]) => `  onnx, dtype ${dtype}: ${bytes(variant.bytes)} of image and text encoder`,
     ),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { closest, UserError } from '../errors.js';
@@ -45,17 +45,25 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   throw new UserError(`${blame(issue.path as Field[])}: ${describeIssue(issue, tree)}`);
 }
 
-/** The recipe whole, as YAML, with the versions that run it. It can be run again as it is. */
-export function recipeText(recipe: unknown): string {
-  return stringify({ ...(recipe as Tree), [madeWith]: versions() }, { lineWidth: 0 });
+/** The recipe whole, as YAML, with the versions that run it, and the teacher where there is one. It can be run again as it is. */
+export function recipeText(recipe: unknown, teacher?: string): string {
+  const made = { ...(teacher === undefined ? {} : { teacher }), ...versions() };
+  return stringify({ ...(recipe as Tree), [madeWith]: made }, { lineWidth: 0 });
 }
 
 /**
  * Writes {@link recipeText} as `recipe.yaml` into a run's folder. A folder that has one keeps it until `replace`:
  * whether the recipe may go on from that run is for the run to say.
+ *
+ * @param options.teacher folder or hub id; a folder is written as seen from the run's folder
  */
-export async function writeRecipe(folder: string, recipe: unknown, { replace = false } = {}): Promise<string> {
-  const text = recipeText(recipe);
+export async function writeRecipe(
+  folder: string,
+  recipe: unknown,
+  { replace = false, teacher }: { readonly replace?: boolean; readonly teacher?: string } = {},
+): Promise<string> {
+  const local = teacher !== undefined && existsSync(teacher);
+  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher);
   if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'recipe.yaml'), text);

@@ -10,8 +10,15 @@ import { readJson } from '../files/index.js';
 export interface RunRecord {
   /** The checkpoint folder. */
   readonly model: string;
-  /** The recipe as run, YAML. */
+  /** The recipe as run, YAML, and its file. */
   readonly recipe?: string;
+  readonly recipeFile?: string;
+  /** Folder or hub id of the teacher. */
+  readonly teacher?: string;
+  /** Folder of the teacher's stored targets, where they are there. */
+  readonly targetsDir?: string;
+  /** Name of the data set, as `--data` takes it. */
+  readonly dataset?: string;
   readonly templates?: readonly string[];
   readonly weights?: readonly number[];
   /** A sentence about the data. */
@@ -22,6 +29,7 @@ export interface RunRecord {
 const recorded = z.object({
   data: z.object({ dataset: z.string(), split: z.string() }).optional(),
   texts: z.object({ templates: z.array(z.string()).min(1), weights: z.array(z.number()).optional() }).optional(),
+  made_with: z.object({ teacher: z.string().optional() }).optional(),
 });
 
 const fraction = z.number().min(0).max(1);
@@ -60,7 +68,13 @@ export async function readRun(folder: string): Promise<RunRecord> {
     );
   }
   const run = basename(resolve(model)) === 'student' ? dirname(resolve(model)) : model;
-  return { model, ...(await readRecipe(join(run, 'recipe.yaml'))), ...(await readMetrics(join(run, 'metrics.json'))) };
+  const targets = join(run, 'targets');
+  return {
+    model,
+    targetsDir: existsSync(targets) ? targets : undefined,
+    ...(await readRecipe(join(run, 'recipe.yaml'))),
+    ...(await readMetrics(join(run, 'metrics.json'))),
+  };
 }
 
 async function readRecipe(file: string): Promise<Partial<RunRecord>> {
@@ -74,9 +88,14 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   }
   const parsed = recorded.safeParse(tree);
   if (!parsed.success) throw broken(file, parsed.error);
-  const { data, texts } = parsed.data;
+  const { data, texts, made_with: made } = parsed.data;
+  // A folder was written as seen from the run's; anything else is a hub id.
+  const local = made?.teacher === undefined ? undefined : join(dirname(file), made.teacher);
   return {
     recipe,
+    recipeFile: file,
+    teacher: local !== undefined && existsSync(local) ? local : made?.teacher,
+    dataset: data?.dataset,
     templates: texts?.templates,
     weights: texts?.weights,
     data: data && `Data set \`${data.dataset}\`, split \`${data.split}\`.`,

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import { type ImageTextDataset, withSubset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { checkTemplates, countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
+import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { adamw } from './adamw.js';
-import { Batches } from './batches.js';
+import type { Batches } from './batches.js';
 import { checkLosses } from './check-losses.js';
 import { activeLosses, type DualStream, initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
-import { ensureTargets } from './extract-targets.js';
 import { hash } from './fingerprint.js';
 import { History, type HistoryEntry } from './history.js';
 import { mapLayers } from './layer-map.js';
 import { logitsKdTask } from './logits-kd.js';
 import { type StepEvent, train } from './loop.js';
+import { openBatches } from './open-batches.js';
 import { decaysByDefault } from './optimizer.js';
 import { type Phase, phasesOf } from './phases.js';
 import type { DistillRecipe, LossName } from './recipe.js';
@@ -22,8 +22,8 @@ import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
 import type { Task } from './task.js';
 import { taskPrompts } from './task-prompts.js';
-import { type Teacher, type TeacherModel, teacherOf } from './teacher.js';
-import { buildTextBank, gatherHostRows, listTexts, type TextBank, textLimit } from './text-bank.js';
+import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
+import { gatherHostRows, type TextBank, textLimit } from './text-bank.js';
 import { writeTrainingRecord } from './training-record.js';
 
 export interface DistillStep extends StepEvent {
@@ -79,7 +79,6 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const options = { ...given, dataset };
   const teacher = teacherOf(options.teacher, options);
-  const examples = examplesOf(dataset, recipe.data.split);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
@@ -108,24 +107,23 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   const full: DualStream = { ...stream, heads: initHeads(stream, start.channels) };
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
-  checkTemplates(recipe.texts.templates, recipe.texts.weights);
-  const list = listTexts(dataset, examples, recipe.texts.templates, recipe.texts.captions, {
-    text: recipe.augment.text,
-    seed: recipe.seed,
+  const batches = await openBatches({
+    teacher,
+    dataset,
+    recipe,
+    student: { tokenizer: start.tokenizer, limit },
+    inner: { ...innerStates(recipe, teacher, pairs, needs), words },
+    targets: {
+      dir: options.targetsDir ?? join(runDir, 'targets'),
+      rebuild: options.rebuildTargets,
+      loader: options.loader,
+      signal: options.signal,
+      onProgress: options.onTargets,
+    },
   });
-  const bank = await buildTextBank(teacher, list, { tokenizer: start.tokenizer, limit }, words);
-  const store = await storedTargets(options, teacher, examples, pairs, needs);
+  const { store, bank } = batches;
   try {
     if (!store.complete) return result(options, full, teacher, bank, { finished: false, step: 0, seconds: 0 }, []);
-    const batches = new Batches(store, bank, examples, teacher.preprocess, {
-      seed: recipe.seed,
-      batch: recipe.batch,
-      views: recipe.views,
-      classesPerStep: recipe.texts.classes_per_step,
-      teacherTopK: recipe.texts.teacher_top_k,
-      captions: recipe.texts.captions,
-      weights: recipe.texts.weights,
-    });
     const run = await trainPhases(options, teacher, phases, full, batches);
     const done = await result(options, full, teacher, bank, run.position, run.history);
     if (done.finished) {
@@ -148,33 +146,18 @@ export async function saveStudent(
   if (prompts) await savePrompts(dir, prompts);
 }
 
-function storedTargets(
-  options: DistillOptions,
+/** The teacher's layers that the losses compare with. */
+function innerStates(
+  recipe: DistillRecipe,
   teacher: Teacher,
-  examples: readonly Example[],
   pairs: readonly { teacher: number }[],
   needs: ReadonlySet<LossName>,
-) {
-  const { dataset, recipe } = options;
+): InnerStates {
   const full = recipe.method === 'promptkd';
   const layers = (wanted: boolean, more: number[]) =>
     full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : [];
   const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
-  return ensureTargets({
-    teacher,
-    dataset,
-    examples,
-    views: recipe.views,
-    augment: recipe.augment,
-    seed: recipe.seed,
-    hidden: layers(needs.has('feature'), last),
-    attention: layers(needs.has('attention'), []),
-    dir: options.targetsDir ?? join(options.runDir, 'targets'),
-    rebuild: options.rebuildTargets,
-    loader: options.loader,
-    signal: options.signal,
-    onProgress: options.onTargets,
-  });
+  return { hidden: layers(needs.has('feature'), last), attention: layers(needs.has('attention'), []) };
 }
 
 async function trainPhases(

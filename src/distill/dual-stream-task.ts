@@ -42,15 +42,17 @@ export async function dualStreamTask(
       Object.entries(tree).map(([name, tensor]) => [`${room}/${name}`, tensor]),
     ),
   );
+  const used = t.inputsOf(total);
   const names = Object.keys(everything).filter(
-    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && reaches(total, inputs[name]!),
+    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && name in used,
   );
   const outputs: Record<string, Tensor> = { total };
   for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
   const passes: Record<string, Tensor | undefined> = { feature, rest };
   for (const [pass, loss] of Object.entries(passes)) {
     if (!loss) continue;
-    const reached = names.filter((name) => reaches(loss, inputs[name]!));
+    const own = t.inputsOf(loss);
+    const reached = names.filter((name) => name in own);
     const wrt = reached.map((name) => inputs[name]!);
     for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`${pass}|${reached[i]}`] = g;
   }
@@ -87,32 +89,6 @@ export async function dualStreamTask(
 export function boundLogitScale(student: Params): void {
   const { data } = student.logit_scale!;
   data[0] = Math.min(data[0]!, Math.log(100));
-}
-
-/** Whether a loss depends on an input. */
-function reaches(loss: Tensor, wanted: Tensor): boolean {
-  return inputsOf(loss).has(wanted);
-}
-
-const known = new WeakMap<Tensor, Set<Tensor>>();
-
-/** All inputs that a tensor is computed from. */
-function inputsOf(loss: Tensor): Set<Tensor> {
-  const cached = known.get(loss);
-  if (cached) return cached;
-  const found = new Set<Tensor>();
-  const seen = new Set<object>();
-  const stack = [loss];
-  while (stack.length > 0) {
-    const tensor = stack.pop()!;
-    if (!tensor.node) found.add(tensor);
-    else if (!seen.has(tensor.node)) {
-      seen.add(tensor.node);
-      stack.push(...tensor.node.inputs);
-    }
-  }
-  known.set(loss, found);
-  return found;
 }
 
 function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {

@@ -1,5 +1,6 @@
 export { type AdamWOptions, adamw } from './adamw.js';
 export { attentionLoss, headAverage } from './attention-loss.js';
+export type { Batches } from './batches.js';
 export { contrastiveLoss } from './contrastive.js';
 export { coordinate } from './coordinate.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
@@ -13,6 +14,8 @@ export {
   type TeacherClasses,
 } from './cvpr2024-task.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
+export { fitPixels } from './dual-stream.js';
+export { boundLogitScale } from './dual-stream-task.js';
 export { ensureTargets } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
 export { hashParams } from './fingerprint.js';
@@ -20,6 +23,7 @@ export type { HistoryEntry } from './history.js';
 export { liveBatches, storedBatches, ViewBatches, type ViewOptions } from './image-batches.js';
 export { type InheritOptions, inherit } from './inherit.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
+export { openBatches, type TargetOptions } from './open-batches.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';
 export { phasesOf } from './phases.js';
 export { type PretrainEvent, type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
@@ -30,6 +34,7 @@ export { type DistillRecipe, distillRecipe, type LossName } from './recipe.js';
 export { responseLoss } from './response-loss.js';
 export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
+export { straightThrough } from './straight-through.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher.js';

@@ -88,18 +88,23 @@ function otherWays(
   );
 }
 
+/** The student's tokenizer, and the most tokens a text may have (see {@link textLimit}). */
+export interface StudentTexts {
+  readonly tokenizer: Tokenizer;
+  readonly limit: number;
+}
+
 /**
  * Runs the teacher's text tower over all texts. Each model gets them from its own tokenizer: where the two differ, the
  * student's ids and the teacher's features are of the same texts all the same.
  *
- * @param student its tokenizer, and the most tokens a text may have (see {@link textLimit})
  * @param withWords also keep the features of every token, for the cross-modal map
  * @throws UserError where those are wanted and the tokenizers do not even split a text into the same words
  */
 export async function buildTextBank(
   teacher: Teacher,
   list: TextList,
-  student: { readonly tokenizer: Tokenizer; readonly limit: number },
+  student: StudentTexts,
   withWords: boolean,
 ): Promise<TextBank> {
   const { tokenizer } = student;

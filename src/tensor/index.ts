@@ -1,4 +1,5 @@
 export { grad } from './grad.js';
+export { inputsOf } from './inputs-of.js';
 export { linearInputs } from './linear-inputs.js';
 export {
   type HalfTensor,

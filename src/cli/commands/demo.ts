@@ -64,7 +64,7 @@ async function run(options: DemoOptions): Promise<void> {
     flags: { 'data.dataset': options.data, seed: options.seed },
   });
   const dataset = await openDataset(recipe.data.dataset);
-  const recipeText = await writeRecipe(out, recipe);
+  const recipeText = await writeRecipe(out, recipe, { teacher });
   const progress = createProgress(options);
   try {
     const result = await resumable(out, (signal) =>
@@ -82,7 +82,7 @@ async function run(options: DemoOptions): Promise<void> {
           progress.update({ phase: `${student} · ${phase}`, step, steps, losses, imagesPerSecond }),
       }),
     );
-    await writeRecipe(out, recipe, { replace: true });
+    await writeRecipe(out, recipe, { replace: true, teacher });
     progress.stop();
     printResult(options, { ...result.metrics, student: result.student, report: result.report }, () =>
       [

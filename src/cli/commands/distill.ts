@@ -136,7 +136,7 @@ async function run(options: DistillOptions): Promise<void> {
   try {
     const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
     const dataset = await openDataset(recipe.data.dataset);
-    progress.log(await writeRecipe(out, recipe));
+    progress.log(await writeRecipe(out, recipe, { teacher: options.teacher }));
     const result = await resumable(out, (signal) =>
       distill({
         teacher,
@@ -152,7 +152,7 @@ async function run(options: DistillOptions): Promise<void> {
           progress.update({ phase, step, steps, losses, imagesPerSecond }),
       }),
     );
-    await writeRecipe(out, recipe, { replace: true });
+    await writeRecipe(out, recipe, { replace: true, teacher: options.teacher });
     progress.stop();
     const student = join(out, 'student');
     const { imagesSeen, seconds, parameters } = result;

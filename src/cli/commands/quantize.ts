@@ -1,27 +1,35 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/index.js';
+import type { FinetuneFlags } from '../finetune-source.js';
 import {
   type CommonOptions,
   dataOption,
   examples,
   positiveInteger,
+  positiveNumber,
   printResult,
   wholeNumber,
   withCommonOptions,
 } from '../options.js';
 
-interface QuantizeOptions extends CommonOptions {
+interface QuantizeOptions extends CommonOptions, FinetuneFlags {
   readonly out: string;
   readonly scheme: MixtureName;
   readonly rounding: Rounding;
-  readonly data: string;
   readonly split: string;
   readonly images: number;
   readonly sensitivity?: boolean;
   readonly budget?: number;
+  readonly smaller?: number;
   readonly maxDrop?: number;
   readonly seed: number;
 }
+
+const times = (text: string): number => {
+  const value = positiveNumber(text);
+  if (value < 1) throw new InvalidArgumentError('expected a number of at least 1.');
+  return value;
+};
 
 const points = (text: string): number => {
   const value = Number(text);
@@ -52,12 +60,25 @@ export function addQuantize(program: Command): void {
         .choices(['nearest', 'scales', 'gptq'])
         .default('scales'),
     )
-    .addOption(dataOption().default('emoji'))
+    .addOption(dataOption())
     .option('--split <name>', 'split that calibration pictures are drawn from', 'train')
     .option('--images <n>', 'calibration pictures', positiveInteger, 512)
     .option('--sensitivity', 'measure what each weight costs, one at a time, and print it')
-    .option('--budget <bytes>', 'choose who gets how many bits, so that all weights fit', positiveInteger)
+    .option('--smaller <times>', 'choose who gets how many bits, so that all weights are so many times smaller', times)
+    .addOption(
+      new Option('--budget <bytes>', 'the same, so that all weights fit')
+        .argParser(positiveInteger)
+        .conflicts('smaller'),
+    )
     .option('--max-drop <points>', 'the same, as small as that loss of calibration accuracy allows', points)
+    .option(
+      '--finetune <n>',
+      "go on learning the teacher's answers for so many updates, rounded at every one",
+      positiveInteger,
+    )
+    .option('--finetune-lr <rate>', 'largest learning rate of that (default: 1e-4)', positiveNumber)
+    .option('--teacher <folder>', "checkpoint folder or Hugging Face id to learn from (default: the run's)")
+    .option('--targets <folder>', "the teacher's stored targets (default: the run's, or made for the time being)")
     .option('--seed <n>', 'seed of the calibration pictures', wholeNumber, 0)
     .addHelpText(
       'after',
@@ -65,10 +86,12 @@ export function addQuantize(program: Command): void {
         'quantize runs/demo --out small',
         'quantize runs/student --out small --rounding nearest',
         'quantize runs/student --out small --sensitivity --json',
-        'quantize runs/student --out small --budget 250000',
+        'quantize runs/student --out small --smaller 6',
+        'quantize runs/student --out small --smaller 6 --finetune 300',
+        'quantize my-student --out small --finetune 300 --teacher my-clip --data folder:photos',
         'quantize my-clip --out small --data folder:photos --max-drop 0.5',
       ) +
-        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n',
+        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\nWithout --data, pictures come from the data that the run learned from, or from emoji.\n',
     )
     .action(run);
 }
@@ -80,6 +103,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     { loadPrompts },
     { openDataset },
     { readRun },
+    { finetuneSource },
     { createProgress, showDownload },
     { interruptSignal },
     output,
@@ -89,6 +113,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     import('../../prompt/index.js'),
     import('../../data/index.js'),
     import('../run-record.js'),
+    import('../finetune-source.js'),
     import('../progress.js'),
     import('../interrupt.js'),
     import('../quantize-output.js'),
@@ -96,12 +121,14 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   const progress = createProgress(options);
   let result: QuantizeModelResult;
   try {
-    const folder = await resolveCheckpoint(idOrFolder, { onDownload: showDownload(progress) });
-    const { model } = await readRun(folder);
+    const onDownload = showDownload(progress);
+    const run = await readRun(await resolveCheckpoint(idOrFolder, { onDownload }));
+    const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');
     result = await quantizeModel({
       ...options,
-      student: { checkpoint: await loadCheckpoint(model), prompts: await loadPrompts(model) },
-      dataset: await openDataset(options.data),
+      student: { checkpoint: await loadCheckpoint(run.model), prompts: await loadPrompts(run.model) },
+      dataset,
+      finetune: await finetuneSource(options, run, dataset, { onDownload }),
       signal: interruptSignal(),
       onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
     });

@@ -1,9 +1,11 @@
+export type { FinetuneOptions } from './finetune.js';
 export { type MixtureName, mixtures } from './mixture.js';
 export { type Rounding, roundings } from './quantize.js';
 export {
   type QuantizedDtype,
   type QuantizeModelOptions,
   type QuantizeModelResult,
+  type QuantizePhase,
   quantizeModel,
 } from './quantize-model.js';
 export type { Sensitivity } from './sensitivity.js';

@@ -12,7 +12,10 @@ export function weightsOf({ checkpoint, prompts }: Student): Record<string, Host
   return { ...paramFeeds(checkpoint.params), ...paramFeeds(prompts?.encoder ?? {}, ENCODER) };
 }
 
-/** The student with some weights in place of its own. */
+/** Before a vision prompt's name, where prompts stand beside weights. */
+export const VISION = 'vision_prompts.';
+
+/** The student with some weights in place of its own, and vision prompts by names that begin with {@link VISION}. */
 export function withWeights(student: Student, weights: Readonly<Record<string, HostTensor>>): Student {
   const { checkpoint, prompts } = student;
   const replaced = (params: Params, prefix = ''): Params =>
@@ -20,7 +23,11 @@ export function withWeights(student: Student, weights: Readonly<Record<string, H
   return {
     ...student,
     checkpoint: { ...checkpoint, params: replaced(checkpoint.params) },
-    prompts: prompts && { ...prompts, encoder: replaced(prompts.encoder, ENCODER) },
+    prompts: prompts && {
+      ...prompts,
+      encoder: replaced(prompts.encoder, ENCODER),
+      vision: replaced(prompts.vision, VISION),
+    },
   };
 }
 

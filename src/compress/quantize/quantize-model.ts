@@ -7,6 +7,7 @@ import { checkPrompts, type Student } from '../student.js';
 import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
+import { type FinetuneOptions, Finetuner } from './finetune.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
 import { type OnnxVariant, writeVariant } from './onnx-variants.js';
@@ -35,14 +36,20 @@ export interface QuantizeModelOptions {
   readonly sensitivity?: boolean;
   /** Most bytes of all weights: who gets what is then chosen by sensitivity. */
   readonly budget?: number;
+  /** How many times smaller all weights are to become: a budget as a share of float32. */
+  readonly smaller?: number;
   /** Most points of calibration accuracy that may be lost: the same, as small as that allows. */
   readonly maxDrop?: number;
   /** ONNX variants. @defaultValue all */
   readonly dtypes?: readonly QuantizedDtype[];
   readonly seed?: number;
+  /** Quantisation-aware distillation, of the checkpoint and of each 4-bit variant with codes of its own. */
+  readonly finetune?: FinetuneOptions;
   readonly signal?: AbortSignal;
-  readonly onProgress?: (phase: 'calibration' | 'sensitivity' | 'onnx', done: number, total: number) => void;
+  readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
+
+export type QuantizePhase = 'calibration' | 'sensitivity' | 'teacher targets' | 'finetune' | 'onnx';
 
 export interface QuantizeModelResult {
   /** Relative to the folder. */
@@ -57,6 +64,8 @@ export interface QuantizeModelResult {
     readonly agreement: number;
     readonly top1: { readonly fp32: number; readonly quantized: number };
   };
+  /** T² KL from the teacher in nats before and after fine-tuning, on batches that it did not train on. */
+  readonly finetuned?: { readonly steps: number; readonly before: number; readonly after: number };
   readonly variants: Readonly<Partial<Record<QuantizedDtype, OnnxVariant>>>;
   /** What each weight became. */
   readonly mixture: Mixture;
@@ -84,9 +93,14 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   const moments = await measureMoments(student, calibration, { signal });
   onProgress?.('calibration', 1, 1);
   const predictor = await Predictor.create(student, calibration);
+  let tuner: Finetuner | undefined;
   try {
+    // Opened first: what does not fit is said before the sensitivities are measured.
+    tuner = options.finetune && (await openTuner(options, options.finetune));
     const { mixture, sensitivity } = await chosenMixture(options, moments, predictor, calibration);
-    const quantized = quantizeStudent(student, mixture, { rounding, moments });
+    const rounded = quantizeStudent(student, mixture, { rounding, moments });
+    const tuned = await tuner?.tune(rounded);
+    const quantized = tuned ?? rounded;
     const measured = await compareOn(predictor, student, quantized.student, calibration);
     const files = await saveQuantized(out, quantized);
     const variants: Partial<Record<QuantizedDtype, OnnxVariant>> = {};
@@ -94,25 +108,42 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     for (const [done, dtype] of dtypes.entries()) {
       signal?.throwIfAborted();
       onProgress?.('onnx', done, dtypes.length);
-      const own = mixtureFor(dtype, mixture);
-      const made = dtype === 'bnb4' ? quantized : quantizeStudent(student, own, { rounding, moments });
+      let made = quantized;
+      if (dtype !== 'bnb4') {
+        made = quantizeStudent(student, mixtureFor(dtype, mixture), { rounding, moments });
+        // Eight bits everywhere have next to nothing to win back.
+        if (tuner && dtype === 'q4') made = await tuner.tune(made);
+      }
       variants[dtype] = await writeVariant(out, dtype, made, samples);
       files.push(...variants[dtype].files);
     }
     onProgress?.('onnx', dtypes.length, dtypes.length);
     const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
-    const result = { files: [...files, RECORD], bytes, calibration: measured, variants, mixture, sensitivity };
+    const finetuned = tuned && { steps: options.finetune!.steps, ...tuned.loss };
+    const result = {
+      ...{ files: [...files, RECORD], bytes, calibration: measured },
+      ...{ finetuned, variants, mixture, sensitivity },
+    };
     await writeFileAtomic(
       join(out, RECORD),
       `${JSON.stringify({ rounding: rounding ?? 'scales', ...result }, null, 1)}\n`,
     );
     return result;
   } finally {
-    await predictor.dispose();
+    await Promise.all([predictor.dispose(), tuner?.dispose()]);
   }
 }
 
 const RECORD = 'quantization.json';
+
+function openTuner({ student, signal, onProgress }: QuantizeModelOptions, finetune: FinetuneOptions) {
+  return Finetuner.create(student, {
+    ...finetune,
+    signal,
+    onTargets: (done, total) => onProgress?.('teacher targets', done, total),
+    onStep: (done, total) => onProgress?.('finetune', done, total),
+  });
+}
 
 /** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
 async function chosenMixture(
@@ -121,7 +152,8 @@ async function chosenMixture(
   predictor: Predictor,
   calibration: Calibration,
 ): Promise<{ mixture: Mixture; sensitivity?: readonly Sensitivity[] }> {
-  const { student, scheme = 'nf4', rounding, budget, maxDrop, signal, onProgress } = options;
+  const { student, scheme = 'nf4', rounding, smaller, maxDrop, signal, onProgress } = options;
+  const budget = options.budget ?? (smaller === undefined ? undefined : Math.floor(weightBytes(student, {}) / smaller));
   const chosen = budget !== undefined || maxDrop !== undefined;
   if (!chosen && !options.sensitivity) return { mixture: mixtureOf(student, scheme) };
   const schemes = scheme === 'fp8' || scheme === 'int8' ? [scheme] : (['fp8', scheme] as const);

@@ -1,18 +1,22 @@
 import { type TokenizedTexts, textTower, visionTower } from '../../clip/index.js';
+import { fitPixels } from '../../distill/index.js';
 import { paramFeeds, paramInputs } from '../../nn/index.js';
 import { deepPrompts, promptedTextEmbeds } from '../../prompt/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 import { ENCODER } from '../graphs.js';
 import type { Student } from '../student.js';
-import { weightsOf } from './mixture.js';
+import { VISION, weightsOf } from './mixture.js';
 
-const VISION = 'vision_prompts.';
-
-/** Image embeddings [count, P] of the input `pixels`, not normalised; weights are inputs too. */
-export function imageGraph({ checkpoint, prompts }: Student, count: number): Tensor {
+/**
+ * Image embeddings [count, P] of the input `pixels`, not normalised; weights are inputs too.
+ *
+ * @param side of the pictures fed, which are resampled to the student's. @defaultValue the student's own
+ */
+export function imageGraph({ checkpoint, prompts }: Student, count: number, side?: number): Tensor {
   const { params, config } = checkpoint;
   const { image_size: size, num_channels: channels } = config.vision_config;
-  return visionTower(paramInputs(params), config, input('pixels', [count, channels, size, size]), {
+  const fed = input('pixels', [count, channels, side ?? size, side ?? size]);
+  return visionTower(paramInputs(params), config, fitPixels(fed, size), {
     prompts: deepPrompts(visionInputs(prompts), 'vision'),
     pooledOnly: true,
   }).embed;

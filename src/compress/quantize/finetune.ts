@@ -1,0 +1,199 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { clipLogits } from '../../clip/index.js';
+import { type ImageTextDataset, withSubset } from '../../data/index.js';
+import {
+  adamw,
+  type Batches,
+  boundLogitScale,
+  type DistillRecipe,
+  openBatches,
+  responseLoss,
+  straightThrough,
+  type Task,
+  type TeacherModel,
+  teacherOf,
+  train,
+  warmupCosine,
+} from '../../distill/index.js';
+import { dequantize, rounder, roundTo } from '../../quantization/index.js';
+import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
+import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
+import { maxTextLength, type Student } from '../student.js';
+import { withWeights } from './mixture.js';
+import type { QuantizedStudent } from './quantize.js';
+import { imageGraph, studentFeeds, textGraph } from './student-graph.js';
+
+export interface FinetuneOptions {
+  /** Updates. */
+  readonly steps: number;
+  /** Peak learning rate. @defaultValue 1e-4 */
+  readonly learningRate?: number;
+  readonly teacher: TeacherModel;
+  /** What the student learned from: data, texts, views, batch and temperature are its recipe's. */
+  readonly recipe: DistillRecipe;
+  /** The recipe's data set, whole. */
+  readonly dataset: ImageTextDataset;
+  /** Folder of the teacher's stored targets. @defaultValue a temporary one, filled and removed again */
+  readonly targetsDir?: string;
+  readonly compile?: CompileOptions;
+}
+
+export interface FinetuneProgress {
+  readonly signal?: AbortSignal;
+  readonly onTargets?: (done: number, total: number) => void;
+  readonly onStep?: (done: number, total: number) => void;
+}
+
+export interface Finetuned extends QuantizedStudent {
+  /** T² KL from the teacher, in nats, on batches behind those that were trained on. */
+  readonly loss: { readonly before: number; readonly after: number };
+}
+
+/** Batches that the loss is measured on, before and after. */
+const PROBES = 8;
+const GRADIENT = 'gradient.';
+
+/**
+ * Quantisation-aware distillation: a quantised student goes on learning its teacher's answers while its weights are
+ * rounded at every step (see {@link straightThrough}). The grids, that is scales, zero points and codebooks, stay; codes,
+ * and all that is float32, vision prompts included, move.
+ */
+export class Finetuner {
+  private constructor(
+    private readonly student: Student,
+    private readonly options: FinetuneOptions & FinetuneProgress,
+    private readonly batches: Batches,
+    private readonly program: Runnable,
+    private readonly removeTargets: () => Promise<void>,
+  ) {}
+
+  /**
+   * @param student with its weights as they were trained
+   * @throws UserError where recipe, data, teacher and stored targets do not fit together
+   */
+  static async create(student: Student, options: FinetuneOptions & FinetuneProgress): Promise<Finetuner> {
+    const { recipe, targetsDir, signal, onTargets } = options;
+    const teacher = teacherOf(options.teacher, { compile: options.compile });
+    const { max_position_embeddings: positions } = teacher.config.text_config;
+    const dir = targetsDir ?? (await mkdtemp(join(tmpdir(), 'promptkd-targets-')));
+    const removeTargets = async () => {
+      if (targetsDir === undefined) await rm(dir, { recursive: true, force: true });
+    };
+    let batches: Batches | undefined;
+    try {
+      batches = await openBatches({
+        teacher,
+        recipe,
+        dataset: withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed),
+        student: { tokenizer: student.checkpoint.tokenizer, limit: Math.min(maxTextLength(student), positions) },
+        inner: { hidden: [], attention: [], words: false },
+        targets: { dir, signal, onProgress: onTargets },
+      });
+      signal?.throwIfAborted();
+      const loss = lossGraph(student, batches, teacher.params.logit_scale!, recipe);
+      const names = Object.keys(studentFeeds(student)).filter((name) => name in loss.inputs);
+      const gradients = grad(
+        loss.total,
+        names.map((name) => loss.inputs[name]!),
+      );
+      const outputs = Object.fromEntries(names.map((name, i) => [GRADIENT + name, gradients[i]!]));
+      const program = await compile({ outputs: { total: loss.total, ...outputs } }, options.compile);
+      return new Finetuner(student, options, batches, program, removeTargets);
+    } catch (error) {
+      batches?.store.close();
+      await removeTargets();
+      throw error;
+    }
+  }
+
+  /** Tunes the student in few bits. @throws the signal's reason where it was aborted */
+  async tune({ tensors }: QuantizedStudent): Promise<Finetuned> {
+    const { steps, learningRate = 1e-4, signal, onStep } = this.options;
+    const copied = Object.entries(studentFeeds(this.student)).map(([name, value]) => [name, copy(value)] as const);
+    const params = Object.fromEntries(copied);
+    const latent = Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, params[name]!)]),
+    );
+    const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
+    const task = straightThrough(this.task(params), latent, round);
+    const before = await this.loss(task);
+    const optimizer = adamw(task.params, { weightDecay: 0 });
+    const schedule = warmupCosine({ peak: learningRate, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) });
+    await train(task, {
+      ...{ steps, optimizer, learningRate: schedule, clipNorm: 1, signal },
+      onStep: ({ step }) => onStep?.(step, steps),
+    });
+    signal?.throwIfAborted();
+    const after = await this.loss(task);
+    const tuned = Object.fromEntries(
+      Object.entries(tensors).map(([name, tensor]) => [name, roundTo(tensor, latent[name]!)]),
+    );
+    const values = Object.fromEntries(Object.entries(tuned).map(([name, tensor]) => [name, dequantize(tensor)]));
+    return { student: withWeights(this.student, { ...params, ...values }), tensors: tuned, loss: { before, after } };
+  }
+
+  async dispose(): Promise<void> {
+    this.batches.store.close();
+    await Promise.all([this.program.dispose(), this.removeTargets()]);
+  }
+
+  private task(params: Record<string, HostTensor>): Task {
+    const { program, batches } = this;
+    const wanted = new Set(program.inputs.map(({ name }) => name));
+    return {
+      params,
+      imagesPerStep: this.options.recipe.batch,
+      async step(step) {
+        const { total, ...made } = await program.run({ ...params, ...batches.fill(step, wanted) });
+        const gradients = Object.entries(made).map(([name, { data }]) => [name.slice(GRADIENT.length), data] as const);
+        return {
+          losses: { total: total!.data[0]! },
+          gradients: Object.fromEntries(gradients) as Record<string, Float32Array>,
+        };
+      },
+      constrain: () => boundLogitScale(params),
+    };
+  }
+
+  /** Mean loss on the batches behind those of the training. */
+  private async loss(task: Task): Promise<number> {
+    let sum = 0;
+    for (let probe = 0; probe < PROBES; probe++) {
+      sum += (await task.step(this.options.steps + probe)).losses.total!;
+    }
+    return sum / PROBES;
+  }
+}
+
+/** The response loss of a batch, and the inputs that it is computed from, by name. */
+function lossGraph(student: Student, { feeds }: Batches, teacherScale: HostTensor, recipe: DistillRecipe) {
+  const fed = (name: string) => input(name, feeds[name]!.shape);
+  const [images, , side] = feeds.pixels!.shape as [number, number, number];
+  const [texts, length] = feeds.ids!.shape as [number, number];
+  const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
+  const { temperature, both_ways: bothWays } = recipe.method === 'kd' ? recipe.kd : recipe.losses.response;
+  const total = responseLoss(
+    clipLogits(imageGraph(student, images, side), textGraph(student, texts, length).embed, scale),
+    clipLogits(fed('target/image'), fed('target/text'), constant(teacherScale)),
+    [],
+    { temperature, lambda: 0, bothWays },
+  );
+  return { total, inputs: inputsOf(total) };
+}
+
+/**
+ * Where a weight's latent begins: at the weight as it was trained, and where the rounding chose another value for it than
+ * the nearest (GPTQ), at that.
+ */
+function latentOf(tensor: QuantizedStudent['tensors'][string], weight: HostTensor): HostTensor<Float32Array> {
+  const { nearest, value } = rounder(tensor);
+  const data = Float32Array.from(weight.data, (own, i) => {
+    const code = tensor.codes[i]!;
+    return nearest(own, i) === code ? own : value(code, i);
+  });
+  return { shape: weight.shape, data };
+}
+
+const copy = ({ shape, data }: HostTensor): HostTensor => ({ shape, data: data.slice() });

@@ -1,0 +1,70 @@
+import { examplesOf, type ImageTextDataset } from '../data/index.js';
+import type { LoaderOptions } from '../loader/index.js';
+import { checkTemplates } from '../prompt/index.js';
+import { Batches } from './batches.js';
+import { ensureTargets } from './extract-targets.js';
+import type { DistillRecipe } from './recipe.js';
+import type { InnerStates, Teacher } from './teacher.js';
+import { buildTextBank, listTexts, type StudentTexts } from './text-bank.js';
+
+/** Where the teacher's stored targets are, and how they are made. */
+export interface TargetOptions {
+  /** Folder of the store. */
+  readonly dir: string;
+  /** Replace stored targets that do not fit, instead of refusing them. */
+  readonly rebuild?: boolean;
+  /** How pictures are read while targets are extracted. */
+  readonly loader?: LoaderOptions;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface BatchSource {
+  readonly teacher: Teacher;
+  /** The part that the recipe trains on: see `withSubset`. */
+  readonly dataset: ImageTextDataset;
+  readonly recipe: DistillRecipe;
+  readonly student: StudentTexts;
+  /** What is needed of the teacher beside its embeddings. */
+  readonly inner: InnerStates & { readonly words: boolean };
+  readonly targets: TargetOptions;
+}
+
+/**
+ * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not. Whoever opens
+ * them closes their store; it is not complete where the signal stopped the extraction.
+ *
+ * @throws UserError for templates without a place for the class, data without classes, or a store of something else
+ */
+export async function openBatches({
+  teacher,
+  dataset,
+  recipe,
+  student,
+  inner,
+  targets,
+}: BatchSource): Promise<Batches> {
+  const { seed, views, augment } = recipe;
+  const { templates, weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
+  const examples = examplesOf(dataset, recipe.data.split);
+  checkTemplates(templates, weights);
+  const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed });
+  const bank = await buildTextBank(teacher, list, student, inner.words);
+  const [hidden, attention] = [[...inner.hidden], [...inner.attention]];
+  const store = await ensureTargets({
+    teacher,
+    dataset,
+    examples,
+    views,
+    augment,
+    seed,
+    hidden,
+    attention,
+    ...targets,
+  });
+  return new Batches(store, bank, examples, teacher.preprocess, {
+    ...{ seed, views, captions, weights, batch: recipe.batch },
+    classesPerStep: classes_per_step,
+    teacherTopK: teacher_top_k,
+  });
+}
