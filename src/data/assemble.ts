@@ -131,9 +131,10 @@ function withoutFaults(
       return [];
     }
     ids.add(record.id);
-    const own = [...new Set(record.captions.map(cleanCaption))].filter((caption) => caption !== '');
+    const clean = (texts: readonly string[]) => [...new Set(texts.map(cleanCaption))].filter((text) => text !== '');
+    const own = clean(record.captions);
     const { className } = record;
-    const captions = own.length > 0 || className === undefined ? own : [`a picture of ${className}`, className];
+    const captions = own.length > 0 || className === undefined ? own : clean([`a picture of ${className}`, className]);
     return [{ ...record, captions }];
   });
 }

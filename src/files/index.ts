@@ -2,6 +2,7 @@ export { type FileContent, writeFileAtomic } from './atomic.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson } from './json.js';
+export { readLines } from './lines.js';
 export { readNames } from './names.js';
 export {
   encodeSafetensors,

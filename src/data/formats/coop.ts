@@ -1,7 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
+import { readLines } from '../../files/index.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
@@ -68,7 +69,7 @@ const wordnetNames = 'classnames.txt';
 
 async function openImageNet(folder: string): Promise<Collection> {
   const file = join(folder, wordnetNames);
-  const lines = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  const lines = (await readLines(file))!.filter((line) => line.trim() !== '');
   const names = new Map<string, string>();
   for (const line of lines) {
     const [, wnid, name] = /^(n\d+) (.+)$/.exec(line.trim()) ?? [];

@@ -1,9 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join, relative, sep } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { extname, join } from 'node:path';
 import { UserError } from '../../errors.js';
+import { readLines } from '../../files/index.js';
 import { type Collection, splitName } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelowFolder } from './walk.js';
 
 const pictureTypes = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
 const splitFolders = new Set(['train', 'val', 'valid', 'validation', 'test']);
@@ -51,22 +53,20 @@ export async function checkFolder(folder: string, what: string): Promise<void> {
 /** A class's name as it stands in a prompt. */
 export const plainName = (folder: string): string => folder.replace(/[_-]+/g, ' ').trim();
 
-/** Class names from a file `classes.txt` in a folder, in its order; undefined where there is none. */
+/**
+ * Class names from a file `classes.txt` in a folder, in its order; undefined where there is none.
+ * @throws UserError where it is not UTF-8
+ */
 export async function classesBeside(folder: string): Promise<string[] | undefined> {
-  const text = await readFile(join(folder, classFile), 'utf8').catch(() => undefined);
-  const names = text?.split(/\r?\n/).map((name) => name.trim());
+  const names = (await readLines(join(folder, classFile)))?.map((name) => name.trim());
   return names?.filter((name) => name !== '');
 }
 
 /** All picture files below a folder, as paths with slashes, in order of name. Other files are added to `skipped`. */
 export async function listPictures(folder: string, skipped: Skipped[]): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    .filter((path) => path !== classFile)
-    .sort();
+  const paths = await filesBelowFolder(folder, skipped);
   return paths.filter((id) => {
+    if (id === classFile) return false;
     if (pictureTypes.has(extname(id).toLowerCase())) return true;
     skipped.push({ id, reason: 'not a picture file' });
     return false;

@@ -47,8 +47,9 @@ export async function readElements(file: string, readers: ElementReaders): Promi
     }
   };
   try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
-      parser.write(chunk as Buffer);
+    // Decoded here: the parser refuses a whole file for one text that is not UTF-8.
+    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, encoding: 'utf8' })) {
+      parser.write(chunk as string);
       if (fault !== undefined) break;
     }
   } catch (error) {

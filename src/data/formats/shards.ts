@@ -1,8 +1,9 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../errors.js';
 import { splitName } from '../assemble.js';
 import type { Pack } from '../packed.js';
+import { filesBelowFolder } from './walk.js';
 
 /** One of several files that make up a data set. */
 export interface Shard {
@@ -37,7 +38,7 @@ async function filesOf(path: string, ending: RegExp): Promise<string[]> {
   const info = await stat(path).catch(() => undefined);
   if (info?.isFile()) return [path];
   if (!info) throw new UserError(`${path}: no such file or folder`);
-  const names = (await readdir(path, { recursive: true })).filter((name) => ending.test(name)).sort();
+  const names = (await filesBelowFolder(path, [])).filter((name) => ending.test(name));
   if (names.length === 0)
     throw new UserError(`${path}: expected files whose names end in ${ending.source}, found none`);
   return names.map((name) => join(path, name));

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readLines } from '../../files/index.js';
 import type { Collection } from '../assemble.js';
 import { cachedPack, type Pack, partsOf } from '../packed.js';
 import { findShards, type Shard, withShardName } from './shards.js';
@@ -12,7 +12,7 @@ import { readTar } from './tar.js';
  * A plain shard is read once for its index and stays where it is: pictures are then read from any place of it in any
  * order, so that shuffling needs no buffer. A gzipped one is unpacked into the cache first.
  *
- * @throws UserError where a shard is missing
+ * @throws UserError where a shard is missing, or class names are not UTF-8
  */
 export async function openWebDataset(path: string): Promise<Collection> {
   const shards = await findShards(path, /\.(tar|tar\.gz|tgz)$/);
@@ -35,8 +35,8 @@ export async function openWebDataset(path: string): Promise<Collection> {
 async function classNamesBeside(shards: readonly Shard[]): Promise<string[] | undefined> {
   const own = dirname(shards[0]!.file);
   for (const file of [join(own, 'classnames.txt'), join(own, 'classes.txt'), join(dirname(own), 'classnames.txt')]) {
-    const text = await readFile(file, 'utf8').catch(() => undefined);
-    if (text !== undefined) return text.trim().split(/\r?\n/);
+    const names = await readLines(file);
+    if (names) return names;
   }
   return undefined;
 }
