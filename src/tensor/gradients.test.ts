@@ -136,6 +136,7 @@ const notDifferentiable = [
   'grad',
   'greater',
   'input',
+  'inputsOf',
   'linearInputs',
   'positions',
   'precisions',

@@ -3,7 +3,8 @@ import { normalizeAxis } from '../shape.js';
 import { apply, applyOne, formatShape, type Op, type Tensor } from '../tensor.js';
 import { add, div, exp, mul, sqrt, square, sub } from './arithmetic.js';
 import { sum } from './broadcasting.js';
-import { mean } from './reduce.js';
+import { reshape } from './layout.js';
+import { matmul } from './matmul.js';
 
 const softmaxOp: Op = {
   name: 'softmax',
@@ -59,13 +60,15 @@ const layerNormOp: Op = {
     e.node('LayerNormalization', ins, outs, { axis: -1, epsilon: e.asFloat(node.attributes.eps as number) }),
   gradient: (node, [dy]) => {
     const [x, weight] = node.inputs as [Tensor, Tensor];
-    const [, average, inverseDeviation] = node.outputs as [Tensor, Tensor, Tensor];
+    const [, center, inverseDeviation] = node.outputs as [Tensor, Tensor, Tensor];
     const leading = x.shape.map((_, i) => i).slice(0, -1);
-    const unit = mul(sub(x, average), inverseDeviation); // x̂
-    const g = mul(dy!, weight);
-    // dx = (g − mean(g) − x̂ · mean(g x̂)) / σ
-    const dx = mul(sub(sub(g, mean(g, [-1], true)), mul(unit, mean(mul(g, unit), [-1], true))), inverseDeviation);
-    return [dx, sum(mul(dy!, unit), leading), sum(dy!, leading)];
+    const unit = mul(sub(x, center), inverseDeviation); // x̂
+    const projected = mul(dy!, unit); // dy x̂
+    // dx = (g − mean(g) − x̂ · mean(g x̂)) / σ with g = dy · weight; the means as products: no pass over memory for g x̂.
+    const column = reshape(mul(weight, 1 / (weight.shape[0] as number)), [-1, 1]);
+    const average = (y: Tensor) => matmul(y, column, { full: true });
+    const dx = mul(sub(sub(mul(dy!, weight), average(dy!)), mul(unit, average(projected))), inverseDeviation);
+    return [dx, sum(projected, leading), sum(dy!, leading)];
   },
 };
 
