@@ -1,6 +1,6 @@
 import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, shardsOf } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Loader, type LoaderOptions } from '../loader/index.js';
 import { Random } from '../random.js';
@@ -52,7 +52,7 @@ export class ContrastiveBatches {
     }
     this.captionSets = this.examples.map(({ captions }) => new Set(captions));
     const size = options.preprocess.size;
-    const order = new EpochOrder(this.examples.length, options.seed);
+    const order = new EpochOrder(this.examples.length, options.seed, shardsOf(dataset, this.examples));
     const views = (n: number) =>
       Array.from({ length: batch }, (_, i) => ({
         example: order.at(n * batch + i).example,

@@ -1,6 +1,6 @@
 import type { AugmentOptions } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
-import type { Example, ImageTextDataset } from '../data/index.js';
+import { type Example, type ImageTextDataset, shardsOf } from '../data/index.js';
 import { Loader, type LoaderOptions, storedView } from '../loader/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ImageBatches } from './cvpr2024-task.js';
@@ -33,7 +33,7 @@ export class ViewBatches {
     const shape = [batch, 3, preprocess.size, preprocess.size];
     this.pixels = { shape, data: new Float32Array(batch * 3 * preprocess.size ** 2) };
     this.labels = { shape: [batch], data: new Int32Array(batch) };
-    const order = new EpochOrder(examples.length, seed);
+    const order = new EpochOrder(examples.length, seed, shardsOf(dataset, examples));
     const views = (step: number) =>
       Array.from({ length: batch }, (_, i) => {
         const { example, epoch } = order.at(step * batch + i);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { openDataset } from '../index.js';
+import { openDataset, shardsOf } from '../index.js';
 import { hugePng, picture, put } from './pictures.fixture.js';
 import { expandBraces } from './shards.js';
 
@@ -46,7 +46,8 @@ describe('WebDataset shards', () => {
     const second = { ...(await sample('000000000', 'blue', '#2040c0', 'webp')), '1.png': await picture('#f0f0f0') };
     await writeFile(join(folder, '00001.tar'), gzipSync(await tarOf(second)));
     const spec = `wds:${folder}/{00000..00001}.tar?into=train`;
-    const { splits, skipped, load, classes } = await openDataset(spec);
+    const dataset = await openDataset(spec);
+    const { splits, skipped, load, classes } = dataset;
     expect(splits).toEqual({
       train: [
         { id: '00000.tar/000000000', captions: ['a red card'] },
@@ -65,6 +66,7 @@ describe('WebDataset shards', () => {
       [32, 192, 64],
       [192, 64, 32],
     ]);
+    expect(shardsOf(dataset, splits.train!)).toEqual(Int32Array.from([0, 0, 1, 1]));
     // The index comes from the cache; it is read anew when the shard changes.
     expect((await openDataset(spec)).splits).toEqual(splits);
     await writeFile(join(folder, '00000.tar'), await tarOf(await sample('9', 'new')));
