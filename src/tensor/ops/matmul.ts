@@ -77,11 +77,12 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 /**
  * dW = dYᵀ X of y = x Wᵀ, x [M, I] and dy [M, O] → [O, I].
  *
- * ONNX Runtime's CPU reads a left operand in columns slowly: it is copied over first, the narrower one of the two.
+ * ONNX Runtime's CPU reads a left operand in columns slowly: it is copied over first, the narrower one of the two, or x,
+ * which queries, keys and values share.
  */
 function weightGradient(x: Tensor, dy: Tensor): Tensor {
   const [inner, out] = [x.shape[1] as number, dy.shape[1] as number];
-  return out <= inner ? matmul(transpose(dy), x) : transpose(matmul(transpose(x), dy));
+  return out < inner ? matmul(transpose(dy), x) : transpose(matmul(transpose(x), dy));
 }
 
 const gemmOp: Op = {
