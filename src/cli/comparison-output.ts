@@ -1,18 +1,12 @@
 import { basename, resolve } from 'node:path';
-import { type Dtype, dtypes } from '../clip/index.js';
-import { UserError } from '../errors.js';
+import { type Dtype, splitVariant } from '../clip/index.js';
 import type { Comparison, Interval } from '../evaluate/index.js';
 import { bytes, paretoFile, percent, textTable } from '../report/index.js';
 
 /** `FOLDER` or `FOLDER#DTYPE`, as it stands on the command line. */
 export function variantOf(argument: string): { name: string; folder: string; dtype?: Dtype } {
-  const mark = argument.lastIndexOf('#');
-  if (mark < 0) return { name: nameOf(argument), folder: argument };
-  const [folder, dtype] = [argument.slice(0, mark), argument.slice(mark + 1)];
-  if (!dtypes.includes(dtype as Dtype)) {
-    throw new UserError(`${argument}: expected one of ${dtypes.join(', ')} behind the #, got "${dtype}"`);
-  }
-  return { name: `${nameOf(folder)} ${dtype}`, folder, dtype: dtype as Dtype };
+  const { model: folder, dtype } = splitVariant(argument);
+  return { name: dtype === undefined ? nameOf(folder) : `${nameOf(folder)} ${dtype}`, folder, dtype };
 }
 
 const nameOf = (folder: string) => basename(resolve(folder));

@@ -33,5 +33,6 @@ export { fullTexts, type TextOptions, textTower } from './text.js';
 export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
 export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';
+export { type NamedVariant, splitVariant } from './variant-name.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
 export { quantizedFile, weightFiles } from './weight-files.js';

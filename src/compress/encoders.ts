@@ -5,13 +5,14 @@ import {
   loadCheckpoint,
   loadOnnxPair,
   OnnxPair,
+  type OnnxPairOptions,
   onnxFolder,
   resolveCheckpoint,
 } from '../clip/index.js';
 import { visualStudentFile } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { loadPrompts } from '../prompt/index.js';
-import { type CompileOptions, OnnxFile } from '../runtime/index.js';
+import { OnnxFile } from '../runtime/index.js';
 import { toOnnx } from '../tensor/index.js';
 import { foldVisionPrompts } from './fold.js';
 import { exportGraph, type GraphName } from './graphs.js';
@@ -19,17 +20,17 @@ import { checkPrompts, maxTextLength, type Student } from './student.js';
 
 /**
  * Opens a model for inference, batch and text length left open: its ONNX files where it has some, otherwise the graphs
- * that its export would have, prompts folded, without writing them.
+ * that its export would have, prompts folded, without writing them. A variant that is asked for by `dtype` must be there.
  *
  * @param idOrFolder checkpoint folder, export or hub id
  * @throws UserError where it cannot be read
  */
 export async function openEncoders(
   idOrFolder: string,
-  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+  options: DownloadOptions & OnnxPairOptions = {},
 ): Promise<OnnxPair> {
   const folder = await resolveCheckpoint(idOrFolder, options);
-  if (onnxFolder(folder)) return loadOnnxPair(folder, options);
+  if (options.dtype !== undefined || onnxFolder(folder)) return loadOnnxPair(folder, options);
   if (existsSync(join(folder, visualStudentFile))) {
     throw new UserError(
       `${folder}: a visual student (cvpr2024) reads no texts: expected a model with a text tower; export it, and use its vision model with classifier.safetensors`,

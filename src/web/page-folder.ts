@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Dtype, loadOnnxPair } from '../clip/index.js';
-import { readClassifier } from '../compress/index.js';
+import { type Dtype, dtypes, onnxFolder } from '../clip/index.js';
+import { openEncoders, readClassifier } from '../compress/index.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
 import { checkTemplates } from '../prompt/index.js';
@@ -12,7 +12,7 @@ import { type ModelFile, modelFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
 
 export interface PageOptions {
-  /** Folder of an exported model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
+  /** Folder of an exported or quantised model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
   readonly model: string;
   /** Folder that is written; files of the same names are replaced. */
   readonly out: string;
@@ -43,7 +43,7 @@ const bundle = fileURLToPath(new URL('./page', import.meta.url));
 const script = 'sw.js';
 
 /**
- * Writes a folder that runs an exported model in the browser, with no server but one that hands out files: the page, ONNX
+ * Writes a folder that runs an exported or a quantised model in the browser, with no server but one that hands out files: the page, ONNX
  * Runtime's WASM and WebGPU builds, the model's smallest suitable files, and the features of its own classes where
  * `classifier.safetensors` has them. It works offline after its first load.
  *
@@ -52,12 +52,12 @@ const script = 'sw.js';
 export async function writePage(options: PageOptions): Promise<PageResult> {
   const { model, out, title } = options;
   const onnx = join(model, 'onnx');
-  if (!existsSync(join(onnx, 'vision_model.onnx')) || !existsSync(join(onnx, 'text_model.onnx'))) {
+  if (!dtypes.some((dtype) => onnxFolder(model, dtype) === onnx)) {
     throw new UserError(
-      `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx: write them with promptkd export`,
+      `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize`,
     );
   }
-  const pair = await loadOnnxPair(model);
+  const pair = await openEncoders(model);
   try {
     const classifier = readClassifier(model, pair.config.projection_dim);
     const { templates = ['a drawing of {}'], weights } = options.templates ? options : (classifier ?? {});

@@ -6,14 +6,14 @@ import { Random } from '../random.js';
 import { OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 
-/** A smaller variant is taken where its embeddings keep at least this cosine to the float32 file's. */
+/** A smaller variant is taken where its embeddings keep at least this cosine to the model's in float32. */
 export const ENOUGH = 0.99;
 
 export interface Variant {
   readonly path: string;
   readonly dtype: Dtype;
   readonly bytes: number;
-  /** Least cosine of its embeddings to the float32 file's, over the probes. */
+  /** Least cosine of its embeddings to the model's in float32, over the probes. */
   readonly cosine: number;
 }
 
@@ -21,9 +21,10 @@ export type EncoderName = 'vision_model' | 'text_model';
 
 /**
  * The file of an encoder that a page shall load: the one asked for, or else the smallest whose embeddings have a cosine
- * of at least 0.99 to the float32 file's on every probe (three synthetic pictures, or three short texts).
+ * of at least 0.99 to the model's in float32 on every probe (three synthetic pictures, or three short texts).
  *
- * @param folder with the ONNX files, as the pair's own
+ * @param folder with the ONNX files
+ * @param pair the model in float32: of a quantised one, the values of its checkpoint
  * @throws UserError where the one asked for is not there, or cannot be run
  */
 export async function chooseVariant(
@@ -44,8 +45,7 @@ export async function chooseVariant(
       `${join(folder, `${name}${suffixes[wanted!]}.onnx`)}: no such file: choose one of ${found.map(({ dtype }) => dtype).join(', ')}`,
     );
   }
-  const probe = name === 'vision_model' ? pictureProbe(pair) : textProbe(pair);
-  const expected = await run(join(folder, `${name}.onnx`), probe);
+  const [probe, expected] = name === 'vision_model' ? await pictureProbe(pair) : await textProbe(pair);
   let reason = '';
   for (const candidate of candidates) {
     if (existsSync(`${candidate.path}_data`)) {
@@ -72,8 +72,12 @@ async function run(path: string, feeds: Readonly<Record<string, HostTensor>>): P
   }
 }
 
+/** What an encoder is fed, and the embeddings of the model in float32. */
+type Probe = [feeds: Readonly<Record<string, HostTensor>>, expected: Float32Array];
+
 /** Noise at three scales, in the numbers that preprocessing makes. */
-function pictureProbe({ preprocess: { size } }: OnnxPair): Record<string, HostTensor> {
+async function pictureProbe(pair: OnnxPair): Promise<Probe> {
+  const { size } = pair.preprocess;
   const scales = [1, 4, 12];
   const pixels = new Float32Array(scales.length * 3 * size * size);
   for (const [n, scale] of scales.entries()) {
@@ -85,15 +89,18 @@ function pictureProbe({ preprocess: { size } }: OnnxPair): Record<string, HostTe
       pixels[n * 3 * size * size + i] = values[(c * cells + Math.floor(y / scale)) * cells + Math.floor(x / scale)]!;
     }
   }
-  return { pixel_values: { shape: [scales.length, 3, size, size], data: pixels } };
+  const pixel_values = { shape: [scales.length, 3, size, size], data: pixels };
+  return [{ pixel_values }, (await pair.images(pixel_values)).data];
 }
 
-function textProbe({ tokenizer, config }: OnnxPair): Record<string, HostTensor> {
+async function textProbe(pair: OnnxPair): Promise<Probe> {
+  const { tokenizer, config } = pair;
   const length = config.text_config.max_position_embeddings;
   const { ids, eos } = tokenizer.encode(['a cat', 'two small houses under a tree', 'red'], length);
   const shape = [eos.length, length];
   const mask = ids.map((_, i) => (i % length <= eos[Math.floor(i / length)]! ? 1 : 0));
-  return { input_ids: { shape, data: ids }, attention_mask: { shape, data: mask } };
+  const feeds = { input_ids: { shape, data: ids }, attention_mask: { shape, data: mask } };
+  return [feeds, (await pair.texts({ ids, ends: eos, length })).data];
 }
 
 function leastCosine(a: Float32Array, b: Float32Array, width: number): number {

@@ -87,7 +87,7 @@ describe('promptkd web', () => {
     await rm(join(await copy('bare'), 'onnx'), { recursive: true });
     const { code, out, err } = promptkd('web', join(folder, 'bare'), '--out', join(folder, 'x'));
     expect(err).toMatch(
-      /^promptkd: .*bare: expected onnx\/vision_model\.onnx and onnx\/text_model\.onnx: write them with promptkd export\n$/,
+      /^promptkd: .*bare: expected onnx\/vision_model\.onnx and onnx\/text_model\.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize\n$/,
     );
     expect([code, out]).toEqual([2, '']);
   });

@@ -36,7 +36,10 @@ export function addCascade(program: Command): void {
         'find the threshold for an accuracy or a latency, draw what it costs, and write a cascade for serve',
       ),
   )
-    .argument('<models...>', 'checkpoint folders, exports or Hugging Face ids, the fastest first; at least two')
+    .argument(
+      '<models...>',
+      'checkpoint folders, exports or Hugging Face ids, the fastest first, at least two; with #DTYPE behind one, that variant of its ONNX files',
+    )
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'pictures that temperatures and thresholds are fitted on', 'val')
     .option('--held-out <name>', 'pictures to report on', 'test')
@@ -72,6 +75,7 @@ export function addCascade(program: Command): void {
       examples(
         'cascade tune runs/demo/student models/emoji-teacher',
         'cascade tune runs/demo/student models/emoji-teacher --max-latency 40%',
+        'cascade tune "small#q4" models/emoji-teacher',
         'cascade tune tiny small large --data folder:photos --target-accuracy 81.5 --confidence margin --json',
       ),
     )

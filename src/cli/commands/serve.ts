@@ -24,7 +24,10 @@ export function addServe(program: Command): void {
   program
     .command('serve')
     .description('answer over HTTP: classes, embeddings, similarities, with models or cascades; / is a page to try it')
-    .argument('<models...>', 'folders, exports, Hugging Face ids or cascade files, each as path or name=path')
+    .argument(
+      '<models...>',
+      'folders, exports, Hugging Face ids or cascade files, each as path or name=path; with #DTYPE behind a model, that variant of its ONNX files (fp32, fp16, q8, q4, bnb4)',
+    )
     .option('--host <address>', 'where to listen; anything but this machine wants --key-file', host)
     .option('--port <n>', 'port; 0: any free one', wholeNumber, port)
     .option('--workers <n>', 'worker threads a model', positiveInteger, workers)
@@ -48,6 +51,7 @@ export function addServe(program: Command): void {
       `${examples(
         'serve runs/demo/student',
         'serve cascade.json student=runs/demo/student --port 9000',
+        'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and

@@ -15,7 +15,10 @@ export function addWeb(program: Command): void {
     .command('web')
     .description('write a page that runs an exported model in the browser: no server logic, nothing from elsewhere');
   withCommonOptions(command)
-    .argument('<model>', 'folder that promptkd export wrote, or the folder of a finished run with one')
+    .argument(
+      '<model>',
+      'folder that promptkd export or promptkd quantize wrote, or the folder of a finished run with one',
+    )
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
@@ -38,6 +41,7 @@ export function addWeb(program: Command): void {
       'after',
       `${examples(
         'web exported --out page',
+        'web small --out page --dtype q4',
         'web runs/demo --out page --name "Emoji student" --classes "cat, house, tree"',
       )}
 Serve the folder by anything that hands out files, over https:// or on localhost:

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
+import { splitVariant } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { readJson, writeFileAtomic } from '../../files/index.js';
 import { checkThreshold, confidences } from './confidence.js';
@@ -70,10 +71,12 @@ export async function writeCascade(
   report?: unknown,
 ): Promise<void> {
   const folder = dirname(resolve(file));
-  const near = (model: string) => {
-    if (!existsSync(model)) return model;
+  const near = (name: string) => {
+    const { model, dtype } = splitVariant(name);
+    if (!existsSync(model)) return name;
     const path = relative(folder, resolve(model));
-    return isAbsolute(path) ? path : `./${path.split(sep).join('/')}`;
+    const seen = isAbsolute(path) ? path : `./${path.split(sep).join('/')}`;
+    return dtype === undefined ? seen : `${seen}#${dtype}`;
   };
   const content = {
     format: 'promptkd-cascade',

@@ -1,5 +1,5 @@
 import { plainImage } from '../../augment/index.js';
-import { normalizePixels, type OnnxPair, resolveCheckpoint, tokenizeAll } from '../../clip/index.js';
+import { normalizePixels, type OnnxPair, resolveCheckpoint, splitVariant, tokenizeAll } from '../../clip/index.js';
 import { openEncoders, readClassifier } from '../../compress/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
@@ -15,11 +15,12 @@ export class LocalEncoder implements Encoder {
   ) {}
 
   /**
-   * @param idOrFolder checkpoint folder, export or hub id
+   * @param name checkpoint folder, export or hub id; with `#DTYPE` behind it, that variant of its ONNX files
    * @throws UserError where it cannot be read
    */
-  static async open(idOrFolder: string, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
-    const pair = await openEncoders(idOrFolder, { threads });
+  static async open(name: string, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
+    const { model, dtype } = splitVariant(name);
+    const pair = await openEncoders(model, { threads, dtype });
     const { config, preprocess, logitScale } = pair;
     const width = config.projection_dim;
     const info: EncoderInfo = {
@@ -27,7 +28,7 @@ export class LocalEncoder implements Encoder {
       imageSize: preprocess.size,
       textTokens: config.text_config.max_position_embeddings,
       logitFactor: Math.exp(logitScale),
-      classifier: readClassifier(await resolveCheckpoint(idOrFolder), width),
+      classifier: readClassifier(await resolveCheckpoint(model), width),
     };
     return new LocalEncoder(info, pair, maxPixels);
   }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { splitVariant } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { type Confidence, cascade, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
 import type { Metrics } from './metrics.js';
@@ -36,7 +37,8 @@ export class Generation {
   static async open(settings: Settings, metrics: Metrics): Promise<Generation> {
     const opened = new Map<string, ServedModel>();
     const open = async (name: string, path: string): Promise<ServedModel> => {
-      const key = existsSync(path) ? resolve(path) : path;
+      const { model: folder, dtype = '' } = splitVariant(path);
+      const key = `${existsSync(folder) ? resolve(folder) : folder}#${dtype}`;
       const model = opened.get(key) ?? (await ServedModel.open(name, path, settings, metrics));
       opened.set(key, model);
       return model;
@@ -81,11 +83,13 @@ export class Generation {
   }
 }
 
-/** `name=path`, or a path whose last part is the name. */
+/** `name=path`, or a path whose last part is the name; of a variant `folder#q4` the name is `folder-q4`. */
 function named(given: string): { name: string; path: string } {
   const equals = given.indexOf('=');
   const path = equals < 0 ? given : given.slice(equals + 1);
-  const name = equals < 0 ? basename(resolve(path)).replace(/\.json$/, '') : given.slice(0, equals);
+  const { model, dtype } = splitVariant(path);
+  const own = [basename(resolve(model)).replace(/\.json$/, ''), ...(dtype === undefined ? [] : [dtype])].join('-');
+  const name = equals < 0 ? own : given.slice(0, equals);
   if (!/^[\w.-]{1,100}$/.test(name) || path === '') {
     throw new UserError(`models: expected path or name=path, the name of letters, digits, . _ and -, got ${given}`);
   }
