@@ -24,7 +24,7 @@ export function jitterColours(
 
 /** Every value scaled. */
 export function brightness(rgb: Uint8Array, factor: number): void {
-  for (let i = 0; i < rgb.length; i++) rgb[i] = byte(rgb[i]! * factor);
+  mapValues(rgb, (value) => value * factor);
 }
 
 /** Away from or towards the picture's mean gray. */
@@ -32,14 +32,22 @@ export function contrast(rgb: Uint8Array, factor: number): void {
   let mean = 0;
   for (let i = 0; i < rgb.length; i += 3) mean += luma(rgb, i);
   mean /= rgb.length / 3;
-  for (let i = 0; i < rgb.length; i++) rgb[i] = byte(mean + (rgb[i]! - mean) * factor);
+  mapValues(rgb, (value) => mean + (value - mean) * factor);
+}
+
+/** There are 256 values and many more numbers. */
+function mapValues(rgb: Uint8Array, change: (value: number) => number): void {
+  const table = Uint8Array.from({ length: 256 }, (_, value) => byte(change(value)));
+  for (let i = 0; i < rgb.length; i++) rgb[i] = table[rgb[i]!]!;
 }
 
 /** Away from or towards each pixel's gray. */
 export function saturation(rgb: Uint8Array, factor: number): void {
   for (let i = 0; i < rgb.length; i += 3) {
     const gray = luma(rgb, i);
-    for (let c = i; c < i + 3; c++) rgb[c] = byte(gray + (rgb[c]! - gray) * factor);
+    rgb[i] = byte(gray + (rgb[i]! - gray) * factor);
+    rgb[i + 1] = byte(gray + (rgb[i + 1]! - gray) * factor);
+    rgb[i + 2] = byte(gray + (rgb[i + 2]! - gray) * factor);
   }
 }
 
@@ -62,8 +70,8 @@ export function hue(rgb: Uint8Array, turn: number): void {
 
 /** Every pixel at its luma. In place. */
 export function toGray(rgb: Uint8Array): void {
-  for (let i = 0; i < rgb.length; i += 3) rgb.fill(byte(luma(rgb, i)), i, i + 3);
+  for (let i = 0; i < rgb.length; i += 3) rgb[i] = rgb[i + 1] = rgb[i + 2] = byte(luma(rgb, i));
 }
 
 /** The nearest whole number in 0 to 255. */
-export const byte = (x: number) => Math.round(Math.min(255, Math.max(0, x)));
+export const byte = (x: number): number => (x <= 0 ? 0 : x >= 255 ? 255 : (x + 0.5) | 0);

@@ -59,11 +59,14 @@ function resizedCrop(
 }
 
 function mirror(rgb: Uint8Array, size: number): void {
-  const from = rgb.slice();
   for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const at = (y * size + size - 1 - x) * 3;
-      rgb.set(from.subarray(at, at + 3), (y * size + x) * 3);
+    let left = y * size * 3;
+    for (let right = left + (size - 1) * 3; left < right; left += 3, right -= 3) {
+      for (let c = 0; c < 3; c++) {
+        const value = rgb[left + c]!;
+        rgb[left + c] = rgb[right + c]!;
+        rgb[right + c] = value;
+      }
     }
   }
 }

@@ -23,12 +23,14 @@ export function sample(picture: Picture, size: number, affine: Affine, backgroun
       const y0 = Math.floor(sy);
       const tx = sx - x0;
       const ty = sy - y0;
+      // Where all four corners lie inside, none has to be held at the edge.
+      const isInside = x0 >= 0 && y0 >= 0 && x0 < right && y0 < bottom;
       let [red, green, blue, cover] = [0, 0, 0, 0];
       for (let corner = 0; corner < 4; corner++) {
         const cx = x0 + (corner & 1);
         const cy = y0 + (corner >> 1);
-        const px = Math.min(right, Math.max(0, cx));
-        const py = Math.min(bottom, Math.max(0, cy));
+        const px = isInside ? cx : Math.min(right, Math.max(0, cx));
+        const py = isInside ? cy : Math.min(bottom, Math.max(0, cy));
         if (channels === 4 && (px !== cx || py !== cy)) continue;
         const at = (py * width + px) * channels;
         let weight = (corner & 1 ? tx : 1 - tx) * (corner >> 1 ? ty : 1 - ty);
@@ -38,8 +40,8 @@ export function sample(picture: Picture, size: number, affine: Affine, backgroun
         blue += weight * data[at + 2]!;
         cover += weight;
       }
-      background((x + 0.5) / size, (y + 0.5) / size, behind);
       const rest = cover < 1 ? 1 - cover : 0;
+      if (rest > 0) background((x + 0.5) / size, (y + 0.5) / size, behind);
       const to = (y * size + x) * 3;
       out[to] = red + behind[0]! * rest + 0.5;
       out[to + 1] = green + behind[1]! * rest + 0.5;

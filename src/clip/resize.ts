@@ -33,6 +33,8 @@ export const resampleCodes: readonly number[] = Object.keys(KERNELS).map(Number)
 
 /** 8 bits of value, 2 of headroom, the rest of 32 for the fraction. */
 const PRECISION = 22;
+/** Added before the fraction is cut off: rounds. */
+const HALF = 1 << (PRECISION - 1);
 
 interface Taps {
   /** Taps of each output sample. */
@@ -85,51 +87,63 @@ export function resizePixels(
   const kernel = KERNELS[resample]!;
   let current = pixels;
   if (toWidth !== width) {
-    // Along a row: neighbours are 3 bytes apart, rows `width` pixels.
-    const rows = new Uint8Array(height * toWidth * 3);
+    const rows = new Uint8ClampedArray(height * toWidth * 3);
     const taps = tapsFor(width, toWidth, kernel);
-    for (let y = 0; y < height; y++) pass(current, y * width * 3, 3, rows, y * toWidth * 3, 3, taps, toWidth);
-    current = rows;
+    for (let y = 0; y < height; y++) alongRow(current, y * width * 3, rows, y * toWidth * 3, taps, toWidth);
+    current = new Uint8Array(rows.buffer);
   }
   if (toHeight !== height) {
     const stride = toWidth * 3;
-    const columns = new Uint8Array(toHeight * stride);
+    const columns = new Uint8ClampedArray(toHeight * stride);
     const taps = tapsFor(height, toHeight, kernel);
-    for (let x = 0; x < toWidth; x++) pass(current, x * 3, stride, columns, x * 3, stride, taps, toHeight);
-    current = columns;
+    for (let y = 0; y < toHeight; y++) acrossRows(current, stride, columns, y, taps);
+    current = new Uint8Array(columns.buffer);
   }
   return current;
 }
 
-/** One line of RGB pixels, `step` bytes apart, through the taps. */
-function pass(
+/** A row of RGB pixels through the taps; overshoot is clamped as it is stored. */
+function alongRow(
   from: Uint8Array,
   start: number,
-  step: number,
-  to: Uint8Array,
+  to: Uint8ClampedArray,
   toStart: number,
-  toStep: number,
-  taps: Taps,
+  { size, bounds, weights }: Taps,
   count: number,
 ): void {
-  const { size, bounds, weights } = taps;
-  for (let i = 0; i < count; i++) {
-    let r = 1 << (PRECISION - 1);
-    let g = r;
-    let b = r;
-    let at = start + bounds[i * 2]! * step;
+  for (let i = 0, out = toStart; i < count; i++, out += 3) {
+    let r = HALF;
+    let g = HALF;
+    let b = HALF;
+    let at = start + bounds[i * 2]! * 3;
     const end = i * size + bounds[i * 2 + 1]!;
-    for (let k = i * size; k < end; k++, at += step) {
+    for (let k = i * size; k < end; k++, at += 3) {
       const w = weights[k]!;
-      r += from[at]! * w;
-      g += from[at + 1]! * w;
-      b += from[at + 2]! * w;
+      r = (r + Math.imul(from[at]!, w)) | 0;
+      g = (g + Math.imul(from[at + 1]!, w)) | 0;
+      b = (b + Math.imul(from[at + 2]!, w)) | 0;
     }
-    const out = toStart + i * toStep;
-    to[out] = clip(r >> PRECISION);
-    to[out + 1] = clip(g >> PRECISION);
-    to[out + 2] = clip(b >> PRECISION);
+    to[out] = r >> PRECISION;
+    to[out + 1] = g >> PRECISION;
+    to[out + 2] = b >> PRECISION;
   }
 }
 
-const clip = (x: number): number => Math.max(0, Math.min(255, x));
+/** Row `y` out of the rows that its taps weigh, byte by byte: memory is read in order. */
+function acrossRows(
+  from: Uint8Array,
+  stride: number,
+  to: Uint8ClampedArray,
+  y: number,
+  { size, bounds, weights }: Taps,
+): void {
+  const start = bounds[y * 2]! * stride;
+  const [first, end] = [y * size, y * size + bounds[y * 2 + 1]!];
+  for (let i = 0, out = y * stride; i < stride; i++, out++) {
+    let sum = HALF;
+    for (let k = first, at = start + i; k < end; k++, at += stride) {
+      sum = (sum + Math.imul(from[at]!, weights[k]!)) | 0;
+    }
+    to[out] = sum >> PRECISION;
+  }
+}

@@ -10,8 +10,8 @@ import { readTar } from './tar.js';
  * captions (.txt, or `caption` of .json) and classes (.cls, numbers of the lines of `classnames.txt` beside them).
  *
  * A plain shard is read through once for its index (what is said of each picture and where it lies, which is all that is
- * held in memory, some 700 bytes a picture) and stays where it is; a gzipped one is unpacked into the cache first. Pictures can then be read from
- * any place. Training does so shard after shard, see `EpochOrder`.
+ * held in memory, some 700 bytes a picture) and stays where it is; a gzipped one is unpacked into the cache first.
+ * Pictures can then be read from any place. Training does so shard after shard, see `EpochOrder`.
  *
  * @throws UserError where a shard is missing, or class names are not UTF-8
  */
