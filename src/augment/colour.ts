@@ -37,7 +37,8 @@ export function contrast(rgb: Uint8Array, factor: number): void {
 
 /** There are 256 values and many more numbers. */
 function mapValues(rgb: Uint8Array, change: (value: number) => number): void {
-  const table = Uint8Array.from({ length: 256 }, (_, value) => byte(change(value)));
+  const table = new Uint8Array(256);
+  for (let value = 0; value < 256; value++) table[value] = byte(change(value));
   for (let i = 0; i < rgb.length; i++) rgb[i] = table[rgb[i]!]!;
 }
 
