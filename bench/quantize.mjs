@@ -1,24 +1,27 @@
 // What storing a model in few bits costs and saves.
 //
 //   npm run build
-//   node bench/quantize.mjs accuracy [--model runs/demo/student] [--images 512]
+//   node bench/quantize.mjs accuracy [--run runs/demo] [--teacher models/emoji-teacher] [--images 512] [--finetune 300]
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
-// (NF4, FP8 and FP32) rounded directly, with chosen scales, and as in GPTQ; every weight in INT8; and the mixture that
-// measured sensitivity chooses for a sixth of the bytes.
+// (NF4, FP8 and FP32) rounded directly, with chosen scales, and as in GPTQ; every weight in INT8; the mixture that
+// measured sensitivity chooses for a sixth of the bytes; and both mixtures fine-tuned against the teacher's targets, which
+// are stored in the run's folder.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
 // to the folder once and used again.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { initClip, parseClipConfig, visionTower } from '../dist/clip/index.js';
+import { parse } from 'yaml';
+import { initClip, loadCheckpoint, parseClipConfig, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
+import { Finetuner } from '../dist/compress/quantize/finetune.js';
 import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { measureMoments } from '../dist/compress/quantize/moments.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
@@ -27,6 +30,7 @@ import { weightBytes } from '../dist/compress/quantize/quantize-model.js';
 import { measureSensitivity } from '../dist/compress/quantize/sensitivity.js';
 import { storedForm } from '../dist/compress/stored-form.js';
 import { openDataset } from '../dist/data/index.js';
+import { distillRecipe } from '../dist/distill/index.js';
 import { evaluateModel, loadModel, median } from '../dist/evaluate/index.js';
 import { writeFileAtomic } from '../dist/files/index.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
@@ -36,14 +40,17 @@ import { input, toOnnx } from '../dist/tensor/index.js';
 const option = (value) => ({ type: 'string', default: value });
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { model: option('runs/demo/student'), images: option('512'), out: option(''), runs: option('20') },
+  options: {
+    ...{ run: option('runs/demo'), teacher: option('models/emoji-teacher'), images: option('512') },
+    ...{ finetune: option('300'), out: option(''), runs: option('20') },
+  },
 });
 if (positionals[0] === 'accuracy') await accuracy();
 else if (positionals[0] === 'latency' && values.out) await latency();
 else throw new Error('expected accuracy, or latency with --out FOLDER');
 
 async function accuracy() {
-  const model = await loadModel(values.model);
+  const model = await loadModel(join(values.run, 'student'));
   const student = { checkpoint: model.checkpoint, prompts: model.prompts };
   const dataset = await openDataset('emoji');
   const calibration = await loadCalibration(student, dataset, { images: Number(values.images) });
@@ -70,7 +77,7 @@ async function accuracy() {
     await row(`default mixture, ${rounding}`, quantized, weightBytes(student, mixture));
   }
   const eight = mixtureFor('q8', mixture);
-  await row('int8, scales', quantizeStudent(student, eight, { moments }).student, weightBytes(student, eight));
+  await row('int8, gptq', quantizeStudent(student, eight, { moments }).student, weightBytes(student, eight));
   const predictor = await Predictor.create(student, calibration);
   const sensitivity = await measureSensitivity(student, predictor, { schemes: ['fp8', 'nf4'], moments });
   await predictor.dispose();
@@ -80,6 +87,19 @@ async function accuracy() {
     quantizeStudent(student, sixth, { moments }).student,
     weightBytes(student, sixth),
   );
+  const tuner = await Finetuner.create(student, {
+    steps: Number(values.finetune),
+    teacher: await loadCheckpoint(values.teacher),
+    recipe: distillRecipe.parse(parse(readFileSync(join(values.run, 'recipe.yaml'), 'utf8'))),
+    dataset,
+    targetsDir: join(values.run, 'targets'),
+  });
+  for (const [name, chosen] of Object.entries({ 'default mixture': mixture, 'a sixth': sixth })) {
+    const { student: tuned, loss } = await tuner.tune(quantizeStudent(student, chosen, { moments }));
+    const change = `loss ${loss.before.toFixed(3)} to ${loss.after.toFixed(3)}`;
+    await row(`${name}, fine-tuned for ${values.finetune}, ${change}`, tuned, weightBytes(student, chosen));
+  }
+  await tuner.dispose();
 }
 
 async function latency() {

@@ -58,7 +58,7 @@ export function addQuantize(program: Command): void {
         'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for by the columns after them',
       )
         .choices(['nearest', 'scales', 'gptq'])
-        .default('scales'),
+        .default('gptq'),
     )
     .addOption(dataOption())
     .option('--split <name>', 'split that calibration pictures are drawn from', 'train')

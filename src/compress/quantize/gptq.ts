@@ -3,6 +3,8 @@ import type { HostTensor } from '../../tensor/index.js';
 
 /** Share of the mean square that is added to the diagonal, so that the matrix can be inverted (Frantar et al. 2023). */
 const DAMPING = 0.01;
+/** Rows that are rounded together: the factor, which no cache holds whole, is read once for all of them. */
+const ROWS = 16;
 
 /**
  * Rounds a weight [O, I] to a grid column by column, and changes the columns not yet rounded so that they make up for the
@@ -16,21 +18,40 @@ export function compensated(grid: Grid, weight: HostTensor, moments: HostTensor<
   if (moments.shape.join() !== `${columns},${columns}`) {
     throw new Error(`gptq: expected moments [${columns}, ${columns}], got [${moments.shape.join(', ')}]`);
   }
-  const factor = inverseFactor(moments.data, columns);
+  const factor = factorOf(moments);
   const { nearest, value } = rounder(grid);
   const left = Float64Array.from(weight.data);
   const codes = new Uint8Array(left.length);
-  for (let row = 0; row < rows; row++) {
-    const from = row * columns;
+  for (let first = 0; first < rows; first += ROWS) {
+    const end = Math.min(first + ROWS, rows);
     for (let j = 0; j < columns; j++) {
-      const at = from + j;
-      codes[at] = nearest(left[at]!, at);
-      const error = (left[at]! - value(codes[at]!, at)) / factor[j * columns + j]!;
-      if (error === 0) continue;
-      for (let k = j + 1; k < columns; k++) left[from + k]! -= error * factor[j * columns + k]!;
+      for (let row = first; row < end; row++) {
+        const [from, at] = [row * columns, row * columns + j];
+        codes[at] = nearest(left[at]!, at);
+        const error = (left[at]! - value(codes[at]!, at)) / factor[j * columns + j]!;
+        if (error !== 0) spread(left, from, error, factor, j, columns);
+      }
     }
   }
   return { ...grid, codes };
+}
+
+/** Takes a column's error out of the columns behind it, of one row. */
+function spread(left: Float64Array, from: number, error: number, factor: Float32Array, j: number, n: number): void {
+  const row = j * n;
+  for (let k = j + 1; k < n; k++) left[from + k]! -= error * factor[row + k]!;
+}
+
+/** Kept as long as the moments are: one weight is tried in several schemes. */
+const factors = new WeakMap<HostTensor, Float32Array>();
+
+function factorOf(moments: HostTensor<Float32Array>): Float32Array {
+  let factor = factors.get(moments);
+  if (!factor) {
+    factor = Float32Array.from(inverseFactor(moments.data, moments.shape[0]!));
+    factors.set(moments, factor);
+  }
+  return factor;
 }
 
 /** The upper factor U of (M + λI)⁻¹ = Uᵀ U, row-major. */

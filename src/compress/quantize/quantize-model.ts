@@ -24,7 +24,7 @@ export interface QuantizeModelOptions {
   readonly out: string;
   /** What the towers' linear layers become. @defaultValue 'nf4' */
   readonly scheme?: MixtureName;
-  /** @defaultValue 'scales' */
+  /** @defaultValue 'gptq' */
   readonly rounding?: Rounding;
   /** Where calibration pictures come from. */
   readonly dataset: ImageTextDataset;
@@ -126,7 +126,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     };
     await writeFileAtomic(
       join(out, RECORD),
-      `${JSON.stringify({ rounding: rounding ?? 'scales', ...result }, null, 1)}\n`,
+      `${JSON.stringify({ rounding: rounding ?? 'gptq', ...result }, null, 1)}\n`,
     );
     return result;
   } finally {

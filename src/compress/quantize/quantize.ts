@@ -10,13 +10,14 @@ import { type Moments, meanSquares } from './moments.js';
  *
  * - `nearest`: each to the nearest value, a block's largest at the grid's end
  * - `scales`: the same, with each block's scale chosen by the error it leaves, weighted by what the weights are multiplied by
- * - `gptq`: `scales`, and each column's error is made up for by the columns after it (Frantar et al. 2023)
+ * - `gptq`: `scales`, and each column's error is made up for by the columns after it (Frantar et al. 2023); what is no
+ *   linear layer, and so has no moments, is rounded as by `scales`
  */
 export const roundings = ['nearest', 'scales', 'gptq'] as const;
 export type Rounding = (typeof roundings)[number];
 
 export interface QuantizeOptions {
-  /** @defaultValue 'scales' */
+  /** @defaultValue 'gptq' */
   readonly rounding?: Rounding;
   /** Of what each linear layer is fed, by the weight's name. */
   readonly moments?: Moments;
@@ -47,7 +48,7 @@ export function quantizeWeight(
   weight: HostTensor,
   scheme: QuantizedTensor['scheme'],
   moments?: HostTensor<Float32Array>,
-  rounding: Rounding = 'scales',
+  rounding: Rounding = 'gptq',
 ): QuantizedTensor {
   if (rounding === 'nearest') return roundTo(weightGrid(weight, scheme), weight);
   const grid = weightGrid(weight, scheme, { search: true, energy: moments && meanSquares(moments) });
