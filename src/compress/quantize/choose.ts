@@ -64,7 +64,12 @@ function frontier(choices: readonly Choice[]): Choice[] {
   return hull;
 }
 
-/** @throws UserError where no mixture of the path is as small. */
+/**
+ * The first mixture of the path that is small enough. Where its last step, that of a large weight, saves more than was
+ * needed, earlier steps are taken back with what is left, the costliest first.
+ *
+ * @throws UserError where no mixture of the path is as small
+ */
 export function withinBudget({ mixtures, bytes }: Path, budget: number): Mixture {
   const at = bytes.findIndex((size) => size <= budget);
   if (at < 0) {
@@ -72,7 +77,18 @@ export function withinBudget({ mixtures, bytes }: Path, budget: number): Mixture
       `budget: expected at least ${bytes.at(-1)!.toLocaleString('en-GB')} bytes, the smallest that this model becomes, got ${budget.toLocaleString('en-GB')}`,
     );
   }
-  return mixtures[at]!;
+  const chosen: Record<string, Scheme> = { ...mixtures[at] };
+  let left = budget - bytes[at]!;
+  for (let step = at - 1; step > 0; step--) {
+    const [before, after] = [mixtures[step - 1]!, mixtures[step]!];
+    const name = Object.keys(after).find((key) => after[key] !== before[key])!;
+    const saved = bytes[step - 1]! - bytes[step]!;
+    if (saved > left || chosen[name] !== after[name]) continue;
+    if (before[name]) chosen[name] = before[name];
+    else delete chosen[name];
+    left -= saved;
+  }
+  return chosen;
 }
 
 /**

@@ -15,7 +15,8 @@ import { difference, engineEmbeds, samplesFor } from '../verify.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
 import { compensated } from './gptq.js';
 import { type QuantizeModelResult, quantizeModel } from './index.js';
-import { weightsOf } from './mixture.js';
+import { type Mixture, weightsOf } from './mixture.js';
+import { weightBytes } from './quantize-model.js';
 
 const student = { checkpoint, prompts: promptsFor(2) };
 const names = ['red cat', 'small house', 'tree', 'two houses'];
@@ -144,7 +145,16 @@ describe('quantizeModel', () => {
     expect(path.bytes[0]).toBe(result.bytes.fp32);
     expect(path.bytes.every((bytes, i) => i === 0 || bytes < path.bytes[i - 1]!)).toBe(true);
     const at = 7;
-    expect(withinBudget(path, path.bytes[at]!)).toBe(path.mixtures[at]);
+    expect(withinBudget(path, path.bytes[at]!)).toEqual(path.mixtures[at]);
+    // What the last step saves beyond the budget goes back to weights that need it most.
+    const large = path.bytes.findIndex((bytes, i) => i > 4 && path.bytes[i - 1]! - bytes > 400);
+    const budget = path.bytes[large - 1]! - 1;
+    const within = withinBudget(path, budget);
+    expect(weightBytes(student, within)).toBeLessThanOrEqual(budget);
+    expect(weightBytes(student, within)).toBeGreaterThan(path.bytes[large]!);
+    const cost = (mixture: Mixture) =>
+      result.sensitivity!.reduce((sum, s) => sum + (mixture[s.name] === s.scheme ? s.kl : 0), 0);
+    expect(cost(within)).toBeLessThan(cost(path.mixtures[large]!));
     expect(() => withinBudget(path, 100)).toThrow(/budget: expected at least [\d,]+ bytes, .*got 100/);
     const found = await smallestThatDoes(path, async (mixture) => path.mixtures.indexOf(mixture) <= 11);
     expect(found).toBe(path.mixtures[11]);
