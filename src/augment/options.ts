@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dtypes } from '../clip/onnx-dtypes.js';
 import { pivotLanguages } from './text/index.js';
 
 const share = z.number().min(0).max(1);
@@ -83,11 +84,19 @@ const fields = z.strictObject({
       synonyms: share.default(0.3),
       /** Probability that a caption is said another way: word order, active and passive, more general words. */
       paraphrase: share.default(0),
-      /** Probability that a noun becomes what it comes back as from the language. */
+      /** Probability that a noun, or with `models.translation` the caption, becomes what it comes back as. */
       back_translation: share.default(0),
       language: z.enum(pivotLanguages).default('fr'),
       /** In distillation, how often a caption is said another way beside itself, the teacher's features stored for each. */
       variants: z.int().positive().default(4),
+      /** Models instead of rules, run once before training: hub ids or folders. Left out: the built-in rules. */
+      models: z
+        .strictObject({
+          translation: z.strictObject({ there: z.string().min(1), back: z.string().min(1) }).optional(),
+          paraphrase: z.strictObject({ model: z.string().min(1), prefix: z.string().optional() }).optional(),
+          dtype: z.enum(dtypes).optional(),
+        })
+        .optional(),
     })
     .optional(),
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { writeDictionaryModel } from '../augment/text/seq2seq.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -33,6 +34,25 @@ describe('promptkd augment text', () => {
     const { code, out } = promptkd('augment', 'text', '--kind', 'paraphrase');
     expect(code).toBe(0);
     expect(out).toMatch(/^paraphrase \(50\)$/m);
+  });
+
+  it('goes through models there and back, and says which it expects', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'augment-models-'));
+    try {
+      const [there, back] = [join(folder, 'there'), join(folder, 'back')];
+      await writeDictionaryModel(there, ['a', 'cat'], { a: 'une', cat: 'chatte' });
+      await writeDictionaryModel(back, ['une', 'chatte'], { une: 'one', chatte: 'kitty' });
+      const args = ['augment', 'text', '--kind', 'back-translation', '--text', 'a cat', '--json', '--translation'];
+      const { out, err } = promptkd(...args, there, back);
+      expect(err).toBe('');
+      expect(JSON.parse(out)).toEqual([{ kind: 'back-translation', samples: [{ from: 'a cat', to: 'one kitty' }] }]);
+      expect(promptkd(...args, there)).toEqual({
+        ...{ code: 2, out: '' },
+        err: 'promptkd: --translation: expected two models, there and back, got 1\n',
+      });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it.each([

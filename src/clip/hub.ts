@@ -24,11 +24,25 @@ const ONNX = ['onnx/vision_model.onnx', 'onnx/text_model.onnx'];
  *
  * @throws UserError where the model cannot be had
  */
-export async function resolveCheckpoint(idOrFolder: string, options: DownloadOptions = {}): Promise<string> {
+export function resolveCheckpoint(idOrFolder: string, options: DownloadOptions = {}): Promise<string> {
+  return resolveModel(idOrFolder, (names) => checkpointFiles(idOrFolder, names), options);
+}
+
+/**
+ * The same for a model of any kind.
+ *
+ * @param choose of a repository's files those that are read
+ * @throws UserError where the model cannot be had
+ */
+export async function resolveModel(
+  idOrFolder: string,
+  choose: (names: readonly string[]) => readonly string[],
+  options: DownloadOptions = {},
+): Promise<string> {
   if (existsSync(idOrFolder) || !ID.test(idOrFolder)) return idOrFolder;
   const { cachedSnapshot, fetchSnapshot } = await import('./hub-cache.js');
   if (isOffline()) return cachedSnapshot(idOrFolder);
-  return fetchSnapshot(idOrFolder, (names) => checkpointFiles(idOrFolder, names), options);
+  return fetchSnapshot(idOrFolder, choose, options);
 }
 
 function isOffline(): boolean {

@@ -10,7 +10,7 @@ export {
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
 export { endPositions, eosPositions } from './eos.js';
-export { resolveCheckpoint } from './hub.js';
+export { resolveCheckpoint, resolveModel } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
 export { initClip } from './initialise.js';
 export { loadTokenizer } from './load-tokenizer.js';

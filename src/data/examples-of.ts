@@ -15,6 +15,10 @@ export function examplesOf(dataset: ImageTextDataset, split: string): readonly E
   return examples;
 }
 
+/** Each caption of some pictures once. */
+export const captionsOf = (examples: readonly Example[]): Set<string> =>
+  new Set(examples.flatMap(({ captions }) => captions));
+
 export const isLabelled = (example: Example): example is LabelledExample => example.label !== undefined;
 
 /** The pictures of a split whose class is known, at least one. @throws UserError where there is none */

@@ -1,3 +1,4 @@
+export { cacheFolder } from './cache.js';
 export { classCounts } from './class-counts.js';
 export { contactSheet, type SheetOptions } from './contact-sheet.js';
 export type {
@@ -12,7 +13,7 @@ export type {
 } from './dataset.js';
 export { decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
-export { examplesOf, isLabelled, labelledOf } from './examples-of.js';
+export { captionsOf, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';

@@ -88,6 +88,25 @@ describe('listTexts', () => {
     }
   });
 
+  it('takes what models made of captions, where the class name is in it', () => {
+    const [kept, lost] = ['in the photo a red car', 'in the photo a car'];
+    const models = { ...text, synonyms: 0, paraphrase: 1 };
+    const ways = (other: string) => {
+      const sayings = { paraphrased: new Map([[captions[0]!, other]]) };
+      const augment = { text: models, seed: 1, sayings };
+      const made = listTexts(dataset, dataset.splits.train!, ['a drawing of {}'], true, augment);
+      return new Map(
+        dataset.splits.train!.map(({ id, label }) => [
+          colours.classes[label!]!.name,
+          made.captions.get(id)!.map((i) => made.texts[i]!),
+        ]),
+      );
+    };
+    expect(ways(kept).get('red')).toEqual([...captions, kept]);
+    expect(ways(lost).get('red')).toEqual(captions);
+    expect(ways(lost).get('green')).toEqual([...captions, lost]);
+  });
+
   it('leaves captions alone without it', () => {
     const { texts } = listTexts(dataset, dataset.splits.train!, ['a drawing of {}'], true);
     expect(texts.slice(4)).toEqual(captions);

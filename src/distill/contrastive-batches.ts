@@ -1,4 +1,4 @@
-import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto } from '../augment/index.js';
+import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto, type Sayings } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, shardsOf } from '../data/index.js';
 import { UserError } from '../errors.js';
@@ -14,6 +14,8 @@ export interface BatchOptions {
   readonly context: number;
   readonly seed: number;
   readonly augment: AugmentOptions;
+  /** What models make of the captions. */
+  readonly sayings?: Sayings;
   readonly preprocess: PreprocessConfig;
   readonly tokenizer: Tokenizer;
   readonly loader?: LoaderOptions;
@@ -95,11 +97,11 @@ export class ContrastiveBatches {
 
   /** A caption as text augmentation says it; as it is where it would no longer fit the context. */
   private said(caption: string, example: number, n: number, i: number): string {
-    const { augment, seed, tokenizer, context } = this.options;
+    const { augment, seed, tokenizer, context, sayings } = this.options;
     if (!augment.text) return caption;
     const { label } = this.examples[example]!;
     const keep = label === undefined ? [] : [this.dataset.classes[label]!.name];
-    const said = augmentText(caption, augment.text, new Random(seed, 'text', n, i), keep);
+    const said = augmentText(caption, augment.text, new Random(seed, 'text', n, i), keep, sayings);
     return tokenizer.tokens(said).length + 2 > context ? caption : said;
   }
 

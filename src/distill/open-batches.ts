@@ -1,4 +1,5 @@
-import { examplesOf, type ImageTextDataset } from '../data/index.js';
+import { saidByModels } from '../augment/index.js';
+import { captionsOf, examplesOf, type ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { checkTemplates } from '../prompt/index.js';
 import { Batches } from './batches.js';
@@ -34,7 +35,8 @@ export interface BatchSource {
  * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not. Whoever opens
  * them closes their store; it is not complete where the signal stopped the extraction.
  *
- * @throws UserError for templates without a place for the class, data without classes, or a store of something else
+ * @throws UserError for templates without a place for the class, data without classes, a store of something else, or
+ * models of texts that cannot be had
  */
 export async function openBatches({
   teacher,
@@ -48,7 +50,9 @@ export async function openBatches({
   const { templates, weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
   const examples = examplesOf(dataset, recipe.data.split);
   checkTemplates(templates, weights);
-  const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed });
+  const models = captions ? augment.text?.models : undefined;
+  const sayings = models && (await saidByModels(captionsOf(examples), models));
+  const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
   const bank = await buildTextBank(teacher, list, student, inner.words);
   const [hidden, attention] = [[...inner.hidden], [...inner.attention]];
   const store = await ensureTargets({

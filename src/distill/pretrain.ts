@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { saidByModels } from '../augment/index.js';
 import {
   type Checkpoint,
   type ClipConfig,
@@ -15,7 +16,7 @@ import {
   tokenizerFromJson,
   trainTokenizer,
 } from '../clip/index.js';
-import { examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
+import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import type { Device } from '../runtime/index.js';
@@ -81,7 +82,9 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const context = contextLength(start, dataset, recipe);
   const { batch, seed, optimizer } = recipe;
 
+  const models = recipe.augment.text?.models;
   const batches = new ContrastiveBatches(dataset, {
+    sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, options)),
     batch,
     context,
     seed,
@@ -169,7 +172,7 @@ async function trainedModel(
 
 /** Random weights, and a tokenizer trained on the captions of the training split. */
 async function freshModel(recipe: PretrainRecipe, dataset: ImageTextDataset): Promise<Checkpoint> {
-  const captions = new Set(examplesOf(dataset, recipe.data.split).flatMap(({ captions }) => [...captions]));
+  const captions = captionsOf(examplesOf(dataset, recipe.data.split));
   const tokenizer = tokenizerFromJson(trainTokenizer([...captions], recipe.model.text.vocab_size));
   const config = clipConfig(recipe, tokenizer);
   return {

@@ -1,4 +1,4 @@
-import { type AugmentOptions, augmentText } from '../augment/index.js';
+import { type AugmentOptions, augmentText, type Sayings } from '../augment/index.js';
 import { type ClipConfig, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
@@ -45,7 +45,7 @@ export function listTexts(
   examples: readonly Example[],
   templates: readonly string[],
   withCaptions: boolean,
-  augment: { readonly text?: AugmentOptions['text']; readonly seed: number } = { seed: 0 },
+  augment: TextWays = { seed: 0 },
 ): TextList {
   const texts: string[] = [];
   const index = new Map<string, number>();
@@ -76,15 +76,19 @@ export function listTexts(
   return { texts, classes, captions };
 }
 
+/** How captions are said another way. */
+interface TextWays {
+  readonly text?: AugmentOptions['text'];
+  readonly seed: number;
+  /** By models. */
+  readonly sayings?: Sayings;
+}
+
 /** A caption's other ways to say it; the same for every picture of a class that has it. */
-function otherWays(
-  caption: string,
-  keep: readonly string[],
-  { text, seed }: { readonly text?: AugmentOptions['text']; readonly seed: number },
-): string[] {
+function otherWays(caption: string, keep: readonly string[], { text, seed, sayings }: TextWays): string[] {
   if (!text) return [];
   return Array.from({ length: text.variants }, (_, variant) =>
-    augmentText(caption, text, new Random(seed, 'text', caption, variant), keep),
+    augmentText(caption, text, new Random(seed, 'text', caption, variant), keep, sayings),
   );
 }
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { PivotLanguage } from '../../augment/index.js';
+import type { PivotLanguage, Sayings } from '../../augment/index.js';
+import type { Dtype } from '../../clip/index.js';
 import {
   type CommonOptions,
   dataOption,
@@ -22,6 +23,10 @@ interface TextOptions extends CommonOptions {
   /** As given: back translation says which it knows. */
   readonly language: PivotLanguage;
   readonly seed: number;
+  readonly translation?: readonly string[];
+  readonly paraphraser?: string;
+  readonly prefix?: string;
+  readonly dtype?: Dtype;
 }
 
 export function addAugment(program: Command): void {
@@ -38,6 +43,10 @@ export function addAugment(program: Command): void {
     .option('--samples <n>', 'samples of each kind', positiveInteger, 50)
     .option('--p <share>', 'probability that a word is replaced', Number, 0.3)
     .option('--language <code>', 'language that back translation goes through, as fr or de', 'fr')
+    .option('--translation <models...>', 'back translation by two models, there and back: hub ids or folders')
+    .option('--paraphraser <model>', 'paraphrase by a model: a hub id or a folder')
+    .option('--prefix <text>', 'what stands before every text for the paraphraser, as "paraphrase: "')
+    .option('--dtype <name>', 'which of the models’ variants, as fp32 or q8')
     .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
     .addHelpText(
       'after',
@@ -45,6 +54,7 @@ export function addAugment(program: Command): void {
         'augment text --samples 50',
         'augment text --kind paraphrase --text "a dog chasing a cat" "a photo of two small houses"',
         'augment text --kind back-translation --language de --p 1 --json',
+        'augment text --kind back-translation --translation Xenova/opus-mt-en-fr Xenova/opus-mt-fr-en --dtype q8',
       ),
     )
     .action(text);
@@ -115,11 +125,17 @@ async function text(options: TextOptions): Promise<void> {
   const { kind: wanted, samples, p, seed, language } = options;
   if (!(p >= 0 && p <= 1)) throw new UserError(`--p ${p}: expected a number from 0 to 1`);
   const sources = await texts(options);
-  const change = {
+  const { translated, paraphrased } = await modelSayings(options, sources.slice(0, samples));
+  const looked =
+    (said: ReadonlyMap<string, string>): typeof replaceSynonyms =>
+    (from) =>
+      said.get(from) ?? from;
+  const change: Record<(typeof kinds)[number], typeof replaceSynonyms> = {
     synonyms: replaceSynonyms,
-    paraphrase,
-    'back-translation': (...[from, random, own]: Parameters<typeof replaceSynonyms>) =>
-      backTranslate(from, random, { ...own, language }),
+    paraphrase: paraphrased ? looked(paraphrased) : paraphrase,
+    'back-translation': translated
+      ? looked(translated)
+      : (from, random, own) => backTranslate(from, random, { ...own, language }),
   };
   const made = wanted.map((kind) => {
     const pairs: { from: string; to: string }[] = [];
@@ -137,6 +153,34 @@ async function text(options: TextOptions): Promise<void> {
         [`${kind} (${pairs.length})`, ...pairs.map((s) => `  ${s.from}\n    → ${s.to}`)].join('\n'),
       )
       .join('\n\n'),
+  );
+}
+
+/** What the models that were asked for make of the texts. */
+async function modelSayings(
+  { kind, translation, paraphraser, prefix, dtype }: TextOptions,
+  sources: readonly { readonly from: string }[],
+): Promise<Sayings> {
+  if (!translation && paraphraser === undefined) return {};
+  const [{ saidByModels }, { dtypes }, { UserError }] = await Promise.all([
+    import('../../augment/index.js'),
+    import('../../clip/index.js'),
+    import('../../errors.js'),
+  ]);
+  const [there, back, ...more] = translation ?? [];
+  if (translation && (!there || !back || more.length > 0)) {
+    throw new UserError(`--translation: expected two models, there and back, got ${translation.length}`);
+  }
+  if (dtype !== undefined && !dtypes.includes(dtype)) {
+    throw new UserError(`--dtype ${dtype}: expected one of ${dtypes.join(', ')}`);
+  }
+  return saidByModels(
+    sources.map(({ from }) => from),
+    {
+      ...(there && back && kind.includes('back-translation') && { translation: { there, back } }),
+      ...(paraphraser !== undefined && kind.includes('paraphrase') && { paraphrase: { model: paraphraser, prefix } }),
+      dtype,
+    },
   );
 }
 
