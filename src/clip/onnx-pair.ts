@@ -47,7 +47,7 @@ export class OnnxPair {
 
   /** Pixels [B, 3, S, S] → embeddings [B, P], not normalised. */
   async images(pixels: HostTensor<Float32Array>): Promise<HostTensor<Float32Array>> {
-    return embedding(await this.vision.run({ pixel_values: pixels }), IMAGE);
+    return runRows(this.vision, { pixel_values: pixels }, IMAGE);
   }
 
   /**
@@ -64,12 +64,45 @@ export class OnnxPair {
       mask.fill(1, n * full, n * full + end + 1);
     }
     const feeds = { input_ids: { shape, data: padded }, attention_mask: { shape, data: mask } };
-    return embedding(await this.text.run(feeds), TEXTS);
+    return runRows(this.text, feeds, TEXTS);
   }
 
   async dispose(): Promise<void> {
     await Promise.all([this.vision.dispose(), this.text.dispose()]);
   }
+}
+
+/**
+ * The embeddings of any number of rows. An export whose batch axis is fixed gets them in groups of its size, the last one
+ * filled up with zeros whose embeddings are dropped.
+ */
+async function runRows(
+  file: OnnxFile,
+  feeds: Readonly<Record<string, HostTensor<Float32Array> | HostTensor<Int32Array>>>,
+  names: readonly string[],
+): Promise<HostTensor<Float32Array>> {
+  const rows = Object.values(feeds)[0]!.shape[0]!;
+  const group = file.inputSize(file.inputs[0]!, 0) ?? rows;
+  if (group === rows) return embedding(await file.run(feeds), names);
+  const parts: Float32Array[] = [];
+  let width = 0;
+  for (let from = 0; from < rows || from === 0; from += group) {
+    const some = Object.entries(feeds).map(([name, { shape, data }]) => {
+      const each = data.length / rows;
+      const part = data instanceof Int32Array ? new Int32Array(group * each) : new Float32Array(group * each);
+      part.set(data.subarray(from * each, Math.min(from + group, rows) * each));
+      return [name, { shape: [group, ...shape.slice(1)], data: part }];
+    });
+    const made = embedding(await file.run(Object.fromEntries(some)), names);
+    if (made.shape.length !== 2) return made;
+    width = made.shape[1]!;
+    parts.push(made.data);
+  }
+  const data = new Float32Array(rows * width);
+  for (const [i, part] of parts.entries()) {
+    data.set(part.subarray(0, Math.min(group, rows - i * group) * width), i * group * width);
+  }
+  return { shape: [rows, width], data };
 }
 
 function embedding(
@@ -102,7 +135,7 @@ export function isOnnxPair(folder: string): boolean {
  * where CLIP's training ends.
  *
  * @param folder the model's, or its folder `onnx/`
- * @throws UserError where a file is missing, or takes or gives something else
+ * @throws UserError where a file is missing, takes or gives something else, or the embeddings are not of one joint space
  */
 export async function loadOnnxPair(
   folder: string,
@@ -120,8 +153,12 @@ export async function loadOnnxPair(
     openEncoder(paths[0]!, ['pixel_values'], IMAGE, options),
     openEncoder(paths[1]!, ['input_ids', 'attention_mask'], TEXTS, options),
   ]);
-  const sizes = { length: await textLength(model), side: preprocess.size };
+  const type = await modelType(path('config.json'));
+  checkPooling(vision, paths[0]!, IMAGE, type);
+  checkPooling(text, paths[1]!, TEXTS, type);
+  const sizes = { length: text.inputSize('input_ids', 1) ?? (await textLength(model)), side: preprocess.size };
   const width = await outputWidth(vision, paths[0]!, sizes.side);
+  await checkTextWidth(text, paths[1]!, sizes.length, width);
   const config = withTokenizer(
     parseClipConfig({
       projection_dim: width,
@@ -158,12 +195,28 @@ async function openEncoder(
   return file;
 }
 
+/** What `config.json` says that the model is. */
+async function modelType(file: string): Promise<string> {
+  const { model_type } = (await readJson(file)) as { model_type?: unknown };
+  return typeof model_type === 'string' ? model_type : 'unknown';
+}
+
+/** SigLIP's pooled output is its embedding; that of CLIP and its like lies before the projection into the joint space. */
+function checkPooling(file: OnnxFile, path: string, names: readonly string[], type: string): void {
+  const [projected] = names;
+  const used = names.find((name) => file.outputs.includes(name));
+  if (used !== 'pooler_output' || type.startsWith('siglip')) return;
+  throw new UserError(
+    `${path}: expected the output ${projected}, got ${file.outputs.join(', ')}: of a model of the type ${type} pooler_output is not projected into the space that images and texts share; export it with its projection (CLIPVisionModelWithProjection, CLIPTextModelWithProjection)`,
+  );
+}
+
 /** Joint width: what the image encoder gives for one black picture. */
 async function outputWidth(vision: OnnxFile, path: string, side: number): Promise<number> {
   const pixel_values = { shape: [1, 3, side, side], data: new Float32Array(3 * side * side) };
   let shape: readonly number[];
   try {
-    ({ shape } = embedding(await vision.run({ pixel_values }), IMAGE));
+    ({ shape } = await runRows(vision, { pixel_values }, IMAGE));
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
     throw new UserError(
@@ -176,6 +229,24 @@ async function outputWidth(vision: OnnxFile, path: string, side: number): Promis
     );
   }
   return shape[1]!;
+}
+
+/** Images and texts have to lie in one space. */
+async function checkTextWidth(text: OnnxFile, path: string, length: number, width: number): Promise<void> {
+  const [ids, mask] = [new Int32Array(length), new Int32Array(length).fill(1)];
+  const shape = [1, length];
+  let made: HostTensor<Float32Array>;
+  try {
+    made = await runRows(text, { input_ids: { shape, data: ids }, attention_mask: { shape, data: mask } }, TEXTS);
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0];
+    throw new UserError(`${path}: expected to take a text of ${length} tokens: ${reason}`);
+  }
+  if (made.shape.length !== 2 || made.shape[1] !== width) {
+    throw new UserError(
+      `${path}: expected embeddings [1, ${width}] as of images, got [${made.shape.join(', ')}]: do both files belong to one model, exported with its projections?`,
+    );
+  }
 }
 
 /** Tokens a text is padded to: the tokenizer's length, which an export with prompts makes shorter than the positions. */

@@ -25,6 +25,13 @@ export class OnnxFile {
     return this.session.outputNames;
   }
 
+  /** Size of an input's axis; undefined where the file leaves it open. */
+  inputSize(name: string, axis: number): number | undefined {
+    const known = this.session.inputMetadata.find((one) => one.name === name);
+    const size = known?.isTensor ? known.shape[axis] : undefined;
+    return typeof size === 'number' && size > 0 ? size : undefined;
+  }
+
   /** Runs the model. The arrays returned are new; feeds the model has no input for are left out. */
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor<Float32Array>>> {
     const tensors: Record<string, ort.Tensor> = {};
