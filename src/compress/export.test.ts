@@ -70,8 +70,8 @@ describe.each(models)('encoders of %s', (name, load) => {
     const vision = student.prompts && promptTokens(student.prompts.vision);
     const inputs = samples(student.checkpoint, batch, length);
     const engine = await engineEmbeds(student, inputs);
-    const image = join(dir, await writeOnnx(dir, 'vision_model', false, student, vision));
-    const text = join(dir, await writeOnnx(dir, 'text_model', false, student, vision));
+    const image = join(dir, await writeOnnx(dir, 'vision_model', undefined, student, vision));
+    const text = join(dir, await writeOnnx(dir, 'text_model', undefined, student, vision));
     const { image_embeds } = await run(image, { pixel_values: inputs.pixels });
     const { text_embeds } = await run(text, { input_ids: inputs.ids });
     expect(image_embeds!.shape).toEqual([batch, student.checkpoint.config.projection_dim]);
@@ -88,7 +88,7 @@ describe('the text encoder', () => {
     inputs.ids.data.set([513, 5, 514, 2, 2, 2, 513, 7, 2, 12, 514, 3]);
     const engine = await engineEmbeds(student, inputs);
     const dir = join(folder, 'old');
-    const file = join(dir, await writeOnnx(dir, 'text_model', false, student));
+    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, student));
     const { text_embeds } = await run(file, { input_ids: inputs.ids });
     expect(difference(text_embeds!.data, engine.text!.data)).toBeLessThan(1e-5);
   });
@@ -96,7 +96,7 @@ describe('the text encoder', () => {
   it('puts an end token at the end of a text that was cut without one', async () => {
     const { startId, endId } = checkpoint.tokenizer;
     const dir = join(folder, 'cut');
-    const file = join(dir, await writeOnnx(dir, 'text_model', false, { checkpoint }));
+    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, { checkpoint }));
     const of = async (...ids: number[]) => {
       const { text_embeds } = await run(file, { input_ids: { shape: [1, ids.length], data: Int32Array.from(ids) } });
       return text_embeds!.data;
@@ -109,7 +109,7 @@ describe('the text encoder', () => {
 
   it('refuses more tokens than there are positions', async () => {
     const dir = join(folder, 'long');
-    const file = join(dir, await writeOnnx(dir, 'text_model', false, { checkpoint }));
+    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, { checkpoint }));
     const ids = { shape: [1, 25], data: new Int32Array(25) };
     await expect(run(file, { input_ids: ids })).rejects.toThrow(/out of/);
   });
@@ -131,7 +131,7 @@ describe('folding', () => {
       ['folded', folded],
     ] as const) {
       const dir = join(folder, `${name}-${layers}`);
-      const file = join(dir, await writeOnnx(dir, 'vision_model', false, student, vision));
+      const file = join(dir, await writeOnnx(dir, 'vision_model', undefined, student, vision));
       embeds.push((await run(file, { pixel_values: inputs.pixels })).image_embeds!.data);
     }
     expect(difference(embeds[1]!, embeds[0]!)).toBeLessThan(1e-5);

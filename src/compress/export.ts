@@ -79,7 +79,7 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
   const tokens = prompts?.vision ?? visual?.prompts;
   const vision = tokens && (fold ? await foldVisionPrompts(params, config, tokens) : promptTokens(tokens));
   const graphs = graphsOf(student);
-  for (const half of [false, true]) {
+  for (const half of [undefined, new Map()]) {
     for (const name of graphs) files.push(await writeOnnx(out, name, half, student, vision));
   }
   const texts = classes && !visual ? classes.names.slice(0, 4) : ['a cat', 'two small houses under a tree', 'red'];

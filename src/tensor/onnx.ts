@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
@@ -17,6 +17,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
+import { encodeModel, joinParts } from './onnx-encoding.js';
 import { MixedPrecision, type Precision } from './precision.js';
 import { computed, type DType, type HostTensor, type Node, type Tensor } from './tensor.js';
 
@@ -223,6 +224,9 @@ export interface OnnxOptions {
 }
 
 export interface OnnxModel {
+  /** The file in pieces; those of weights are the arrays that were given, not copies. */
+  readonly parts: readonly Uint8Array[];
+  /** The file in one array, copied together at each call. */
   readonly bytes: Uint8Array;
   /** The graph inputs the outputs depend on, in the order first met. */
   readonly inputs: readonly Tensor[];
@@ -293,7 +297,15 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
       output,
     }),
   });
-  return { bytes: toBinary(ModelProtoSchema, model), inputs: fed, given: given.map(({ name }) => name) };
+  const parts = encodeModel(model);
+  return {
+    parts,
+    get bytes() {
+      return joinParts(parts);
+    },
+    inputs: fed,
+    given: given.map(({ name }) => name),
+  };
 }
 
 function scalarName(emitter: OnnxEmitter, value: HostTensor): string | undefined {

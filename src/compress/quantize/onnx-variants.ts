@@ -43,11 +43,11 @@ export async function writeVariant(
   let size = 0;
   for (const name of graphNames) {
     const { outputs, weights } = exportGraph(name, student, vision);
-    const { bytes } = toOnnx({ outputs, initializers: { ...weights, ...forms } });
+    const { parts } = toOnnx({ outputs, initializers: { ...weights, ...forms } });
     const file = join('onnx', `${name}${suffixes[dtype]}.onnx`);
-    await writeFileAtomic(join(folder, file), bytes);
+    await writeFileAtomic(join(folder, file), parts);
     files.push(file);
-    if (name !== 'model') size += bytes.length;
+    if (name !== 'model') size += parts.reduce((sum, { length }) => sum + length, 0);
   }
   const engine = await engineEmbeds(student, samples);
   const feeds = { pixel_values: samples.pixels, input_ids: samples.ids };
