@@ -4,10 +4,11 @@
 //
 // PROMPTKD_TORCH is a Python that has PyTorch. Without it only our own times are printed. A figure is the median over
 // the rounds of each process's median; the ratio is PyTorch's time over ours.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { findTorch } from './peers.mjs';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({
@@ -32,22 +33,14 @@ const shape = ['batch', 'layers', 'tokens', 'width', 'heads', 'runs', 'threads']
 const run = (file, args) => JSON.parse(execFileSync(file, args, { encoding: 'utf8' }));
 const ours = (mode) =>
   run(process.execPath, [here('../dist/cli/main.js'), 'bench', 'step', '--mode', mode, ...shape, '--json']);
-const torch = (mode) => run(process.env.PROMPTKD_TORCH, [here('vit_step.py'), '--mode', mode, ...shape]);
+const torch = (mode) => run(process.env.PROMPTKD_TORCH, [here('peers/vit_step.py'), '--mode', mode, ...shape]);
 
 /** The run with the median time of a step. */
 function median(runs) {
   return runs.sort((a, b) => a.ms - b.ms)[runs.length >> 1];
 }
 
-const python = process.env.PROMPTKD_TORCH;
-const hasTorch = python !== undefined && spawnSync(python, ['-c', 'import torch']).status === 0;
-if (!hasTorch) {
-  console.error(
-    python
-      ? `${python} has no PyTorch: it is left out.`
-      : 'PROMPTKD_TORCH names no Python with PyTorch: it is left out.',
-  );
-}
+const hasTorch = findTorch() !== undefined;
 
 for (const mode of values.mode.split(',')) {
   const runs = { ours: [], torch: [] };
@@ -56,7 +49,10 @@ for (const mode of values.mode.split(',')) {
     if (hasTorch) runs.torch.push(torch(mode));
   }
   const mine = median(runs.ours);
-  const result = { mode, promptkd_ms: mine.ms, promptkd_gflops: mine.gflops };
+  // The peak is of the same processes: the best of them, as the machine can do no less.
+  const peak = Math.max(...runs.ours.map((run) => run.peak_gflops));
+  const shares = { peak_gflops: peak, share_of_peak: mine.gflops / peak };
+  const result = { mode, promptkd_ms: mine.ms, promptkd_gflops: mine.gflops, ...shares };
   if (hasTorch) {
     const theirs = median(runs.torch);
     Object.assign(result, { torch_ms: theirs.ms, torch_gflops: theirs.gflops, ratio: theirs.ms / mine.ms });
@@ -64,8 +60,9 @@ for (const mode of values.mode.split(',')) {
   console.log(values.json ? JSON.stringify(result) : describe(result));
 }
 
-function describe({ mode, promptkd_ms, promptkd_gflops, torch_ms, torch_gflops, ratio }) {
-  const own = `${mode}: ${promptkd_ms.toFixed(0)} ms, ${promptkd_gflops.toFixed(0)} GFLOP/s`;
+function describe({ mode, promptkd_ms, promptkd_gflops, share_of_peak, torch_ms, torch_gflops, ratio }) {
+  const share = `${(share_of_peak * 100).toFixed(0)} % of the fastest product`;
+  const own = `${mode}: ${promptkd_ms.toFixed(0)} ms, ${promptkd_gflops.toFixed(0)} GFLOP/s, ${share}`;
   if (ratio === undefined) return own;
   return `${own}; PyTorch ${torch_ms.toFixed(0)} ms, ${torch_gflops.toFixed(0)} GFLOP/s; ${ratio.toFixed(2)} times as fast`;
 }

@@ -66,16 +66,24 @@ export interface DistillResult {
   parameters: number;
 }
 
+/** All that training needs: models at their start, the teacher's stored targets, and the batches. */
+export interface Prepared {
+  readonly options: DistillOptions;
+  readonly teacher: Teacher;
+  readonly phases: readonly Phase[];
+  readonly full: DualStream;
+  /** Their store is to be closed by the caller; it is not complete where the signal stopped the extraction. */
+  readonly batches: Batches;
+}
+
 /**
- * Distils a teacher into a student: stored teacher targets, the student's start, then phase after phase.
+ * Checks recipe, teacher and data against one another, extracts the teacher's targets where they are not stored yet, and
+ * starts the student.
  *
- * The same seed gives the same bits on one machine, and a run that was stopped and is called again ends with the same
- * parameters as one that was not. The finished student is saved in `runDir/student`.
- *
- * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
+ * @throws UserError for a recipe that does not fit teacher or data
  */
-export async function distill(given: DistillOptions): Promise<DistillResult> {
-  const { recipe, runDir } = given;
+export async function prepare(given: DistillOptions): Promise<Prepared> {
+  const { recipe } = given;
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const options = { ...given, dataset };
   const teacher = teacherOf(options.teacher, options);
@@ -114,20 +122,33 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
     student: { tokenizer: start.tokenizer, limit },
     inner: { ...innerStates(recipe, teacher, pairs, needs), words },
     targets: {
-      dir: options.targetsDir ?? join(runDir, 'targets'),
+      dir: options.targetsDir ?? join(options.runDir, 'targets'),
       rebuild: options.rebuildTargets,
       loader: options.loader,
       signal: options.signal,
       onProgress: options.onTargets,
     },
   });
+  return { options, teacher, phases, full, batches };
+}
+
+/**
+ * Distils a teacher into a student: stored teacher targets, the student's start, then phase after phase.
+ *
+ * The same seed gives the same bits on one machine, and a run that was stopped and is called again ends with the same
+ * parameters as one that was not. The finished student is saved in `runDir/student`.
+ *
+ * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
+ */
+export async function distill(given: DistillOptions): Promise<DistillResult> {
+  const { options, teacher, phases, full, batches } = await prepare(given);
   const { store, bank } = batches;
   try {
     if (!store.complete) return result(options, full, teacher, bank, { finished: false, step: 0, seconds: 0 }, []);
     const run = await trainPhases(options, teacher, phases, full, batches);
     const done = await result(options, full, teacher, bank, run.position, run.history);
     if (done.finished) {
-      const dir = join(runDir, 'student');
+      const dir = join(options.runDir, 'student');
       await saveStudent(dir, done);
       await writeTrainingRecord(dir, { images_seen: done.imagesSeen, train_seconds: Math.round(done.seconds) });
     }

@@ -25,8 +25,10 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     inner: !isSiglip(config),
     fingerprint: () => (known ??= fingerprint(params, prompts)),
     async images(batch, { hidden, attention }) {
+      const last = config.vision_config.num_hidden_layers;
       const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {
         prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
+        pooledOnly: !hidden.includes(last) && !attention.includes(last),
       });
       const outputs: Record<string, Tensor> = { embed: tower.embed };
       for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, tokens);

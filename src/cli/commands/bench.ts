@@ -69,7 +69,7 @@ export function addBench(program: Command): void {
       printResult(options, result, () =>
         [
           `${step.mode}: ${step.ms.toFixed(1)} ms a step, ${step.gflops.toFixed(1)} GFLOP/s, ${step.images_per_second.toFixed(2)} images/s`,
-          `${(result.share_of_peak * 100).toFixed(0)} % of the ${peak.toFixed(0)} GFLOP/s of a 2048³ product; ${step.peak_memory_mb.toFixed(0)} MB at most`,
+          `${(result.share_of_peak * 100).toFixed(0)} % of the ${peak.toFixed(0)} GFLOP/s of the fastest matrix product; ${step.peak_memory_mb.toFixed(0)} MB at most`,
         ].join('\n'),
       );
     });

@@ -1,0 +1,124 @@
+"""The joint step of the dual-stream recipe in PyTorch: student with its prompts, four losses against stored targets, a
+backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory."""
+import sys
+
+import torch
+import torch.nn.functional as F
+
+import clip
+import job
+
+tensors, settings = job.read(sys.argv[1])
+config, recipe, pairs = settings["config"], settings["recipe"], settings["pairs"]
+shape, losses = settings["prompt"], recipe["losses"]
+rooms = {room: clip.fuse(job.under(tensors, f"{room}/")) for room in ("student", "prompt", "heads")}
+student, prompt, heads = rooms.values()
+teacher = job.under(tensors, "teacher/")
+batches = [job.under(tensors, f"batch{i}/") for i in range(settings["batches"])]
+for batch in batches:
+    batch["ids"], batch["ends"] = batch["ids"].long(), batch["ends"].long()
+names = [(room, name) for room in rooms for name in rooms[room]]
+trained = [rooms[room][name].requires_grad_() for room, name in names]
+
+
+def decays(room, name):
+    return room != "heads" and rooms[room][name].dim() >= 2 and "position_embedding" not in name
+
+
+groups = [
+    {"params": [rooms[r][n] for r, n in names if decays(r, n) == wanted], "weight_decay": decay}
+    for wanted, decay in ((True, recipe["optimizer"]["weight_decay"]), (False, 0.0))
+]
+betas = (recipe["optimizer"]["beta1"], recipe["optimizer"]["beta2"])
+optimizer = torch.optim.AdamW(groups, lr=settings["lr"], betas=betas, fused=True)
+
+
+def standard(x):
+    return F.layer_norm(x, x.shape[-1:])
+
+
+def root_feature(embed):
+    return F.normalize(embed, dim=-1) * embed.shape[1] ** 0.5
+
+
+def prompts_of(batch, captions):
+    """Text prompts [N, n, D] a layer, and vision prompts [n, D] a layer from the mean over the class texts."""
+    ids, ends = batch["ids"], batch["ends"]
+    N, L = ids.shape
+    mask = (torch.arange(L) <= ends[:, None]).float()
+    words = F.linear(student["text_model.embeddings.token_embedding.weight"][ids], prompt["token_projection.weight"])
+    x = words + prompt["position_embedding.weight"][:L]
+    bias = ((1 - mask) * -1e9)[:, None, None, :]
+    x, _, _ = clip.encoder(prompt, "encoder", x, shape["layers"], shape["heads"], bias)
+    pooled = ((mask / mask.sum(-1, keepdim=True))[:, None] @ x)[:, 0]
+    texts = clip.norm(prompt, "final_layer_norm", pooled)
+    n = shape["n_ctx"]
+    text = [clip.dense(prompt, f"text_heads.{i}", texts).view(N, n, -1) for i in range(shape["text_layers"])]
+    task = texts[captions:].mean(0, keepdim=True)
+    vision = [clip.dense(prompt, f"vision_heads.{i}", task).view(n, -1) for i in range(shape["vision_layers"])]
+    return text, vision
+
+
+def step(number):
+    batch = batches[number % len(batches)]
+    B, tokens = batch["target/hidden." + str(pairs[0]["teacher"])].shape[:2]
+    text_prompts, vision_prompts = prompts_of(batch, B)
+    image, hidden, maps = clip.vision(student, config["vision_config"], batch["pixels"], vision_prompts, maps=True)
+    text, last = clip.text(student, config["text_config"], batch["ids"], batch["ends"], text_prompts, insert=True)
+    own = [state[:, :tokens] for state in hidden]
+
+    features = [
+        (standard(own[p["student"]]) @ heads[f"feature.hidden.{p['student']}-{p['teacher']}"]
+         - standard(batch[f"target/hidden.{p['teacher']}"])).square().mean()
+        for p in pairs
+    ]
+    for name, embed in (("image", image), ("text", text)):
+        wanted = root_feature(batch[f"target/{name}"])
+        features.append((root_feature(embed) @ heads[f"feature.{name}"] - wanted).square().mean())
+    feature = losses["feature"]["weight"] * sum(features) / len(features)
+
+    attention = []
+    for p in pairs:
+        mean = maps[p["student"] - 1].mean(1)[:, :tokens, :tokens]
+        mean = mean / (mean.sum(-1, keepdim=True) + 1e-6)
+        attention.append((mean - batch[f"target/attention.{p['teacher']}"]).square().mean())
+
+    n = shape["n_ctx"]
+    words = torch.cat([last[:B, :1], last[:B, 1 + n:]], 1)
+    bias = torch.where(torch.arange(words.shape[1]) <= batch["ends"][:B, None], 0.0, -1e9)[:, None]
+    query, key = own[-1][:, 1:] @ heads["cross.query"], words @ heads["cross.key"]
+    mine = torch.softmax(query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 + bias, -1)
+    with torch.no_grad():
+        patches = batch[f"target/hidden.{settings['teacher_layers']}"][:, 1:]
+        patches = F.linear(clip.norm(teacher, "vision_model.post_layernorm", patches), teacher["visual_projection.weight"])
+        cosines = F.normalize(patches, dim=-1) @ F.normalize(batch["target/words"], dim=-1).transpose(1, 2)
+        theirs = torch.softmax(cosines / losses["cross_modal"]["temperature"] + bias, -1)
+    cross = (mine - theirs).square().mean()
+
+    response = losses["response"]
+    z = clip.logits(image, text, student["logit_scale"])
+    with torch.no_grad():
+        wanted = clip.logits(batch["target/image"], batch["target/text"], teacher["logit_scale"])
+    T = response["temperature"]
+    answer = (clip.divergence(z, wanted, T) + clip.divergence(z.T, wanted.T, T)) / 2
+    vectors = [*text_prompts, *vision_prompts]
+    penalty = sum(v.square().sum() for v in vectors) / sum(v.numel() for v in vectors)
+    answer = answer + response["lambda"] * penalty
+
+    gamma = recipe["coordination"]["gamma"]
+    rest = response["weight"] * answer + gamma * (
+        losses["attention"]["weight"] * sum(attention) / len(attention) + losses["cross_modal"]["weight"] * cross
+    )
+    first = torch.autograd.grad(feature, trained, retain_graph=True, allow_unused=True)
+    second = torch.autograd.grad(rest, trained, allow_unused=True)
+    length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm([g for g in first if g is not None])))
+    scale = torch.clamp(recipe["coordination"]["clip"] / length, max=1.0)
+    for p, f, r in zip(trained, first, second):
+        p.grad = r if f is None else f * scale if r is None else torch.add(r, f * scale)
+    optimizer.step()
+    with torch.no_grad():
+        student["logit_scale"].clamp_(max=4.605170185988092)
+    return {"total": (feature + rest).item()}
+
+
+job.serve(step)

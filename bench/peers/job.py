@@ -1,0 +1,44 @@
+"""What a benchmark hands to PyTorch: tensors in a safetensors file, settings as JSON in its metadata, and on stdin a line
+with the number of steps to run. Each line is answered by one of JSON: milliseconds a step, and what the last step gave."""
+import json
+import sys
+import time
+
+import numpy as np
+import torch
+
+TYPES = {"F32": np.float32, "I32": np.int32}
+
+
+def read(path):
+    """Tensors by name, and the settings."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    settings = json.loads(header.pop("__metadata__")["settings"])
+    data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length)
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        array = np.array(data[begin:end]).view(TYPES[entry["dtype"]]).reshape(entry["shape"])
+        tensors[name] = torch.from_numpy(array)
+    torch.set_num_threads(settings["threads"])
+    return tensors, settings
+
+
+def under(tensors, prefix):
+    """The entries whose names start with a prefix, named without it."""
+    return {name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def serve(step):
+    """Runs `step(number)`, which returns a dict, as often as each line of stdin says."""
+    print(json.dumps({"torch": torch.__version__}), flush=True)
+    number = 0
+    for line in sys.stdin:
+        count = int(line)
+        start = time.perf_counter()
+        for _ in range(count):
+            report = step(number)
+            number += 1
+        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3 / count, **report}), flush=True)
