@@ -50,7 +50,9 @@ try {
       steps: count,
       optimizer,
       learningRate: () => lr,
-      onStep: ({ losses }) => void (lossOfFirst ??= losses.total),
+      onStep: ({ losses }) => {
+        lossOfFirst ??= losses.total;
+      },
     });
     return (performance.now() - start) / count;
   };

@@ -11,6 +11,12 @@ import { machine } from './machine.mjs';
 
 const suites = {
   step: ['step.mjs', 'One training step of a stack of ViT-B/16 blocks'],
+  distill: ['distill.mjs', 'Whole distillation steps of the demo’s pair'],
+  stored: [
+    'stored-targets.mjs',
+    'A CVPR 2024 step, ViT-L/14 → ViT-B/16: stored targets against both teacher towers every step',
+  ],
+  extract: ['extract.mjs', 'Image features of a ViT-B/16 teacher'],
   memory: ['memory.mjs', 'Memory and time of a ViT-B/16 training step, with recomputation and without'],
   optimizer: ['optimizer.mjs', 'AdamW over 87 million parameters'],
   parallel: ['parallel.mjs', 'A training step split over workers, by width'],

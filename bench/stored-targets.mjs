@@ -105,7 +105,9 @@ try {
     const begin = performance.now();
     await train(task, {
       ...{ steps: 1, optimizer, learningRate: () => lr },
-      onStep: ({ losses }) => void (loss = losses.total),
+      onStep: ({ losses }) => {
+        loss = losses.total;
+      },
     });
     return performance.now() - begin;
   };
