@@ -21,6 +21,7 @@ const suites = {
   optimizer: ['optimizer.mjs', 'AdamW over 87 million parameters'],
   parallel: ['parallel.mjs', 'A training step split over workers, by width'],
   startup: ['startup.mjs', 'From the command to the first training step'],
+  large: ['large.mjs', 'A ViT-L/14 teacher: loading it, and training a ViT-B/16 student with it'],
   fold: ['fold.mjs', 'Prompts folded into constant keys and values'],
 };
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });

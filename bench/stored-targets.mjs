@@ -2,7 +2,7 @@
 // class features computed once; in PyTorch the public code's way, both of the teacher's towers at every step. The loss of the
 // first step must agree.
 //
-//   npm run build && PROMPTKD_TORCH=path/to/python node bench/stored-targets.mjs [--rounds 3] [--batch 8] [--classes 50] [--json]
+//   npm run build && PROMPTKD_TORCH=path/to/python node bench/stored-targets.mjs [--rounds 2] [--batch 8] [--classes 100] [--json]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ import { alternate, mustAgree, startPeer } from './peers.mjs';
 const option = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({
   options: {
-    ...{ rounds: option('3'), batch: option('8'), classes: option('50') },
+    ...{ rounds: option('2'), batch: option('8'), classes: option('100') },
     json: { type: 'boolean', default: false },
   },
 });

@@ -38,6 +38,8 @@ export class Batches {
   private readonly records: Uint8Array[];
   private readonly classFeatures: Float32Array; // [classes, P], unit length
   private readonly order: EpochOrder;
+  /** The teacher's nearest classes of each record that was drawn already: epochs go round the same views. */
+  private readonly nearest = new Map<number, readonly number[]>();
 
   constructor(
     readonly store: TargetStore,
@@ -104,10 +106,7 @@ export class Batches {
         if (wanted.has(name)) layout.readAttention(record, l, float(name), i * layout.mapSize);
       }
     }
-    const rows = this.texts(
-      step,
-      drawn.map((d) => d.example),
-    );
+    const rows = this.texts(step, drawn);
     gatherHostRows(this.bank.ids, this.bank.length, rows, this.feeds.ids!.data);
     gatherHostRows(this.bank.ends, 1, rows, this.feeds.ends!.data);
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
@@ -131,13 +130,18 @@ export class Batches {
   }
 
   /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
-  private texts(step: number, examples: readonly number[]): number[] {
-    const { seed, captions } = this.options;
-    const ranked = examples.map((_, i) => this.nearestClasses(i));
+  private texts(step: number, drawn: readonly { readonly example: number; readonly view: number }[]): number[] {
+    const { seed, captions, views } = this.options;
+    const ranked = drawn.map(({ example, view }, i) => {
+      const record = recordIndex(example, view, views);
+      const known = this.nearest.get(record) ?? this.nearestClasses(i);
+      this.nearest.set(record, known);
+      return known;
+    });
     const random = new Random(seed, 'templates', step);
     const classes = this.chooseClasses(step, ranked).map((c) => this.classText(random, c));
     if (!captions) return classes;
-    const own = examples.map((example, i) => {
+    const own = drawn.map(({ example }, i) => {
       const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
       const pickOne = new Random(seed, 'caption', step, i);
       // A drawing without captions is described by what the teacher takes it for.
@@ -154,7 +158,7 @@ export class Batches {
   }
 
   /** The step's classes: all where they fit, otherwise each drawing's nearest ones in turn, and random ones. */
-  private chooseClasses(step: number, ranked: readonly number[][]): number[] {
+  private chooseClasses(step: number, ranked: readonly (readonly number[])[]): number[] {
     const all = Array.from({ length: this.bank.classes.length }, (_, c) => c);
     if (this.classCount === all.length) return all;
     const chosen = new Set<number>();
