@@ -78,7 +78,7 @@ async function trainStudent(folder) {
   const tokenizer = await loadTokenizer(fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)));
   const teacher = { ...(await loadWeights(folder)), tokenizer };
   const before = performance.now();
-  const { full, batches, phases, store } = await prepare({ teacher, dataset, recipe, runDir: join(folder, 'run') });
+  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: join(folder, 'run') });
   const extraction = (performance.now() - before) / 1000;
   const task = await dualStreamTask(full, batches, phases.at(-1));
   const optimizer = adamw(task.params);
@@ -93,7 +93,7 @@ async function trainStudent(folder) {
     others = Math.max(others, run.others);
   }
   await task.dispose();
-  store.close();
+  batches.store.close();
   const seconds = median(times);
   return {
     ...{ batch: recipe.batch, seconds, peak_memory_mb: peakMb(), targets_and_start_seconds: extraction },
