@@ -2,6 +2,9 @@
 // and the optimizer with it, here and in PyTorch. Both start from the same weights and see the same batches; the total loss
 // of the first step must agree. PyTorch's batches stand ready in memory, ours are read from the store at each step.
 //
+// Two comparisons: the step alone, PyTorch with stored targets, too; and the whole work, where PyTorch runs the teacher's
+// image tower at every step, as the public code does, and ours bears its share of the extraction that the recipe asks for.
+//
 //   npm run build && PROMPTKD_TORCH=path/to/python node bench/distill.mjs [--rounds 5] [--steps 10] [--json]
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,13 +34,16 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
   // A fifth of the drawings in one view each: how many there are does not change a step.
-  const recipe = await loadRecipe(distillRecipe, {
-    file: here('../recipes/distill-emoji.yaml'),
-    set: ['data.fraction=0.2', 'views=1'],
-  });
+  const file = here('../recipes/distill-emoji.yaml');
+  const shipped = await loadRecipe(distillRecipe, { file });
+  const recipe = await loadRecipe(distillRecipe, { file, set: ['data.fraction=0.2', 'views=1'] });
   const teacher = await loadCheckpoint(here('../models/emoji-teacher'));
   const dataset = await openDataset(recipe.data.dataset);
-  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder });
+  const extracted = []; // how many, and when
+  const onTargets = (done) => extracted.push([done, performance.now()]);
+  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder, onTargets });
+  const [first, last] = [extracted[0], extracted.at(-1)]; // the first batch has the session's start in it
+  const extractMs = (last[1] - first[1]) / (last[0] - first[0]);
   const phase = phases.at(-1);
   const task = await dualStreamTask(full, batches, phase);
   const { beta1, beta2, weight_decay: weightDecay } = recipe.optimizer;
@@ -67,24 +73,31 @@ try {
   }
   const peer = await startPeer('distill_step.py', tensors, {
     ...{ lr, recipe, batches: steps, config: full.config, prompt: full.prompt.config, pairs: full.pairs },
-    teacher_layers: full.teacherConfig.vision_config.num_hidden_layers,
+    teacher_vision: full.teacherConfig.vision_config,
   });
   await ours(1);
-  if (peer) mustAgree('the first step’s total loss', lossOfFirst, (await peer.run(1)).total);
+  if (peer) mustAgree('the first step’s total loss', lossOfFirst, (await peer.run(1, 'live')).total);
   const sides = { promptkd: () => ours(steps) };
-  if (peer) sides.torch = async () => (await peer.run(steps)).ms;
+  if (peer) {
+    sides.torch = async () => (await peer.run(steps)).ms;
+    sides.live = async () => (await peer.run(steps, 'live')).ms;
+  }
   const ms = await alternate(sides, Number(values.rounds), { peer });
   peer?.close();
   await task.dispose();
   batches.store.close();
+  const drawings = dataset.splits[shipped.data.split].length;
+  const stepsOfRun = phases.reduce((sum, { steps }) => sum + steps, 0);
+  const share = (drawings * shipped.views * extractMs) / stepsOfRun;
+  const { batch } = recipe;
   const result = {
-    batch: recipe.batch,
-    promptkd_ms: ms.promptkd,
-    promptkd_images_s: (recipe.batch * 1e3) / ms.promptkd,
+    ...{ batch, promptkd_ms: ms.promptkd, extracted_images_s: 1e3 / extractMs },
+    promptkd_whole_images_s: (batch * 1e3) / (ms.promptkd + share),
   };
   if (peer) {
-    Object.assign(result, { torch_ms: ms.torch, torch_images_s: (recipe.batch * 1e3) / ms.torch });
-    result.ratio = ms.torch / ms.promptkd;
+    Object.assign(result, { torch_ms: ms.torch, ratio: ms.torch / ms.promptkd });
+    result.torch_live_images_s = (batch * 1e3) / ms.live;
+    result.whole_ratio = ms.live / (ms.promptkd + share);
   }
   console.log(values.json ? JSON.stringify(result) : result);
 } finally {

@@ -22,7 +22,7 @@ export function findTorch() {
 /**
  * Starts a script of `peers/` on tensors and settings (see `peers/job.py`).
  *
- * @returns undefined without PyTorch; `run(steps)` gives milliseconds a step, and what the last one gave
+ * @returns undefined without PyTorch; `run(steps, way)` gives milliseconds a step, and what the last one gave
  */
 export async function startPeer(script, tensors, settings) {
   const python = findTorch();
@@ -41,8 +41,8 @@ export async function startPeer(script, tensors, settings) {
   await next(); // it has read the file
   rmSync(folder, { recursive: true });
   return {
-    run: (steps) => {
-      child.stdin.write(`${steps}\n`);
+    run: (steps, way = '') => {
+      child.stdin.write(`${steps} ${way}\n`);
       return next();
     },
     close: () => child.stdin.end(),

@@ -1,5 +1,6 @@
 """The joint step of the dual-stream recipe in PyTorch: student with its prompts, four losses against stored targets, a
-backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory."""
+backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory. The way `live`
+runs the teacher's image tower at every step instead of reading what is stored; its texts stay stored."""
 import sys
 
 import torch
@@ -13,7 +14,7 @@ config, recipe, pairs = settings["config"], settings["recipe"], settings["pairs"
 shape, losses = settings["prompt"], recipe["losses"]
 rooms = {room: clip.fuse(job.under(tensors, f"{room}/")) for room in ("student", "prompt", "heads")}
 student, prompt, heads = rooms.values()
-teacher = job.under(tensors, "teacher/")
+teacher = clip.fuse(job.under(tensors, "teacher/"))
 batches = [job.under(tensors, f"batch{i}/") for i in range(settings["batches"])]
 for batch in batches:
     batch["ids"], batch["ends"] = batch["ids"].long(), batch["ends"].long()
@@ -59,8 +60,22 @@ def prompts_of(batch, captions):
     return text, vision
 
 
-def step(number):
+@torch.no_grad()
+def live_targets(pixels):
+    """What the store holds of the teacher's image tower, computed now."""
+    image, hidden, maps = clip.vision(teacher, settings["teacher_vision"], pixels, maps=True)
+    targets = {"target/image": image, f"target/hidden.{settings['teacher_vision']['num_hidden_layers']}": hidden[-1]}
+    for p in pairs:
+        targets[f"target/hidden.{p['teacher']}"] = hidden[p["teacher"]]
+        mean = maps[p["teacher"] - 1].mean(1)
+        targets[f"target/attention.{p['teacher']}"] = mean / (mean.sum(-1, keepdim=True) + 1e-6)
+    return targets
+
+
+def step(number, way="stored"):
     batch = batches[number % len(batches)]
+    if way == "live":
+        batch = {**batch, **live_targets(batch["pixels"])}
     B, tokens = batch["target/hidden." + str(pairs[0]["teacher"])].shape[:2]
     text_prompts, vision_prompts = prompts_of(batch, B)
     image, hidden, maps = clip.vision(student, config["vision_config"], batch["pixels"], vision_prompts, maps=True)
@@ -89,7 +104,7 @@ def step(number):
     query, key = own[-1][:, 1:] @ heads["cross.query"], words @ heads["cross.key"]
     mine = torch.softmax(query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 + bias, -1)
     with torch.no_grad():
-        patches = batch[f"target/hidden.{settings['teacher_layers']}"][:, 1:]
+        patches = batch[f"target/hidden.{settings['teacher_vision']['num_hidden_layers']}"][:, 1:]
         patches = F.linear(clip.norm(teacher, "vision_model.post_layernorm", patches), teacher["visual_projection.weight"])
         cosines = F.normalize(patches, dim=-1) @ F.normalize(batch["target/words"], dim=-1).transpose(1, 2)
         theirs = torch.softmax(cosines / losses["cross_modal"]["temperature"] + bias, -1)

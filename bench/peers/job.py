@@ -1,5 +1,6 @@
 """What a benchmark hands to PyTorch: tensors in a safetensors file, settings as JSON in its metadata, and on stdin a line
-with the number of steps to run. Each line is answered by one of JSON: milliseconds a step, and what the last step gave."""
+with the number of steps to run, and behind it how, where a script knows several ways. Each line is answered by one of JSON:
+milliseconds a step, and what the last step gave."""
 import json
 import sys
 import time
@@ -32,13 +33,13 @@ def under(tensors, prefix):
 
 
 def serve(step):
-    """Runs `step(number)`, which returns a dict, as often as each line of stdin says."""
+    """Runs `step(number, *way)`, which returns a dict, as often as each line of stdin says."""
     print(json.dumps({"torch": torch.__version__}), flush=True)
     number = 0
     for line in sys.stdin:
-        count = int(line)
+        count, *way = line.split()
         start = time.perf_counter()
-        for _ in range(count):
-            report = step(number)
+        for _ in range(int(count)):
+            report = step(number, *way)
             number += 1
-        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3 / count, **report}), flush=True)
+        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3 / int(count), **report}), flush=True)
