@@ -1,14 +1,14 @@
 // Trains a tiny CLIP for some steps on one device and prints, as JSON, what it saw. The test starts it as a process of
 // its own, because the loaders of libraries and of Vulkan drivers read the environment when a process starts.
 //
-//   node webgpu-steps.mjs cpu|webgpu STEPS PROFILE_PREFIX
+//   node webgpu-steps.mjs cpu|webgpu STEPS fp32|mixed [PROFILE_PREFIX]
 import { initClip, parseClipConfig, textTower, visionTower } from '../../dist/clip/index.js';
 import { contrastiveLoss } from '../../dist/distill/index.js';
 import { paramFeeds, paramInputs } from '../../dist/nn/index.js';
 import { compile } from '../../dist/runtime/index.js';
 import { grad, input } from '../../dist/tensor/index.js';
 
-const [device, steps, profilePrefix] = process.argv.slice(2);
+const [device, steps, precision, profilePrefix] = process.argv.slice(2);
 const tower = { hidden_size: 12, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2 };
 const config = parseClipConfig({
   projection_dim: 12,
@@ -23,7 +23,7 @@ const loss = contrastiveLoss(images.embed, texts.embed, p.logit_scale, input('ma
 const names = Object.keys(params);
 const gradients = grad(loss, Object.values(p));
 const outputs = { loss, ...Object.fromEntries(names.map((name, i) => [`gradient/${name}`, gradients[i]])) };
-const program = await compile({ outputs }, { device, threads: 1, profilePrefix });
+const program = await compile({ outputs }, { device, threads: 1, precision, profilePrefix });
 
 const filled = (shape, data, value) => ({ shape, data: data.map((_, i) => value(i)) });
 const feeds = {

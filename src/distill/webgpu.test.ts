@@ -25,7 +25,7 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
   beforeAll(async () => {
     if (!existsSync(built)) throw new Error('WebGPU is tested as built: run "npm run build" first');
     folder = await mkdtemp(join(tmpdir(), 'promptkd-webgpu-'));
-    [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 3, join(folder, 'profile'))]);
+    [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 3, 'fp32', join(folder, 'profile'))]);
   }, 60_000);
   afterAll(() => rm(folder, { recursive: true }));
 
@@ -54,16 +54,22 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
     );
   });
 
+  it('says in a sentence that mixed precision needs fp16, which SwiftShader has not', async () => {
+    await expect(train('webgpu', 1, 'mixed')).rejects.toThrow(
+      'this GPU has no fp16 in its shaders; expected fp32 here',
+    );
+  });
+
   it('does not grow from step to step', async () => {
     const { memory } = await train('webgpu', 40);
     expect(memory.at(-1)! - memory[20]!).toBeLessThan(16 * 2 ** 20);
   }, 60_000);
 });
 
-async function train(device: 'cpu' | 'webgpu', steps: number, profile?: string): Promise<Run> {
+async function train(device: 'cpu' | 'webgpu', steps: number, precision = 'fp32', profile?: string): Promise<Run> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [script, device, String(steps), ...(profile ? [profile] : [])],
+    [script, device, String(steps), precision, ...(profile ? [profile] : [])],
     { env: { ...process.env, VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) }, maxBuffer: 2 ** 26 },
   );
   return JSON.parse(stdout) as Run;

@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.js';
 import { elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
 import { type Device, sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
@@ -73,7 +74,7 @@ export class Program {
   /**
    * Runs the program on `feeds` (one array an input, used in place, never copied).
    * The arrays returned belong to the program and are overwritten by its next run.
-   * @throws where an input is missing or its size is wrong, naming it.
+   * @throws where an input is missing or its size is wrong, naming it; UserError where the GPU has no fp16 for `mixed`
    */
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const tensors: Record<string, ort.Tensor> = {};
@@ -95,7 +96,11 @@ export class Program {
         this.feeds.set(name, { data: feed.data, tensor: tensors[name] });
       }
     }
-    const copies = await this.session.run(tensors, this.fetches);
+    const copies = await this.session.run(tensors, this.fetches).catch((error: unknown) => {
+      // ONNX Runtime notices only when it builds the first kernel that needs it.
+      if (!/requires f16/.test(String(error))) throw error;
+      throw new UserError('precision mixed: this GPU has no fp16 in its shaders; expected fp32 here');
+    });
     for (const copy of Object.values(copies)) release((copy.data as Float32Array | Int32Array).buffer as ArrayBuffer);
     return this.results;
   }
