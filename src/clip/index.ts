@@ -30,6 +30,7 @@ export {
 export { resizePixels } from './resize.js';
 export { clipLogits } from './similarity.js';
 export { fullTexts, type TextOptions, textTower } from './text.js';
+export { runTextBlocks, textBlockInputs } from './text-blocks.js';
 export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
 export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer.js';
 export type { TowerResult } from './tower.js';

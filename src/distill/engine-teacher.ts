@@ -1,4 +1,12 @@
-import { type Checkpoint, isSiglip, type TokenizedTexts, textTower, visionTower } from '../clip/index.js';
+import {
+  type Checkpoint,
+  isSiglip,
+  runTextBlocks,
+  type TokenizedTexts,
+  textBlockInputs,
+  textTower,
+  visionTower,
+} from '../clip/index.js';
 import { floatToHalf } from '../files/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
@@ -7,8 +15,6 @@ import { input, slice, type Tensor } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
 import { hashParams } from './fingerprint.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
-
-const TEXT_BATCH = 64;
 
 /** A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had. */
 export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: CompileOptions): Teacher {
@@ -49,38 +55,28 @@ function fingerprint(params: Params, prompts: Params): string {
 
 async function encodeTexts(
   { config, params }: Checkpoint,
-  { ids, ends, length }: TokenizedTexts,
+  texts: TokenizedTexts,
   withWords: boolean,
   options: CompileOptions,
 ): Promise<TeacherTexts> {
   const width = config.projection_dim;
-  const count = ends.length;
-  const embeds = new Float32Array(count * width);
-  const words = withWords ? new Uint16Array(count * length * width) : undefined;
-  const [idBlock, endBlock] = [input('ids', [TEXT_BATCH, length], 'int32'), input('ends', [TEXT_BATCH], 'int32')];
-  const tower = textTower(paramInputs(params), config, idBlock, endBlock);
+  const { ends, length } = texts;
+  const size = length * width;
+  const embeds = new Float32Array(ends.length * width);
+  const words = withWords ? new Uint16Array(ends.length * size) : undefined;
+  const fed = textBlockInputs(ends.length, length);
+  const tower = textTower(paramInputs(params), config, fed.ids, fed.ends);
   const outputs: Record<string, Tensor> = { embed: tower.embed };
   if (withWords) outputs.words = tower.tokenEmbeds();
   const program = await compile({ outputs }, options);
   try {
-    const feeds = {
-      ...paramFeeds(params),
-      ids: { shape: [TEXT_BATCH, length], data: new Int32Array(TEXT_BATCH * length) },
-      ends: { shape: [TEXT_BATCH], data: new Int32Array(TEXT_BATCH) },
-    };
-    for (let start = 0; start < count; start += TEXT_BATCH) {
-      // The last batch keeps the rows of the one before in its rest; they are not read.
-      const rows = Math.min(TEXT_BATCH, count - start);
-      feeds.ids.data.set(ids.subarray(start * length, (start + rows) * length));
-      feeds.ends.data.set(ends.subarray(start, start + rows));
-      const result = await program.run(feeds);
-      embeds.set((result.embed!.data as Float32Array).subarray(0, rows * width), start * width);
+    await runTextBlocks(program, paramFeeds(params), texts, (result, from, count) => {
+      embeds.set((result.embed!.data as Float32Array).subarray(0, count * width), from * width);
       if (words) {
-        const size = length * width;
-        const made = (result.words!.data as Float32Array).subarray(0, rows * size);
-        floatToHalf(made, words.subarray(start * size, (start + rows) * size));
+        const made = (result.words!.data as Float32Array).subarray(0, count * size);
+        floatToHalf(made, words.subarray(from * size, (from + count) * size));
       }
-    }
+    });
   } finally {
     await program.dispose();
   }

@@ -1,4 +1,4 @@
-import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, runTextBlocks, textBlockInputs, textTower, visionTower } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
@@ -11,8 +11,6 @@ export interface PromptedTeacher {
   /** `vision.0`, … and `text.0`, …; a tower without any runs as it is. */
   readonly prompts: Params;
 }
-
-const BLOCK = 64;
 
 /**
  * The teacher's features of class texts, computed once a run.
@@ -31,26 +29,19 @@ export async function teacherTextFeatures(
 ): Promise<HostTensor<Float32Array>> {
   const { config, params } = teacher;
   const [count, length] = ids.shape as [number, number];
-  const block = Math.min(BLOCK, count);
   const p = { teacher: paramInputs(params, 'teacher/'), prompts: paramInputs(teacher.prompts, 'prompts/') };
   const prompts = deepPrompts(p.prompts, 'text');
-  const fed = [input('ids', [block, length], 'int32'), input('ends', [block], 'int32')] as const;
-  const features = l2Normalize(textTower(p.teacher, config, ...fed, { prompts, pooledOnly: true }).embed);
-  const program = await compile({ outputs: { features } }, options);
+  const fed = textBlockInputs(count, length);
+  const { embed } = textTower(p.teacher, config, fed.ids, fed.ends, { prompts, pooledOnly: true });
+  const program = await compile({ outputs: { features: l2Normalize(embed) } }, options);
   const width = config.projection_dim;
   const all = new Float32Array(count * width);
+  const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(teacher.prompts, 'prompts/') };
+  const texts = { ids: ids.data as Int32Array, ends: ends.data as Int32Array, length };
   try {
-    for (let row = 0; row < count; row += block) {
-      // The last block goes back to full length: its first rows are computed twice.
-      const from = Math.min(row, count - block);
-      const result = await program.run({
-        ...paramFeeds(params, 'teacher/'),
-        ...paramFeeds(teacher.prompts, 'prompts/'),
-        ids: { shape: [block, length], data: ids.data.subarray(from * length, (from + block) * length) },
-        ends: { shape: [block], data: ends.data.subarray(from, from + block) },
-      });
-      all.set(result.features!.data, from * width);
-    }
+    await runTextBlocks(program, fixed, texts, ({ features }, from, rows) => {
+      all.set(features!.data.subarray(0, rows * width), from * width);
+    });
   } finally {
     await program.dispose();
   }

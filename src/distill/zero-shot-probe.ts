@@ -3,7 +3,9 @@ import {
   type ClipConfig,
   normalizePixels,
   type PreprocessConfig,
+  runTextBlocks,
   type Tokenizer,
+  textBlockInputs,
   textTower,
   visionTower,
 } from '../clip/index.js';
@@ -11,7 +13,7 @@ import { type Example, type ImageTextDataset, labelledOf } from '../data/index.j
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { Random } from '../random.js';
 import { compile, type Device } from '../runtime/index.js';
-import { input, l2Normalize } from '../tensor/index.js';
+import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
 
 export interface ProbeOptions {
   readonly split: string;
@@ -58,26 +60,24 @@ export async function zeroShotProbe(
 
   const p = paramInputs(params);
   const image = visionTower(p, config, input('pixels', [block, 3, size, size])).embed;
-  const text = textTower(p, config, input('ids', [block, context], 'int32'), input('ends', [block], 'int32')).embed;
+  const fed = textBlockInputs(classes.length, context);
+  const text = textTower(p, config, fed.ids, fed.ends, { pooledOnly: true }).embed;
   const imageProgram = await compile({ outputs: { embeds: l2Normalize(image) } }, { device, threads });
   const textProgram = await compile({ outputs: { embeds: l2Normalize(text) } }, { device, threads });
 
   return {
     async measure(now) {
       const weights = paramFeeds(now);
-      const textRows = await rowsInBlocks(classes.length, async (from) => {
-        const { embeds } = await textProgram.run({
-          ...weights,
-          ids: { shape: [block, context], data: padded(ids, from * context, block * context) },
-          ends: { shape: [block], data: padded(eos, from, block) },
-        });
-        return embeds!.data;
+      const textRows: Float32Array[] = [];
+      await runTextBlocks(textProgram, weights, { ids, ends: eos, length: context }, ({ embeds }, _, count) => {
+        textRows.push(...rowsOf(embeds!, count));
       });
-      const imageRows = await rowsInBlocks(examples.length, async (from) => {
+      const imageRows: Float32Array[] = [];
+      for (let from = 0; from < examples.length; from += block) {
         const data = padded(pixels, from * 3 * size * size, block * 3 * size * size);
         const { embeds } = await imageProgram.run({ ...weights, pixels: { shape: [block, 3, size, size], data } });
-        return embeds!.data;
-      });
+        imageRows.push(...rowsOf(embeds!, Math.min(block, examples.length - from)));
+      }
       return accuracy(
         imageRows,
         textRows,
@@ -104,25 +104,17 @@ async function preparePixels(
   return out;
 }
 
-/** Rows 0 to count, computed `block` at a time. */
-async function rowsInBlocks(
-  count: number,
-  run: (from: number) => Promise<Float32Array | Int32Array>,
-): Promise<Float32Array[]> {
-  const rows: Float32Array[] = [];
-  for (let from = 0; from < count; from += block) {
-    const data = (await run(from)) as Float32Array;
-    const width = data.length / block;
-    for (let i = 0; i < Math.min(block, count - from); i++) rows.push(data.slice(i * width, (i + 1) * width));
-  }
-  return rows;
+/** The first rows, copied: a program overwrites its results. */
+function rowsOf({ shape, data }: HostTensor, count: number): Float32Array[] {
+  const width = shape[1]!;
+  return Array.from({ length: count }, (_, i) => (data as Float32Array).slice(i * width, (i + 1) * width));
 }
 
 /** A part of an array, with zeros behind its end: programs take full blocks only. */
-function padded<A extends Float32Array | Int32Array>(data: A, from: number, length: number): A {
-  const part = data.subarray(from, from + length) as A;
+function padded(data: Float32Array, from: number, length: number): Float32Array {
+  const part = data.subarray(from, from + length);
   if (part.length === length) return part;
-  const out = new (data.constructor as { new (n: number): A })(length);
+  const out = new Float32Array(length);
   out.set(part);
   return out;
 }
