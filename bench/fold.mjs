@@ -7,11 +7,12 @@
 
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { initClip, parseClipConfig, visionTower } from '../dist/clip/index.js';
+import { initClip, visionTower } from '../dist/clip/index.js';
 import { foldVisionPrompts, promptTokens } from '../dist/compress/fold.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { Random } from '../dist/random.js';
 import { constant, input, toOnnx } from '../dist/tensor/index.js';
+import { imageOnly, vitB16 } from './models.mjs';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({
@@ -32,23 +33,9 @@ const shapes = {
     image_size: 48,
     patch_size: 8,
   },
-  'vit-b-16': {
-    hidden_size: 768,
-    intermediate_size: 3072,
-    num_hidden_layers: 12,
-    num_attention_heads: 12,
-    image_size: 224,
-    patch_size: 16,
-  },
+  'vit-b-16': vitB16,
 };
-const text_config = {
-  hidden_size: 16,
-  intermediate_size: 16,
-  num_hidden_layers: 1,
-  num_attention_heads: 1,
-  vocab_size: 8,
-};
-const config = parseClipConfig({ vision_config: shapes[values.shape], text_config });
+const config = imageOnly(shapes[values.shape]);
 const { image_size: size, hidden_size: width, num_hidden_layers: depth } = config.vision_config;
 const params = initClip(config, 1);
 const random = new Random('fold');

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { parse } from 'yaml';
-import { initClip, loadCheckpoint, parseClipConfig, visionTower } from '../dist/clip/index.js';
+import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
 import { Finetuner } from '../dist/compress/quantize/finetune.js';
@@ -36,6 +36,7 @@ import { writeFileAtomic } from '../dist/files/index.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { Random } from '../dist/random.js';
 import { input, toOnnx } from '../dist/tensor/index.js';
+import { imageOnly, vitB16 } from './models.mjs';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values, positionals } = parseArgs({
@@ -103,23 +104,7 @@ async function accuracy() {
 }
 
 async function latency() {
-  const config = parseClipConfig({
-    vision_config: {
-      hidden_size: 768,
-      intermediate_size: 3072,
-      num_hidden_layers: 12,
-      num_attention_heads: 12,
-      image_size: 224,
-      patch_size: 16,
-    },
-    text_config: {
-      hidden_size: 16,
-      intermediate_size: 16,
-      num_hidden_layers: 1,
-      num_attention_heads: 1,
-      vocab_size: 8,
-    },
-  });
+  const config = imageOnly(vitB16);
   await mkdir(values.out, { recursive: true });
   const files = Object.fromEntries(
     ['fp32', 'bnb4', 'q4', 'q8'].map((dtype) => [dtype, join(values.out, `vit-b-16-${dtype}.onnx`)]),

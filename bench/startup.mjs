@@ -8,10 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { initClip, parseClipConfig, visionTower } from '../dist/clip/index.js';
+import { initClip, visionTower } from '../dist/clip/index.js';
 import { paramInputs } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square, toOnnx } from '../dist/tensor/index.js';
+import { imageOnly, vitB16 } from './models.mjs';
 
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } },
@@ -58,17 +59,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-const config = parseClipConfig({
-  vision_config: {
-    hidden_size: 768,
-    intermediate_size: 3072,
-    num_hidden_layers: 12,
-    num_attention_heads: 12,
-    image_size: 224,
-    patch_size: 16,
-  },
-  text_config: { hidden_size: 16, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 1, vocab_size: 8 },
-});
+const config = imageOnly(vitB16);
 const params = initClip(config, 1);
 const trace = () => {
   const p = paramInputs(params);
