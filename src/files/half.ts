@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js';
 
-let halfTable: Float32Array | undefined;
+let halfTable: Uint32Array | undefined;
 
-/** Value of each of the 65,536 binary16 patterns: a table look-up is faster than taking each apart. */
-function halfValues(): Float32Array {
+/** Bits of the binary32 value of each of the 65,536 binary16 patterns: a table look-up is faster than taking each apart. */
+function halfBits(): Uint32Array {
   if (halfTable) return halfTable;
   const table = new Float32Array(65536);
   const bits = new Uint32Array(table.buffer);
@@ -15,8 +15,8 @@ function halfValues(): Float32Array {
     else if (exponent === 31) bits[h] = (sign | 0x7f800000 | (mantissa << 13)) >>> 0;
     else bits[h] = (sign | ((exponent + 112) << 23) | (mantissa << 13)) >>> 0;
   }
-  halfTable = table;
-  return table;
+  halfTable = bits;
+  return bits;
 }
 
 /** binary16 → binary32, exact. `out` is filled from `offset`. */
@@ -25,8 +25,9 @@ export function halfToFloat(
   out: Float32Array = new Float32Array(half.length),
   offset = 0,
 ): Float32Array {
-  const table = halfValues();
-  for (let i = 0; i < half.length; i++) out[offset + i] = table[half[i]!]!;
+  const table = halfBits();
+  const bits = new Uint32Array(out.buffer, out.byteOffset + 4 * offset, half.length); // whole numbers are copied as they are
+  for (let i = 0; i < half.length; i++) bits[i] = table[half[i]!]!;
   return out;
 }
 
