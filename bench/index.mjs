@@ -3,7 +3,8 @@
 //
 //   npm run bench -- [--only step,memory] [--json]
 //
-// PROMPTKD_TORCH (a Python that has PyTorch) puts PyTorch beside the suites that know it.
+// PROMPTKD_TORCH (a Python that has PyTorch) puts PyTorch beside the suites that know it; PROMPTKD_PEERS (a folder where npm
+// installed them) puts the JavaScript peers into `peers`.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -11,6 +12,7 @@ import { machine } from './machine.mjs';
 
 const suites = {
   step: ['step.mjs', 'One training step of a stack of ViT-B/16 blocks'],
+  peers: ['js-peers.mjs', 'A matrix product and a step of one ViT-B/16 block beside TensorFlow.js and jax-js'],
   distill: ['distill.mjs', 'Whole distillation steps of the demo’s pair'],
   stored: [
     'stored-targets.mjs',

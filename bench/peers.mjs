@@ -1,4 +1,4 @@
-// PyTorch beside our own side, step by step in turn, so that both meet the same machine.
+// Other libraries beside our own side, step by step in turn, so that both meet the same machine.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ export async function startPeer(script, tensors, settings) {
       return next();
     },
     close: () => child.stdin.end(),
-    id: child.pid,
+    ids: [child.pid],
   };
 }
 
@@ -65,12 +65,12 @@ const CALM = 0.06;
  *
  * @param sides functions that run once and give the milliseconds of one step, by name
  * @param warmUp rounds that are not counted
- * @param peer whose processor time is ours too
+ * @param peer whose processor time is ours too: `ids` are its processes
  */
 export async function alternate(sides, rounds, { warmUp = 1, peer } = {}) {
   const names = Object.keys(sides);
   const times = Object.fromEntries(names.map((name) => [name, []]));
-  const children = peer ? [peer.id] : [];
+  const children = peer?.ids ?? [];
   let spare = 2 * rounds * names.length;
   let disturbed = 0;
   for (let round = -warmUp; round < rounds; round++) {

@@ -35,7 +35,8 @@ export interface BenchStepResult {
   readonly peak_memory_mb: number;
 }
 
-const learningRate = 1e-4;
+/** Of the plain gradient descent in `full`. */
+export const learningRate = 1e-4;
 
 /**
  * Floating-point operations of one step: forward 2·B·T·L·12·D² + 4·B·L·T²·D; `prompts` counts twice that and
@@ -46,9 +47,18 @@ export function stepFlops({ mode, batch, layers, tokens, width }: BenchStepOptio
   return forward * { forward: 1, prompts: 2, full: 3 }[mode];
 }
 
-/** Times a stack of ViT blocks with loss mean(y²) on the engine. @throws UserError where heads do not divide the width. */
-export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
-  const { mode, batch, layers, tokens, width, heads, runs = 7, warmUp = 2, recompute } = options;
+/** A training step with its inputs, to run as often as wanted. */
+export interface BlockStep {
+  /** `x` [B, T, D] and the weights, named as Hugging Face's; `full` changes the weights in place. */
+  readonly feeds: Readonly<Record<string, HostTensor>>;
+  /** One step. Gives `y` (forward) or `loss` and gradients `d/NAME`. */
+  run(): Promise<Record<string, HostTensor>>;
+  dispose(): Promise<void>;
+}
+
+/** Compiles a step of a stack of ViT blocks with loss mean(y²). @throws UserError where heads do not divide the width. */
+export async function openBlockStep(options: BenchStepOptions): Promise<BlockStep> {
+  const { mode, batch, layers, tokens, width, heads, recompute } = options;
   if (width % heads !== 0) throw new UserError(`--heads ${heads}: expected a divisor of --width ${width}`);
   const params = initialBlocks(layers, width);
   const weights = paramInputs(params);
@@ -58,17 +68,31 @@ export async function benchStep(options: BenchStepOptions): Promise<BenchStepRes
   const outputs = stepOutputs(mode, x, y, weights);
   const program = await compile({ outputs }, { ...options, frozen: mode === 'full' ? undefined : params });
   const feeds = { ...paramFeeds(params), x: normalTensor([batch, tokens, width], 1, new Random(0, 'bench', 'x')) };
+  return {
+    feeds,
+    async run() {
+      const results = await program.run(feeds);
+      if (mode === 'full') for (const name in params) descend(params[name]!.data, results[`d/${name}`]!.data);
+      return results;
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/** Times the step of `openBlockStep`. */
+export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
+  const { mode, batch, runs = 7, warmUp = 2 } = options;
+  const step = await openBlockStep(options);
   const times: number[] = [];
   try {
     for (let run = 0; run < warmUp + runs; run++) {
       options.signal?.throwIfAborted();
       const start = performance.now();
-      const results = await program.run(feeds);
-      if (mode === 'full') for (const name in params) descend(params[name]!.data, results[`d/${name}`]!.data);
+      await step.run();
       if (run >= warmUp) times.push(performance.now() - start);
     }
   } finally {
-    await program.dispose();
+    await step.dispose();
   }
   const ms = median(times);
   return {
