@@ -88,6 +88,7 @@ export const hosts = {
         await browser.close();
         await rm(site, { recursive: true });
       },
+      // Threads of a page are no processes, so these stay the same.
       ids: processInfo.map(({ id }) => id),
     };
   },

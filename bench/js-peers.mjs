@@ -53,7 +53,7 @@ async function openOurs(work) {
 /** The largest difference of two results, as a share of the largest number of each. @throws where it is over 1e-3 */
 function agree(what, ours, theirs) {
   let most = 0;
-  for (const [name, { data }] of Object.entries(ours)) {
+  for (const [name, data] of ours) {
     // Zero but for rounding: a softmax does not see what is added to all its scores.
     if (name.endsWith('k_proj.bias')) continue;
     const other = theirs[name];
@@ -81,36 +81,41 @@ for (const [library, file] of Object.entries(libraries)) {
 }
 for (const host of values.host.split(',')) {
   for (const work of values.work.split(',')) {
-    const ours = await openOurs(work);
-    const copy = Object.entries(ours.feeds).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]);
-    const job = { work, heads, learningRate, tensors: Object.fromEntries(copy) };
-    const results = await ours.run();
-    const wanted = Object.fromEntries(
-      Object.entries(results).map(([name, { data }]) => [name, { data: Float32Array.from(data) }]),
-    );
     const peers = [];
-    for (const { library, file, folder } of found) {
-      const peer = await hosts[host](folder, file);
-      await peer.start(job);
-      peers.push({ library, peer, difference: agree(`${work}, ${library}`, wanted, await peer.read()) });
-    }
-    const sides = {
-      promptkd: async () => {
-        const start = performance.now();
-        await ours.run();
-        return performance.now() - start;
-      },
-      ...Object.fromEntries(peers.map(({ library, peer }) => [library, () => peer.time()])),
-    };
-    const ms = await alternate(sides, Number(values.rounds), { peer: { ids: peers.flatMap(({ peer }) => peer.ids) } });
-    await ours.dispose();
-    const rows = peers.map(({ library, peer, difference }) => ({
-      ...{ work, library, host, threads: peer.threads, promptkd_ms: ms.promptkd, peer_ms: ms[library] },
-      ...{ ratio: ms[library] / ms.promptkd, difference },
-    }));
-    for (const { peer } of peers) await peer.close();
-    for (const row of rows.length > 0 ? rows : [{ work, promptkd_ms: ms.promptkd }]) {
-      console.log(values.json ? JSON.stringify(row) : row);
+    const ours = await openOurs(work);
+    try {
+      for (const row of await compare(host, work, ours, peers)) console.log(values.json ? JSON.stringify(row) : row);
+    } finally {
+      await ours.dispose();
+      for (const { peer } of peers) await peer.close();
     }
   }
+}
+
+/** Rows of one work, one for each library; what is opened is put into `peers`. */
+async function compare(host, work, ours, peers) {
+  const copy = Object.entries(ours.feeds).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]);
+  const job = { work, heads, learningRate, tensors: Object.fromEntries(copy) };
+  const wanted = Object.entries(await ours.run()).map(([name, { data }]) => [name, Float32Array.from(data)]);
+  for (const { library, file, folder } of found) {
+    const peer = await hosts[host](folder, file);
+    const opened = { library, peer };
+    peers.push(opened);
+    await peer.start(job);
+    opened.difference = agree(`${work}, ${library}`, wanted, await peer.read());
+  }
+  const sides = {
+    promptkd: async () => {
+      const start = performance.now();
+      await ours.run();
+      return performance.now() - start;
+    },
+    ...Object.fromEntries(peers.map(({ library, peer }) => [library, () => peer.time()])),
+  };
+  const ms = await alternate(sides, Number(values.rounds), { peer: { ids: peers.flatMap(({ peer }) => peer.ids) } });
+  if (peers.length === 0) return [{ work, promptkd_ms: ms.promptkd }];
+  return peers.map(({ library, peer, difference }) => ({
+    ...{ work, library, host, threads: peer.threads, promptkd_ms: ms.promptkd, peer_ms: ms[library] },
+    ...{ ratio: ms[library] / ms.promptkd, difference },
+  }));
 }
