@@ -56,8 +56,9 @@ async function measure() {
   const copied = filled(0);
 
   const x = (name) => input(name, [size]);
-  const m = add(mul(x('m'), beta1), mul(x('g'), 1 - beta1));
-  const v = add(mul(x('v'), beta2), mul(square(x('g')), 1 - beta2));
+  const g = x('g');
+  const m = add(mul(x('m'), beta1), mul(g, 1 - beta1));
+  const v = add(mul(x('v'), beta2), mul(square(g), 1 - beta2));
   const corrected = (moment, name) => div(moment, input(name, []));
   const move = div(corrected(m, 'c1'), add(sqrt(corrected(v, 'c2')), epsilon));
   const graph = await compile({ outputs: { m, v, w: sub(mul(x('w'), 1 - rate * decay), mul(move, rate)) } });
