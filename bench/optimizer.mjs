@@ -61,7 +61,8 @@ async function measure() {
   const v = add(mul(x('v'), beta2), mul(square(g), 1 - beta2));
   const corrected = (moment, name) => div(moment, input(name, []));
   const move = div(corrected(m, 'c1'), add(sqrt(corrected(v, 'c2')), epsilon));
-  const graph = await compile({ outputs: { m, v, w: sub(mul(x('w'), 1 - rate * decay), mul(move, rate)) } });
+  const w = sub(mul(x('w'), 1 - rate * decay), mul(move, rate));
+  const graph = await compile({ outputs: { 'next/m': m, 'next/v': v, 'next/w': w } });
   const host = (data) => ({ shape: [size], data });
   const scalar = (value) => ({ shape: [], data: Float32Array.of(value) });
   const fed = { w: host(filled(0.1)), g: host(filled(1e-3)), m: host(filled(0)), v: host(filled(0)) };
@@ -84,7 +85,7 @@ async function measure() {
     graph: async (step) => {
       const corrections = { c1: scalar(1 - beta1 ** (step + 1)), c2: scalar(1 - beta2 ** (step + 1)) };
       const results = await graph.run({ ...fed, ...corrections });
-      for (const name of ['m', 'v', 'w']) fed[name].data.set(results[name].data);
+      for (const name of ['m', 'v', 'w']) fed[name].data.set(results[`next/${name}`].data);
     },
   };
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
