@@ -5,12 +5,11 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { build } from 'vite';
+import { isolation, launchChromium } from './browser.mjs';
 import { threads } from './peers.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((file) => existsSync(file));
 
 /** The folder that PROMPTKD_PEERS names, where it has the packages; otherwise a sentence on stderr says why they are left out. */
 export function findPeers(packages) {
@@ -49,10 +48,8 @@ export const hosts = {
   },
 
   async chromium(folder, file) {
-    if (!executablePath) throw new Error('expected /usr/bin/chromium: apt-get install chromium');
     const site = await bundle(folder, file);
-    const args = ['--no-sandbox', '--disable-features=SpareRendererForSitePerProcess'];
-    const browser = await chromium.launch({ executablePath, args });
+    const browser = await launchChromium('--disable-features=SpareRendererForSitePerProcess');
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     let tensors = {};
@@ -94,8 +91,6 @@ export const hosts = {
   },
 };
 
-/** With these a page may share memory between threads. */
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 const typeOf = (path) =>
   path.endsWith('.js') ? 'text/javascript' : path.endsWith('.wasm') ? 'application/wasm' : 'text/html';
 const bytes = (data) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);

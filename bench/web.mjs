@@ -3,22 +3,19 @@
 //
 //   npm run build && node bench/web.mjs [--model runs/demo/student] [--dtype fp16] [--runs 200]
 
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { preview } from 'vite';
 import { writePage } from '../dist/web/index.js';
+import { isolation, launchChromium } from './browser.mjs';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values } = parseArgs({
   options: { model: option('runs/demo/student'), dtype: { type: 'string' }, runs: option('200') },
 });
-const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((file) => existsSync(file));
-if (!executablePath) throw new Error('expected /usr/bin/chromium: apt-get install chromium');
 
 const drawing = (n) => `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">
 <rect width="256" height="256" fill="#fff"/><circle cx="${90 + 7 * n}" cy="120" r="${60 + 4 * n}" fill="hsl(${36 * n} 80% 50%)"/>
@@ -34,8 +31,7 @@ const pictures = await Promise.all(
 );
 
 const out = await mkdtemp(join(tmpdir(), 'promptkd-bench-web-'));
-const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
-const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
+const browser = await launchChromium();
 const results = {};
 try {
   const { vision } = await writePage({ model: values.model, out, title: 'bench', dtype: values.dtype });

@@ -11,6 +11,8 @@ import job
 
 tensors, settings = job.read(sys.argv[1])
 config, recipe, pairs = settings["config"], settings["recipe"], settings["pairs"]
+teacher_config = settings["teacher_vision"]
+last_hidden = f"target/hidden.{teacher_config['num_hidden_layers']}"
 shape, losses = settings["prompt"], recipe["losses"]
 rooms = {room: clip.fuse(job.under(tensors, f"{room}/")) for room in ("student", "prompt", "heads")}
 student, prompt, heads = rooms.values()
@@ -63,8 +65,8 @@ def prompts_of(batch, captions):
 @torch.no_grad()
 def live_targets(pixels):
     """What the store holds of the teacher's image tower, computed now."""
-    image, hidden, maps = clip.vision(teacher, settings["teacher_vision"], pixels, maps=True)
-    targets = {"target/image": image, f"target/hidden.{settings['teacher_vision']['num_hidden_layers']}": hidden[-1]}
+    image, hidden, maps = clip.vision(teacher, teacher_config, pixels, maps=True)
+    targets = {"target/image": image, last_hidden: hidden[-1]}
     for p in pairs:
         targets[f"target/hidden.{p['teacher']}"] = hidden[p["teacher"]]
         mean = maps[p["teacher"] - 1].mean(1)
@@ -104,7 +106,7 @@ def step(number, way="stored"):
     query, key = own[-1][:, 1:] @ heads["cross.query"], words @ heads["cross.key"]
     mine = torch.softmax(query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 + bias, -1)
     with torch.no_grad():
-        patches = batch[f"target/hidden.{settings['teacher_vision']['num_hidden_layers']}"][:, 1:]
+        patches = batch[last_hidden][:, 1:]
         patches = F.linear(clip.norm(teacher, "vision_model.post_layernorm", patches), teacher["visual_projection.weight"])
         cosines = F.normalize(patches, dim=-1) @ F.normalize(batch["target/words"], dim=-1).transpose(1, 2)
         theirs = torch.softmax(cosines / losses["cross_modal"]["temperature"] + bias, -1)
