@@ -112,7 +112,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     pairs,
     recipe,
   };
-  const full: DualStream = { ...stream, heads: initHeads(stream, start.channels) };
+  const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
 
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
   const batches = await openBatches({

@@ -98,7 +98,7 @@ describe('the joint step', () => {
       teacherTopK: 2,
       captions: true,
     });
-    const start = await startStudent(r, teacherOf(teacher));
+    const start = await startStudent(r, teacherOf(teacher), { dataset });
     const shape = promptConfig(r, start.config, 10);
     const stream = {
       student: start.params,
@@ -109,7 +109,7 @@ describe('the joint step', () => {
       prompt: { params: initPromptEncoder(shape, 1), config: shape },
       pairs: mapLayers('even', 2, 2),
     };
-    const full = { ...stream, heads: initHeads(stream, start.channels) };
+    const full = { ...stream, heads: initHeads(stream, start.map) };
     const phase = phasesOf(r).at(-1)!;
     return { batches, task: await dualStreamTask(full, batches, phase, compileOptions) };
   }

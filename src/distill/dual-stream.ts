@@ -2,7 +2,7 @@ import { type ClipConfig, clipLogits, fullTexts, patchGrid, textTower, visionTow
 import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
 import { Random } from '../random.js';
-import type { Tensor } from '../tensor/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
 import type { Batches } from './batches.js';
@@ -50,8 +50,8 @@ export function activeLosses(recipe: DistillRecipe, losses: readonly LossName[])
   return new Set(losses.filter((name) => recipe.losses[name].enabled && recipe.losses[name].weight > 0));
 }
 
-/** Fresh M and W matrices for all the losses of a recipe. `channels`: where an inherited vision tower's channels come from. */
-export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly number[]): Params {
+/** Fresh M and W matrices for all the losses of a recipe. `map`: M where an inherited vision tower's features start. */
+export function initHeads(s: Omit<DualStream, 'heads'>, map?: HostTensor): Params {
   const { recipe, config, teacherConfig } = s;
   const heads: Params = {};
   const from = config.vision_config.hidden_size;
@@ -59,7 +59,7 @@ export function initHeads(s: Omit<DualStream, 'heads'>, channels?: readonly numb
   const random = (name: string) => new Random(recipe.seed, 'heads', name);
   for (const { student, teacher } of s.pairs) {
     const name = `feature.hidden.${student}-${teacher}`;
-    heads[name] = initFeatureMap(from, to, random(name), channels);
+    heads[name] = map ? { shape: map.shape, data: map.data.slice() } : initFeatureMap(from, to, random(name));
   }
   if (recipe.losses.feature.embedding_map === 'learned') {
     for (const name of ['feature.image', 'feature.text']) {

@@ -65,14 +65,10 @@ export function featureLoss(pairs: readonly FeaturePair[]): Tensor {
   return t.mul(total, 1 / pairs.length);
 }
 
-/**
- * A fresh M [from, to]. With `channels` (which teacher channel each student channel was inherited from) it puts
- * each back into its place; else it is the identity between equal widths, and otherwise normal with variance 1 / from.
- */
-export function initFeatureMap(from: number, to: number, random: Random, channels?: readonly number[]): HostTensor {
+/** A fresh M [from, to]: the identity between equal widths, and otherwise normal with variance 1 / from. */
+export function initFeatureMap(from: number, to: number, random: Random): HostTensor {
   const data = new Float32Array(from * to);
-  if (channels) for (const [i, channel] of channels.entries()) data[i * to + channel] = 1;
-  else if (from === to) for (let i = 0; i < from; i++) data[i * to + i] = 1;
+  if (from === to) for (let i = 0; i < from; i++) data[i * to + i] = 1;
   else for (let i = 0; i < data.length; i++) data[i] = random.normal() / Math.sqrt(from);
   return { shape: [from, to], data };
 }

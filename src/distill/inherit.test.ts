@@ -4,7 +4,8 @@ import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { Random } from '../random.js';
 import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
-import { inherit } from './inherit.js';
+import { checkInheritable, inherit } from './inherit.js';
+import { importantStreams } from './residual-stream.js';
 
 const tower = { hidden_size: 24, intermediate_size: 48, num_hidden_layers: 3, num_attention_heads: 3 };
 const config: ClipConfig = parseClipConfig({
@@ -19,6 +20,9 @@ const smaller = (text: object, vision: object, more: object = {}): ClipConfig =>
   text_config: { ...config.text_config, ...text },
   vision_config: { ...config.vision_config, ...vision },
 });
+
+const cut = (c: ClipConfig, layers: 'even' | 'importance' = 'even') =>
+  inherit(teacher, config, c, { layers, streams: importantStreams(teacher, config, c) });
 
 async function embeds(params: Params, c: ClipConfig): Promise<number[]> {
   const p = paramInputs(params);
@@ -40,7 +44,7 @@ async function embeds(params: Params, c: ClipConfig): Promise<number[]> {
 
 describe('inherit', () => {
   it('gives the teacher itself at the teacher’s size', async () => {
-    const same = inherit(teacher, config, config, { layers: 'even' });
+    const same = cut(config);
     expect(Object.keys(same).sort()).toEqual(Object.keys(teacher).sort());
     expect(await embeds(same, config)).toEqual(await embeds(teacher, config));
     expect(same['visual_projection.weight']!.data).not.toBe(teacher['visual_projection.weight']!.data);
@@ -56,13 +60,13 @@ describe('inherit', () => {
     ['other patches and a smaller joint space', { num_hidden_layers: 1 }, { projection_dim: 6 }],
   ])('fits %s', async (_, part, more) => {
     const c = smaller(part, { ...part, image_size: 16, patch_size: 8 }, more);
-    const student = checkParams(inherit(teacher, config, c, { layers: 'importance' }), c, 'student');
+    const student = checkParams(cut(c, 'importance'), c, 'student');
     expect((await embeds(student, c)).every(Number.isFinite)).toBe(true);
   });
 
   it('keeps the last layer and those spread evenly before it', () => {
     const c = smaller({}, { num_hidden_layers: 2 });
-    const student = inherit(teacher, config, c, { layers: 'even' });
+    const student = cut(c);
     const name = (l: number) => `vision_model.encoder.layers.${l}.mlp.fc1.weight`;
     expect(student[name(1)]!.data).toEqual(teacher[name(2)]!.data);
     expect(student[name(0)]!.data).toEqual(teacher[name(1)]!.data);
@@ -75,7 +79,7 @@ describe('inherit', () => {
     const fc2 = strong['text_model.encoder.layers.0.mlp.fc2.weight']!;
     for (const row of [3, 7, 11, 23]) fc2.data.subarray(row * 48, (row + 1) * 48).fill(50);
     const c = smaller({ hidden_size: 4, num_attention_heads: 2 }, {});
-    const student = inherit(strong, config, c, { layers: 'even' });
+    const student = inherit(strong, config, c, { layers: 'even', streams: importantStreams(strong, config, c) });
     const table = teacher['text_model.embeddings.token_embedding.weight']!.data;
     expect([...student['text_model.embeddings.token_embedding.weight']!.data.subarray(0, 4)]).toEqual(
       [3, 7, 11, 23].map((i) => table[i]),
@@ -83,7 +87,7 @@ describe('inherit', () => {
   });
 
   it('refuses a larger student, naming the field', () => {
-    expect(() => inherit(teacher, config, smaller({}, { hidden_size: 32 }), { layers: 'even' })).toThrow(
+    expect(() => checkInheritable(config, smaller({}, { hidden_size: 32 }))).toThrow(
       "student.vision_config.hidden_size: inheriting needs at most the teacher's 24, got 32",
     );
   });

@@ -4,10 +4,13 @@ import type { Params } from '../nn/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { addColumnSquares, addRowSquares, pick, ranking, topIndices } from './importance.js';
 import { regridKernel, regridPositions } from './regrid.js';
+import type { Norm, ResidualStream, Streams } from './residual-stream.js';
 
 export interface InheritOptions {
   /** Teacher layers spread evenly over the depth (the last always kept), or those that write most into the residual stream. */
   layers: 'even' | 'importance';
+  /** How the residual streams become narrower. */
+  streams: Streams;
 }
 
 type TowerConfig = Pick<
@@ -19,7 +22,7 @@ type TowerConfig = Pick<
  * A student cut out of its teacher by importance.
  *
  * - layers: evenly, or by ‖W_out‖² + ‖W_fc2‖²
- * - channels of the residual stream: by the sum of squared weights of all matrices that read or write them
+ * - the residual stream: as `streams` say
  * - heads: by ‖W_v‖²‖W_out‖²; inside a head its query/key and value/output dimensions likewise
  * - MLP units: by ‖fc1 row‖² ‖fc2 column‖²
  * - joint-space dimensions, where the student has fewer: by both projections' squared rows
@@ -31,88 +34,99 @@ type TowerConfig = Pick<
  * @throws UserError where the student is larger than the teacher somewhere, or has another vocabulary
  */
 export function inherit(teacher: Params, from: ClipConfig, to: ClipConfig, options: InheritOptions): Params {
-  checkSmaller(from, to);
+  checkInheritable(from, to);
   const joint = jointDimensions(teacher, from, to);
-  const out: Params = {};
-  const text = tower('text_model', teacher, from.text_config, to.text_config, options, out);
-  const vision = tower('vision_model', teacher, from.vision_config, to.vision_config, options, out);
-
+  const { text, vision } = options.streams;
   const get = getter(teacher);
+  const norm = (name: string): Norm => ({ weight: get(`${name}.weight`), bias: get(`${name}.bias`) });
+  const out: Params = { logit_scale: copy(get('logit_scale')) };
+  const putNorm = (name: string, { weight, bias }: Norm) => {
+    out[`${name}.weight`] = weight;
+    out[`${name}.bias`] = bias;
+  };
+
   const textEmbeddings = 'text_model.embeddings';
-  out[`${textEmbeddings}.token_embedding.weight`] = pick(get(`${textEmbeddings}.token_embedding.weight`), null, text);
-  out[`${textEmbeddings}.position_embedding.weight`] = pick(
-    get(`${textEmbeddings}.position_embedding.weight`),
-    range(to.text_config.max_position_embeddings),
-    text,
-  );
+  const tokenTable = `${textEmbeddings}.token_embedding.weight`;
+  out[tokenTable] = text.rows(get(tokenTable));
+  const textPositions = `${textEmbeddings}.position_embedding.weight`;
+  out[textPositions] = text.rows(pick(get(textPositions), range(to.text_config.max_position_embeddings)));
+  tower('text_model', teacher, from.text_config, to.text_config, text, options, out);
+
   const visionEmbeddings = 'vision_model.embeddings';
   const [a, b] = [from.vision_config, to.vision_config];
-  out[`${visionEmbeddings}.class_embedding`] = pick(get(`${visionEmbeddings}.class_embedding`), vision);
-  out[`${visionEmbeddings}.patch_embedding.weight`] = regridKernel(
-    pick(get(`${visionEmbeddings}.patch_embedding.weight`), vision),
-    b.patch_size,
-  );
-  out[`${visionEmbeddings}.position_embedding.weight`] = regridPositions(
-    pick(get(`${visionEmbeddings}.position_embedding.weight`), null, vision),
+  const { writer, norm: first } = vision.embed(norm('vision_model.pre_layrnorm'));
+  const classToken = `${visionEmbeddings}.class_embedding`;
+  out[classToken] = writer.write(get(classToken));
+  const kernel = `${visionEmbeddings}.patch_embedding.weight`;
+  out[kernel] = regridKernel(writer.write(get(kernel)), b.patch_size);
+  const visionPositions = `${visionEmbeddings}.position_embedding.weight`;
+  out[visionPositions] = regridPositions(
+    writer.rows(get(visionPositions)),
     Math.floor(a.image_size / a.patch_size),
     Math.floor(b.image_size / b.patch_size),
   );
-  const norms: [string, number[]][] = [
-    ['text_model.final_layer_norm', text],
-    ['vision_model.pre_layrnorm', vision],
-    ['vision_model.post_layernorm', vision],
-  ];
-  for (const [name, channels] of norms) {
-    for (const part of ['weight', 'bias']) out[`${name}.${part}`] = pick(get(`${name}.${part}`), channels);
+  putNorm('vision_model.pre_layrnorm', first);
+  tower('vision_model', teacher, a, b, vision, options, out);
+
+  for (const [stream, before, name] of [
+    [text, 'text_model.final_layer_norm', 'text_projection.weight'],
+    [vision, 'vision_model.post_layernorm', 'visual_projection.weight'],
+  ] as const) {
+    const projected = stream.project(pick(get(name), joint ?? range(from.projection_dim)), norm(before));
+    out[name] = projected.weight;
+    putNorm(before, projected.norm);
   }
-  out['text_projection.weight'] = pick(get('text_projection.weight'), joint, text);
-  out['visual_projection.weight'] = pick(get('visual_projection.weight'), joint, vision);
-  out.logit_scale = copy(get('logit_scale'));
   return out;
 }
 
-/** Cuts one tower's blocks into `out`; returns the residual channels kept. */
+/** Cuts one tower's blocks into `out`. */
 function tower(
   prefix: 'text_model' | 'vision_model',
   teacher: Params,
   from: TowerConfig,
   to: TowerConfig,
+  stream: ResidualStream,
   options: InheritOptions,
   out: Params,
-): number[] {
+): void {
   const get = getter(teacher);
   const layer = (l: number, name: string) => get(`${prefix}.encoder.layers.${l}.${name}`);
-  const channels = inheritedChannels(prefix, teacher, from.hidden_size, to.hidden_size);
   const layers = chooseLayers(from.num_hidden_layers, to.num_hidden_layers, options, (l) => {
     return squares(layer(l, 'self_attn.out_proj.weight')) + squares(layer(l, 'mlp.fc2.weight'));
   });
 
   for (const [i, l] of layers.entries()) {
-    const put = (name: string, tensor: HostTensor) => {
-      out[`${prefix}.encoder.layers.${i}.${name}`] = tensor;
+    const put = (name: string, weight: HostTensor, bias: HostTensor) => {
+      out[`${prefix}.encoder.layers.${i}.${name}.weight`] = weight;
+      out[`${prefix}.encoder.layers.${i}.${name}.bias`] = bias;
     };
-    for (const norm of ['layer_norm1', 'layer_norm2']) {
-      for (const part of ['weight', 'bias']) put(`${norm}.${part}`, pick(layer(l, `${norm}.${part}`), channels));
+    const norm = (name: string): Norm => ({ weight: layer(l, `${name}.weight`), bias: layer(l, `${name}.bias`) });
+    const read = (name: string, rows: readonly number[], before: Norm, gain = 1) => {
+      const [weight, bias] = [pick(layer(l, `${name}.weight`), rows), pick(layer(l, `${name}.bias`), rows)];
+      const narrow = stream.read({ weight, bias }, before);
+      put(name, scaled(narrow.weight, gain), scaled(narrow.bias, gain));
+    };
+    const write = (name: string, columns: readonly number[]) =>
+      put(name, stream.write(pick(layer(l, `${name}.weight`), null, columns)), stream.write(layer(l, `${name}.bias`)));
+
+    const [norm1, norm2] = [norm('layer_norm1'), norm('layer_norm2')];
+    for (const [name, before] of [
+      ['layer_norm1', norm1],
+      ['layer_norm2', norm2],
+    ] as const) {
+      const own = stream.norm(before);
+      put(name, own.weight, own.bias);
     }
     const rows = headRows(from, to, (name) => layer(l, `self_attn.${name}.weight`));
-    const gain = Math.sqrt(headSize(to) / headSize(from));
-    put('self_attn.q_proj.weight', scaled(pick(layer(l, 'self_attn.q_proj.weight'), rows.match, channels), gain));
-    put('self_attn.q_proj.bias', scaled(pick(layer(l, 'self_attn.q_proj.bias'), rows.match), gain));
-    put('self_attn.k_proj.weight', pick(layer(l, 'self_attn.k_proj.weight'), rows.match, channels));
-    put('self_attn.k_proj.bias', pick(layer(l, 'self_attn.k_proj.bias'), rows.match));
-    put('self_attn.v_proj.weight', pick(layer(l, 'self_attn.v_proj.weight'), rows.carry, channels));
-    put('self_attn.v_proj.bias', pick(layer(l, 'self_attn.v_proj.bias'), rows.carry));
-    put('self_attn.out_proj.weight', pick(layer(l, 'self_attn.out_proj.weight'), channels, rows.carry));
-    put('self_attn.out_proj.bias', pick(layer(l, 'self_attn.out_proj.bias'), channels));
-
+    read('self_attn.q_proj', rows.match, norm1, Math.sqrt(headSize(to) / headSize(from)));
+    read('self_attn.k_proj', rows.match, norm1);
+    read('self_attn.v_proj', rows.carry, norm1);
+    write('self_attn.out_proj', rows.carry);
     const [fc1, fc2] = [layer(l, 'mlp.fc1.weight'), layer(l, 'mlp.fc2.weight')];
     const units = topIndices(product(rowSquares(fc1), columnSquares(fc2)), to.intermediate_size);
-    put('mlp.fc1.weight', pick(fc1, units, channels));
-    put('mlp.fc1.bias', pick(layer(l, 'mlp.fc1.bias'), units));
-    put('mlp.fc2.weight', pick(fc2, channels, units));
-    put('mlp.fc2.bias', pick(layer(l, 'mlp.fc2.bias'), channels));
+    read('mlp.fc1', units, norm2);
+    write('mlp.fc2', units);
   }
-  return channels;
 }
 
 /** Which teacher layers (from 0) the student keeps, in order. */
@@ -149,27 +163,6 @@ function headRows(from: TowerConfig, to: TowerConfig, weight: (name: string) => 
   return { match: choose(match), carry: choose(carry) };
 }
 
-/** The residual channels of the teacher, ascending, that a student of width `to` inherits. */
-export function inheritedChannels(
-  prefix: 'text_model' | 'vision_model',
-  teacher: Params,
-  from: number,
-  to: number,
-): number[] {
-  return topIndices(channelScores(prefix, teacher, from), to);
-}
-
-/** Squared weights of everything that reads or writes a residual channel. */
-function channelScores(prefix: string, teacher: Params, width: number): Float64Array {
-  const scores = new Float64Array(width);
-  for (const [name, tensor] of Object.entries(teacher)) {
-    if (!name.startsWith(`${prefix}.encoder.`) || !name.endsWith('.weight') || tensor.shape.length !== 2) continue;
-    if (name.includes('out_proj') || name.includes('fc2')) addRowSquares(tensor, scores);
-    else addColumnSquares(tensor, scores);
-  }
-  return scores;
-}
-
 /** The joint-space dimensions the student keeps, or null for all of them. */
 function jointDimensions(teacher: Params, from: ClipConfig, to: ClipConfig): number[] | null {
   if (from.projection_dim === to.projection_dim) return null;
@@ -179,7 +172,8 @@ function jointDimensions(teacher: Params, from: ClipConfig, to: ClipConfig): num
   return topIndices(scores, to.projection_dim);
 }
 
-function checkSmaller(from: ClipConfig, to: ClipConfig): void {
+/** @throws UserError where a student cannot be cut out of a teacher: one of the two is a SigLIP, or the student is larger */
+export function checkInheritable(from: ClipConfig, to: ClipConfig): void {
   if (isSiglip(from) || isSiglip(to)) {
     throw new UserError('student.init: inheriting cuts CLIP’s towers, and this is a SigLIP: set random, or given');
   }

@@ -18,12 +18,17 @@ const towerSchema = z.object({
 
 /** The student's towers; what is left out (vocabulary, joint space, activation) is the teacher's. */
 const studentSchema = z.object({
-  /** How the student starts: cut out of the teacher by importance, at random, or from a checkpoint. */
+  /** How the student starts: cut out of the teacher, at random, or from a checkpoint. */
   init: z.enum(['inherit', 'random', 'given']).default('inherit'),
   /** Checkpoint folder or hub id for `init: given`; its shape is then the student's. */
   checkpoint: z.string().optional(),
   /** Which teacher layers an inherited student takes. */
   inherit_layers: z.enum(['even', 'importance']).default('even'),
+  /**
+   * What an inherited student's narrower residual streams carry: the principal components of the teacher's, over training
+   * pictures and texts, or its channels of the largest weights.
+   */
+  inherit_channels: z.enum(['principal', 'importance']).default('principal'),
   projection_dim: count.optional(),
   vision: towerSchema
     .extend({ image_size: count.optional(), patch_size: count.optional() })

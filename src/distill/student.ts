@@ -2,8 +2,11 @@ import { type ClipConfig, type DownloadOptions, initClip, loadCheckpoint, type T
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
-import { inherit, inheritedChannels } from './inherit.js';
+import type { HostTensor } from '../tensor/index.js';
+import { checkInheritable, inherit } from './inherit.js';
+import { principalStreams, type TrainingData } from './principal-streams.js';
 import type { DistillRecipe } from './recipe.js';
+import { importantStreams } from './residual-stream.js';
 import type { Teacher } from './teacher.js';
 
 /** A student at its start. */
@@ -12,8 +15,8 @@ export interface StudentStart {
   params: Params;
   /** The teacher's, but for a student that brings its own. */
   tokenizer: Tokenizer;
-  /** Where an inherited vision tower's channels come from in the teacher's. */
-  channels?: number[];
+  /** M of an inherited vision tower's features. */
+  map?: HostTensor;
 }
 
 /** The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it says nothing. */
@@ -46,25 +49,34 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
   return config;
 }
 
-/** The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint. */
+/**
+ * The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint.
+ *
+ * @param source what it will be distilled on: principal components are those of its pictures and texts
+ */
 export async function startStudent(
   recipe: DistillRecipe,
   teacher: Teacher,
-  options: DownloadOptions = {},
+  source: TrainingData & DownloadOptions,
 ): Promise<StudentStart> {
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
   if (init === 'given') {
     if (!recipe.student.checkpoint)
       throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
-    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint, options);
+    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint, source);
     return { config, params, tokenizer };
   }
   const config = studentConfig(recipe, teacher.config);
   const { tokenizer } = teacher;
   if (init === 'random') return { config, params: initClip(config, recipe.seed), tokenizer };
-  const params = inherit(teacher.params, teacher.config, config, { layers: recipe.student.inherit_layers });
-  const [from, to] = [teacher.config.vision_config.hidden_size, config.vision_config.hidden_size];
-  return { config, params, tokenizer, channels: inheritedChannels('vision_model', teacher.params, from, to) };
+  checkInheritable(teacher.config, config);
+  const { inherit_layers: layers, inherit_channels } = recipe.student;
+  const streams =
+    inherit_channels === 'principal'
+      ? await principalStreams(recipe, teacher, config, source)
+      : importantStreams(teacher.params, teacher.config, config);
+  const params = inherit(teacher.params, teacher.config, config, { layers, streams });
+  return { config, params, tokenizer, map: streams.vision.map };
 }
 
 /** The shape of the prompt encoder that a recipe gives a student. */
