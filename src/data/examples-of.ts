@@ -1,16 +1,22 @@
 import { closest, UserError } from '../errors.js';
 import type { Example, ImageTextDataset, LabelledExample } from './dataset.js';
 
-/** The pictures of a split, at least one. @throws UserError where there is no such split, or nothing in it. */
+/**
+ * The pictures of a split, at least one; of several joined as `val+style`, one after the other.
+ *
+ * @throws UserError where there is no such split, or nothing in it
+ */
 export function examplesOf(dataset: ImageTextDataset, split: string): readonly Example[] {
   const names = Object.keys(dataset.splits);
-  const examples = dataset.splits[split];
-  if (!examples) {
-    const near = closest(split, names);
+  const parts = split in dataset.splits ? [split] : split.split('+');
+  const examples = parts.flatMap((name) => {
+    const own = dataset.splits[name];
+    if (own) return own;
+    const near = closest(name, names);
     throw new UserError(
-      `${dataset.name}: no split ${split}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+      `${dataset.name}: no split ${name}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
     );
-  }
+  });
   if (examples.length === 0) throw new UserError(`${dataset.name}: the split ${split} is empty; choose another`);
   return examples;
 }

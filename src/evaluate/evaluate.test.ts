@@ -207,6 +207,12 @@ describe('evaluateModel', () => {
     );
   });
 
+  it('measures splits that are joined by a plus sign as one', async () => {
+    const of = async (split: string) => (await evaluateModel(plain, dataset, { ...engine, split })).predictions;
+    const both = await of('test+train');
+    expect(both.map(({ id }) => id)).toEqual([...(await of('test')), ...(await of('train'))].map(({ id }) => id));
+  });
+
   it('counts pictures that cannot be read, and goes on', async () => {
     const unreadable = (bad: (id: string) => boolean): ImageTextDataset => ({
       ...dataset,
@@ -238,6 +244,7 @@ describe('evaluateModel', () => {
 
   it.each([
     [{ split: 'tset' }, 'colours: no split tset; it has train, test, novel, style, blank; did you mean test?'],
+    [{ split: 'test+tset' }, 'colours: no split tset; it has train, test, novel, style, blank; did you mean test?'],
     [{ split: 'blank' }, 'colours: the split blank is empty; choose another'],
     [{ templates: ['a drawing'] }, 'templates: expected {} or [OBJ] where the class name stands, got "a drawing"'],
     [{ templates: [] }, 'templates: expected at least one, got none'],
