@@ -125,6 +125,16 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     });
   };
 
+  let measured: { readonly step: number; readonly accuracy?: ProbeResult } | undefined;
+  /** At an evaluation step, and at the end, which may be the same. */
+  const measure = async (at: Pick<StepEvent, 'step' | 'seconds' | 'averaged'>) => {
+    if (measured?.step !== at.step) {
+      measured = { step: at.step, accuracy: await probe?.measure(at.averaged) };
+      await publish(at);
+    }
+    return measured.accuracy;
+  };
+
   const result = await train(task, {
     steps,
     optimizer: adamw(params, {
@@ -146,17 +156,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     fingerprint: fingerprint(recipe, dataset),
     signal: options.signal,
     onStep: async (event) => {
-      let accuracy: ProbeResult | undefined;
-      if (event.step % recipe.evaluation.every === 0) {
-        accuracy = await probe?.measure(event.averaged);
-        await publish(event);
-      }
+      const accuracy = event.step % recipe.evaluation.every === 0 ? await measure(event) : undefined;
       if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
       options.onStep?.({ ...event, accuracy });
     },
   });
-  const accuracy = await probe?.measure(result.averaged);
-  await publish(result);
+  const accuracy = await measure(result);
   await Promise.all([task.dispose(), probe?.dispose(), batches.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
