@@ -32,6 +32,10 @@ const variants = {
   'no-response': ['without prompt response', off('response')],
   'no-prompts': ['without prompts', { prompts: { enabled: false } }],
   'no-coordination': ['without gradient coordination', { coordination: { clip: 0, gamma: 1 } }],
+  'strongest-channels': [
+    'inheriting the strongest channels, not principal components',
+    { student: { inherit_channels: 'importance' } },
+  ],
   'no-inherit': ['from random weights', { student: { init: 'random' } }],
   kd: ['plain KD, from random weights', { method: 'kd' }],
   'kd-inherit': ['plain KD, inherited start', { method: 'kd', kd: { init: 'inherit' } }],
