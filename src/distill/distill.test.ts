@@ -145,6 +145,23 @@ describe('distill', () => {
     const steps = (more: object) => phasesOf(recipe(more)).reduce((sum, p) => sum + p.steps, 0);
     expect(steps({ prompts: { enabled: false } })).toBe(12);
     expect(steps({ method: 'kd' })).toBe(12);
+    const warmup = { steps: 4, losses: ['feature'] };
+    const idle = recipe({
+      losses: { feature: { enabled: false } },
+      phases: { warmup, prompt: { steps: 3 }, joint: { steps: 5 } },
+    });
+    expect(phasesOf(idle).map(({ name, steps, firstStep }) => [name, steps, firstStep])).toEqual([
+      ['prompt', 3, 0],
+      ['joint', 9, 3],
+    ]);
+  });
+
+  it('refuses a recipe whose joint phase has no loss', () => {
+    const alone = recipe({
+      losses: { feature: { enabled: false } },
+      phases: { joint: { steps: 5, losses: ['feature'] } },
+    });
+    expect(() => phasesOf(alone)).toThrow('phases.joint.losses: expected at least one that is enabled under losses');
   });
 
   it('refuses targets of another teacher, and replaces them when asked', async () => {

@@ -1,4 +1,5 @@
-import type { PhaseOptions } from './dual-stream.js';
+import { UserError } from '../errors.js';
+import { activeLosses, type PhaseOptions } from './dual-stream.js';
 import type { DistillRecipe, LossName } from './recipe.js';
 
 /** One phase of a run: what learns, by which losses, at which rate. */
@@ -9,7 +10,11 @@ export interface Phase extends PhaseOptions {
   warmupSteps: number;
 }
 
-/** The phases of a run, in order, with the steps each begins at. */
+/**
+ * The phases of a run, in order, with the steps each begins at.
+ *
+ * @throws UserError where the joint phase has no loss
+ */
 export function phasesOf(recipe: DistillRecipe): Phase[] {
   const { warmup, prompt, joint } = recipe.phases;
   const plan: Omit<Phase, 'firstStep'>[] = [];
@@ -23,16 +28,19 @@ export function phasesOf(recipe: DistillRecipe): Phase[] {
     const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses: ['response'] as LossName[] };
     add('kd', one, ['student/'], false);
   } else {
-    add('warmup', warmup, ['student/', 'heads/'], false);
-    // Without prompts there is nothing to learn in their phase; its drawings go to the joint one, so that budgets stay equal.
-    if (recipe.prompts.enabled) add('prompt', prompt, ['prompt/', 'heads/'], true);
-    add(
-      'joint',
-      joint,
-      ['student/', 'prompt/', 'heads/'],
-      recipe.prompts.enabled,
-      recipe.prompts.enabled ? 0 : prompt.steps,
-    );
+    // A phase with nothing to learn, or by, leaves its drawings to the joint one, so that budgets stay equal.
+    const idle = ({ losses }: typeof warmup) => activeLosses(recipe, losses).size === 0;
+    let left = 0;
+    if (idle(warmup)) left += warmup.steps;
+    else add('warmup', warmup, ['student/', 'heads/'], false);
+    if (!recipe.prompts.enabled || idle(prompt)) left += prompt.steps;
+    else add('prompt', prompt, ['prompt/', 'heads/'], true);
+    if (idle(joint) && joint.steps + left > 0) {
+      throw new UserError(
+        'phases.joint.losses: expected at least one that is enabled under losses, with a weight above 0, got none',
+      );
+    }
+    add('joint', joint, ['student/', 'prompt/', 'heads/'], recipe.prompts.enabled, left);
   }
   let firstStep = 0;
   return plan.map((phase) => {
