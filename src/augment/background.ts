@@ -3,7 +3,9 @@ import type { Random } from '../random.js';
 /** A background's colour at a place; x and y from 0 to 1, the colour written to `out`. */
 export type Background = (x: number, y: number, out: Float64Array) => void;
 
-export const white: Background = (_x, _y, out) => void out.fill(255);
+export const white: Background = (_x, _y, out) => {
+  out[0] = out[1] = out[2] = 255; // `fill` is slower for three
+};
 
 /** White (two times in five), one random colour, or a gradient between two in a random direction. */
 export function randomBackground(random: Random): Background {

@@ -102,7 +102,7 @@ export function resizePixels(
   return current;
 }
 
-/** A row of RGB pixels through the taps; overshoot is clamped as it is stored. */
+/** A row of RGB pixels through the taps. */
 function alongRow(
   from: Uint8Array,
   start: number,
@@ -111,25 +111,13 @@ function alongRow(
   { size, bounds, weights }: Taps,
   count: number,
 ): void {
-  for (let i = 0, out = toStart; i < count; i++, out += 3) {
-    let r = HALF;
-    let g = HALF;
-    let b = HALF;
-    let at = start + bounds[i * 2]! * 3;
-    const end = i * size + bounds[i * 2 + 1]!;
-    for (let k = i * size; k < end; k++, at += 3) {
-      const w = weights[k]!;
-      r = (r + Math.imul(from[at]!, w)) | 0;
-      g = (g + Math.imul(from[at + 1]!, w)) | 0;
-      b = (b + Math.imul(from[at + 2]!, w)) | 0;
-    }
-    to[out] = r >> PRECISION;
-    to[out + 1] = g >> PRECISION;
-    to[out + 2] = b >> PRECISION;
+  for (let i = 0; i < count; i++) {
+    const first = i * size;
+    weigh(from, start + bounds[i * 2]! * 3, 3, weights, first, first + bounds[i * 2 + 1]!, to, toStart + i * 3);
   }
 }
 
-/** Row `y` out of the rows that its taps weigh, byte by byte: memory is read in order. */
+/** Row `y` out of the rows that its taps weigh. */
 function acrossRows(
   from: Uint8Array,
   stride: number,
@@ -139,11 +127,30 @@ function acrossRows(
 ): void {
   const start = bounds[y * 2]! * stride;
   const [first, end] = [y * size, y * size + bounds[y * 2 + 1]!];
-  for (let i = 0, out = y * stride; i < stride; i++, out++) {
-    let sum = HALF;
-    for (let k = first, at = start + i; k < end; k++, at += stride) {
-      sum = (sum + Math.imul(from[at]!, weights[k]!)) | 0;
-    }
-    to[out] = sum >> PRECISION;
+  for (let i = 0; i < stride; i += 3) weigh(from, start + i, stride, weights, first, end, to, y * stride + i);
+}
+
+/** One pixel out of those from `at` on, `step` bytes apart; overshoot is clamped as it is stored. */
+function weigh(
+  from: Uint8Array,
+  at: number,
+  step: number,
+  weights: Int32Array,
+  first: number,
+  end: number,
+  to: Uint8ClampedArray,
+  out: number,
+): void {
+  let r = HALF;
+  let g = HALF;
+  let b = HALF;
+  for (let k = first, pixel = at; k < end; k++, pixel += step) {
+    const w = weights[k]!;
+    r = (r + Math.imul(from[pixel]!, w)) | 0;
+    g = (g + Math.imul(from[pixel + 1]!, w)) | 0;
+    b = (b + Math.imul(from[pixel + 2]!, w)) | 0;
   }
+  to[out] = r >> PRECISION;
+  to[out + 1] = g >> PRECISION;
+  to[out + 2] = b >> PRECISION;
 }
