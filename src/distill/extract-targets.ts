@@ -7,7 +7,7 @@ import { Loader, type LoaderOptions, storedView, type View } from '../loader/ind
 import { hash } from './fingerprint.js';
 import type { TargetContents } from './target-layout.js';
 import { type StoreFingerprint, TargetStore } from './target-store.js';
-import type { Teacher } from './teacher.js';
+import { picturesAtATime, type Teacher } from './teacher.js';
 
 export interface ExtractOptions {
   teacher: Teacher;
@@ -54,26 +54,26 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
   return store;
 }
 
-const BATCH = 64;
-
 async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
   const { teacher, dataset, examples } = options;
   const { layout } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
-  const pass = await teacher.images(BATCH, { hidden, attention });
-  const pixels = { shape: [BATCH, 3, size, size], data: new Float32Array(BATCH * 3 * size * size) };
-  const plan = { size, augment: options.augment, batch: BATCH, views: (n: number) => batchViews(n, store, options) };
+  const batch = picturesAtATime(teacher.config);
+  const pass = await teacher.images(batch, { hidden, attention });
+  const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
+  const views = (n: number) => batchViews(n, batch, store, options);
+  const plan = { size, augment: options.augment, batch, views };
   const loader = new Loader(dataset, examples, plan, options.loader);
   try {
     while (!store.complete) {
       const first = store.written;
       const count = store.nextShardRecords;
       const shard = new Uint8Array(count * layout.bytes);
-      for (let start = 0; start < count; start += BATCH) {
+      for (let start = 0; start < count; start += batch) {
         if (options.signal?.aborted) return;
-        const rows = Math.min(BATCH, count - start);
+        const rows = Math.min(batch, count - start);
         const record = (i: number) => shard.subarray((start + i) * layout.bytes, (start + i + 1) * layout.bytes);
-        const { rgb } = await loader.batch(batchOf(first + start, store));
+        const { rgb } = await loader.batch(batchOf(first + start, batch, store));
         for (let i = 0; i < rows; i++) {
           const view = rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
           layout.pixels(record(i)).set(view);
@@ -100,17 +100,22 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
 }
 
 /** The number of the batch that begins with a record: batches begin anew with every shard. */
-function batchOf(record: number, { recordsPerShard }: TargetStore): number {
+function batchOf(record: number, batch: number, { recordsPerShard }: TargetStore): number {
   const shard = Math.floor(record / recordsPerShard);
-  return shard * Math.ceil(recordsPerShard / BATCH) + (record - shard * recordsPerShard) / BATCH;
+  return shard * Math.ceil(recordsPerShard / batch) + (record - shard * recordsPerShard) / batch;
 }
 
 /** The views of a batch, none behind the last. */
-function batchViews(n: number, { recordsPerShard, records, layout }: TargetStore, options: ExtractOptions): View[] {
-  const batches = Math.ceil(recordsPerShard / BATCH);
+function batchViews(
+  n: number,
+  batch: number,
+  { recordsPerShard, records, layout }: TargetStore,
+  options: ExtractOptions,
+): View[] {
+  const batches = Math.ceil(recordsPerShard / batch);
   const shard = Math.floor(n / batches);
-  const first = shard * recordsPerShard + (n - shard * batches) * BATCH;
-  const end = Math.min(first + BATCH, (shard + 1) * recordsPerShard, records);
+  const first = shard * recordsPerShard + (n - shard * batches) * batch;
+  const end = Math.min(first + batch, (shard + 1) * recordsPerShard, records);
   const { examples, views } = options;
   return Array.from({ length: Math.max(0, end - first) }, (_, i) => {
     const record = first + i;

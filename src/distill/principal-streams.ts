@@ -7,7 +7,7 @@ import { principalStream } from './principal-stream.js';
 import type { DistillRecipe } from './recipe.js';
 import type { Streams } from './residual-stream.js';
 import { imageMoments, textMoments } from './stream-moments.js';
-import type { Teacher } from './teacher.js';
+import { picturesAtATime, type Teacher } from './teacher.js';
 import { listTexts } from './text-bank.js';
 
 /** What a student is distilled on. */
@@ -18,7 +18,6 @@ export interface TrainingData {
   readonly compile?: CompileOptions;
 }
 
-const batch = 32;
 const enoughTexts = 1_024;
 
 /** The principal components of a teacher's residual streams over the pictures and texts of a recipe, as wide as a student's. */
@@ -38,6 +37,7 @@ export async function principalStreams(
     teacher.config.text_config.max_position_embeddings,
   );
   const { preprocess } = teacher;
+  const batch = picturesAtATime(teacher.config);
   const pictures = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
   try {
     return {

@@ -51,7 +51,9 @@ export function toUnitRows(rows: Rows): Rows {
   const { data, count, width } = rows;
   for (let i = 0; i < count; i++) {
     const row = data.subarray(i * width, (i + 1) * width);
-    const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0)) || 1;
+    let squares = 0;
+    for (let k = 0; k < width; k++) squares += row[k]! * row[k]!;
+    const length = Math.sqrt(squares) || 1;
     for (let k = 0; k < width; k++) row[k]! /= length;
   }
   return rows;

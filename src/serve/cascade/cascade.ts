@@ -139,7 +139,7 @@ function answerOf(confidence: Confidence, logits: ArrayLike<number>, temperature
     label: argMax(logits),
     logits,
     probabilities,
-    confidence: confidenceOf(confidence, logits, temperature),
+    confidence: confidenceOf(confidence, logits, temperature, probabilities),
     stage,
   };
 }

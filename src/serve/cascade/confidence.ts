@@ -13,32 +13,49 @@ export type Confidence = (typeof confidences)[number];
 
 /** p = softmax(z / T), [C] */
 export function softmax(logits: ArrayLike<number>, temperature = 1): Float64Array {
-  const scaled = Float64Array.from(logits, (z) => z / temperature);
-  const highest = largest(scaled);
-  const exps = scaled.map((z) => Math.exp(z - highest));
-  const total = exps.reduce((sum, e) => sum + e, 0);
-  return exps.map((e) => e / total);
+  const p = new Float64Array(logits.length);
+  const highest = largest(logits);
+  let total = 0;
+  for (let i = 0; i < p.length; i++) {
+    p[i] = Math.exp((logits[i]! - highest) / temperature);
+    total += p[i]!;
+  }
+  for (let i = 0; i < p.length; i++) p[i]! /= total;
+  return p;
 }
 
-/** Confidence in the likeliest class: see {@link confidences}. */
-export function confidenceOf(kind: Confidence, logits: ArrayLike<number>, temperature = 1): number {
-  if (kind === 'energy') {
-    const scaled = Float64Array.from(logits, (z) => z / temperature);
-    const highest = largest(scaled);
-    return temperature * (highest + Math.log(scaled.reduce((sum, z) => sum + Math.exp(z - highest), 0)));
-  }
-  const p = softmax(logits, temperature);
-  if (kind === 'probability') return largest(p);
-  if (kind === 'margin') {
-    let [first, second] = [0, 0];
-    for (const x of p) {
-      if (x > first) [first, second] = [x, first];
-      else if (x > second) second = x;
+/**
+ * Confidence in the likeliest class: see {@link confidences}.
+ *
+ * @param p softmax(z / T), where it is known
+ */
+export function confidenceOf(
+  kind: Confidence,
+  logits: ArrayLike<number>,
+  temperature = 1,
+  p: Float64Array = softmax(logits, temperature),
+): number {
+  switch (kind) {
+    case 'energy':
+      // p of the likeliest is exp(z / T) over the sum that is asked for.
+      return largest(logits) - temperature * Math.log(largest(p));
+    case 'probability':
+      return largest(p);
+    case 'margin': {
+      let [first, second] = [0, 0];
+      for (let i = 0; i < p.length; i++) {
+        const x = p[i]!;
+        if (x > first) [first, second] = [x, first];
+        else if (x > second) second = x;
+      }
+      return first - second;
     }
-    return first - second;
+    case 'entropy': {
+      let entropy = 0;
+      for (let i = 0; i < p.length; i++) if (p[i]! > 0) entropy -= p[i]! * Math.log(p[i]!);
+      return p.length > 1 ? 1 - entropy / Math.log(p.length) : 1;
+    }
   }
-  const entropy = -p.reduce((sum, x) => sum + (x > 0 ? x * Math.log(x) : 0), 0);
-  return p.length > 1 ? 1 - entropy / Math.log(p.length) : 1;
 }
 
 /** Index of the largest; of equal ones the first. */

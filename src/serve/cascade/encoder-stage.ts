@@ -57,7 +57,9 @@ export function classRows(texts: Rows, classes: number): Rows {
 
 /** exp(logit_scale) · cosines, one array [C] a picture. */
 export function logitRows(pictures: Rows, classes: Rows, factor: number): Float64Array[] {
-  return Array.from({ length: pictures.count }, (_, i) =>
-    Float64Array.from({ length: classes.count }, (_, c) => factor * dot(pictures, i, classes, c)),
-  );
+  return Array.from({ length: pictures.count }, (_, i) => {
+    const logits = new Float64Array(classes.count);
+    for (let c = 0; c < classes.count; c++) logits[c] = factor * dot(pictures, i, classes, c);
+    return logits;
+  });
 }
