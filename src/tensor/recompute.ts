@@ -22,19 +22,31 @@ export function recomputed(x: Tensor, f: (x: Tensor) => readonly Tensor[]): Tens
       arriving.filter((dy) => dy !== undefined),
     );
     const begin = mark();
-    return pullback(f(again), arriving, [again, ...used], begin);
+    const [dx, ...others] = pullback(f(again), arriving, [again, ...used], begin);
+    // The gradients of weights need what was computed again: they must be done before the next block's turn.
+    return [
+      dx &&
+        after(
+          dx,
+          others.filter((dw) => dw !== undefined),
+        ),
+      ...others,
+    ];
   });
 }
 
 /**
- * x, but not before the cotangents have arrived: x + 0 · (one element of each).
+ * x, but not before `others` have been computed: x + 0 · (the sum of one element of each).
  *
  * ONNX Runtime may not assume that 0 · y is 0 (y could be infinite), so it neither removes the sum nor recognises what
  * is computed from it as what the forward pass has computed: without it, its elimination of common subexpressions would
- * keep all activations after all. And it cannot begin before the backward pass has come to this place.
+ * keep all activations after all. And it cannot begin before the backward pass has come to this place: left to itself it
+ * computes the gradients of all weights last, and keeps until then what they need.
  */
-function after(x: Tensor, cotangents: readonly Tensor[]): Tensor {
-  return cotangents.reduce((sum, dy) => add(sum, mul(slice(reshape(dy, [-1]), 0, 0, 1), 0)), x);
+function after(x: Tensor, others: readonly Tensor[]): Tensor {
+  if (others.length === 0) return x;
+  const one = others.map((y) => slice(reshape(y, [-1]), 0, 0, 1)).reduce((a, b) => add(a, b)); // [1]
+  return add(x, mul(one, 0));
 }
 
 /** What a graph that was traced since `start` uses of before: inputs and values, but no constants. */
