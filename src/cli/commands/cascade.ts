@@ -41,7 +41,11 @@ export function addCascade(program: Command): void {
       'checkpoint folders, exports or Hugging Face ids, the fastest first, at least two; with #DTYPE behind one, that variant of its ONNX files',
     )
     .addOption(dataOption().default('emoji'))
-    .option('--split <name>', 'pictures that temperatures and thresholds are fitted on; several splits as val+style', 'val')
+    .option(
+      '--split <name>',
+      'pictures that temperatures and thresholds are fitted on; several splits as val+style',
+      'val',
+    )
     .option('--held-out <name>', 'pictures to report on', 'test')
     .option(
       '--templates <text...>',
