@@ -28,13 +28,14 @@ export function ownThread(settings: JobSettings): Crew {
 export function workerThreads(count: number, settings: JobSettings): Crew {
   const waiting = new Map<number, (report: Report | Error) => void>();
   let jobs = 0;
+  let gone: Error | undefined;
   const fail = (error: Error) => {
     for (const settle of [...waiting.values()]) settle(error);
   };
   // Threads keep the process alive while somebody waits for them, and not when a run is over.
   const settled = (number: number) => {
     waiting.delete(number);
-    if (waiting.size === 0) for (const worker of workers) worker.unref();
+    if (waiting.size === 0 && !gone) for (const worker of workers) worker.unref();
   };
   const workers = Array.from({ length: count }, () => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: settings });
@@ -45,6 +46,8 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
   });
   return {
     work(job) {
+      // A batch whose files were still being read: nobody would ever answer.
+      if (gone) return Promise.reject(gone);
       const number = jobs++;
       const decoded = new Map<number, Picture>();
       let left = count;
@@ -68,8 +71,11 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
       });
     },
     async dispose() {
+      gone = new Error('loader: disposed of while at work');
+      // A process that has nothing else to wait for would end before they have, and the caller never go on.
+      for (const worker of workers) worker.ref();
       await Promise.all(workers.map((worker) => worker.terminate()));
-      fail(new Error('loader: disposed of while at work'));
+      fail(gone);
     },
   };
 }
