@@ -28,9 +28,11 @@ export { decaysByDefault, type Optimizer, type ParameterRules } from './optimize
 export { phasesOf } from './phases.js';
 export { type PretrainEvent, type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
 export { type PretrainRecipe, pretrainRecipe } from './pretrain-recipe.js';
+export { principalStreams, type TrainingData } from './principal-streams.js';
 export { initProjector, projector } from './projector.js';
 export { type PromptedTeacher, type TeacherImages, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 export { type DistillRecipe, distillRecipe, type LossName } from './recipe.js';
+export { importantStreams, type Streams } from './residual-stream.js';
 export { responseLoss } from './response-loss.js';
 export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';

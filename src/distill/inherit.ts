@@ -100,7 +100,13 @@ function tower(
       out[`${prefix}.encoder.layers.${i}.${name}.weight`] = weight;
       out[`${prefix}.encoder.layers.${i}.${name}.bias`] = bias;
     };
-    const norm = (name: string): Norm => ({ weight: layer(l, `${name}.weight`), bias: layer(l, `${name}.bias`) });
+    /** Puts the student's norm; gives the teacher's, which its readers take in. */
+    const norm = (name: string): Norm => {
+      const own = { weight: layer(l, `${name}.weight`), bias: layer(l, `${name}.bias`) };
+      const { weight, bias } = stream.norm(own);
+      put(name, weight, bias);
+      return own;
+    };
     const read = (name: string, rows: readonly number[], before: Norm, gain = 1) => {
       const [weight, bias] = [pick(layer(l, `${name}.weight`), rows), pick(layer(l, `${name}.bias`), rows)];
       const narrow = stream.read({ weight, bias }, before);
@@ -110,13 +116,6 @@ function tower(
       put(name, stream.write(pick(layer(l, `${name}.weight`), null, columns)), stream.write(layer(l, `${name}.bias`)));
 
     const [norm1, norm2] = [norm('layer_norm1'), norm('layer_norm2')];
-    for (const [name, before] of [
-      ['layer_norm1', norm1],
-      ['layer_norm2', norm2],
-    ] as const) {
-      const own = stream.norm(before);
-      put(name, own.weight, own.bias);
-    }
     const rows = headRows(from, to, (name) => layer(l, `self_attn.${name}.weight`));
     read('self_attn.q_proj', rows.match, norm1, Math.sqrt(headSize(to) / headSize(from)));
     read('self_attn.k_proj', rows.match, norm1);

@@ -1,3 +1,5 @@
+import { softmax } from '../softmax.js';
+
 /** An image's pseudo-label. */
 export interface PseudoLabel {
   /** Row of the image. */
@@ -28,7 +30,7 @@ export function pseudoLabels(
   const prior = new Float64Array(classes);
   for (let i = 0; i < images; i++) {
     const row = probabilities.subarray(i * classes, (i + 1) * classes);
-    softmaxInto(logits.subarray(i * classes, (i + 1) * classes), row);
+    softmax(logits.subarray(i * classes, (i + 1) * classes), 1, row);
     for (let c = 0; c < classes; c++) prior[c]! += row[c]! / images;
   }
   const byClass = new Map<number, PseudoLabel[]>();
@@ -46,11 +48,4 @@ export function pseudoLabels(
   return [...byClass.values()]
     .flatMap((own) => own.sort((a, b) => b.confidence - a.confidence).slice(0, perClass))
     .sort((a, b) => a.image - b.image);
-}
-
-function softmaxInto(logits: Float32Array, out: Float64Array): void {
-  const highest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  let total = 0;
-  for (const [c, logit] of logits.entries()) total += out[c] = Math.exp(logit - highest);
-  for (let c = 0; c < out.length; c++) out[c]! /= total;
 }

@@ -17,21 +17,11 @@ export function recomputed(x: Tensor, f: (x: Tensor) => readonly Tensor[]): Tens
   const values = f(x);
   const used = usedFromBefore(values, start, x);
   return withGradients(values, [x, ...used], (...arriving) => {
-    const again = after(
-      x,
-      arriving.filter((dy) => dy !== undefined),
-    );
+    const again = after(x, arriving);
     const begin = mark();
     const [dx, ...others] = pullback(f(again), arriving, [again, ...used], begin);
     // The gradients of weights need what was computed again: they must be done before the next block's turn.
-    return [
-      dx &&
-        after(
-          dx,
-          others.filter((dw) => dw !== undefined),
-        ),
-      ...others,
-    ];
+    return [dx && after(dx, others), ...others];
   });
 }
 
@@ -43,10 +33,11 @@ export function recomputed(x: Tensor, f: (x: Tensor) => readonly Tensor[]): Tens
  * keep all activations after all. And it cannot begin before the backward pass has come to this place: left to itself it
  * computes the gradients of all weights last, and keeps until then what they need.
  */
-function after(x: Tensor, others: readonly Tensor[]): Tensor {
-  if (others.length === 0) return x;
-  const one = others.map((y) => slice(reshape(y, [-1]), 0, 0, 1)).reduce((a, b) => add(a, b)); // [1]
-  return add(x, mul(one, 0));
+function after(x: Tensor, others: readonly (Tensor | undefined)[]): Tensor {
+  const ones = others.flatMap((y) => (y ? [slice(reshape(y, [-1]), 0, 0, 1)] : [])); // [1] each
+  if (ones.length === 0) return x;
+  const sum = ones.reduce((a, b) => add(a, b));
+  return add(x, mul(sum, 0));
 }
 
 /** What a graph that was traced since `start` uses of before: inputs and values, but no constants. */

@@ -1,4 +1,5 @@
-import { argMax, softmax } from './confidence.js';
+import { softmax } from '../../softmax.js';
+import { argMax } from './confidence.js';
 
 /** A model's logits on pictures whose class is known. */
 export interface Scored {

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
+import { softmax } from '../../softmax.js';
 import {
   argMax,
   calibrationError,
@@ -12,7 +13,6 @@ import {
   type MeasuredStage,
   RemoteModel,
   type Stage,
-  softmax,
   tuneCascade,
 } from './index.js';
 

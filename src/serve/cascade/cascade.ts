@@ -1,5 +1,6 @@
 import { UserError } from '../../errors.js';
-import { argMax, type Confidence, checkThreshold, confidenceOf, softmax } from './confidence.js';
+import { softmax } from '../../softmax.js';
+import { argMax, type Confidence, checkThreshold, confidenceOf } from './confidence.js';
 
 /** A model that tells a fixed list of classes apart, wherever it runs. */
 export interface Stage<Input> {

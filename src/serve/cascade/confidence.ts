@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js';
+import { softmax } from '../../softmax.js';
 
 /**
  * How sure a model is of an answer, from its logits z at a temperature T, with p = softmax(z / T):
@@ -10,19 +11,6 @@ import { UserError } from '../../errors.js';
  */
 export const confidences = ['probability', 'margin', 'entropy', 'energy'] as const;
 export type Confidence = (typeof confidences)[number];
-
-/** p = softmax(z / T), [C] */
-export function softmax(logits: ArrayLike<number>, temperature = 1): Float64Array {
-  const p = new Float64Array(logits.length);
-  const highest = largest(logits);
-  let total = 0;
-  for (let i = 0; i < p.length; i++) {
-    p[i] = Math.exp((logits[i]! - highest) / temperature);
-    total += p[i]!;
-  }
-  for (let i = 0; i < p.length; i++) p[i]! /= total;
-  return p;
-}
 
 /**
  * Confidence in the likeliest class: see {@link confidences}.

@@ -9,7 +9,7 @@ export {
   type Stage,
 } from './cascade.js';
 export { readCascade, type SavedCascade, type SavedStage, writeCascade } from './cascade-file.js';
-export { argMax, type Confidence, checkThreshold, confidenceOf, confidences, softmax } from './confidence.js';
+export { argMax, type Confidence, checkThreshold, confidenceOf, confidences } from './confidence.js';
 export { classRows, encoderStage, logitRows, type StageClasses } from './encoder-stage.js';
 export { RemoteModel, type RemoteOptions } from './http-stage.js';
 export { type MeasureOptions, measureStages } from './measure.js';

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { defaultTemplates, dot, type Rows } from '../../evaluate/index.js';
-import { argMax, type CascadeStage, cascade, softmax } from '../cascade/index.js';
+import { softmax } from '../../softmax.js';
+import { argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';
 import type { Metrics } from './metrics.js';
