@@ -1,5 +1,5 @@
 import type { Params } from '../nn/index.js';
-import type { HostTensor } from '../tensor/index.js';
+import { add, div, type HostTensor, mul, sqrt, square, sub, type Tensor } from '../tensor/index.js';
 import { decaysByDefault, floatData, gradientFor, type Optimizer, type ParameterRules } from './optimizer.js';
 
 export interface AdamWOptions extends ParameterRules {
@@ -50,6 +50,26 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
         state[`v/${name}`] = { shape, data: v };
       }
       return state;
+    },
+    traced: {
+      scalars: (learningRate, step) => ({
+        rate: learningRate,
+        corrected_rate: learningRate / (1 - beta1 ** (step + 1)),
+        inverse_root: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
+      }),
+      update(before, gradients, { rate, corrected_rate, inverse_root }) {
+        const after: Record<string, Tensor> = {};
+        for (const { name, decay, scale } of slots) {
+          const g = gradients[name];
+          if (!g || scale === 0) continue;
+          const m = add(mul(before[`m/${name}`]!, beta1), mul(g, 1 - beta1));
+          const v = add(mul(before[`v/${name}`]!, beta2), mul(square(g), 1 - beta2));
+          const change = div(mul(m, mul(corrected_rate!, scale)), add(mul(sqrt(v), inverse_root!), epsilon));
+          const kept = decay === 0 ? before[name]! : mul(before[name]!, sub(1, mul(rate!, scale * decay)));
+          Object.assign(after, { [`m/${name}`]: m, [`v/${name}`]: v, [name]: sub(kept, change) });
+        }
+        return after;
+      },
     },
   };
 }

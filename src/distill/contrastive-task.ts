@@ -1,12 +1,14 @@
 import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
 import { type Params, param, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
-import { input, type Tensor } from '../tensor/index.js';
+import { exp, input, type Tensor } from '../tensor/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
+import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor } from './ranks.js';
-import type { StepResult, Task } from './task.js';
+import { onDevice, type StepResult, type Task } from './task.js';
+import { keepsParameters, type TracedStep } from './traced-step.js';
 
 export interface ContrastiveTaskOptions {
   readonly batch: number;
@@ -17,9 +19,6 @@ export interface ContrastiveTaskOptions {
   readonly recompute?: boolean;
   readonly compile?: CompileOptions;
 }
-
-/** CLIP's limit on the scale of its logits, 100 (Radford et al. 2021, section 2.5). */
-const largestLogitScale = Math.log(100);
 
 /** Both towers, trained by the symmetric contrastive loss: forward, loss and gradients in one compiled graph. */
 export async function contrastiveTask(
@@ -35,18 +34,33 @@ export async function contrastiveTask(
   const p = paramInputs(params, '', tower.ranks);
   const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), tower);
   const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), tower);
+  const logitScale = param(p, 'logit_scale');
   const loss = contrastiveLoss(
     images.embed,
     texts.embed,
-    param(p, 'logit_scale'),
+    logitScale,
     input('matches', [batch, batch]),
     options.smoothing,
   );
   const names = Object.keys(params);
+  const gradients = Object.fromEntries(
+    scaledGradients(loss, Object.values(p), lossScale).map((gradient, i) => [names[i]!, gradient]),
+  );
+  // Batches whose gradients are averaged come one by one.
+  if (keepsParameters(options.compile) && accumulate === 1) {
+    const traced: TracedStep = {
+      losses: { total: loss, scale: exp(logitScale) },
+      gradients,
+      parameters: p,
+      frozen: {},
+      feeds: async (step) => ({ ...(await batches.batch(step)), ...lossScale?.feeds }),
+      bounds: { logit_scale: largestLogitScale },
+      options: options.compile ?? {},
+    };
+    return { params, lossScale, imagesPerStep: batch, traced, step: onDevice, async dispose() {} };
+  }
   const outputs: Record<string, Tensor> = { loss };
-  scaledGradients(loss, Object.values(p), lossScale).forEach((gradient, i) => {
-    outputs[`gradient/${names[i]}`] = gradient;
-  });
+  for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;
   const program = await compile({ outputs, shards: shardAxis }, options.compile);
   const weights = { ...paramFeeds(params), ...lossScale?.feeds };
   const sums = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
@@ -67,10 +81,7 @@ export async function contrastiveTask(
       }
       return { losses: { total, scale: Math.exp(params.logit_scale!.data[0]!) }, gradients };
     },
-    constrain() {
-      const scale = params.logit_scale!.data;
-      scale[0] = Math.min(scale[0]!, largestLogitScale);
-    },
+    constrain: () => boundLogitScale(params),
     dispose: () => program.dispose(),
   };
 }

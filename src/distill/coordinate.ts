@@ -1,3 +1,5 @@
+import { add, div, maximum, mul, sqrt, square, sum, type Tensor } from '../tensor/index.js';
+
 /** Gradients by parameter name. */
 export type Gradients = Record<string, Float32Array>;
 
@@ -33,4 +35,36 @@ export function coordinate(feature: Gradients, rest: Gradients, clip: number, ou
     else target.fill(0);
   }
   return norm;
+}
+
+/** {@link gradientNorm} as a graph. */
+export function tracedNorm(gradients: Readonly<Record<string, Tensor>>): Tensor {
+  // First along the last axis, so that a GPU has as many sums as rows to work on side by side.
+  const squares = Object.values(gradients).map((g) => {
+    const s = square(g);
+    return s.rank < 2 ? sum(s) : sum(sum(s, [s.rank - 1]));
+  });
+  return sqrt(squares.reduce((a, b) => add(a, b)));
+}
+
+/** Gradients scaled down to a norm of `clip` together, as a graph; without one, as they are. */
+export function tracedClip(
+  gradients: Readonly<Record<string, Tensor>>,
+  clip: number | undefined,
+  norm: Tensor | undefined = undefined,
+): Readonly<Record<string, Tensor>> {
+  if (clip === undefined || Object.keys(gradients).length === 0) return gradients;
+  const factor = div(clip, maximum(norm ?? tracedNorm(gradients), clip));
+  return Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, mul(g, factor)]));
+}
+
+/** {@link coordinate} as a graph. */
+export function coordinated(
+  feature: Readonly<Record<string, Tensor>>,
+  rest: Readonly<Record<string, Tensor>>,
+  clip: number | undefined,
+): Record<string, Tensor> {
+  const sum = { ...rest };
+  for (const [name, f] of Object.entries(tracedClip(feature, clip))) sum[name] = sum[name] ? add(f, sum[name]) : f;
+  return sum;
 }

@@ -94,10 +94,9 @@ export async function cvpr2024Task(
         ...Object.fromEntries(names.map((name, i) => [`grad|${name}`, gradients[i]!])),
       },
     },
-    compileOptions,
+    { ...compileOptions, fixed: { ...paramFeeds(student.params, 'student/'), 'teacher/texts': teacher.texts } },
   );
 
-  const fixed = { ...paramFeeds(student.params, 'student/'), ...params, 'teacher/texts': teacher.texts };
   const last: { student?: HostTensor; teacher?: HostTensor } = {};
   return {
     params,
@@ -106,7 +105,7 @@ export async function cvpr2024Task(
     state: () => running,
     async step(step) {
       const { pixels, teacher: images } = await batches.at(step);
-      const result = await program.run({ ...fixed, pixels, 'teacher/images': images });
+      const result = await program.run({ ...params, pixels, 'teacher/images': images });
       const moments = { mean: result['batch/mean']!, variance: result['batch/variance']! };
       updateRunning(student.projector, 'bn', moments, batch);
       last.student = result['logits/student'];

@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textTower, visionTower } from '../clip/index.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { initPromptEncoder } from '../prompt/index.js';
-import { compile } from '../runtime/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
+import { adamw } from './adamw.js';
 import { headAverage } from './attention-loss.js';
 import { Batches } from './batches.js';
 import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
@@ -14,6 +15,7 @@ import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { ensureTargets, recordIndex } from './extract-targets.js';
 import { mapLayers } from './layer-map.js';
+import { train } from './loop.js';
 import { phasesOf } from './phases.js';
 import { promptConfig, startStudent } from './student.js';
 import { teacherOf } from './teacher.js';
@@ -69,7 +71,43 @@ describe('the joint step', () => {
     batches.store.close();
   });
 
-  async function jointTask(more: object) {
+  it('on a device that keeps the parameters gives what it gives here, with both gradients clipped and added there', async () => {
+    const [here, there] = await Promise.all(
+      ['cpu', 'cuda'].map(async (device) => {
+        const { task, batches } = await jointTask(
+          { coordination: { clip: 0.05, gamma: 0.7 } },
+          { ...compileOptions, device: device as 'cpu' },
+        );
+        // What it does on that device, done by the CPU.
+        const traced = task.traced && { ...task.traced, options: compileOptions };
+        const losses: Readonly<Record<string, number>>[] = [];
+        await train(
+          { ...task, traced },
+          {
+            steps: 5,
+            optimizer: adamw(task.params),
+            learningRate: () => 1e-3,
+            onStep: (event) => void losses.push(event.losses),
+          },
+        );
+        await task.dispose();
+        batches.store.close();
+        return { traced, losses, params: task.params };
+      }),
+    );
+    expect(here!.traced).toBeUndefined();
+    expect(there!.traced).toBeDefined();
+    for (const [step, expected] of here!.losses.entries()) {
+      for (const [name, loss] of Object.entries(expected)) expect(there!.losses[step]![name]).toBeCloseTo(loss, 4);
+    }
+    const far = Object.entries(here!.params).map(([name, { data }]) => {
+      const other = there!.params[name]!.data;
+      return Math.hypot(...data.map((x, i) => x - other[i]!));
+    });
+    expect(Math.hypot(...far)).toBeLessThan(0.01);
+  });
+
+  async function jointTask(more: object, compile: CompileOptions = compileOptions) {
     const r = recipe(more);
     const examples = dataset.splits.train!;
     const reader = teacherOf(teacher, { compile: compileOptions });
@@ -111,7 +149,7 @@ describe('the joint step', () => {
     };
     const full = { ...stream, heads: initHeads(stream, start.map) };
     const phase = phasesOf(r).at(-1)!;
-    return { batches, task: await dualStreamTask(full, batches, phase, compileOptions) };
+    return { batches, task: await dualStreamTask(full, batches, phase, compile) };
   }
 });
 

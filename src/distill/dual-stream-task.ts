@@ -1,14 +1,16 @@
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
 import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
-import { coordinate, type Gradients } from './coordinate.js';
+import { coordinate, coordinated, type Gradients } from './coordinate.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, subset } from './dual-stream.js';
+import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { LossName } from './recipe.js';
-import type { Task } from './task.js';
+import { onDevice, type Task } from './task.js';
+import { keepsParameters, type TracedStep } from './traced-step.js';
 
 /**
  * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
@@ -46,24 +48,42 @@ export async function dualStreamTask(
   const names = Object.keys(everything).filter(
     (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && name in used,
   );
-  const outputs: Record<string, Tensor> = { total };
-  for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
-  const passes: Record<string, Tensor | undefined> = { feature, rest };
-  for (const [pass, loss] of Object.entries(passes)) {
-    if (!loss) continue;
+  /** ∂loss/∂w of each parameter that it reaches. */
+  const backward = (loss: Tensor | undefined): Record<string, Tensor> => {
+    if (!loss) return {};
     const own = t.inputsOf(loss);
     const reached = names.filter((name) => name in own);
     const wrt = reached.map((name) => inputs[name]!);
-    for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`${pass}|${reached[i]}`] = g;
+    return Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [reached[i]!, g]));
+  };
+  const passes = { feature: backward(feature), rest: backward(rest) };
+  const params = subset(everything, names);
+  const frozen = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
+  if (keepsParameters(options)) {
+    const needed = new Set(Object.keys(t.inputsOf(total)));
+    const traced: TracedStep = {
+      losses: { total, ...losses },
+      gradients: coordinated(passes.feature, passes.rest, clip > 0 ? clip : undefined),
+      parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
+      frozen,
+      feeds: async (step) => ({ ...batches.fill(phase.firstStep + step, needed), ...lossScale?.feeds }),
+      bounds: { 'student/logit_scale': largestLogitScale },
+      options,
+    };
+    return { params, lossScale, imagesPerStep: recipe.batch, traced, step: onDevice, async dispose() {} };
+  }
+  const outputs: Record<string, Tensor> = { total };
+  for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
+  for (const [pass, parts] of Object.entries(passes)) {
+    for (const [name, g] of Object.entries(parts)) outputs[`${pass}|${name}`] = g;
   }
   const program: Runnable = await compile({ outputs, shards: studentShards }, options);
 
-  const params = subset(everything, names);
   const gradients: Gradients = Object.fromEntries(
     names.map((name) => [name, new Float32Array(params[name]!.data.length)]),
   );
   const wanted = new Set(program.inputs.map((i) => i.name));
-  const fixed = { ...everything, ...paramFeeds(s.teacher, 'teacher/'), ...lossScale?.feeds };
+  const fixed = { ...frozen, ...lossScale?.feeds };
   return {
     params,
     lossScale,
@@ -83,12 +103,6 @@ export async function dualStreamTask(
     constrain: () => boundLogitScale(s.student),
     dispose: () => program.dispose(),
   };
-}
-
-/** CLIP's bound: exp(logit_scale) stays at most 100 (Radford et al. 2021, section 2.5). */
-export function boundLogitScale(student: Params): void {
-  const { data } = student.logit_scale!;
-  data[0] = Math.min(data[0]!, Math.log(100));
 }
 
 function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {

@@ -39,9 +39,9 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
       const outputs: Record<string, Tensor> = { embed: tower.embed };
       for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, tokens);
       for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, tokens);
-      const program = await compile({ outputs }, options);
       const fixed = { ...paramFeeds(params), ...paramFeeds(prompts, 'prompts/') };
-      return { run: (pixels) => program.run({ ...fixed, pixels }), dispose: () => program.dispose() };
+      const program = await compile({ outputs }, { ...options, fixed });
+      return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
     },
     texts: (texts, withWords) => encodeTexts(checkpoint, texts, withWords, options),
   };
@@ -68,9 +68,9 @@ async function encodeTexts(
   const tower = textTower(paramInputs(params), config, fed.ids, fed.ends);
   const outputs: Record<string, Tensor> = { embed: tower.embed };
   if (withWords) outputs.words = tower.tokenEmbeds();
-  const program = await compile({ outputs }, options);
+  const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params) });
   try {
-    await runTextBlocks(program, paramFeeds(params), texts, (result, from, count) => {
+    await runTextBlocks(program, {}, texts, (result, from, count) => {
       embeds.set((result.embed!.data as Float32Array).subarray(0, count * width), from * width);
       if (words) {
         const made = (result.words!.data as Float32Array).subarray(0, count * size);

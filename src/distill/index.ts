@@ -15,13 +15,13 @@ export {
 } from './cvpr2024-task.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
 export { fitPixels } from './dual-stream.js';
-export { boundLogitScale } from './dual-stream-task.js';
 export { ensureTargets } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
 export { hashParams } from './fingerprint.js';
 export type { HistoryEntry } from './history.js';
 export { liveBatches, storedBatches, ViewBatches, type ViewOptions } from './image-batches.js';
 export { type InheritOptions, inherit } from './inherit.js';
+export { boundLogitScale } from './logit-scale.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
 export { openBatches, type TargetOptions } from './open-batches.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';

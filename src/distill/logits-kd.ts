@@ -5,12 +5,13 @@ import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
 import type { Gradients } from './coordinate.js';
 import { fitPixels } from './dual-stream.js';
-import { boundLogitScale } from './dual-stream-task.js';
+import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
-import type { Task } from './task.js';
+import { onDevice, type Task } from './task.js';
+import { keepsParameters, type TracedStep } from './traced-step.js';
 
 /**
  * The baseline: logits-only distillation (Hinton et al., arXiv 1503.02531), T² KL(softmax(z_t/T) ‖ softmax(z_s/T))
@@ -39,19 +40,32 @@ export async function logitsKdTask(
   );
   const lossScale = lossScaleFor(options.precision);
   const names = Object.keys(student);
-  const outputs: Record<string, t.Tensor> = { total: loss };
   const wrt = names.map((name) => p[name]!);
-  for (const [i, g] of scaledGradients(loss, wrt, lossScale).entries()) outputs[`grad|student/${names[i]}`] = g;
+  const parts = Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [`student/${names[i]}`, g]));
+  const params = paramFeeds(student, 'student/');
+  const needed = new Set(Object.keys(t.inputsOf(loss)));
+  if (keepsParameters(options)) {
+    const traced: TracedStep = {
+      losses: { total: loss, response: loss },
+      gradients: parts,
+      parameters: Object.fromEntries(names.map((name) => [`student/${name}`, p[name]!])),
+      frozen: {},
+      feeds: async (step) => ({ ...batches.fill(step, needed), ...lossScale?.feeds }),
+      bounds: { 'student/logit_scale': largestLogitScale },
+      options,
+    };
+    return { params, lossScale, imagesPerStep: recipe.batch, traced, step: onDevice, async dispose() {} };
+  }
+  const outputs: Record<string, t.Tensor> = { total: loss };
+  for (const [name, g] of Object.entries(parts)) outputs[`grad|${name}`] = g;
   const program = await compile({ outputs, shards: studentShards }, options);
 
-  const params = paramFeeds(student, 'student/');
-  const wanted = new Set(program.inputs.map((i) => i.name));
   return {
     params,
     lossScale,
     imagesPerStep: recipe.batch,
     async step(step) {
-      const { total, ...result } = await program.run({ ...params, ...lossScale?.feeds, ...batches.fill(step, wanted) });
+      const { total, ...result } = await program.run({ ...params, ...lossScale?.feeds, ...batches.fill(step, needed) });
       const gradients: Gradients = {};
       for (const [name, { data }] of Object.entries(result))
         gradients[name.slice('grad|'.length)] = data as Float32Array;

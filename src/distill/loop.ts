@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js';
-import type { Params } from '../nn/index.js';
+import { copyParams, type Params } from '../nn/index.js';
 import { type RunState, restoreState, saveState } from './checkpoint-state.js';
-import { gradientNorm } from './coordinate.js';
 import type { Optimizer } from './optimizer.js';
-import type { StepResult, Task } from './task.js';
+import type { Task } from './task.js';
+import { updatesOf } from './updates.js';
 
 /** What is reported after every update. */
 export interface StepEvent {
@@ -19,8 +19,11 @@ export interface StepEvent {
   readonly seconds: number;
   /** Estimated seconds to the end. */
   readonly secondsLeft: number;
-  /** The averaged parameters; the parameters themselves where the run keeps no average. */
-  readonly averaged: Params;
+  /**
+   * The averaged parameters; the parameters themselves where the run keeps no average. Where several updates are done at
+   * once, as they stand after the last of these: `lookEvery` says where one is to be the last.
+   */
+  averaged(): Promise<Params>;
 }
 
 export interface LoopOptions {
@@ -33,6 +36,8 @@ export interface LoopOptions {
   readonly runDir?: string;
   /** Steps between saved states; one is always saved at the end and on abort. */
   readonly checkpointEvery?: number;
+  /** `onStep` looks at the parameters after every so many steps: no updates are done at once over such a step. */
+  readonly lookEvery?: number;
   /** What the run is, JSON of recipe and data; a state of another run is refused. */
   readonly fingerprint?: string;
   /** Saves and stops after the present step. */
@@ -63,57 +68,65 @@ export interface TrainResult {
  *   or where the run folder holds another run
  */
 export async function train(task: Task, options: LoopOptions): Promise<TrainResult> {
-  const { steps, optimizer, learningRate, runDir, fingerprint = '' } = options;
+  const { steps, optimizer, learningRate, clipNorm, runDir, fingerprint = '' } = options;
   const averaged = options.ema === undefined ? task.params : copyParams(task.params);
+  const average = options.ema === undefined ? undefined : { params: averaged, decay: options.ema };
   const state: RunState = {
     params: task.params,
     optimizer: optimizer.state(),
     task: { ...task.state?.(), ...task.lossScale?.state },
-    averaged: options.ema === undefined ? {} : averaged,
+    averaged: average?.params ?? {},
   };
   const start = runDir ? await restoreState(runDir, state, fingerprint) : undefined;
   let step = start?.step ?? 0;
   let saved = start?.step;
   const clock = new StepClock(start?.seconds ?? 0);
+  const updates = await updatesOf(task, { optimizer, learningRate, clipNorm, average });
   const save = async () => {
     if (!runDir || saved === step) return;
+    await updates.read();
     await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
     saved = step;
   };
+  const stops = [updates.atOnce, options.checkpointEvery || steps, options.lookEvery ?? steps];
 
-  while (step < steps) {
-    // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
-    await new Promise((resolve) => setImmediate(resolve));
-    if (options.signal?.aborted) break;
-    clock.begin();
-    const rate = learningRate(step);
-    const { losses, gradients } = await task.step(step);
-    const norm = gradientNorm(gradients);
-    checkFinite(losses, step, saved, runDir);
-    if (task.lossScale?.settle(Number.isFinite(norm)) ?? true) {
-      checkFinite({ 'gradient norm': norm }, step, saved, runDir);
-      if (options.clipNorm !== undefined && norm > options.clipNorm) scaleAll(gradients, options.clipNorm / norm);
-      optimizer.update(gradients, rate, step);
-      task.constrain?.();
-      if (options.ema !== undefined) averageInto(averaged, task.params, options.ema, step);
+  try {
+    while (step < steps) {
+      // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (options.signal?.aborted) break;
+      const count = Math.min(steps - step, ...stops.map((every) => every - (step % every)));
+      clock.begin();
+      const reports = await updates.advance(step, count);
+      clock.end(count);
+
+      for (const { losses, gradientNorm, heldBack } of reports) {
+        checkFinite(losses, step, saved, runDir);
+        if (!heldBack) checkFinite({ 'gradient norm': gradientNorm }, step, saved, runDir);
+        const rate = learningRate(step);
+        step++;
+        await options.onStep?.({
+          step,
+          steps,
+          losses,
+          learningRate: rate,
+          gradientNorm,
+          imagesPerSecond: task.imagesPerStep / clock.secondsPerStep,
+          seconds: clock.seconds,
+          secondsLeft: (steps - step) * clock.secondsPerStep,
+          averaged: async () => {
+            await updates.read();
+            return averaged;
+          },
+        });
+      }
+      if (options.checkpointEvery && step % options.checkpointEvery === 0) await save();
     }
-    step++;
-    clock.end();
-
-    await options.onStep?.({
-      step,
-      steps,
-      losses,
-      learningRate: rate,
-      gradientNorm: norm,
-      imagesPerSecond: task.imagesPerStep / clock.secondsPerStep,
-      seconds: clock.seconds,
-      secondsLeft: (steps - step) * clock.secondsPerStep,
-      averaged,
-    });
-    if (options.checkpointEvery && step % options.checkpointEvery === 0) await save();
+    await save();
+    await updates.read();
+  } finally {
+    await updates.dispose();
   }
-  await save();
   return { finished: step >= steps, step, seconds: clock.seconds, averaged };
 }
 
@@ -129,12 +142,12 @@ class StepClock {
     this.started = performance.now();
   }
 
-  end(): void {
+  end(steps: number): void {
     const taken = (performance.now() - this.started) / 1000;
     this.seconds += taken;
     // The first steps also fill caches and make buffers: they are soon forgotten.
     const weight = this.count < 4 ? 1 : Math.max(0.05, 1 / (this.count - 2));
-    this.secondsPerStep += weight * (taken - this.secondsPerStep);
+    this.secondsPerStep += weight * (taken / steps - this.secondsPerStep);
     this.count++;
   }
 }
@@ -150,24 +163,5 @@ function checkFinite(
   const kept = saved === undefined ? 'no state is saved' : `the last saved state is step ${saved} in ${runDir}`;
   throw new UserError(
     `training: ${bad[0]} is ${bad[1]} at step ${step + 1}; ${kept}. Lower the learning rate, or clip the gradients`,
-  );
-}
-
-function scaleAll(gradients: StepResult['gradients'], factor: number): void {
-  for (const g of Object.values(gradients)) for (let i = 0; i < g.length; i++) g[i] = g[i]! * factor;
-}
-
-/** Exponential moving average; early on it follows quickly, so that the random start does not linger. */
-function averageInto(average: Params, params: Params, decay: number, step: number): void {
-  const keep = Math.min(decay, (1 + step) / (10 + step));
-  for (const [name, { data }] of Object.entries(params)) {
-    const target = average[name]!.data;
-    for (let i = 0; i < target.length; i++) target[i] = keep * target[i]! + (1 - keep) * data[i]!;
-  }
-}
-
-function copyParams(params: Params): Params {
-  return Object.fromEntries(
-    Object.entries(params).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
   );
 }

@@ -1,4 +1,4 @@
-import type { HostTensor } from '../tensor/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
 
 /** Updates the parameters that it was made for, in place. */
 export interface Optimizer {
@@ -10,6 +10,24 @@ export interface Optimizer {
   update(gradients: Readonly<Record<string, Float32Array>>, learningRate: number, step: number): void;
   /** The live moment arrays, flat. Whoever resumes a run writes into them. */
   state(): Readonly<Record<string, HostTensor>>;
+  /** The same update as a graph, for devices that keep the parameters. */
+  readonly traced: TracedUpdate;
+}
+
+/** One update as a graph. What changes from step to step comes in as scalars, computed here in double precision. */
+export interface TracedUpdate {
+  /** @param step updates done before this one */
+  scalars(learningRate: number, step: number): Readonly<Record<string, number>>;
+  /**
+   * @param before parameters and {@link Optimizer.state}, by name
+   * @param scalars inputs for what {@link scalars} gives, by name
+   * @returns their new values, of those that a gradient changes
+   */
+  update(
+    before: Readonly<Record<string, Tensor>>,
+    gradients: Readonly<Record<string, Tensor>>,
+    scalars: Readonly<Record<string, Tensor>>,
+  ): Record<string, Tensor>;
 }
 
 /** Which parameters are treated differently. */

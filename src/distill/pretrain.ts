@@ -19,16 +19,18 @@ import {
 import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
+import { copyParams } from '../nn/index.js';
 import type { Device } from '../runtime/index.js';
 import { adamw } from './adamw.js';
 import { ContrastiveBatches } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
-import { type StepEvent, train } from './loop.js';
+import { type StepEvent, type TrainResult, train } from './loop.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
 import { withImageSize } from './regrid.js';
 import { warmupCosine } from './schedule.js';
 import type { Task } from './task.js';
 import { readTrainingRecord, writeTrainingRecord } from './training-record.js';
+import { updatesOf } from './updates.js';
 import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
 
 export interface PretrainOptions extends DownloadOptions {
@@ -117,7 +119,8 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const log = new Log(join(runDir, 'log.jsonl'));
   const modelDir = join(runDir, 'model');
   const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
-  const publish = async ({ step, seconds, averaged }: Pick<StepEvent, 'step' | 'seconds' | 'averaged'>) => {
+  type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
+  const publish = async ({ step, seconds, averaged }: Position) => {
     await saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
     await writeTrainingRecord(modelDir, {
       images_seen: before.images_seen + step * task.imagesPerStep,
@@ -127,7 +130,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
 
   let measured: { readonly step: number; readonly accuracy?: ProbeResult } | undefined;
   /** At an evaluation step, and at the end, which may be the same. */
-  const measure = async (at: Pick<StepEvent, 'step' | 'seconds' | 'averaged'>) => {
+  const measure = async (at: Position) => {
     if (measured?.step !== at.step) {
       measured = { step: at.step, accuracy: await probe?.measure(at.averaged) };
       await publish(at);
@@ -153,10 +156,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     ema: recipe.ema,
     runDir,
     checkpointEvery: recipe.checkpoint_every,
+    lookEvery: recipe.evaluation.every,
     fingerprint: fingerprint(recipe, dataset),
     signal: options.signal,
     onStep: async (event) => {
-      const accuracy = event.step % recipe.evaluation.every === 0 ? await measure(event) : undefined;
+      const evaluates = event.step % recipe.evaluation.every === 0;
+      const accuracy = evaluates ? await measure({ ...event, averaged: await event.averaged() }) : undefined;
       if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
       options.onStep?.({ ...event, accuracy });
     },
@@ -215,10 +220,18 @@ async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): P
   if (recipe.minutes === undefined) return recipe.steps;
   const path = join(runDir, 'length.json');
   if (existsSync(path)) return (JSON.parse(await readFile(path, 'utf8')) as { steps: number }).steps;
-  await task.step(0); // the first is slow: pictures are read, buffers are made
+  // On copies: these updates are not the run's.
+  const params = copyParams(task.params);
+  const updates = await updatesOf(
+    { ...task, params, lossScale: undefined },
+    { optimizer: adamw(params), learningRate: () => 0 },
+  );
+  await updates.advance(0, updates.atOnce); // the first is slow: pictures are read, buffers are made
+  const count = Math.max(3, updates.atOnce);
   const started = performance.now();
-  for (let i = 1; i <= 3; i++) await task.step(i);
-  const secondsPerStep = (performance.now() - started) / 3000;
+  for (let step = 0; step < count; step += updates.atOnce) await updates.advance(step, updates.atOnce);
+  const secondsPerStep = (performance.now() - started) / 1000 / count;
+  await updates.dispose();
   const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));
   await writeFileAtomic(path, `${JSON.stringify({ minutes: recipe.minutes, steps })}\n`);
   return steps;

@@ -33,13 +33,13 @@ export async function teacherTextFeatures(
   const prompts = deepPrompts(p.prompts, 'text');
   const fed = textBlockInputs(count, length);
   const { embed } = textTower(p.teacher, config, fed.ids, fed.ends, { prompts, pooledOnly: true });
-  const program = await compile({ outputs: { features: l2Normalize(embed) } }, options);
+  const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(teacher.prompts, 'prompts/') };
+  const program = await compile({ outputs: { features: l2Normalize(embed) } }, { ...options, fixed });
   const width = config.projection_dim;
   const all = new Float32Array(count * width);
-  const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(teacher.prompts, 'prompts/') };
   const texts = { ids: ids.data as Int32Array, ends: ends.data as Int32Array, length };
   try {
-    await runTextBlocks(program, fixed, texts, ({ features }, from, rows) => {
+    await runTextBlocks(program, {}, texts, ({ features }, from, rows) => {
       all.set(features!.data.subarray(0, rows * width), from * width);
     });
   } finally {
@@ -67,10 +67,10 @@ export async function teacherImages(
   const prompts = deepPrompts(p.prompts, 'vision');
   const pixels = input('pixels', [batch, channels, size, size]);
   const { embed } = visionTower(p.teacher, config, pixels, { prompts, pooledOnly: true });
-  const program = await compile({ outputs: { features: l2Normalize(embed) } }, options);
   const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(teacher.prompts, 'prompts/') };
+  const program = await compile({ outputs: { features: l2Normalize(embed) } }, { ...options, fixed });
   return {
-    features: async (pixels) => (await program.run({ ...fixed, pixels })).features!,
+    features: async (pixels) => (await program.run({ pixels })).features!,
     dispose: () => program.dispose(),
   };
 }

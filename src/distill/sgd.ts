@@ -1,5 +1,5 @@
 import type { Params } from '../nn/index.js';
-import type { HostTensor } from '../tensor/index.js';
+import { add, type HostTensor, mul, sub, type Tensor } from '../tensor/index.js';
 import { floatData, gradientFor, type Optimizer, type ParameterRules } from './optimizer.js';
 
 export interface SgdOptions extends ParameterRules {
@@ -44,5 +44,19 @@ export function sgd(params: Params, options: SgdOptions = {}): Optimizer {
       Object.fromEntries(
         slots.map(({ name, shape, velocity }): [string, HostTensor] => [`momentum/${name}`, { shape, data: velocity }]),
       ),
+    traced: {
+      scalars: (learningRate) => ({ rate: learningRate }),
+      update(before, gradients, { rate }) {
+        const after: Record<string, Tensor> = {};
+        for (const { name, decay, scale } of slots) {
+          const g = gradients[name];
+          if (!g || scale === 0) continue;
+          const w = before[name]!;
+          const b = add(mul(before[`momentum/${name}`]!, momentum), decay === 0 ? g : add(g, mul(w, decay)));
+          Object.assign(after, { [`momentum/${name}`]: b, [name]: sub(w, mul(b, mul(rate!, scale))) });
+        }
+        return after;
+      },
+    },
   };
 }

@@ -18,6 +18,7 @@ export function straightThrough(
 ): Task {
   return {
     ...task,
+    traced: undefined, // rounding is done here
     params: { ...task.params, ...latent },
     step(step) {
       for (const [name, own] of Object.entries(latent)) task.params[name]!.data.set(round(name, own).data);

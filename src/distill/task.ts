@@ -1,5 +1,6 @@
 import type { Params } from '../nn/index.js';
 import type { LossScale } from './loss-scale.js';
+import type { TracedStep } from './traced-step.js';
 
 /** What one training step gives back. */
 export interface StepResult {
@@ -23,10 +24,17 @@ export interface Task {
   readonly imagesPerStep: number;
   /** Losses and gradients of step `step` (from 0) at the present parameters. */
   step(step: number): Promise<StepResult>;
+  /** The step as a graph, where the device keeps the parameters: the loop runs that, and `step` is not to be called. */
+  readonly traced?: TracedStep;
   /** Live arrays to save beside the parameters, such as batch-norm statistics; a resume writes into them. */
   state?(): Params;
   /** Of a task in mixed precision: the loop leaves out updates whose gradients overflowed, and keeps it with the state. */
   readonly lossScale?: LossScale;
   /** Called after every update, e.g. to keep a parameter inside its bounds. */
   constrain?(): void;
+}
+
+/** The `step` of a task whose parameters are on the device: the arrays here are not what is trained. */
+export async function onDevice(): Promise<StepResult> {
+  throw new Error('this task keeps its parameters on the device: it is run by train');
 }

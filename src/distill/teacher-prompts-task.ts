@@ -88,10 +88,10 @@ export async function teacherPromptsTask(
   );
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const program = await compile({ outputs }, compileOptions);
+  const fixed = { ...paramFeeds(teacher.params, 'teacher/'), ids: classes.ids, ends: classes.ends };
+  const program = await compile({ outputs }, { ...compileOptions, fixed });
 
   const params = paramFeeds(teacher.prompts, 'prompts/');
-  const fixed = { ...paramFeeds(teacher.params, 'teacher/'), ...params, ids: classes.ids, ends: classes.ends };
   const labels = { shape: [batch], data: new Int32Array(batch) };
   const average = new GaussianAverage(teacher.prompts, { epochs: options.epochs, ...options.average });
   let done = 0;
@@ -103,7 +103,7 @@ export async function teacherPromptsTask(
     async step(step) {
       await views.fill(step);
       for (const [i, label] of views.labels.data.entries()) labels.data[i] = rowOf(classes.labels, label);
-      const result = await program.run({ ...fixed, pixels: views.pixels, labels });
+      const result = await program.run({ ...params, pixels: views.pixels, labels });
       done = step + 1;
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),

@@ -94,7 +94,7 @@ export async function tunePromptsTask(
   );
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const program = await compile({ outputs }, options);
+  const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params, 'model/') });
 
   const fed = {
     ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
@@ -104,7 +104,6 @@ export async function tunePromptsTask(
     weights: { shape: [batch, 1], data: new Float32Array(batch) },
   };
   const trained = paramFeeds(prompt.params, 'prompt/');
-  const fixed = { ...paramFeeds(params, 'model/'), ...trained, ...fed };
   return {
     params: trained,
     imagesPerStep: batch,
@@ -128,7 +127,7 @@ export async function tunePromptsTask(
         sum += fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]!;
       }
       for (let i = 0; i < batch; i++) fed.weights.data[i]! /= sum || 1;
-      const result = await program.run(fixed);
+      const result = await program.run({ ...trained, ...fed });
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
         gradients: Object.fromEntries(

@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 /** SwiftShader, a Vulkan driver that needs no GPU, and the Vulkan loader beside it, as Debian's chromium ships them. */
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const built = fileURLToPath(new URL('../../dist/distill/index.js', import.meta.url));
-const script = fileURLToPath(new URL('webgpu-steps.mjs', import.meta.url));
+const steps = fileURLToPath(new URL('webgpu-steps.mjs', import.meta.url));
+const training = fileURLToPath(new URL('webgpu-train.mjs', import.meta.url));
 
 interface Run {
   readonly losses: number[];
@@ -64,13 +65,44 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
     const { memory } = await train('webgpu', 40);
     expect(memory.at(-1)! - memory[20]!).toBeLessThan(16 * 2 ** 20);
   }, 60_000);
+
+  it('keeps the parameters in the GPU’s memory over a training, with the CPU’s results, and does not grow', async () => {
+    const [expected, found] = await Promise.all(
+      ['cpu', 'webgpu'].map((device) => run<Trained>(training, [device, device === 'cpu' ? '8' : '40'])),
+    );
+    expect([expected!.kept, found!.kept]).toEqual([false, true]);
+    for (const [step, loss] of expected!.losses.entries()) {
+      expect(Math.abs(found!.losses[step]! - loss)).toBeLessThan(1e-3);
+    }
+    const eight = await run<Trained>(training, ['webgpu', '8']);
+    for (const tree of ['params', 'averaged'] as const) {
+      for (const [name, values] of Object.entries(expected![tree])) {
+        // The scores of a softmax do not change with the bias of the keys: Adam makes steps of its gradient's rounding.
+        if (name.endsWith('k_proj.bias')) continue;
+        const far = Math.max(...values.map((x, i) => Math.abs(x - eight[tree][name]![i]!)));
+        expect(far, `${tree} ${name}`).toBeLessThan(1e-3);
+      }
+    }
+    expect(found!.memory.at(-1)! - found!.memory[20]!).toBeLessThan(16 * 2 ** 20);
+  }, 60_000);
 });
 
-async function train(device: 'cpu' | 'webgpu', steps: number, precision = 'fp32', profile?: string): Promise<Run> {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [script, device, String(steps), precision, ...(profile ? [profile] : [])],
-    { env: { ...process.env, VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) }, maxBuffer: 2 ** 26 },
-  );
-  return JSON.parse(stdout) as Run;
+interface Trained {
+  readonly losses: number[];
+  readonly memory: number[];
+  readonly params: Record<string, number[]>;
+  readonly averaged: Record<string, number[]>;
+  readonly kept: boolean;
+}
+
+function train(device: 'cpu' | 'webgpu', count: number, precision = 'fp32', profile?: string): Promise<Run> {
+  return run(steps, [device, String(count), precision, ...(profile ? [profile] : [])]);
+}
+
+async function run<T>(script: string, args: readonly string[]): Promise<T> {
+  const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], {
+    env: { ...process.env, VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) },
+    maxBuffer: 2 ** 26,
+  });
+  return JSON.parse(stdout) as T;
 }

@@ -66,8 +66,9 @@ export async function embedPictures(
 ): Promise<EmbeddedImages> {
   const pictures = new PictureBlocks(dataset, examples, preprocess);
   const embeds = tower(input('pixels', pictures.pixels.shape));
-  const feeds = { ...params, pixels: pictures.pixels };
-  const rows = await embedBlocks(embeds, feeds, examples.length, options, (from, count) => pictures.fill(from, count));
+  const feeds = { pixels: pictures.pixels };
+  const fill = (from: number, count: number) => pictures.fill(from, count);
+  const rows = await embedBlocks(embeds, feeds, examples.length, { ...options, fixed: params }, fill);
   return { rows, examples: pictures.kept, skipped: pictures.skipped };
 }
 
@@ -140,8 +141,9 @@ export async function embedTexts(model: Model, texts: readonly string[], options
     ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput, pooled)
     : textTower(p, config, idInput, endInput, pooled).embed;
   const encoder = prompts ? paramFeeds(prompts.encoder, 'encoder/') : {};
-  const feeds = { ...paramFeeds(params), ...encoder, ids: idBlock, ends: endBlock };
-  return embedBlocks(embeds, feeds, texts.length, options, (from, count) => {
+  const fixed = { ...paramFeeds(params), ...encoder };
+  const feeds = { ids: idBlock, ends: endBlock };
+  return embedBlocks(embeds, feeds, texts.length, { ...options, fixed }, (from, count) => {
     idBlock.data.set(ids.subarray(from * length, (from + count) * length));
     endBlock.data.set(ends.subarray(from, from + count));
     return count;
@@ -201,14 +203,14 @@ async function embedBlocks(
   embeds: Tensor,
   feeds: Readonly<Record<string, HostTensor>>,
   total: number,
-  options: EmbedOptions,
+  options: EmbedOptions & Pick<CompileOptions, 'fixed'>,
   fill: (from: number, count: number) => number | Promise<number>,
 ): Promise<Rows> {
-  const { signal, onProgress, device, threads } = options;
+  const { signal, onProgress, device, threads, fixed } = options;
   const width = embeds.shape[1] as number;
   const data = new Float32Array(total * width);
   let rows = 0;
-  const program = await compile({ outputs: { embeds: l2Normalize(embeds) } }, { device, threads });
+  const program = await compile({ outputs: { embeds: l2Normalize(embeds) } }, { device, threads, fixed });
   try {
     for (let from = 0; from < total; from += block) {
       signal?.throwIfAborted();

@@ -7,7 +7,7 @@ export {
   updateRunning,
 } from './batch-norm.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
-export { type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
+export { copyParams, type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
 export { shardAxis } from './tensor-parallel.js';
 export {
   type BlockOptions,

@@ -21,6 +21,13 @@ export function paramFeeds(params: Params, prefix = ''): Record<string, HostTens
   return Object.fromEntries(Object.entries(params).map(([name, value]) => [prefix + name, value]));
 }
 
+/** The same parameters in arrays of their own. */
+export function copyParams(params: Params): Params {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
+  );
+}
+
 /** A parameter by name. @throws naming what is missing. */
 export function param(p: TensorTree, name: string): Tensor {
   const tensor = p[name];

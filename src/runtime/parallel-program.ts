@@ -43,6 +43,7 @@ export class ParallelProgram implements Runnable {
     readonly inputs: readonly ProgramInput[],
     private readonly results: Readonly<Record<string, string>>,
     readonly device: Device,
+    private readonly fixed: Readonly<Record<string, HostTensor>>,
   ) {}
 
   static async create(
@@ -95,7 +96,7 @@ export class ParallelProgram implements Runnable {
       await close(workers);
       throw error;
     }
-    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device);
+    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device, options.fixed ?? {});
   }
 
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
@@ -103,7 +104,7 @@ export class ParallelProgram implements Runnable {
     const answers = this.workers.map((worker, rank) => {
       const own: Record<string, HostTensor> = {};
       for (const { name, shape } of this.inputs) {
-        const feed = feeds[name];
+        const feed = feeds[name] ?? this.fixed[name];
         if (!feed) throw new Error(`ParallelProgram.run: input ${name} [${shape.join(', ')}] is missing`);
         own[name] = partOf(name, feed, this.axis, rank, ranks);
         if (own[name].data.length !== elements(shape)) {

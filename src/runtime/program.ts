@@ -12,6 +12,11 @@ export interface CompileOptions {
    * its products once instead of at every run, at the price of holding each up to three times.
    */
   readonly frozen?: Readonly<Record<string, HostTensor>>;
+  /**
+   * Inputs that will never change, by name: on the CPU they are fed in place at every run, to a device with a memory of its
+   * own they are copied once. Others than the program has may stand among them.
+   */
+  readonly fixed?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;
   /** Tensor parallelism: over how many workers a graph that says how it is split runs. @defaultValue 1 */
   readonly ranks?: number;
@@ -44,6 +49,7 @@ export class Program {
     readonly inputs: readonly ProgramInput[],
     outputs: Readonly<Record<string, Tensor>>,
     readonly device: Device,
+    private readonly fixed: Readonly<Record<string, HostTensor>>,
   ) {
     for (const [name, tensor] of Object.entries(outputs)) {
       const shape = tensor.sizes(`program output ${name}`);
@@ -58,7 +64,7 @@ export class Program {
     const device = options.device ?? 'cpu';
     const model = toOnnx({
       outputs,
-      initializers: options.frozen,
+      initializers: device === 'cpu' ? options.frozen : { ...options.frozen, ...options.fixed },
       fused: device === 'cpu',
       precision: options.precision,
     });
@@ -68,7 +74,7 @@ export class Program {
       shape: t.sizes(`program input ${t.name}`),
       dtype: t.dtype,
     }));
-    return new Program(session, inputs, outputs, device);
+    return new Program(session, inputs, outputs, device, options.fixed ?? {});
   }
 
   /**
@@ -79,7 +85,7 @@ export class Program {
   async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const tensors: Record<string, ort.Tensor> = {};
     for (const { name, shape, dtype } of this.inputs) {
-      const feed = feeds[name];
+      const feed = feeds[name] ?? this.fixed[name];
       if (!feed) throw new Error(`Program.run: input ${name} [${shape.join(', ')}] is missing`);
       const fits =
         feed.data.length === elements(shape) && feed.data instanceof (dtype === 'int32' ? Int32Array : Float32Array);

@@ -143,6 +143,7 @@ const notDifferentiable = [
   'stagesOf',
   'stopGradient',
   'sumOverRanks',
+  'toOnnxLoop',
   'Tensor',
   'toOnnx',
   'withGradient',

@@ -9,6 +9,7 @@ export {
   type StoredTensor,
   toOnnx,
 } from './onnx.js';
+export { type LoopedModel, toOnnxLoop } from './onnx-loop.js';
 export { gelu, geluTanh, quickGelu } from './ops/activation.js';
 export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';
 export {

@@ -3,6 +3,7 @@ import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
   GraphProtoSchema,
+  type ModelProto,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
@@ -45,6 +46,11 @@ export class OnnxEmitter {
   private readonly shared = new Map<string, string>();
   private readonly stored = new Map<string, { tensor: StoredTensor; decoded?: boolean }>();
   private count = 0;
+
+  /** Whether ops of ONNX Runtime's own stand among the nodes. */
+  get usesContrib(): boolean {
+    return this.nodes.some(({ domain }) => domain !== '');
+  }
 
   /** A fresh value name. */
   name(): string {
@@ -238,6 +244,36 @@ const OPSET = 20;
 
 /** The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written. */
 export function toOnnx(options: OnnxOptions): OnnxModel {
+  const { emitter, fed, given, plain } = emitGraph(options);
+  const output = Object.entries(options.outputs).map(([name, tensor]) => {
+    emitter.node('Identity', [plain(tensor)], [name]);
+    return valueInfo(name, tensor);
+  });
+  const input = [...fed.map((t) => valueInfo(t.name!, t)), ...given.map(({ name, tensor }) => valueInfo(name, tensor))];
+  const { nodes, initializers } = emitter;
+  const parts = encodeModel(modelOf({ nodes, initializers, input, output }, emitter.usesContrib, options.producer));
+  return {
+    parts,
+    get bytes() {
+      return joinParts(parts);
+    },
+    inputs: fed,
+    given: given.map(({ name }) => name),
+  };
+}
+
+/** @internal The nodes and initializers of a graph, before inputs and outputs are declared. */
+export interface EmittedGraph {
+  readonly emitter: OnnxEmitter;
+  /** Inputs that are neither initializers nor given, in the order first met. */
+  readonly fed: readonly Tensor[];
+  readonly given: readonly { readonly name: string; readonly tensor: Tensor }[];
+  /** The name of a value in fp32. */
+  plain(tensor: Tensor): string;
+}
+
+/** @internal @param rename how a fed input is called inside the graph, where not by its own name */
+export function emitGraph(options: OnnxOptions, rename = (name: string): string => name): EmittedGraph {
   const { inputs, nodes } = collect(Object.values(options.outputs), options.given);
   const emitter = new OnnxEmitter(options.fused);
   const names = new Map<Tensor, string>();
@@ -253,8 +289,10 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     const baked = options.initializers?.[name];
     if (baked && 'decode' in baked) emitter.store(name, baked);
     else if (baked) emitter.initializer(baked, name);
-    else if (handed === undefined) fed.push(tensor);
-    else given.push({ name, tensor });
+    else if (handed === undefined) {
+      fed.push(tensor);
+      names.set(tensor, rename(name));
+    } else given.push({ name, tensor });
   }
   const nameOf = (handed: Tensor): string => {
     const tensor = computed(handed);
@@ -275,37 +313,34 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     });
     node.op.emit(emitter, node, names, node.outputs.map(nameOf));
   }
-  const output = Object.entries(options.outputs).map(([name, tensor]) => {
-    const plain = emitter.plain(nameOf(tensor));
-    emitter.node('Identity', [mixed ? mixed.cast(tensor, plain, false) : plain], [name]);
-    return valueInfo(name, tensor);
-  });
-  const model = create(ModelProtoSchema, {
+  const plain = (tensor: Tensor) => {
+    const name = emitter.plain(nameOf(tensor));
+    return mixed ? mixed.cast(tensor, name, false) : name;
+  };
+  return { emitter, fed, given, plain };
+}
+
+/** @internal A model of one graph. */
+export function modelOf(
+  graph: {
+    readonly nodes: NodeProto[];
+    readonly initializers: TensorProto[];
+    readonly input: ValueInfoProto[];
+    readonly output: ValueInfoProto[];
+  },
+  contrib: boolean,
+  producer = 'promptkd',
+): ModelProto {
+  const { nodes: node, initializers: initializer, input, output } = graph;
+  return create(ModelProtoSchema, {
     irVersion: 10n,
-    producerName: options.producer ?? 'promptkd',
+    producerName: producer,
     opsetImport: [
       create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(OPSET) }),
-      ...(emitter.nodes.some(({ domain }) => domain !== '')
-        ? [create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n })]
-        : []),
+      ...(contrib ? [create(OperatorSetIdProtoSchema, { domain: 'com.microsoft', version: 1n })] : []),
     ],
-    graph: create(GraphProtoSchema, {
-      name: 'promptkd',
-      node: emitter.nodes,
-      initializer: emitter.initializers,
-      input: [...fed.map((t) => valueInfo(t.name!, t)), ...given.map(({ name, tensor }) => valueInfo(name, tensor))],
-      output,
-    }),
+    graph: create(GraphProtoSchema, { name: 'promptkd', node, initializer, input, output }),
   });
-  const parts = encodeModel(model);
-  return {
-    parts,
-    get bytes() {
-      return joinParts(parts);
-    },
-    inputs: fed,
-    given: given.map(({ name }) => name),
-  };
 }
 
 function scalarName(emitter: OnnxEmitter, value: HostTensor): string | undefined {
@@ -337,7 +372,8 @@ export function collect(
   };
 }
 
-function valueInfo(name: string, tensor: Tensor): ValueInfoProto {
+/** @internal The declaration of a graph's input or output. */
+export function valueInfo(name: string, tensor: Tensor): ValueInfoProto {
   const dim = tensor.shape.map((d) =>
     create(TensorShapeProto_DimensionSchema, {
       value: typeof d === 'number' ? { case: 'dimValue', value: BigInt(d) } : { case: 'dimParam', value: d },

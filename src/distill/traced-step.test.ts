@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { initClip, parseClipConfig } from '../clip/index.js';
+import { Random } from '../random.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { adamw } from './adamw.js';
+import { contrastiveTask } from './contrastive-task.js';
+import { type LoopOptions, train } from './loop.js';
+import { sgd } from './sgd.js';
+import type { Task } from './task.js';
+
+let runDir = '';
+beforeEach(() => {
+  runDir = mkdtempSync(join(tmpdir(), 'promptkd-traced-'));
+});
+afterEach(() => rmSync(runDir, { recursive: true }));
+
+const tower = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 1, num_attention_heads: 2 };
+const config = parseClipConfig({
+  projection_dim: 12,
+  text_config: { ...tower, vocab_size: 60, max_position_embeddings: 10, bos_token_id: 58, eos_token_id: 59 },
+  vision_config: { ...tower, image_size: 16, patch_size: 8 },
+});
+const batch = 4;
+
+const batches = {
+  async batch(step: number) {
+    const random = new Random('traced', step);
+    const draw = (size: number, value: () => number) => Float32Array.from({ length: size }, value);
+    return {
+      pixels: { shape: [batch, 3, 16, 16], data: draw(batch * 768, () => random.normal()) },
+      ids: { shape: [batch, 10], data: Int32Array.from(draw(batch * 10, () => random.uniform(0, 58))) },
+      ends: { shape: [batch], data: new Int32Array(batch).fill(9) },
+      matches: { shape: [batch, batch], data: draw(batch * batch, () => 0).map((_, i) => Number(i % 5 === 0)) },
+    };
+  },
+};
+
+const make = (compile: CompileOptions) =>
+  contrastiveTask(config, initClip(config, 1), batches, {
+    ...{ batch, context: 10, accumulate: 1, smoothing: 0, compile: { threads: 1, ...compile } },
+  });
+
+/** The task as it is on a device that keeps parameters, many steps in one run, but run by the CPU. */
+async function looped(compile: CompileOptions = {}): Promise<Task> {
+  const task = await make({ ...compile, device: 'cuda' });
+  const { device: _, ...options } = task.traced!.options;
+  return { ...task, traced: { ...task.traced!, options } };
+}
+
+const steps = 37; // no multiple of what is done at once
+const plan = (task: Task, more: Partial<LoopOptions> = {}): LoopOptions => ({
+  steps,
+  optimizer: adamw(task.params, { weightDecay: 0.1, learningRateScale: (name) => (name === 'logit_scale' ? 4 : 1) }),
+  learningRate: (step) => 1e-3 * (1 + step / 10),
+  clipNorm: 0.5,
+  ema: 0.9,
+  ...more,
+});
+
+async function run(task: Task, more: Partial<LoopOptions> = {}) {
+  const losses: number[] = [];
+  const norms: number[] = [];
+  const { averaged, step } = await train(task, {
+    ...plan(task, more),
+    onStep: (event) => {
+      losses.push(event.losses.total!);
+      norms.push(event.gradientNorm);
+    },
+  });
+  return { losses, norms, averaged, step, params: task.params };
+}
+
+describe('a training step that keeps its parameters on the device', () => {
+  it.each([
+    ['AdamW, decay, clipping and average', {}],
+    ['SGD with momentum', { ema: undefined, clipNorm: undefined, sgd: true }],
+  ])('gives what updates in place give: %s', async (_, { sgd: plain, ...more }: { sgd?: boolean }) => {
+    const tasks = [await make({}), await looped()] as const;
+    const [expected, found] = await Promise.all(
+      tasks.map((task) =>
+        run(task, {
+          ...more,
+          ...(plain && { optimizer: sgd(task.params, { momentum: 0.9, weightDecay: 0.01 }) }),
+        }),
+      ),
+    );
+    expect(found!.losses).toHaveLength(steps);
+    for (let i = 0; i < steps; i++) {
+      expect(Math.abs(found!.losses[i]! - expected!.losses[i]!)).toBeLessThan(1e-4);
+      expect(found!.norms[i]! / expected!.norms[i]!).toBeCloseTo(1, 3);
+    }
+    for (const tree of ['params', 'averaged'] as const) {
+      for (const [name, { data }] of Object.entries(expected![tree])) {
+        const far = Math.max(...data.map((x, i) => Math.abs(x - found![tree][name]!.data[i]!)));
+        // The scores of a softmax do not change with the bias of the keys: Adam makes steps of its gradient's rounding.
+        if (!name.endsWith('k_proj.bias')) expect(far, `${tree} ${name}`).toBeLessThan(1e-3);
+      }
+    }
+  });
+
+  it('keeps the logit scale below its bound', async () => {
+    const task = await looped();
+    task.params.logit_scale!.data[0] = 5;
+    await run(task, { steps: 1, learningRate: () => 1e-6 });
+    expect(task.params.logit_scale!.data[0]).toBe(Math.fround(Math.log(100)));
+  });
+
+  it('stopped and resumed, ends with the same bits', async () => {
+    const whole = await run(await looped());
+    const controller = new AbortController();
+    const first = await looped();
+    const stopped = await train(first, {
+      ...plan(first, { runDir, signal: controller.signal }),
+      onStep: ({ step }) => {
+        if (step === 10) controller.abort();
+      },
+    });
+    expect(stopped).toMatchObject({ finished: false, step: 16 });
+    const { params, averaged } = await run(await looped(), { runDir });
+    expect(params).toEqual(whole.params);
+    expect(averaged).toEqual(whole.averaged);
+  });
+
+  it('stands still where somebody looks at the parameters', async () => {
+    const [task, other] = [await looped(), await looped()];
+    const seen: number[] = [];
+    await train(task, {
+      ...plan(task, { steps: 20, lookEvery: 10 }),
+      onStep: async (event) => {
+        if (event.step === 10) seen.push(...(await event.averaged()).logit_scale!.data);
+      },
+    });
+    const { averaged } = await run(other, { steps: 10 });
+    expect(seen[0]).toBeCloseTo(averaged.logit_scale!.data[0]!, 6);
+  });
+
+  it('leaves out updates whose gradients overflow, and goes on with a lower loss scale', async () => {
+    const task = await looped({ precision: 'mixed' });
+    task.lossScale!.state.loss_scale!.data[0] = 2 ** 40;
+    const before = initClip(config, 1);
+    const { norms } = await run(task, { steps: 16 });
+    expect(norms.every((norm) => !Number.isFinite(norm))).toBe(true);
+    expect(task.params).toEqual(before);
+    expect(task.lossScale!.value).toBe(2 ** 24);
+    const later = await run(task, { steps: 200 });
+    expect(later.norms.filter(Number.isFinite).length).toBeGreaterThan(100);
+    expect(later.losses.every(Number.isFinite)).toBe(true);
+  });
+
+  it('says where the loss is no longer finite', async () => {
+    const task = await looped();
+    const wild = train(task, { ...plan(task), clipNorm: undefined, learningRate: () => 1e20 });
+    await expect(wild).rejects.toThrow(/total is NaN at step \d+|gradient norm is (NaN|Infinity) at step \d+/);
+  });
+});

@@ -1,0 +1,44 @@
+// Trains a tiny CLIP for some steps through the training loop, which on WebGPU keeps the parameters in the GPU's memory, and
+// prints losses, memory and parameters as JSON. A process of its own for the reason that webgpu-steps.mjs gives.
+//
+//   node webgpu-train.mjs cpu|webgpu STEPS
+import { initClip, parseClipConfig } from '../../dist/clip/index.js';
+import { contrastiveTask } from '../../dist/distill/contrastive-task.js';
+import { adamw, train } from '../../dist/distill/index.js';
+
+const [device, steps] = process.argv.slice(2);
+const tower = { hidden_size: 12, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2 };
+const config = parseClipConfig({
+  projection_dim: 12,
+  text_config: { ...tower, vocab_size: 60, max_position_embeddings: 10, bos_token_id: 58, eos_token_id: 59 },
+  vision_config: { ...tower, image_size: 16, patch_size: 8 },
+});
+const filled = (shape, data, value) => ({ shape, data: data.map((_, i) => value(i)) });
+const batches = {
+  batch: async (step) => ({
+    pixels: filled([4, 3, 16, 16], new Float32Array(4 * 3 * 16 * 16), (i) => Math.sin(i * i + step)),
+    ids: filled([4, 10], new Int32Array(40), (i) => (i * 7 + step) % 58),
+    ends: filled([4], new Int32Array(4), (i) => 9 - i),
+    matches: filled([4, 4], new Float32Array(16), (i) => (i % 5 === 0 ? 1 : 0)),
+  }),
+};
+const task = await contrastiveTask(config, initClip(config, 4), batches, {
+  ...{ batch: 4, context: 10, accumulate: 1, smoothing: 0, compile: { device, threads: 1 } },
+});
+const losses = [];
+const memory = [];
+const { averaged } = await train(task, {
+  steps: Number(steps),
+  optimizer: adamw(task.params),
+  learningRate: () => 1e-3,
+  clipNorm: 1,
+  ema: 0.9,
+  onStep: (event) => {
+    losses.push(event.losses.total);
+    memory.push(process.memoryUsage().rss);
+  },
+});
+const plain = (tree) => Object.fromEntries(Object.entries(tree).map(([name, { data }]) => [name, [...data]]));
+console.log(
+  JSON.stringify({ losses, memory, params: plain(task.params), averaged: plain(averaged), kept: Boolean(task.traced) }),
+);

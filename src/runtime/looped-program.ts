@@ -1,0 +1,88 @@
+import * as ort from 'onnxruntime-node';
+import { elements, type HostTensor, type LoopedModel, toOnnxLoop } from '../tensor/index.js';
+import { sessionOptions } from './device.js';
+import { ortTensor } from './ort-tensor.js';
+import { release } from './release.js';
+import type { Feeds, Resident, ResidentGraph, ResidentOptions } from './resident.js';
+
+/** Many steps in one run: the state goes to the device before it and comes back after it. */
+export class LoopedProgram implements Resident {
+  readonly stepsAtOnce = 16;
+  /** Feeds of one run, [stepsAtOnce, ...shape]. */
+  private readonly stacked: Readonly<Record<string, HostTensor>>;
+
+  private constructor(
+    private readonly session: ort.InferenceSession,
+    private readonly model: LoopedModel,
+    private readonly state: Readonly<Record<string, HostTensor>>,
+    private readonly reports: ResidentGraph['reports'],
+  ) {
+    this.stacked = Object.fromEntries(
+      model.inputs.map((tensor) => {
+        const shape = [this.stepsAtOnce, ...tensor.sizes(`resident input ${tensor.name}`)];
+        const size = elements(shape);
+        return [
+          tensor.name!,
+          { shape, data: tensor.dtype === 'int32' ? new Int32Array(size) : new Float32Array(size) },
+        ];
+      }),
+    );
+  }
+
+  static async create(
+    graph: ResidentGraph,
+    start: Readonly<Record<string, HostTensor>>,
+    { device = 'cpu', precision, threads, frozen }: ResidentOptions,
+  ): Promise<LoopedProgram> {
+    const model = toOnnxLoop({ ...graph, initializers: frozen, fused: device !== 'webgpu', precision });
+    const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, { threads }));
+    return new LoopedProgram(session, model, start, graph.reports);
+  }
+
+  async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Feeds[]> {
+    const { model, state } = this;
+    for (let i = 0; i < count; i++) {
+      const feeds = await feed(i);
+      for (const [name, { data }] of Object.entries(this.stacked)) {
+        const values = feeds[name];
+        const size = data.length / this.stepsAtOnce;
+        if (values?.data.length !== size) {
+          throw new Error(
+            `resident program: input ${name} expects ${size} values, got ${values?.data.length ?? 'none'}`,
+          );
+        }
+        data.set(values.data, i * size);
+      }
+    }
+    const fed: Record<string, ort.Tensor> = {
+      [model.count]: new ort.Tensor('int64', BigInt64Array.of(BigInt(count)), []),
+    };
+    for (const [name, tensor] of Object.entries(state)) fed[name] = ortTensor(tensor);
+    for (const [name, { shape, data }] of Object.entries(this.stacked)) {
+      const [most, ...rest] = shape as [number, ...number[]];
+      fed[name] = ortTensor({ shape: [count, ...rest], data: data.subarray(0, (data.length / most) * count) });
+    }
+    const results = await this.session.run(fed);
+    for (const [name, { data }] of Object.entries(state)) {
+      const after = results[model.after(name)]!.data as Float32Array;
+      data.set(after);
+      release(after.buffer as ArrayBuffer);
+    }
+    return Array.from({ length: count }, (_, i) =>
+      Object.fromEntries(
+        Object.entries(this.reports).map(([name, tensor]) => {
+          const shape = tensor.sizes(`resident report ${name}`);
+          const size = elements(shape);
+          return [name, { shape, data: (results[name]!.data as Float32Array).slice(i * size, (i + 1) * size) }];
+        }),
+      ),
+    );
+  }
+
+  /** The arrays hold the state after every run. */
+  async read(): Promise<void> {}
+
+  async dispose(): Promise<void> {
+    await this.session.release();
+  }
+}
