@@ -45,10 +45,22 @@ async function images(): Promise<Finding> {
   }
 }
 
+/** What to do where a device does not work. */
+const remedies: Readonly<Record<Device, string>> = {
+  cpu: '',
+  webgpu:
+    process.platform === 'linux'
+      ? '; it needs a GPU’s Vulkan driver and the loader (Debian: libvulkan1; with NVIDIA’s driver also libglvnd0, libglx0 and libegl1)'
+      : '',
+  cuda: '; it needs an NVIDIA driver and CUDA’s cuBLAS, cuRAND and runtime on the library path',
+};
+
 async function tryDevice(device: Device): Promise<Finding> {
   // Asked for without its libraries, ONNX Runtime writes a red error of its own.
   if (device === 'cuda' && !hasCuda()) {
-    return { name: device, state: 'missing', detail: 'not here: onnxruntime-node’s CUDA libraries are not installed' };
+    const script = 'node node_modules/onnxruntime-node/script/install.js';
+    const detail = `not here: onnxruntime-node’s CUDA libraries are not installed; "${script}" fetches them (Linux, CUDA 12)`;
+    return { name: device, state: 'missing', detail };
   }
   try {
     const program = await compile({ outputs: { y: add(input('x', [2]), 1) } }, { device });
@@ -57,7 +69,11 @@ async function tryDevice(device: Device): Promise<Finding> {
     const right = y?.data[0] === 2 && y.data[1] === 3;
     return { name: device, state: right ? 'ok' : 'bad', detail: right ? 'computes' : 'gives wrong results' };
   } catch (error) {
-    return { name: device, state: device === 'cpu' ? 'bad' : 'missing', detail: `not here: ${firstLine(error)}` };
+    return {
+      name: device,
+      state: device === 'cpu' ? 'bad' : 'missing',
+      detail: `not here: ${firstLine(error)}${remedies[device]}`,
+    };
   }
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { initClip, parseClipConfig } from '../clip/index.js';
 import { Random } from '../random.js';
+import { compile } from '../runtime/index.js';
+import { greater, input, type Tensor } from '../tensor/index.js';
 import { adamw } from './adamw.js';
 import { contrastiveTask } from './contrastive-task.js';
 import { train } from './loop.js';
@@ -39,6 +41,32 @@ const plan = (params: Awaited<ReturnType<typeof task>>['params'], steps: number)
   steps,
   optimizer: adamw(params),
   learningRate: () => 3e-3,
+});
+
+describe('the loss scale', () => {
+  it('is settled by a graph as it is here: halved at overflow down to 1, doubled after 2,000 updates without', async () => {
+    const finite = greater(Number.POSITIVE_INFINITY, input('norm', []));
+    const [scale, streak] = Object.values(new LossScale().settled(finite)) as [Tensor, Tensor];
+    const program = await compile({ outputs: { scale, streak } });
+    for (const [start, stood] of [
+      [1024, 0],
+      [1024, 1998],
+      [1024, 1999],
+      [1, 7],
+    ] as const) {
+      for (const norm of [3, Number.POSITIVE_INFINITY, Number.NaN]) {
+        const host = new LossScale(start);
+        host.state.loss_scale!.data[1] = stood;
+        const after = await program.run({ ...host.carried, norm: { shape: [], data: Float32Array.of(norm) } });
+        const found = [after.scale!.data[0], after.streak!.data[0]];
+        host.settle(Number.isFinite(norm));
+        const [value, length] = host.state.loss_scale!.data;
+        // At 1 an overflow is not the scale's: how long it has stood no longer matters.
+        expect(found, `${start}, ${stood}, ${norm}`).toEqual(start === 1 && norm !== 3 ? [1, 0] : [value, length]);
+      }
+    }
+    await program.dispose();
+  });
 });
 
 describe('mixed precision', () => {

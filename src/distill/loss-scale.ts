@@ -1,9 +1,12 @@
 import type { Params } from '../nn/index.js';
 import type { Precision } from '../runtime/index.js';
-import { div, grad, input, mul, type Tensor } from '../tensor/index.js';
+import { add, div, grad, greater, input, maximum, mul, type Tensor, where } from '../tensor/index.js';
 
 /** Updates without overflow after which the scale is doubled (PyTorch's GradScaler). */
 const patience = 2000;
+
+const SCALE = 'loss_scale';
+const STREAK = 'loss_scale/streak';
 
 /**
  * Dynamic loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2): the loss is multiplied before the backward
@@ -24,12 +27,17 @@ export class LossScale {
 
   /** What a program with {@link gradients} is fed. Live. */
   get feeds(): Params {
-    return { loss_scale: { shape: [], data: this.values.subarray(0, 1) } };
+    return { [SCALE]: { shape: [], data: this.values.subarray(0, 1) } };
   }
 
   /** What a run that is resumed goes on from. Live. */
   get state(): Params {
-    return { loss_scale: { shape: [2], data: this.values } };
+    return { [SCALE]: { shape: [2], data: this.values } };
+  }
+
+  /** What a graph that settles the scale itself carries from step to step, by input name. Live. */
+  get carried(): Params {
+    return { ...this.feeds, [STREAK]: { shape: [], data: this.values.subarray(1) } };
   }
 
   /** ∂loss/∂w of each w, through a scaled backward pass. */
@@ -39,7 +47,7 @@ export class LossScale {
   }
 
   /** One symbol for all losses of a program. */
-  private readonly symbol = input('loss_scale', []);
+  private readonly symbol = input(SCALE, []);
 
   /**
    * Adapts the scale to whether the gradients came out finite.
@@ -55,6 +63,22 @@ export class LossScale {
     const grown = streak + 1 >= patience;
     this.values.set(grown ? [scale * 2, 0] : [scale, streak + 1]);
     return true;
+  }
+
+  /** {@link settle} as a graph: the new values of what is {@link carried}. */
+  settled(finite: Tensor): Record<string, Tensor> {
+    const scale = this.symbol;
+    const streak = add(input(STREAK, []), 1);
+    const patient = greater(streak, patience - 1);
+    return {
+      [SCALE]: where(finite, where(patient, mul(scale, 2), scale), maximum(mul(scale, 0.5), 1)),
+      [STREAK]: where(finite, where(patient, 0, streak), 0),
+    };
+  }
+
+  /** The scale of a step as a graph. */
+  get traced(): Tensor {
+    return this.symbol;
   }
 }
 

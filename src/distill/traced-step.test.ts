@@ -50,7 +50,7 @@ async function looped(compile: CompileOptions = {}): Promise<Task> {
   return { ...task, traced: { ...task.traced!, options } };
 }
 
-const steps = 37; // no multiple of what is done at once
+const steps = 100; // no multiple of what is done at once
 const plan = (task: Task, more: Partial<LoopOptions> = {}): LoopOptions => ({
   steps,
   optimizer: adamw(task.params, { weightDecay: 0.1, learningRateScale: (name) => (name === 'logit_scale' ? 4 : 1) }),
@@ -118,7 +118,7 @@ describe('a training step that keeps its parameters on the device', () => {
         if (step === 10) controller.abort();
       },
     });
-    expect(stopped).toMatchObject({ finished: false, step: 16 });
+    expect(stopped).toMatchObject({ finished: false, step: 64 });
     const { params, averaged } = await run(await looped(), { runDir });
     expect(params).toEqual(whole.params);
     expect(averaged).toEqual(whole.averaged);
@@ -144,7 +144,7 @@ describe('a training step that keeps its parameters on the device', () => {
     const { norms } = await run(task, { steps: 16 });
     expect(norms.every((norm) => !Number.isFinite(norm))).toBe(true);
     expect(task.params).toEqual(before);
-    expect(task.lossScale!.value).toBe(2 ** 24);
+    expect(task.lossScale!.value).toBe(2 ** 24); // halved at each, as they are all in one run
     const later = await run(task, { steps: 200 });
     expect(later.norms.filter(Number.isFinite).length).toBeGreaterThan(100);
     expect(later.losses.every(Number.isFinite)).toBe(true);

@@ -44,6 +44,7 @@ export interface TracedUpdateOptions {
 }
 
 const NORM = 'update/norm';
+const HELD_BACK = 'update/held_back';
 const AVERAGE = 'average/';
 const SCALAR = 'update/';
 
@@ -82,14 +83,19 @@ export async function compileTracedStep(
       after[AVERAGE + name] = add(mul(kept, scalars.keep!), mul(after[name]!, sub(1, scalars.keep!)));
     }
   }
+  const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
   if (lossScale) {
     // An update whose gradients overflowed is left out. NaN is not below infinity either.
     const finite = greater(Number.POSITIVE_INFINITY, norm);
     for (const [name, value] of Object.entries(after)) after[name] = where(finite, value, before[name]!);
+    Object.assign(after, lossScale.settled(finite));
+    Object.assign(arrays, lossScale.carried);
+    // At a scale of 1 an overflow is no longer the scale's.
+    reports[HELD_BACK] = where(finite, 0, where(greater(lossScale.traced, 1), 1, 0));
   }
   const start = Object.fromEntries(Object.keys(after).map((name) => [name, arrays[name]!]));
   const frozen = Object.fromEntries(Object.entries(step.frozen).filter(([name]) => !(name in after)));
-  const program = await compileResident({ reports: { ...step.losses, [NORM]: norm }, state: after }, start, {
+  const program = await compileResident({ reports, state: after }, start, {
     ...step.options,
     frozen,
   });
@@ -99,8 +105,10 @@ export async function compileTracedStep(
 /** What one update reported. */
 export interface StepReport {
   readonly losses: Readonly<Record<string, number>>;
-  /** Before clipping; not finite where gradients overflowed and the update was left out. */
+  /** Before clipping. */
   readonly gradientNorm: number;
+  /** Gradients overflowed, and the update was left out. */
+  readonly heldBack: boolean;
 }
 
 /** Training steps on a device that keeps the parameters. */
@@ -124,9 +132,10 @@ export class TracedProgram {
       }
       return feeds;
     });
-    return reports.map(({ [NORM]: norm, ...losses }) => ({
+    return reports.map(({ [NORM]: norm, [HELD_BACK]: heldBack, ...losses }) => ({
       losses: Object.fromEntries(Object.entries(losses).map(([name, { data }]) => [name, data[0]!])),
       gradientNorm: norm!.data[0]!,
+      heldBack: heldBack?.data[0] === 1,
     }));
   }
 

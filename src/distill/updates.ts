@@ -2,7 +2,7 @@ import type { Params } from '../nn/index.js';
 import { gradientNorm } from './coordinate.js';
 import type { Optimizer } from './optimizer.js';
 import type { Task } from './task.js';
-import { compileTracedStep } from './traced-step.js';
+import { compileTracedStep, type StepReport } from './traced-step.js';
 
 export interface UpdateOptions {
   readonly optimizer: Optimizer;
@@ -13,19 +13,11 @@ export interface UpdateOptions {
   readonly average?: { readonly params: Params; readonly decay: number };
 }
 
-export interface UpdateReport {
-  readonly losses: Readonly<Record<string, number>>;
-  /** Norm of all gradients together, before clipping. */
-  readonly gradientNorm: number;
-  /** The gradients overflowed in mixed precision and the update was left out; the loss scale has been lowered. */
-  readonly heldBack: boolean;
-}
-
 /** A task's updates, one after another. */
 export interface Updates {
   /** Updates that are best done at once. */
   readonly atOnce: number;
-  advance(from: number, count: number): Promise<UpdateReport[]>;
+  advance(from: number, count: number): Promise<StepReport[]>;
   /** Brings the arrays of parameters, optimizer and average up to date. */
   read(): Promise<void>;
   dispose(): Promise<void>;
@@ -64,13 +56,7 @@ async function deviceUpdates(task: Task, { average, ...options }: UpdateOptions)
   });
   return {
     atOnce: program.stepsAtOnce,
-    async advance(from, count) {
-      const reports = await program.run(from, count);
-      return reports.map((report) => ({
-        ...report,
-        heldBack: task.lossScale?.settle(Number.isFinite(report.gradientNorm)) === false,
-      }));
-    },
+    advance: (from, count) => program.run(from, count),
     read: () => program.read(),
     dispose: () => program.dispose(),
   };

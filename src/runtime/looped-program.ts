@@ -5,9 +5,13 @@ import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
 import type { Feeds, Resident, ResidentGraph, ResidentOptions } from './resident.js';
 
+/** Most steps of one run, and most bytes of their feeds together. */
+const mostSteps = 64;
+const mostBytes = 2 ** 31;
+
 /** Many steps in one run: the state goes to the device before it and comes back after it. */
 export class LoopedProgram implements Resident {
-  readonly stepsAtOnce = 16;
+  readonly stepsAtOnce: number;
   /** Feeds of one run, [stepsAtOnce, ...shape]. */
   private readonly stacked: Readonly<Record<string, HostTensor>>;
 
@@ -17,6 +21,11 @@ export class LoopedProgram implements Resident {
     private readonly state: Readonly<Record<string, HostTensor>>,
     private readonly reports: ResidentGraph['reports'],
   ) {
+    const bytes = model.inputs.reduce(
+      (sum, tensor) => sum + 4 * elements(tensor.sizes(`resident input ${tensor.name}`)),
+      0,
+    );
+    this.stepsAtOnce = Math.max(1, Math.min(mostSteps, Math.floor(mostBytes / bytes)));
     this.stacked = Object.fromEntries(
       model.inputs.map((tensor) => {
         const shape = [this.stepsAtOnce, ...tensor.sizes(`resident input ${tensor.name}`)];

@@ -56,7 +56,7 @@ export class ParallelProgram implements Runnable {
     const { stages, results } = stagesOf(outputs);
     const inputs = new Map<string, ProgramInput>();
     const models = stages.map((stage) => {
-      const model = toOnnx({ outputs: stage.outputs, given: stage.given, fused: device === 'cpu', precision });
+      const model = toOnnx({ outputs: stage.outputs, given: stage.given, fused: device !== 'webgpu', precision });
       for (const t of model.inputs) {
         const name = t.name!;
         if (!frozen[name]) inputs.set(name, { name, shape: t.sizes(`program input ${name}`), dtype: t.dtype });

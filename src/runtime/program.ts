@@ -65,7 +65,7 @@ export class Program {
     const model = toOnnx({
       outputs,
       initializers: device === 'cpu' ? options.frozen : { ...options.frozen, ...options.fixed },
-      fused: device === 'cpu',
+      fused: device !== 'webgpu',
       precision: options.precision,
     });
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));

@@ -38,7 +38,7 @@ const elementTypes: Record<DType, TensorProto_DataType> = {
 
 /** Collects ONNX nodes and initializers while a graph is walked. */
 export class OnnxEmitter {
-  /** @param fused whether ONNX Runtime's own CPU ops may be written beside the standard ones */
+  /** @param fused whether ONNX Runtime's own ops may be written beside the standard ones, as far as its CPU and CUDA have them */
   constructor(readonly fused = false) {}
 
   readonly nodes: NodeProto[] = [];
@@ -221,7 +221,7 @@ export interface OnnxOptions {
   /** Inputs written into the model as constants, by input name. */
   readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor | StoredTensor>>;
   readonly producer?: string;
-  /** Whether ONNX Runtime's own CPU ops (domain com.microsoft) may stand in the model. @defaultValue false: it runs anywhere. */
+  /** Whether ops of ONNX Runtime's CPU and CUDA alone may stand in the model. @defaultValue false: it runs anywhere. */
   readonly fused?: boolean;
   /** @defaultValue fp32 */
   readonly precision?: Precision;
