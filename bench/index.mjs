@@ -24,6 +24,7 @@ const suites = {
   parallel: ['parallel.mjs', 'A training step split over workers, by width'],
   startup: ['startup.mjs', 'From the command to the first training step'],
   large: ['large.mjs', 'A ViT-L/14 teacher: loading it, and training a ViT-B/16 student with it'],
+  gpu: ['gpu.mjs', 'A vision tower’s work on a GPU, by WebGPU'],
   fold: ['fold.mjs', 'Prompts folded into constant keys and values'],
 };
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });
