@@ -31,6 +31,17 @@ describe('command line', () => {
     expect(out).toContain('$ promptkd demo');
   });
 
+  it('says nothing of a reader who stops early', () => {
+    const { status, stderr } = spawnSync(
+      'bash',
+      ['-c', `set -o pipefail; "${process.execPath}" "${main}" --help | true`],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
   it('explains every command with an example', () => {
     const commands = [...promptkd('--help').out.matchAll(/^ {2}([a-z]+)(?: \[| {2})/gm)]
       .map(([, name]) => name!)

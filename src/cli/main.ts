@@ -3,6 +3,11 @@ import { CommanderError } from 'commander';
 import { describeFailure } from './failure.js';
 import { buildProgram } from './program.js';
 
+// Whoever reads the output may stop early, as `head` does; a training goes on without a reader.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+});
+
 try {
   await buildProgram().parseAsync(process.argv);
 } catch (error) {

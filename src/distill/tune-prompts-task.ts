@@ -18,6 +18,8 @@ export interface TaskTexts {
   /** [templates · N] int32 */
   readonly ends: HostTensor;
   readonly classes: number;
+  /** The frozen model's features of the classes [N, P]. */
+  readonly frozen: HostTensor<Float32Array>;
 }
 
 /** The same images in two views; labels are columns of the classes, −1 where none is taken. */
@@ -33,11 +35,13 @@ export type TunedPrompts = { readonly params: Params; readonly config: PromptEnc
 /**
  * Learns a prompt encoder for a frozen model:
  *
- *     loss = CE(z_s, label) + a KL(p_w ‖ p_s) + b mean H(p_w) − c H(mean p_w) + λ ‖prompts‖²
+ *     loss = CE(z_s, label) + r KL(p₀ ‖ p_w) + a KL(p_w ‖ p_s) + b mean H(p_w) − c H(mean p_w) + λ ‖prompts‖²
  *
  * z are logits of classes, p their softmax, w and s the weak and the strong view. Labels are true ones or pseudo-labels,
- * weighted so that each class counts alike (FixMatch, Sohn et al., arXiv 2001.07685, with labels that stay); the KL has no
- * gradient into the weak view; the entropies make answers sure and their mean even (Liang et al., arXiv 2002.08546).
+ * weighted so that each class counts alike, and the less the fewer of the images have one (FixMatch, Sohn et al., arXiv
+ * 2001.07685, with labels that stay); p₀ is what the model answers without prompts, which a few pictures must not make it
+ * forget (Khattak et al., arXiv 2307.06948, section 3.2.1); neither KL has a gradient into its first distribution; the
+ * entropies make answers sure and their mean even (Liang et al., arXiv 2002.08546).
  */
 export async function tunePromptsTask(
   { config, params }: Pick<Checkpoint, 'config' | 'params'>,
@@ -66,6 +70,9 @@ export async function tunePromptsTask(
   const image = visionTower(p, config, pixels, { prompts: imageSide }).embed; // [2B, P]
   const logits = clipLogits(image, text, param(p, 'logit_scale')); // [2B, N]
   const weak = t.slice(logits, 0, 0, batch); // [B, N]
+  const plain = visionTower(p, config, t.slice(pixels, 0, 0, batch), { pooledOnly: true }).embed; // [B, P]
+  const frozenTexts = t.input('frozen/texts', [chosen, texts.frozen.shape[1]!]);
+  const before = t.stopGradient(clipLogits(plain, frozenTexts, param(p, 'logit_scale'))); // [B, N]
   const strong = t.slice(logits, 0, batch, 2 * batch); // [B, N]
 
   const surprise = t.neg(t.gatherRows(t.reshape(t.logSoftmax(strong), [batch, chosen, 1]), labels)); // [B, 1]
@@ -73,15 +80,17 @@ export async function tunePromptsTask(
   const even = t.mean(t.softmax(weak), [0]); // [N]
   const losses = {
     cross_entropy: t.sum(t.mul(surprise, weights)),
+    anchor: klDivergence(weak, before, 1),
     consistency: klDivergence(strong, weak, 1),
     entropy: t.mean(entropy(t.softmax(weak), t.logSoftmax(weak))),
     // log 0 would be −∞ where no image is taken for a class.
     diversity: entropy(even, t.log(t.add(even, 1e-12))),
     penalty: promptPenalty([...textSide, ...imageSide]) ?? t.sum(t.constant({ shape: [1], data: new Float32Array(1) })),
   };
-  const { consistency, diversity, penalty } = recipe.weights;
+  const { anchor, consistency, diversity, penalty } = recipe.weights;
   const total = [
     losses.cross_entropy,
+    t.mul(losses.anchor, anchor),
     t.mul(losses.consistency, consistency),
     t.mul(losses.entropy, recipe.weights.entropy),
     t.mul(losses.diversity, -diversity),
@@ -102,6 +111,10 @@ export async function tunePromptsTask(
     pixels: { shape: pixels.shape as number[], data: new Float32Array(2 * batch * channels * size * size) },
     labels: { shape: [batch], data: new Int32Array(batch) },
     weights: { shape: [batch, 1], data: new Float32Array(batch) },
+    'frozen/texts': {
+      shape: frozenTexts.shape as number[],
+      data: new Float32Array(t.elements(frozenTexts.sizes('frozen'))),
+    },
   };
   const trained = paramFeeds(prompt.params, 'prompt/');
   return {
@@ -121,12 +134,11 @@ export async function tunePromptsTask(
       const picked = classes.map((c) => random.int(rows / texts.classes) * texts.classes + c);
       gatherHostRows(texts.ids.data as Int32Array, length, picked, fed.ids.data);
       gatherHostRows(texts.ends.data as Int32Array, 1, picked, fed.ends.data);
-      let sum = 0;
+      gatherHostRows(texts.frozen.data, frozenTexts.shape[1] as number, classes, fed['frozen/texts'].data);
       for (const [i, label] of views.weak.labels.data.entries()) {
         fed.labels.data[i] = Math.max(0, classes.indexOf(label));
-        sum += fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]!;
+        fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]! / batch;
       }
-      for (let i = 0; i < batch; i++) fed.weights.data[i]! /= sum || 1;
       const result = await program.run({ ...trained, ...fed });
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { plainImage } from '../augment/index.js';
-import { type Checkpoint, normalizePixels, saveCheckpoint, tokenizeAll } from '../clip/index.js';
+import { type Checkpoint, normalizePixels, type PreprocessConfig, saveCheckpoint, tokenizeAll } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { classText, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
 import { adamw } from './adamw.js';
 import { hashParams } from './fingerprint.js';
 import { ViewBatches } from './image-batches.js';
@@ -17,6 +18,7 @@ import { taskPrompts } from './task-prompts.js';
 import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
 import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
 import { templateFeatures } from './tune-teacher.js';
+import { startFromTypicalTokens } from './typical-tokens.js';
 
 export interface TunePromptsOptions {
   /** Stands still; the prompts are learned for it. */
@@ -61,8 +63,9 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
   checkSizes(recipe, examples.length, classes.length, `${dataset.name}/${split}`);
 
   const names = classes.map((label) => dataset.classes[label]!.name);
+  const frozen = await templateFeatures(options.model, names, recipe.templates, compile);
   const found = recipe.unlabelled
-    ? await guessed(options, dataset, examples, names)
+    ? await guessed(options, dataset, examples, frozen)
     : examples.map(({ label }) => classes.indexOf(label!));
   const taken = found.filter((column) => column >= 0);
   if (taken.length === 0) {
@@ -78,6 +81,7 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     ids: { shape: [texts.length, read.length], data: read.ids },
     ends: { shape: [texts.length], data: read.ends },
     classes: names.length,
+    frozen,
   };
   const shape = promptConfig(recipe, config, config.text_config.max_position_embeddings - n_ctx);
   const prompt = { params: initPromptEncoder(shape, recipe.seed), config: shape };
@@ -91,6 +95,14 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     strong: new ViewBatches(pictures, seen, { ...view, augment: recipe.strong }),
     classWeights: evenWeights(taken, names.length),
   };
+  await views.weak.fill(0);
+  const some = Math.min(64, texts.length);
+  const typical = {
+    ids: { shape: [some, read.length], data: read.ids.subarray(0, some * read.length) },
+    ends: { shape: [some], data: read.ends.subarray(0, some) },
+    pixels: views.weak.pixels,
+  };
+  await startFromTypicalTokens(prompt, model, typical, compile);
   const task = await tunePromptsTask(model, prompt, rows, views, recipe, compile);
   const folder = join(runDir, 'model');
   try {
@@ -146,36 +158,32 @@ function checkSizes(
   }
 }
 
-/** For each image the column of its pseudo-label, or −1. */
+/** For each image the column of its pseudo-label, or −1. @param texts the frozen model's features of the classes */
 async function guessed(
   { model, recipe, compile }: TunePromptsOptions,
   dataset: ImageTextDataset,
   examples: readonly Example[],
-  names: readonly string[],
+  texts: HostTensor<Float32Array>,
 ): Promise<number[]> {
-  const texts = await templateFeatures(model, names, recipe.templates, compile);
   const { config, params, preprocess } = model;
-  const width = config.projection_dim;
+  const [classes, width] = texts.shape as [number, number];
   const block = Math.min(64, examples.length);
   const images = await teacherImages({ config, params, prompts: {} }, block, compile);
   const scale = Math.exp(params.logit_scale!.data[0]!);
-  const logits = new Float32Array(examples.length * names.length);
-  const { size } = preprocess;
-  const pixels = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
-  const unit = unitRows(texts.data as Float32Array, width);
+  const logits = new Float32Array(examples.length * classes);
+  const unit = unitRows(texts.data, width);
   try {
     for (let from = 0; from < examples.length; from += block) {
-      const count = Math.min(block, examples.length - from);
-      for (let i = 0; i < count; i++) {
-        const rgb = plainImage(await dataset.load(examples[from + i]!), size);
-        normalizePixels(rgb, size, preprocess, pixels.data, i * 3 * size * size);
-      }
-      const { data } = await images.features(pixels);
-      for (let i = 0; i < count; i++) {
-        for (let c = 0; c < names.length; c++) {
+      // The last block may reach back: it is always full.
+      const first = Math.min(from, examples.length - block);
+      const { data } = await images.features(
+        await plainPixels(dataset, examples.slice(first, first + block), preprocess),
+      );
+      for (let i = 0; i < block; i++) {
+        for (let c = 0; c < classes; c++) {
           let cosine = 0;
           for (let k = 0; k < width; k++) cosine += data[i * width + k]! * unit[c * width + k]!;
-          logits[(from + i) * names.length + c] = scale * cosine;
+          logits[(first + i) * classes + c] = scale * cosine;
         }
       }
     }
@@ -184,8 +192,23 @@ async function guessed(
   }
   const found = new Array<number>(examples.length).fill(-1);
   const { threshold, per_class: perClass } = recipe.pseudo;
-  for (const { image, label } of pseudoLabels(logits, names.length, { threshold, perClass })) found[image] = label;
+  for (const { image, label } of pseudoLabels(logits, classes, { threshold, perClass })) found[image] = label;
   return found;
+}
+
+/** Pictures as the model takes them, without augmentation [B, 3, S, S]. */
+async function plainPixels(
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  preprocess: PreprocessConfig,
+): Promise<HostTensor<Float32Array>> {
+  const { size } = preprocess;
+  const plane = 3 * size * size;
+  const pixels = { shape: [examples.length, 3, size, size], data: new Float32Array(examples.length * plane) };
+  for (const [i, example] of examples.entries()) {
+    normalizePixels(plainImage(await dataset.load(example), size), size, preprocess, pixels.data, i * plane);
+  }
+  return pixels;
 }
 
 function unitRows(rows: Float32Array, width: number): Float32Array {

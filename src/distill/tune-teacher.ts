@@ -166,7 +166,7 @@ export async function templateFeatures(
   names: readonly string[],
   templates: readonly string[],
   options?: CompileOptions,
-): Promise<HostTensor> {
+): Promise<HostTensor<Float32Array>> {
   const limit = config.text_config.max_position_embeddings;
   const sum = new Float32Array(names.length * config.projection_dim);
   for (const template of templates) {
