@@ -35,22 +35,25 @@ export function pullback(
   outputs.forEach((output, i) => {
     arrive(output, arriving[i]);
   });
-  for (const node of nodesBetween(outputs, wrt, since)) {
+  const targets = new Set(wrt);
+  const between = nodesBetween(outputs, targets, since);
+  const leads = new Set(between);
+  for (const node of between) {
     const own = node.outputs.map((o) => cotangents.get(o));
     if (own.every((c) => c === undefined)) continue;
     if (!node.op.gradient)
       throw new Error(`grad: ${node.op.name} has no gradient; stopGradient its input if none is wanted`);
-    node.op.gradient(node, own).forEach((contribution, i) => {
+    const needed = node.inputs.map((i) => targets.has(i) || (i.node !== undefined && leads.has(i.node)));
+    node.op.gradient(node, own, needed).forEach((contribution, i) => {
       arrive(node.inputs[i]!, contribution);
     });
   }
   return wrt.map((w) => cotangents.get(w));
 }
 
-/** Nodes traced after `since` on a path from `wrt` to `outputs`, last computed first. */
-function nodesBetween(outputs: readonly Tensor[], wrt: readonly Tensor[], since: number): Node[] {
+/** Nodes traced after `since` on a path from `targets` to `outputs`, last computed first. */
+function nodesBetween(outputs: readonly Tensor[], targets: ReadonlySet<Tensor>, since: number): Node[] {
   const reachable = new Map<Node, boolean>();
-  const targets = new Set(wrt);
   const stack = outputs.flatMap(({ node }) => (node ? [node] : []));
   while (stack.length > 0) {
     const node = stack.pop()!;

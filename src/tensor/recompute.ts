@@ -16,10 +16,18 @@ export function recomputed(x: Tensor, f: (x: Tensor) => readonly Tensor[]): Tens
   const start = mark();
   const values = f(x);
   const used = usedFromBefore(values, start, x);
-  return withGradients(values, [x, ...used], (...arriving) => {
+  return withGradients(values, [x, ...used], (arriving, needed) => {
     const again = after(x, arriving);
     const begin = mark();
-    const [dx, ...others] = pullback(f(again), arriving, [again, ...used], begin);
+    const inputs = [again, ...used];
+    const pulled = pullback(
+      f(again),
+      arriving,
+      inputs.filter((_, i) => needed[i]),
+      begin,
+    );
+    let next = 0;
+    const [dx, ...others] = needed.map((wanted) => (wanted ? pulled[next++] : undefined));
     // The gradients of weights need what was computed again: they must be done before the next block's turn.
     return [dx && after(dx, others), ...others];
   });

@@ -11,8 +11,16 @@ export interface HostTensor<D extends Float32Array | Int32Array = Float32Array |
   readonly data: D;
 }
 
-/** Cotangent of each input, given those of the outputs (undefined where no gradient arrives or is needed). */
-export type GradientRule = (node: Node, cotangents: readonly (Tensor | undefined)[]) => (Tensor | undefined)[];
+/**
+ * Cotangent of each input, given those of the outputs (undefined where no gradient arrives or is needed).
+ *
+ * @param needed for each input, whether its cotangent is used
+ */
+export type GradientRule = (
+  node: Node,
+  cotangents: readonly (Tensor | undefined)[],
+  needed: readonly boolean[],
+) => (Tensor | undefined)[];
 
 /** One op: how it becomes ONNX, and its gradient. An op without a gradient stops differentiation with an error. */
 export interface Op {
@@ -123,15 +131,15 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** Cotangents of the inputs, given those of the outputs. */
-type CustomRule = (...cotangents: (Tensor | undefined)[]) => (Tensor | undefined)[];
+/** Cotangents of the inputs, given those of the outputs and which of them are used. */
+type CustomRule = (cotangents: readonly (Tensor | undefined)[], needed: readonly boolean[]) => (Tensor | undefined)[];
 
 const customOp: Op = {
   name: 'custom',
   emit() {
     throw new Error('custom: a node that hands on values is never emitted');
   },
-  gradient: (node, cotangents) => (node.attributes.rule as CustomRule)(...cotangents),
+  gradient: (node, cotangents, needed) => (node.attributes.rule as CustomRule)(cotangents, needed),
 };
 
 /** Hands `value` on, but differentiates it with respect to `inputs` by `rule`: for gradients cheaper than the traced ones. */
@@ -140,7 +148,7 @@ export function withGradient(
   inputs: readonly Tensor[],
   rule: (dy: Tensor) => (Tensor | undefined)[],
 ): Tensor {
-  return withGradients([value], inputs, (dy) => rule(dy!))[0]!;
+  return withGradients([value], inputs, ([dy]) => rule(dy!))[0]!;
 }
 
 /** @internal As {@link withGradient} for several values at once; the rule is given undefined where no gradient arrives. */
