@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { browserName, hasBrowser, launchBrowser } from '../browser.fixture.js';
 import { Random } from '../random.js';
 import {
   type Interval,
@@ -17,9 +16,6 @@ import {
 } from './index.js';
 import { ticks } from './line-chart.js';
 
-const browser = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
-  existsSync(file),
-);
 const hostile = '<script>alert("x")</script> & \'co\'';
 
 const interval = (value: number): Interval => ({ value, low: value - 0.027, high: value + 0.027 });
@@ -228,46 +224,32 @@ describe('report', () => {
     expect(ticks(0.13, 0.31, 4)).toEqual([0.15, 0.2, 0.25, 0.3]);
   });
 
-  it.skipIf(!browser)(
-    `opens in a browser without complaint${browser ? '' : ' (skipped: no chromium here)'}`,
-    async () => {
-      const running = await chromium.launch({
-        executablePath: browser!,
-        args: [
-          '--no-sandbox',
-          '--disable-gpu',
-          '--disable-quic',
-          '--no-first-run',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-        ],
-      });
-      try {
-        const tab = await running.newPage({ viewport: { width: 400, height: 800 } });
-        const complaints: string[] = [];
-        const requests: string[] = [];
-        tab.on('console', (message) => complaints.push(message.text()));
-        tab.on('pageerror', (error) => complaints.push(error.message));
-        tab.on('request', (request) => requests.push(request.url()));
-        await tab.goto(`file://${file}`);
-        expect(await tab.locator('table.comparison thead th').allInnerTexts()).toEqual([
-          'Measure',
-          'Teacher',
-          'Plain KD',
-          'PromptKD',
-        ]);
-        expect(await tab.locator('table.comparison tbody tr').first().textContent()).toContain('69.4 %');
-        expect(await tab.locator('figure.chart').count()).toBe(3);
-        expect(await tab.locator('.drawing').count()).toBe(3);
-        // Nothing wider than a narrow screen: only the table may scroll, within itself.
-        const overflow = '() => document.documentElement.scrollWidth - document.documentElement.clientWidth';
-        expect(await tab.evaluate(`(${overflow})()`)).toBe(0);
-        expect(complaints).toEqual([]);
-        expect(requests.filter((url) => !/^(file|data):/.test(url))).toEqual([]);
-      } finally {
-        await running.close();
-      }
-    },
-  );
+  it.skipIf(!hasBrowser)(`opens in a browser without complaint (${browserName})`, async () => {
+    const running = await launchBrowser();
+    try {
+      const tab = await running.newPage({ viewport: { width: 400, height: 800 } });
+      const complaints: string[] = [];
+      const requests: string[] = [];
+      tab.on('console', (message) => complaints.push(message.text()));
+      tab.on('pageerror', (error) => complaints.push(error.message));
+      tab.on('request', (request) => requests.push(request.url()));
+      await tab.goto(`file://${file}`);
+      expect(await tab.locator('table.comparison thead th').allInnerTexts()).toEqual([
+        'Measure',
+        'Teacher',
+        'Plain KD',
+        'PromptKD',
+      ]);
+      expect(await tab.locator('table.comparison tbody tr').first().textContent()).toContain('69.4 %');
+      expect(await tab.locator('figure.chart').count()).toBe(3);
+      expect(await tab.locator('.drawing').count()).toBe(3);
+      // Nothing wider than a narrow screen: only the table may scroll, within itself.
+      const overflow = '() => document.documentElement.scrollWidth - document.documentElement.clientWidth';
+      expect(await tab.evaluate(`(${overflow})()`)).toBe(0);
+      expect(complaints).toEqual([]);
+      expect(requests.filter((url) => !/^(file|data):/.test(url))).toEqual([]);
+    } finally {
+      await running.close();
+    }
+  });
 });

@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserName, hasBrowser, launchBrowser, serveFolder } from '../browser.fixture.js';
 import { type Dtype, loadOnnxPair, preprocessImage, tokenizeAll } from '../clip/index.js';
 import { quantizeModel } from '../compress/index.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { dataset } from '../distill/colours.fixture.js';
-import { browserName, hasBrowser, launchBrowser, serveFolder } from './browser.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const texts = ['a drawing of a red cat', 'two small houses under a tree'];

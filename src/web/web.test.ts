@@ -6,12 +6,12 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from '../browser.fixture.js';
 import { type Dtype, loadOnnxPair, type OnnxPair, preprocessImage, tokenizeAll } from '../clip/index.js';
 import { exportModel } from '../compress/index.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { UserError } from '../errors.js';
 import { Random } from '../random.js';
-import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from './browser.fixture.js';
 import { writePage } from './index.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
