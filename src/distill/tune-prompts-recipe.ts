@@ -34,7 +34,7 @@ export const tunePromptsRecipe = z.strictObject({
   /** Weights of the losses beside the cross-entropy; see `tunePromptsTask`. */
   weights: z
     .strictObject({
-      anchor: weight.default(1),
+      anchor: weight.default(3),
       consistency: weight.default(1),
       entropy: weight.default(0.1),
       diversity: weight.default(0.1),
