@@ -25,7 +25,6 @@ import { taskPrompts } from './task-prompts.js';
 import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
 import { gatherHostRows, type TextBank, textLimit } from './text-bank.js';
 import { writeTrainingRecord } from './training-record.js';
-import { startFromTypicalTokens } from './typical-tokens.js';
 
 export interface DistillStep extends StepEvent {
   readonly phase: string;
@@ -200,14 +199,7 @@ async function trainPhases(
   };
   const compile = { ...options.compile, precision: recipe.precision };
   const position = { finished: true, step: 0, seconds: 0 };
-  const firstPrompted = phases.find(({ prompted }) => prompted);
   for (const phase of phases) {
-    if (full.prompt && phase === firstPrompted) {
-      // The student as the phases before have left it. A run that goes on has prompts of its own in its state.
-      const { ids, ends, pixels } = batches.fill(phase.firstStep, new Set(['ids', 'ends', 'pixels']));
-      const student = { config: full.config, params: full.student };
-      await startFromTypicalTokens(full.prompt, student, { ids: ids!, ends: ends!, pixels: pixels! }, options.compile);
-    }
     const task: Task & { dispose(): Promise<void> } =
       recipe.method === 'kd'
         ? await logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile)

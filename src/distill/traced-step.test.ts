@@ -53,7 +53,10 @@ async function looped(compile: CompileOptions = {}): Promise<Task> {
 const steps = 100; // no multiple of what is done at once
 const plan = (task: Task, more: Partial<LoopOptions> = {}): LoopOptions => ({
   steps,
-  optimizer: adamw(task.params, { weightDecay: 0.1, learningRateScale: (name) => (name === 'logit_scale' ? 4 : 1) }),
+  optimizer: adamw(task.params, {
+    weightDecay: 0.1,
+    learningRateScale: (name) => (name === 'logit_scale' ? 4 : name === 'text_projection.weight' ? 0 : 1),
+  }),
   learningRate: (step) => 1e-3 * (1 + step / 10),
   clipNorm: 0.5,
   ema: 0.9,

@@ -80,7 +80,8 @@ export async function compileTracedStep(
       const kept = input(AVERAGE + name, parameters[name]!.shape);
       before[AVERAGE + name] = kept;
       arrays[AVERAGE + name] = average.params[name]!;
-      after[AVERAGE + name] = add(mul(kept, scalars.keep!), mul(after[name]!, sub(1, scalars.keep!)));
+      const now = after[name] ?? parameters[name]!;
+      after[AVERAGE + name] = add(mul(kept, scalars.keep!), mul(now, sub(1, scalars.keep!)));
     }
   }
   const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
@@ -94,7 +95,8 @@ export async function compileTracedStep(
     reports[HELD_BACK] = where(finite, 0, where(greater(lossScale.traced, 1), 1, 0));
   }
   const start = Object.fromEntries(Object.keys(after).map((name) => [name, arrays[name]!]));
-  const frozen = Object.fromEntries(Object.entries(step.frozen).filter(([name]) => !(name in after)));
+  // A parameter whose rate is 0 stands still, too.
+  const frozen = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in after)));
   const program = await compileResident({ reports, state: after }, start, {
     ...step.options,
     frozen,

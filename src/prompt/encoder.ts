@@ -29,8 +29,8 @@ const EPS = 1e-5;
 /**
  * Random parameters of a prompt encoder.
  *
- * The heads start small (standard deviation 0.02 over √width): prompts are then almost zero, and a prompted tower is
- * near the promptless one, yet every layer gets a gradient from the first step.
+ * The heads start small (standard deviation 0.02 over √width), so that every layer gets a gradient from the first step. That
+ * is no neutral start: the norm in front of each layer brings even nearly empty prompts to full size.
  */
 export function initPromptEncoder(config: PromptEncoderConfig, seed: number): Params {
   const { width } = config;
