@@ -1,5 +1,5 @@
 // Trains a tiny CLIP for some steps through the training loop, which on WebGPU keeps the parameters in the GPU's memory, and
-// prints losses, memory and parameters as JSON. A process of its own for the reason that webgpu-steps.mjs gives.
+// prints losses, memory, and the parameters after eight steps as JSON. A process of its own for the reason that webgpu-steps.mjs gives.
 //
 //   node webgpu-train.mjs cpu|webgpu STEPS
 import { initClip, parseClipConfig } from '../../dist/clip/index.js';
@@ -27,18 +27,20 @@ const task = await contrastiveTask(config, initClip(config, 4), batches, {
 });
 const losses = [];
 const memory = [];
-const { averaged } = await train(task, {
+const plain = (tree) => Object.fromEntries(Object.entries(tree).map(([name, { data }]) => [name, [...data]]));
+let early;
+await train(task, {
   steps: Number(steps),
   optimizer: adamw(task.params),
   learningRate: () => 1e-3,
   clipNorm: 1,
   ema: 0.9,
-  onStep: (event) => {
+  onStep: async (event) => {
     losses.push(event.losses.total);
     memory.push(process.memoryUsage().rss);
+    if (event.step !== 8) return;
+    const averaged = plain(await event.averaged()); // brings the parameters here, too
+    early = { averaged, params: plain(task.params) };
   },
 });
-const plain = (tree) => Object.fromEntries(Object.entries(tree).map(([name, { data }]) => [name, [...data]]));
-console.log(
-  JSON.stringify({ losses, memory, params: plain(task.params), averaged: plain(averaged), kept: Boolean(task.traced) }),
-);
+console.log(JSON.stringify({ losses, memory, ...early, kept: Boolean(task.traced) }));
