@@ -1,5 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+// Vitest leaves one core to itself: of two that is half of the time, as most tests wait for processes of their own.
+const maxWorkers = Math.max(2, availableParallelism() - 1);
+
 export default defineConfig({
-  test: { include: ['src/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, pool: 'forks' },
+  test: { include: ['src/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 180_000, pool: 'forks', maxWorkers },
 });
