@@ -12,7 +12,7 @@ import { clipPreprocess, visionTower } from '../dist/clip/index.js';
 import { adamw, teacherOf } from '../dist/distill/index.js';
 import { lossScaleFor, scaledGradients } from '../dist/distill/loss-scale.js';
 import { compileTracedStep } from '../dist/distill/traced-step.js';
-import { paramFeeds, paramInputs } from '../dist/nn/index.js';
+import { copyParams, paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import * as t from '../dist/tensor/index.js';
 import { randomClip } from './models.mjs';
@@ -52,7 +52,7 @@ const works = {
     };
   },
   async prompts({ config, params, prompts }, pixels, precision) {
-    const own = copied(prompts);
+    const own = copyParams(prompts);
     const p = paramInputs(own, 'prompts/');
     const lossScale = lossScaleFor(precision);
     const loss = lossOf(paramInputs(params, 'student/'), config, pixels, Object.values(p));
@@ -79,7 +79,7 @@ const works = {
     };
   },
   async full({ config, params }, pixels, precision) {
-    const own = copied(params);
+    const own = copyParams(params);
     const p = paramInputs(own);
     const lossScale = lossScaleFor(precision);
     const loss = lossOf(p, config, pixels);
@@ -114,15 +114,8 @@ function lossOf(p, config, pixels, prompts = []) {
   return t.mean(t.square(tower.embed));
 }
 
-function copied(params) {
-  return Object.fromEntries(
-    Object.entries(params).map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]),
-  );
-}
-
 for (const name of values.models.split(',')) {
-  const { config, params: all } = randomClip(name, (key) => key.startsWith('vis'));
-  const params = Object.fromEntries(Object.entries(all));
+  const { config, params } = randomClip(name, (key) => key.startsWith('vis'));
   const { image_size: size, hidden_size: width } = config.vision_config;
   const data = Float32Array.from({ length: batch * 3 * size ** 2 }, (_, i) => Math.sin(i * 0.37) * 1.5);
   const pixels = { shape: [batch, 3, size, size], data };

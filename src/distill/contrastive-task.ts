@@ -7,7 +7,7 @@ import type { ContrastiveFeeds } from './contrastive-batches.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor } from './ranks.js';
-import { onDevice, type StepResult, type Task } from './task.js';
+import { deviceTask, type StepResult, type Task } from './task.js';
 import { keepsParameters, type TracedStep } from './traced-step.js';
 
 export interface ContrastiveTaskOptions {
@@ -57,7 +57,7 @@ export async function contrastiveTask(
       bounds: { logit_scale: largestLogitScale },
       options: options.compile ?? {},
     };
-    return { params, lossScale, imagesPerStep: batch, traced, step: onDevice, async dispose() {} };
+    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
   }
   const outputs: Record<string, Tensor> = { loss };
   for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;

@@ -9,7 +9,7 @@ import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { LossName } from './recipe.js';
-import { onDevice, type Task } from './task.js';
+import { deviceTask, type Task } from './task.js';
 import { keepsParameters, type TracedStep } from './traced-step.js';
 
 /**
@@ -70,7 +70,7 @@ export async function dualStreamTask(
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return { params, lossScale, imagesPerStep: recipe.batch, traced, step: onDevice, async dispose() {} };
+    return deviceTask({ params, lossScale, imagesPerStep: recipe.batch }, traced);
   }
   const outputs: Record<string, Tensor> = { total };
   for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;

@@ -10,7 +10,7 @@ import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
-import { onDevice, type Task } from './task.js';
+import { deviceTask, type Task } from './task.js';
 import { keepsParameters, type TracedStep } from './traced-step.js';
 
 /**
@@ -54,7 +54,7 @@ export async function logitsKdTask(
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return { params, lossScale, imagesPerStep: recipe.batch, traced, step: onDevice, async dispose() {} };
+    return deviceTask({ params, lossScale, imagesPerStep: recipe.batch }, traced);
   }
   const outputs: Record<string, t.Tensor> = { total: loss };
   for (const [name, g] of Object.entries(parts)) outputs[`grad|${name}`] = g;

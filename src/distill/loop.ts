@@ -70,7 +70,7 @@ export interface TrainResult {
 export async function train(task: Task, options: LoopOptions): Promise<TrainResult> {
   const { steps, optimizer, learningRate, clipNorm, runDir, fingerprint = '' } = options;
   const averaged = options.ema === undefined ? task.params : copyParams(task.params);
-  const average = options.ema === undefined ? undefined : { params: averaged, decay: options.ema };
+  const average = options.ema === undefined ? undefined : { params: averaged, keep: keptBy(options.ema) };
   const state: RunState = {
     params: task.params,
     optimizer: optimizer.state(),
@@ -88,7 +88,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
     saved = step;
   };
-  const stops = [updates.atOnce, options.checkpointEvery || steps, options.lookEvery ?? steps];
+  const stops = [updates.stepsAtOnce, options.checkpointEvery || steps, options.lookEvery ?? steps];
 
   try {
     while (step < steps) {
@@ -97,7 +97,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
       if (options.signal?.aborted) break;
       const count = Math.min(steps - step, ...stops.map((every) => every - (step % every)));
       clock.begin();
-      const reports = await updates.advance(step, count);
+      const reports = await updates.run(step, count);
       clock.end(count);
 
       for (const { losses, gradientNorm, heldBack } of reports) {
@@ -128,6 +128,11 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     await updates.dispose();
   }
   return { finished: step >= steps, step, seconds: clock.seconds, averaged };
+}
+
+/** The average's own share at a step; early on it follows quickly, so that the random start does not linger. */
+function keptBy(decay: number): (step: number) => number {
+  return (step) => Math.min(decay, (1 + step) / (10 + step));
 }
 
 /** Time spent in steps, and a running mean of one step's time for the estimates. */

@@ -226,10 +226,10 @@ async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): P
     { ...task, params, lossScale: undefined },
     { optimizer: adamw(params), learningRate: () => 0 },
   );
-  await updates.advance(0, updates.atOnce); // the first is slow: pictures are read, buffers are made
-  const count = Math.max(3, updates.atOnce);
+  await updates.run(0, updates.stepsAtOnce); // the first is slow: pictures are read, buffers are made
+  const count = Math.max(3, updates.stepsAtOnce);
   const started = performance.now();
-  for (let step = 0; step < count; step += updates.atOnce) await updates.advance(step, updates.atOnce);
+  for (let step = 0; step < count; step += updates.stepsAtOnce) await updates.run(step, updates.stepsAtOnce);
   const secondsPerStep = (performance.now() - started) / 1000 / count;
   await updates.dispose();
   const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));

@@ -34,7 +34,17 @@ export interface Task {
   constrain?(): void;
 }
 
-/** The `step` of a task whose parameters are on the device: the arrays here are not what is trained. */
-export async function onDevice(): Promise<StepResult> {
-  throw new Error('this task keeps its parameters on the device: it is run by train');
+/** A task whose parameters are on the device: the arrays here are not what is trained, so it has no step of its own. */
+export function deviceTask(
+  task: Pick<Task, 'params' | 'lossScale' | 'imagesPerStep'>,
+  traced: TracedStep,
+): Task & { dispose(): Promise<void> } {
+  return {
+    ...task,
+    traced,
+    async step() {
+      throw new Error('this task keeps its parameters on the device: it is run by train');
+    },
+    async dispose() {},
+  };
 }

@@ -35,6 +35,7 @@ export interface TracedStep {
 
 export interface TracedUpdateOptions {
   readonly optimizer: Optimizer;
+  /** Largest norm of all gradients together. */
   readonly clipNorm?: number;
   /** Given where gradients may overflow: such an update is left out. */
   readonly lossScale?: LossScale;

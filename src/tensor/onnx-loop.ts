@@ -51,6 +51,7 @@ export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): Loope
     emitter.node('Identity', [plain(tensor)], [inside(after(name))]);
     return valueInfo(inside(after(name)), tensor);
   });
+  const contrib = emitter.usesContrib;
   const written = emitter.nodes.splice(0);
   const body = [...written.slice(computing, reading), ...written.slice(0, computing), ...written.slice(reading)];
 
@@ -83,7 +84,6 @@ export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): Loope
     ...Object.entries(state).map(([name, tensor]) => valueInfo(after(name), tensor)),
     ...Object.entries(reports).map(([name, tensor]) => valueInfo(name, stacked(tensor))),
   ];
-  const contrib = body.some(({ domain }) => domain !== '');
   const { nodes, initializers } = emitter;
   const parts = encodeModel(modelOf({ nodes, initializers, input: declared, output }, contrib, options.producer));
   return {
