@@ -27,6 +27,7 @@ export interface TunedJson {
   readonly split: string;
   readonly held_out: string;
   readonly latency_ms: readonly number[];
+  readonly latency_behind_ms: readonly number[];
   readonly tuned_on: Figures;
   readonly held_out_figures: Figures;
   readonly calibration: readonly { readonly name: string; readonly before: number; readonly after: number }[];
@@ -34,12 +35,13 @@ export interface TunedJson {
 
 /** What tuning found, for people. */
 export function tunedText(json: TunedJson): string {
-  const { stages, tuned_on, held_out_figures: held, latency_ms, calibration } = json;
+  const { stages, tuned_on, held_out_figures: held, latency_ms, latency_behind_ms, calibration } = json;
   const head = [
     '',
     `${json.split}, tuned on`,
     json.held_out,
     'ms a picture',
+    'behind others',
     'threshold',
     'temperature',
     'ECE before',
@@ -50,6 +52,7 @@ export function tunedText(json: TunedJson): string {
     `${percent(tuned_on.models[s]!)} %`,
     `${percent(held.models[s]!)} %`,
     latency_ms[s]!.toFixed(3),
+    s > 0 ? latency_behind_ms[s]!.toFixed(3) : '',
     threshold?.toFixed(4) ?? '',
     temperature.toFixed(3),
     calibration[s]!.before.toFixed(3),
@@ -65,7 +68,7 @@ export function tunedText(json: TunedJson): string {
     .slice(1)
     .map(({ model }, s) => `${percent(held.seen[s + 1]!)} % of ${held.pictures} pictures to ${model}`);
   return [
-    textTable([head, ...rows, [...both, '', '', '', '']]),
+    textTable([head, ...rows, [...both, '', '', '', '', '']]),
     `sent on by ${json.confidence}: ${sent.join(', ')}; ${percent(held.latency_of_last)} % of the last model’s time`,
     `${json.file}: for promptkd serve; ${json.chart}: the curves on ${json.held_out}`,
   ].join('\n');

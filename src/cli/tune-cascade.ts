@@ -43,7 +43,11 @@ export async function tuneCommand(
     const temperatures = serve.fitTemperatures(held);
     const kinds = options.confidence ? [options.confidence] : serve.confidences;
     const tuned = serve.tuneCascade(held, temperatures, kinds, targetOf(options, held, serve.accuracyOf));
-    const others = (await measure(heldOut, 0)).map((stage, s) => ({ ...stage, latencyMs: held[s]!.latencyMs }));
+    const others = (await measure(heldOut, 0)).map((stage, s) => ({
+      ...stage,
+      latencyMs: held[s]!.latencyMs,
+      behindMs: held[s]!.behindMs,
+    }));
     const stages = models.map((model, s) => ({
       model,
       temperature: temperatures[s]!,
@@ -52,6 +56,7 @@ export async function tuneCommand(
     const report = {
       ...{ data, split, held_out: heldOut, batch },
       latency_ms: held.map(({ latencyMs }) => latencyMs),
+      latency_behind_ms: held.map(({ behindMs }) => behindMs),
       ...{
         tuned_on: output.figures(held, serve.cascadeFigures(held, tuned), serve.accuracyOf),
         held_out_figures: output.figures(others, serve.cascadeFigures(others, tuned), serve.accuracyOf),

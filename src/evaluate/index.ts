@@ -32,7 +32,7 @@ export {
   searchDefaults,
 } from './prompt-search/index.js';
 export { type FoldRetrieval, foldRetrieval, type Recall, type Retrieval, retrieval } from './retrieval.js';
-export { dot, type Rows, toUnitRows } from './rows.js';
+export { dot, dots, type Rows, toUnitRows } from './rows.js';
 export type { Spread } from './spread.js';
 export { visionSide } from './vision-side.js';
 export {

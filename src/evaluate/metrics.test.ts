@@ -12,7 +12,7 @@ import {
   topClasses,
   zeroShotAccuracy,
 } from './index.js';
-import type { Rows } from './rows.js';
+import { dot, dots, type Rows } from './rows.js';
 
 const rows = (data: number[][]): Rows => ({
   data: Float32Array.from(data.flat()),
@@ -25,6 +25,24 @@ const prediction = (label: number, ...guesses: number[]): Prediction => ({
   id: `${label}`,
   label,
   top: guesses.map((guess) => ({ label: guess, probability: 0.2 })),
+});
+
+describe('dots', () => {
+  it.each([
+    [3, 7],
+    [4, 8],
+    [1, 1],
+  ])('gives for %i rows of %i numbers what dot gives for each', (count, width) => {
+    const some = rows(
+      Array.from({ length: count }, (_, i) => Array.from({ length: width }, (_, k) => Math.sin(i + 3 * k))),
+    );
+    const all = dots(some, count - 1, some, new Float64Array(count));
+    expect([...all]).toEqual(Array.from({ length: count }, (_, j) => dot(some, count - 1, some, j)));
+    expect(all[0]).toBeCloseTo(
+      Array.from({ length: width }, (_, k) => Math.sin(3 * k) * Math.sin(count - 1 + 3 * k)).reduce((a, b) => a + b),
+      6,
+    );
+  });
 });
 
 describe('wilson', () => {

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 import { type Interval, wilson } from '../interval.js';
-import { dot, type Rows, selectRows } from './rows.js';
+import { dot, dots, type Rows, selectRows } from './rows.js';
 
 /** Share of queries with at least one right answer among the best k. */
 export type Recall = Readonly<Record<'r1' | 'r5' | 'r10', Interval>>;
@@ -22,8 +22,8 @@ export interface FoldRetrieval {
   readonly textToImage: Readonly<Record<keyof Recall, number>>;
 }
 
-/** Images whose scores are held at once. */
-const chunk = 32;
+/** Images between two looks at what else is to be done. */
+const pause = 32;
 
 /**
  * Image-to-text and text-to-image recall at 1, 5 and 10 (Karpathy and Fei-Fei 2015): a query counts where any of its
@@ -44,24 +44,16 @@ export async function retrieval(
   const imageRanks = new Int32Array(images.count);
   const textRanks = new Int32Array(texts.count);
   const bestImage = rightImages.map((right, t) => best(right, (i) => dot(images, i, texts, t)));
-  const scores = new Float64Array(chunk * texts.count);
-  for (let from = 0; from < images.count; from += chunk) {
-    const to = Math.min(images.count, from + chunk);
+  const scores = new Float64Array(texts.count);
+  for (let i = 0; i < images.count; i++) {
+    dots(images, i, texts, scores);
+    const right = best(captions[i]!, (t) => scores[t]!);
     for (let t = 0; t < texts.count; t++) {
-      const right = bestImage[t]!;
-      for (let i = from; i < to; i++) {
-        const score = dot(images, i, texts, t);
-        scores[(i - from) * texts.count + t] = score;
-        if (isBetter(score, i, right)) textRanks[t]!++;
-      }
-    }
-    for (let i = from; i < to; i++) {
-      const row = scores.subarray((i - from) * texts.count, (i - from + 1) * texts.count);
-      const right = best(captions[i]!, (t) => row[t]!);
-      for (let t = 0; t < texts.count; t++) if (isBetter(row[t]!, t, right)) imageRanks[i]!++;
+      if (isBetter(scores[t]!, t, right)) imageRanks[i]!++;
+      if (isBetter(scores[t]!, i, bestImage[t]!)) textRanks[t]!++;
     }
     // Large sets take a while: let Ctrl-C and progress through.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (i % pause === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   return {
     images: images.count,

@@ -1,5 +1,5 @@
 import { type Interval, wilson } from '../interval.js';
-import { dot, type Rows } from './rows.js';
+import { dots, type Rows } from './rows.js';
 
 export interface TopClass {
   /** Index of the class. */
@@ -69,7 +69,7 @@ export function topClasses(
   scale: number,
   k: number,
 ): TopClass[] {
-  const logits = Float64Array.from(labels, (_, c) => scale * dot(images, image, classes, c));
+  const logits = dots(images, image, classes, new Float64Array(classes.count)).map((cosine) => scale * cosine);
   const best: number[] = [];
   for (let c = 0; c < logits.length; c++) {
     let place = best.length;

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
 import { softmax } from '../../softmax.js';
+import { Prepared } from '../prepared.js';
 import {
   argMax,
   calibrationError,
@@ -126,6 +127,33 @@ describe('a cascade', () => {
     expect(last.asked).toEqual([1]);
   });
 
+  it('lets later stages use what earlier ones made of an input, within one call', async () => {
+    const made: string[] = [];
+    const using = (name: string, bytes: number, logits: number[]): Stage<number> => {
+      const make = (i: number) => () => {
+        made.push(`${name} ${i}`);
+        return logits;
+      };
+      const size = () => bytes;
+      return {
+        name,
+        logits: (inputs, _, prepared = new Prepared()) =>
+          Promise.all(inputs.map((i) => prepared.of(i, 'kind', make(i), size))),
+      };
+    };
+    const small = { student: using('student', 1, [1, 1]), teacher: using('teacher', 1, [0, 1]), threshold: 0.9 };
+    const [answer] = await cascade(small).classify([7]);
+    expect(answer).toMatchObject({ stage: 1, logits: [1, 1] });
+    expect(made).toEqual(['student 7']);
+    await cascade(small).classify([7]);
+    expect(made).toEqual(['student 7', 'student 7']);
+    // What is too large to be kept is made again.
+    made.length = 0;
+    const large = { student: using('student', 2 ** 40, [1, 1]), teacher: using('teacher', 1, [0, 1]), threshold: 0.9 };
+    expect((await cascade(large).classify([7]))[0]).toMatchObject({ stage: 1, logits: [0, 1] });
+    expect(made).toEqual(['student 7', 'teacher 7']);
+  });
+
   it('marks the student’s answer where the teacher cannot', async () => {
     const answers = await cascade({ student: fast(), teacher: broken, threshold: 0.9 }).classify([0, 1]);
     expect(answers[0]).not.toHaveProperty('unanswered');
@@ -171,7 +199,7 @@ describe('tuning', () => {
   const sure = [4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5, 0.4, 0.3];
   const labels = sure.map(() => 0);
   const stage = (name: string, right: (i: number) => boolean, latencyMs: number): MeasuredStage => ({
-    ...{ name, labels, latencyMs },
+    ...{ name, labels, latencyMs, behindMs: latencyMs },
     logits: sure.map((z, i) => (right(i) ? [z, 0] : [0, z])),
   });
   const stages = [stage('fast', (i) => i < 5, 1), stage('slow', (i) => i < 8, 10)];
@@ -185,6 +213,12 @@ describe('tuning', () => {
     // One and two pictures sent on are answered alike: the more are sent on.
     expect(tuneCascade(stages, [1, 1], ['margin'], { latencyMs: 3.5 })).toMatchObject({ latencyMs: 3, accuracy: 0.5 });
     expect(cascadeFigures(stages, tuned).accuracy).toBe(0.8);
+  });
+
+  it('counts a stage behind others by what it takes there', () => {
+    const sharing = [stages[0]!, { ...stages[1]!, behindMs: 8 }];
+    const tuned = tuneCascade(sharing, [1, 1], ['probability'], { accuracy: 0.8 });
+    expect(tuned).toMatchObject({ seen: [1, 0.5], latencyMs: 5 });
   });
 
   it('says what can be had where a target cannot', () => {

@@ -1,5 +1,6 @@
 import { UserError } from '../../errors.js';
 import { softmax } from '../../softmax.js';
+import { Prepared } from '../prepared.js';
 import { argMax, type Confidence, checkThreshold, confidenceOf } from './confidence.js';
 
 /** A model that tells a fixed list of classes apart, wherever it runs. */
@@ -7,9 +8,11 @@ export interface Stage<Input> {
   readonly name: string;
   /**
    * Logits of each input over the classes, [C].
+   *
+   * @param prepared what stages before it made of the same inputs
    * @throws UserError for an input that cannot be read; any error where the stage cannot answer
    */
-  logits(inputs: readonly Input[], signal?: AbortSignal): Promise<readonly ArrayLike<number>[]>;
+  logits(inputs: readonly Input[], signal?: AbortSignal, prepared?: Prepared): Promise<readonly ArrayLike<number>[]>;
 }
 
 export interface CascadeStage<Input> {
@@ -114,6 +117,7 @@ async function classify<Input>(
   for (const threshold of thresholds ?? []) checkThreshold(threshold, confidence);
   const answers = new Array<Answer>(inputs.length);
   let asked = inputs.map((_, i) => i);
+  const prepared = new Prepared();
   for (const [s, { stage, temperature = 1, threshold: own }] of stages.entries()) {
     if (asked.length === 0) break;
     let logits: readonly ArrayLike<number>[];
@@ -121,6 +125,7 @@ async function classify<Input>(
       logits = await stage.logits(
         asked.map((i) => inputs[i]!),
         signal,
+        prepared,
       );
     } catch (error) {
       if (s === 0 || signal?.aborted) throw error;

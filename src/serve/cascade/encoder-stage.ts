@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.js';
-import { classFeatures, defaultTemplates, dot, type Rows } from '../../evaluate/index.js';
+import { classFeatures, defaultTemplates, dots, type Rows } from '../../evaluate/index.js';
 import { checkTemplates, classText } from '../../prompt/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
@@ -32,11 +32,11 @@ export async function encoderStage(
   );
   return {
     name,
-    async logits(pictures, signal) {
+    async logits(pictures, signal, prepared) {
       const all: Float64Array[] = [];
       for (let from = 0; from < pictures.length; from += block) {
         signal?.throwIfAborted();
-        const { rows, faults } = await encoder.images(pictures.slice(from, from + block));
+        const { rows, faults } = await encoder.images(pictures.slice(from, from + block), prepared);
         const fault = faults.find((one) => one !== undefined);
         if (fault !== undefined) throw new UserError(fault);
         all.push(...logitRows(rows, features, encoder.info.logitFactor));
@@ -58,8 +58,8 @@ export function classRows(texts: Rows, classes: number): Rows {
 /** exp(logit_scale) · cosines, one array [C] a picture. */
 export function logitRows(pictures: Rows, classes: Rows, factor: number): Float64Array[] {
   return Array.from({ length: pictures.count }, (_, i) => {
-    const logits = new Float64Array(classes.count);
-    for (let c = 0; c < classes.count; c++) logits[c] = factor * dot(pictures, i, classes, c);
+    const logits = dots(pictures, i, classes, new Float64Array(classes.count));
+    for (let c = 0; c < logits.length; c++) logits[c]! *= factor;
     return logits;
   });
 }

@@ -1,7 +1,9 @@
 import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { candidateClasses, median } from '../../evaluate/index.js';
-import type { Encoder } from '../encoder/index.js';
+import type { Encoder, PictureInput } from '../encoder/index.js';
+import { Prepared } from '../prepared.js';
+import type { Stage } from './cascade.js';
 import { encoderStage } from './encoder-stage.js';
 import type { MeasuredStage } from './tune.js';
 
@@ -21,7 +23,8 @@ const block = 32;
 
 /**
  * Asks each model alone for all pictures of a split whose class is known, among the classes that fit the split, and
- * times it: the median over runs of preprocessing and encoding `batch` pictures, divided by their number.
+ * times it: the median over runs of what it takes from `batch` decoded pictures to their logits, divided by their number,
+ * alone and behind the models before it.
  *
  * @throws UserError where no picture of the split has a class, or one cannot be read
  */
@@ -37,8 +40,10 @@ export async function measureStages(
   const classes = candidates.map((label) => dataset.classes[label]!.name);
   const labels = examples.map(({ label }) => row.get(label)!);
   const measured: MeasuredStage[] = [];
+  const stages: Stage<PictureInput>[] = [];
   for (const { name, encoder } of models) {
     const stage = await encoderStage(name, encoder, { classes, templates });
+    stages.push(stage);
     const logits: ArrayLike<number>[] = [];
     for (let from = 0; from < examples.length; from += block) {
       signal?.throwIfAborted();
@@ -46,32 +51,35 @@ export async function measureStages(
       logits.push(...(await stage.logits(pictures)));
       onProgress?.(`${name} on ${split}`, logits.length, examples.length);
     }
-    measured.push({ name, logits, labels, latencyMs: 0 });
+    measured.push({ name, logits, labels, latencyMs: 0, behindMs: 0 });
   }
   if (runs === 0) return measured;
   const pictures = await Promise.all(examples.slice(0, batch).map((example) => dataset.load(example)));
-  const times = await timed(models, pictures, runs, signal);
-  return measured.map((stage, s) => ({ ...stage, latencyMs: times[s]! }));
+  const times = await timed(stages, pictures, runs, signal);
+  return measured.map((stage, s) => ({ ...stage, ...times[s]! }));
 }
 
 /** Milliseconds a picture, the models in turn, so that what else the machine does meets them alike. */
 async function timed(
-  models: readonly { readonly encoder: Encoder }[],
+  stages: readonly Stage<PictureInput>[],
   pictures: readonly Picture[],
   runs: number,
   signal?: AbortSignal,
-): Promise<number[]> {
+): Promise<Pick<MeasuredStage, 'latencyMs' | 'behindMs'>[]> {
   const warmUp = 5;
-  const times = models.map((): number[] => []);
+  const times = stages.map(() => ({ alone: [] as number[], behind: [] as number[] }));
   for (let run = 0; run < warmUp + runs; run++) {
     signal?.throwIfAborted();
-    for (const [m, { encoder }] of models.entries()) {
-      const start = performance.now();
-      await encoder.images(pictures);
-      if (run >= warmUp) times[m]!.push((performance.now() - start) / pictures.length);
+    const shared = new Prepared();
+    for (const [s, stage] of stages.entries()) {
+      for (const [way, prepared] of [['alone', new Prepared()] as const, ['behind', shared] as const]) {
+        const start = performance.now();
+        await stage.logits(pictures, signal, prepared);
+        if (run >= warmUp) times[s]![way].push((performance.now() - start) / pictures.length);
+      }
     }
     // Lets Ctrl-C through.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return times.map(median);
+  return times.map(({ alone, behind }) => ({ latencyMs: median(alone), behindMs: median(behind) }));
 }

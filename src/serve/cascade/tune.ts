@@ -6,7 +6,10 @@ import { argMax, type Confidence, confidenceOf } from './confidence.js';
 /** A stage as it was measured: its answers to the same pictures as the others', and its time a picture. */
 export interface MeasuredStage extends Scored {
   readonly name: string;
+  /** Asked alone. */
   readonly latencyMs: number;
+  /** Asked after the stages before it, whose prepared pictures it shares. */
+  readonly behindMs: number;
 }
 
 /** What is sought: at least this accuracy at the least latency, or at most this latency at the best accuracy. */
@@ -20,7 +23,7 @@ export interface CascadeFigures {
   readonly accuracy: number;
   /** For each stage the share of pictures that it sees. */
   readonly seen: readonly number[];
-  /** Mean over the pictures: Σ share seen · latency of the stage. */
+  /** Mean over the pictures: Σ share seen · latency of the stage behind those before it. */
   readonly latencyMs: number;
 }
 
@@ -130,7 +133,7 @@ function figuresAt(
     thresholds,
     accuracy: right / labels.length,
     seen: shares,
-    latencyMs: shares.reduce((sum, share, s) => sum + share * stages[s]!.latencyMs, 0),
+    latencyMs: shares.reduce((sum, share, s) => sum + share * stages[s]!.behindMs, 0),
   };
 }
 

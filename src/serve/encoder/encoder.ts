@@ -1,6 +1,7 @@
 import type { SavedClassifier } from '../../compress/index.js';
 import type { Picture } from '../../data/index.js';
 import type { Rows } from '../../evaluate/index.js';
+import type { Prepared } from '../prepared.js';
 
 /** A picture file's bytes, or a picture that is decoded already. */
 export type PictureInput = Uint8Array | Picture;
@@ -29,7 +30,8 @@ export interface EncodedImages {
 /** A model's two encoders, wherever they run. */
 export interface Encoder {
   readonly info: EncoderInfo;
-  images(pictures: readonly PictureInput[]): Promise<EncodedImages>;
+  /** @param prepared what encoders before it made of the same pictures; used where both run in this thread */
+  images(pictures: readonly PictureInput[], prepared?: Prepared): Promise<EncodedImages>;
   /** Unit rows, one a text. */
   texts(texts: readonly string[]): Promise<Rows>;
   /** Ends after the work that is under way. */

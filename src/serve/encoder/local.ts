@@ -4,6 +4,7 @@ import { openEncoders, readClassifier } from '../../compress/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { type Rows, toUnitRows } from '../../evaluate/index.js';
+import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 
 /** Encoders in this thread: it stands still while they compute. */
@@ -33,28 +34,41 @@ export class LocalEncoder implements Encoder {
     return new LocalEncoder(info, pair, maxPixels);
   }
 
-  async images(pictures: readonly PictureInput[]): Promise<EncodedImages> {
+  async images(pictures: readonly PictureInput[], prepared = new Prepared()): Promise<EncodedImages> {
     const { size } = this.pair.preprocess;
-    const read = await Promise.all(pictures.map((input, i) => readPicture(input, `picture ${i}`, this.maxPixels)));
-    const readable = read.filter((picture): picture is Picture => !(picture instanceof UserError));
+    const read = await Promise.all(pictures.map((input, i) => this.pixels(input, `picture ${i}`, prepared)));
+    const readable = read.filter((one): one is Float32Array => !(one instanceof UserError));
     const data = new Float32Array(readable.length * 3 * size * size);
-    for (const [row, picture] of readable.entries()) {
-      normalizePixels(plainImage(picture, size), size, this.pair.preprocess, data, row * 3 * size * size);
-    }
+    for (const [row, one] of readable.entries()) data.set(one, row * one.length);
     const pixels = { shape: [readable.length, 3, size, size], data };
     const given = readable.length > 0 ? (await this.pair.images(pixels)).data : new Float32Array(0);
     const { width } = this.info;
     const rows: Rows = { data: new Float32Array(pictures.length * width), count: pictures.length, width };
     let from = 0;
-    for (const [i, picture] of read.entries()) {
-      if (picture instanceof UserError) continue;
+    for (const [i, one] of read.entries()) {
+      if (one instanceof UserError) continue;
       rows.data.set(given.subarray(from, from + width), i * width);
       from += width;
     }
     return {
       rows: toUnitRows(rows),
-      faults: read.map((picture) => (picture instanceof UserError ? picture.message : undefined)),
+      faults: read.map((one) => (one instanceof UserError ? one.message : undefined)),
     };
+  }
+
+  /** Normalized pixels of one picture, [3, S, S], or why it cannot be read. */
+  private async pixels(input: PictureInput, label: string, prepared: Prepared): Promise<Float32Array | UserError> {
+    const { size, mean, std, rescale } = this.pair.preprocess;
+    const limit = this.maxPixels ?? '';
+    const decode = () => readPicture(input, label, this.maxPixels);
+    const toPixels = async () => {
+      const picture = await prepared.of(input, `decoded ${limit}`, decode, bytesOf);
+      if (picture instanceof UserError) return picture;
+      const pixels = new Float32Array(3 * size * size);
+      normalizePixels(plainImage(picture, size), size, this.pair.preprocess, pixels, 0);
+      return pixels;
+    };
+    return prepared.of(input, `pixels ${[limit, size, mean, std, rescale].join(' ')}`, toPixels, bytesOf);
   }
 
   async texts(texts: readonly string[]): Promise<Rows> {
@@ -66,6 +80,11 @@ export class LocalEncoder implements Encoder {
   close(): Promise<void> {
     return this.pair.dispose();
   }
+}
+
+function bytesOf(made: Picture | Float32Array | UserError): number {
+  if (made instanceof UserError) return 0;
+  return made instanceof Float32Array ? made.byteLength : made.data.byteLength;
 }
 
 /** A picture that cannot be read is a result: it must not fail those it is batched with. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { defaultTemplates, dot, type Rows } from '../../evaluate/index.js';
+import { defaultTemplates, dots, type Rows } from '../../evaluate/index.js';
 import { softmax } from '../../softmax.js';
 import { argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
@@ -136,7 +136,7 @@ export async function similarity(
 ): Promise<object> {
   needImages(files);
   const [images, words] = await Promise.all([model.images(files, signal), model.textRows(texts, signal)]);
-  const cosines = files.map((_, i) => texts.map((_text, t) => dot(images, i, words, t)));
+  const cosines = files.map((_, i) => [...dots(images, i, words, new Float64Array(texts.length))]);
   return { model: name, scale: model.info.logitFactor, similarity: cosines };
 }
 
