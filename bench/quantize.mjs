@@ -5,7 +5,7 @@
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
-// (NF4, FP8 and FP32) rounded directly, with chosen scales, and as in GPTQ; every weight in INT8; the mixture that
+// (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ; every weight in INT8; the mixture that
 // measured sensitivity chooses for a sixth of the bytes; and both mixtures fine-tuned against the teacher's targets, which
 // are stored in the run's folder.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
@@ -22,6 +22,7 @@ import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
 import { Finetuner } from '../dist/compress/quantize/finetune.js';
+import { quantizeInOrder } from '../dist/compress/quantize/in-order.js';
 import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { measureMoments } from '../dist/compress/quantize/moments.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
@@ -77,17 +78,23 @@ async function accuracy() {
     const { student: quantized } = quantizeStudent(student, mixture, { rounding, moments });
     await row(`default mixture, ${rounding}`, quantized, weightBytes(student, mixture));
   }
+  const inOrder = async (chosen) => {
+    const start = performance.now();
+    const made = await quantizeInOrder(student, chosen, calibration);
+    console.error(`rounded in order in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    return made;
+  };
+  const rounded = await inOrder(mixture);
+  await row('default mixture, gptaq', rounded.student, weightBytes(student, mixture));
   const eight = mixtureFor('q8', mixture);
   await row('int8, gptq', quantizeStudent(student, eight, { moments }).student, weightBytes(student, eight));
   const predictor = await Predictor.create(student, calibration);
   const sensitivity = await measureSensitivity(student, predictor, { schemes: ['fp8', 'nf4'], moments });
   await predictor.dispose();
   const sixth = withinBudget(greedyPath(student, sensitivity), fp32 / 6);
-  await row(
-    'a sixth, chosen by sensitivity',
-    quantizeStudent(student, sixth, { moments }).student,
-    weightBytes(student, sixth),
-  );
+  await row('a sixth, gptq', quantizeStudent(student, sixth, { moments }).student, weightBytes(student, sixth));
+  const roundedSixth = await inOrder(sixth);
+  await row('a sixth, gptaq', roundedSixth.student, weightBytes(student, sixth));
   const tuner = await Finetuner.create(student, {
     steps: Number(values.finetune),
     teacher: await loadCheckpoint(values.teacher),
@@ -95,8 +102,11 @@ async function accuracy() {
     dataset,
     targetsDir: join(values.run, 'targets'),
   });
-  for (const [name, chosen] of Object.entries({ 'default mixture': mixture, 'a sixth': sixth })) {
-    const { student: tuned, loss } = await tuner.tune(quantizeStudent(student, chosen, { moments }));
+  for (const [name, chosen, start] of [
+    ['default mixture', mixture, rounded],
+    ['a sixth', sixth, roundedSixth],
+  ]) {
+    const { student: tuned, loss } = await tuner.tune(start);
     const change = `loss ${loss.before.toFixed(3)} to ${loss.after.toFixed(3)}`;
     await row(`${name}, fine-tuned for ${values.finetune}, ${change}`, tuned, weightBytes(student, chosen));
   }

@@ -55,10 +55,10 @@ export function addQuantize(program: Command): void {
     .addOption(
       new Option(
         '--rounding <how>',
-        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for by the columns after them',
+        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for by the columns after them; gptaq: and by the layers after them',
       )
-        .choices(['nearest', 'scales', 'gptq'])
-        .default('gptq'),
+        .choices(['nearest', 'scales', 'gptq', 'gptaq'])
+        .default('gptaq'),
     )
     .addOption(dataOption())
     .option('--split <name>', 'split that calibration pictures are drawn from', 'train')

@@ -25,7 +25,8 @@ describe('fine-tuning in few bits', () => {
   let plain: QuantizeModelResult;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'promptkd-finetune-'));
-    const [both, out] = [{ student, dataset, images: 12, dtypes: ['bnb4', 'q4'] as const }, join(folder, 'tuned')];
+    const few = { images: 12, rounding: 'nearest', dtypes: ['bnb4', 'q4'] } as const;
+    const [both, out] = [{ student, dataset, ...few }, join(folder, 'tuned')];
     result = await quantizeModel({ ...both, out, finetune: { ...options, targetsDir: join(folder, 'targets') } });
     plain = await quantizeModel({ ...both, out: join(folder, 'plain') });
   });
@@ -102,6 +103,15 @@ describe('fine-tuning in few bits', () => {
     const { tensors } = await tuner.tune(rounded);
     await tuner.dispose();
     expect(tensors).toEqual(rounded.tensors);
+  });
+
+  it('leaves what it would make worse', async () => {
+    const rounded = quantizeStudent(student, mixtureOf(student));
+    const tuner = await Finetuner.create(student, { ...options, steps: 2, learningRate: 10 });
+    const tuned = await tuner.tune(rounded);
+    await tuner.dispose();
+    expect(tuned.loss.after).toBe(tuned.loss.before);
+    expect(tuned.student).toBe(rounded.student);
   });
 
   it('refuses targets of another teacher', async () => {

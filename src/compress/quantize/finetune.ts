@@ -108,8 +108,13 @@ export class Finetuner {
     }
   }
 
-  /** Tunes the student in few bits. @throws the signal's reason where it was aborted */
-  async tune({ tensors }: QuantizedStudent): Promise<Finetuned> {
+  /**
+   * Tunes the student in few bits. Where it came no nearer to the teacher, it stays as it was rounded.
+   *
+   * @throws the signal's reason where it was aborted
+   */
+  async tune(rounded: QuantizedStudent): Promise<Finetuned> {
+    const { tensors } = rounded;
     const { steps, learningRate = 1e-4, signal, onStep } = this.options;
     const copied = Object.entries(studentFeeds(this.student)).map(([name, value]) => [name, copy(value)] as const);
     const params = Object.fromEntries(copied);
@@ -127,6 +132,7 @@ export class Finetuner {
     });
     signal?.throwIfAborted();
     const after = await this.loss(task);
+    if (after >= before) return { ...rounded, loss: { before, after: before } };
     const tuned = Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => [name, roundTo(tensor, latent[name]!)]),
     );

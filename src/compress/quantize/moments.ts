@@ -13,43 +13,77 @@ const BATCH = 32;
 /** Before an output's name: inputs and outputs of a graph must differ. */
 const OUTPUT = 'moments.';
 
-/**
- * The moments of all linear layers over the calibration's pictures and texts, what stands behind a text's end not counted.
- * A last part of a batch is left out.
- */
-export async function measureMoments(
-  student: Student,
-  { pixels, allTexts: texts }: Calibration,
-  options: { readonly signal?: AbortSignal } = {},
-): Promise<Moments> {
-  const feeds = studentFeeds(student);
+/** A tower's graph, its weights and pictures or texts its inputs, and the calibration that it is fed, a batch at a time. */
+export interface CalibrationPass {
+  readonly embed: Tensor;
+  readonly batches: number;
+  /** All but the weights. */
+  feeds(batch: number): Record<string, HostTensor>;
+  /** Rows x [M, I] of a batch with those that do not count set to 0. */
+  counted(x: Tensor): Tensor;
+}
+
+/** Both towers'; what stands behind a text's end does not count, and a last part of a batch is left out. */
+export function calibrationPasses(student: Student, { pixels, allTexts: texts }: Calibration): CalibrationPass[] {
   const [images, count] = [Math.min(BATCH, pixels.shape[0]!), Math.min(BATCH, texts.ends.length)];
   const text = textGraph(student, count, texts.length);
-  const run = (
-    embed: Tensor,
-    total: number,
-    batch: number,
-    part: (from: number) => Record<string, HostTensor>,
-    read: (x: Tensor) => Tensor = (x) => x,
-  ) =>
-    momentsOf(
-      embed,
-      weightsOf(student),
-      Math.floor(total / batch),
-      (n) => ({ ...feeds, ...part(n * batch) }),
-      read,
-      options,
+  return [
+    {
+      embed: imageGraph(student, images),
+      batches: Math.floor(pixels.shape[0]! / images),
+      feeds: (batch) => pictureFeeds(pixels, batch * images, images),
+      counted: (x) => x,
+    },
+    {
+      embed: text.embed,
+      batches: Math.floor(texts.ends.length / count),
+      feeds: (batch) => textFeeds(texts, batch * count, count),
+      counted: (x) => withoutPadding(x, text.ends, texts.length),
+    },
+  ];
+}
+
+/** The moments of all linear layers over the calibration's pictures and texts. */
+export async function measureMoments(
+  student: Student,
+  calibration: Calibration,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Moments> {
+  const [weights, feeds] = [weightsOf(student), studentFeeds(student)];
+  const moments: Record<string, HostTensor<Float32Array>> = {};
+  for (const pass of calibrationPasses(student, calibration)) {
+    const inputs = Object.entries(linearInputs([pass.embed])).filter(([name]) => name in weights);
+    const products = Object.fromEntries(
+      inputs.map(([name, x]) => [OUTPUT + name, matmul(x, pass.counted(x), { transposeA: true })]),
     );
-  return {
-    ...(await run(imageGraph(student, images), pixels.shape[0]!, images, (from) => pictureFeeds(pixels, from, images))),
-    ...(await run(
-      text.embed,
-      texts.ends.length,
-      count,
-      (from) => textFeeds(texts, from, count),
-      (x) => withoutPadding(x, text.ends, texts.length),
-    )),
-  };
+    const program = await compile({ outputs: products });
+    try {
+      const means = await meanOver(pass.batches, (n) => program.run({ ...feeds, ...pass.feeds(n) }), signal);
+      for (const [output, mean] of Object.entries(means)) moments[output.slice(OUTPUT.length)] = mean;
+    } finally {
+      await program.dispose();
+    }
+  }
+  return moments;
+}
+
+/** The mean of what each batch gives, by its name. */
+export async function meanOver(
+  batches: number,
+  run: (batch: number) => Promise<Record<string, HostTensor>>,
+  signal?: AbortSignal,
+): Promise<Record<string, HostTensor<Float32Array>>> {
+  const means: Record<string, HostTensor<Float32Array>> = {};
+  for (let batch = 0; batch < batches; batch++) {
+    signal?.throwIfAborted();
+    for (const [name, { shape, data }] of Object.entries(await run(batch))) {
+      means[name] ??= { shape, data: new Float32Array(data.length) };
+      const mean = means[name].data;
+      // The mean so far, so that it neither grows nor is passed over again.
+      for (let i = 0; i < mean.length; i++) mean[i]! += (data[i]! - mean[i]!) / (batch + 1);
+    }
+  }
+  return means;
 }
 
 /** Rows [N · T, I] of texts with those behind their end set to 0; inserted prompts move the end. */
@@ -61,40 +95,6 @@ function withoutPadding(x: Tensor, ends: Tensor, length: number): Tensor {
   const moved = add(ends, constant({ shape: [], data: Int32Array.of(tokens - length) }));
   const mask = tokenMask(moved, reshape(x, [texts, tokens, width])); // [N, T]
   return mul(x, reshape(mask, [rows, 1]));
-}
-
-async function momentsOf(
-  embed: Tensor,
-  weights: Readonly<Record<string, HostTensor>>,
-  batches: number,
-  feeds: (batch: number) => Record<string, HostTensor>,
-  read: (x: Tensor) => Tensor,
-  { signal }: { readonly signal?: AbortSignal },
-): Promise<Record<string, HostTensor<Float32Array>>> {
-  const inputs = Object.entries(linearInputs([embed])).filter(([name]) => name in weights);
-  const products = Object.fromEntries(
-    inputs.map(([name, x]) => [OUTPUT + name, matmul(x, read(x), { transposeA: true })]),
-  );
-  const program = await compile({ outputs: products });
-  const sums: Record<string, HostTensor<Float32Array>> = {};
-  let rows = 0;
-  try {
-    for (let batch = 0; batch < batches; batch++) {
-      signal?.throwIfAborted();
-      const made = await program.run(feeds(batch));
-      rows++;
-      for (const [output, { shape, data }] of Object.entries(made)) {
-        const name = output.slice(OUTPUT.length);
-        sums[name] ??= { shape, data: new Float32Array(data.length) };
-        const sum = sums[name].data;
-        // The mean so far, so that it neither grows nor is passed over again.
-        for (let i = 0; i < sum.length; i++) sum[i]! += (data[i]! - sum[i]!) / rows;
-      }
-    }
-  } finally {
-    await program.dispose();
-  }
-  return sums;
 }
 
 /** E[x²] of each column: the energy that an error in it meets. */

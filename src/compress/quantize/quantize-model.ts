@@ -8,11 +8,12 @@ import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
 import { type FinetuneOptions, Finetuner } from './finetune.js';
+import { quantizeInOrder } from './in-order.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
 import { type OnnxVariant, writeVariant } from './onnx-variants.js';
 import { agreement, answers, meanKl, Predictor } from './predictor.js';
-import { type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
+import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
 import { checkTarget, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
 
@@ -24,7 +25,7 @@ export interface QuantizeModelOptions {
   readonly out: string;
   /** What the towers' linear layers become. @defaultValue 'nf4' */
   readonly scheme?: MixtureName;
-  /** @defaultValue 'gptq' */
+  /** @defaultValue 'gptaq' */
   readonly rounding?: Rounding;
   /** Where calibration pictures come from. */
   readonly dataset: ImageTextDataset;
@@ -49,7 +50,7 @@ export interface QuantizeModelOptions {
   readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
 
-export type QuantizePhase = 'calibration' | 'sensitivity' | 'teacher targets' | 'finetune' | 'onnx';
+export type QuantizePhase = 'calibration' | 'sensitivity' | 'rounding' | 'teacher targets' | 'finetune' | 'onnx';
 
 export interface QuantizeModelResult {
   /** Relative to the folder. */
@@ -83,7 +84,7 @@ const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
  * await quantizeModel({ student: { checkpoint: await loadCheckpoint(dir) }, dataset: await openDataset('emoji'), out: 'small' });
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
-  const { student, out, dataset, rounding, signal, onProgress, dtypes = allDtypes } = options;
+  const { student, out, dataset, rounding = 'gptaq', signal, onProgress, dtypes = allDtypes } = options;
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   checkTarget(out);
@@ -98,7 +99,14 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     // Opened first: what does not fit is said before the sensitivities are measured.
     tuner = options.finetune && (await openTuner(options, options.finetune));
     const { mixture, sensitivity } = await chosenMixture(options, moments, predictor, calibration);
-    const rounded = quantizeStudent(student, mixture, { rounding, moments });
+    const round = (mixture: Mixture) =>
+      rounding === 'gptaq'
+        ? quantizeInOrder(student, mixture, calibration, {
+            signal,
+            onProgress: (done, total) => onProgress?.('rounding', done, total),
+          })
+        : quantizeStudent(student, mixture, { rounding, moments });
+    const rounded = await round(mixture);
     const tuned = await tuner?.tune(rounded);
     const quantized = tuned ?? rounded;
     const measured = await compareOn(predictor, student, quantized.student, calibration);
@@ -109,10 +117,12 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
       signal?.throwIfAborted();
       onProgress?.('onnx', done, dtypes.length);
       let made = quantized;
-      if (dtype !== 'bnb4') {
-        made = quantizeStudent(student, mixtureFor(dtype, mixture), { rounding, moments });
-        // Eight bits everywhere have next to nothing to win back.
-        if (tuner && dtype === 'q4') made = await tuner.tune(made);
+      const other = mixtureFor(dtype, mixture);
+      // Eight bits everywhere have next to nothing to win back.
+      if (dtype === 'q8') made = quantizeStudent(student, other, { rounding: localOf(rounding), moments });
+      if (dtype === 'q4') {
+        made = await round(other);
+        if (tuner) made = await tuner.tune(made);
       }
       variants[dtype] = await writeVariant(out, dtype, made, samples);
       files.push(...variants[dtype].files);
@@ -124,10 +134,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
       ...{ files: [...files, RECORD], bytes, calibration: measured },
       ...{ finetuned, variants, mixture, sensitivity },
     };
-    await writeFileAtomic(
-      join(out, RECORD),
-      `${JSON.stringify({ rounding: rounding ?? 'gptq', ...result }, null, 1)}\n`,
-    );
+    await writeFileAtomic(join(out, RECORD), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
     return result;
   } finally {
     await Promise.all([predictor.dispose(), tuner?.dispose()]);
@@ -145,6 +152,8 @@ function openTuner({ student, signal, onProgress }: QuantizeModelOptions, finetu
   });
 }
 
+const localOf = (rounding: Rounding): LocalRounding => (rounding === 'gptaq' ? 'gptq' : rounding);
+
 /** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
 async function chosenMixture(
   options: QuantizeModelOptions,
@@ -152,7 +161,9 @@ async function chosenMixture(
   predictor: Predictor,
   calibration: Calibration,
 ): Promise<{ mixture: Mixture; sensitivity?: readonly Sensitivity[] }> {
-  const { student, scheme = 'nf4', rounding, smaller, maxDrop, signal, onProgress } = options;
+  const { student, scheme = 'nf4', smaller, maxDrop, signal, onProgress } = options;
+  // Weights that are tried one at a time, or in mixtures one after the other, are not made up for each other.
+  const rounding = localOf(options.rounding ?? 'gptaq');
   const budget = options.budget ?? (smaller === undefined ? undefined : Math.floor(weightBytes(student, {}) / smaller));
   const chosen = budget !== undefined || maxDrop !== undefined;
   if (!chosen && !options.sensitivity) return { mixture: mixtureOf(student, scheme) };

@@ -11,22 +11,30 @@ import { dequantize, weightGrid } from '../../quantization/index.js';
 import { Random } from '../../random.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { checkpoint, promptsFor } from '../student.fixture.js';
+import type { Student } from '../student.js';
 import { difference, engineEmbeds, samplesFor } from '../verify.js';
+import { loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
 import { compensated } from './gptq.js';
+import { quantizeInOrder } from './in-order.js';
 import { type QuantizeModelResult, quantizeModel } from './index.js';
-import { type Mixture, weightsOf } from './mixture.js';
+import { type Mixture, mixtureOf, weightsOf } from './mixture.js';
+import { measureMoments } from './moments.js';
+import { meanKl, Predictor } from './predictor.js';
+import { type QuantizedStudent, quantizeStudent } from './quantize.js';
 import { weightBytes } from './quantize-model.js';
 
 const student = { checkpoint, prompts: promptsFor(2) };
 const names = ['red cat', 'small house', 'tree', 'two houses'];
-/** Noise in four classes. */
+/** Pictures of noise in four classes. */
+const pictures = (first: number) =>
+  Array.from({ length: 40 }, (_, i) => ({ id: `${first + i}`, label: i % 4, captions: [names[i % 4]!] }));
 const dataset: ImageTextDataset = {
   name: 'noise',
   fingerprint: 'noise',
   skipped: [],
   classes: names.map((name) => ({ name, novel: false })),
-  splits: { train: Array.from({ length: 40 }, (_, i) => ({ id: `${i}`, label: i % 4, captions: [names[i % 4]!] })) },
+  splits: { train: pictures(0), test: pictures(40) },
   async load({ id }) {
     const random = new Random('noise', id);
     return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
@@ -74,6 +82,29 @@ describe('gptq', () => {
     const data = moments.data.map((value, at) => (Math.floor(at / columns) === at % columns ? value : 0));
     return compensated(grid, weight, { ...moments, data }).codes;
   }
+});
+
+describe('rounding in order', () => {
+  it('errs less than rounding each layer for itself, on pictures that it did not see', async () => {
+    const [calibration, unseen] = [
+      await loadCalibration(student, dataset, { images: 40 }),
+      await loadCalibration(student, dataset, { images: 40, split: 'test' }),
+    ];
+    const predictor = await Predictor.create(student, unseen);
+    const predict = async (s: Student) =>
+      predictor.predict(await predictor.imageEmbeds(s), await predictor.textEmbeds(s), s);
+    const before = await predict(student);
+    const kl = async ({ student: s }: QuantizedStudent) => meanKl(before, await predict(s));
+    const mixture = mixtureOf(student);
+    const moments = await measureMoments(student, calibration);
+    const alone = await kl(quantizeStudent(student, mixture, { moments }));
+    const seen: number[] = [];
+    const inOrder = await quantizeInOrder(student, mixture, calibration, { onProgress: (done) => seen.push(done) });
+    expect(await kl(inOrder)).toBeLessThan(0.7 * alone);
+    await predictor.dispose();
+    expect(Object.keys(inOrder.tensors).sort()).toEqual(Object.keys(mixture).sort());
+    expect(seen).toEqual(seen.map((_, i) => i + 1));
+  });
 });
 
 describe('quantizeModel', () => {

@@ -12,13 +12,16 @@ import { type Moments, meanSquares } from './moments.js';
  * - `scales`: the same, with each block's scale chosen by the error it leaves, weighted by what the weights are multiplied by
  * - `gptq`: `scales`, and each column's error is made up for by the columns after it (Frantar et al. 2023); what is no
  *   linear layer, and so has no moments, is rounded as by `scales`
+ * - `gptaq`: the same layer by layer, each made up for the errors of those before it (Li et al. 2025)
  */
-export const roundings = ['nearest', 'scales', 'gptq'] as const;
+export const roundings = ['nearest', 'scales', 'gptq', 'gptaq'] as const;
 export type Rounding = (typeof roundings)[number];
+/** Those that round each weight for itself. */
+export type LocalRounding = Exclude<Rounding, 'gptaq'>;
 
 export interface QuantizeOptions {
   /** @defaultValue 'gptq' */
-  readonly rounding?: Rounding;
+  readonly rounding?: LocalRounding;
   /** Of what each linear layer is fed, by the weight's name. */
   readonly moments?: Moments;
 }
@@ -48,7 +51,7 @@ export function quantizeWeight(
   weight: HostTensor,
   scheme: QuantizedTensor['scheme'],
   moments?: HostTensor<Float32Array>,
-  rounding: Rounding = 'gptq',
+  rounding: LocalRounding = 'gptq',
 ): QuantizedTensor {
   if (rounding === 'nearest') return roundTo(weightGrid(weight, scheme), weight);
   const grid = weightGrid(weight, scheme, { search: true, energy: moments && meanSquares(moments) });

@@ -4,7 +4,7 @@ import type { Student } from '../student.js';
 import { weightsOf, withWeights } from './mixture.js';
 import type { Moments } from './moments.js';
 import { meanKl, type Predictor } from './predictor.js';
-import { quantizeWeight, type Rounding } from './quantize.js';
+import { type LocalRounding, quantizeWeight } from './quantize.js';
 
 /** What storing one weight in a scheme, and no other, does. */
 export interface Sensitivity {
@@ -18,7 +18,7 @@ export interface Sensitivity {
 export interface SensitivityOptions {
   /** Schemes that are tried of each weight, beside float32. */
   readonly schemes: readonly Exclude<Scheme, 'fp32'>[];
-  readonly rounding?: Rounding;
+  readonly rounding?: LocalRounding;
   readonly moments?: Moments;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
