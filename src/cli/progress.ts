@@ -27,6 +27,11 @@ export function showDownload(progress: Progress): (download: DownloadProgress) =
     progress.update({ phase: `fetching ${id} (MB)`, step: megabytes(done), steps: megabytes(total) });
 }
 
+/** Shows how far models are that say captions another way. */
+export function showTexts(progress: Progress): (what: string, done: number, total: number) => void {
+  return (what, step, steps) => progress.update({ phase: `texts ${what}`, step, steps });
+}
+
 const lineSeconds = 10;
 
 /** Progress on stderr: a bar on a terminal, a line every ten seconds otherwise, JSON lines with `--json`, nothing with `--quiet`. */

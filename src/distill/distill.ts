@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { SayOptions } from '../augment/index.js';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
@@ -49,6 +50,8 @@ export interface DistillOptions extends DownloadOptions {
   onStep?: (step: DistillStep) => void | Promise<void>;
   /** While the teacher's targets are extracted. */
   onTargets?: (done: number, total: number) => void;
+  /** While models say the captions another way. */
+  onTexts?: SayOptions['onTexts'];
   compile?: CompileOptions;
 }
 
@@ -121,6 +124,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     recipe,
     student: { tokenizer: start.tokenizer, limit },
     inner: { ...innerStates(recipe, teacher, pairs, needs), words },
+    texts: options,
     targets: {
       dir: options.targetsDir ?? join(options.runDir, 'targets'),
       rebuild: options.rebuildTargets,

@@ -1,4 +1,4 @@
-import { saidByModels } from '../augment/index.js';
+import { type SayOptions, saidByModels } from '../augment/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { checkTemplates } from '../prompt/index.js';
@@ -29,6 +29,8 @@ export interface BatchSource {
   /** What is needed of the teacher beside its embeddings. */
   readonly inner: InnerStates & { readonly words: boolean };
   readonly targets: TargetOptions;
+  /** How models of texts are had, and how far they are. */
+  readonly texts?: SayOptions;
 }
 
 /**
@@ -45,13 +47,14 @@ export async function openBatches({
   student,
   inner,
   targets,
+  texts,
 }: BatchSource): Promise<Batches> {
   const { seed, views, augment } = recipe;
   const { templates, weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
   const examples = examplesOf(dataset, recipe.data.split);
   checkTemplates(templates, weights);
   const models = captions ? augment.text?.models : undefined;
-  const sayings = models && (await saidByModels(captionsOf(examples), models));
+  const sayings = models && (await saidByModels(captionsOf(examples), models, texts));
   const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
   const bank = await buildTextBank(teacher, list, student, inner.words);
   const [hidden, attention] = [[...inner.hidden], [...inner.attention]];

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { saidByModels } from '../augment/index.js';
+import { type SayOptions, saidByModels } from '../augment/index.js';
 import {
   type Checkpoint,
   type ClipConfig,
@@ -45,6 +45,8 @@ export interface PretrainOptions extends DownloadOptions {
   readonly ranks?: number;
   readonly loader?: LoaderOptions;
   readonly signal?: AbortSignal;
+  /** While models say the captions another way. */
+  readonly onTexts?: SayOptions['onTexts'];
   /** After every step; with the accuracy where it was measured. */
   readonly onStep?: (event: PretrainEvent) => void;
 }

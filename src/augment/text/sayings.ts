@@ -21,46 +21,67 @@ export interface Sayings {
   readonly paraphrased?: ReadonlyMap<string, string>;
 }
 
+export interface SayOptions extends DownloadOptions {
+  /** Stops between some texts and the next; what was said is kept. */
+  readonly signal?: AbortSignal;
+  readonly onTexts?: (what: keyof Sayings, done: number, total: number) => void;
+}
+
+/** Texts that are said and kept at once. */
+const chunk = 128;
+
 /**
  * Says every text another way by the models, once and ahead of training: there is one answer a text and model, kept in the
  * cache. Paraphrases are made of what translation made, too, so that both can follow each other.
  *
- * @throws UserError where a model cannot be had or run
+ * @throws UserError where a model cannot be had or run, the signal's reason where it was aborted
  */
 export async function saidByModels(
   texts: Iterable<string>,
   { translation, paraphrase, dtype }: TextModels,
-  download: DownloadOptions = {},
+  options: SayOptions = {},
 ): Promise<Sayings> {
   const own = [...new Set(texts)].sort();
   const load = async (model: string, prefix?: string) => {
     const { loadSeq2Seq } = await import('./seq2seq.js');
-    return loadSeq2Seq(model, { ...download, dtype, prefix });
+    return loadSeq2Seq(model, { onDownload: options.onDownload, dtype, prefix });
   };
-  const translated = translation && (await sayings(own, [await load(translation.there), await load(translation.back)]));
+  const say = (what: keyof Sayings, sources: readonly string[], models: readonly Seq2Seq[]) =>
+    sayings(sources, models, options.signal, (done) => options.onTexts?.(what, done, sources.length));
+  const translated =
+    translation && (await say('translated', own, [await load(translation.there), await load(translation.back)]));
   const paraphrased =
     paraphrase &&
-    (await sayings([...new Set([...own, ...(translated?.values() ?? [])])].sort(), [
+    (await say('paraphrased', [...new Set([...own, ...(translated?.values() ?? [])])].sort(), [
       await load(paraphrase.model, paraphrase.prefix),
     ]));
   return { ...(translated && { translated }), ...(paraphrased && { paraphrased }) };
 }
 
 /** What comes out of models one behind the other. They are disposed of. */
-async function sayings(texts: readonly string[], models: readonly Seq2Seq[]): Promise<Map<string, string>> {
+async function sayings(
+  texts: readonly string[],
+  models: readonly Seq2Seq[],
+  signal: AbortSignal | undefined,
+  onSaid: (done: number) => void,
+): Promise<Map<string, string>> {
   try {
     const key = JSON.stringify([models.map(({ fingerprint }) => fingerprint), texts]);
     const name = createHash('sha256').update(key).digest('hex').slice(0, 24);
     const file = join(cacheFolder(), 'sayings', `${name}.json`);
-    const known = await readFile(file, 'utf8').catch(() => undefined);
-    if (known !== undefined) return new Map(JSON.parse(known) as [string, string][]);
-    let said = texts;
-    for (const model of models) said = await model.say(said);
+    const said: string[] = await readFile(file, 'utf8').then(JSON.parse, () => []);
+    while (said.length < texts.length) {
+      signal?.throwIfAborted();
+      let some = texts.slice(said.length, said.length + chunk);
+      for (const model of models) some = await model.say(some);
+      said.push(...some);
+      await writeFileAtomic(file, JSON.stringify(said));
+      onSaid(said.length);
+    }
     const changed = texts.flatMap((text, i): [string, string][] => {
       const other = said[i]!;
       return other === '' || other === text ? [] : [[text, other]];
     });
-    await writeFileAtomic(file, JSON.stringify(changed));
     return new Map(changed);
   } finally {
     await Promise.all(models.map((model) => model.dispose()));

@@ -79,6 +79,28 @@ describe('saidByModels', () => {
     expect(await readdir(join(root, 'cache', 'sayings'))).toHaveLength(1);
   });
 
+  it('says how far it is, and goes on where it was stopped', async () => {
+    const texts = Array.from(
+      { length: 300 },
+      (_, i) => `a cat ${'on the road '.repeat(i % 3)}${'red '.repeat(i % 100)}car${' a'.repeat(i % 7)}`,
+    );
+    const all = new Set(texts).size;
+    const controller = new AbortController();
+    const seen: number[] = [];
+    const onTexts = (what: string, done: number, total: number) => {
+      expect([what, total]).toEqual(['translated', all]);
+      seen.push(done);
+      if (seen.length === 1) controller.abort(new Error('stopped'));
+    };
+    await expect(saidByModels(texts, { translation }, { signal: controller.signal, onTexts })).rejects.toThrow(
+      'stopped',
+    );
+    await saidByModels(texts, { translation }, { onTexts });
+    expect(seen).toEqual([128, 256, all]);
+    await saidByModels(texts, { translation }, { onTexts });
+    expect(seen).toHaveLength(3);
+  });
+
   it('paraphrases texts and what translation made of them, and the class word stays', async () => {
     const model = join(root, 'paraphraser');
     const words = ['a', 'car', 'automobile', 'upon', 'the', 'street', 'on', 'road'];

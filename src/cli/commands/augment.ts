@@ -158,14 +158,22 @@ async function text(options: TextOptions): Promise<void> {
 
 /** What the models that were asked for make of the texts. */
 async function modelSayings(
-  { kind, translation, paraphraser, prefix, dtype }: TextOptions,
+  { kind, translation, paraphraser, prefix, dtype, ...common }: TextOptions,
   sources: readonly { readonly from: string }[],
 ): Promise<Sayings> {
   if (!translation && paraphraser === undefined) return {};
-  const [{ saidByModels }, { dtypes }, { UserError }] = await Promise.all([
+  const [
+    { saidByModels },
+    { dtypes },
+    { UserError },
+    { createProgress, showDownload, showTexts },
+    { interruptSignal },
+  ] = await Promise.all([
     import('../../augment/index.js'),
     import('../../clip/index.js'),
     import('../../errors.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
   ]);
   const [there, back, ...more] = translation ?? [];
   if (translation && (!there || !back || more.length > 0)) {
@@ -174,6 +182,7 @@ async function modelSayings(
   if (dtype !== undefined && !dtypes.includes(dtype)) {
     throw new UserError(`--dtype ${dtype}: expected one of ${dtypes.join(', ')}`);
   }
+  const progress = createProgress(common);
   return saidByModels(
     sources.map(({ from }) => from),
     {
@@ -181,7 +190,8 @@ async function modelSayings(
       ...(paraphraser !== undefined && kind.includes('paraphrase') && { paraphrase: { model: paraphraser, prefix } }),
       dtype,
     },
-  );
+    { signal: interruptSignal(), onDownload: showDownload(progress), onTexts: showTexts(progress) },
+  ).finally(() => progress.stop());
 }
 
 /** Given texts, or captions with the class word that must stay; in an order drawn by the seed. */

@@ -115,7 +115,7 @@ async function run(options: DistillOptions): Promise<void> {
     { distill, distillRecipe, loadTeacher },
     { openDataset },
     { loadRecipe, writeRecipe },
-    { createProgress, showDownload },
+    { createProgress, showDownload, showTexts },
     { resumable },
   ] = await Promise.all([
     import('../../distill/index.js'),
@@ -147,6 +147,7 @@ async function run(options: DistillOptions): Promise<void> {
         loader,
         compile: { device, threads, ranks: options.tensorParallel },
         onDownload,
+        onTexts: showTexts(progress),
         onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
         onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>
           progress.update({ phase, step, steps, losses, imagesPerSecond }),

@@ -54,13 +54,17 @@ export function addPretrain(program: Command): void {
 }
 
 async function run(options: PretrainOptions): Promise<void> {
-  const [{ pretrain, pretrainRecipe }, { loadRecipe, writeRecipe }, { createProgress, showDownload }, { resumable }] =
-    await Promise.all([
-      import('../../distill/index.js'),
-      import('../recipe-file.js'),
-      import('../progress.js'),
-      import('../interrupt.js'),
-    ]);
+  const [
+    { pretrain, pretrainRecipe },
+    { loadRecipe, writeRecipe },
+    { createProgress, showDownload, showTexts },
+    { resumable },
+  ] = await Promise.all([
+    import('../../distill/index.js'),
+    import('../recipe-file.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+  ]);
   const { out, device, threads } = options;
   const loader = await loaderOptions(options);
   const recipe = await loadRecipe(pretrainRecipe, {
@@ -87,6 +91,7 @@ async function run(options: PretrainOptions): Promise<void> {
         ranks: options.tensorParallel,
         signal,
         onDownload: showDownload(progress),
+        onTexts: showTexts(progress),
         onStep: ({ step, steps, losses, imagesPerSecond, accuracy }) => {
           progress.update({ phase: 'pretrain', step, steps, losses, imagesPerSecond });
           if (accuracy)
