@@ -26,6 +26,7 @@ const suites = {
   large: ['large.mjs', 'A ViT-L/14 teacher: loading it, and training a ViT-B/16 student with it'],
   gpu: ['gpu.mjs', 'A vision tower’s work on a GPU, by WebGPU'],
   fold: ['fold.mjs', 'Prompts folded into constant keys and values'],
+  export: ['export.mjs', 'A model of ViT-B/16’s shape exported, each file compared with the engine'],
 };
 const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'boolean', default: false } } });
 const names = values.only?.split(',') ?? Object.keys(suites);

@@ -1,7 +1,8 @@
 // How many images a second the loader decodes and augments, alone and beside a training step, and what a step costs more
 // than with one batch that is there already: for drawings at 48 pixels, and for 2,000 JPEGs at 224. Prints a Markdown table.
+// "More" is the median over rounds of the mean step of each kind, the kinds in turn, with the least and the most.
 //
-//   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
+//   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--rounds 7] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
 //
 // The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
   options: {
     workers: { type: 'string', default: `0,${usualWorkers()}` },
     steps: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '7' },
     images: { type: 'string', default: '2000' },
     only: { type: 'string', default: '48,224' },
     photos: { type: 'string' },
@@ -109,7 +111,7 @@ async function alone({ dataset, augment, vision }, workers) {
   return rates;
 }
 
-/** Medians of steps in turn: on one batch that is there already, and on batches of each crew. */
+/** Mean steps of each round, the kinds in turn: on one batch that is there already, and on batches of each crew. */
 async function beside(job) {
   const { dataset, augment, batch, vision } = job;
   const texts = [...new Set(dataset.splits.train.flatMap(({ captions }) => captions))];
@@ -135,7 +137,7 @@ async function beside(job) {
     { ready: true, batches: source(0) },
     ...crews.map((workers) => ({ workers, batches: source(workers) })),
   ];
-  for (const kind of kinds) Object.assign(kind, { next: 0, times: [], waits: [] });
+  for (const kind of kinds) Object.assign(kind, { next: 0, means: [], waits: [] });
   let now = kinds[0];
   const ready = await kinds[0].batches.batch(0);
   const feeds = {
@@ -153,26 +155,27 @@ async function beside(job) {
     accumulate: 1,
     smoothing: 0,
   });
-  const rounds = 2;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < Number(values.rounds); round++) {
     for (const kind of kinds) {
       now = kind;
-      // The first two fill what stands ready.
-      for (let i = -2; i < steps / rounds; i++) {
-        const start = performance.now();
+      // The first two use up what stands ready.
+      let start = 0;
+      for (let i = -2; i < steps; i++) {
+        if (i === 0) start = performance.now();
         await task.step(0);
         await new Promise((resolve) => setImmediate(resolve));
-        if (i >= 0) kind.times.push(performance.now() - start);
-        else kind.waits.length = kind.times.length;
+        if (i < 0) kind.waits.length = round * steps;
       }
+      kind.means.push((performance.now() - start) / steps);
     }
   }
   await task.dispose();
   for (const { batches } of kinds) await batches.dispose();
-  return kinds.map(({ ready, workers, times, waits }) => ({
+  return kinds.map(({ ready, workers, means, waits }) => ({
     ready,
     workers,
-    step: median(times),
+    step: median(means),
+    more: means.map((mean, round) => 100 * (mean / kinds[0].means[round] - 1)).toSorted((a, b) => a - b),
     wait: ready ? 0 : median(waits),
   }));
 }
@@ -198,12 +201,12 @@ try {
     console.log('|---|---|---|---|---|---|---|---|---|');
     for (const { job, batch, alone: rates, beside: kinds } of results) {
       const base = kinds[0].step;
-      for (const [i, { workers, step, wait }] of kinds.slice(1).entries()) {
+      for (const [i, { workers, step, more, wait }] of kinds.slice(1).entries()) {
         const [first, later] = rates[i].rates.map((rate) => rate.toFixed(0));
-        const more = `${(100 * (step / base - 1)).toFixed(1)} %`;
+        const spread = `${median(more).toFixed(1)} % (${more[0].toFixed(1)} to ${more.at(-1).toFixed(1)})`;
         const ms = (x) => `${x.toFixed(x < 10 ? 1 : 0)} ms`;
         console.log(
-          `| ${job} | ${workers} | ${first} | ${later} | ${ms(base)} | ${ms(step)} | ${more} | ${ms(wait)} | ${((1000 * batch) / step).toFixed(0)} |`,
+          `| ${job} | ${workers} | ${first} | ${later} | ${ms(base)} | ${ms(step)} | ${spread} | ${ms(wait)} | ${((1000 * batch) / step).toFixed(0)} |`,
         );
       }
     }
