@@ -1,4 +1,5 @@
 import { classText } from '../../prompt/browser.js';
+import { softmax } from '../../softmax.js';
 import { modelFiles } from '../model-file.js';
 import type { Engine } from './engine.js';
 
@@ -56,11 +57,9 @@ export function answers({ names, features }: Classifier, embedding: Float32Array
     for (let k = 0; k < width; k++) sum += image[k]! * features[n * width + k]!;
     return Math.exp(logitScale) * sum;
   });
-  const largest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const weights = logits.map((z) => Math.exp(z - largest));
-  const total = weights.reduce((a, b) => a + b, 0);
+  const probabilities = softmax(logits);
   return names
-    .map((name, n) => ({ name, probability: weights[n]! / total }))
+    .map((name, n) => ({ name, probability: probabilities[n]! }))
     .sort((a, b) => b.probability - a.probability);
 }
 
