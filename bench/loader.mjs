@@ -73,22 +73,23 @@ const withCaptions = (dataset) => ({
   },
 });
 
-async function jobs(photos) {
+/** Each is opened when it is its turn. */
+function jobs(photos) {
   return {
-    48: {
+    48: async () => ({
       name: '48 px drawings',
       dataset: withCaptions(await openDataset('emoji')),
       augment: augmentOptions.parse({}),
       batch: 64,
       vision: { ...tower(224, 6, 7), image_size: 48, patch_size: 8 },
-    },
-    224: {
+    }),
+    224: async () => ({
       name: '224 px JPEGs',
       dataset: withCaptions(await openDataset(`folder:${photos}?into=train`)),
       augment: augmentOptions.parse({ preset: 'photos' }),
       batch: 16,
       vision: { ...tower(384, 6, 6), image_size: 224, patch_size: 16 },
-    },
+    }),
   };
 }
 
@@ -184,10 +185,10 @@ const temporary = values.photos ? undefined : mkdtempSync(join(tmpdir(), 'prompt
 const photos = values.photos ?? join(temporary, 'photos');
 try {
   if (values.only.includes('224') && !existsSync(join(photos, '1999.jpg'))) await makePhotos(photos, 2000);
-  const all = await jobs(photos);
+  const all = jobs(photos);
   const results = [];
   for (const name of values.only.split(',')) {
-    const job = all[name];
+    const job = await all[name]();
     const rates = [];
     for (const workers of crews) rates.push({ workers, rates: await alone(job, workers) });
     results.push({ job: job.name, batch: job.batch, alone: rates, beside: await beside(job) });

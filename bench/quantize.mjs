@@ -1,23 +1,24 @@
 // What storing a model in few bits costs and saves.
 //
 //   npm run build
-//   node bench/quantize.mjs accuracy [--run runs/demo] [--teacher models/emoji-teacher] [--images 512] [--finetune 300]
+//   node bench/quantize.mjs accuracy [--run models/emoji-student] [--images 512] [--finetune 300]
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
 // (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ; every weight in INT8; the mixture that
-// measured sensitivity chooses for a sixth of the bytes; and both mixtures fine-tuned against the teacher's targets, which
-// are stored in the run's folder.
+// measured sensitivity chooses for a sixth of the bytes; and both mixtures fine-tuned against the targets of the run's teacher,
+// which are stored in the run's folder or made for the time being. `--run` takes what `promptkd quantize` does.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
 // to the folder once and used again.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { parse } from 'yaml';
+import { loadRecipe } from '../dist/cli/recipe-file.js';
+import { readRun } from '../dist/cli/run-record.js';
 import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
@@ -43,7 +44,7 @@ const option = (value) => ({ type: 'string', default: value });
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    ...{ run: option('runs/demo'), teacher: option('models/emoji-teacher'), images: option('512') },
+    ...{ run: option('models/emoji-student'), images: option('512') },
     ...{ finetune: option('300'), out: option(''), runs: option('20') },
   },
 });
@@ -52,7 +53,8 @@ else if (positionals[0] === 'latency' && values.out) await latency();
 else throw new Error('expected accuracy, or latency with --out FOLDER');
 
 async function accuracy() {
-  const model = await loadModel(join(values.run, 'student'));
+  const run = await readRun(values.run);
+  const model = await loadModel(run.model);
   const student = { checkpoint: model.checkpoint, prompts: model.prompts };
   const dataset = await openDataset('emoji');
   const calibration = await loadCalibration(student, dataset, { images: Number(values.images) });
@@ -97,10 +99,10 @@ async function accuracy() {
   await row('a sixth, gptaq', roundedSixth.student, weightBytes(student, sixth));
   const tuner = await Finetuner.create(student, {
     steps: Number(values.finetune),
-    teacher: await loadCheckpoint(values.teacher),
-    recipe: distillRecipe.parse(parse(readFileSync(join(values.run, 'recipe.yaml'), 'utf8'))),
+    teacher: await loadCheckpoint(run.teacher),
+    recipe: await loadRecipe(distillRecipe, { file: run.recipeFile }),
     dataset,
-    targetsDir: join(values.run, 'targets'),
+    targetsDir: run.targetsDir,
   });
   for (const [name, chosen, start] of [
     ['default mixture', mixture, rounded],
