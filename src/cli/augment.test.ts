@@ -44,7 +44,7 @@ describe('promptkd augment text', () => {
       await writeDictionaryModel(back, ['une', 'chatte'], { une: 'one', chatte: 'kitty' });
       const args = ['augment', 'text', '--kind', 'back-translation', '--text', 'a cat', '--json', '--translation'];
       const { out, err } = promptkd(...args, there, back);
-      expect(err).toBe('');
+      expect(JSON.parse(err)).toEqual({ phase: 'texts translated', step: 1, steps: 1 });
       expect(JSON.parse(out)).toEqual([{ kind: 'back-translation', samples: [{ from: 'a cat', to: 'one kitty' }] }]);
       expect(promptkd(...args, there)).toEqual({
         ...{ code: 2, out: '' },
