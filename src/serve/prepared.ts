@@ -20,7 +20,8 @@ export class Prepared {
     const value = await make();
     this.bytes += bytes(value);
     if (this.bytes > capacity) return value;
-    const own = known ?? new Map<string, unknown>();
+    // Looked up again: `make` may have kept something of the same input.
+    const own = this.made.get(input) ?? new Map<string, unknown>();
     this.made.set(input, own.set(kind, value));
     return value;
   }

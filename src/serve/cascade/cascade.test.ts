@@ -154,6 +154,25 @@ describe('a cascade', () => {
     expect(made).toEqual(['student 7', 'teacher 7']);
   });
 
+  it('keeps what was made on the way to something else', async () => {
+    const prepared = new Prepared();
+    const made: string[] = [];
+    const make = (what: string) => async () => {
+      made.push(what);
+      return what;
+    };
+    const size = () => 1;
+    const pixels = (side: number) =>
+      prepared.of(
+        'file',
+        `pixels ${side}`,
+        async () => (await prepared.of('file', 'decoded', make('decoded'), size)) + side,
+        size,
+      );
+    expect([await pixels(48), await pixels(96), await pixels(48)]).toEqual(['decoded48', 'decoded96', 'decoded48']);
+    expect(made).toEqual(['decoded']);
+  });
+
   it('marks the student’s answer where the teacher cannot', async () => {
     const answers = await cascade({ student: fast(), teacher: broken, threshold: 0.9 }).classify([0, 1]);
     expect(answers[0]).not.toHaveProperty('unanswered');
