@@ -24,8 +24,8 @@ interface PairMoments {
   readonly both: HostTensor<Float32Array>;
 }
 
-/** Before the name of an input: what a layer was fed before quantisation. */
-const ORIGINAL = 'original.';
+/** Name of an input: what a layer was fed before quantisation. */
+const ORIGINAL = 'original';
 
 /**
  * A student in few bits, layer by layer from its inputs on, each made up for the errors of those before it: of what a layer
@@ -62,10 +62,8 @@ export async function quantizeInOrder(
   }
   for (const [done, group] of groups.entries()) {
     const moments = await measurePair(group, student, withWeights(student, values), options.signal);
-    for (const name of group.names) {
-      const fitted = await fittedWeight(own[name]!, moments);
-      keep(name, quantizeWeight(fitted, schemeOf(name)!, moments.fed));
-    }
+    const fitted = await fittedWeights(group.names, own, moments);
+    for (const name of group.names) keep(name, quantizeWeight(fitted[name]!, schemeOf(name)!, moments.fed));
     options.onProgress?.(done + 1, groups.length);
   }
   return { student: withWeights(student, values), tensors };
@@ -85,7 +83,7 @@ async function measurePair(
   quantized: Student,
   signal?: AbortSignal,
 ): Promise<PairMoments> {
-  const original = input(`${ORIGINAL}x`, x.shape);
+  const original = input(ORIGINAL, x.shape);
   const counted = pass.counted(x);
   const [before, after] = await Promise.all([
     compile({ outputs: { x } }),
@@ -103,7 +101,7 @@ async function measurePair(
       async (batch) => {
         const feeds = pass.feeds(batch);
         const made = await before.run({ ...own, ...feeds });
-        return after.run({ ...few, ...feeds, [`${ORIGINAL}x`]: made.x! });
+        return after.run({ ...few, ...feeds, [ORIGINAL]: made.x! });
       },
       signal,
     );
@@ -113,17 +111,25 @@ async function measurePair(
   }
 }
 
-/** W' of {@link quantizeInOrder}; λ is GPTQ's damping. */
-async function fittedWeight(weight: HostTensor, { fed, both }: PairMoments): Promise<HostTensor> {
+/** W' of {@link quantizeInOrder} of each layer of a group; λ is GPTQ's damping. */
+async function fittedWeights(
+  names: readonly string[],
+  weights: Readonly<Record<string, HostTensor>>,
+  { fed, both }: PairMoments,
+): Promise<Record<string, HostTensor>> {
   const n = fed.shape[0]!;
-  const [rows, factor] = [weight.data.length / n, constant(inverseFactor(fed))];
-  const target = matmul(constant({ shape: [rows, n], data: weight.data }), constant(damped(both, fed)));
-  const program = await compile({
-    outputs: { fitted: matmul(matmul(target, factor, { transposeB: true }), factor) },
-  });
+  const [cross, factor] = [constant(damped(both, fed)), constant(inverseFactor(fed))];
+  const fitted = (name: string) => {
+    const { data } = weights[name]!;
+    const target = matmul(constant({ shape: [data.length / n, n], data }), cross);
+    return matmul(matmul(target, factor, { transposeB: true }), factor);
+  };
+  const program = await compile({ outputs: Object.fromEntries(names.map((name) => [name, fitted(name)])) });
   try {
-    const { data } = (await program.run({})).fitted!;
-    return { shape: weight.shape, data: data.slice() };
+    const made = await program.run({});
+    return Object.fromEntries(
+      names.map((name) => [name, { shape: weights[name]!.shape, data: made[name]!.data.slice() }]),
+    );
   } finally {
     await program.dispose();
   }
