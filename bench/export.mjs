@@ -5,24 +5,13 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { clipPreprocess, loadTokenizer } from '../dist/clip/index.js';
 import { exportModel } from '../dist/compress/index.js';
 import { watched } from './disturbance.mjs';
-import { randomClip } from './models.mjs';
+import { randomCheckpoint } from './models.mjs';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
-const { config, params } = randomClip('vit-b-16');
-// A tokenizer of the full vocabulary is not shipped: the drawings' knows the first of its ids.
-const tokenizer = await loadTokenizer(fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)));
-const ends = { bos_token_id: tokenizer.startId, eos_token_id: tokenizer.endId, pad_token_id: tokenizer.padId };
-const checkpoint = {
-  config: { ...config, text_config: { ...config.text_config, ...ends } },
-  params,
-  preprocess: clipPreprocess(config.vision_config.image_size),
-  tokenizer,
-};
+const checkpoint = await randomCheckpoint('vit-b-16');
 const out = mkdtempSync(join(tmpdir(), 'promptkd-export-'));
 try {
   const cpu = process.cpuUsage();
@@ -36,7 +25,7 @@ try {
   const bytes = readdirSync(out, { recursive: true })
     .map((name) => statSync(join(out, name)))
     .reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
-  const parameters = Object.values(params).reduce((sum, { data }) => sum + data.length, 0);
+  const parameters = Object.values(checkpoint.params).reduce((sum, { data }) => sum + data.length, 0);
   const row = {
     ...{ parameters, seconds, processor_seconds: (user + system) / 1e6, bytes },
     peak_memory_mb: process.resourceUsage().maxRSS / 1024,

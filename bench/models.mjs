@@ -1,5 +1,6 @@
 // CLIP models of random weights in published shapes.
-import { expectedParams, parseClipConfig } from '../dist/clip/index.js';
+import { fileURLToPath } from 'node:url';
+import { clipPreprocess, expectedParams, loadTokenizer, parseClipConfig } from '../dist/clip/index.js';
 import { Random } from '../dist/random.js';
 
 const vision = (hidden_size, num_hidden_layers, patch_size) => ({
@@ -41,4 +42,17 @@ export function randomClip(name, only = () => true) {
     params[key] = { shape, data };
   }
   return { config, params };
+}
+
+/** The same as a whole checkpoint. A tokenizer of the full vocabulary is not shipped: the drawings' knows the first of its ids. */
+export async function randomCheckpoint(name) {
+  const { config, params } = randomClip(name);
+  const tokenizer = await loadTokenizer(fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)));
+  const ends = { bos_token_id: tokenizer.startId, eos_token_id: tokenizer.endId, pad_token_id: tokenizer.padId };
+  return {
+    config: { ...config, text_config: { ...config.text_config, ...ends } },
+    params,
+    preprocess: clipPreprocess(config.vision_config.image_size),
+    tokenizer,
+  };
 }

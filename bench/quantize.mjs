@@ -3,6 +3,7 @@
 //   npm run build
 //   node bench/quantize.mjs accuracy [--run models/emoji-student] [--images 512] [--finetune 300]
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
+//   node bench/quantize.mjs large [--images 512]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
 // (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ; every weight in INT8; the mixture that
@@ -10,10 +11,11 @@
 // which are stored in the run's folder or made for the time being. `--run` takes what `promptkd quantize` does.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
 // to the folder once and used again.
+// `large`: how long all of it takes for a student of ViT-B/16's shape and random weights, and in which memory.
 
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
@@ -28,7 +30,7 @@ import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { measureMoments } from '../dist/compress/quantize/moments.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
 import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
-import { weightBytes } from '../dist/compress/quantize/quantize-model.js';
+import { quantizeModel, weightBytes } from '../dist/compress/quantize/quantize-model.js';
 import { measureSensitivity } from '../dist/compress/quantize/sensitivity.js';
 import { storedForm } from '../dist/compress/stored-form.js';
 import { openDataset } from '../dist/data/index.js';
@@ -38,7 +40,7 @@ import { writeFileAtomic } from '../dist/files/index.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { Random } from '../dist/random.js';
 import { input, toOnnx } from '../dist/tensor/index.js';
-import { imageOnly, vitB16 } from './models.mjs';
+import { imageOnly, randomCheckpoint, vitB16 } from './models.mjs';
 
 const option = (value) => ({ type: 'string', default: value });
 const { values, positionals } = parseArgs({
@@ -50,7 +52,8 @@ const { values, positionals } = parseArgs({
 });
 if (positionals[0] === 'accuracy') await accuracy();
 else if (positionals[0] === 'latency' && values.out) await latency();
-else throw new Error('expected accuracy, or latency with --out FOLDER');
+else if (positionals[0] === 'large') await large();
+else throw new Error('expected accuracy, large, or latency with --out FOLDER');
 
 async function accuracy() {
   const run = await readRun(values.run);
@@ -77,7 +80,7 @@ async function accuracy() {
   await row('fp32', student, fp32);
   const mixture = mixtureOf(student);
   for (const rounding of ['nearest', 'scales', 'gptq']) {
-    const { student: quantized } = quantizeStudent(student, mixture, { rounding, moments });
+    const { student: quantized } = await quantizeStudent(student, mixture, { rounding, moments });
     await row(`default mixture, ${rounding}`, quantized, weightBytes(student, mixture));
   }
   const inOrder = async (chosen) => {
@@ -89,12 +92,16 @@ async function accuracy() {
   const rounded = await inOrder(mixture);
   await row('default mixture, gptaq', rounded.student, weightBytes(student, mixture));
   const eight = mixtureFor('q8', mixture);
-  await row('int8, gptq', quantizeStudent(student, eight, { moments }).student, weightBytes(student, eight));
+  await row(
+    'int8, nearest',
+    (await quantizeStudent(student, eight, { rounding: 'nearest' })).student,
+    weightBytes(student, eight),
+  );
   const predictor = await Predictor.create(student, calibration);
   const sensitivity = await measureSensitivity(student, predictor, { schemes: ['fp8', 'nf4'], moments });
   await predictor.dispose();
   const sixth = withinBudget(greedyPath(student, sensitivity), fp32 / 6);
-  await row('a sixth, gptq', quantizeStudent(student, sixth, { moments }).student, weightBytes(student, sixth));
+  await row('a sixth, gptq', (await quantizeStudent(student, sixth, { moments })).student, weightBytes(student, sixth));
   const roundedSixth = await inOrder(sixth);
   await row('a sixth, gptaq', roundedSixth.student, weightBytes(student, sixth));
   const tuner = await Finetuner.create(student, {
@@ -130,7 +137,7 @@ async function latency() {
     });
     for (const dtype of missing) {
       const mixture = dtype === 'fp32' ? {} : mixtureFor(dtype, mixtureOf(student));
-      const { tensors } = quantizeStudent(student, mixture, { rounding: 'nearest' });
+      const { tensors } = await quantizeStudent(student, mixture, { rounding: 'nearest' });
       const forms = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, storedForm(tensor)]));
       const { bytes } = toOnnx({ outputs: { embed }, initializers: { ...paramFeeds(params), ...forms } });
       await writeFileAtomic(files[dtype], bytes);
@@ -165,5 +172,26 @@ async function latency() {
         smaller: Number((statSync(files.fp32).size / bytes).toFixed(2)),
       }),
     );
+  }
+}
+
+async function large() {
+  const out = mkdtempSync(join(tmpdir(), 'promptkd-quantize-'));
+  const student = { checkpoint: await randomCheckpoint('vit-b-16') };
+  const seconds = {};
+  let [phase, since] = ['', performance.now()];
+  try {
+    const { bytes } = await quantizeModel({
+      ...{ student, out, dataset: await openDataset('emoji'), images: Number(values.images) },
+      onProgress(next) {
+        if (next === phase) return;
+        if (phase) seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;
+        [phase, since] = [next, performance.now()];
+      },
+    });
+    seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;
+    console.log(JSON.stringify({ seconds, bytes, peak_memory_mb: process.resourceUsage().maxRSS / 1024 }));
+  } finally {
+    rmSync(out, { recursive: true });
   }
 }

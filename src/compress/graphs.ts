@@ -1,7 +1,7 @@
 import { type ClipConfig, clipLogits, endPositions, isSiglip, textTower, visionTower } from '../clip/index.js';
 import { projector } from '../distill/index.js';
 import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
-import { promptedTextEmbeds } from '../prompt/index.js';
+import { promptedTextTower } from '../prompt/index.js';
 import {
   argMax,
   cast,
@@ -106,7 +106,7 @@ function textEmbeds(
   const ids = isSiglip(config) ? given : withEndToken(given, eos === 2 ? tokenizer.endId : eos);
   const ends = endPositions(ids, config);
   if (!prompts || !encoder) return textTower(p, config, ids, ends, { pooledOnly: true }).embed;
-  return promptedTextEmbeds(p, config, encoder, prompts.config, ids, ends, { pooledOnly: true });
+  return promptedTextTower(p, config, encoder, prompts.config, ids, ends, { pooledOnly: true }).embed;
 }
 
 /**

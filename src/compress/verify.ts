@@ -10,7 +10,7 @@ import {
 } from '../clip/index.js';
 import { visionSide } from '../evaluate/index.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts, promptedTextEmbeds } from '../prompt/index.js';
+import { deepPrompts, promptedTextTower } from '../prompt/index.js';
 import { Random } from '../random.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
@@ -72,9 +72,9 @@ export async function engineEmbeds(student: Student, { pixels, ids }: Samples): 
   const picture = input('pixels', pixels.shape);
   const vision = deepPrompts(paramInputs(prompts?.vision ?? {}, 'prompts.'), 'vision');
   const image = visionTower(p, config, picture, { prompts: vision }).embed;
-  const text = prompts
-    ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder.'), prompts.config, tokens, last)
-    : textTower(p, config, tokens, last).embed;
+  const { embed: text } = prompts
+    ? promptedTextTower(p, config, paramInputs(prompts.encoder, 'encoder.'), prompts.config, tokens, last)
+    : textTower(p, config, tokens, last);
   return runOnce(
     { image, text, image_unit: l2Normalize(image), text_unit: l2Normalize(text) },
     {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initClip, loadCheckpoint, saveCheckpoint, withTokenizer } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { loadPrompts, promptedTextEmbeds } from '../prompt/index.js';
+import { loadPrompts, promptedTextTower } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
@@ -72,7 +72,7 @@ describe('distill', () => {
     expect(flat(saved.vision)).toEqual(flat(whole.prompts!.vision));
     const p = paramInputs(whole.student.params, 's/');
     const e = paramInputs(saved.encoder, 'e/');
-    const embed = promptedTextEmbeds(
+    const { embed } = promptedTextTower(
       p,
       whole.student.config,
       e,

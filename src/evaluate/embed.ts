@@ -3,7 +3,7 @@ import { normalizePixels, type OnnxPair, type PreprocessConfig, textTower, token
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { promptedTextEmbeds } from '../prompt/index.js';
+import { promptedTextTower } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
 import type { EvaluatedPair } from './model.js';
@@ -137,9 +137,9 @@ export async function embedTexts(model: Model, texts: readonly string[], options
   const p = paramInputs(params);
   const [idInput, endInput] = [input('ids', idBlock.shape, 'int32'), input('ends', endBlock.shape, 'int32')];
   const pooled = { pooledOnly: true };
-  const embeds = prompts
-    ? promptedTextEmbeds(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput, pooled)
-    : textTower(p, config, idInput, endInput, pooled).embed;
+  const { embed: embeds } = prompts
+    ? promptedTextTower(p, config, paramInputs(prompts.encoder, 'encoder/'), prompts.config, idInput, endInput, pooled)
+    : textTower(p, config, idInput, endInput, pooled);
   const encoder = prompts ? paramFeeds(prompts.encoder, 'encoder/') : {};
   const fixed = { ...paramFeeds(params), ...encoder };
   const feeds = { ids: idBlock, ends: endBlock };

@@ -14,7 +14,7 @@ import {
   deepPrompts,
   initPromptEncoder,
   type PromptEncoderConfig,
-  promptedTextEmbeds,
+  promptedTextTower,
   type SavedPrompts,
   savePrompts,
 } from '../prompt/index.js';
@@ -118,7 +118,7 @@ describe('embedding', () => {
     expect(rows.count).toBe(66);
     for (const row of [0, 8, 65]) {
       const { ids, eos } = teacher.tokenizer.encode([texts[row]!], 9);
-      const output = promptedTextEmbeds(
+      const { embed: output } = promptedTextTower(
         paramInputs(teacher.params),
         teacher.config,
         paramInputs(prompts.encoder, 'e/'),

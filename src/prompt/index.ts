@@ -10,7 +10,7 @@ export {
 } from './encoder.js';
 export {
   loadPrompts,
-  promptedTextEmbeds,
+  promptedTextTower,
   promptFile,
   type SavedPrompts,
   savePrompts,

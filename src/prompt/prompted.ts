@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClipConfig, type TextOptions, textTower } from '../clip/index.js';
+import { type ClipConfig, type TextOptions, type TowerResult, textTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
 import { type QuantizedTensor, readQuantized, writeQuantized } from '../quantization/index.js';
@@ -60,15 +60,14 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
 }
 
 /**
- * Text features of a prompted student: every text makes its own prompts, which stand behind the start token.
+ * The text tower of a prompted student: every text makes its own prompts, which stand behind the start token.
  *
  * @param p the student's parameters
  * @param encoder the prompt encoder's
  * @param ids [N, L] int32, with room for `n_ctx` more positions in the text tower
  * @param ends [N] int32
- * @returns [N, projection_dim], not normalised
  */
-export function promptedTextEmbeds(
+export function promptedTextTower(
   p: TensorTree,
   config: ClipConfig,
   encoder: TensorTree,
@@ -76,12 +75,12 @@ export function promptedTextEmbeds(
   ids: Tensor,
   ends: Tensor,
   options: Pick<TextOptions, 'pooledOnly'> = {},
-): Tensor {
+): TowerResult {
   const shared =
     encoderConfig.shared_embedding_width === undefined
       ? undefined
       : param(p, 'text_model.embeddings.token_embedding.weight');
   const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
   const prompts = textPrompts(encoder, encoderConfig, texts);
-  return textTower(p, config, ids, ends, { ...options, prompts, insert: true }).embed;
+  return textTower(p, config, ids, ends, { ...options, prompts, insert: true });
 }

@@ -19,19 +19,25 @@ export const nf4 = Float32Array.of(
 );
 
 /** Half-way points between the neighbours of a rising list. */
-export function halfways(values: Float32Array): Float32Array {
+function halfways(values: Float32Array): Float32Array {
   return Float32Array.from({ length: values.length - 1 }, (_, i) => (values[i]! + values[i + 1]!) / 2);
 }
 
-/** Place of the nearest of a rising list's values, given the half-way points between them. */
-export function nearest(halfway: Float32Array, value: number): number {
-  let [low, high] = [0, halfway.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (value > halfway[middle]!) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+const BUCKETS = 256;
+
+/** Finds the place of the nearest of a rising list's values in [−1, 1]. */
+export function nearestOf(values: Float32Array): (value: number) => number {
+  const halfway = halfways(values);
+  // Where the search begins for a number between −1 and 1: few buckets hold a half-way point, so it mostly ends there.
+  const starts = Uint8Array.from({ length: BUCKETS }, (_, bucket) => {
+    const from = (bucket / BUCKETS) * 2 - 1;
+    return bucket === 0 ? 0 : halfway.filter((point) => point < from).length;
+  });
+  return (value) => {
+    let place = starts[Math.min(BUCKETS - 1, Math.max(0, (value + 1) * (BUCKETS / 2))) | 0]!;
+    while (place < halfway.length && value > halfway[place]!) place++;
+    return place;
+  };
 }
 
 const ROUNDS = 25;
@@ -46,10 +52,10 @@ const ROUNDS = 25;
 export function fitCodebook(numbers: Float32Array, weights: Float32Array): Float32Array {
   let values = nf4;
   for (let round = 0; round < ROUNDS; round++) {
-    const halfway = halfways(values);
+    const nearest = nearestOf(values);
     const [sums, totals] = [new Float64Array(16), new Float64Array(16)];
     for (let i = 0; i < numbers.length; i++) {
-      const at = nearest(halfway, numbers[i]!);
+      const at = nearest(numbers[i]!);
       sums[at]! += weights[i]! * numbers[i]!;
       totals[at]! += weights[i]!;
     }

@@ -1,6 +1,6 @@
 import { FLOAT8_MAX, float8Values, floatToHalf, halfToFloat, toFloat8 } from '../files/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { halfways, nearest, nf4 } from './codebook.js';
+import { nearestOf, nf4 } from './codebook.js';
 import { type Blocks, blocksOf, type CodedScheme, matrixSize, rules } from './schemes.js';
 
 /** A factor a block, as numbers and as they are stored. */
@@ -22,9 +22,11 @@ export interface Grid {
 
 /** A grid to round to and read from, element by element. */
 export interface Rounder {
-  /** Code of the grid's value nearest to `value` for the element at `index`. */
-  nearest(value: number, index: number): number;
-  value(code: number, index: number): number;
+  /** Block of the element at a place in row-major order. */
+  blockOf(index: number): number;
+  /** Code of a block's value nearest to `value`. */
+  nearest(value: number, block: number): number;
+  value(code: number, block: number): number;
 }
 
 const TOP = { int4: 15, 'int4-sym': 15, int8: 255 } as const;
@@ -33,32 +35,28 @@ const MIDDLE = { 'int4-sym': 8, int8: 128 } as const;
 /** Reads a grid element by element. */
 export function rounder(grid: Grid): Rounder {
   const { scheme, shape, zeros } = grid;
-  const blocks = blocksOf(scheme, shape);
+  const { of: blockOf } = blocksOf(scheme, shape);
   const scales = grid.scales.values;
   if (scheme === 'fp8') {
     const table = float8Values();
     const scale = scales[0]!;
-    return { nearest: (value) => toFloat8(value / scale), value: (code) => table[code]! * scale };
+    return { blockOf, nearest: (value) => toFloat8(value / scale), value: (code) => table[code]! * scale };
   }
   if (scheme === 'nf4' || scheme === 'codebook') {
     const table = grid.codebook ?? nf4;
-    const halfway = halfways(table);
+    const nearest = nearestOf(table);
     return {
-      nearest: (value, index) => nearest(halfway, value / scales[blocks.of(index)]!),
-      value: (code, index) => table[code]! * scales[blocks.of(index)]!,
+      blockOf,
+      nearest: (value, block) => nearest(value / scales[block]!),
+      value: (code, block) => table[code]! * scales[block]!,
     };
   }
   const top = TOP[scheme];
   const zero = (block: number) => (scheme === 'int4' ? zeros![block]! : MIDDLE[scheme]);
   return {
-    nearest(value, index) {
-      const block = blocks.of(index);
-      return Math.min(top, Math.max(0, Math.round(value / scales[block]! + zero(block))));
-    },
-    value(code, index) {
-      const block = blocks.of(index);
-      return (code - zero(block)) * scales[block]!;
-    },
+    blockOf,
+    nearest: (value, block) => Math.min(top, Math.max(0, Math.round(value / scales[block]! + zero(block)))),
+    value: (code, block) => (code - zero(block)) * scales[block]!,
   };
 }
 
@@ -137,8 +135,9 @@ function bestOf(grids: readonly Grid[], data: HostTensor['data'], blocks: Blocks
     const { nearest, value } = rounder(grid);
     const sums = new Float64Array(blocks.count);
     for (let i = 0; i < data.length; i++) {
-      const error = data[i]! - value(nearest(data[i]!, i), i);
-      sums[blocks.of(i)]! += error * error * (energy ? energy[i % columns]! : 1);
+      const block = blocks.of(i);
+      const error = data[i]! - value(nearest(data[i]!, block), block);
+      sums[block]! += error * error * (energy ? energy[i % columns]! : 1);
     }
     return sums;
   });

@@ -11,14 +11,18 @@ export interface QuantizedTensor extends Grid {
 
 /** Each element takes the grid's nearest value. */
 export function roundTo(grid: Grid, { data }: HostTensor): QuantizedTensor {
-  const { nearest } = rounder(grid);
-  return { ...grid, codes: Uint8Array.from(data, (value, i) => nearest(value, i)) };
+  const { blockOf, nearest } = rounder(grid);
+  const codes = new Uint8Array(data.length);
+  for (let i = 0; i < codes.length; i++) codes[i] = nearest(data[i]!, blockOf(i));
+  return { ...grid, codes };
 }
 
 /** The weight's values as they are stored, float32. */
 export function dequantize(tensor: QuantizedTensor): HostTensor<Float32Array> {
-  const { value } = rounder(tensor);
-  return { shape: tensor.shape, data: Float32Array.from(tensor.codes, (code, i) => value(code, i)) };
+  const { blockOf, value } = rounder(tensor);
+  const data = new Float32Array(tensor.codes.length);
+  for (let i = 0; i < data.length; i++) data[i] = value(tensor.codes[i]!, blockOf(i));
+  return { shape: tensor.shape, data };
 }
 
 /**

@@ -34,6 +34,17 @@ describe('Program', () => {
     );
   });
 
+  it('takes values within the graph as given', async () => {
+    const [x, w] = [input('x', [2]), input('w', [2])];
+    const middle = mul(x, w);
+    const program = await compile({ outputs: { y: add(middle, w) }, given: new Map([[middle, 'middle']]) });
+    expect(program.inputs.map(({ name }) => name).sort()).toEqual(['middle', 'w']);
+    const two = (...values: number[]) => ({ shape: [2], data: Float32Array.from(values) });
+    const { y } = await program.run({ middle: two(5, 6), w: two(1, 2) });
+    expect([...y!.data]).toEqual([6, 8]);
+    await program.dispose();
+  });
+
   it('does not grow over 1,000 training steps', async () => {
     const [x, w] = [input('x', [128, 256]), input('w', [256, 256])];
     const loss = mean(square(linear(x, w)));

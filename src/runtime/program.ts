@@ -60,18 +60,20 @@ export class Program {
   }
 
   /** @internal Use {@link compile}. */
-  static async create(outputs: Readonly<Record<string, Tensor>>, options: CompileOptions): Promise<Program> {
+  static async create({ outputs, given }: TracedProgram, options: CompileOptions): Promise<Program> {
     const device = options.device ?? 'cpu';
     const model = toOnnx({
       outputs,
+      given,
       initializers: device === 'cpu' ? options.frozen : { ...options.frozen, ...options.fixed },
       fused: device !== 'webgpu',
       precision: options.precision,
     });
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
-    const inputs = model.inputs.map((t) => ({
-      name: t.name!,
-      shape: t.sizes(`program input ${t.name}`),
+    const needed = [...(given ?? [])].filter(([, name]) => model.given.includes(name));
+    const inputs = [...model.inputs.map((t) => [t, t.name!] as const), ...needed].map(([t, name]) => ({
+      name,
+      shape: t.sizes(`program input ${name}`),
       dtype: t.dtype,
     }));
     return new Program(session, inputs, outputs, device, options.fixed ?? {});
@@ -120,16 +122,24 @@ export class Program {
 /** What a compiled graph offers, whether it runs in one session or in a worker a rank. */
 export type Runnable = Pick<Program, 'inputs' | 'device' | 'run' | 'dispose'>;
 
+/** What is compiled. */
+export interface TracedProgram {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Values within the graph that are fed instead of computed, with the names of their inputs. */
+  readonly given?: ReadonlyMap<Tensor, string>;
+}
+
 /**
  * Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs.
  *
  * @param program.shards for a graph that was traced for `options.ranks` ranks: along which axis what is split
  */
 export async function compile(
-  program: { readonly outputs: Readonly<Record<string, Tensor>>; readonly shards?: ShardAxis },
+  program: TracedProgram & { readonly shards?: ShardAxis },
   options: CompileOptions = {},
 ): Promise<Runnable> {
-  if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program.outputs, options);
+  if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program, options);
+  if (program.given) throw new Error('compile: values that are given cannot be split over ranks');
   const { ParallelProgram } = await import('./parallel-program.js');
   return ParallelProgram.create(program.outputs, program.shards, options.ranks!, options);
 }

@@ -274,14 +274,15 @@ export interface EmittedGraph {
 
 /** @internal @param rename how a fed input is called inside the graph, where not by its own name */
 export function emitGraph(options: OnnxOptions, rename = (name: string): string => name): EmittedGraph {
-  const { inputs, nodes } = collect(Object.values(options.outputs), options.given);
+  const handedOver = new Map([...(options.given ?? [])].map(([tensor, name]) => [computed(tensor), name]));
+  const { inputs, nodes } = collect(Object.values(options.outputs), handedOver);
   const emitter = new OnnxEmitter(options.fused);
   const names = new Map<Tensor, string>();
   const fed: Tensor[] = [];
   const given: { name: string; tensor: Tensor }[] = [];
   const seen = new Set<string>();
   for (const tensor of inputs) {
-    const handed = options.given?.get(tensor);
+    const handed = handedOver.get(tensor);
     const name = handed ?? tensor.name!;
     if (seen.has(name)) throw new Error(`toOnnx: two inputs are called ${name}; input names must be unique`);
     seen.add(name);

@@ -61,7 +61,7 @@ describe('fine-tuning in few bits', () => {
 
   it('tunes the evenly spaced 4-bit variant too', async () => {
     const tuner = await Finetuner.create(student, options);
-    const { loss } = await tuner.tune(quantizeStudent(student, mixtureFor('q4', mixtureOf(student))));
+    const { loss } = await tuner.tune(await quantizeStudent(student, mixtureFor('q4', mixtureOf(student))));
     await tuner.dispose();
     expect(loss.after).toBeLessThan(0.5 * loss.before);
     const file = (name: string) => readFile(join(folder, name, 'onnx/text_model_q4.onnx'));
@@ -75,7 +75,7 @@ describe('fine-tuning in few bits', () => {
       if (done === 3) controller.abort(new Error('stopped'));
     };
     const tuner = await Finetuner.create(student, { ...options, signal: controller.signal, onStep });
-    const rounded = quantizeStudent(student, mixtureOf(student));
+    const rounded = await quantizeStudent(student, mixtureOf(student));
     await expect(tuner.tune(rounded)).rejects.toThrow('stopped');
     await tuner.dispose();
     expect(weightsOf(student)).toEqual(before);
@@ -84,7 +84,7 @@ describe('fine-tuning in few bits', () => {
   it('moves vision prompts, and a prompt encoder in four bits', async () => {
     const prompted = { checkpoint, prompts: promptsFor(2) };
     const name = 'prompt_encoder.text_heads.0.weight';
-    const rounded = quantizeStudent(prompted, { ...mixtureOf(prompted), [name]: 'nf4' });
+    const rounded = await quantizeStudent(prompted, { ...mixtureOf(prompted), [name]: 'nf4' });
     const tuner = await Finetuner.create(prompted, { ...options, steps: 10 });
     const tuned = await tuner.tune(rounded);
     await tuner.dispose();
@@ -98,7 +98,7 @@ describe('fine-tuning in few bits', () => {
   it('begins where GPTQ rounded to', async () => {
     const calibration = await loadCalibration(student, dataset, { images: 12 });
     const moments = await measureMoments(student, calibration);
-    const rounded = quantizeStudent(student, mixtureOf(student), { rounding: 'gptq', moments });
+    const rounded = await quantizeStudent(student, mixtureOf(student), { rounding: 'gptq', moments });
     const tuner = await Finetuner.create(student, { ...options, steps: 1, learningRate: 1e-9 });
     const { tensors } = await tuner.tune(rounded);
     await tuner.dispose();
@@ -106,7 +106,7 @@ describe('fine-tuning in few bits', () => {
   });
 
   it('leaves what it would make worse', async () => {
-    const rounded = quantizeStudent(student, mixtureOf(student));
+    const rounded = await quantizeStudent(student, mixtureOf(student));
     const tuner = await Finetuner.create(student, { ...options, steps: 2, learningRate: 10 });
     const tuned = await tuner.tune(rounded);
     await tuner.dispose();

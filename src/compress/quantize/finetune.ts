@@ -181,7 +181,7 @@ function lossGraph(student: Student, { feeds }: Batches, teacherScale: HostTenso
   const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
   const { temperature, both_ways: bothWays } = recipe.method === 'kd' ? recipe.kd : recipe.losses.response;
   const total = responseLoss(
-    clipLogits(imageGraph(student, images, side), textGraph(student, texts, length).embed, scale),
+    clipLogits(imageGraph(student, images, side).embed, textGraph(student, texts, length).tower.embed, scale),
     clipLogits(fed('target/image'), fed('target/text'), constant(teacherScale)),
     [],
     { temperature, lambda: 0, bothWays },
@@ -194,10 +194,10 @@ function lossGraph(student: Student, { feeds }: Batches, teacherScale: HostTenso
  * the nearest (GPTQ), at that.
  */
 function latentOf(tensor: QuantizedStudent['tensors'][string], weight: HostTensor): HostTensor<Float32Array> {
-  const { nearest, value } = rounder(tensor);
+  const { blockOf, nearest, value } = rounder(tensor);
   const data = Float32Array.from(weight.data, (own, i) => {
-    const code = tensor.codes[i]!;
-    return nearest(own, i) === code ? own : value(code, i);
+    const [code, block] = [tensor.codes[i]!, blockOf(i)];
+    return nearest(own, block) === code ? own : value(code, block);
   });
   return { shape: weight.shape, data };
 }

@@ -1,6 +1,6 @@
 import { dequantize, type QuantizedTensor } from '../../quantization/index.js';
-import { compile } from '../../runtime/index.js';
-import { constant, type HostTensor, input, linearInputs, matmul, type Tensor } from '../../tensor/index.js';
+import { compile, product } from '../../runtime/index.js';
+import { type HostTensor, input, linearInputs, type Tensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { damped, inverseFactor } from './gptq.js';
@@ -11,7 +11,6 @@ import { studentFeeds } from './student-graph.js';
 
 /** Linear layers that are fed the same, in one tower. */
 interface Group {
-  readonly pass: CalibrationPass;
   readonly names: readonly string[];
   readonly x: Tensor;
 }
@@ -24,8 +23,14 @@ interface PairMoments {
   readonly both: HostTensor<Float32Array>;
 }
 
-/** Name of an input: what a layer was fed before quantisation. */
-const ORIGINAL = 'original';
+/** The student before quantisation, and with what is quantised so far. */
+interface Pair {
+  readonly original: Student;
+  readonly quantized: Student;
+}
+
+/** Names of inputs: what a layer was fed before quantisation, and what the blocks behind a cut are fed. */
+const [ORIGINAL, STATE] = ['original', 'state'];
 
 /**
  * A student in few bits, layer by layer from its inputs on, each made up for the errors of those before it: of what a layer
@@ -33,7 +38,8 @@ const ORIGINAL = 'original';
  * W' = argmin E‖W x − W' x̃‖² + λ‖W − W'‖² = W (E[x x̃ᵀ] + λI) (E[x̃ x̃ᵀ] + λI)⁻¹ (asymmetric calibration: Li et al. 2025,
  * GPTAQ, arXiv 2504.02692). What is no linear layer is rounded with chosen scales.
  *
- * The calibration passes through the tower twice for each group of layers.
+ * What a block's layers are fed is computed from the block's input, which is kept of the whole calibration: two arrays
+ * [pictures or texts, tokens, width].
  */
 export async function quantizeInOrder(
   student: Student,
@@ -46,10 +52,12 @@ export async function quantizeInOrder(
     const scheme = mixture[name] ?? 'fp32';
     return scheme === 'fp32' ? undefined : scheme;
   };
-  const groups = calibrationPasses(student, calibration).flatMap((pass) =>
-    groupsOf(pass, (name) => name in own && schemeOf(name) !== undefined),
-  );
-  const layers = new Set(groups.flatMap(({ names }) => names));
+  const passes = calibrationPasses(student, calibration).map((pass) => ({
+    pass,
+    groups: groupsOf(pass, (name) => name in own && schemeOf(name) !== undefined),
+  }));
+  const total = passes.reduce((sum, { groups }) => sum + groups.length, 0);
+  const layers = new Set(passes.flatMap(({ groups }) => groups.flatMap(({ names }) => names)));
   const tensors: Record<string, QuantizedTensor> = {};
   const values: Record<string, HostTensor> = {};
   const keep = (name: string, tensor: QuantizedTensor) => {
@@ -58,79 +66,106 @@ export async function quantizeInOrder(
   };
   for (const [name, weight] of Object.entries(own)) {
     const scheme = schemeOf(name);
-    if (scheme && !layers.has(name)) keep(name, quantizeWeight(weight, scheme));
+    if (scheme && !layers.has(name)) keep(name, await quantizeWeight(weight, scheme));
   }
-  for (const [done, group] of groups.entries()) {
-    const moments = await measurePair(group, student, withWeights(student, values), options.signal);
-    const fitted = await fittedWeights(group.names, own, moments);
-    for (const name of group.names) keep(name, quantizeWeight(fitted[name]!, schemeOf(name)!, moments.fed));
-    options.onProgress?.(done + 1, groups.length);
+  let done = 0;
+  for (const { pass, groups } of passes) {
+    const front = new Front(pass);
+    for (const group of groups) {
+      const pair = { original: student, quantized: withWeights(student, values) };
+      await front.advanceTo(group.x, pair, options.signal);
+      const moments = await front.measure(group.x, pair, options.signal);
+      for (const name of group.names) {
+        const fitted = await fittedWeight(own[name]!, moments);
+        keep(name, await quantizeWeight(fitted, schemeOf(name)!, moments.fed));
+      }
+      options.onProgress?.(++done, total);
+    }
   }
   return { student: withWeights(student, values), tensors };
 }
 
-function groupsOf(pass: CalibrationPass, wanted: (name: string) => boolean): Group[] {
+function groupsOf({ tower }: CalibrationPass, wanted: (name: string) => boolean): Group[] {
   const names = new Map<Tensor, string[]>();
-  for (const [name, x] of Object.entries(linearInputs([pass.embed]))) {
+  for (const [name, x] of Object.entries(linearInputs([tower.embed]))) {
     if (wanted(name)) names.set(x, [...(names.get(x) ?? []), name]);
   }
-  return [...names].map(([x, own]) => ({ pass, names: own, x }));
+  return [...names].map(([x, own]) => ({ names: own, x }));
 }
 
-async function measurePair(
-  { pass, x }: Group,
-  student: Student,
-  quantized: Student,
-  signal?: AbortSignal,
-): Promise<PairMoments> {
-  const original = input(ORIGINAL, x.shape);
-  const counted = pass.counted(x);
-  const [before, after] = await Promise.all([
-    compile({ outputs: { x } }),
-    compile({
-      outputs: {
-        fed: matmul(x, counted, { transposeA: true }),
-        both: matmul(original, counted, { transposeA: true }),
-      },
-    }),
-  ]);
-  try {
-    const [own, few] = [studentFeeds(student), studentFeeds(quantized)];
-    const { fed, both } = await meanOver(
-      pass.batches,
-      async (batch) => {
-        const feeds = pass.feeds(batch);
-        const made = await before.run({ ...own, ...feeds });
-        return after.run({ ...few, ...feeds, [ORIGINAL]: made.x! });
-      },
-      signal,
-    );
-    return { fed: fed!, both: both! };
-  } finally {
-    await Promise.all([before.dispose(), after.dispose()]);
-  }
-}
-
-/** W' of {@link quantizeInOrder} of each layer of a group; λ is GPTQ's damping. */
-async function fittedWeights(
-  names: readonly string[],
-  weights: Readonly<Record<string, HostTensor>>,
-  { fed, both }: PairMoments,
-): Promise<Record<string, HostTensor>> {
-  const n = fed.shape[0]!;
-  const [cross, factor] = [constant(damped(both, fed)), constant(inverseFactor(fed))];
-  const fitted = (name: string) => {
-    const { data } = weights[name]!;
-    const target = matmul(constant({ shape: [data.length / n, n], data }), cross);
-    return matmul(matmul(target, factor, { transposeB: true }), factor);
+/** How far the calibration has come in a tower: what stands before the cut is not computed again. */
+class Front {
+  /** Of the tower's hidden states. */
+  private cut = -1;
+  /** The hidden state there of each batch, before quantisation and with all before it quantised. */
+  private states: { readonly original: HostTensor[]; readonly quantized: HostTensor[] } = {
+    original: [],
+    quantized: [],
   };
-  const program = await compile({ outputs: Object.fromEntries(names.map((name) => [name, fitted(name)])) });
-  try {
-    const made = await program.run({});
-    return Object.fromEntries(
-      names.map((name) => [name, { shape: weights[name]!.shape, data: made[name]!.data.slice() }]),
-    );
-  } finally {
-    await program.dispose();
+
+  constructor(private readonly pass: CalibrationPass) {}
+
+  /** Moves the cut to the last hidden state that `x` is computed from; what comes before it must be quantised by then. */
+  async advanceTo(x: Tensor, students: Pair, signal?: AbortSignal): Promise<void> {
+    const { tower, batches } = this.pass;
+    // Tensors are numbered in the order in which they were traced.
+    const cut = tower.hidden.findLastIndex(({ id }) => id < x.id);
+    if (cut === this.cut) return;
+    const program = await compile({ outputs: { next: tower.hidden[cut]! }, given: this.given() });
+    try {
+      for (const of of ['original', 'quantized'] as const) {
+        const weights = studentFeeds(students[of]);
+        for (let batch = 0; batch < batches; batch++) {
+          signal?.throwIfAborted();
+          const { shape, data } = (await program.run({ ...weights, ...this.feeds(of, batch) })).next!;
+          const before = this.states[of][batch];
+          if (before?.data.length === data.length) before.data.set(data);
+          else this.states[of][batch] = { shape, data: data.slice() };
+        }
+      }
+    } finally {
+      await program.dispose();
+    }
+    this.cut = cut;
   }
+
+  async measure(x: Tensor, { original, quantized }: Pair, signal?: AbortSignal): Promise<PairMoments> {
+    const { moments, batches } = this.pass;
+    const given = this.given();
+    const before = await compile({ outputs: { x }, given });
+    const outputs = { fed: moments(x, x), both: moments(input(ORIGINAL, x.shape), x) };
+    const after = await compile({ outputs, given });
+    try {
+      const [own, few] = [studentFeeds(original), studentFeeds(quantized)];
+      const { fed, both } = await meanOver(
+        batches,
+        async (batch) => {
+          const made = await before.run({ ...own, ...this.feeds('original', batch) });
+          return after.run({ ...few, ...this.feeds('quantized', batch), [ORIGINAL]: made.x! });
+        },
+        signal,
+      );
+      return { fed: fed!, both: both! };
+    } finally {
+      await Promise.all([before.dispose(), after.dispose()]);
+    }
+  }
+
+  private given(): ReadonlyMap<Tensor, string> {
+    return new Map(this.cut < 0 ? [] : [[this.pass.tower.hidden[this.cut]!, STATE]]);
+  }
+
+  private feeds(of: keyof Pair, batch: number): Record<string, HostTensor> {
+    const state = this.states[of][batch];
+    return { ...this.pass.feeds(batch), ...(state && { [STATE]: state }) };
+  }
+}
+
+/** W' of {@link quantizeInOrder}; λ is GPTQ's damping. */
+async function fittedWeight({ shape, data }: HostTensor, { fed, both }: PairMoments): Promise<HostTensor> {
+  const n = fed.shape[0]!;
+  const factor = await inverseFactor(fed);
+  const target = await product({ shape: [data.length / n, n], data }, damped(both, fed));
+  const fitted = await product(await product(target, factor, { transposeB: true }), factor);
+  return { shape, data: fitted.data };
 }

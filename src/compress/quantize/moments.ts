@@ -1,6 +1,17 @@
+import type { TowerResult } from '../../clip/index.js';
 import { tokenMask } from '../../prompt/index.js';
 import { compile } from '../../runtime/index.js';
-import { add, constant, type HostTensor, linearInputs, matmul, mul, reshape, type Tensor } from '../../tensor/index.js';
+import {
+  add,
+  constant,
+  type HostTensor,
+  linearInputs,
+  matmul,
+  mul,
+  reshape,
+  type Tensor,
+  transpose,
+} from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { weightsOf } from './mixture.js';
@@ -15,12 +26,12 @@ const OUTPUT = 'moments.';
 
 /** A tower's graph, its weights and pictures or texts its inputs, and the calibration that it is fed, a batch at a time. */
 export interface CalibrationPass {
-  readonly embed: Tensor;
+  readonly tower: TowerResult;
   readonly batches: number;
   /** All but the weights. */
   feeds(batch: number): Record<string, HostTensor>;
-  /** Rows x [M, I] of a batch with those that do not count set to 0. */
-  counted(x: Tensor): Tensor;
+  /** Sum over a batch's rows that count of x yᵀ [I, I], from x and y [M, I]. */
+  moments(x: Tensor, y: Tensor): Tensor;
 }
 
 /** Both towers'; what stands behind a text's end does not count, and a last part of a batch is left out. */
@@ -29,19 +40,22 @@ export function calibrationPasses(student: Student, { pixels, allTexts: texts }:
   const text = textGraph(student, count, texts.length);
   return [
     {
-      embed: imageGraph(student, images),
+      tower: imageGraph(student, images),
       batches: Math.floor(pixels.shape[0]! / images),
       feeds: (batch) => pictureFeeds(pixels, batch * images, images),
-      counted: (x) => x,
+      moments: products,
     },
     {
-      embed: text.embed,
+      tower: text.tower,
       batches: Math.floor(texts.ends.length / count),
       feeds: (batch) => textFeeds(texts, batch * count, count),
-      counted: (x) => withoutPadding(x, text.ends, texts.length),
+      moments: (x, y) => products(x, withoutPadding(y, text.ends, texts.length)),
     },
   ];
 }
+
+/** ONNX Runtime reads a left operand in columns slowly: it is copied over first. */
+const products = (x: Tensor, y: Tensor) => matmul(transpose(x), y);
 
 /** The moments of all linear layers over the calibration's pictures and texts. */
 export async function measureMoments(
@@ -52,11 +66,9 @@ export async function measureMoments(
   const [weights, feeds] = [weightsOf(student), studentFeeds(student)];
   const moments: Record<string, HostTensor<Float32Array>> = {};
   for (const pass of calibrationPasses(student, calibration)) {
-    const inputs = Object.entries(linearInputs([pass.embed])).filter(([name]) => name in weights);
-    const products = Object.fromEntries(
-      inputs.map(([name, x]) => [OUTPUT + name, matmul(x, pass.counted(x), { transposeA: true })]),
-    );
-    const program = await compile({ outputs: products });
+    const inputs = Object.entries(linearInputs([pass.tower.embed])).filter(([name]) => name in weights);
+    const outputs = Object.fromEntries(inputs.map(([name, x]) => [OUTPUT + name, pass.moments(x, x)]));
+    const program = await compile({ outputs });
     try {
       const means = await meanOver(pass.batches, (n) => program.run({ ...feeds, ...pass.feeds(n) }), signal);
       for (const [output, mean] of Object.entries(means)) moments[output.slice(OUTPUT.length)] = mean;
@@ -80,7 +92,8 @@ export async function meanOver(
       means[name] ??= { shape, data: new Float32Array(data.length) };
       const mean = means[name].data;
       // The mean so far, so that it neither grows nor is passed over again.
-      for (let i = 0; i < mean.length; i++) mean[i]! += (data[i]! - mean[i]!) / (batch + 1);
+      const share = 1 / (batch + 1);
+      for (let i = 0; i < mean.length; i++) mean[i]! += (data[i]! - mean[i]!) * share;
     }
   }
   return means;

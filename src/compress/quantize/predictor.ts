@@ -24,8 +24,8 @@ export class Predictor {
   static async create(student: Student, calibration: Calibration): Promise<Predictor> {
     const { pixels, texts } = calibration;
     const batches = { images: Math.min(BATCH, pixels.shape[0]!), texts: Math.min(BATCH, texts.ends.length) };
-    const images = await compile({ outputs: { embed: l2Normalize(imageGraph(student, batches.images)) } });
-    const text = l2Normalize(textGraph(student, batches.texts, texts.length).embed);
+    const images = await compile({ outputs: { embed: l2Normalize(imageGraph(student, batches.images).embed) } });
+    const text = l2Normalize(textGraph(student, batches.texts, texts.length).tower.embed);
     return new Predictor(calibration, images, await compile({ outputs: { embed: text } }), batches);
   }
 

@@ -91,7 +91,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   const { images = 512, split, seed } = options;
   onProgress?.('calibration', 0, 1);
   const calibration = await loadCalibration(student, dataset, { images, split, seed });
-  const moments = await measureMoments(student, calibration, { signal });
+  const moments = needsMoments(options) ? await measureMoments(student, calibration, { signal }) : undefined;
   onProgress?.('calibration', 1, 1);
   const predictor = await Predictor.create(student, calibration);
   let tuner: Finetuner | undefined;
@@ -99,13 +99,11 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     // Opened first: what does not fit is said before the sensitivities are measured.
     tuner = options.finetune && (await openTuner(options, options.finetune));
     const { mixture, sensitivity } = await chosenMixture(options, moments, predictor, calibration);
+    const rounds = { signal, onProgress: (done: number, total: number) => onProgress?.('rounding', done, total) };
     const round = (mixture: Mixture) =>
       rounding === 'gptaq'
-        ? quantizeInOrder(student, mixture, calibration, {
-            signal,
-            onProgress: (done, total) => onProgress?.('rounding', done, total),
-          })
-        : quantizeStudent(student, mixture, { rounding, moments });
+        ? quantizeInOrder(student, mixture, calibration, rounds)
+        : quantizeStudent(student, mixture, { rounding, moments, ...rounds });
     const rounded = await round(mixture);
     const tuned = await tuner?.tune(rounded);
     const quantized = tuned ?? rounded;
@@ -118,8 +116,8 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
       onProgress?.('onnx', done, dtypes.length);
       let made = quantized;
       const other = mixtureFor(dtype, mixture);
-      // Eight bits everywhere have next to nothing to win back.
-      if (dtype === 'q8') made = quantizeStudent(student, other, { rounding: localOf(rounding), moments });
+      // Eight bits everywhere have next to nothing to win back, by fine-tuning or by rounding with care.
+      if (dtype === 'q8') made = await quantizeStudent(student, other, { rounding: 'nearest' });
       if (dtype === 'q4') {
         made = await round(other);
         if (tuner) made = await tuner.tune(made);
@@ -152,12 +150,24 @@ function openTuner({ student, signal, onProgress }: QuantizeModelOptions, finetu
   });
 }
 
+/** Whether weights are rounded each for itself by what it is fed, in the end or in the choice of a mixture. */
+function needsMoments(options: QuantizeModelOptions): boolean {
+  const { rounding = 'gptaq' } = options;
+  return rounding === 'gptaq' ? isMeasured(options) : rounding !== 'nearest';
+}
+
+/** Whether the mixture is chosen by sensitivity. */
+const isChosen = ({ budget, smaller, maxDrop }: QuantizeModelOptions) =>
+  budget !== undefined || smaller !== undefined || maxDrop !== undefined;
+
+const isMeasured = (options: QuantizeModelOptions) => isChosen(options) || options.sensitivity === true;
+
 const localOf = (rounding: Rounding): LocalRounding => (rounding === 'gptaq' ? 'gptq' : rounding);
 
 /** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
 async function chosenMixture(
   options: QuantizeModelOptions,
-  moments: Moments,
+  moments: Moments | undefined,
   predictor: Predictor,
   calibration: Calibration,
 ): Promise<{ mixture: Mixture; sensitivity?: readonly Sensitivity[] }> {
@@ -165,8 +175,7 @@ async function chosenMixture(
   // Weights that are tried one at a time, or in mixtures one after the other, are not made up for each other.
   const rounding = localOf(options.rounding ?? 'gptaq');
   const budget = options.budget ?? (smaller === undefined ? undefined : Math.floor(weightBytes(student, {}) / smaller));
-  const chosen = budget !== undefined || maxDrop !== undefined;
-  if (!chosen && !options.sensitivity) return { mixture: mixtureOf(student, scheme) };
+  if (!isMeasured(options)) return { mixture: mixtureOf(student, scheme) };
   const schemes = scheme === 'fp8' || scheme === 'int8' ? [scheme] : (['fp8', scheme] as const);
   const sensitivity = await measureSensitivity(student, predictor, {
     schemes,
@@ -175,7 +184,7 @@ async function chosenMixture(
     signal,
     onProgress: (done, total) => onProgress?.('sensitivity', done, total),
   });
-  if (!chosen) return { mixture: mixtureOf(student, scheme), sensitivity };
+  if (!isChosen(options)) return { mixture: mixtureOf(student, scheme), sensitivity };
   const path = greedyPath(student, sensitivity);
   if (budget !== undefined) {
     const mixture = withinBudget(path, budget);
@@ -187,7 +196,7 @@ async function chosenMixture(
   return { mixture: await smallestThatDoes(path, isWithin), sensitivity };
 
   async function isWithin(mixture: Mixture): Promise<boolean> {
-    const { student: quantized } = quantizeStudent(student, mixture, { rounding, moments });
+    const { student: quantized } = await quantizeStudent(student, mixture, { rounding, moments });
     const { top1 } = await compareOn(predictor, student, quantized, calibration);
     return (top1.fp32 - top1.quantized) * 100 <= maxDrop!;
   }

@@ -24,6 +24,8 @@ export interface QuantizeOptions {
   readonly rounding?: LocalRounding;
   /** Of what each linear layer is fed, by the weight's name. */
   readonly moments?: Moments;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface QuantizedStudent {
@@ -34,25 +36,33 @@ export interface QuantizedStudent {
 }
 
 /** A student in few bits. */
-export function quantizeStudent(student: Student, mixture: Mixture, options: QuantizeOptions = {}): QuantizedStudent {
+export async function quantizeStudent(
+  student: Student,
+  mixture: Mixture,
+  { moments = {}, rounding, signal, onProgress }: QuantizeOptions = {},
+): Promise<QuantizedStudent> {
+  const chosen = Object.entries(weightsOf(student)).flatMap(([name, weight]) => {
+    const scheme = mixture[name] ?? 'fp32';
+    return scheme === 'fp32' ? [] : [{ name, weight, scheme }];
+  });
   const tensors: Record<string, QuantizedTensor> = {};
   const values: Record<string, HostTensor> = {};
-  for (const [name, weight] of Object.entries(weightsOf(student))) {
-    const scheme = mixture[name] ?? 'fp32';
-    if (scheme === 'fp32') continue;
-    tensors[name] = quantizeWeight(weight, scheme, options.moments?.[name], options.rounding);
+  for (const [done, { name, weight, scheme }] of chosen.entries()) {
+    signal?.throwIfAborted();
+    tensors[name] = await quantizeWeight(weight, scheme, moments[name], rounding);
     values[name] = dequantize(tensors[name]);
+    onProgress?.(done + 1, chosen.length);
   }
   return { student: withWeights(student, values), tensors };
 }
 
 /** One weight in a scheme, rounded as asked, where its moments are known by them. */
-export function quantizeWeight(
+export async function quantizeWeight(
   weight: HostTensor,
   scheme: QuantizedTensor['scheme'],
   moments?: HostTensor<Float32Array>,
   rounding: LocalRounding = 'gptq',
-): QuantizedTensor {
+): Promise<QuantizedTensor> {
   if (rounding === 'nearest') return roundTo(weightGrid(weight, scheme), weight);
   const grid = weightGrid(weight, scheme, { search: true, energy: moments && meanSquares(moments) });
   return moments && rounding === 'gptq' ? compensated(grid, weight, moments) : roundTo(grid, weight);

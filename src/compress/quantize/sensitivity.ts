@@ -37,7 +37,7 @@ export async function measureSensitivity(
   for (const [index, [name, weight]] of matrices.entries()) {
     for (const scheme of schemes) {
       signal?.throwIfAborted();
-      const values = dequantize(quantizeWeight(weight, scheme, moments[name], rounding));
+      const values = dequantize(await quantizeWeight(weight, scheme, moments[name], rounding));
       const changed = withWeights(student, { [name]: values });
       const predictions = isOfVision(name)
         ? predictor.predict(await predictor.imageEmbeds(changed), texts, student)

@@ -1,40 +1,40 @@
-import { type TokenizedTexts, textTower, visionTower } from '../../clip/index.js';
+import { type TokenizedTexts, type TowerResult, textTower, visionTower } from '../../clip/index.js';
 import { fitPixels } from '../../distill/index.js';
 import { paramFeeds, paramInputs } from '../../nn/index.js';
-import { deepPrompts, promptedTextEmbeds } from '../../prompt/index.js';
+import { deepPrompts, promptedTextTower } from '../../prompt/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 import { ENCODER } from '../graphs.js';
 import type { Student } from '../student.js';
 import { VISION, weightsOf } from './mixture.js';
 
 /**
- * Image embeddings [count, P] of the input `pixels`, not normalised; weights are inputs too.
+ * The vision tower over the input `pixels`, its last block for the class tokens alone; weights are inputs too.
  *
  * @param side of the pictures fed, which are resampled to the student's. @defaultValue the student's own
  */
-export function imageGraph({ checkpoint, prompts }: Student, count: number, side?: number): Tensor {
+export function imageGraph({ checkpoint, prompts }: Student, count: number, side?: number): TowerResult {
   const { params, config } = checkpoint;
   const { image_size: size, num_channels: channels } = config.vision_config;
   const fed = input('pixels', [count, channels, side ?? size, side ?? size]);
   return visionTower(paramInputs(params), config, fitPixels(fed, size), {
     prompts: deepPrompts(visionInputs(prompts), 'vision'),
     pooledOnly: true,
-  }).embed;
+  });
 }
 
-/** Text embeddings [count, P] of the inputs `ids` and `ends`, not normalised; weights are inputs too. */
+/** The text tower over the inputs `ids` and `ends`, its last block for the end tokens alone; weights are inputs too. */
 export function textGraph(
   { checkpoint, prompts }: Student,
   count: number,
   length: number,
-): { readonly embed: Tensor; readonly ends: Tensor } {
+): { readonly tower: TowerResult; readonly ends: Tensor } {
   const { params, config } = checkpoint;
   const [ids, ends] = [input('ids', [count, length], 'int32'), input('ends', [count], 'int32')];
   const p = paramInputs(params);
   const pooled = { pooledOnly: true };
-  if (!prompts) return { embed: textTower(p, config, ids, ends, pooled).embed, ends };
+  if (!prompts) return { tower: textTower(p, config, ids, ends, pooled), ends };
   const encoder = paramInputs(prompts.encoder, ENCODER);
-  return { embed: promptedTextEmbeds(p, config, encoder, prompts.config, ids, ends, pooled), ends };
+  return { tower: promptedTextTower(p, config, encoder, prompts.config, ids, ends, pooled), ends };
 }
 
 const visionInputs = (prompts: Student['prompts']) =>
