@@ -1,9 +1,9 @@
 // What storing a model in few bits costs and saves.
 //
 //   npm run build
-//   node bench/quantize.mjs accuracy [--run models/emoji-student] [--images 512] [--finetune 300]
+//   node bench/quantize.mjs accuracy [--run models/emoji-student] [--images N] [--finetune 300]
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
-//   node bench/quantize.mjs large [--images 512]
+//   node bench/quantize.mjs large [--images N]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
 // (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ; every weight in INT8; the mixture that
@@ -46,10 +46,11 @@ const option = (value) => ({ type: 'string', default: value });
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    ...{ run: option('models/emoji-student'), images: option('512') },
+    ...{ run: option('models/emoji-student'), images: { type: 'string' } },
     ...{ finetune: option('300'), out: option(''), runs: option('20') },
   },
 });
+const images = values.images && Number(values.images);
 if (positionals[0] === 'accuracy') await accuracy();
 else if (positionals[0] === 'latency' && values.out) await latency();
 else if (positionals[0] === 'large') await large();
@@ -60,7 +61,7 @@ async function accuracy() {
   const model = await loadModel(run.model);
   const student = { checkpoint: model.checkpoint, prompts: model.prompts };
   const dataset = await openDataset('emoji');
-  const calibration = await loadCalibration(student, dataset, { images: Number(values.images) });
+  const calibration = await loadCalibration(student, dataset, { images });
   const moments = await measureMoments(student, calibration);
   const fp32 = weightBytes(student, {});
   const row = async (name, quantized, bytes) => {
@@ -182,7 +183,7 @@ async function large() {
   let [phase, since] = ['', performance.now()];
   try {
     const { bytes } = await quantizeModel({
-      ...{ student, out, dataset: await openDataset('emoji'), images: Number(values.images) },
+      ...{ student, out, dataset: await openDataset('emoji'), images },
       onProgress(next) {
         if (next === phase) return;
         if (phase) seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;

@@ -6,7 +6,12 @@ import sys
 import time
 
 import numpy as np
+import sympy.core.numbers
 import torch
+
+# PyTorch's optimizers load its compiler, and that a function that Debian's SymPy is too old to have; nothing here is compiled.
+if not hasattr(sympy.core.numbers, "equal_valued"):
+    sympy.core.numbers.equal_valued = lambda a, b: a == b
 
 TYPES = {"F32": np.float32, "I32": np.int32}
 

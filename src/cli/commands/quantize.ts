@@ -17,7 +17,7 @@ interface QuantizeOptions extends CommonOptions, FinetuneFlags {
   readonly scheme: MixtureName;
   readonly rounding: Rounding;
   readonly split: string;
-  readonly images: number;
+  readonly images?: number;
   readonly sensitivity?: boolean;
   readonly budget?: number;
   readonly smaller?: number;
@@ -62,7 +62,7 @@ export function addQuantize(program: Command): void {
     )
     .addOption(dataOption())
     .option('--split <name>', 'split that calibration pictures are drawn from', 'train')
-    .option('--images <n>', 'calibration pictures', positiveInteger, 512)
+    .option('--images <n>', 'calibration pictures (default: 128 to 1,024, more where they are small)', positiveInteger)
     .option('--sensitivity', 'measure what each weight costs, one at a time, and print it')
     .option('--smaller <times>', 'choose who gets how many bits, so that all weights are so many times smaller', times)
     .addOption(

@@ -21,8 +21,8 @@ export interface Calibration {
 }
 
 export interface CalibrationOptions {
-  /** Pictures; fewer where the split has fewer. */
-  readonly images: number;
+  /** Pictures; fewer where the split has fewer. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
+  readonly images?: number;
   /** Most classes, those of the pictures first. */
   readonly classes?: number;
   readonly split?: string;
@@ -39,7 +39,13 @@ export interface CalibrationOptions {
 export async function loadCalibration(
   student: Student,
   dataset: ImageTextDataset,
-  { images, classes = 256, split = 'train', template = 'a drawing of {}', seed = 0 }: CalibrationOptions,
+  {
+    images = enoughImages(student),
+    classes = 256,
+    split = 'train',
+    template = 'a drawing of {}',
+    seed = 0,
+  }: CalibrationOptions = {},
 ): Promise<Calibration> {
   const labelled = examplesOf(dataset, split).filter(isLabelled);
   if (labelled.length === 0) {
@@ -60,6 +66,12 @@ export async function loadCalibration(
     texts: tokenizeAll(tokenizer, names, maxTextLength(student)),
     allTexts: tokenizeAll(tokenizer, [...new Set([...names, ...captions])], maxTextLength(student)),
   };
+}
+
+/** As many pictures as have patches enough for the moments of what a large tower's layers are fed. */
+function enoughImages({ checkpoint }: Student): number {
+  const { image_size: size, patch_size: patch } = checkpoint.config.vision_config;
+  return Math.round(Math.min(1024, Math.max(128, 40_000 / (size / patch) ** 2)));
 }
 
 async function pixelsOf(student: Student, dataset: ImageTextDataset, examples: readonly Example[]) {

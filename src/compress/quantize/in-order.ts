@@ -3,7 +3,7 @@ import { compile, product } from '../../runtime/index.js';
 import { type HostTensor, input, linearInputs, type Tensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
-import { damped, inverseFactor } from './gptq.js';
+import { damped, inverseOf, timesInverse } from './inverse.js';
 import { type Mixture, weightsOf, withWeights } from './mixture.js';
 import { type CalibrationPass, calibrationPasses, meanOver } from './moments.js';
 import { type QuantizedStudent, quantizeWeight } from './quantize.js';
@@ -164,8 +164,6 @@ class Front {
 /** W' of {@link quantizeInOrder}; λ is GPTQ's damping. */
 async function fittedWeight({ shape, data }: HostTensor, { fed, both }: PairMoments): Promise<HostTensor> {
   const n = fed.shape[0]!;
-  const factor = await inverseFactor(fed);
   const target = await product({ shape: [data.length / n, n], data }, damped(both, fed));
-  const fitted = await product(await product(target, factor, { transposeB: true }), factor);
-  return { shape, data: fitted.data };
+  return { shape, data: (await timesInverse(target, await inverseOf(fed))).data };
 }

@@ -31,7 +31,7 @@ export interface QuantizeModelOptions {
   readonly dataset: ImageTextDataset;
   /** @defaultValue 'train' */
   readonly split?: string;
-  /** Calibration pictures. @defaultValue 512 */
+  /** Calibration pictures. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
   readonly images?: number;
   /** Whether each weight's sensitivity is measured, though neither `budget` nor `maxDrop` asks for it. */
   readonly sensitivity?: boolean;
@@ -88,7 +88,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   checkTarget(out);
-  const { images = 512, split, seed } = options;
+  const { images, split, seed } = options;
   onProgress?.('calibration', 0, 1);
   const calibration = await loadCalibration(student, dataset, { images, split, seed });
   const moments = needsMoments(options) ? await measureMoments(student, calibration, { signal }) : undefined;
