@@ -17,7 +17,7 @@ export function parseDevice(name: string): Device {
 /** @internal Session options for one device alone, so that no other provider answers for it unseen. */
 export function sessionOptions(
   device: Device,
-  options: { threads?: number; spinning?: boolean; optimizedModelPath?: string; profilePrefix?: string },
+  options: { threads?: number; optimizedModelPath?: string; profilePrefix?: string },
 ): ort.InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
@@ -28,7 +28,6 @@ export function sessionOptions(
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     extra: {
-      session: { intra_op: { allow_spinning: options.spinning === false ? '0' : '1' } },
       // Which transposes are worth copying is decided where the product is traced.
       optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' },
     },

@@ -24,8 +24,6 @@ export interface CompileOptions {
   readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
   readonly threads?: number;
-  /** Whether idle threads spin: faster for many small ops, but it starves image decoding beside it. */
-  readonly spinning?: boolean;
   /** Where ONNX Runtime writes the graph it really runs, to read what it fused. */
   readonly optimizedModelPath?: string;
   /** Folder-less name of a profile that ONNX Runtime writes when the program is disposed. */
