@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Dtype } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
@@ -127,35 +126,28 @@ function sameAnswers(own: readonly Prediction[], others: readonly Prediction[]):
   return wilson(both.filter(({ id, top }) => answers.get(id) === top[0]!.label).length, both.length);
 }
 
-/** Runs of one variant before it is the next one's turn. */
-const BURST = 20;
-/** Milliseconds between them: ONNX Runtime's threads spin for about 40 after a run, on cores that the next variant needs. */
-const REST = 60;
-
-/** Milliseconds of one image for each variant, some runs of each in turn. */
+/** Milliseconds of one image for each variant, a run of each in turn. */
 async function timesInTurn(
   sources: readonly VariantSource[],
   runs: number,
   { threads, signal, onProgress }: CompareOptions,
 ): Promise<number[][]> {
+  const warmUp = Math.ceil(runs / 10);
   const models = await Promise.all(sources.map(({ folder, dtype }) => loadModelOrPair(folder, { dtype, threads })));
   const encoders: ImageEncoder[] = [];
   const times = sources.map((): number[] => []);
   try {
     for (const model of models) encoders.push(await imageEncoder(model, { threads }));
     const images = models.map(latencyImage);
-    for (let done = -BURST; done < runs; done += BURST) {
+    for (let run = -warmUp; run < runs; run++) {
+      signal?.throwIfAborted();
       for (const [i, encoder] of encoders.entries()) {
-        signal?.throwIfAborted();
-        await setTimeout(REST);
-        await encoder.run(images[i]!); // its own threads have slept
-        for (let run = done; run < Math.min(runs, done + BURST); run++) {
-          const start = performance.now();
-          await encoder.run(images[i]!);
-          if (done >= 0) times[i]!.push(performance.now() - start);
-        }
+        const start = performance.now();
+        await encoder.run(images[i]!);
+        if (run >= 0) times[i]!.push(performance.now() - start);
       }
-      onProgress?.('latency', Math.min(runs, done + BURST), runs);
+      onProgress?.('latency', Math.max(0, run + 1), runs);
+      await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {
     for (const encoder of encoders) await encoder.dispose();

@@ -28,6 +28,8 @@ export function sessionOptions(
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     extra: {
+      // Threads would spin on for 40 ms after a run, on cores that the next session needs, as a cascade's next stage.
+      session: { force_spinning_stop: '1' },
       // Which transposes are worth copying is decided where the product is traced.
       optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' },
     },

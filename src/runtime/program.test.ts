@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { add, grad, input, linear, mean, mul, square, sum } from '../tensor/index.js';
 import { sessionOptions } from './device.js';
@@ -25,6 +26,20 @@ describe('Program', () => {
     await expect(program.run({ left: two, right: { shape: [3], data: new Float32Array(3) } })).rejects.toThrow(
       /input right expects float32 \[2\]/,
     );
+    await program.dispose();
+  });
+
+  it('leaves the cores to others between runs', async () => {
+    const [x, w] = [input('x', [64, 512]), input('w', [512, 512])];
+    const program = await compile({ outputs: { y: linear(x, w) } });
+    const filled = (rows: number) => ({ shape: [rows, 512], data: new Float32Array(rows * 512).fill(0.1) });
+    const feeds = { x: filled(64), w: filled(512) };
+    for (let run = 0; run < 10; run++) await program.run(feeds);
+    const before = process.cpuUsage();
+    await setTimeout(100);
+    const { user, system } = process.cpuUsage(before);
+    // In microseconds; threads that wait for more work spin for 40 ms.
+    expect(user + system).toBeLessThan(20_000);
     await program.dispose();
   });
 
