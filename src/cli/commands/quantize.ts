@@ -55,7 +55,7 @@ export function addQuantize(program: Command): void {
     .addOption(
       new Option(
         '--rounding <how>',
-        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for by the columns after them; gptaq: and by the layers after them',
+        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for within the weight; gptaq: and by the layers after it',
       )
         .choices(['nearest', 'scales', 'gptq', 'gptaq'])
         .default('gptaq'),

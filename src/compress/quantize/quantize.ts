@@ -10,8 +10,8 @@ import { type Moments, meanSquares } from './moments.js';
  *
  * - `nearest`: each to the nearest value, a block's largest at the grid's end
  * - `scales`: the same, with each block's scale chosen by the error it leaves, weighted by what the weights are multiplied by
- * - `gptq`: `scales`, and each column's error is made up for by the columns after it (Frantar et al. 2023); what is no
- *   linear layer, and so has no moments, is rounded as by `scales`
+ * - `gptq`: `scales`, and codes that make up for each other's errors ({@link compensated}); what is no linear layer, and so
+ *   has no moments, is rounded as by `scales`
  * - `gptaq`: the same layer by layer, each made up for the errors of those before it (Li et al. 2025)
  */
 export const roundings = ['nearest', 'scales', 'gptq', 'gptaq'] as const;
