@@ -172,6 +172,15 @@ describe('gradients against central differences', () => {
   });
 });
 
+it('means of a million numbers keep their digits', async () => {
+  const x = draw('million', [8, 201, 768], 0, 1);
+  const program = await compile({ outputs: { y: t.mean(t.input('x', x.shape)) } });
+  const { y } = await program.run({ x });
+  await program.dispose();
+  const mean = x.data.reduce((sum, value) => sum + value, 0) / x.data.length;
+  expect(Math.abs(y!.data[0]! / mean - 1)).toBeLessThan(1e-6);
+});
+
 describe('errors when tracing name the op and both shapes', () => {
   const x = t.input('x', [2, 3]);
   const failures: Record<string, [() => unknown, RegExp]> = {
