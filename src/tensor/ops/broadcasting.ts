@@ -1,21 +1,25 @@
 import { requireFloat } from '../dtype.js';
 import type { OnnxEmitter } from '../onnx.js';
-import { normalizeAxis, sameShape } from '../shape.js';
+import { elements, normalizeAxis, sameShape } from '../shape.js';
 import { applyOne, formatShape, type Node, type Op, type Shape, type Tensor } from '../tensor.js';
 import { reshape } from './layout.js';
 
 const keepShape = (shape: Shape, axes: readonly number[]) => shape.map((d, i) => (axes.includes(i) ? 1 : d));
+
+/** Numbers beyond which one sum in fp32 loses digits: of a million, three of seven. */
+const LONG = 2 ** 16;
 
 const sumOp: Op = {
   name: 'sum',
   emit(e, node, [x], outs) {
     const axes = node.attributes.axes as number[];
     const { shape, rank } = node.inputs[0]!;
+    const known = shape.every((d) => typeof d === 'number');
     const edge = e.fused ? edgeOf(axes, shape) : undefined;
     if (edge) return sumAsProduct(e, node, edge, x!, outs[0]!);
     let rows = x!;
-    if (axes.length === rank && rank > 1) {
-      // One sum over a million numbers loses three digits of seven: first the rows', then theirs.
+    if (axes.length === rank && rank > 1 && known && elements(shape as number[]) > LONG) {
+      // First the rows' sums, then theirs.
       rows = e.name();
       e.node('ReduceSum', [x!, e.int64s([rank - 1])], [rows], { keepdims: 1 });
     }
