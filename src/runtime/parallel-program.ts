@@ -61,7 +61,10 @@ export class ParallelProgram implements Runnable {
         const name = t.name!;
         if (!frozen[name]) inputs.set(name, { name, shape: t.sizes(`program input ${name}`), dtype: t.dtype });
       }
-      return { bytes: model.bytes, needs: [...model.inputs.map((t) => t.name!), ...model.given] };
+      return {
+        bytes: model.bytes,
+        needs: [...model.inputs.map((t) => t.name!), ...model.given.map(({ name }) => name)],
+      };
     });
     const kept = Object.values(results);
     const plans = stages.map(({ outputs: made, sums }, i): StagePlan => {

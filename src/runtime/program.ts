@@ -68,11 +68,11 @@ export class Program {
       precision: options.precision,
     });
     const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
-    const needed = [...(given ?? [])].filter(([, name]) => model.given.includes(name));
-    const inputs = [...model.inputs.map((t) => [t, t.name!] as const), ...needed].map(([t, name]) => ({
+    const fed = [...model.inputs.map((tensor) => ({ name: tensor.name!, tensor })), ...model.given];
+    const inputs = fed.map(({ name, tensor }) => ({
       name,
-      shape: t.sizes(`program input ${name}`),
-      dtype: t.dtype,
+      shape: tensor.sizes(`program input ${name}`),
+      dtype: tensor.dtype,
     }));
     return new Program(session, inputs, outputs, device, options.fixed ?? {});
   }

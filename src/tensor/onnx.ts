@@ -236,8 +236,8 @@ export interface OnnxModel {
   readonly bytes: Uint8Array;
   /** The graph inputs the outputs depend on, in the order first met. */
   readonly inputs: readonly Tensor[];
-  /** The names of the {@link OnnxOptions.given} values it depends on. */
-  readonly given: readonly string[];
+  /** The {@link OnnxOptions.given} values it depends on. */
+  readonly given: EmittedGraph['given'];
 }
 
 const OPSET = 20;
@@ -258,7 +258,7 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
       return joinParts(parts);
     },
     inputs: fed,
-    given: given.map(({ name }) => name),
+    given,
   };
 }
 

@@ -1,7 +1,7 @@
 import { type Grid, matrixSize, type QuantizedTensor, type Rounder, rounder } from '../../quantization/index.js';
 import { product } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
-import { COLUMNS, inverseOf } from './inverse.js';
+import { COLUMNS, damped, inverseOf } from './inverse.js';
 import { columnsInOrder, type Matrix, part, rowOf, sideBySide, subtract } from './matrices.js';
 
 /** Times that every code of a row is looked at again. */
@@ -23,7 +23,7 @@ export async function compensated(grid: Grid, weight: HostTensor, moments: Matri
   if (moments.shape.join() !== `${columns},${columns}`) {
     throw new Error(`gptq: expected moments [${columns}, ${columns}], got [${moments.shape.join(', ')}]`);
   }
-  const { order, damped, factor } = await inverseOf(moments);
+  const { order, factor } = await inverseOf(moments);
   const matrix: Matrix = { shape: [rows, columns], data: Float32Array.from(weight.data) };
   const left = columnsInOrder(matrix, order);
   const codes = new Uint8Array(rows * columns);
@@ -41,7 +41,7 @@ export async function compensated(grid: Grid, weight: HostTensor, moments: Matri
     return sideBySide(errors, await round(middle, end));
   };
   await round(0, columns);
-  await descend(matrix, damped, by, codes);
+  await descend(matrix, damped(moments), by, codes);
   return { ...grid, codes };
 }
 

@@ -1,19 +1,13 @@
 import { dequantize, type QuantizedTensor } from '../../quantization/index.js';
 import { compile, product } from '../../runtime/index.js';
-import { type HostTensor, input, linearInputs, type Tensor } from '../../tensor/index.js';
+import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
 import { type Mixture, weightsOf, withWeights } from './mixture.js';
-import { type CalibrationPass, calibrationPasses, meanOver } from './moments.js';
+import { type CalibrationPass, calibrationPasses, groupsOf, meanOver } from './moments.js';
 import { type QuantizedStudent, quantizeWeight } from './quantize.js';
 import { studentFeeds } from './student-graph.js';
-
-/** Linear layers that are fed the same, in one tower. */
-interface Group {
-  readonly names: readonly string[];
-  readonly x: Tensor;
-}
 
 /** What a layer is fed before quantisation, x, and with all before it quantised, x̃. */
 interface PairMoments {
@@ -83,14 +77,6 @@ export async function quantizeInOrder(
     }
   }
   return { student: withWeights(student, values), tensors };
-}
-
-function groupsOf({ tower }: CalibrationPass, wanted: (name: string) => boolean): Group[] {
-  const names = new Map<Tensor, string[]>();
-  for (const [name, x] of Object.entries(linearInputs([tower.embed]))) {
-    if (wanted(name)) names.set(x, [...(names.get(x) ?? []), name]);
-  }
-  return [...names].map(([x, own]) => ({ names: own, x }));
 }
 
 /** How far the calibration has come in a tower: what stands before the cut is not computed again. */

@@ -13,8 +13,6 @@ export const COLUMNS = 96;
 export interface Inverse {
   /** The columns of M by falling diagonal. */
   readonly order: Uint32Array;
-  /** M + λI [I, I], in M's own order. */
-  readonly damped: Matrix;
   /** The upper factor U [I, I] of (M + λI)⁻¹ = Uᵀ U, rows and columns in that order. */
   readonly factor: Matrix;
 }
@@ -35,9 +33,8 @@ async function invert(moments: Matrix): Promise<Inverse> {
   const n = moments.shape[0]!;
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   order.sort((a, b) => moments.data[b * n + b]! - moments.data[a * n + a]!);
-  const all = damped(moments);
-  const sorted = columnsInOrder(rowsInOrder(all, order), order);
-  return { order, damped: all, factor: await factorOf(sorted, dampingOf(moments) * 1e-6) };
+  const sorted = columnsInOrder(rowsInOrder(damped(moments), order), order);
+  return { order, factor: await factorOf(sorted, dampingOf(moments) * 1e-6) };
 }
 
 /** x (M + λI)⁻¹ of rows x [R, I]. */

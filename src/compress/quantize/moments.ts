@@ -21,8 +21,6 @@ import { imageGraph, pictureFeeds, studentFeeds, textFeeds, textGraph } from './
 export type Moments = Readonly<Record<string, HostTensor<Float32Array>>>;
 
 const BATCH = 32;
-/** Before an output's name: inputs and outputs of a graph must differ. */
-const OUTPUT = 'moments.';
 
 /** A tower's graph, its weights and pictures or texts its inputs, and the calibration that it is fed, a batch at a time. */
 export interface CalibrationPass {
@@ -66,17 +64,32 @@ export async function measureMoments(
   const [weights, feeds] = [weightsOf(student), studentFeeds(student)];
   const moments: Record<string, HostTensor<Float32Array>> = {};
   for (const pass of calibrationPasses(student, calibration)) {
-    const inputs = Object.entries(linearInputs([pass.tower.embed])).filter(([name]) => name in weights);
-    const outputs = Object.fromEntries(inputs.map(([name, x]) => [OUTPUT + name, pass.moments(x, x)]));
+    const groups = groupsOf(pass, (name) => name in weights);
+    const outputs = Object.fromEntries(groups.map(({ x }, i) => [`moments.${i}`, pass.moments(x, x)]));
     const program = await compile({ outputs });
     try {
       const means = await meanOver(pass.batches, (n) => program.run({ ...feeds, ...pass.feeds(n) }), signal);
-      for (const [output, mean] of Object.entries(means)) moments[output.slice(OUTPUT.length)] = mean;
+      for (const [i, { names }] of groups.entries()) for (const name of names) moments[name] = means[`moments.${i}`]!;
     } finally {
       await program.dispose();
     }
   }
   return moments;
+}
+
+/** Linear layers that are fed the same, in one tower. */
+export interface Group {
+  readonly names: readonly string[];
+  readonly x: Tensor;
+}
+
+/** A tower's groups in the order in which they are computed, of the layers that are wanted. */
+export function groupsOf({ tower }: CalibrationPass, wanted: (name: string) => boolean): Group[] {
+  const names = new Map<Tensor, string[]>();
+  for (const [name, x] of Object.entries(linearInputs([tower.embed]))) {
+    if (wanted(name)) names.set(x, [...(names.get(x) ?? []), name]);
+  }
+  return [...names].map(([x, own]) => ({ names: own, x }));
 }
 
 /** The mean of what each batch gives, by its name. */
