@@ -30,8 +30,8 @@ export function sessionOptions(
     extra: {
       // Threads would spin on for 40 ms after a run, on cores that the next session needs, as a cascade's next stage.
       session: { force_spinning_stop: '1' },
-      // Which transposes are worth copying is decided where the product is traced.
-      optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' },
+      // Which transposes the CPU had better copy is decided where the product is traced; cuBLAS reads either way as fast.
+      ...(device === 'cuda' ? {} : { optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' } }),
     },
   };
 }

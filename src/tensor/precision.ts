@@ -2,7 +2,7 @@ import type { OnnxEmitter } from './onnx.js';
 import { computed, type Node, type Tensor } from './tensor.js';
 
 export const precisions = ['fp32', 'mixed'] as const;
-/** `mixed`: products, and what only carries their values on, in fp16; everything else in fp32 (Micikevicius et al., arXiv 1710.03740). */
+/** `mixed`: products, and what only carries their values on, in fp16; everything else is computed in fp32 (Micikevicius et al., arXiv 1710.03740). */
 export type Precision = (typeof precisions)[number];
 
 /** Always computed in fp16: nearly all of a model's work. */
@@ -12,12 +12,14 @@ const carriers = new Set([
   ...['reshape', 'transpose', 'concat', 'slice', 'pad', 'expand'],
   ...['add', 'sub', 'mul', 'neg', 'sigmoid', 'tanh', 'relu'],
 ]);
+/** Compute in fp32 inside, on ONNX Runtime's CPU and CUDA, and so may read and write fp16 there; its WebGPU would add up in fp16. */
+const wideInside = new Set(['softmax']);
 
 /**
  * Which values of a graph are fp16 when it is written, and the casts between them and the others.
  *
  * A graph is traced in float32 alone; gradients are too, so both passes are treated alike. Inputs (the master weights),
- * sums, norms, softmax, losses and the residual stream stay fp32.
+ * sums, norms, losses and the residual stream stay fp32.
  */
 export class MixedPrecision {
   private readonly halves = new Set<Tensor>();
@@ -47,10 +49,13 @@ export class MixedPrecision {
     return cast;
   }
 
-  private computesHalf({ op, inputs, attributes }: Node): boolean {
+  private computesHalf({ op, inputs, outputs, attributes }: Node): boolean {
     if (products.has(op.name)) return attributes.full !== true;
-    if (!carriers.has(op.name)) return false;
-    const operands = inputs.filter((x) => !(x.value && x.rank === 0)); // a number takes any precision
+    if (!carriers.has(op.name) && !(wideInside.has(op.name) && this.emitter.fused)) return false;
+    const width = outputs[0]!.shape.at(-1);
+    // A number takes any precision, and so does one a row.
+    const takesAny = (x: Tensor) => (x.value ? x.rank === 0 : x.shape.at(-1) === 1 && width !== 1);
+    const operands = inputs.filter((x) => !takesAny(x));
     return operands.length > 0 && operands.every((x) => this.halves.has(computed(x)));
   }
 }
