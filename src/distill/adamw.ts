@@ -1,6 +1,14 @@
 import type { Params } from '../nn/index.js';
-import { add, div, type HostTensor, mul, sqrt, square, sub, type Tensor } from '../tensor/index.js';
-import { decaysByDefault, floatData, gradientFor, type Optimizer, type ParameterRules } from './optimizer.js';
+import { add, div, type HostTensor, mul, type Operand, sqrt, square, sub, type Tensor } from '../tensor/index.js';
+import {
+  applied,
+  decaysByDefault,
+  floatData,
+  gradientFor,
+  type Optimizer,
+  ParameterGroups,
+  type ParameterRules,
+} from './optimizer.js';
 
 export interface AdamWOptions extends ParameterRules {
   readonly beta1?: number;
@@ -31,6 +39,7 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
       scale: options.learningRateScale?.(name) ?? 1,
     };
   });
+  const groups = new ParameterGroups(slots);
   return {
     update(gradients, learningRate, step) {
       const correction1 = 1 - beta1 ** (step + 1);
@@ -57,18 +66,19 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
         corrected_rate: learningRate / (1 - beta1 ** (step + 1)),
         inverse_root: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
       }),
-      update(before, gradients, { rate, corrected_rate, inverse_root }) {
-        const after: Record<string, Tensor> = {};
-        for (const { name, decay, scale } of slots) {
-          const g = gradients[name];
-          if (!g || scale === 0) continue;
-          const m = add(mul(before[`m/${name}`]!, beta1), mul(g, 1 - beta1));
-          const v = add(mul(before[`v/${name}`]!, beta2), mul(square(g), 1 - beta2));
-          const change = div(mul(m, mul(corrected_rate!, scale)), add(mul(sqrt(v), inverse_root!), epsilon));
-          const kept = decay === 0 ? before[name]! : mul(before[name]!, sub(1, mul(rate!, scale * decay)));
-          Object.assign(after, { [`m/${name}`]: m, [`v/${name}`]: v, [name]: sub(kept, change) });
-        }
-        return after;
+      moments: ['m/', 'v/'],
+      group: (name) => groups.of(name),
+      update(group, [w, m, v], gradient, { rate, corrected_rate, inverse_root }, applies) {
+        const { decay, scale } = groups.rules(group);
+        // A number costs no pass over memory: those of an update that does not apply leave everything as it is.
+        const or = (value: Operand, idle: number) => applied(applies, value, idle);
+        const g = or(gradient, 0) as Tensor;
+        const newM = add(mul(m!, or(beta1, 1)), mul(g, or(1 - beta1, 0)));
+        const newV = add(mul(v!, or(beta2, 1)), mul(square(g), or(1 - beta2, 0)));
+        const size = mul(or(corrected_rate!, 0), scale);
+        const change = div(mul(newM, size), add(mul(sqrt(newV), inverse_root!), epsilon));
+        const kept = decay === 0 ? w! : mul(w!, sub(1, mul(or(rate!, 0), scale * decay)));
+        return [sub(kept, change), newM, newV];
       },
     },
   };

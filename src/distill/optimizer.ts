@@ -1,4 +1,4 @@
-import type { HostTensor, Tensor } from '../tensor/index.js';
+import { type HostTensor, type Operand, type Tensor, where } from '../tensor/index.js';
 
 /** Updates the parameters that it was made for, in place. */
 export interface Optimizer {
@@ -18,16 +18,27 @@ export interface Optimizer {
 export interface TracedUpdate {
   /** @param step updates done before this one */
   scalars(learningRate: number, step: number): Readonly<Record<string, number>>;
+  /** What a parameter's own arrays in {@link Optimizer.state} are called before its name. */
+  readonly moments: readonly string[];
   /**
-   * @param before parameters and {@link Optimizer.state}, by name
+   * Parameters of one group are updated by the same numbers, so also as one array.
+   * @returns undefined for a parameter that stands still
+   */
+  group(parameter: string): string | undefined;
+  /**
+   * @param group see {@link group}
+   * @param before parameter and {@link moments}
    * @param scalars inputs for what {@link scalars} gives, by name
-   * @returns their new values, of those that a gradient changes
+   * @param applies a scalar that is false where all is to stay as it is, whatever the gradient
+   * @returns their new values
    */
   update(
-    before: Readonly<Record<string, Tensor>>,
-    gradients: Readonly<Record<string, Tensor>>,
+    group: string,
+    before: readonly Tensor[],
+    gradient: Tensor,
     scalars: Readonly<Record<string, Tensor>>,
-  ): Record<string, Tensor>;
+    applies?: Tensor,
+  ): Tensor[];
 }
 
 /** Which parameters are treated differently. */
@@ -63,4 +74,37 @@ export function gradientFor(
     throw new Error(`optimizer: the gradient of ${name} has ${gradient.length} values, the parameter ${size}`);
   }
   return gradient;
+}
+
+interface Rules {
+  readonly decay: number;
+  readonly scale: number;
+}
+
+/** @internal Parameters by what they are updated with; those whose rate is 0 stand still. */
+export class ParameterGroups {
+  private readonly names = new Map<string, string>();
+  private readonly groups = new Map<string, Rules>();
+
+  constructor(slots: readonly (Rules & { readonly name: string })[]) {
+    for (const { name, decay, scale } of slots) {
+      if (scale === 0) continue;
+      const group = `decay ${decay}, rate ${scale}`;
+      this.names.set(name, group);
+      this.groups.set(group, { decay, scale });
+    }
+  }
+
+  of(parameter: string): string | undefined {
+    return this.names.get(parameter);
+  }
+
+  rules(group: string): Rules {
+    return this.groups.get(group)!;
+  }
+}
+
+/** @internal `value` where an update applies, `idle` where it does not. */
+export function applied(applies: Tensor | undefined, value: Operand, idle: number): Operand {
+  return applies ? where(applies, value, idle) : value;
 }

@@ -1,6 +1,6 @@
 import type { Params } from '../nn/index.js';
-import { add, type HostTensor, mul, sub, type Tensor } from '../tensor/index.js';
-import { floatData, gradientFor, type Optimizer, type ParameterRules } from './optimizer.js';
+import { add, type HostTensor, mul, type Operand, sub, type Tensor } from '../tensor/index.js';
+import { applied, floatData, gradientFor, type Optimizer, ParameterGroups, type ParameterRules } from './optimizer.js';
 
 export interface SgdOptions extends ParameterRules {
   readonly momentum?: number;
@@ -27,6 +27,7 @@ export function sgd(params: Params, options: SgdOptions = {}): Optimizer {
       scale: options.learningRateScale?.(name) ?? 1,
     };
   });
+  const groups = new ParameterGroups(slots);
   return {
     update(gradients, learningRate) {
       for (const { name, weights, velocity, decay, scale } of slots) {
@@ -46,16 +47,14 @@ export function sgd(params: Params, options: SgdOptions = {}): Optimizer {
       ),
     traced: {
       scalars: (learningRate) => ({ rate: learningRate }),
-      update(before, gradients, { rate }) {
-        const after: Record<string, Tensor> = {};
-        for (const { name, decay, scale } of slots) {
-          const g = gradients[name];
-          if (!g || scale === 0) continue;
-          const w = before[name]!;
-          const b = add(mul(before[`momentum/${name}`]!, momentum), decay === 0 ? g : add(g, mul(w, decay)));
-          Object.assign(after, { [`momentum/${name}`]: b, [name]: sub(w, mul(b, mul(rate!, scale))) });
-        }
-        return after;
+      moments: ['momentum/'],
+      group: (name) => groups.of(name),
+      update(group, [w, b], gradient, { rate }, applies) {
+        const { decay, scale } = groups.rules(group);
+        const or = (value: Operand, idle: number) => applied(applies, value, idle);
+        const g = or(gradient, 0) as Tensor;
+        const newB = add(mul(b!, or(momentum, 1)), decay === 0 ? g : add(g, mul(w!, or(decay, 0))));
+        return [sub(w!, mul(newB, mul(or(rate!, 0), scale))), newB];
       },
     },
   };

@@ -6,7 +6,21 @@ import {
   type Resident,
   type ResidentOptions,
 } from '../runtime/index.js';
-import { add, greater, type HostTensor, input, minimum, mul, sub, type Tensor, where } from '../tensor/index.js';
+import {
+  add,
+  elements,
+  greater,
+  type HostTensor,
+  input,
+  minimum,
+  mul,
+  type Pack,
+  pack,
+  packed,
+  sub,
+  type Tensor,
+  where,
+} from '../tensor/index.js';
 import { tracedClip, tracedNorm } from './coordinate.js';
 import type { LossScale } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
@@ -48,6 +62,7 @@ const NORM = 'update/norm';
 const HELD_BACK = 'update/held_back';
 const AVERAGE = 'average/';
 const SCALAR = 'update/';
+const PACK = 'pack/';
 
 /**
  * The whole of a training step as one graph that is carried on from step to step: gradients, their norm and its limit, the
@@ -60,49 +75,103 @@ export async function compileTracedStep(
   params: Params,
   { optimizer, clipNorm, lossScale, average, learningRate }: TracedUpdateOptions,
 ): Promise<TracedProgram> {
-  const { gradients, parameters } = step;
+  const { parameters } = step;
+  const packs = packsOf(step, optimizer, average !== undefined);
+  const gradients: Record<string, Tensor> = { ...step.gradients };
+  for (const { name, members } of packs) {
+    gradients[name] = packed(members.map((member) => step.gradients[member]!));
+    for (const member of members) delete gradients[member];
+  }
   const norm = tracedNorm(gradients);
   const clipped = tracedClip(gradients, clipNorm, norm);
 
-  const arrays: Record<string, HostTensor> = { ...params, ...optimizer.state() };
   const scalarsAt = (at: number): Record<string, number> => ({
     ...optimizer.traced.scalars(learningRate(at), at),
     ...(average ? { keep: average.keep(at) } : {}),
   });
   const scalars = Object.fromEntries(Object.keys(scalarsAt(0)).map((name) => [name, input(SCALAR + name, [])]));
-  const moments = Object.fromEntries(
-    Object.entries(optimizer.state()).map(([name, { shape }]) => [name, input(name, shape)]),
-  );
-  const before: Record<string, Tensor> = { ...parameters, ...moments };
-  const after = optimizer.traced.update(before, clipped, scalars);
-  for (const [name, bound] of Object.entries(step.bounds)) if (after[name]) after[name] = minimum(after[name], bound);
-  if (average) {
-    for (const name of Object.keys(parameters)) {
-      const kept = input(AVERAGE + name, parameters[name]!.shape);
-      before[AVERAGE + name] = kept;
-      arrays[AVERAGE + name] = average.params[name]!;
-      const now = after[name] ?? parameters[name]!;
-      after[AVERAGE + name] = add(mul(kept, scalars.keep!), mul(now, sub(1, scalars.keep!)));
+  // An update whose gradients overflowed is left out. NaN is not below infinity either.
+  const finite = lossScale && greater(Number.POSITIVE_INFINITY, norm);
+  const keep = scalars.keep && (finite ? where(finite, scalars.keep, 1) : scalars.keep);
+  const averageOf = (kept: Tensor, now: Tensor) => add(mul(kept, keep!), mul(now, sub(1, keep!)));
+  const after: Record<string, Tensor> = {};
+  for (const { name, group, bound, arrays } of packs) {
+    const wholes = arrays.map(({ whole }) => whole);
+    const moved = wholes.slice(0, 1 + optimizer.traced.moments.length);
+    const updated = optimizer.traced.update(group, moved, clipped[name]!, scalars, finite);
+    if (bound !== undefined) {
+      const within = minimum(updated[0]!, bound);
+      updated[0] = finite ? where(finite, within, updated[0]!) : within;
     }
+    if (average) updated.push(averageOf(wholes.at(-1)!, updated[0]!));
+    for (const [i, whole] of wholes.entries()) after[whole.name!] = updated[i]!;
+  }
+  // A parameter that stands still has an average that comes nearer to it, all the same.
+  const moving = new Set(packs.flatMap(({ members }) => members));
+  for (const [name, parameter] of Object.entries(average ? parameters : {})) {
+    if (moving.has(name)) continue;
+    after[AVERAGE + name] = averageOf(input(AVERAGE + name, parameter.shape), parameter);
   }
   const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
-  if (lossScale) {
-    // An update whose gradients overflowed is left out. NaN is not below infinity either.
-    const finite = greater(Number.POSITIVE_INFINITY, norm);
-    for (const [name, value] of Object.entries(after)) after[name] = where(finite, value, before[name]!);
+  if (lossScale && finite) {
     Object.assign(after, lossScale.settled(finite));
-    Object.assign(arrays, lossScale.carried);
     // At a scale of 1 an overflow is no longer the scale's.
     reports[HELD_BACK] = where(finite, 0, where(greater(lossScale.traced, 1), 1, 0));
   }
-  const start = Object.fromEntries(Object.keys(after).map((name) => [name, arrays[name]!]));
+  const held = packs.flatMap(({ arrays }) => arrays);
+  const arrays: Record<string, HostTensor> = { ...params, ...optimizer.state(), ...lossScale?.carried };
+  for (const [name, tensor] of Object.entries(average?.params ?? {})) arrays[AVERAGE + name] = tensor;
+  const inPacks = held.flatMap(({ members }) => members.map(({ name }) => name!));
+  const wholes = new Set(held.map(({ whole }) => whole.name!));
+  const carried = [...inPacks, ...Object.keys(after).filter((name) => !wholes.has(name))];
+  const start = Object.fromEntries(carried.map((name) => [name, arrays[name]!]));
   // A parameter whose rate is 0 stands still, too.
-  const frozen = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in after)));
-  const program = await compileResident({ reports, state: after }, start, {
-    ...step.options,
-    frozen,
-  });
+  const frozen = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in start)));
+  const program = await compileResident({ reports, state: after, packs: held }, start, { ...step.options, frozen });
   return new TracedProgram(program, step, scalarsAt);
+}
+
+/** Parameters that are updated as one array. */
+interface UpdatePack {
+  readonly name: string;
+  readonly members: readonly string[];
+  readonly group: string;
+  readonly bound: number | undefined;
+  /** The parameters, the optimizer's moments of them, and their average where one is kept. */
+  readonly arrays: readonly Pack[];
+}
+
+/** Most numbers of a pack: 128 MB, WebGPU's usual limit of what a shader may bind. */
+const mostNumbers = 2 ** 25;
+
+/**
+ * The parameters that have gradients, in packs of those that are alike and treated alike. One by one, each step would
+ * start dozens of kernels a parameter, most of which are over before the next is started.
+ */
+function packsOf(
+  { gradients, parameters, bounds }: TracedStep,
+  { traced }: Optimizer,
+  averaged: boolean,
+): UpdatePack[] {
+  const found = new Map<string, string[]>();
+  for (const name of Object.keys(gradients)) {
+    const group = traced.group(name);
+    if (group === undefined) continue;
+    const shape = parameters[name]!.sizes(`parameter ${name}`);
+    const most = Math.max(1, Math.floor(mostNumbers / elements(shape)));
+    const alike = (i: number) => [group, bounds[name], shape, i].join();
+    let i = 0;
+    while ((found.get(alike(i))?.length ?? 0) === most) i++;
+    found.set(alike(i), [...(found.get(alike(i)) ?? []), name]);
+  }
+  const kinds = ['', ...traced.moments, ...(averaged ? [AVERAGE] : [])];
+  return [...found.values()].map((members, i) => {
+    const name = `${PACK}${i}`;
+    const inputs = (kind: string) =>
+      members.map((member) => (kind ? input(kind + member, parameters[member]!.shape) : parameters[member]!));
+    const arrays = kinds.map((kind) => pack(`${name}/${kind}`, inputs(kind)));
+    return { name, members, group: traced.group(members[0]!)!, bound: bounds[members[0]!], arrays };
+  });
 }
 
 /** What one update reported. */

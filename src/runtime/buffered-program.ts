@@ -1,5 +1,5 @@
 import * as ort from 'onnxruntime-node';
-import { type HostTensor, input, type Tensor, toOnnx } from '../tensor/index.js';
+import { emptyPack, fillPack, type HostTensor, input, type Pack, type Tensor, toOnnx } from '../tensor/index.js';
 import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
@@ -17,18 +17,25 @@ export class BufferedProgram implements Resident {
     private readonly download: ort.InferenceSession,
     private readonly inputs: readonly Tensor[],
     private readonly reports: readonly string[],
+    names: readonly string[],
+    private readonly packs: ReadonlyMap<string, Pack>,
     private readonly start: Readonly<Record<string, HostTensor>>,
   ) {
-    this.state = Object.fromEntries(Object.entries(start).map(([name, tensor]) => [name, ortTensor(tensor)]));
+    this.state = Object.fromEntries(
+      names.map((name) => {
+        const pack = packs.get(name);
+        return [name, ortTensor(pack ? fillPack(pack, start) : start[name]!)];
+      }),
+    );
   }
 
   static async create(
-    { reports, state }: ResidentGraph,
+    { reports, state, packs }: ResidentGraph,
     start: Readonly<Record<string, HostTensor>>,
     { device = 'webgpu', precision, threads, frozen }: ResidentOptions,
   ): Promise<BufferedProgram> {
     const after = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [AFTER + name, tensor]));
-    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: frozen, precision });
+    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: frozen, precision, packs });
     const preferredOutputLocation: Record<string, ort.Tensor.DataLocation> = {};
     for (const name of Object.keys(reports)) preferredOutputLocation[name] = 'cpu';
     for (const name of Object.keys(after)) preferredOutputLocation[name] = 'gpu-buffer';
@@ -38,7 +45,8 @@ export class BufferedProgram implements Resident {
     const copies = Object.entries(state).map(([name, { shape }]) => [AFTER + name, input(name, shape)] as const);
     const copy = await ort.InferenceSession.create(toOnnx({ outputs: Object.fromEntries(copies) }).bytes, options);
     const inputs = model.inputs.filter(({ name }) => !(name! in state));
-    return new BufferedProgram(step, copy, inputs, Object.keys(reports), start);
+    const named = new Map(packs?.map((pack) => [pack.whole.name!, pack]));
+    return new BufferedProgram(step, copy, inputs, Object.keys(reports), Object.keys(state), named, start);
   }
 
   async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Feeds[]> {
@@ -71,9 +79,11 @@ export class BufferedProgram implements Resident {
     // Before the first step the arrays themselves are the state.
     if (Object.values(this.state).some(({ location }) => location !== 'gpu-buffer')) return;
     const results = await this.download.run(this.state);
-    for (const [name, { data }] of Object.entries(this.start)) {
+    for (const name of Object.keys(this.state)) {
       const copy = results[AFTER + name]!.data as Float32Array;
-      data.set(copy);
+      const pack = this.packs.get(name);
+      if (pack) emptyPack(pack, copy, this.start);
+      else this.start[name]!.data.set(copy);
       release(copy.buffer as ArrayBuffer);
     }
   }

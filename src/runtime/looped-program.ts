@@ -6,12 +6,14 @@ import { release } from './release.js';
 import type { Feeds, Resident, ResidentGraph, ResidentOptions } from './resident.js';
 
 /** Most steps of one run, and most bytes of their feeds together. */
-const mostSteps = 64;
+const mostSteps = 128;
 const mostBytes = 2 ** 31;
 
 /** Many steps in one run: the state goes to the device before it and comes back after it. */
 export class LoopedProgram implements Resident {
   readonly stepsAtOnce: number;
+  /** What a run gives back: the state goes into the arrays that it came from, as the device has long read them. */
+  private readonly fetches: Record<string, ort.Tensor | null> = {};
   /** Feeds of one run, [stepsAtOnce, ...shape]. */
   private readonly stacked: Readonly<Record<string, HostTensor>>;
 
@@ -26,6 +28,8 @@ export class LoopedProgram implements Resident {
       0,
     );
     this.stepsAtOnce = Math.max(1, Math.min(mostSteps, Math.floor(mostBytes / bytes)));
+    for (const [name, tensor] of Object.entries(state)) this.fetches[model.after(name)] = ortTensor(tensor);
+    for (const name of Object.keys(reports)) this.fetches[name] = null;
     this.stacked = Object.fromEntries(
       model.inputs.map((tensor) => {
         const shape = [this.stepsAtOnce, ...tensor.sizes(`resident input ${tensor.name}`)];
@@ -66,17 +70,14 @@ export class LoopedProgram implements Resident {
     const fed: Record<string, ort.Tensor> = {
       [model.count]: new ort.Tensor('int64', BigInt64Array.of(BigInt(count)), []),
     };
-    for (const [name, tensor] of Object.entries(state)) fed[name] = ortTensor(tensor);
+    for (const name of Object.keys(state)) fed[name] = this.fetches[model.after(name)]!;
     for (const [name, { shape, data }] of Object.entries(this.stacked)) {
       const [most, ...rest] = shape as [number, ...number[]];
       fed[name] = ortTensor({ shape: [count, ...rest], data: data.subarray(0, (data.length / most) * count) });
     }
-    const results = await this.session.run(fed);
-    for (const [name, { data }] of Object.entries(state)) {
-      const after = results[model.after(name)]!.data as Float32Array;
-      data.set(after);
-      release(after.buffer as ArrayBuffer);
-    }
+    const results = await this.session.run(fed, this.fetches);
+    for (const name of Object.keys(state))
+      release((results[model.after(name)]!.data as Float32Array).buffer as ArrayBuffer);
     return Array.from({ length: count }, (_, i) =>
       Object.fromEntries(
         Object.entries(this.reports).map(([name, tensor]) => {

@@ -1,4 +1,4 @@
-import type { HostTensor, Tensor } from '../tensor/index.js';
+import type { HostTensor, Pack, Tensor } from '../tensor/index.js';
 import type { CompileOptions } from './program.js';
 
 /** A step whose state stays on the device: what it reports, and the new value of each input that carries the state. */
@@ -6,6 +6,8 @@ export interface ResidentGraph {
   readonly reports: Readonly<Record<string, Tensor>>;
   /** By the name of the input that holds the value before. */
   readonly state: Readonly<Record<string, Tensor>>;
+  /** Inputs of the graph, by whose packs the state is carried: their own inputs stand in `state`. */
+  readonly packs?: readonly Pack[];
 }
 
 export type ResidentOptions = Pick<CompileOptions, 'device' | 'precision' | 'threads' | 'frozen'>;
@@ -34,7 +36,7 @@ export interface Resident {
  * run, one run is many steps (ONNX's `Loop`), and the state travels once for all of them; so it does on the CPU, where this
  * is for tests: updating arrays in place is faster there.
  *
- * @param start the state to begin with, by input name; {@link Resident.read} writes into these arrays
+ * @param start the state to begin with, by input name, of a pack its members; {@link Resident.read} writes into these arrays
  * @param options.frozen inputs that never change, held on the device
  */
 export async function compileResident(

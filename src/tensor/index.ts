@@ -44,6 +44,7 @@ export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
 export { l2Normalize, layerNorm, logSoftmax, softmax } from './ops/normalize.js';
 export { argMax, positions } from './ops/positions.js';
 export { mean } from './ops/reduce.js';
+export { emptyPack, fillPack, type Pack, pack, packed } from './packs.js';
 export { type Precision, precisions } from './precision.js';
 export { recomputed } from './recompute.js';
 export { broadcastShapes, elements } from './shape.js';

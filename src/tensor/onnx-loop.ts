@@ -2,12 +2,16 @@ import { create } from '@bufbuild/protobuf';
 import { AttributeProto_AttributeType, AttributeProtoSchema, GraphProtoSchema, type ValueInfoProto } from 'onnx-buf';
 import { emitGraph, modelOf, type OnnxOptions, valueInfo } from './onnx.js';
 import { encodeModel, joinParts } from './onnx-encoding.js';
+import { emitMembers, emitPack, type Pack } from './packs.js';
 import { input, Tensor } from './tensor.js';
 
 export interface LoopedOptions extends Omit<OnnxOptions, 'outputs' | 'given'> {
   /** What each step reports, by output name. */
   readonly reports: Readonly<Record<string, Tensor>>;
-  /** The value after a step of what is carried from step to step, by the name of the input that holds it before. */
+  /**
+   * The value after a step of what is carried from step to step, by the name of the input that holds it before. A pack is
+   * carried as a whole; the model takes and gives its members.
+   */
   readonly state: Readonly<Record<string, Tensor>>;
 }
 
@@ -17,7 +21,7 @@ export interface LoopedModel {
   readonly inputs: readonly Tensor[];
   /** The name of the input that says how many steps, an int64 scalar. */
   readonly count: string;
-  /** How the value of a state after the last step is called. */
+  /** How the value after the last step is called, of a state or of a pack's member. */
   after(name: string): string;
 }
 
@@ -33,6 +37,7 @@ const after = (name: string) => `after/${name}`;
  */
 export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): LoopedModel {
   const carried = Object.keys(state);
+  const packs = new Map<string, Pack>(options.packs?.map((pack) => [pack.whole.name!, pack]));
   const graph = emitGraph({ ...options, outputs: { ...reports, ...state } }, inside);
   const { emitter, plain } = graph;
   const before = new Map(graph.fed.map((tensor) => [tensor.name!, tensor]));
@@ -56,9 +61,14 @@ export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): Loope
   const body = [...written.slice(computing, reading), ...written.slice(0, computing), ...written.slice(reading)];
 
   const scalar = (name: string, dtype: 'int64' | 'bool') => valueInfo(name, Tensor.make([], dtype));
+  for (const pack of packs.values()) emitPack(emitter, pack, pack.whole.name!);
   emitter.node('Loop', [COUNT, '', ...carried], [...carried.map(after), ...Object.keys(reports)]);
-  const [loop] = emitter.nodes;
-  loop!.attribute.push(
+  const loop = emitter.nodes.at(-1)!;
+  for (const pack of packs.values()) {
+    const names = pack.members.map(({ name }) => after(name!));
+    emitMembers(emitter, pack, after(pack.whole.name!), names);
+  }
+  loop.attribute.push(
     create(AttributeProtoSchema, {
       name: 'body',
       type: AttributeProto_AttributeType.GRAPH,
@@ -75,13 +85,15 @@ export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): Loope
     }),
   );
   const stacked = ({ shape, dtype }: Tensor) => input('', ['steps', ...shape], dtype);
+  // What is fed and given back for a state.
+  const outside = carried.flatMap((name) => packs.get(name)?.members ?? [before.get(name)!]);
   const declared: ValueInfoProto[] = [
     scalar(COUNT, 'int64'),
-    ...carried.map((name) => valueInfo(name, before.get(name)!)),
+    ...outside.map((tensor) => valueInfo(tensor.name!, tensor)),
     ...inputs.map((tensor) => valueInfo(tensor.name!, stacked(tensor))),
   ];
   const output = [
-    ...Object.entries(state).map(([name, tensor]) => valueInfo(after(name), tensor)),
+    ...outside.map((tensor) => valueInfo(after(tensor.name!), tensor)),
     ...Object.entries(reports).map(([name, tensor]) => valueInfo(name, stacked(tensor))),
   ];
   const { nodes, initializers } = emitter;

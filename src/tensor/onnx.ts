@@ -19,6 +19,7 @@ import {
   ValueInfoProtoSchema,
 } from 'onnx-buf';
 import { encodeModel, joinParts } from './onnx-encoding.js';
+import { emitMembers, type Pack } from './packs.js';
 import { MixedPrecision, type Precision } from './precision.js';
 import { computed, type DType, type HostTensor, type Node, type Tensor } from './tensor.js';
 
@@ -227,6 +228,8 @@ export interface OnnxOptions {
   readonly precision?: Precision;
   /** Values that are fed instead of computed, with the names of their inputs. */
   readonly given?: ReadonlyMap<Tensor, string>;
+  /** Inputs that are read out of one that is fed in their place. */
+  readonly packs?: readonly Pack[];
 }
 
 export interface OnnxModel {
@@ -281,12 +284,17 @@ export function emitGraph(options: OnnxOptions, rename = (name: string): string 
   const fed: Tensor[] = [];
   const given: { name: string; tensor: Tensor }[] = [];
   const seen = new Set<string>();
+  const inPack = new Set(options.packs?.flatMap(({ members }) => members.map(({ name }) => name)));
   for (const tensor of inputs) {
     const handed = handedOver.get(tensor);
     const name = handed ?? tensor.name!;
     if (seen.has(name)) throw new Error(`toOnnx: two inputs are called ${name}; input names must be unique`);
     seen.add(name);
     names.set(tensor, name);
+    if (inPack.has(name)) {
+      names.set(tensor, rename(name));
+      continue;
+    }
     const baked = options.initializers?.[name];
     if (baked && 'decode' in baked) emitter.store(name, baked);
     else if (baked) emitter.initializer(baked, name);
@@ -294,6 +302,12 @@ export function emitGraph(options: OnnxOptions, rename = (name: string): string 
       fed.push(tensor);
       names.set(tensor, rename(name));
     } else given.push({ name, tensor });
+  }
+  for (const one of options.packs ?? []) {
+    const read = one.members.map(({ name }) => (seen.has(name!) ? rename(name!) : undefined));
+    if (read.every((name) => name === undefined)) continue;
+    if (!seen.has(one.whole.name!)) fed.push(one.whole);
+    emitMembers(emitter, one, rename(one.whole.name!), read);
   }
   const nameOf = (handed: Tensor): string => {
     const tensor = computed(handed);
