@@ -181,16 +181,16 @@ async function large() {
   const student = { checkpoint: await randomCheckpoint('vit-b-16') };
   const seconds = {};
   let [phase, since] = ['', performance.now()];
+  const enter = (next) => {
+    if (phase) seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;
+    [phase, since] = [next, performance.now()];
+  };
   try {
     const { bytes } = await quantizeModel({
       ...{ student, out, dataset: await openDataset('emoji'), images },
-      onProgress(next) {
-        if (next === phase) return;
-        if (phase) seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;
-        [phase, since] = [next, performance.now()];
-      },
+      onProgress: (next) => next === phase || enter(next),
     });
-    seconds[phase] = (seconds[phase] ?? 0) + (performance.now() - since) / 1000;
+    enter('');
     console.log(JSON.stringify({ seconds, bytes, peak_memory_mb: process.resourceUsage().maxRSS / 1024 }));
   } finally {
     rmSync(out, { recursive: true });
