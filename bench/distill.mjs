@@ -18,6 +18,7 @@ import { prepare } from '../dist/distill/distill.js';
 import { allParams } from '../dist/distill/dual-stream.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
 import { adamw, decaysByDefault, distillRecipe, train } from '../dist/distill/index.js';
+import { halfToFloat } from '../dist/files/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
@@ -68,7 +69,8 @@ try {
   const wanted = new Set(Object.keys(batches.feeds));
   for (let step = 0; step < steps; step++) {
     for (const [name, { shape, data }] of Object.entries(batches.fill(phase.firstStep + step, wanted))) {
-      tensors[`batch${step}/${name}`] = { shape, data: data.slice() };
+      const copy = data instanceof Uint16Array ? halfToFloat(data) : data.slice();
+      tensors[`batch${step}/${name}`] = { shape, data: copy };
     }
   }
   const peer = await startPeer('distill_step.py', tensors, {

@@ -55,10 +55,12 @@ export function normalizePixels(
       `normalizePixels: expected ${pixels * 3} bytes and room for as many numbers, got ${rgb.length} and ${out.length - offset}`,
     );
   }
-  for (let c = 0; c < 3; c++) {
-    const scale = config.rescale / config.std[c]!;
-    const shift = config.mean[c]! / config.std[c]!;
-    const at = offset + c * pixels;
-    for (let i = 0; i < pixels; i++) out[at + i] = rgb[i * 3 + c]! * scale - shift;
+  const [s0, s1, s2] = config.std.map((std) => config.rescale / std) as [number, number, number];
+  const [m0, m1, m2] = config.mean.map((mean, c) => mean / config.std[c]!) as [number, number, number];
+  const [green, blue] = [offset + pixels, offset + 2 * pixels];
+  for (let i = 0, at = 0; i < pixels; i++, at += 3) {
+    out[offset + i] = rgb[at]! * s0 - m0;
+    out[green + i] = rgb[at + 1]! * s1 - m1;
+    out[blue + i] = rgb[at + 2]! * s2 - m2;
   }
 }

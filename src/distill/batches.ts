@@ -1,7 +1,8 @@
 import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example } from '../data/index.js';
+import type { TensorTree } from '../nn/index.js';
 import { Random } from '../random.js';
-import type { HostTensor } from '../tensor/index.js';
+import { cast, dtypeOf, elements, type HalfTensor, type HostTensor, input } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
 import { recordIndex } from './extract-targets.js';
 import type { TargetStore } from './target-store.js';
@@ -18,10 +19,12 @@ export interface BatchOptions {
   captions: boolean;
   /** How often each template of a class is drawn, in proportion; without them all alike. */
   weights?: readonly number[];
+  /** Feed the teacher's features and maps in fp16, as they are stored: for devices that read it, which do so faster. */
+  halves?: boolean;
 }
 
 /** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
-export type BatchFeeds = Record<string, HostTensor>;
+export type BatchFeeds = Record<string, HostTensor | HalfTensor>;
 
 /**
  * The batches of a run: which drawings, views and texts step n sees, and the teacher's targets for them.
@@ -62,7 +65,7 @@ export class Batches {
       bank.classes.map((texts) => texts[0]!),
     );
 
-    const float = (...shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+    const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
     const n = this.textCount;
     this.feeds = {
       pixels: float(batch, 3, size, size),
@@ -71,8 +74,10 @@ export class Batches {
       'target/image': float(batch, embed),
       'target/text': float(n, embed),
     };
-    for (const l of hidden) this.feeds[`target/hidden.${l}`] = float(batch, tokens, width);
-    for (const l of attention) this.feeds[`target/attention.${l}`] = float(batch, tokens, tokens);
+    const kept = (...shape: number[]) =>
+      options.halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
+    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(batch, tokens, width);
+    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(batch, tokens, tokens);
     if (bank.words && options.captions) {
       const { wordsLength, alignment } = bank;
       this.feeds['target/words'] = float(batch, wordsLength, embed);
@@ -84,6 +89,16 @@ export class Batches {
     }
   }
 
+  /** Graph inputs for `feeds`, by name; what is fed in fp16 is read as fp32. */
+  inputs(): TensorTree {
+    return Object.fromEntries(
+      Object.entries(this.feeds).map(([name, { shape, data }]) => {
+        const tensor = input(name, shape, dtypeOf(data));
+        return [name, tensor.dtype === 'float16' ? cast(tensor, 'float32') : tensor];
+      }),
+    );
+  }
+
   /** Fills `feeds` for a step; `wanted` names the inputs that the program has, the others are left as they are. */
   fill(step: number, wanted: ReadonlySet<string>): BatchFeeds {
     const { batch } = this.options;
@@ -93,29 +108,31 @@ export class Batches {
       this.store.read(recordIndex(example, view, this.options.views), this.records[i]!);
     }
     const float = (name: string) => this.feeds[name]!.data as Float32Array;
+    const whole = (name: string) => this.feeds[name]!.data as Int32Array;
+    const kept = (name: string) => this.feeds[name]!.data as Float32Array | Uint16Array;
     const { size, embed, hidden, attention } = layout.contents;
     for (const [i, record] of this.records.entries()) {
       normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
       float('target/image').set(layout.embed(record), i * embed);
       for (const l of hidden) {
         const name = `target/hidden.${l}`;
-        if (wanted.has(name)) layout.readHidden(record, l, float(name), i * layout.hiddenSize);
+        if (wanted.has(name)) layout.readHidden(record, l, kept(name), i * layout.hiddenSize);
       }
       for (const l of attention) {
         const name = `target/attention.${l}`;
-        if (wanted.has(name)) layout.readAttention(record, l, float(name), i * layout.mapSize);
+        if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
       }
     }
     const rows = this.texts(step, drawn);
-    gatherHostRows(this.bank.ids, this.bank.length, rows, this.feeds.ids!.data);
-    gatherHostRows(this.bank.ends, 1, rows, this.feeds.ends!.data);
+    gatherHostRows(this.bank.ids, this.bank.length, rows, whole('ids'));
+    gatherHostRows(this.bank.ends, 1, rows, whole('ends'));
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
     if (wanted.has('target/words')) {
       const own = rows.slice(0, batch);
       const { alignment, length, wordsLength, wordsEnds } = this.bank;
       gatherWords(this.bank, own, float('target/words'));
       if (alignment) {
-        gatherHostRows(wordsEnds, 1, own, this.feeds['target/words_ends']!.data);
+        gatherHostRows(wordsEnds, 1, own, whole('target/words_ends'));
         gatherSlots(alignment.student, length, alignment.count, own, float('align/student'));
         gatherSlots(alignment.teacher, wordsLength, alignment.count, own, float('align/teacher'));
       }

@@ -125,6 +125,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     student: { tokenizer: start.tokenizer, limit },
     inner: { ...innerStates(recipe, teacher, pairs, needs), words },
     texts: options,
+    halves: options.compile?.device !== 'webgpu', // whose shaders need not have fp16
     targets: {
       dir: options.targetsDir ?? join(options.runDir, 'targets'),
       rebuild: options.rebuildTargets,

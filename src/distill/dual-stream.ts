@@ -90,7 +90,7 @@ export function buildLosses(
   const { recompute } = recipe;
   const { ranks } = phase;
   const active = activeLosses(recipe, phase.losses);
-  const fed = paramInputs(batches.feeds); // unused inputs never reach the program
+  const fed = batches.inputs(); // unused inputs never reach the program
   const target = (name: string) => param(fed, `target/${name}`);
   const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
   const ids = param(fed, 'ids'); // [N, L]

@@ -29,6 +29,8 @@ export interface BatchSource {
   /** What is needed of the teacher beside its embeddings. */
   readonly inner: InnerStates & { readonly words: boolean };
   readonly targets: TargetOptions;
+  /** As in `BatchOptions`. */
+  readonly halves?: boolean;
   /** How models of texts are had, and how far they are. */
   readonly texts?: SayOptions;
 }
@@ -47,6 +49,7 @@ export async function openBatches({
   student,
   inner,
   targets,
+  halves,
   texts,
 }: BatchSource): Promise<Batches> {
   const { seed, views, augment } = recipe;
@@ -70,7 +73,7 @@ export async function openBatches({
     ...targets,
   });
   return new Batches(store, bank, examples, teacher.preprocess, {
-    ...{ seed, views, captions, weights, batch: recipe.batch },
+    ...{ seed, views, captions, weights, halves, batch: recipe.batch },
     classesPerStep: classes_per_step,
     teacherTopK: teacher_top_k,
   });

@@ -65,15 +65,20 @@ export class TargetLayout {
     return record.subarray(this.pixelsAt, this.pixelsAt + this.contents.size ** 2 * 3);
   }
 
-  /** Features of a layer into `out` at `offset`, as F32. */
-  readHidden(record: Uint8Array, layer: number, out: Float32Array, offset: number): void {
-    halfToFloat(this.hidden(record, layer), out, offset);
+  /** Features of a layer into `out` at `offset`, as F32 or as they are kept. */
+  readHidden(record: Uint8Array, layer: number, out: Float32Array | Uint16Array, offset: number): void {
+    readHalves(this.hidden(record, layer), out, offset);
   }
 
-  /** An attention map into `out` at `offset`, as F32. */
-  readAttention(record: Uint8Array, layer: number, out: Float32Array, offset: number): void {
-    halfToFloat(this.attention(record, layer), out, offset);
+  /** An attention map into `out` at `offset`, as F32 or as it is kept. */
+  readAttention(record: Uint8Array, layer: number, out: Float32Array | Uint16Array, offset: number): void {
+    readHalves(this.attention(record, layer), out, offset);
   }
+}
+
+function readHalves(half: Uint16Array, out: Float32Array | Uint16Array, offset: number): void {
+  if (out instanceof Uint16Array) out.set(half, offset);
+  else halfToFloat(half, out, offset);
 }
 
 function position(layers: readonly number[], layer: number, what: string): number {

@@ -2,6 +2,7 @@ import type { Params } from '../nn/index.js';
 import {
   type CompileOptions,
   compileResident,
+  type Feed,
   type Feeds,
   type Resident,
   type ResidentOptions,
@@ -198,7 +199,7 @@ export class TracedProgram {
   /** The updates `from` … `from + count − 1`. */
   async run(from: number, count: number): Promise<StepReport[]> {
     const reports = await this.program.run(count, async (i) => {
-      const feeds: Record<string, HostTensor> = { ...(await this.step.feeds(from + i)) };
+      const feeds: Record<string, Feed> = { ...(await this.step.feeds(from + i)) };
       for (const [name, value] of Object.entries(this.scalarsAt(from + i))) {
         feeds[SCALAR + name] = { shape: [], data: Float32Array.of(value) };
       }

@@ -1,4 +1,4 @@
-import { type HostTensor, input, type Tensor } from '../tensor/index.js';
+import { dtypeOf, type HostTensor, input, type Tensor } from '../tensor/index.js';
 import { shardAxis, shardShape } from './tensor-parallel.js';
 
 /** Parameters by Hugging Face name, e.g. `vision_model.encoder.layers.0.self_attn.q_proj.weight`. */
@@ -11,7 +11,7 @@ export function paramInputs(params: Params, prefix = '', ranks = 1): Record<stri
   return Object.fromEntries(
     Object.entries(params).map(([name, { shape, data }]) => [
       name,
-      input(prefix + name, shardShape(shape, shardAxis(name), ranks), data instanceof Int32Array ? 'int32' : 'float32'),
+      input(prefix + name, shardShape(shape, shardAxis(name), ranks), dtypeOf(data)),
     ]),
   );
 }

@@ -3,7 +3,7 @@ import { emptyPack, fillPack, type HostTensor, input, type Pack, type Tensor, to
 import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
-import type { Feeds, Resident, ResidentGraph, ResidentOptions } from './resident.js';
+import type { Feeds, Reports, Resident, ResidentGraph, ResidentOptions } from './resident.js';
 
 const AFTER = 'after/';
 
@@ -49,8 +49,8 @@ export class BufferedProgram implements Resident {
     return new BufferedProgram(step, copy, inputs, Object.keys(reports), Object.keys(state), named, start);
   }
 
-  async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Feeds[]> {
-    const all: Feeds[] = [];
+  async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Reports[]> {
+    const all: Reports[] = [];
     for (let i = 0; i < count; i++) {
       const feeds = await feed(i);
       const fed: Record<string, ort.Tensor> = { ...this.state };

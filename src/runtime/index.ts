@@ -1,6 +1,7 @@
 export { type Precision, precisions } from '../tensor/index.js';
 export { type Device, devices, parseDevice } from './device.js';
 export { OnnxFile } from './onnx-file.js';
+export type { Feed } from './ort-tensor.js';
 export { product } from './product.js';
 export { type CompileOptions, compile, type ProgramInput, type Runnable } from './program.js';
 export { compileResident, type Feeds, type Resident, type ResidentGraph, type ResidentOptions } from './resident.js';

@@ -1,13 +1,16 @@
 import * as ort from 'onnxruntime-node';
-import { elements, type HostTensor, type LoopedModel, toOnnxLoop } from '../tensor/index.js';
+import { elements, type HostTensor, type LoopedModel, type Tensor, toOnnxLoop } from '../tensor/index.js';
 import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
-import type { Feeds, Resident, ResidentGraph, ResidentOptions } from './resident.js';
+import type { Feeds, Reports, Resident, ResidentGraph, ResidentOptions } from './resident.js';
 
 /** Most steps of one run, and most bytes of their feeds together. */
 const mostSteps = 128;
 const mostBytes = 2 ** 31;
+
+const arrayOf = ({ dtype }: Tensor) =>
+  dtype === 'int32' ? Int32Array : dtype === 'float16' ? Uint16Array : Float32Array;
 
 /** Many steps in one run: the state goes to the device before it and comes back after it. */
 export class LoopedProgram implements Resident {
@@ -15,7 +18,7 @@ export class LoopedProgram implements Resident {
   /** What a run gives back: the state goes into the arrays that it came from, as the device has long read them. */
   private readonly fetches: Record<string, ort.Tensor | null> = {};
   /** Feeds of one run, [stepsAtOnce, ...shape]. */
-  private readonly stacked: Readonly<Record<string, HostTensor>>;
+  private readonly stacked: Feeds;
 
   private constructor(
     private readonly session: ort.InferenceSession,
@@ -23,21 +26,15 @@ export class LoopedProgram implements Resident {
     private readonly state: Readonly<Record<string, HostTensor>>,
     private readonly reports: ResidentGraph['reports'],
   ) {
-    const bytes = model.inputs.reduce(
-      (sum, tensor) => sum + 4 * elements(tensor.sizes(`resident input ${tensor.name}`)),
-      0,
-    );
+    const size = (tensor: Tensor) => elements(tensor.sizes(`resident input ${tensor.name}`));
+    const bytes = model.inputs.reduce((sum, tensor) => sum + size(tensor) * arrayOf(tensor).BYTES_PER_ELEMENT, 0);
     this.stepsAtOnce = Math.max(1, Math.min(mostSteps, Math.floor(mostBytes / bytes)));
     for (const [name, tensor] of Object.entries(state)) this.fetches[model.after(name)] = ortTensor(tensor);
     for (const name of Object.keys(reports)) this.fetches[name] = null;
     this.stacked = Object.fromEntries(
       model.inputs.map((tensor) => {
         const shape = [this.stepsAtOnce, ...tensor.sizes(`resident input ${tensor.name}`)];
-        const size = elements(shape);
-        return [
-          tensor.name!,
-          { shape, data: tensor.dtype === 'int32' ? new Int32Array(size) : new Float32Array(size) },
-        ];
+        return [tensor.name!, { shape, data: new (arrayOf(tensor))(elements(shape)) }];
       }),
     );
   }
@@ -52,7 +49,7 @@ export class LoopedProgram implements Resident {
     return new LoopedProgram(session, model, start, graph.reports);
   }
 
-  async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Feeds[]> {
+  async run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Reports[]> {
     const { model, state } = this;
     for (let i = 0; i < count; i++) {
       const feeds = await feed(i);

@@ -1,7 +1,13 @@
 import * as ort from 'onnxruntime-node';
-import type { HostTensor } from '../tensor/index.js';
+import { dtypeOf, type HalfTensor, type HostTensor } from '../tensor/index.js';
+
+/** What an input is fed: an array of float32, int32 or, as whole numbers, float16. */
+export interface Feed {
+  readonly shape: readonly number[];
+  readonly data: (HostTensor | HalfTensor)['data'];
+}
 
 /** An array as ONNX Runtime takes it, in place. */
-export function ortTensor({ shape, data }: HostTensor): ort.Tensor {
-  return data instanceof Int32Array ? new ort.Tensor('int32', data, shape) : new ort.Tensor('float32', data, shape);
+export function ortTensor({ shape, data }: Feed): ort.Tensor {
+  return new ort.Tensor(dtypeOf(data) as 'float32', data as Float32Array, shape);
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { elements, type HostTensor, stagesOf, type Tensor, toOnnx } from '../tensor/index.js';
 import type { Device } from './device.js';
+import type { Feed } from './ort-tensor.js';
 import type { CompileOptions, ProgramInput, Runnable } from './program.js';
 import { RankSum, sharedBytes } from './rank-sum.js';
 import { joinShards, shardOf } from './shard.js';
@@ -20,7 +21,7 @@ export interface RankSetup {
   readonly ranks: number;
   readonly stages: readonly StagePlan[];
   /** The rank's part of the frozen inputs. */
-  readonly fixed: Readonly<Record<string, HostTensor>>;
+  readonly fixed: Readonly<Record<string, Feed>>;
   /** Names of the values that it gives back. */
   readonly results: readonly string[];
   readonly shared: SharedArrayBuffer;
@@ -102,10 +103,10 @@ export class ParallelProgram implements Runnable {
     return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device, options.fixed ?? {});
   }
 
-  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
     const ranks = this.workers.length;
     const answers = this.workers.map((worker, rank) => {
-      const own: Record<string, HostTensor> = {};
+      const own: Record<string, Feed> = {};
       for (const { name, shape } of this.inputs) {
         const feed = feeds[name] ?? this.fixed[name];
         if (!feed) throw new Error(`ParallelProgram.run: input ${name} [${shape.join(', ')}] is missing`);
@@ -163,9 +164,9 @@ async function close(workers: readonly Worker[]): Promise<void> {
   );
 }
 
-function partOf(name: string, host: HostTensor, axis: ShardAxis, rank: number, ranks: number): HostTensor {
+function partOf(name: string, whole: Feed, axis: ShardAxis, rank: number, ranks: number): Feed {
   const split = axis(name);
-  return split === undefined ? host : shardOf(host, split, rank, ranks);
+  return split === undefined ? whole : shardOf(whole as HostTensor, split, rank, ranks); // parameters alone are split
 }
 
 /** The next message of a worker. */

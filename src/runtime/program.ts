@@ -1,8 +1,8 @@
 import * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.js';
-import { elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
+import { dtypeOf, elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
 import { type Device, sessionOptions } from './device.js';
-import { ortTensor } from './ort-tensor.js';
+import { type Feed, ortTensor } from './ort-tensor.js';
 import type { ShardAxis } from './parallel-program.js';
 import { release } from './release.js';
 
@@ -82,14 +82,12 @@ export class Program {
    * The arrays returned belong to the program and are overwritten by its next run.
    * @throws where an input is missing or its size is wrong, naming it; UserError where the GPU has no fp16 for `mixed`
    */
-  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
     const tensors: Record<string, ort.Tensor> = {};
     for (const { name, shape, dtype } of this.inputs) {
       const feed = feeds[name] ?? this.fixed[name];
       if (!feed) throw new Error(`Program.run: input ${name} [${shape.join(', ')}] is missing`);
-      const fits =
-        feed.data.length === elements(shape) && feed.data instanceof (dtype === 'int32' ? Int32Array : Float32Array);
-      if (!fits) {
+      if (feed.data.length !== elements(shape) || dtypeOf(feed.data) !== dtype) {
         throw new Error(
           `Program.run: input ${name} expects ${dtype} [${shape.join(', ')}], got ${feed.data.constructor.name} [${feed.shape.join(', ')}]`,
         );

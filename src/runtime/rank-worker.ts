@@ -1,8 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
-import type { HostTensor } from '../tensor/index.js';
 import { sessionOptions } from './device.js';
-import { ortTensor } from './ort-tensor.js';
+import { type Feed, ortTensor } from './ort-tensor.js';
 import type { RankSetup, StagePlan } from './parallel-program.js';
 import { RankSum } from './rank-sum.js';
 
@@ -13,7 +12,7 @@ const sessions: ort.InferenceSession[] = [];
 for (const { bytes } of setup.stages)
   sessions.push(await ort.InferenceSession.create(bytes, sessionOptions(setup.device, setup)));
 
-parentPort!.on('message', async (feeds: Record<string, HostTensor> | 'close') => {
+parentPort!.on('message', async (feeds: Record<string, Feed> | 'close') => {
   if (feeds === 'close') {
     // A thread that is ended while ONNX Runtime is in it takes the process down.
     await Promise.all(sessions.map((session) => session.release()));
@@ -32,11 +31,7 @@ parentPort!.on('message', async (feeds: Record<string, HostTensor> | 'close') =>
 });
 parentPort!.postMessage({ ready: true });
 
-async function runStage(
-  session: ort.InferenceSession,
-  stage: StagePlan,
-  known: Map<string, HostTensor>,
-): Promise<void> {
+async function runStage(session: ort.InferenceSession, stage: StagePlan, known: Map<string, Feed>): Promise<void> {
   const made = await session.run(
     Object.fromEntries(session.inputNames.map((name) => [name, ortTensor(known.get(name)!)])),
   );

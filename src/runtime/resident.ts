@@ -1,4 +1,5 @@
 import type { HostTensor, Pack, Tensor } from '../tensor/index.js';
+import type { Feed } from './ort-tensor.js';
 import type { CompileOptions } from './program.js';
 
 /** A step whose state stays on the device: what it reports, and the new value of each input that carries the state. */
@@ -12,7 +13,9 @@ export interface ResidentGraph {
 
 export type ResidentOptions = Pick<CompileOptions, 'device' | 'precision' | 'threads' | 'frozen'>;
 
-export type Feeds = Readonly<Record<string, HostTensor>>;
+export type Feeds = Readonly<Record<string, Feed>>;
+/** What a step reports, by output name. */
+export type Reports = Readonly<Record<string, HostTensor>>;
 
 /** Steps of a graph that carry a state on the device, from one run to the next as far as the device allows it. */
 export interface Resident {
@@ -23,7 +26,7 @@ export interface Resident {
    * @param feed what step `i` of these is fed; its arrays may be reused for the next
    * @returns what each step reports, in arrays of its own
    */
-  run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Feeds[]>;
+  run(count: number, feed: (i: number) => Promise<Feeds>): Promise<Reports[]>;
   /** Copies the state into the arrays that it started from. */
   read(): Promise<void>;
   dispose(): Promise<void>;

@@ -1,4 +1,10 @@
-import { formatShape, type Tensor } from './tensor.js';
+import { type DType, formatShape, type Tensor } from './tensor.js';
+
+/** The type of an array's numbers. */
+export function dtypeOf(data: Float32Array | Int32Array | Uint16Array): DType {
+  if (data instanceof Int32Array) return 'int32';
+  return data instanceof Uint16Array ? 'float16' : 'float32';
+}
 
 /** @throws where an operand is not float32, naming the op and the type and shape of each. */
 export function requireFloat(op: string, ...operands: readonly Tensor[]): void {

@@ -129,6 +129,7 @@ const notDifferentiable = [
   'broadcastShapes',
   'cast',
   'constant',
+  'dtypeOf',
   'copyToRanks', // with sumOverRanks in tensor-parallel.test.ts
   'elements',
   'emptyPack',

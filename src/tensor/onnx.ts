@@ -18,6 +18,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
+import { dtypeOf } from './dtype.js';
 import { encodeModel, joinParts } from './onnx-encoding.js';
 import { emitMembers, type Pack } from './packs.js';
 import { MixedPrecision, type Precision } from './precision.js';
@@ -32,6 +33,7 @@ export type Attribute = number | readonly number[] | string | FloatAttribute;
 
 const elementTypes: Record<DType, TensorProto_DataType> = {
   float32: TensorProto_DataType.FLOAT,
+  float16: TensorProto_DataType.FLOAT16,
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
@@ -185,7 +187,7 @@ export class OnnxEmitter {
   }
 }
 
-/** An array of binary16 numbers, stored as such in a model and read as float32 in its graph. */
+/** An array of binary16 numbers: in a model stored as such and read as float32, or fed to an input of type float16. */
 export interface HalfTensor {
   readonly shape: readonly number[];
   readonly data: Uint16Array;
@@ -202,16 +204,11 @@ export interface StoredTensor {
 
 const isHalf = (tensor: HostTensor | HalfTensor): tensor is HalfTensor => tensor.data instanceof Uint16Array;
 
-function initializerType(data: HostTensor['data'] | Uint16Array): TensorProto_DataType {
-  if (data instanceof Int32Array) return TensorProto_DataType.INT32;
-  return data instanceof Uint16Array ? TensorProto_DataType.FLOAT16 : TensorProto_DataType.FLOAT;
-}
-
 function hostInitializer(name: string, { shape, data }: HostTensor | HalfTensor): TensorProto {
   return create(TensorProtoSchema, {
     name,
     dims: shape.map(BigInt),
-    dataType: initializerType(data),
+    dataType: elementTypes[dtypeOf(data)],
     rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
   });
 }
