@@ -116,11 +116,13 @@ export class Finetuner {
   async tune(rounded: QuantizedStudent): Promise<Finetuned> {
     const { tensors } = rounded;
     const { steps, learningRate = 1e-4, signal, onStep } = this.options;
-    const copied = Object.entries(studentFeeds(this.student)).map(([name, value]) => [name, copy(value)] as const);
-    const params = Object.fromEntries(copied);
+    const trained = studentFeeds(this.student);
     const latent = Object.fromEntries(
-      Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, params[name]!)]),
+      Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, trained[name]!)]),
     );
+    // What is float32 may have been changed by the rounding, too: biases make up for its error.
+    const start = Object.entries(studentFeeds(rounded.student)).map(([name, value]) => [name, copy(value)] as const);
+    const params = Object.fromEntries(start);
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
     const task = straightThrough(this.task(params), latent, round);
     const before = await this.loss(task);
