@@ -2,7 +2,8 @@ import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example } from '../data/index.js';
 import type { TensorTree } from '../nn/index.js';
 import { Random } from '../random.js';
-import { cast, dtypeOf, elements, type HalfTensor, type HostTensor, input } from '../tensor/index.js';
+import type { Feed } from '../runtime/index.js';
+import { cast, dtypeOf, elements, input } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
 import { recordIndex } from './extract-targets.js';
 import type { TargetStore } from './target-store.js';
@@ -24,7 +25,7 @@ export interface BatchOptions {
 }
 
 /** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
-export type BatchFeeds = Record<string, HostTensor | HalfTensor>;
+export type BatchFeeds = Record<string, Feed>;
 
 /**
  * The batches of a run: which drawings, views and texts step n sees, and the teacher's targets for them.

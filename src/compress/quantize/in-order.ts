@@ -1,27 +1,16 @@
 import { dequantize, type QuantizedTensor } from '../../quantization/index.js';
 import { compile, product } from '../../runtime/index.js';
-import { concat, constant, type HostTensor, input, type Tensor } from '../../tensor/index.js';
+import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
+import { cutBefore, HiddenStates } from './hidden-states.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
-import { type Matrix, part, rowOf } from './matrices.js';
+import type { Matrix } from './matrices.js';
 import { type Mixture, weightsOf, withWeights } from './mixture.js';
 import { type CalibrationPass, calibrationPasses, groupsOf, meanOver } from './moments.js';
+import { type CentredMoments, type LayerMoments, type PairMoments, splitMoments, withOne } from './pair-moments.js';
 import { type QuantizedStudent, quantizeWeight } from './quantize.js';
 import { studentFeeds } from './student-graph.js';
-
-/** What a layer is fed before quantisation, x, and with all before it quantised, x̃. */
-interface PairMoments {
-  /** E[x̃ x̃ᵀ] [I, I] */
-  readonly fed: Matrix;
-  /** E[x x̃ᵀ] [I, I] */
-  readonly both: Matrix;
-}
-
-/** The same about the means, and the means. */
-interface CentredMoments extends PairMoments {
-  readonly means: { readonly fed: Matrix; readonly original: Matrix }; // [1, I]
-}
 
 /** The student before quantisation, and with what is quantised so far. */
 interface Pair {
@@ -29,8 +18,8 @@ interface Pair {
   readonly quantized: Student;
 }
 
-/** Names of inputs: what a layer was fed before quantisation, and what the blocks behind a cut are fed. */
-const [ORIGINAL, STATE] = ['original', 'state'];
+/** The input for what a layer was fed before quantisation. */
+const ORIGINAL = 'original';
 
 /**
  * A student in few bits, layer by layer from its inputs on, each made up for the errors of those before it: of what a layer
@@ -73,11 +62,14 @@ export async function quantizeInOrder(
   }
   let done = 0;
   for (const { pass, groups } of passes) {
-    const front = new Front(pass);
+    const statesOf = () => new HiddenStates(pass.tower, pass.batches, pass.feeds);
+    const states = { original: statesOf(), quantized: statesOf() };
     for (const group of groups) {
       const pair = { original: student, quantized: withWeights(student, values) };
-      await front.advanceTo(group.x, pair, options.signal);
-      const moments = await front.measure(group.x, pair, options.signal);
+      const cut = cutBefore(pass.tower, group.x);
+      await states.original.moveTo(cut, pair.original, options.signal);
+      await states.quantized.moveTo(cut, pair.quantized, options.signal);
+      const moments = await pairMoments(group.x, pass, states, pair, options.signal);
       for (const name of group.names) {
         const bias = name.replace(/weight$/, 'bias');
         const { fed, both, means } = own[bias] ? moments.centred : { ...moments.plain, means: undefined };
@@ -91,105 +83,38 @@ export async function quantizeInOrder(
   return { student: withWeights(student, values), tensors };
 }
 
-/** How far the calibration has come in a tower: what stands before the cut is not computed again. */
-class Front {
-  /** Of the tower's hidden states. */
-  private cut = -1;
-  /** The hidden state there of each batch, before quantisation and with all before it quantised. */
-  private states: { readonly original: HostTensor[]; readonly quantized: HostTensor[] } = {
-    original: [],
-    quantized: [],
-  };
-
-  constructor(private readonly pass: CalibrationPass) {}
-
-  /** Moves the cut to the last hidden state that `x` is computed from; what comes before it must be quantised by then. */
-  async advanceTo(x: Tensor, students: Pair, signal?: AbortSignal): Promise<void> {
-    const { tower, batches } = this.pass;
-    // Tensors are numbered in the order in which they were traced.
-    const cut = tower.hidden.findLastIndex(({ id }) => id < x.id);
-    if (cut === this.cut) return;
-    const program = await compile({ outputs: { next: tower.hidden[cut]! }, given: this.given() });
-    try {
-      for (const of of ['original', 'quantized'] as const) {
-        const weights = studentFeeds(students[of]);
-        for (let batch = 0; batch < batches; batch++) {
-          signal?.throwIfAborted();
-          const { shape, data } = (await program.run({ ...weights, ...this.feeds(of, batch) })).next!;
-          const before = this.states[of][batch];
-          if (before?.data.length === data.length) before.data.set(data);
-          else this.states[of][batch] = { shape, data: data.slice() };
-        }
-      }
-    } finally {
-      await program.dispose();
-    }
-    this.cut = cut;
-  }
-
-  async measure(
-    x: Tensor,
-    { original, quantized }: Pair,
-    signal?: AbortSignal,
-  ): Promise<{ plain: PairMoments; centred: CentredMoments }> {
-    const { moments, batches } = this.pass;
-    const given = this.given();
-    const before = await compile({ outputs: { x }, given });
-    const [own1, fed1] = [withOne(input(ORIGINAL, x.shape)), withOne(x)];
-    const outputs = { fed: moments(fed1, fed1), both: moments(own1, fed1) };
-    const after = await compile({ outputs, given });
-    try {
-      const [own, few] = [studentFeeds(original), studentFeeds(quantized)];
-      const { fed, both } = await meanOver(
-        batches,
-        async (batch) => {
-          const made = await before.run({ ...own, ...this.feeds('original', batch) });
-          return after.run({ ...few, ...this.feeds('quantized', batch), [ORIGINAL]: made.x! });
-        },
-        signal,
-      );
-      return splitMoments(fed!, both!);
-    } finally {
-      await Promise.all([before.dispose(), after.dispose()]);
-    }
-  }
-
-  private given(): ReadonlyMap<Tensor, string> {
-    return new Map(this.cut < 0 ? [] : [[this.pass.tower.hidden[this.cut]!, STATE]]);
-  }
-
-  private feeds(of: keyof Pair, batch: number): Record<string, HostTensor> {
-    const state = this.states[of][batch];
-    return { ...this.pass.feeds(batch), ...(state && { [STATE]: state }) };
-  }
+/** The hidden states of a tower on both sides. */
+interface States {
+  readonly original: HiddenStates;
+  readonly quantized: HiddenStates;
 }
 
-/** Rows [M, I] with a 1 behind each [M, I + 1], whose moments hold sums and number of the rows, too. */
-function withOne(x: Tensor): Tensor {
-  const rows = x.shape[0] as number;
-  return concat([x, constant({ shape: [rows, 1], data: new Float32Array(rows).fill(1) })], 1);
-}
-
-/** Moments out of those of rows with a 1 behind them, which are sums over a batch. */
-function splitMoments(fed: Matrix, both: Matrix): { plain: PairMoments; centred: CentredMoments } {
-  const n = fed.shape[0]! - 1;
-  const rows = fed.data.at(-1)!;
-  const inner = (matrix: Matrix) => part(matrix, [0, n], [0, n]);
-  const plain = { fed: inner(fed), both: inner(both) };
-  const lastRow = rowOf(fed, n).subarray(0, n);
-  const means = {
-    fed: { shape: [1, n], data: lastRow.map((sum) => sum / rows) },
-    original: { shape: [1, n], data: Float32Array.from({ length: n }, (_, i) => both.data[i * (n + 1) + n]! / rows) },
-  };
-  const about = ({ data }: Matrix, a: Matrix, b: Matrix): Matrix => {
-    const out = data.slice();
-    for (let i = 0; i < n; i++) {
-      for (let j = 0; j < n; j++) out[i * n + j]! -= rows * a.data[i]! * b.data[j]!;
-    }
-    return { shape: [n, n], data: out };
-  };
-  const centred = { fed: about(plain.fed, means.fed, means.fed), both: about(plain.both, means.original, means.fed) };
-  return { plain, centred: { ...centred, means } };
+/** The moments of what layers that are fed `x` are fed. Both sides' hidden states stand at a cut before it. */
+async function pairMoments(
+  x: Tensor,
+  { moments, batches }: CalibrationPass,
+  states: States,
+  { original, quantized }: Pair,
+  signal?: AbortSignal,
+): Promise<LayerMoments> {
+  const before = await compile({ outputs: { x }, given: states.original.given });
+  const [own1, fed1] = [withOne(input(ORIGINAL, x.shape)), withOne(x)];
+  const outputs = { fed: moments(fed1, fed1), both: moments(own1, fed1) };
+  const after = await compile({ outputs, given: states.quantized.given });
+  try {
+    const [own, few] = [studentFeeds(original), studentFeeds(quantized)];
+    const { fed, both } = await meanOver(
+      batches,
+      async (batch) => {
+        const made = await before.run({ ...own, ...states.original.feeds(batch) });
+        return after.run({ ...few, ...states.quantized.feeds(batch), [ORIGINAL]: made.x! });
+      },
+      signal,
+    );
+    return splitMoments(fed!, both!);
+  } finally {
+    await Promise.all([before.dispose(), after.dispose()]);
+  }
 }
 
 /** b' of {@link quantizeInOrder}. */

@@ -1,7 +1,10 @@
+import type { TowerResult } from '../../clip/index.js';
 import { compile, type Runnable } from '../../runtime/index.js';
-import { type HostTensor, l2Normalize } from '../../tensor/index.js';
+import { type HostTensor, l2Normalize, type Tensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
+import { cutsOfInputs, HiddenStates } from './hidden-states.js';
+import { withWeights } from './mixture.js';
 import { imageGraph, pictureFeeds, studentFeeds, textFeeds, textGraph } from './student-graph.js';
 
 const BATCH = 64;
@@ -15,34 +18,28 @@ export interface Predictions {
 /** Predicts the calibration's pictures with a student's weights, changed as often as wanted, by two compiled programs. */
 export class Predictor {
   private constructor(
-    private readonly calibration: Calibration,
-    private readonly images: Runnable,
-    private readonly texts: Runnable,
-    private readonly batches: { readonly images: number; readonly texts: number },
+    readonly images: TowerEmbeds,
+    readonly texts: TowerEmbeds,
   ) {}
 
-  static async create(student: Student, calibration: Calibration): Promise<Predictor> {
-    const { pixels, texts } = calibration;
-    const batches = { images: Math.min(BATCH, pixels.shape[0]!), texts: Math.min(BATCH, texts.ends.length) };
-    const images = await compile({ outputs: { embed: l2Normalize(imageGraph(student, batches.images).embed) } });
-    const text = l2Normalize(textGraph(student, batches.texts, texts.length).tower.embed);
-    return new Predictor(calibration, images, await compile({ outputs: { embed: text } }), batches);
+  static async create(student: Student, { pixels, texts }: Calibration): Promise<Predictor> {
+    const [pictures, lines] = [pixels.shape[0]!, texts.ends.length];
+    const [some, few] = [Math.min(BATCH, pictures), Math.min(BATCH, lines)];
+    const text = textGraph(student, few, texts.length).tower;
+    return new Predictor(
+      await TowerEmbeds.create(imageGraph(student, some), pictures, some, (from) => pictureFeeds(pixels, from, some)),
+      await TowerEmbeds.create(text, lines, few, (from) => textFeeds(texts, from, few)),
+    );
   }
 
   /** Unit image embeddings [images, P]. */
-  async imageEmbeds(student: Student): Promise<Float32Array> {
-    const { pixels } = this.calibration;
-    return embedAll(this.images, studentFeeds(student), pixels.shape[0]!, this.batches.images, (from, count) =>
-      pictureFeeds(pixels, from, count),
-    );
+  imageEmbeds(student: Student): Promise<Float32Array> {
+    return this.images.of(student);
   }
 
   /** Unit text embeddings [classes, P]. */
-  async textEmbeds(student: Student): Promise<Float32Array> {
-    const { texts } = this.calibration;
-    return embedAll(this.texts, studentFeeds(student), texts.ends.length, this.batches.texts, (from, count) =>
-      textFeeds(texts, from, count),
-    );
+  textEmbeds(student: Student): Promise<Float32Array> {
+    return this.texts.of(student);
   }
 
   /** softmax(exp(logit_scale) · cosine) of each picture over the classes. */
@@ -70,24 +67,86 @@ export class Predictor {
   }
 }
 
-/** Embeddings of `total` things, a batch at a time; the last batch reaches back where it would not be full. */
-async function embedAll(
-  program: Runnable,
-  weights: Readonly<Record<string, HostTensor>>,
-  total: number,
-  batch: number,
-  part: (from: number, count: number) => Record<string, HostTensor>,
-): Promise<Float32Array> {
-  let all: Float32Array | undefined;
-  for (let start = 0; start < total; start += batch) {
-    const from = Math.min(start, total - batch);
-    const { data } = (await program.run({ ...weights, ...part(from, batch) })).embed!;
-    const width = data.length / batch;
-    all ??= new Float32Array(total * width);
-    all.set(data as Float32Array, from * width);
+/** A tower's embeddings of the calibration, a batch at a time; the last batch reaches back where it would not be full. */
+class TowerEmbeds {
+  private readonly states: HiddenStates;
+  /** Where each of the tower's inputs first matters. */
+  private readonly cuts: ReadonlyMap<string, number>;
+
+  private constructor(
+    private readonly tower: TowerResult,
+    private readonly total: number,
+    private readonly batch: number,
+    feeds: (from: number) => Record<string, HostTensor>,
+    private program: Runnable,
+  ) {
+    this.cuts = cutsOfInputs(tower);
+    this.states = new HiddenStates(tower, Math.ceil(total / batch), (n) => feeds(this.first(n)));
   }
-  return all!;
+
+  static async create(
+    tower: TowerResult,
+    total: number,
+    batch: number,
+    feeds: (from: number) => Record<string, HostTensor>,
+  ): Promise<TowerEmbeds> {
+    return new TowerEmbeds(tower, total, batch, feeds, await embedProgram(tower));
+  }
+
+  /** Unit embeddings [total, P]. */
+  async of(student: Student): Promise<Float32Array> {
+    await this.startAt(-1, student);
+    return this.rest(student);
+  }
+
+  /** Whether the tower reads a weight. */
+  reads(name: string): boolean {
+    return this.cuts.has(name);
+  }
+
+  /** How far into the tower a weight is read first; at its end where it is not read at all. */
+  placeOf(name: string): number {
+    return this.cuts.get(name) ?? this.tower.hidden.length - 1;
+  }
+
+  /**
+   * The same where only the weight called `name` differs from those of `student`: what stands before it is kept from call to
+   * call, as long as they come in the order of {@link placeOf}.
+   */
+  async changed(name: string, value: HostTensor, student: Student): Promise<Float32Array> {
+    await this.startAt(this.placeOf(name), student);
+    return this.rest(withWeights(student, { [name]: value }));
+  }
+
+  dispose(): Promise<void> {
+    return this.program.dispose();
+  }
+
+  private first(batch: number): number {
+    return Math.min(batch * this.batch, this.total - this.batch);
+  }
+
+  private async startAt(cut: number, student: Student): Promise<void> {
+    if (!(await this.states.moveTo(cut, student))) return;
+    await this.program.dispose();
+    this.program = await embedProgram(this.tower, this.states.given);
+  }
+
+  private async rest(student: Student): Promise<Float32Array> {
+    const weights = studentFeeds(student);
+    let all: Float32Array | undefined;
+    for (let n = 0; n * this.batch < this.total; n++) {
+      const { data } = (await this.program.run({ ...weights, ...this.states.feeds(n) })).embed!;
+      const width = data.length / this.batch;
+      all ??= new Float32Array(this.total * width);
+      all.set(data as Float32Array, this.first(n) * width);
+    }
+    return all!;
+  }
 }
+
+const embedProgram = ({ embed }: TowerResult, given?: ReadonlyMap<Tensor, string>) =>
+  compile({ outputs: { embed: l2Normalize(embed) }, given });
 
 /** Mean over the pictures of KL(p ‖ q), in nats. */
 export function meanKl(p: Predictions, q: Predictions): number {

@@ -132,6 +132,28 @@ describe('rounding in order', () => {
   });
 });
 
+describe('Predictor', () => {
+  it('goes on from the hidden state before the weight that is changed, to the same embeddings', async () => {
+    const predictor = await Predictor.create(student, await loadCalibration(student, dataset, { images: 40 }));
+    const matrices = Object.entries(weightsOf(student)).filter(([, { shape }]) => shape.length >= 2);
+    for (const tower of ['images', 'texts'] as const) {
+      const read = matrices.filter(([name]) => predictor[tower].reads(name));
+      const places = new Set(read.map(([name]) => predictor[tower].placeOf(name)));
+      expect(places.size).toBeGreaterThan(2);
+      const whole = await predictor[tower].of(student);
+      for (const [name, { shape, data }] of read.toSpliced(6, read.length - 12)) {
+        const value = { shape, data: Float32Array.from(data, (x, i) => x + 0.02 * Math.sin(i)) };
+        const changed = await predictor[tower].changed(name, value, student);
+        expect(difference(changed, whole), name).toBeGreaterThan(1e-4);
+        expect(difference(changed, await predictor[tower].of(withWeights(student, { [name]: value })))).toBeLessThan(
+          1e-5,
+        );
+      }
+    }
+    await predictor.dispose();
+  });
+});
+
 describe('quantizeModel', () => {
   let out: string;
   let result: QuantizeModelResult;

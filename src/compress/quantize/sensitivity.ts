@@ -1,7 +1,6 @@
 import { dequantize, type Scheme, storedBytes } from '../../quantization/index.js';
-import { ENCODER } from '../graphs.js';
 import type { Student } from '../student.js';
-import { weightsOf, withWeights } from './mixture.js';
+import { weightsOf } from './mixture.js';
 import type { Moments } from './moments.js';
 import { meanKl, type Predictor } from './predictor.js';
 import { type LocalRounding, quantizeWeight } from './quantize.js';
@@ -30,25 +29,28 @@ export async function measureSensitivity(
   predictor: Predictor,
   { schemes, rounding, moments = {}, signal, onProgress }: SensitivityOptions,
 ): Promise<Sensitivity[]> {
-  const [images, texts] = [await predictor.imageEmbeds(student), await predictor.textEmbeds(student)];
-  const reference = predictor.predict(images, texts, student);
+  const own = { images: await predictor.imageEmbeds(student), texts: await predictor.textEmbeds(student) };
+  const reference = predictor.predict(own.images, own.texts, student);
   const matrices = Object.entries(weightsOf(student)).filter(([, { shape }]) => shape.length >= 2);
-  const found: Sensitivity[] = [];
-  for (const [index, [name, weight]] of matrices.entries()) {
-    for (const scheme of schemes) {
-      signal?.throwIfAborted();
-      const values = dequantize(await quantizeWeight(weight, scheme, moments[name], rounding));
-      const changed = withWeights(student, { [name]: values });
-      const predictions = isOfVision(name)
-        ? predictor.predict(await predictor.imageEmbeds(changed), texts, student)
-        : predictor.predict(images, await predictor.textEmbeds(changed), student);
-      const kl = meanKl(reference, predictions);
-      found.push({ name, scheme, bytes: storedBytes(scheme, weight.shape), kl });
-      await new Promise((resolve) => setImmediate(resolve));
+  const found = new Map<string, Sensitivity[]>();
+  let done = 0;
+  for (const tower of ['images', 'texts'] as const) {
+    const read = matrices.filter(([name]) => predictor.images.reads(name) === (tower === 'images'));
+    // In the order of the tower, which is then computed from each weight on alone.
+    read.sort(([a], [b]) => predictor[tower].placeOf(a) - predictor[tower].placeOf(b));
+    for (const [name, weight] of read) {
+      const tried: Sensitivity[] = [];
+      for (const scheme of schemes) {
+        signal?.throwIfAborted();
+        const value = dequantize(await quantizeWeight(weight, scheme, moments[name], rounding));
+        const changed: typeof own = { ...own, [tower]: await predictor[tower].changed(name, value, student) };
+        const predictions = predictor.predict(changed.images, changed.texts, student);
+        tried.push({ name, scheme, bytes: storedBytes(scheme, weight.shape), kl: meanKl(reference, predictions) });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      found.set(name, tried);
+      onProgress?.(++done, matrices.length);
     }
-    onProgress?.(index + 1, matrices.length);
   }
-  return found;
+  return matrices.flatMap(([name]) => found.get(name)!);
 }
-
-const isOfVision = (name: string) => !name.startsWith(ENCODER) && /^vis(ion|ual)_/.test(name);
