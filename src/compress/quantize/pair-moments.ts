@@ -20,6 +20,12 @@ export interface LayerMoments {
   readonly centred: CentredMoments;
 }
 
+/**
+ * Share of the moments about zero that the diagonal about the means keeps: what hardly changes leaves nothing but the
+ * rounding of sums in fp32 there, of either sign.
+ */
+const ROUNDING = 1e-4;
+
 /** Rows [M, I] with a 1 behind each [M, I + 1], whose moments hold sums and number of the rows, too. */
 export function withOne(x: Tensor): Tensor {
   const rows = x.shape[0] as number;
@@ -41,6 +47,7 @@ export function splitMoments(fed: Matrix, both: Matrix): LayerMoments {
     const out = data.slice();
     for (let i = 0; i < n; i++) {
       for (let j = 0; j < n; j++) out[i * n + j]! -= rows * a.data[i]! * b.data[j]!;
+      out[i * n + i]! += ROUNDING * plain.fed.data[i * n + i]!;
     }
     return { shape: [n, n], data: out };
   };

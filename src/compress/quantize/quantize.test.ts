@@ -21,6 +21,7 @@ import { type QuantizeModelResult, quantizeModel } from './index.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
 import { type Mixture, mixtureOf, weightsOf, withWeights } from './mixture.js';
 import { measureMoments } from './moments.js';
+import { splitMoments } from './pair-moments.js';
 import { meanKl, Predictor } from './predictor.js';
 import { type QuantizedStudent, quantizeStudent } from './quantize.js';
 import { weightBytes } from './quantize-model.js';
@@ -105,6 +106,19 @@ describe('gptq', () => {
 });
 
 describe('rounding in order', () => {
+  it('takes layers that are always fed the same', async () => {
+    const [rows, row] = [1000, Float32Array.from({ length: 9 }, (_, i) => (i < 8 ? 0.1 + Math.sin(i) : 1))];
+    // One in ten million less than the mean leaves of it.
+    const data = Float32Array.from(
+      { length: 81 },
+      (_, at) => rows * row[Math.floor(at / 9)]! * row[at % 9]! * (1 - 1e-7),
+    );
+    data[80] = rows;
+    const { centred } = splitMoments({ shape: [9, 9], data }, { shape: [9, 9], data });
+    const { factor } = await inverseOf(centred.fed);
+    expect(factor.data.every(Number.isFinite)).toBe(true);
+  });
+
   it('errs less than rounding each layer for itself, on pictures that it did not see', async () => {
     const [calibration, unseen] = [
       await loadCalibration(student, dataset, { images: 40 }),
