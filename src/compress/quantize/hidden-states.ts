@@ -71,8 +71,8 @@ export function cutBefore({ hidden }: TowerResult, { id }: Tensor): number {
 /** For each of a tower's inputs, by name, the last hidden state that does not depend on it; −1 where all do. */
 export function cutsOfInputs({ hidden, embed }: TowerResult): Map<string, number> {
   const cuts = new Map(Object.keys(inputsOf(embed)).map((name) => [name, hidden.length - 1]));
-  for (const [k, state] of hidden.entries()) {
-    for (const name of Object.keys(inputsOf(state))) cuts.set(name, Math.min(cuts.get(name) ?? k - 1, k - 1));
+  for (let k = hidden.length - 1; k >= 0; k--) {
+    for (const name of Object.keys(inputsOf(hidden[k]!))) cuts.set(name, k - 1);
   }
   return cuts;
 }

@@ -69,13 +69,14 @@ export async function quantizeInOrder(
       const cut = cutBefore(pass.tower, group.x);
       await states.original.moveTo(cut, pair.original, options.signal);
       await states.quantized.moveTo(cut, pair.quantized, options.signal);
-      const moments = await pairMoments(group.x, pass, states, pair, options.signal);
+      const { plain, centred } = await pairMoments(group.x, pass, states, pair, options.signal);
       for (const name of group.names) {
-        const bias = name.replace(/weight$/, 'bias');
-        const { fed, both, means } = own[bias] ? moments.centred : { ...moments.plain, means: undefined };
-        const fitted = await fittedWeight(own[name]!, { fed, both });
-        keep(name, await quantizeWeight(fitted, schemeOf(name)!, fed));
-        if (means) values[bias] = await correctedBias(own[bias]!, own[name]!, values[name]!, means);
+        const biasName = name.replace(/weight$/, 'bias');
+        const bias = own[biasName];
+        const moments = bias ? centred : plain;
+        const fitted = await fittedWeight(own[name]!, moments);
+        keep(name, await quantizeWeight(fitted, schemeOf(name)!, moments.fed));
+        if (bias) values[biasName] = await correctedBias(bias, own[name]!, values[name]!, centred.means);
       }
       options.onProgress?.(++done, total);
     }
