@@ -32,16 +32,6 @@ export class Predictor {
     );
   }
 
-  /** Unit image embeddings [images, P]. */
-  imageEmbeds(student: Student): Promise<Float32Array> {
-    return this.images.of(student);
-  }
-
-  /** Unit text embeddings [classes, P]. */
-  textEmbeds(student: Student): Promise<Float32Array> {
-    return this.texts.of(student);
-  }
-
   /** softmax(exp(logit_scale) · cosine) of each picture over the classes. */
   predict(images: Float32Array, texts: Float32Array, { checkpoint }: Student): Predictions {
     const scale = Math.exp(checkpoint.params.logit_scale!.data[0]!);

@@ -210,7 +210,7 @@ async function compareOn(
   { labels, pixels, texts }: Calibration,
 ): Promise<QuantizeModelResult['calibration']> {
   const predictions = async (s: Student) =>
-    predictor.predict(await predictor.imageEmbeds(s), await predictor.textEmbeds(s), s);
+    predictor.predict(await predictor.images.of(s), await predictor.texts.of(s), s);
   const [before, after] = [await predictions(student), await predictions(quantized)];
   return {
     images: pixels.shape[0]!,

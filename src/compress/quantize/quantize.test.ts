@@ -126,7 +126,7 @@ describe('rounding in order', () => {
     ];
     const predictor = await Predictor.create(student, unseen);
     const predict = async (s: Student) =>
-      predictor.predict(await predictor.imageEmbeds(s), await predictor.textEmbeds(s), s);
+      predictor.predict(await predictor.images.of(s), await predictor.texts.of(s), s);
     const before = await predict(student);
     const kl = async ({ student: s }: QuantizedStudent) => meanKl(before, await predict(s));
     const mixture = mixtureOf(student);

@@ -29,7 +29,7 @@ export async function measureSensitivity(
   predictor: Predictor,
   { schemes, rounding, moments = {}, signal, onProgress }: SensitivityOptions,
 ): Promise<Sensitivity[]> {
-  const own = { images: await predictor.imageEmbeds(student), texts: await predictor.textEmbeds(student) };
+  const own = { images: await predictor.images.of(student), texts: await predictor.texts.of(student) };
   const reference = predictor.predict(own.images, own.texts, student);
   const matrices = Object.entries(weightsOf(student)).filter(([, { shape }]) => shape.length >= 2);
   const found = new Map<string, Sensitivity[]>();
