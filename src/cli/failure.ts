@@ -28,6 +28,7 @@ function missingFile(error: Error): string | undefined {
     ENOENT: 'no such file or folder',
     EACCES: 'permission denied',
     EISDIR: 'expected a file, got a folder',
+    EEXIST: 'expected a folder, or nothing yet; got a file',
     ENOTDIR: 'expected a folder, got a file',
     ENOSPC: 'no space left on the disk',
   }[code ?? ''];

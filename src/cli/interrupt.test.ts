@@ -1,0 +1,40 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
+import { describeFailure } from './failure.js';
+import { resumable } from './interrupt.js';
+
+/** What the command line says of work that goes on after Ctrl-C. */
+async function afterCtrlC(work: (signal: AbortSignal) => Promise<unknown>) {
+  const quiet = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    const run = resumable('runs/a', (signal) => {
+      process.emit('SIGINT');
+      return work(signal);
+    });
+    return describeFailure(await run.catch((error: unknown) => error));
+  } finally {
+    quiet.mockRestore();
+  }
+}
+
+const saved = { message: 'interrupted; runs/a is saved, the same command goes on from there', code: 130 };
+
+it.each([
+  ['returns', async () => undefined],
+  ['throws the reason', async (signal: AbortSignal) => signal.throwIfAborted()],
+  ['is stopped by Node', (signal: AbortSignal) => setTimeout(1000, undefined, { signal })],
+])('says that a run is saved where the work %s', async (_, work) => {
+  expect(await afterCtrlC(work)).toEqual(saved);
+});
+
+it('says what failed where the state could not be saved', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'promptkd-interrupt-'));
+  const folder = join(root, 'phase-joint');
+  await writeFile(folder, '');
+  const failed = await afterCtrlC(() => mkdir(folder, { recursive: true }));
+  expect(failed).toEqual({ message: `${folder}: expected a folder, or nothing yet; got a file`, code: 2 });
+  await rm(root, { recursive: true });
+});
