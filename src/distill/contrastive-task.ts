@@ -63,7 +63,11 @@ export async function contrastiveTask(
   for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;
   const program = await compile({ outputs, shards: shardAxis }, options.compile);
   const weights = { ...paramFeeds(params), ...lossScale?.feeds };
-  const sums = Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]));
+  // A run overwrites the results of the one before.
+  const means =
+    accumulate > 1
+      ? Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]))
+      : undefined;
 
   return {
     params,
@@ -76,8 +80,9 @@ export async function contrastiveTask(
         const feeds = await batches.batch(step * accumulate + micro);
         const results = await program.run({ ...weights, ...feeds });
         total += results.loss!.data[0]! / accumulate;
-        for (const name of names) gradients[name] = results[`gradient/${name}`]!.data as Float32Array;
-        if (accumulate > 1) gradients = addMean(sums, gradients, accumulate, micro === 0);
+        const made = names.map((name) => [name, results[`gradient/${name}`]!.data as Float32Array] as const);
+        gradients = means ?? Object.fromEntries(made);
+        if (means) for (const [name, gradient] of made) addShare(means[name]!, gradient, accumulate, micro === 0);
       }
       return { losses: { total, scale: Math.exp(params.logit_scale!.data[0]!) }, gradients };
     },
@@ -86,15 +91,6 @@ export async function contrastiveTask(
   };
 }
 
-function addMean(
-  sums: Record<string, Float32Array>,
-  gradients: Record<string, Float32Array>,
-  count: number,
-  first: boolean,
-): Record<string, Float32Array> {
-  for (const [name, sum] of Object.entries(sums)) {
-    const g = gradients[name]!;
-    for (let i = 0; i < sum.length; i++) sum[i] = (first ? 0 : sum[i]!) + g[i]! / count;
-  }
-  return sums;
+function addShare(mean: Float32Array, gradient: Float32Array, count: number, first: boolean): void {
+  for (let i = 0; i < mean.length; i++) mean[i] = (first ? 0 : mean[i]!) + gradient[i]! / count;
 }
