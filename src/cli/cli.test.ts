@@ -143,10 +143,18 @@ describe('command line', () => {
     expect(Object.keys(JSON.parse(out))).toEqual(fields);
   });
 
-  it('examines the machine', () => {
+  it('examines the machine, and says of a device that is not here what it found', () => {
     const { code, out } = promptkd('doctor', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toContainEqual({ name: 'cpu', state: 'ok', detail: 'computes' });
+    const findings = JSON.parse(out) as { name: string; state: string; detail: string }[];
+    expect(findings).toContainEqual({ name: 'cpu', state: 'ok', detail: 'computes' });
+    for (const { name, detail } of findings.filter(({ state }) => state === 'missing')) {
+      const { code, out, err } = promptkd('bench', 'step', '--device', name, '--batch', '1', '--layers', '1');
+      // Before it, WebGPU's own library may warn that there is no Vulkan.
+      expect(err.trim().split('\n').at(-1)).toBe(`promptkd: --device ${name}: ${detail}`);
+      expect(err).not.toContain('onnxruntime_src');
+      expect([code, out]).toEqual([2, '']);
+    }
   });
 });
 

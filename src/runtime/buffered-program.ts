@@ -1,9 +1,9 @@
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { emptyPack, fillPack, type HostTensor, input, type Pack, type Tensor, toOnnx } from '../tensor/index.js';
-import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
 import type { Feeds, Reports, Resident, ResidentGraph, ResidentOptions } from './resident.js';
+import { openSession } from './session.js';
 
 const AFTER = 'after/';
 
@@ -36,14 +36,14 @@ export class BufferedProgram implements Resident {
   ): Promise<BufferedProgram> {
     const after = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [AFTER + name, tensor]));
     const model = toOnnx({ outputs: { ...reports, ...after }, initializers: frozen, precision, packs });
-    const preferredOutputLocation: Record<string, ort.Tensor.DataLocation> = {};
-    for (const name of Object.keys(reports)) preferredOutputLocation[name] = 'cpu';
-    for (const name of Object.keys(after)) preferredOutputLocation[name] = 'gpu-buffer';
-    const options = sessionOptions(device, { threads });
-    const step = await ort.InferenceSession.create(model.bytes, { ...options, preferredOutputLocation });
+    const outputLocations: Record<string, ort.Tensor.DataLocation> = {};
+    for (const name of Object.keys(reports)) outputLocations[name] = 'cpu';
+    for (const name of Object.keys(after)) outputLocations[name] = 'gpu-buffer';
+    const step = await openSession(model.bytes, device, { threads, outputLocations });
     // onnxruntime-node reads a buffer of the GPU only as the input of a program whose output is wanted here.
     const copies = Object.entries(state).map(([name, { shape }]) => [AFTER + name, input(name, shape)] as const);
-    const copy = await ort.InferenceSession.create(toOnnx({ outputs: Object.fromEntries(copies) }).bytes, options);
+    const { bytes } = toOnnx({ outputs: Object.fromEntries(copies) });
+    const copy = await openSession(bytes, device, { threads });
     const inputs = model.inputs.filter(({ name }) => !(name! in state));
     const named = new Map(packs?.map((pack) => [pack.whole.name!, pack]));
     return new BufferedProgram(step, copy, inputs, Object.keys(reports), Object.keys(state), named, start);

@@ -1,5 +1,6 @@
 export { type Precision, precisions } from '../tensor/index.js';
 export { type Device, devices, parseDevice } from './device.js';
+export { DeviceFault } from './device-fault.js';
 export { OnnxFile } from './onnx-file.js';
 export type { Feed } from './ort-tensor.js';
 export { product } from './product.js';

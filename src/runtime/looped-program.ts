@@ -1,9 +1,9 @@
 import * as ort from 'onnxruntime-node';
 import { elements, type HostTensor, type LoopedModel, type Tensor, toOnnxLoop } from '../tensor/index.js';
-import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
 import { release } from './release.js';
 import type { Feeds, Reports, Resident, ResidentGraph, ResidentOptions } from './resident.js';
+import { openSession } from './session.js';
 
 /** Most steps of one run, and most bytes of their feeds together. */
 const mostSteps = 128;
@@ -45,7 +45,7 @@ export class LoopedProgram implements Resident {
     { device = 'cpu', precision, threads, frozen }: ResidentOptions,
   ): Promise<LoopedProgram> {
     const model = toOnnxLoop({ ...graph, initializers: frozen, fused: device !== 'webgpu', precision });
-    const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, { threads }));
+    const session = await openSession(model.bytes, device, { threads });
     return new LoopedProgram(session, model, start, graph.reports);
   }
 

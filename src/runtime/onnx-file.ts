@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import type { HostTensor } from '../tensor/index.js';
-import { type Device, sessionOptions } from './device.js';
+import type { Device } from './device.js';
+import { openSession } from './session.js';
 
 /** An ONNX file opened as other software opens it: sizes are known at each run, whole numbers are int64. */
 export class OnnxFile {
@@ -8,12 +9,7 @@ export class OnnxFile {
 
   /** @param from path of the file, or its bytes */
   static async open(from: string | Uint8Array, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
-    const settings = sessionOptions(options.device ?? 'cpu', options);
-    // The overloads take a path or bytes, not either.
-    const session =
-      typeof from === 'string'
-        ? await ort.InferenceSession.create(from, settings)
-        : await ort.InferenceSession.create(from, settings);
+    const session = await openSession(from, options.device ?? 'cpu', { threads: options.threads });
     return new OnnxFile(session);
   }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { elements, type HostTensor, stagesOf, type Tensor, toOnnx } from '../tensor/index.js';
 import type { Device } from './device.js';
+import { sessionError } from './device-fault.js';
 import type { Feed } from './ort-tensor.js';
 import type { CompileOptions, ProgramInput, Runnable } from './program.js';
 import { RankSum, sharedBytes } from './rank-sum.js';
@@ -98,7 +99,7 @@ export class ParallelProgram implements Runnable {
       await Promise.all(workers.map((worker) => answer(worker)));
     } catch (error) {
       await close(workers);
-      throw error;
+      throw sessionError(device, error);
     }
     return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device, options.fixed ?? {});
   }

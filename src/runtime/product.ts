@@ -1,7 +1,7 @@
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { type HostTensor, input, matmul, toOnnx } from '../tensor/index.js';
-import { sessionOptions } from './device.js';
 import { ortTensor } from './ort-tensor.js';
+import { openSession } from './session.js';
 
 /** Made at the first product of their kind, and kept: sizes are open. */
 const sessions = new Map<boolean, Promise<ort.InferenceSession>>();
@@ -28,5 +28,5 @@ export async function product(
 async function productSession(transposeB: boolean): Promise<ort.InferenceSession> {
   const [a, b] = [input('a', ['M', 'K']), input('b', transposeB ? ['N', 'K'] : ['K', 'N'])];
   const { bytes } = toOnnx({ outputs: { y: matmul(a, b, { transposeB }) }, fused: true });
-  return ort.InferenceSession.create(bytes, sessionOptions('cpu', {}));
+  return openSession(bytes, 'cpu');
 }

@@ -2,8 +2,8 @@ import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { add, grad, input, linear, mean, mul, square, sum } from '../tensor/index.js';
-import { sessionOptions } from './device.js';
 import { compile, parseDevice } from './index.js';
+import { sessionOptions } from './session.js';
 
 describe('Program', () => {
   it('sees parameters that JavaScript updates in place, and reuses its output arrays', async () => {

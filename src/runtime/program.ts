@@ -1,10 +1,11 @@
-import * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.js';
 import { dtypeOf, elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
-import { type Device, sessionOptions } from './device.js';
+import type { Device } from './device.js';
 import { type Feed, ortTensor } from './ort-tensor.js';
 import type { ShardAxis } from './parallel-program.js';
 import { release } from './release.js';
+import { openSession } from './session.js';
 
 export interface CompileOptions {
   /**
@@ -67,7 +68,7 @@ export class Program {
       fused: device !== 'webgpu',
       precision: options.precision,
     });
-    const session = await ort.InferenceSession.create(model.bytes, sessionOptions(device, options));
+    const session = await openSession(model.bytes, device, options);
     const fed = [...model.inputs.map((tensor) => ({ name: tensor.name!, tensor })), ...model.given];
     const inputs = fed.map(({ name, tensor }) => ({
       name,

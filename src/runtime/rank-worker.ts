@@ -1,16 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import * as ort from 'onnxruntime-node';
-import { sessionOptions } from './device.js';
+import type * as ort from 'onnxruntime-node';
 import { type Feed, ortTensor } from './ort-tensor.js';
 import type { RankSetup, StagePlan } from './parallel-program.js';
 import { RankSum } from './rank-sum.js';
+import { createSession } from './session.js';
 
 /** One rank of a `ParallelProgram`: its own sessions, one a stage, run in turn with the sums between them. */
 const setup = workerData as RankSetup;
 const sum = new RankSum(setup.shared, setup.rank, setup.ranks);
 const sessions: ort.InferenceSession[] = [];
 for (const { bytes } of setup.stages)
-  sessions.push(await ort.InferenceSession.create(bytes, sessionOptions(setup.device, setup)));
+  sessions.push(await createSession(bytes, setup.device, { threads: setup.threads }));
 
 parentPort!.on('message', async (feeds: Record<string, Feed> | 'close') => {
   if (feeds === 'close') {

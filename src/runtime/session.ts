@@ -1,0 +1,65 @@
+import { availableParallelism } from 'node:os';
+import * as ort from 'onnxruntime-node';
+import type { Device } from './device.js';
+import { sessionError } from './device-fault.js';
+
+// What it logs about a device that cannot be set up, it throws as well.
+ort.env.logLevel = 'fatal';
+
+export interface SessionOptions {
+  readonly threads?: number;
+  readonly optimizedModelPath?: string;
+  readonly profilePrefix?: string;
+  /** Where outputs are to lie, by name. */
+  readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
+}
+
+/**
+ * @internal A session on one device alone, so that no other provider answers for it unseen.
+ *
+ * @param model path of an ONNX file, or its bytes
+ * @throws DeviceFault where the device does not work on this machine
+ */
+export async function openSession(
+  model: string | Uint8Array,
+  device: Device,
+  options: SessionOptions = {},
+): Promise<ort.InferenceSession> {
+  return createSession(model, device, options).catch((error: unknown) => {
+    throw sessionError(device, error);
+  });
+}
+
+/** @internal {@link openSession} for a thread whose errors are told by another: as ONNX Runtime throws them. */
+export function createSession(
+  model: string | Uint8Array,
+  device: Device,
+  options: SessionOptions,
+): Promise<ort.InferenceSession> {
+  const settings = sessionOptions(device, options);
+  // The overloads take a path or bytes, not either.
+  return typeof model === 'string'
+    ? ort.InferenceSession.create(model, settings)
+    : ort.InferenceSession.create(model, settings);
+}
+
+/** @internal */
+export function sessionOptions(device: Device, options: SessionOptions): ort.InferenceSession.SessionOptions {
+  const { threads, optimizedModelPath, profilePrefix, outputLocations } = options;
+  return {
+    executionProviders: [device],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // ONNX Runtime's own default counts physical cores, which on a virtual machine can come out as one.
+    intraOpNumThreads: threads ?? availableParallelism(),
+    ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
+    ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
+    ...(outputLocations === undefined ? {} : { preferredOutputLocation: outputLocations }),
+    extra: {
+      // Threads would spin on for 40 ms after a run, on cores that the next session needs, as a cascade's next stage.
+      session: { force_spinning_stop: '1' },
+      // Which transposes the CPU had better copy is decided where the product is traced; cuBLAS reads either way as fast.
+      ...(device === 'cuda' ? {} : { optimization: { disable_specified_optimizers: 'MatmulTransposeFusion' } }),
+    },
+  };
+}
