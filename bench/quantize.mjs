@@ -5,10 +5,11 @@
 //   node bench/quantize.mjs latency --out FOLDER [--runs 20]
 //   node bench/quantize.mjs large [--images N]
 //
-// `accuracy`: top-1 and R@1 on the built-in test drawings and bytes of the weights, float32 against the default mixture
-// (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ; every weight in INT8; the mixture that
-// measured sensitivity chooses for a sixth of the bytes; and both mixtures fine-tuned against the targets of the run's teacher,
-// which are stored in the run's folder or made for the time being. `--run` takes what `promptkd quantize` does.
+// `accuracy`: top-1 and R@1 on the built-in test drawings, and on those of `val` and `style` together, and bytes of the weights,
+// float32 against the default mixture (NF4, FP8 and FP32) rounded directly, with chosen scales, as in GPTQ and as in GPTAQ, and
+// with what stays float32 tuned, the default; every weight in INT8; the mixture that measured sensitivity chooses for a sixth
+// of the bytes; and both mixtures fine-tuned against the targets of the run's teacher, which are stored in the run's folder or
+// made for the time being. `--run` takes what `promptkd quantize` does.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
 // to the folder once and used again.
 // `large`: how long all of it takes for a student of ViT-B/16's shape and random weights, and in which memory.
@@ -25,12 +26,13 @@ import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
 import { Finetuner } from '../dist/compress/quantize/finetune.js';
+import { tuneFloats } from '../dist/compress/quantize/float-tuning.js';
 import { quantizeInOrder } from '../dist/compress/quantize/in-order.js';
 import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { measureMoments } from '../dist/compress/quantize/moments.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
 import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
-import { quantizeModel, weightBytes } from '../dist/compress/quantize/quantize-model.js';
+import { quantizeModel, schemesBeside, TUNING_STEPS, weightBytes } from '../dist/compress/quantize/quantize-model.js';
 import { measureSensitivity } from '../dist/compress/quantize/sensitivity.js';
 import { storedForm } from '../dist/compress/stored-form.js';
 import { openDataset } from '../dist/data/index.js';
@@ -65,18 +67,18 @@ async function accuracy() {
   const moments = await measureMoments(student, calibration);
   const fp32 = weightBytes(student, {});
   const row = async (name, quantized, bytes) => {
-    const { zeroShot, retrieval } = await evaluateModel({ ...model, ...quantized }, dataset, { latencyRuns: 0 });
     const percent = ({ value }) => Number((100 * value).toFixed(2));
-    console.log(
-      JSON.stringify({
-        name,
+    const figures = {};
+    for (const split of ['test', 'val+style']) {
+      const options = { split, latencyRuns: 0 };
+      const { zeroShot, retrieval } = await evaluateModel({ ...model, ...quantized }, dataset, options);
+      figures[split] = {
         top1: percent(zeroShot.top1),
         r1_image_to_text: percent(retrieval.imageToText.r1),
         r1_text_to_image: percent(retrieval.textToImage.r1),
-        bytes,
-        smaller: Number((fp32 / bytes).toFixed(2)),
-      }),
-    );
+      };
+    }
+    console.log(JSON.stringify({ name, ...figures, bytes, smaller: Number((fp32 / bytes).toFixed(2)) }));
   };
   await row('fp32', student, fp32);
   const mixture = mixtureOf(student);
@@ -90,21 +92,28 @@ async function accuracy() {
     console.error(`rounded in order in ${((performance.now() - start) / 1000).toFixed(1)} s`);
     return made;
   };
-  const rounded = await inOrder(mixture);
-  await row('default mixture, gptaq', rounded.student, weightBytes(student, mixture));
+  const predictor = await Predictor.create(student, calibration);
+  const tuned = async (made) => {
+    const { kl, ...quantized } = await tuneFloats(student, made, calibration, predictor, { steps: TUNING_STEPS });
+    console.error(`tuned: KL on pictures kept back ${kl.before.toPrecision(3)} to ${kl.after.toPrecision(3)}`);
+    return quantized;
+  };
+  const inOrderAlone = await inOrder(mixture);
+  await row('default mixture, gptaq, not tuned', inOrderAlone.student, weightBytes(student, mixture));
+  const rounded = await tuned(inOrderAlone);
+  await row('default mixture, gptaq, tuned', rounded.student, weightBytes(student, mixture));
   const eight = mixtureFor('q8', mixture);
   await row(
     'int8, nearest',
     (await quantizeStudent(student, eight, { rounding: 'nearest' })).student,
     weightBytes(student, eight),
   );
-  const predictor = await Predictor.create(student, calibration);
-  const sensitivity = await measureSensitivity(student, predictor, { schemes: ['fp8', 'nf4'], moments });
-  await predictor.dispose();
+  const sensitivity = await measureSensitivity(student, predictor, { schemes: schemesBeside('nf4'), moments });
   const sixth = withinBudget(greedyPath(student, sensitivity), fp32 / 6);
   await row('a sixth, gptq', (await quantizeStudent(student, sixth, { moments })).student, weightBytes(student, sixth));
-  const roundedSixth = await inOrder(sixth);
-  await row('a sixth, gptaq', roundedSixth.student, weightBytes(student, sixth));
+  const roundedSixth = await tuned(await inOrder(sixth));
+  await row('a sixth, gptaq, tuned', roundedSixth.student, weightBytes(student, sixth));
+  await predictor.dispose();
   const tuner = await Finetuner.create(student, {
     steps: Number(values.finetune),
     teacher: await loadCheckpoint(run.teacher),

@@ -3,7 +3,7 @@ import { bytes, percent, textTable } from '../report/index.js';
 
 /** What was made of a model, for machines. */
 export function quantizationJson(result: QuantizeModelResult) {
-  const { bytes, calibration, finetuned, variants, mixture, sensitivity, files } = result;
+  const { bytes, calibration, tuned, finetuned, variants, mixture, sensitivity, files } = result;
   return {
     files,
     bytes_fp32: bytes.fp32,
@@ -14,6 +14,7 @@ export function quantizationJson(result: QuantizeModelResult) {
     agreement: calibration.agreement,
     top1_fp32: calibration.top1.fp32,
     top1: calibration.top1.quantized,
+    tuned,
     finetuned,
     variants,
     mixture,
@@ -23,7 +24,7 @@ export function quantizationJson(result: QuantizeModelResult) {
 
 /** The same for people, with the table of sensitivities where they were measured. */
 export function quantizationTable(out: string, result: QuantizeModelResult): string {
-  const { calibration, finetuned, variants, mixture, sensitivity } = result;
+  const { calibration, tuned, finetuned, variants, mixture, sensitivity } = result;
   const kinds = new Map<string, number>();
   for (const scheme of Object.values(mixture)) kinds.set(scheme, (kinds.get(scheme) ?? 0) + 1);
   const lines = [
@@ -31,6 +32,11 @@ export function quantizationTable(out: string, result: QuantizeModelResult): str
     `  ${[...kinds].map(([scheme, n]) => `${n} weights in ${scheme}`).join(', ')}; the rest in fp32`,
     `  on ${calibration.images} calibration pictures of ${calibration.classes} classes: top-1 ${percent(calibration.top1.fp32)} % before, ` +
       `${percent(calibration.top1.quantized)} % after; ${percent(calibration.agreement)} % equal answers, KL ${calibration.kl.toPrecision(3)} nats`,
+    ...(tuned
+      ? [
+          `  tuned for ${tuned.steps} updates: KL on pictures kept back ${tuned.before.toPrecision(3)} before, ${tuned.after.toPrecision(3)} after`,
+        ]
+      : []),
     ...(finetuned
       ? [
           `  fine-tuned for ${finetuned.steps} updates: loss against the teacher ${finetuned.before.toPrecision(3)} before, ${finetuned.after.toPrecision(3)} after`,

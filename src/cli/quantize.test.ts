@@ -43,7 +43,7 @@ describe('promptkd quantize', () => {
     // The teacher is found from the run's folder, wherever the command is called.
     expect(await readFile(join(run(), 'recipe.yaml'), 'utf8')).toMatch(/made_with:\n {2}teacher: \.\.\/teacher\n/);
     const { mtimeMs } = await stat(join(run(), 'targets', 'manifest.json'));
-    const options = ['--smaller', '4', '--finetune', '8', '--finetune-lr', '1e-3', '--json', '--quiet'];
+    const options = ['--smaller', '4', '--tune', '20', '--finetune', '8', '--finetune-lr', '1e-3', '--json', '--quiet'];
     const { code, out, err } = promptkd('quantize', run(), '--out', at('small'), ...options);
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out);
@@ -60,7 +60,7 @@ describe('promptkd quantize', () => {
     await rename(join(run(), 'student'), at('alone'));
     const [data, finetune] = [
       ['--data', `folder:${at('pictures')}`],
-      ['--finetune', '2'],
+      ['--tune', '20', '--finetune', '2'],
     ];
     const without = promptkd('quantize', at('alone'), '--out', at('q'), ...data, ...finetune, '--quiet');
     expect(without).toMatchObject({

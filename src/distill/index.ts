@@ -15,6 +15,7 @@ export {
 } from './cvpr2024-task.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
 export { fitPixels } from './dual-stream.js';
+export { EpochOrder } from './epoch-order.js';
 export { ensureTargets } from './extract-targets.js';
 export { featureLoss } from './feature-loss.js';
 export { hashParams } from './fingerprint.js';
@@ -40,6 +41,7 @@ export { straightThrough } from './straight-through.js';
 export { studentConfig } from './student.js';
 export type { StepResult, Task } from './task.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
+export { gatherHostRows } from './text-bank.js';
 export { readTrainingRecord, type TrainingRecord } from './training-record.js';
 export { type TunePromptsOptions, type TunePromptsResult, tunePrompts } from './tune-prompts.js';
 export { type TunePromptsRecipe, tunePromptsRecipe } from './tune-prompts-recipe.js';

@@ -16,6 +16,7 @@ interface QuantizeOptions extends CommonOptions, FinetuneFlags {
   readonly out: string;
   readonly scheme: MixtureName;
   readonly rounding: Rounding;
+  readonly tune?: number;
   readonly split: string;
   readonly images?: number;
   readonly sensitivity?: boolean;
@@ -59,6 +60,11 @@ export function addQuantize(program: Command): void {
       )
         .choices(['nearest', 'scales', 'gptq', 'gptaq'])
         .default('gptaq'),
+    )
+    .option(
+      '--tune <n>',
+      'updates of what stays FP32, for the answers of the model as it was (default: 300 behind gptaq, otherwise none; 0: none)',
+      wholeNumber,
     )
     .addOption(dataOption())
     .option('--split <name>', 'split that calibration pictures are drawn from', 'train')

@@ -1,29 +1,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clipLogits } from '../../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
 import {
   adamw,
   type Batches,
-  boundLogitScale,
   type DistillRecipe,
   openBatches,
-  responseLoss,
   straightThrough,
-  type Task,
   type TeacherModel,
   teacherOf,
   train,
   warmupCosine,
 } from '../../distill/index.js';
+import { copyParams } from '../../nn/index.js';
 import { dequantize, rounder, roundTo } from '../../quantization/index.js';
-import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
-import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
+import type { CompileOptions } from '../../runtime/index.js';
+import type { HostTensor } from '../../tensor/index.js';
 import { maxTextLength, type Student } from '../student.js';
+import { type AnswerFeeds, AnswerProgram, meanLoss } from './answers.js';
 import { withWeights } from './mixture.js';
 import type { QuantizedStudent } from './quantize.js';
-import { imageGraph, studentFeeds, textGraph } from './student-graph.js';
+import { studentFeeds } from './student-graph.js';
 
 export interface FinetuneOptions {
   /** Updates. */
@@ -51,9 +49,8 @@ export interface Finetuned extends QuantizedStudent {
   readonly loss: { readonly before: number; readonly after: number };
 }
 
-/** Batches that the loss is measured on, before and after. */
+/** Batches behind those of the training that the loss is measured on, before and after. */
 const PROBES = 8;
-const GRADIENT = 'gradient.';
 
 /**
  * Quantisation-aware distillation: a quantised student goes on learning its teacher's answers while its weights are
@@ -65,7 +62,7 @@ export class Finetuner {
     private readonly student: Student,
     private readonly options: FinetuneOptions & FinetuneProgress,
     private readonly batches: Batches,
-    private readonly program: Runnable,
+    private readonly program: AnswerProgram,
     private readonly removeTargets: () => Promise<void>,
   ) {}
 
@@ -92,14 +89,12 @@ export class Finetuner {
         targets: { dir, signal, onProgress: onTargets },
       });
       signal?.throwIfAborted();
-      const loss = lossGraph(student, batches, teacher.params.logit_scale!, recipe);
-      const names = Object.keys(studentFeeds(student)).filter((name) => name in loss.inputs);
-      const gradients = grad(
-        loss.total,
-        names.map((name) => loss.inputs[name]!),
-      );
-      const outputs = Object.fromEntries(names.map((name, i) => [GRADIENT + name, gradients[i]!]));
-      const program = await compile({ outputs: { total: loss.total, ...outputs } }, options.compile);
+      const program = await AnswerProgram.create(student, {
+        ...answerShape(batches),
+        scale: teacher.params.logit_scale!,
+        ...responseOf(recipe),
+        compile: options.compile,
+      });
       return new Finetuner(student, options, batches, program, removeTargets);
     } catch (error) {
       batches?.store.close();
@@ -121,11 +116,10 @@ export class Finetuner {
       Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, trained[name]!)]),
     );
     // What is float32 may have been changed by the rounding, too: biases make up for its error.
-    const start = Object.entries(studentFeeds(rounded.student)).map(([name, value]) => [name, copy(value)] as const);
-    const params = Object.fromEntries(start);
+    const params = copyParams(studentFeeds(rounded.student));
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
-    const task = straightThrough(this.task(params), latent, round);
-    const before = await this.loss(task);
+    const task = straightThrough(this.program.task(params, params, this.feeds), latent, round);
+    const before = await meanLoss(task, steps, PROBES);
     const optimizer = adamw(task.params, { weightDecay: 0 });
     const schedule = warmupCosine({ peak: learningRate, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) });
     await train(task, {
@@ -133,7 +127,7 @@ export class Finetuner {
       onStep: ({ step }) => onStep?.(step, steps),
     });
     signal?.throwIfAborted();
-    const after = await this.loss(task);
+    const after = await meanLoss(task, steps, PROBES);
     if (after >= before) return { ...rounded, loss: { before, after: before } };
     const tuned = Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => [name, roundTo(tensor, latent[name]!)]),
@@ -147,48 +141,19 @@ export class Finetuner {
     await Promise.all([this.program.dispose(), this.removeTargets()]);
   }
 
-  private task(params: Record<string, HostTensor>): Task {
-    const { program, batches } = this;
-    const wanted = new Set(program.inputs.map(({ name }) => name));
-    return {
-      params,
-      imagesPerStep: this.options.recipe.batch,
-      async step(step) {
-        const { total, ...made } = await program.run({ ...params, ...batches.fill(step, wanted) });
-        const gradients = Object.entries(made).map(([name, { data }]) => [name.slice(GRADIENT.length), data] as const);
-        return {
-          losses: { total: total!.data[0]! },
-          gradients: Object.fromEntries(gradients) as Record<string, Float32Array>,
-        };
-      },
-      constrain: () => boundLogitScale(params),
-    };
-  }
-
-  /** Mean loss on the batches behind those of the training. */
-  private async loss(task: Task): Promise<number> {
-    let sum = 0;
-    for (let probe = 0; probe < PROBES; probe++) {
-      sum += (await task.step(this.options.steps + probe)).losses.total!;
-    }
-    return sum / PROBES;
-  }
+  private readonly feeds: AnswerFeeds = (step, wanted) => this.batches.fill(step, wanted);
 }
 
-/** The response loss of a batch, and the inputs that it is computed from, by name. */
-function lossGraph(student: Student, { feeds }: Batches, teacherScale: HostTensor, recipe: DistillRecipe) {
-  const fed = (name: string) => input(name, feeds[name]!.shape);
+/** What a step's batch holds. */
+function answerShape({ feeds }: Batches) {
   const [images, , side] = feeds.pixels!.shape as [number, number, number];
   const [texts, length] = feeds.ids!.shape as [number, number];
-  const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
+  return { images, side, texts, length, width: feeds['target/image']!.shape[1]! };
+}
+
+function responseOf(recipe: DistillRecipe) {
   const { temperature, both_ways: bothWays } = recipe.method === 'kd' ? recipe.kd : recipe.losses.response;
-  const total = responseLoss(
-    clipLogits(imageGraph(student, images, side).embed, textGraph(student, texts, length).tower.embed, scale),
-    clipLogits(fed('target/image'), fed('target/text'), constant(teacherScale)),
-    [],
-    { temperature, lambda: 0, bothWays },
-  );
-  return { total, inputs: inputsOf(total) };
+  return { temperature, bothWays };
 }
 
 /**
@@ -203,5 +168,3 @@ function latentOf(tensor: QuantizedStudent['tensors'][string], weight: HostTenso
   });
   return { shape: weight.shape, data };
 }
-
-const copy = ({ shape, data }: HostTensor): HostTensor => ({ shape, data: data.slice() });

@@ -8,6 +8,7 @@ import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
 import { type FinetuneOptions, Finetuner } from './finetune.js';
+import { tuneFloats } from './float-tuning.js';
 import { quantizeInOrder } from './in-order.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
@@ -27,6 +28,11 @@ export interface QuantizeModelOptions {
   readonly scheme?: MixtureName;
   /** @defaultValue 'gptaq' */
   readonly rounding?: Rounding;
+  /**
+   * Updates of what stays float32, for the float32 student's answers ({@link tuneFloats}), of the checkpoint and of each
+   * 4-bit variant with codes of its own. @defaultValue 300 behind `gptaq`, otherwise none
+   */
+  readonly tune?: number;
   /** Where calibration pictures come from. */
   readonly dataset: ImageTextDataset;
   /** @defaultValue 'train' */
@@ -50,7 +56,14 @@ export interface QuantizeModelOptions {
   readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
 
-export type QuantizePhase = 'calibration' | 'sensitivity' | 'rounding' | 'teacher targets' | 'finetune' | 'onnx';
+export type QuantizePhase =
+  | 'calibration'
+  | 'sensitivity'
+  | 'rounding'
+  | 'tuning'
+  | 'teacher targets'
+  | 'finetune'
+  | 'onnx';
 
 export interface QuantizeModelResult {
   /** Relative to the folder. */
@@ -65,6 +78,8 @@ export interface QuantizeModelResult {
     readonly agreement: number;
     readonly top1: { readonly fp32: number; readonly quantized: number };
   };
+  /** KL from the float32 student in nats before and after tuning, on calibration pictures that it was not tuned on. */
+  readonly tuned?: { readonly steps: number; readonly before: number; readonly after: number };
   /** T² KL from the teacher in nats before and after fine-tuning, on batches that it did not train on. */
   readonly finetuned?: { readonly steps: number; readonly before: number; readonly after: number };
   readonly variants: Readonly<Partial<Record<QuantizedDtype, OnnxVariant>>>;
@@ -72,6 +87,9 @@ export interface QuantizeModelResult {
   readonly mixture: Mixture;
   readonly sensitivity?: readonly Sensitivity[];
 }
+
+/** Updates by which the KL has come down to two thirds; a thousand bring it to six tenths. */
+export const TUNING_STEPS = 300;
 
 const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
 
@@ -85,6 +103,7 @@ const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
   const { student, out, dataset, rounding = 'gptaq', signal, onProgress, dtypes = allDtypes } = options;
+  const { tune = rounding === 'gptaq' ? TUNING_STEPS : 0 } = options;
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   checkTarget(out);
@@ -100,13 +119,19 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     tuner = options.finetune && (await openTuner(options, options.finetune));
     const { mixture, sensitivity } = await chosenMixture(options, moments, predictor, calibration);
     const rounds = { signal, onProgress: (done: number, total: number) => onProgress?.('rounding', done, total) };
-    const round = (mixture: Mixture) =>
-      rounding === 'gptaq'
-        ? quantizeInOrder(student, mixture, calibration, rounds)
-        : quantizeStudent(student, mixture, { rounding, moments, ...rounds });
-    const rounded = await round(mixture);
-    const tuned = await tuner?.tune(rounded);
-    const quantized = tuned ?? rounded;
+    const round = async (mixture: Mixture) => {
+      const rounded =
+        rounding === 'gptaq'
+          ? await quantizeInOrder(student, mixture, calibration, rounds)
+          : await quantizeStudent(student, mixture, { rounding, moments, ...rounds });
+      if (tune === 0) return { rounded };
+      const tunings = { signal, onProgress: (done: number, total: number) => onProgress?.('tuning', done, total) };
+      const tuned = await tuneFloats(student, rounded, calibration, predictor, { steps: tune, seed, ...tunings });
+      return { rounded: tuned, tuned: { steps: tune, ...tuned.kl } };
+    };
+    const { rounded, tuned } = await round(mixture);
+    const finetuned = await tuner?.tune(rounded);
+    const quantized = finetuned ?? rounded;
     const measured = await compareOn(predictor, student, quantized.student, calibration);
     const files = await saveQuantized(out, quantized);
     const variants: Partial<Record<QuantizedDtype, OnnxVariant>> = {};
@@ -119,7 +144,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
       // Eight bits everywhere have next to nothing to win back, by fine-tuning or by rounding with care.
       if (dtype === 'q8') made = await quantizeStudent(student, other, { rounding: 'nearest' });
       if (dtype === 'q4') {
-        made = await round(other);
+        made = (await round(other)).rounded;
         if (tuner) made = await tuner.tune(made);
       }
       variants[dtype] = await writeVariant(out, dtype, made, samples);
@@ -127,10 +152,10 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     }
     onProgress?.('onnx', dtypes.length, dtypes.length);
     const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
-    const finetuned = tuned && { steps: options.finetune!.steps, ...tuned.loss };
     const result = {
       ...{ files: [...files, RECORD], bytes, calibration: measured },
-      ...{ finetuned, variants, mixture, sensitivity },
+      ...{ tuned, finetuned: finetuned && { steps: options.finetune!.steps, ...finetuned.loss } },
+      ...{ variants, mixture, sensitivity },
     };
     await writeFileAtomic(join(out, RECORD), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
     return result;
@@ -164,6 +189,12 @@ const isMeasured = (options: QuantizeModelOptions) => isChosen(options) || optio
 
 const localOf = (rounding: Rounding): LocalRounding => (rounding === 'gptaq' ? 'gptq' : rounding);
 
+/** Schemes among which each weight's is chosen; a codebook of its own costs a weight 64 bytes more than NF4's. */
+export function schemesBeside(scheme: MixtureName): readonly MixtureName[] {
+  if (scheme === 'fp8' || scheme === 'int8') return [scheme];
+  return scheme === 'nf4' ? ['fp8', 'codebook', 'nf4'] : ['fp8', scheme];
+}
+
 /** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
 async function chosenMixture(
   options: QuantizeModelOptions,
@@ -176,7 +207,7 @@ async function chosenMixture(
   const rounding = localOf(options.rounding ?? 'gptaq');
   const budget = options.budget ?? (smaller === undefined ? undefined : Math.floor(weightBytes(student, {}) / smaller));
   if (!isMeasured(options)) return { mixture: mixtureOf(student, scheme) };
-  const schemes = scheme === 'fp8' || scheme === 'int8' ? [scheme] : (['fp8', scheme] as const);
+  const schemes = schemesBeside(scheme);
   const sensitivity = await measureSensitivity(student, predictor, {
     schemes,
     rounding,

@@ -1,0 +1,146 @@
+import { adamw, EpochOrder, gatherHostRows, train, warmupCosine } from '../../distill/index.js';
+import { copyParams } from '../../nn/index.js';
+import { elements, type HostTensor } from '../../tensor/index.js';
+import type { Student } from '../student.js';
+import { AnswerProgram } from './answers.js';
+import type { Calibration } from './calibration.js';
+import { withWeights } from './mixture.js';
+import { meanKl, type Predictor } from './predictor.js';
+import type { QuantizedStudent } from './quantize.js';
+import { studentFeeds } from './student-graph.js';
+
+export interface FloatTuningOptions {
+  /** Updates. */
+  readonly steps: number;
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface TunedStudent extends QuantizedStudent {
+  /** KL from the float32 student, in nats, on the calibration's pictures that it was not tuned on. */
+  readonly kl: { readonly before: number; readonly after: number };
+}
+
+/** Largest rate of AdamW; a third and three times as much ended as near on the shipped student. */
+const RATE = 1e-3;
+/** Patches, or a text's ids, a step: batches of large models are small ones. */
+const TOKENS = 2500;
+/** One of so many calibration pictures is kept back, to see whether tuning helped. */
+const KEPT_BACK = 8;
+
+/**
+ * Tunes what stays float32 in a quantised student, that is norms, biases, prompt encoder, vision prompts and logit_scale,
+ * so that it gives the float32 student's answers again: KL between both softmaxes, from pictures to texts and back. Codes
+ * and scales stay. (Norm tweaking: Li et al. 2023, arXiv 2309.02784, which tunes norms alone, layer by layer.)
+ *
+ * Where the answers to pictures that were kept back came no nearer, the student stays as it was.
+ *
+ * @param student with its weights as they were trained: whose answers are learned
+ * @param predictor of the same calibration
+ * @throws the signal's reason where it was aborted
+ */
+export async function tuneFloats(
+  student: Student,
+  rounded: QuantizedStudent,
+  calibration: Calibration,
+  predictor: Predictor,
+  { steps, seed = 0, signal, onProgress }: FloatTuningOptions,
+): Promise<TunedStudent> {
+  const targets = { images: await predictor.images.of(student), texts: await predictor.texts.of(student) };
+  const { projection_dim: width } = student.checkpoint.config;
+  const total = calibration.pixels.shape[0]!;
+  const kept = Math.ceil(total / KEPT_BACK);
+  const klOf = async (s: Student) => {
+    const rows = (all: Float32Array) => all.subarray((total - kept) * width);
+    const own = predictor.predict(rows(targets.images), targets.texts, student);
+    return meanKl(own, predictor.predict(rows(await predictor.images.of(s)), await predictor.texts.of(s), s));
+  };
+  const before = await klOf(rounded.student);
+  const same = { ...rounded, kl: { before, after: before } };
+  if (total === kept) return same;
+
+  const batches = new TuningBatches(student, calibration, targets, total - kept, seed);
+  const program = await AnswerProgram.create(student, {
+    ...batches.shape,
+    scale: student.checkpoint.params.logit_scale!,
+    temperature: 1,
+    bothWays: true,
+    learns: (name) => !(name in rounded.tensors),
+  });
+  try {
+    const weights = studentFeeds(rounded.student);
+    const params = copyParams(Object.fromEntries(program.learned.map((name) => [name, weights[name]!])));
+    const task = program.task(params, { ...weights, ...params }, (step) => batches.at(step));
+    await train(task, {
+      steps,
+      optimizer: adamw(params, { weightDecay: 0 }),
+      learningRate: warmupCosine({ peak: RATE, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) }),
+      clipNorm: 1,
+      signal,
+      onStep: ({ step }) => onProgress?.(step, steps),
+    });
+    signal?.throwIfAborted();
+    const tuned = withWeights(rounded.student, params);
+    const after = await klOf(tuned);
+    return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
+  } finally {
+    await program.dispose();
+  }
+}
+
+/** Pictures and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
+class TuningBatches {
+  readonly shape: { images: number; texts: number; length: number; width: number };
+  private readonly pictures: EpochOrder;
+  private readonly lines: EpochOrder;
+  private readonly feeds: Readonly<Record<string, HostTensor>>;
+
+  constructor(
+    student: Student,
+    private readonly calibration: Calibration,
+    private readonly targets: { readonly images: Float32Array; readonly texts: Float32Array },
+    pictures: number,
+    seed: number,
+  ) {
+    const { pixels, texts } = calibration;
+    const { vision_config: vision, projection_dim: width } = student.checkpoint.config;
+    const [lines, length] = [texts.ends.length, texts.length];
+    const images = Math.min(pictures, within(64, (vision.image_size / vision.patch_size) ** 2));
+    const some = Math.min(lines, within(128, length));
+    this.shape = { images, texts: some, length, width };
+    this.pictures = new EpochOrder(pictures, seed);
+    this.lines = new EpochOrder(lines, seed);
+    const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
+    this.feeds = {
+      pixels: float(images, ...pixels.shape.slice(1)),
+      ids: { shape: [some, length], data: new Int32Array(some * length) },
+      ends: { shape: [some], data: new Int32Array(some) },
+      'target/image': float(images, width),
+      'target/text': float(some, width),
+    };
+  }
+
+  at(step: number): Readonly<Record<string, HostTensor>> {
+    const { images, texts: some } = this.shape;
+    const { pixels, texts } = this.calibration;
+    const fill = (name: string, source: Float32Array | Int32Array, rows: readonly number[]) => {
+      const { shape, data } = this.feeds[name]!;
+      gatherHostRows(source, data.length / shape[0]!, rows, data);
+    };
+    const pictures = drawn(this.pictures, step, images);
+    fill('pixels', pixels.data, pictures);
+    fill('target/image', this.targets.images, pictures);
+    const lines = drawn(this.lines, step, some);
+    fill('ids', texts.ids, lines);
+    fill('ends', texts.ends, lines);
+    fill('target/text', this.targets.texts, lines);
+    return this.feeds;
+  }
+}
+
+const drawn = (order: EpochOrder, step: number, count: number) =>
+  Array.from({ length: count }, (_, i) => order.at(step * count + i).example);
+
+/** As many as have {@link TOKENS} tokens together, at most `most` and not fewer than four. */
+const within = (most: number, tokens: number) => Math.min(most, Math.max(4, Math.round(TOKENS / tokens)));
