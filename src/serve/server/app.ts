@@ -5,7 +5,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { classify, embed, pick, similarity } from './answers.js';
-import { type Body, expectedBytes, readBody } from './body.js';
+import { type Body, readBody } from './body.js';
 import { ByteBudget } from './byte-budget.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
@@ -89,16 +89,15 @@ export function serverApp(host: Host): Hono<Env> {
     app.post(`/v1/${name}`, async (c) => {
       const generation = ready(host);
       const [leave, release] = [host.enter(), generation.acquire()];
-      const { signal, done } = deadline(c, settings.timeoutMs);
-      let giveBack = () => {};
+      const { signal, abort, done } = deadline(c, settings.timeoutMs);
+      const holding = budget.open(abort);
       try {
-        giveBack = budget.take(expectedBytes(c.env.incoming, settings));
-        const body = await readBody(c.env.incoming, settings, signal);
+        const body = await readBody(c.env.incoming, settings, holding, signal);
         const asked = check(schemas[name], body.fields) as z.infer<Schemas[K]>;
         const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
         return c.json(result);
       } finally {
-        giveBack();
+        holding.free();
         done();
         release();
         leave();
@@ -139,13 +138,20 @@ function ready(host: Host): Generation {
   return generation;
 }
 
-/** A signal that is aborted when the time is over or the client is gone. */
-function deadline(c: Context<Env>, ms: number): { signal: AbortSignal; done: () => void } {
+interface Deadline {
+  readonly signal: AbortSignal;
+  readonly abort: (why: Fault) => void;
+  readonly done: () => void;
+}
+
+/** A signal that is aborted when the time is over, the client is gone, or by whoever has a reason. */
+function deadline(c: Context<Env>, ms: number): Deadline {
   const controller = new AbortController();
   const { outgoing } = c.env;
-  const late = () => controller.abort(new Fault(504, 'timeout', `expected an answer within ${ms / 1000} s`));
+  const abort = (why: Fault) => controller.abort(why);
+  const late = () => abort(new Fault(504, 'timeout', `expected an answer within ${ms / 1000} s`));
   const gone = () => {
-    if (!outgoing.writableFinished) controller.abort(new Fault(408, 'closed', 'the client closed the connection'));
+    if (!outgoing.writableFinished) abort(new Fault(408, 'closed', 'the client closed the connection'));
   };
   const timer = setTimeout(late, ms);
   outgoing.once('close', gone);
@@ -153,7 +159,7 @@ function deadline(c: Context<Env>, ms: number): { signal: AbortSignal; done: () 
     clearTimeout(timer);
     outgoing.off('close', gone);
   };
-  return { signal: controller.signal, done };
+  return { signal: controller.signal, abort, done };
 }
 
 function described({ name, model, cascade }: Served): object {

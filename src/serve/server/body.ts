@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Busboy } from '@fastify/busboy';
+import type { Holding } from './byte-budget.js';
 import { badRequest, Fault } from './fault.js';
 import type { Settings } from './options.js';
 import { isPicture, pictureFormats } from './picture-format.js';
@@ -10,31 +11,34 @@ export interface Body {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-type Limits = Pick<Settings, 'maxBodyBytes' | 'maxImages' | 'maxTexts' | 'maxTextLength'>;
+type Limits = Pick<
+  Settings,
+  'maxBodyBytes' | 'bodyWindowMs' | 'minBodyRate' | 'maxImages' | 'maxTexts' | 'maxTextLength'
+>;
 
 /** Fields that a form may hold more than once. */
 const lists = new Set(['classes', 'templates', 'texts']);
 
-/** @throws Fault where the body says that it is, or may become, too large */
-export function expectedBytes(incoming: IncomingMessage, { maxBodyBytes }: Limits): number {
-  const given = incoming.headers['content-length'];
-  const bytes = given === undefined ? maxBodyBytes : Number(given);
-  if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  return bytes;
-}
-
 /**
  * Reads a JSON body, with pictures in base64, or a form with pictures as files.
  *
- * @throws Fault where it is neither, too large, cut off, or a picture is none
+ * @param holding counts its bytes as they come
+ * @throws Fault where it is neither, too large or says so, too slow, cut off, or a picture is none; the signal's reason
  */
-export async function readBody(incoming: IncomingMessage, limits: Limits, signal: AbortSignal): Promise<Body> {
+export async function readBody(
+  incoming: IncomingMessage,
+  limits: Limits,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<Body> {
   const type = incoming.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(type);
   if (!isForm && !/^application\/json\b/i.test(type)) {
     throw new Fault(415, 'unsupported_type', 'content-type: expected application/json or multipart/form-data');
   }
-  const bytes = await readAll(incoming, limits, signal);
+  if (Number(incoming.headers['content-length'] ?? 0) > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes);
+  const bytes = await readAll(incoming, limits, holding, signal);
+  holding.finish();
   const body = isForm ? await parseForm(bytes, type, limits) : parseJson(bytes, limits);
   for (const [i, file] of body.images.entries()) {
     if (!isPicture(file)) {
@@ -48,11 +52,17 @@ export async function readBody(incoming: IncomingMessage, limits: Limits, signal
   return body;
 }
 
-async function readAll(incoming: IncomingMessage, { maxBodyBytes }: Limits, signal: AbortSignal): Promise<Buffer> {
+function readAll(
+  incoming: IncomingMessage,
+  { maxBodyBytes, bodyWindowMs, minBodyRate }: Limits,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let size = 0;
+  let [size, before] = [0, 0];
   return new Promise((resolve, reject) => {
     const end = (error?: unknown) => {
+      clearInterval(pace);
       incoming.off('data', take).off('end', end).off('error', cut).off('close', cut);
       signal.removeEventListener('abort', stop);
       if (error === undefined) resolve(Buffer.concat(chunks, size));
@@ -61,8 +71,18 @@ async function readAll(incoming: IncomingMessage, { maxBodyBytes }: Limits, sign
     const take = (chunk: Buffer) => {
       size += chunk.length;
       if (size > maxBodyBytes) end(tooLarge(maxBodyBytes));
-      else chunks.push(chunk);
+      else {
+        chunks.push(chunk);
+        holding.take(chunk.length);
+      }
     };
+    // By the window, not on the whole: who sends much at first may not rest on it.
+    const pace = setInterval(() => {
+      if (size - before < (minBodyRate * bodyWindowMs) / 1000) {
+        end(new Fault(408, 'slow_body', `expected a body at ${minBodyRate} bytes a second or faster`));
+      }
+      before = size;
+    }, bodyWindowMs);
     const cut = () => end(badRequest('the body was cut off'));
     const stop = () => end(signal.reason);
     signal.addEventListener('abort', stop, { once: true });

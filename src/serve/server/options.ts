@@ -16,7 +16,7 @@ export const serverDefaults = {
   maxQueue: 256,
   /** Of one request. */
   maxBodyBytes: 16 * 2 ** 20,
-  /** Of all requests that are being read or answered. */
+  /** Of all requests that are being read or answered; one body of the largest size always fits. */
   maxHeldBytes: 256 * 2 ** 20,
   maxPixels: 32_000_000,
   maxImages: 32,
@@ -28,6 +28,10 @@ export const serverDefaults = {
   headersTimeoutMs: 10_000,
   /** For a request to arrive whole. */
   bodyTimeoutMs: 30_000,
+  /** A body that is slower than so many bytes a second … */
+  minBodyRate: 8192,
+  /** … over this time is refused. */
+  bodyWindowMs: 5000,
   /** How long requests under way may take after a signal to stop. */
   graceMs: 30_000,
 };
@@ -50,6 +54,7 @@ export function withDefaults(options: ServerOptions): Settings {
   const settings = { ...serverDefaults, ...given } as Settings;
   return {
     ...settings,
+    maxHeldBytes: Math.max(settings.maxHeldBytes, settings.maxBodyBytes),
     threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / settings.workers)),
   };
 }

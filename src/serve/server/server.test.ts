@@ -54,7 +54,7 @@ beforeAll(async () => {
     {
       models: [path('small'), path('both.json'), path('remote.json')],
       ...{ port: 0, threads: 1, maxBodyBytes: 2 ** 20, maxPixels: 1e6, maxImages: 4, maxQueue: 40 },
-      ...{ headersTimeoutMs: 1000, bodyTimeoutMs: 2000 },
+      ...{ headersTimeoutMs: 1000, bodyWindowMs: 3000, maxHeldBytes: 2 ** 20 },
     },
     log,
   );
@@ -289,7 +289,30 @@ describe('bad requests', () => {
       trickle(body),
     ]);
     expect(slowHead).toContain('408');
-    expect(slowBody).toMatch(/^(HTTP\/1.1 408|$)/);
+    expect(slowBody).toMatch(/^HTTP\/1.1 408.*"slow_body"/s);
+  });
+
+  it('is kept from nobody by clients that say they will send much, or fill the room and wait', async () => {
+    const upload = (size: number) => {
+      const headers = { 'content-type': 'application/json', 'content-length': 2 ** 20 };
+      const client = request(`${server.url}/v1/embed`, { method: 'POST', headers });
+      client.on('error', () => {});
+      client.write(Buffer.alloc(size, ' '));
+      return {
+        client,
+        answer: new Promise<number | undefined>((got) => client.on('response', (r) => got(r.statusCode))),
+      };
+    };
+    const waiting = Array.from({ length: 20 }, () => upload(1));
+    await expect
+      .poll(async () => (await fetch(`${server.url}/metrics`)).text())
+      .toContain('promptkd_requests_in_flight 20\n');
+    expect((await post('/v1/embed', picture())).status).toBe(200);
+    const full = upload(2 ** 20 - 30);
+    const next = upload(2 ** 20 - 30);
+    expect(await Promise.race([full.answer, next.answer])).toBe(429);
+    expect((await post('/v1/embed', picture())).status).toBe(200);
+    for (const { client } of [...waiting, full, next]) client.destroy();
   });
 
   it('goes on after a hundred clients that hang up', async () => {
