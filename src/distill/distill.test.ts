@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -162,6 +162,22 @@ describe('distill', () => {
       phases: { joint: { steps: 5, losses: ['feature'] } },
     });
     expect(() => phasesOf(alone)).toThrow('phases.joint.losses: expected at least one that is enabled under losses');
+  });
+
+  it('extracts targets in the precision of the recipe, and refuses those of the other', async () => {
+    const mixed = recipe({
+      precision: 'mixed',
+      phases: { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 0 } },
+    });
+    const other = join(root, 'mixed-targets');
+    await distill(options('mixed', { recipe: mixed, targetsDir: other }));
+    const shard = (dir: string) => readFileSync(join(dir, 'shard-00000.bin'));
+    const targets = join(root, 'targets');
+    expect(shard(other)).toHaveLength(shard(targets).length);
+    expect(shard(other).equals(shard(targets))).toBe(false);
+    await expect(distill(options('stale', { recipe: mixed }))).rejects.toThrow(
+      /teacher was (\w+), is \1 in mixed precision/,
+    );
   });
 
   it('refuses targets of another teacher, and replaces them when asked', async () => {

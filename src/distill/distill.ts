@@ -89,7 +89,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const { recipe } = given;
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const options = { ...given, dataset };
-  const teacher = teacherOf(options.teacher, options);
+  const teacher = teacherOf(options.teacher, { compile: { ...options.compile, precision: recipe.precision } });
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);

@@ -5,6 +5,9 @@ import { precisions } from '../runtime/index.js';
 export const engineFields = {
   /** Compute the blocks' inner values again in the backward pass instead of keeping them: less memory, a slower step. */
   recompute: z.boolean().default(false),
-  /** `mixed`: products in fp16, weights, norms, softmax and losses in fp32, with loss scaling. Slower on a CPU. */
+  /**
+   * `mixed`: products in fp16, weights, norms, softmax and losses in fp32, with loss scaling; the frozen teacher's answers
+   * are computed so, too. Slower on a CPU.
+   */
   precision: z.enum(precisions).default('fp32'),
 };

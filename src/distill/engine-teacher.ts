@@ -29,7 +29,7 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     tokenizer,
     // The losses on inner states count on a class token, which SigLIP's towers lack.
     inner: !isSiglip(config),
-    fingerprint: () => (known ??= fingerprint(params, prompts)),
+    fingerprint: () => (known ??= fingerprint(params, prompts, options)),
     async images(batch, { hidden, attention }) {
       const last = config.vision_config.num_hidden_layers;
       const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {
@@ -47,10 +47,10 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
   };
 }
 
-function fingerprint(params: Params, prompts: Params): string {
+function fingerprint(params: Params, prompts: Params, { precision }: CompileOptions): string {
   const visual = Object.entries(prompts).filter(([name]) => name.startsWith('vision.'));
   const prompted = visual.length > 0 ? ` prompted ${hashParams(Object.fromEntries(visual))}` : '';
-  return hashParams(params) + prompted;
+  return hashParams(params) + prompted + (precision === 'mixed' ? ' in mixed precision' : '');
 }
 
 async function encodeTexts(

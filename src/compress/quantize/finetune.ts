@@ -72,7 +72,7 @@ export class Finetuner {
    */
   static async create(student: Student, options: FinetuneOptions & FinetuneProgress): Promise<Finetuner> {
     const { recipe, targetsDir, signal, onTargets } = options;
-    const teacher = teacherOf(options.teacher, { compile: options.compile });
+    const teacher = teacherOf(options.teacher, { compile: { ...options.compile, precision: recipe.precision } });
     const { max_position_embeddings: positions } = teacher.config.text_config;
     const dir = targetsDir ?? (await mkdtemp(join(tmpdir(), 'promptkd-targets-')));
     const removeTargets = async () => {
