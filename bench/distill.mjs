@@ -10,7 +10,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadRecipe } from '../dist/cli/recipe-file.js';
 import { loadCheckpoint } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
@@ -20,15 +19,10 @@ import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
 import { adamw, decaysByDefault, distillRecipe, train } from '../dist/distill/index.js';
 import { halfToFloat } from '../dist/files/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
+import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '5' },
-    steps: { type: 'string', default: '10' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const values = readOptions({ rounds: '5', steps: '10' });
 const steps = Number(values.steps);
 const lr = 1e-4;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));

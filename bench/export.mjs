@@ -5,12 +5,12 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { exportModel } from '../dist/compress/index.js';
 import { watched } from './disturbance.mjs';
 import { randomCheckpoint } from './models.mjs';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const values = readOptions();
 const checkpoint = await randomCheckpoint('vit-b-16');
 const out = mkdtempSync(join(tmpdir(), 'promptkd-export-'));
 try {

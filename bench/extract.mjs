@@ -5,7 +5,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { CLIPVisionModelWithProjection, env, Tensor } from '@huggingface/transformers';
 import { clipConfigJson, clipPreprocess } from '../dist/clip/index.js';
 import { exportGraph } from '../dist/compress/graphs.js';
@@ -13,12 +12,10 @@ import { teacherOf } from '../dist/distill/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
 import { toOnnx } from '../dist/tensor/index.js';
 import { randomClip } from './models.mjs';
+import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer, threads } from './peers.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: { rounds: option('5'), batch: option('16'), json: { type: 'boolean', default: false } },
-});
+const values = readOptions({ rounds: '5', batch: '16' });
 const batch = Number(values.batch);
 const { config, params } = randomClip('vit-b-16');
 const { image_size: size } = config.vision_config;

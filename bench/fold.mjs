@@ -5,7 +5,6 @@
 //
 // `--layers` prompted layers, from the first.
 
-import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { initClip, visionTower } from '../dist/clip/index.js';
 import { foldVisionPrompts, promptTokens } from '../dist/compress/fold.js';
@@ -13,17 +12,9 @@ import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { Random } from '../dist/random.js';
 import { constant, input, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, vitB16 } from './models.mjs';
+import { readOptions } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    json: { type: 'boolean' },
-    shape: option('student'),
-    prompts: option('4'),
-    layers: option('all'),
-    runs: option('200'),
-  },
-});
+const values = readOptions({ shape: 'student', prompts: '4', layers: 'all', runs: '200' });
 const shapes = {
   student: {
     hidden_size: 96,

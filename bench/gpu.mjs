@@ -7,7 +7,7 @@
 //
 // `--device cuda` needs ONNX Runtime's CUDA libraries (README.md). ONNX Runtime's products of fp32 are TF32 on CUDA, as PyTorch's
 // are where it is told so: PyTorch is timed both ways.
-import { parseArgs } from 'node:util';
+import { examine } from '../dist/cli/examine.js';
 import { clipPreprocess, visionTower } from '../dist/clip/index.js';
 import { adamw, teacherOf } from '../dist/distill/index.js';
 import { lossScaleFor, scaledGradients } from '../dist/distill/loss-scale.js';
@@ -15,27 +15,26 @@ import { compileTracedStep } from '../dist/distill/traced-step.js';
 import { copyParams, paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import * as t from '../dist/tensor/index.js';
-import { randomClip } from './models.mjs';
+import { modelNames, randomClip } from './models.mjs';
+import { readOptions, skip, someOf, usage } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    device: option('webgpu'),
-    models: option('vit-b-16,vit-l-14'),
-    work: option('extract,prompts,full'),
-    precision: option('fp32,mixed'),
-    batch: option('32'),
-    rounds: option('3'),
-    json: { type: 'boolean', default: false },
-  },
+const values = readOptions({
+  ...{ device: 'webgpu', models: 'vit-b-16,vit-l-14', work: 'extract,prompts,full', precision: 'fp32,mixed' },
+  ...{ batch: '32', rounds: '3' },
 });
+const works = someOf('work', values.work, ['extract', 'prompts', 'full']);
+const precisions = someOf('precision', values.precision, ['fp32', 'mixed']);
+const models = someOf('models', values.models, modelNames);
 const batch = Number(values.batch);
 const { device } = values;
+if (!['webgpu', 'cuda'].includes(device)) usage(`--device ${device}: expected webgpu or cuda`);
+const found = (await examine()).find(({ name }) => name === device);
+if (found.state !== 'ok') skip(`${device}: ${found.detail}`);
 const learningRate = 1e-5;
 
 /** Starts a work. `run(steps)` gives what the last step reports; parameters move on, so the peer's must, too. */
-const works = {
+const open = {
   async extract({ config, params }, pixels, precision) {
     const preprocess = clipPreprocess(config.vision_config.image_size);
     const teacher = teacherOf({ config, params, preprocess }, { compile: { device, precision } });
@@ -114,7 +113,7 @@ function lossOf(p, config, pixels, prompts = []) {
   return t.mean(t.square(tower.embed));
 }
 
-for (const name of values.models.split(',')) {
+for (const name of models) {
   const { config, params } = randomClip(name, (key) => key.startsWith('vis'));
   const { image_size: size, hidden_size: width } = config.vision_config;
   const data = Float32Array.from({ length: batch * 3 * size ** 2 }, (_, i) => Math.sin(i * 0.37) * 1.5);
@@ -128,10 +127,10 @@ for (const name of values.models.split(',')) {
   const model = { config, params, prompts };
   const tensors = { pixels, ...paramFeeds(params, 'student/'), ...paramFeeds(prompts, 'prompts/') };
   const peer = await startPeer('gpu_step.py', tensors, { config });
-  for (const work of values.work.split(',')) {
-    for (const precision of values.precision.split(',')) {
+  for (const work of works) {
+    for (const precision of precisions) {
       const start = performance.now();
-      const ours = await works[work](model, pixels, precision);
+      const ours = await open[work](model, pixels, precision);
       const found = await ours.run(1);
       const startSeconds = (performance.now() - start) / 1000;
       const steps = ours.stepsAtOnce;

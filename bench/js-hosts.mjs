@@ -7,17 +7,18 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { isolation, launchChromium } from './browser.mjs';
+import { leaveOut } from './options.mjs';
 import { threads } from './peers.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The folder that PROMPTKD_PEERS names, where it has the packages; otherwise a sentence on stderr says why they are left out. */
+/** The folder that PROMPTKD_PEERS names, where it has the packages; otherwise they are left out. */
 export function findPeers(packages) {
   const folder = process.env.PROMPTKD_PEERS;
   const missing = packages.filter((name) => !folder || !existsSync(join(folder, 'node_modules', name)));
   if (missing.length === 0) return resolve(folder);
   const why = folder ? `${folder} has no ${missing.join(' and no ')}` : 'PROMPTKD_PEERS names no folder';
-  console.error(`${why}: ${packages.join(' and ')} are left out. npm install --prefix DIR ${packages.join(' ')}`);
+  leaveOut(`${packages.join(' and ')}: ${why}; npm install --prefix DIR ${packages.join(' ')}`);
   return undefined;
 }
 

@@ -6,35 +6,20 @@
 //
 // In Chromium both have as many threads as there are cores, as promptkd has in Node. In Node neither has more than one, and
 // jax-js's block needs Node 22.
-import { parseArgs } from 'node:util';
 import { learningRate, openBlockStep } from '../dist/evaluate/bench-step.js';
 import { compile } from '../dist/runtime/index.js';
 import { input, matmul } from '../dist/tensor/index.js';
 import { findPeers, hosts } from './js-hosts.mjs';
+import { readOptions, someOf } from './options.mjs';
 import { alternate, threads } from './peers.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    host: option('chromium'),
-    work: option('product,forward,prompts,full'),
-    rounds: option('3'),
-    size: option('2048'),
-    batch: option('8'),
-    tokens: option('201'),
-    width: option('768'),
-    heads: option('12'),
-    json: { type: 'boolean', default: false },
-  },
+const values = readOptions({
+  ...{ host: 'chromium', work: 'product,forward,prompts,full', rounds: '3' },
+  ...{ size: '2048', batch: '8', tokens: '201', width: '768', heads: '12' },
 });
 const [size, batch, tokens, width, heads] = ['size', 'batch', 'tokens', 'width', 'heads'].map((n) => Number(values[n]));
-const works = ['product', 'forward', 'prompts', 'full'];
-for (const [name, known] of Object.entries({ host: Object.keys(hosts), work: works })) {
-  const unknown = values[name].split(',').find((value) => !known.includes(value));
-  if (unknown === undefined) continue;
-  console.error(`--${name} ${unknown}: expected some of ${known.join(', ')}`);
-  process.exit(2);
-}
+const hostNames = someOf('host', values.host, Object.keys(hosts));
+const works = someOf('work', values.work, ['product', 'forward', 'prompts', 'full']);
 const libraries = { tfjs: 'tfjs.mjs', 'jax-js': 'jax-js.mjs' };
 
 /** Our own side of a work: its inputs, and a run. */
@@ -79,8 +64,8 @@ for (const [library, file] of Object.entries(libraries)) {
   const folder = findPeers(packages);
   if (folder) found.push({ library, file, folder });
 }
-for (const host of values.host.split(',')) {
-  for (const work of values.work.split(',')) {
+for (const host of hostNames) {
+  for (const work of works) {
     const peers = [];
     const ours = await openOurs(work);
     try {

@@ -8,7 +8,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { loadRecipe } from '../dist/cli/recipe-file.js';
 import { clipConfigJson, loadTokenizer, loadWeights } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
@@ -18,17 +17,10 @@ import { adamw, distillRecipe, train } from '../dist/distill/index.js';
 import { writeSafetensors } from '../dist/files/index.js';
 import { watched } from './disturbance.mjs';
 import { randomClip } from './models.mjs';
+import { readOptions } from './options.mjs';
 import { median } from './peers.mjs';
 
-const { values } = parseArgs({
-  options: {
-    batch: { type: 'string', default: '8' },
-    steps: { type: 'string', default: '3' },
-    json: { type: 'boolean', default: false },
-    part: { type: 'string' },
-    folder: { type: 'string' },
-  },
-});
+const values = readOptions({ batch: '8', steps: '3', part: undefined, folder: undefined });
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
 const parts = { load, train: trainStudent };
 if (values.part) process.send(await parts[values.part](values.folder));

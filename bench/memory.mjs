@@ -7,20 +7,9 @@
 // the sizes measured; `--verify` then also runs that batch.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readOptions } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    batches: option('8,16'),
-    layers: option('12'),
-    tokens: option('201'),
-    limit: option('8'),
-    runs: option('3'),
-    verify: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
+const values = readOptions({ batches: '8,16', layers: '12', tokens: '201', limit: '8', runs: '3', verify: false });
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const step = (batch, recompute) => {
   const shape = ['--layers', values.layers, '--tokens', values.tokens, '--batch', String(batch), '--runs', values.runs];

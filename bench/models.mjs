@@ -15,6 +15,9 @@ const configs = {
   'vit-l-14': { projection_dim: 768, vision_config: vision(1024, 24, 14), text_config: text(768) },
 };
 
+/** The models that `randomClip` knows. */
+export const modelNames = Object.keys(configs);
+
 /** The configuration of an image tower beside the smallest of text towers. `vision_config`: of Hugging Face's fields. */
 export function imageOnly(vision_config) {
   const text_config = { ...text(64), num_hidden_layers: 1, vocab_size: 8 };
@@ -23,7 +26,7 @@ export function imageOnly(vision_config) {
 
 export const vitB16 = configs['vit-b-16'].vision_config;
 
-/** `vit-b-16` or `vit-l-14` with normal weights; `only` keeps the parameters that it says yes to. */
+/** One of `modelNames` with normal weights; `only` keeps the parameters that it says yes to. */
 export function randomClip(name, only = () => true) {
   const config = parseClipConfig(configs[name]);
   // Drawing each of hundreds of millions of weights would take longer than the measurement: a long period repeats.

@@ -6,11 +6,11 @@
 // ONNX Runtime refuses shared memory, and gives gradients in memory of its own, so that workers cannot read or write either
 // in place: copying gradients in and parameters out is timed with them.
 import { availableParallelism } from 'node:os';
-import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { adamw } from '../dist/distill/index.js';
 import { compile } from '../dist/runtime/index.js';
 import { add, div, input, mul, sqrt, square, sub } from '../dist/tensor/index.js';
+import { readOptions } from './options.mjs';
 
 const rate = 1e-3;
 const [beta1, beta2, epsilon, decay] = [0.9, 0.999, 1e-8, 0.01];
@@ -32,13 +32,7 @@ async function serve() {
 }
 
 async function measure() {
-  const { values } = parseArgs({
-    options: {
-      millions: { type: 'string', default: '87' },
-      rounds: { type: 'string', default: '5' },
-      json: { type: 'boolean', default: false },
-    },
-  });
+  const values = readOptions({ millions: '87', rounds: '5' });
   const size = Number(values.millions) * 1e6;
   const cores = availableParallelism();
   const filled = (value) => new Float32Array(size).fill(value);

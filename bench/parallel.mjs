@@ -3,22 +3,13 @@
 // beyond its share of the whole step is communication, copies between stages, and what every rank computes for itself.
 //
 //   npm run build && node bench/parallel.mjs [--widths 64,192,384,768] [--ranks 2] [--batch 4] [--tokens 201] [--json]
-import { parseArgs } from 'node:util';
 import { encoder, paramFeeds, paramInputs, shardAxis } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square } from '../dist/tensor/index.js';
+import { readOptions } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    widths: option('64,192,384,768'),
-    ranks: option('2'),
-    batch: option('4'),
-    tokens: option('201'),
-    layers: option('2'),
-    runs: option('7'),
-    json: { type: 'boolean', default: false },
-  },
+const values = readOptions({
+  ...{ widths: '64,192,384,768', ranks: '2', batch: '4', tokens: '201', layers: '2', runs: '7' },
 });
 const [batch, tokens, layers, runs] = ['batch', 'tokens', 'layers', 'runs'].map((name) => Number(values[name]));
 

@@ -7,15 +7,15 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '../dist/files/index.js';
 import { watched } from './disturbance.mjs';
+import { leaveOut } from './options.mjs';
 
 export const threads = availableParallelism();
 
-/** The Python that PROMPTKD_TORCH names, where it has PyTorch; otherwise a sentence on stderr says why it is left out. */
+/** The Python that PROMPTKD_TORCH names, where it has PyTorch; otherwise it is left out. */
 export function findTorch() {
   const python = process.env.PROMPTKD_TORCH;
   if (python !== undefined && spawnSync(python, ['-c', 'import torch']).status === 0) return python;
-  const why = python ? `${python} has no PyTorch` : 'PROMPTKD_TORCH names no Python with PyTorch';
-  console.error(`${why}: it is left out.`);
+  leaveOut(python ? `PyTorch: ${python} has none` : 'PyTorch: PROMPTKD_TORCH names no Python that has it');
   return undefined;
 }
 

@@ -7,16 +7,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { initClip, visionTower } from '../dist/clip/index.js';
 import { paramInputs } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, vitB16 } from './models.mjs';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } },
-});
+const values = readOptions({ rounds: '3' });
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const rounds = Number(values.rounds);
 const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];

@@ -7,23 +7,12 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readOptions, someOf } from './options.mjs';
 import { findTorch } from './peers.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    rounds: option('3'),
-    mode: option('forward,prompts,full'),
-    batch: option('8'),
-    layers: option('4'),
-    tokens: option('201'),
-    width: option('768'),
-    heads: option('12'),
-    runs: option('5'),
-    threads: option(String(availableParallelism())),
-    json: { type: 'boolean', default: false },
-  },
+const values = readOptions({
+  ...{ rounds: '3', mode: 'forward,prompts,full', runs: '5', threads: String(availableParallelism()) },
+  ...{ batch: '8', layers: '4', tokens: '201', width: '768', heads: '12' },
 });
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const shape = ['batch', 'layers', 'tokens', 'width', 'heads', 'runs', 'threads'].flatMap((name) => [
@@ -42,7 +31,7 @@ function median(runs) {
 
 const hasTorch = findTorch() !== undefined;
 
-for (const mode of values.mode.split(',')) {
+for (const mode of someOf('mode', values.mode, ['forward', 'prompts', 'full'])) {
   const runs = { ours: [], torch: [] };
   for (let round = 0; round < Number(values.rounds); round++) {
     runs.ours.push(ours(mode));

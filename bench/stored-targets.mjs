@@ -6,7 +6,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { clipPreprocess, normalizePixels } from '../dist/clip/index.js';
 import {
   cvpr2024Task,
@@ -21,15 +20,10 @@ import {
 import { TargetStore } from '../dist/distill/target-store.js';
 import { paramFeeds } from '../dist/nn/index.js';
 import { randomClip } from './models.mjs';
+import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: {
-    ...{ rounds: option('2'), batch: option('8'), classes: option('100') },
-    json: { type: 'boolean', default: false },
-  },
-});
+const values = readOptions({ rounds: '2', batch: '8', classes: '100' });
 const [batch, classes, rounds] = [values.batch, values.classes, values.rounds].map(Number);
 const lr = 0.005;
 const prompts = { n_ctx: 4, depth: 9 };
