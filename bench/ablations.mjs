@@ -1,26 +1,20 @@
 // What each part of the method contributes: the demo's distillation again with one part off at a time, at the same
-// number of images, from one store of teacher targets. Prints a Markdown table and, with --json FILE, the figures.
+// number of images, from one store of teacher targets. Prints a Markdown table or, with --json, each run's figures as it ends.
 //
-//   npm run build && node bench/ablations.mjs [--teacher models/emoji-teacher] [--share 0.5] [--seeds 1] [--only full,kd] [--json ablations.json]
+//   npm run build && node bench/ablations.mjs [--teacher models/emoji-teacher] [--share 0.5] [--seeds 1] [--only full,kd] [--json]
 //
 // --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/ablations.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { distill, distillRecipe, evaluateModel, loadCheckpoint, loadModel, openDataset } from '../dist/index.js';
+import { readOptions, someOf } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    teacher: { type: 'string', default: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)) },
-    share: { type: 'string', default: '0.5' },
-    seeds: { type: 'string', default: '1' },
-    only: { type: 'string' },
-    out: { type: 'string', default: 'runs/ablations' },
-    json: { type: 'string' },
-  },
+const values = readOptions({
+  ...{ teacher: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)), out: 'runs/ablations' },
+  ...{ share: '0.5', seeds: '1', only: undefined },
 });
 
 const off = (...losses) => ({ losses: Object.fromEntries(losses.map((name) => [name, { enabled: false }])) });
@@ -57,7 +51,7 @@ for (const phase of Object.values(base.phases)) phase.steps = Math.round(phase.s
 
 const teacher = await loadCheckpoint(values.teacher);
 const dataset = await openDataset(base.data.dataset);
-const names = values.only?.split(',') ?? Object.keys(variants);
+const names = someOf('only', values.only ?? Object.keys(variants).join(), Object.keys(variants));
 const rows = [];
 for (const name of names) {
   const [title, change] = variants[name];
@@ -82,27 +76,28 @@ for (const name of names) {
       train_seconds: run.seconds,
     });
     console.error(`${name} ${seed}: top-1 ${(rows.at(-1).top1 * 100).toFixed(1)} % in ${run.seconds.toFixed(0)} s`);
-    if (values.json) {
-      mkdirSync(join(values.json, '..'), { recursive: true });
-      writeFileSync(values.json, `${JSON.stringify(rows, null, 1)}\n`);
-    }
+    if (values.json) console.log(JSON.stringify(rows.at(-1)));
   }
 }
 
-const percent = (value) => (value * 100).toFixed(1);
-const mean = (list, of) => list.reduce((sum, row) => sum + of(row), 0) / list.length;
-console.log(`${cpus()[0].model.trim()}, ${availableParallelism()} cores; ${rows[0].images_seen} images a run\n`);
-console.log(
-  '| variant | top-1 (95 % interval) | top-5 | R@1 image → text | R@1 text → image | novel | unseen artist | training |',
-);
-console.log('|---|---|---|---|---|---|---|---|');
-for (const name of names) {
-  const own = rows.filter((row) => row.name === name);
-  const cells = ['top5', 'r1_image_to_text', 'r1_text_to_image', 'novel', 'style'].map((key) =>
-    percent(mean(own, (row) => row[key])),
-  );
-  const interval = `${percent(mean(own, (row) => row.top1_interval[0]))}–${percent(mean(own, (row) => row.top1_interval[1]))}`;
+if (!values.json) printTable();
+
+function printTable() {
+  const percent = (value) => (value * 100).toFixed(1);
+  const mean = (list, of) => list.reduce((sum, row) => sum + of(row), 0) / list.length;
+  console.log(`${cpus()[0].model.trim()}, ${availableParallelism()} cores; ${rows[0].images_seen} images a run\n`);
   console.log(
-    `| ${own[0].title} | ${percent(mean(own, (row) => row.top1))} (${interval}) | ${cells.join(' | ')} | ${mean(own, (row) => row.train_seconds).toFixed(0)} s |`,
+    '| variant | top-1 (95 % interval) | top-5 | R@1 image → text | R@1 text → image | novel | unseen artist | training |',
   );
+  console.log('|---|---|---|---|---|---|---|---|');
+  for (const name of names) {
+    const own = rows.filter((row) => row.name === name);
+    const cells = ['top5', 'r1_image_to_text', 'r1_text_to_image', 'novel', 'style'].map((key) =>
+      percent(mean(own, (row) => row[key])),
+    );
+    const interval = `${percent(mean(own, (row) => row.top1_interval[0]))}–${percent(mean(own, (row) => row.top1_interval[1]))}`;
+    console.log(
+      `| ${own[0].title} | ${percent(mean(own, (row) => row.top1))} (${interval}) | ${cells.join(' | ')} | ${mean(own, (row) => row.train_seconds).toFixed(0)} s |`,
+    );
+  }
 }

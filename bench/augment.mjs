@@ -1,27 +1,20 @@
 // What augmentation contributes: short distillations of the built-in drawings with image and text augmentation on and
-// off, at the same number of images. Prints a Markdown table and, with --json FILE, the figures.
+// off, at the same number of images. Prints a Markdown table or, with --json, each run's figures as it ends.
 //
-//   npm run build && node bench/augment.mjs [--teacher models/emoji-teacher] [--share 0.2] [--seeds 1] [--only none,images] [--json augment.json]
+//   npm run build && node bench/augment.mjs [--teacher models/emoji-teacher] [--share 0.2] [--seeds 1] [--only none,images] [--json]
 //
 // --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/augment.
 import { readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
 import { distill, distillRecipe, evaluateModel, loadCheckpoint, loadModel, openDataset } from '../dist/index.js';
+import { readOptions, someOf } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    teacher: { type: 'string', default: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)) },
-    share: { type: 'string', default: '0.2' },
-    seeds: { type: 'string', default: '1' },
-    only: { type: 'string' },
-    out: { type: 'string', default: 'runs/augment' },
-    json: { type: 'string' },
-  },
+const values = readOptions({
+  ...{ teacher: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)), out: 'runs/augment' },
+  ...{ share: '0.2', seeds: '1', only: undefined },
 });
 
 const recipeFile = fileURLToPath(new URL('../recipes/distill-emoji.yaml', import.meta.url));
@@ -48,7 +41,7 @@ const phases = Object.fromEntries(
 const teacher = await loadCheckpoint(values.teacher);
 const dataset = await openDataset(base.data.dataset);
 const rows = [];
-for (const name of values.only?.split(',') ?? Object.keys(variants)) {
+for (const name of someOf('only', values.only ?? Object.keys(variants).join(), Object.keys(variants))) {
   const [title, augment] = variants[name];
   for (let seed = 1; seed <= Number(values.seeds); seed++) {
     const runDir = join(values.out, `${name}-${seed}`);
@@ -70,19 +63,20 @@ for (const name of values.only?.split(',') ?? Object.keys(variants)) {
       r1_text_to_image: retrieval.textToImage.r1.value,
     });
     console.error(`${name} ${seed}: top-1 ${(rows.at(-1).top1 * 100).toFixed(1)} % in ${run.seconds.toFixed(0)} s`);
+    if (values.json) console.log(JSON.stringify(rows.at(-1)));
   }
 }
-if (values.json) {
-  await mkdir(dirname(values.json), { recursive: true });
-  await writeFile(values.json, `${JSON.stringify(rows, null, 1)}\n`);
-}
 
-const percent = (value) => (value * 100).toFixed(1);
-console.log(`${cpus()[0].model.trim()}, ${availableParallelism()} cores; ${rows[0].images_seen} images a run\n`);
-console.log('| augmentation | seed | top-1 (95 % interval) | top-5 | R@1 image → text | R@1 text → image |');
-console.log('|---|---|---|---|---|---|');
-for (const row of rows) {
-  const cells = [row.top5, row.r1_image_to_text, row.r1_text_to_image].map(percent).join(' | ');
-  const interval = row.top1_interval.map(percent).join('–');
-  console.log(`| ${row.title} | ${row.seed} | ${percent(row.top1)} (${interval}) | ${cells} |`);
+if (!values.json) printTable();
+
+function printTable() {
+  const percent = (value) => (value * 100).toFixed(1);
+  console.log(`${cpus()[0].model.trim()}, ${availableParallelism()} cores; ${rows[0].images_seen} images a run\n`);
+  console.log('| augmentation | seed | top-1 (95 % interval) | top-5 | R@1 image → text | R@1 text → image |');
+  console.log('|---|---|---|---|---|---|');
+  for (const row of rows) {
+    const cells = [row.top5, row.r1_image_to_text, row.r1_text_to_image].map(percent).join(' | ');
+    const interval = row.top1_interval.map(percent).join('–');
+    console.log(`| ${row.title} | ${row.seed} | ${percent(row.top1)} (${interval}) | ${cells} |`);
+  }
 }

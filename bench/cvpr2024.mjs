@@ -5,19 +5,14 @@
 //
 // Without --student a small CLIP is pre-trained first (recipes/pretrain-emoji-small.yaml). A run that was stopped goes on.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { readOptions } from './options.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '3' },
-    teacher: { type: 'string', default: here('../models/emoji-teacher') },
-    student: { type: 'string' },
-    out: { type: 'string', default: 'runs/bench-cvpr2024' },
-    json: { type: 'boolean', default: false },
-  },
+const values = readOptions({
+  ...{ seeds: '3', teacher: here('../models/emoji-teacher'), student: undefined, out: 'runs/bench-cvpr2024' },
 });
 const start = performance.now();
 
@@ -35,8 +30,18 @@ promptkd(
   [
     ...['cvpr2024', '--recipe', here('../recipes/cvpr2024-emoji.yaml'), '--seeds', values.seeds],
     ...['--teacher', values.teacher, '--student', values.student ?? join(small, 'model'), '--out', values.out],
-    ...(values.json ? ['--json'] : []),
   ],
-  'inherit',
+  ['ignore', values.json ? 'ignore' : 'inherit', 'inherit'],
 );
+if (values.json) {
+  const { zero_shot_student, teacher, student } = JSON.parse(readFileSync(join(values.out, 'figures.json'), 'utf8'));
+  for (const [model, figures] of Object.entries({ zero_shot_student, teacher, student })) {
+    const row = { model };
+    for (const [split, { mean, deviation }] of Object.entries(figures)) {
+      row[split] = mean;
+      if (deviation !== undefined) row[`${split}_deviation`] = deviation;
+    }
+    console.log(JSON.stringify(row));
+  }
+}
 console.error(`${((performance.now() - start) / 60_000).toFixed(1)} minutes in all`);

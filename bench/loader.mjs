@@ -1,14 +1,13 @@
 // How many images a second the loader decodes and augments, alone and beside a training step, and what a step costs more
-// than with one batch that is there already: for drawings at 48 pixels, and for 2,000 JPEGs at 224. Prints a Markdown table.
+// than with one batch that is there already: for drawings at 48 pixels, and for 2,000 JPEGs at 224.
 // "More" is the median over rounds of the mean step of each kind, the kinds in turn, with the least and the most.
 //
 //   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--rounds 7] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
 //
 // The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { augmentOptions } from '../dist/augment/index.js';
 import { clipPreprocess, initClip, parseClipConfig, tokenizerFromJson, trainTokenizer } from '../dist/clip/index.js';
@@ -17,18 +16,13 @@ import { ContrastiveBatches } from '../dist/distill/contrastive-batches.js';
 import { contrastiveTask } from '../dist/distill/contrastive-task.js';
 import { Loader, usualWorkers } from '../dist/loader/index.js';
 import { Random } from '../dist/random.js';
+import { readOptions, someOf } from './options.mjs';
+import { table } from './table.mjs';
 
-const { values } = parseArgs({
-  options: {
-    workers: { type: 'string', default: `0,${usualWorkers()}` },
-    steps: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '7' },
-    images: { type: 'string', default: '2000' },
-    only: { type: 'string', default: '48,224' },
-    photos: { type: 'string' },
-    json: { type: 'boolean' },
-  },
+const values = readOptions({
+  ...{ workers: `0,${usualWorkers()}`, steps: '8', rounds: '7', images: '2000', only: '48,224', photos: undefined },
 });
+const only = someOf('only', values.only, ['48', '224']);
 const steps = Number(values.steps);
 const crews = values.workers.split(',').map(Number);
 const context = 16;
@@ -184,34 +178,26 @@ async function beside(job) {
 const temporary = values.photos ? undefined : mkdtempSync(join(tmpdir(), 'promptkd-photos-'));
 const photos = values.photos ?? join(temporary, 'photos');
 try {
-  if (values.only.includes('224') && !existsSync(join(photos, '1999.jpg'))) await makePhotos(photos, 2000);
+  if (only.includes('224') && !existsSync(join(photos, '1999.jpg'))) await makePhotos(photos, 2000);
   const all = jobs(photos);
-  const results = [];
-  for (const name of values.only.split(',')) {
+  const rows = [];
+  for (const name of only) {
     const job = await all[name]();
     const rates = [];
-    for (const workers of crews) rates.push({ workers, rates: await alone(job, workers) });
-    results.push({ job: job.name, batch: job.batch, alone: rates, beside: await beside(job) });
-  }
-  if (values.json) console.log(JSON.stringify(results));
-  else {
-    console.log(`${cpus()[0].model}, ${availableParallelism()} cores, Node ${process.versions.node}\n`);
-    console.log(
-      '| | workers | alone, first pass | alone, later | step, batch ready | step with loading | more | waited | images a second beside |',
-    );
-    console.log('|---|---|---|---|---|---|---|---|---|');
-    for (const { job, batch, alone: rates, beside: kinds } of results) {
-      const base = kinds[0].step;
-      for (const [i, { workers, step, more, wait }] of kinds.slice(1).entries()) {
-        const [first, later] = rates[i].rates.map((rate) => rate.toFixed(0));
-        const spread = `${median(more).toFixed(1)} % (${more[0].toFixed(1)} to ${more.at(-1).toFixed(1)})`;
-        const ms = (x) => `${x.toFixed(x < 10 ? 1 : 0)} ms`;
-        console.log(
-          `| ${job} | ${workers} | ${first} | ${later} | ${ms(base)} | ${ms(step)} | ${spread} | ${ms(wait)} | ${((1000 * batch) / step).toFixed(0)} |`,
-        );
-      }
+    for (const workers of crews) rates.push(await alone(job, workers));
+    const [{ step: ready }, ...loading] = await beside(job);
+    for (const [i, { workers, step, more, wait }] of loading.entries()) {
+      const [first, later] = rates[i];
+      rows.push({
+        ...{ pictures: job.name, workers, alone_first_images_s: first, alone_later_images_s: later },
+        ...{ step_ready_ms: ready, step_loading_ms: step },
+        ...{ more_percent: median(more), more_at_least: more[0], more_at_most: more.at(-1) },
+        ...{ waited_ms: wait, beside_images_s: (1000 * job.batch) / step },
+      });
+      if (values.json) console.log(JSON.stringify(rows.at(-1)));
     }
   }
+  if (!values.json) console.log(table(rows));
 } finally {
   if (temporary) rmSync(temporary, { recursive: true, force: true });
 }

@@ -2,7 +2,7 @@
 //
 //   npm run build
 //   node bench/quantize.mjs accuracy [--run models/emoji-student] [--images N] [--finetune 300]
-//   node bench/quantize.mjs latency --out FOLDER [--runs 20]
+//   node bench/quantize.mjs latency [--out FOLDER] [--runs 20]
 //   node bench/quantize.mjs large [--images N]
 //
 // `accuracy`: top-1 and R@1 on the built-in test drawings, and on those of `val` and `style` together, and bytes of the weights,
@@ -11,14 +11,13 @@
 // of the bytes; and both mixtures fine-tuned against the targets of the run's teacher, which are stored in the run's folder or
 // made for the time being. `--run` takes what `promptkd quantize` does.
 // `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
-// to the folder once and used again.
+// to --out once and used again, or to a temporary folder.
 // `large`: how long all of it takes for a student of ViT-B/16's shape and random weights, and in which memory.
 
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
 import { loadRecipe } from '../dist/cli/recipe-file.js';
 import { readRun } from '../dist/cli/run-record.js';
@@ -43,20 +42,18 @@ import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { Random } from '../dist/random.js';
 import { input, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, randomCheckpoint, vitB16 } from './models.mjs';
+import { readOptions, usage } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    ...{ run: option('models/emoji-student'), images: { type: 'string' } },
-    ...{ finetune: option('300'), out: option(''), runs: option('20') },
-  },
-});
+const values = readOptions(
+  { run: 'models/emoji-student', images: undefined, finetune: '300', out: undefined, runs: '20' },
+  { positionals: 1 },
+);
 const images = values.images && Number(values.images);
-if (positionals[0] === 'accuracy') await accuracy();
-else if (positionals[0] === 'latency' && values.out) await latency();
-else if (positionals[0] === 'large') await large();
-else throw new Error('expected accuracy, large, or latency with --out FOLDER');
+const [what] = values.positionals;
+if (what === 'accuracy') await accuracy();
+else if (what === 'latency') await latency();
+else if (what === 'large') await large();
+else usage(`${what ?? 'no argument'}: expected accuracy, latency or large`);
 
 async function accuracy() {
   const run = await readRun(values.run);
@@ -134,9 +131,10 @@ async function accuracy() {
 
 async function latency() {
   const config = imageOnly(vitB16);
-  await mkdir(values.out, { recursive: true });
+  const folder = values.out ?? mkdtempSync(join(tmpdir(), 'promptkd-latency-'));
+  await mkdir(folder, { recursive: true });
   const files = Object.fromEntries(
-    ['fp32', 'bnb4', 'q4', 'q8'].map((dtype) => [dtype, join(values.out, `vit-b-16-${dtype}.onnx`)]),
+    ['fp32', 'bnb4', 'q4', 'q8'].map((dtype) => [dtype, join(folder, `vit-b-16-${dtype}.onnx`)]),
   );
   const missing = Object.keys(files).filter((dtype) => !existsSync(files[dtype]));
   if (missing.length > 0) {
@@ -183,6 +181,7 @@ async function latency() {
       }),
     );
   }
+  if (!values.out) rmSync(folder, { recursive: true });
 }
 
 async function large() {

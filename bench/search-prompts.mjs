@@ -1,14 +1,13 @@
 // What prompts found automatically gain on pictures that no search saw, and what the search takes: with labels, with token
 // search, without labels, and prompts learned by `tune-prompts` with and without labels, all from the same pictures.
-// Prints a Markdown table and, with --json FILE, the figures.
+// Prints a Markdown table or, with --json, each row's figures as it is done.
 //
-//   npm run build && node bench/search-prompts.mjs [--model models/emoji-teacher] [--data emoji] [--split val] [--only search,tokens]
+//   npm run build && node bench/search-prompts.mjs [--model models/emoji-teacher] [--data emoji] [--split val] [--only search,tokens] [--json]
 //
 // --sample 500 takes so many templates of the library instead of all 5,000; --seeds 3 draws the halves, slots and steps anew for each; the held-out pictures are the split test.
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import {
   evaluateModel,
   findPrompts,
@@ -18,20 +17,12 @@ import {
   tunePrompts,
   tunePromptsRecipe,
 } from '../dist/index.js';
+import { readOptions, someOf } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    model: { type: 'string', default: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)) },
-    data: { type: 'string', default: 'emoji' },
-    split: { type: 'string', default: 'val' },
-    seeds: { type: 'string', default: '1' },
-    sample: { type: 'string' },
-    steps: { type: 'string', default: '300' },
-    threshold: { type: 'string', default: '0.5' },
-    only: { type: 'string' },
-    out: { type: 'string', default: 'runs/search-prompts' },
-    json: { type: 'string' },
-  },
+const values = readOptions({
+  model: fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)),
+  ...{ data: 'emoji', split: 'val', seeds: '1', sample: undefined, steps: '300', threshold: '0.5' },
+  ...{ only: undefined, out: 'runs/search-prompts' },
 });
 
 const model = await loadModel(values.model);
@@ -91,32 +82,24 @@ const ways = {
 const percent = (x) => (x * 100).toFixed(1);
 const signed = (x) => `${x < 0 ? '−' : '+'}${percent(Math.abs(x))}`;
 const rows = [];
-for (const way of values.only?.split(',') ?? Object.keys(ways)) {
+for (const way of someOf('only', values.only ?? Object.keys(ways).join(), Object.keys(ways))) {
   const [title, run] = ways[way];
   for (let seed = 0; seed < Number(values.seeds); seed++) {
     const row = { way, seed, ...(await run(seed)) };
     rows.push(row);
-    process.stderr.write(`${JSON.stringify(row)}\n`);
+    (values.json ? process.stdout : process.stderr).write(`${JSON.stringify(row)}\n`);
     const { low, high, value } = row.gain;
     row.line = `| ${title} | ${seed} | ${row.images} | ${row.scored ?? ''} | ${row.seconds.toFixed(0)} s | ${percent(row.default)} | ${percent(row.top1)} | ${signed(value)} (${signed(low)} to ${signed(high)}) |`;
   }
 }
-process.stdout.write(
-  [
-    `${cpus()[0].model}, ${availableParallelism()} cores; ${values.data}/${split} → test`,
-    '',
-    '| way | seed | pictures | templates | time | default, top-1 % | found, top-1 % | gain (95 % interval) |',
-    '|---|---|---|---|---|---|---|---|',
-    ...rows.map(({ line }) => line),
-    '',
-  ].join('\n'),
-);
-if (values.json)
-  writeFileSync(
-    values.json,
-    `${JSON.stringify(
-      rows.map(({ line: _, ...row }) => row),
-      null,
-      2,
-    )}\n`,
+if (!values.json)
+  process.stdout.write(
+    [
+      `${cpus()[0].model}, ${availableParallelism()} cores; ${values.data}/${split} → test`,
+      '',
+      '| way | seed | pictures | templates | time | default, top-1 % | found, top-1 % | gain (95 % interval) |',
+      '|---|---|---|---|---|---|---|---|',
+      ...rows.map(({ line }) => line),
+      '',
+    ].join('\n'),
   );

@@ -1,10 +1,10 @@
 // The server under load, with a public tool (autocannon): throughput and latency with batching against one by one, or
 // with --soak a long mix of good and bad requests with the memory watched and every answer accounted for.
 //
-//   npm run build && node bench/serve.mjs MODEL [--seconds 8] [--connections 32] [--rounds 2]
-//   node bench/serve.mjs MODEL --soak --seconds 600
+//   npm run build && node bench/serve.mjs [MODEL] [--seconds 8] [--connections 32] [--rounds 2] [--json]
+//   node bench/serve.mjs [MODEL] --soak --seconds 600
 //
-// MODEL has classes of its own (export --classes). The server runs in a process of its own, as `promptkd serve` starts it;
+// MODEL has classes of its own (export --classes); left out: the shipped student, exported for it. The server runs in a process of its own, as `promptkd serve` starts it;
 // client and server share the machine.
 
 import { spawn } from 'node:child_process';
@@ -13,23 +13,14 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
 import sharp from 'sharp';
 import { openDataset } from '../dist/data/index.js';
+import { withExport } from './exported-student.mjs';
+import { readOptions } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: option('8'),
-    connections: option('32'),
-    rounds: option('2'),
-    soak: { type: 'boolean', default: false },
-  },
-});
-const [model] = positionals;
-if (!model) throw new Error('expected the folder of a model');
+const values = readOptions({ seconds: '8', connections: '32', rounds: '2', soak: false }, { positionals: 1 });
+const name = values.positionals[0] ?? 'models/emoji-student';
 const seconds = Number(values.seconds);
 const connections = Number(values.connections);
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -47,7 +38,7 @@ async function bodies(count) {
   );
 }
 
-async function withServer(flags, use) {
+async function withServer(model, flags, use) {
   const server = spawn(process.execPath, [main, 'serve', model, '--port', '0', '--quiet', ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -83,23 +74,25 @@ function figures({ requests, latency, non2xx, errors }) {
   return { per_second: requests.average, p50_ms: latency.p50, p99_ms: latency.p99 };
 }
 
-async function compare() {
+async function compare(model) {
   const requests = await bodies(256);
   const kinds = { batched: [], one_by_one: ['--max-batch', '1', '--max-wait', '0'] };
   const runs = { batched: [], one_by_one: [] };
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [kind, flags] of Object.entries(kinds)) {
-      await withServer(flags, async (url) => {
+      await withServer(model, flags, async (url) => {
         await load(url, requests, 2);
         runs[kind].push(figures(await load(url, requests, seconds)));
       });
     }
   }
   const best = (kind) => runs[kind].reduce((a, b) => (b.per_second > a.per_second ? b : a));
-  const [batched, single] = [best('batched'), best('one_by_one')];
-  console.log(
-    JSON.stringify({ model, connections, runs, ratio: batched.per_second / single.per_second }, undefined, 2),
-  );
+  for (const kind of Object.keys(kinds)) {
+    const least = Math.min(...runs[kind].map(({ per_second }) => per_second));
+    const row = { model: name, connections, kind, ...best(kind), per_second_at_least: least };
+    row.of_one_by_one = best(kind).per_second / best('one_by_one').per_second;
+    console.log(values.json ? JSON.stringify(row) : row);
+  }
 }
 
 /** Resident bytes of a process, where the system tells. */
@@ -108,7 +101,7 @@ function resident(pid) {
   return Number(kilobytes) * 1024;
 }
 
-async function soak() {
+async function soak(model) {
   const good = await bodies(64);
   const bad = [
     ['{', 400],
@@ -120,7 +113,7 @@ async function soak() {
   ];
   const counts = { good: 0, busy: 0, bad: 0, hung_up: 0, lost: 0, wrong: 0 };
   const memory = [];
-  await withServer([], async (url, pid) => {
+  await withServer(model, [], async (url, pid) => {
     const end = Date.now() + seconds * 1000;
     const ask = async (body) => {
       try {
@@ -168,8 +161,9 @@ async function soak() {
   const mean = (part) => Math.round(part.reduce((a, b) => a + b, 0) / part.length / 2 ** 20);
   const fifth = Math.max(1, Math.floor(memory.length / 5));
   const megabytes = Array.from({ length: 5 }, (_, i) => mean(memory.slice(i * fifth, (i + 1) * fifth)));
-  console.log(JSON.stringify({ model, seconds, counts, mean_MiB_by_fifth: megabytes }, undefined, 2));
+  const row = { model: name, seconds, counts, mean_MiB_by_fifth: megabytes };
+  console.log(values.json ? JSON.stringify(row) : row);
   if (counts.lost + counts.wrong + counts.in_flight_after > 0) process.exitCode = 1;
 }
 
-await (values.soak ? soak() : compare());
+await withExport(values.positionals[0], values.soak ? soak : compare);

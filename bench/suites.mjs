@@ -33,6 +33,32 @@ export const suites = {
     ...{ script: 'export.mjs', minutes: 2 },
     about: 'A model of ViT-B/16’s shape exported, each file compared with the engine',
   },
+  loader: { script: 'loader.mjs', minutes: 15, about: 'Decoding and augmenting, alone and beside a training step' },
+  quantize: {
+    ...{ script: 'quantize.mjs', args: ['accuracy'], minutes: 15 },
+    about: 'The shipped student in few bits: accuracy and bytes by way of rounding',
+  },
+  'quantize-latency': {
+    ...{ script: 'quantize.mjs', args: ['latency'], minutes: 2 },
+    about: 'A ViT-B/16 image encoder in few bits: milliseconds and bytes',
+  },
+  'quantize-large': {
+    ...{ script: 'quantize.mjs', args: ['large'], minutes: 26 },
+    about: 'A model of ViT-B/16’s shape quantised: time and memory',
+  },
+  cascade: {
+    ...{ script: 'cascade.mjs', minutes: 2 },
+    about: 'The shipped student before its teacher: accuracy and time against the teacher alone',
+  },
+  serve: { script: 'serve.mjs', minutes: 1, about: 'The server under load, with batching and one by one' },
+  web: { script: 'web.mjs', minutes: 1, about: 'The shipped student in a browser’s page' },
+  cvpr2024: {
+    ...{ script: 'cvpr2024.mjs', minutes: 12 },
+    about: 'The CVPR 2024 recipe on the built-in drawings, over seeds',
+  },
+  ablations: { script: 'ablations.mjs', minutes: 30, about: 'The demo’s distillation with one part off at a time' },
+  augment: { script: 'augment.mjs', minutes: 10, about: 'Short distillations with and without augmentation' },
+  'search-prompts': { script: 'search-prompts.mjs', minutes: 20, about: 'Prompts found and learned automatically' },
 };
 
 const shortMinutes = 5;

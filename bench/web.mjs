@@ -1,21 +1,20 @@
 // Milliseconds an image in the page of `promptkd web`, warm, in headless Chromium on WASM: with the threads that
 // cross-origin isolation gives, and with one. Pictures are PNG of 256×256, one at a time.
 //
-//   npm run build && node bench/web.mjs [--model runs/demo/student] [--dtype fp16] [--runs 200]
-
+//   npm run build && node bench/web.mjs [--model runs/demo/student] [--dtype fp16] [--runs 200] [--json]
+//
+// Without --model: the shipped student, exported for it.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { preview } from 'vite';
 import { writePage } from '../dist/web/index.js';
 import { isolation, launchChromium } from './browser.mjs';
+import { withExport } from './exported-student.mjs';
+import { readOptions } from './options.mjs';
 
-const option = (value) => ({ type: 'string', default: value });
-const { values } = parseArgs({
-  options: { model: option('runs/demo/student'), dtype: { type: 'string' }, runs: option('200') },
-});
+const values = readOptions({ model: undefined, dtype: undefined, runs: '200' });
 
 const drawing = (n) => `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">
 <rect width="256" height="256" fill="#fff"/><circle cx="${90 + 7 * n}" cy="120" r="${60 + 4 * n}" fill="hsl(${36 * n} 80% 50%)"/>
@@ -32,9 +31,10 @@ const pictures = await Promise.all(
 
 const out = await mkdtemp(join(tmpdir(), 'promptkd-bench-web-'));
 const browser = await launchChromium();
-const results = {};
 try {
-  const { vision } = await writePage({ model: values.model, out, title: 'bench', dtype: values.dtype });
+  const { vision } = await withExport(values.model, (model) =>
+    writePage({ model, out, title: 'bench', dtype: values.dtype }),
+  );
   for (const [name, headers] of Object.entries({ isolated: isolation, 'not isolated': {} })) {
     const server = await preview({
       configFile: false,
@@ -48,7 +48,7 @@ try {
     const context = await browser.newContext({ serviceWorkers: 'block' });
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${port}/icon.svg`);
-    results[name] = await page.evaluate(
+    const { threads, ms } = await page.evaluate(
       async ({ pictures, runs }) => {
         const { openEngine } = await import('/engine.js');
         const engine = await openEngine({ base: `${location.origin}/`, device: 'wasm' });
@@ -74,8 +74,11 @@ try {
     );
     await context.close();
     await server.close();
+    const row = { page: name, threads, browser: browser.version(), dtype: vision.dtype, bytes: vision.bytes };
+    for (const [part, { p50, p95 }] of Object.entries(ms))
+      Object.assign(row, { [`${part}_ms`]: p50, [`${part}_p95_ms`]: p95 });
+    console.log(values.json ? JSON.stringify(row) : row);
   }
-  console.log(JSON.stringify({ browser: browser.version(), dtype: vision.dtype, bytes: vision.bytes, ...results }));
 } finally {
   await browser.close();
   await rm(out, { recursive: true });
