@@ -15,6 +15,7 @@ interface ServeOptions {
   readonly timeout: number;
   readonly grace: number;
   readonly keyFile?: string;
+  readonly withoutKeys?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -28,7 +29,7 @@ export function addServe(program: Command): void {
       '<models...>',
       'folders, exports, Hugging Face ids or cascade files, each as path or name=path; with #DTYPE behind a model, that variant of its ONNX files (fp32, fp16, q8, q4, bnb4)',
     )
-    .option('--host <address>', 'where to listen; anything but this machine wants --key-file', host)
+    .option('--host <address>', 'where to listen; others reach anything but this machine, so it wants keys', host)
     .option('--port <n>', 'port; 0: any free one', wholeNumber, port)
     .option('--workers <n>', 'worker threads a model', positiveInteger, workers)
     .addOption(threadsOption())
@@ -45,6 +46,7 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
+    .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
     .addHelpText(
       'after',
@@ -68,11 +70,11 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     import('../server-keys.js'),
   ]);
   const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
-  const { host, port, workers, threads, maxBatch, maxQueue } = options;
+  const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
   const keys = await readKeys(options.keyFile);
   const server = await ModelServer.start(
     {
-      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys },
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys },
       maxWaitMs: options.maxWait,
       maxBodyBytes: options.maxBody * 2 ** 20,
       maxPixels: options.maxPixels * 1e6,

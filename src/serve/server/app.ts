@@ -4,6 +4,7 @@ import { type Context, Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import { isLocal } from './address.js';
 import { classify, embed, pick, similarity } from './answers.js';
 import { type Body, readBody } from './body.js';
 import { ByteBudget } from './byte-budget.js';
@@ -184,12 +185,5 @@ function described({ name, model, cascade }: Served): object {
 
 /** `localhost:8080` → `localhost`, `[::1]:80` → `::1` */
 function hostName(header = ''): string {
-  return header
-    .replace(/:\d+$/, '')
-    .replace(/^\[|\]$/g, '')
-    .toLowerCase();
-}
-
-function isLocal(name: string): boolean {
-  return ['localhost', '127.0.0.1', '::1'].includes(name);
+  return header.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
 }

@@ -41,13 +41,15 @@ type Limits = { readonly [name in keyof typeof serverDefaults]: (typeof serverDe
 export interface ServerOptions extends Partial<Limits> {
   /** Folders, hub ids or cascade files, as `path` or `name=path`. */
   readonly models: readonly string[];
-  /** Bearer keys; without any, none is asked for. */
+  /** Bearer keys, one of which is asked for. */
   readonly keys?: readonly string[];
+  /** Lets anyone ask who reaches it: without keys a server listens on this machine alone otherwise. */
+  readonly withoutKeys?: boolean;
   /** Threads of one op in a worker; by default the workers of a model share the cores. */
   readonly threads?: number;
 }
 
-export type Settings = Limits & Pick<ServerOptions, 'models' | 'keys'> & { readonly threads: number };
+export type Settings = Limits & Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys'> & { readonly threads: number };
 
 export function withDefaults(options: ServerOptions): Settings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

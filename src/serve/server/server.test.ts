@@ -384,6 +384,25 @@ describe('a busy server', () => {
     await expect(fetch(`${own.url}/healthz`)).rejects.toThrow();
   });
 
+  it.each<[Partial<serve.ServerOptions>, string]>([
+    [{ host: '' }, '--host: expected an address or a name, got ""'],
+    [{ host: '0.0.0.0' }, '--host 0.0.0.0: expected bearer keys, since others can reach it'],
+    [{ host: '::', keys: [] }, '--host ::: expected bearer keys'],
+    [{ host: '0.0.0.0', keys: [key], withoutKeys: true }, '--without-keys: expected no bearer keys, got some'],
+    [{ port: 70_000 }, '--port: expected a whole number from 0 to 65535, got 70000'],
+  ])('does not start with %j', async (options, message) => {
+    const start = ModelServer.start({ models: [path('small')], port: 0, ...options }, log);
+    await expect(start).rejects.toMatchObject({ name: 'UserError', message: expect.stringContaining(message) });
+  });
+
+  it('listens to others with keys, or where it is told that anyone may ask', async () => {
+    for (const options of [{ keys: [key] }, { withoutKeys: true }]) {
+      // The cascade is missing: that is noticed after the server listens.
+      const start = ModelServer.start({ models: [path('nothing.json')], port: 0, host: '0.0.0.0', ...options }, log);
+      await expect(start).rejects.toThrow('nothing.json: no such file');
+    }
+  });
+
   it('names what it cannot serve', async () => {
     const start = (models: string[]) => ModelServer.start({ models, port: 0 }, log);
     await expect(start([path('nothing')])).rejects.toThrow('nothing: expected the folder of a CLIP checkpoint');

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { UserError } from '../../errors.js';
+import { checkAddress } from './address.js';
 import { serverApp } from './app.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
@@ -62,11 +63,12 @@ export class ModelServer {
   /**
    * Starts listening, then loads the models; the promise is fulfilled when they are there.
    *
-   * @throws UserError where a model cannot be read or the port is taken
+   * @throws UserError where an option does not fit, a model cannot be read or the port is taken
    */
   static async start(options: ServerOptions, log: Logger): Promise<ModelServer> {
     const settings = withDefaults(options);
     if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
+    checkAddress(settings);
     const server = new ModelServer(settings, log);
     await server.listen();
     try {
