@@ -25,13 +25,13 @@ import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
 import { Finetuner } from '../dist/compress/quantize/finetune.js';
-import { tuneFloats } from '../dist/compress/quantize/float-tuning.js';
+import { tuneFloats, usualTuning } from '../dist/compress/quantize/float-tuning.js';
 import { quantizeInOrder } from '../dist/compress/quantize/in-order.js';
 import { mixtureFor, mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { measureMoments } from '../dist/compress/quantize/moments.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
 import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
-import { quantizeModel, schemesBeside, TUNING_STEPS, weightBytes } from '../dist/compress/quantize/quantize-model.js';
+import { quantizeModel, schemesBeside, weightBytes } from '../dist/compress/quantize/quantize-model.js';
 import { measureSensitivity } from '../dist/compress/quantize/sensitivity.js';
 import { storedForm } from '../dist/compress/stored-form.js';
 import { openDataset } from '../dist/data/index.js';
@@ -91,7 +91,9 @@ async function accuracy() {
   };
   const predictor = await Predictor.create(student, calibration);
   const tuned = async (made) => {
-    const { kl, ...quantized } = await tuneFloats(student, made, calibration, predictor, { steps: TUNING_STEPS });
+    const { kl, ...quantized } = await tuneFloats(student, made, calibration, predictor, {
+      steps: usualTuning(student),
+    });
     console.error(`tuned: KL on pictures kept back ${kl.before.toPrecision(3)} to ${kl.after.toPrecision(3)}`);
     return quantized;
   };

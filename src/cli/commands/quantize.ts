@@ -63,7 +63,7 @@ export function addQuantize(program: Command): void {
     )
     .option(
       '--tune <n>',
-      'updates of what stays FP32, for the answers of the model as it was (default: 300 behind gptaq, otherwise none; 0: none)',
+      'updates of what stays FP32, for the answers of the model as it was (default: 300 behind gptaq, fewer or none for large models, none behind the others)',
       wholeNumber,
     )
     .addOption(dataOption())

@@ -22,12 +22,22 @@ export interface TunedStudent extends QuantizedStudent {
   readonly kl: { readonly before: number; readonly after: number };
 }
 
-/** Largest rate of AdamW; a third and three times as much ended as near on the shipped student. */
+/** Largest rate of AdamW; three times as much ended as near on the shipped student. */
 const RATE = 1e-3;
 /** Patches, or a text's ids, a step: batches of large models are small ones. */
 const TOKENS = 2500;
 /** One of so many calibration pictures is kept back, to see whether tuning helped. */
 const KEPT_BACK = 8;
+
+/**
+ * Updates that pay. On the shipped student 300 bring the KL down to two thirds, 1,000 to six tenths, 30 to no less than
+ * nineteen twentieths. Large models have fewer, so that they take some ten minutes, and none where those would be too few.
+ */
+export function usualTuning(student: Student): number {
+  const parameters = Object.values(studentFeeds(student)).reduce((sum, { data }) => sum + data.length, 0);
+  const steps = Math.min(300, Math.floor(3e9 / parameters));
+  return steps < 100 ? 0 : steps;
+}
 
 /**
  * Tunes what stays float32 in a quantised student, that is norms, biases, prompt encoder, vision prompts and logit_scale,

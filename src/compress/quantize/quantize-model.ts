@@ -8,7 +8,7 @@ import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
 import { type FinetuneOptions, Finetuner } from './finetune.js';
-import { tuneFloats } from './float-tuning.js';
+import { tuneFloats, usualTuning } from './float-tuning.js';
 import { quantizeInOrder } from './in-order.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
@@ -30,7 +30,7 @@ export interface QuantizeModelOptions {
   readonly rounding?: Rounding;
   /**
    * Updates of what stays float32, for the float32 student's answers ({@link tuneFloats}), of the checkpoint and of each
-   * 4-bit variant with codes of its own. @defaultValue 300 behind `gptaq`, otherwise none
+   * 4-bit variant with codes of its own. @defaultValue {@link usualTuning} behind `gptaq`, otherwise none
    */
   readonly tune?: number;
   /** Where calibration pictures come from. */
@@ -88,9 +88,6 @@ export interface QuantizeModelResult {
   readonly sensitivity?: readonly Sensitivity[];
 }
 
-/** Updates by which the KL has come down to two thirds; a thousand bring it to six tenths. */
-export const TUNING_STEPS = 300;
-
 const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
 
 /**
@@ -103,7 +100,7 @@ const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
   const { student, out, dataset, rounding = 'gptaq', signal, onProgress, dtypes = allDtypes } = options;
-  const { tune = rounding === 'gptaq' ? TUNING_STEPS : 0 } = options;
+  const { tune = rounding === 'gptaq' ? usualTuning(student) : 0 } = options;
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   checkTarget(out);
