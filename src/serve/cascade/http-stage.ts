@@ -4,6 +4,7 @@ import {
   ExponentialBackoff,
   handleWhen,
   type IPolicy,
+  isBrokenCircuitError,
   retry,
   TimeoutStrategy,
   timeout,
@@ -49,13 +50,22 @@ class Passing extends Error {}
  */
 export class RemoteModel {
   private readonly policy: IPolicy;
+  /** Of the last attempt that failed. */
+  private lastFailure = '';
 
   constructor(private readonly options: RemoteOptions) {
     const { timeoutMs = 2000, retries = 2, backoffMs = 100, breakAfter = 5, breakMs = 10_000 } = options;
     const passing = handleWhen((error) => error instanceof Passing || error.name === 'TaskCancelledError');
+    const breaker = circuitBreaker(passing, {
+      halfOpenAfter: breakMs,
+      breaker: new ConsecutiveBreaker(breakAfter),
+    });
+    breaker.onFailure(({ reason }) => {
+      if ('error' in reason) this.lastFailure = reason.error.message;
+    });
     this.policy = wrap(
       retry(passing, { maxAttempts: retries, backoff: new ExponentialBackoff({ initialDelay: backoffMs }) }),
-      circuitBreaker(passing, { halfOpenAfter: breakMs, breaker: new ConsecutiveBreaker(breakAfter) }),
+      breaker,
       timeout(timeoutMs, TimeoutStrategy.Aggressive),
     );
   }
@@ -76,7 +86,15 @@ export class RemoteModel {
     };
   }
 
-  private ask(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
+  private async ask(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
+    try {
+      return await this.attempts(body, pictures, classes, signal);
+    } catch (error) {
+      throw isBrokenCircuitError(error) ? new Error(`left alone for now: ${this.lastFailure}`) : error;
+    }
+  }
+
+  private attempts(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
     const { url, key } = this.options;
     return this.policy.execute(async ({ signal: stopped }) => {
       const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
@@ -94,6 +112,7 @@ export class RemoteModel {
       }
       const { status } = response;
       if (status === 429 || status >= 500) throw new Passing(`answered ${status}`);
+      if (status === 401) throw new Error('answered 401: the bearer key is wrong or missing');
       if (!response.ok) throw new Error(`answered ${status}`);
       const rows = answer.safeParse(json).data?.results.map(({ logits }) => logits);
       if (rows?.length !== pictures || rows.some((row) => row.length !== classes)) {

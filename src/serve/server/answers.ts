@@ -2,10 +2,9 @@ import type { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { defaultTemplates, dots, type Rows } from '../../evaluate/index.js';
 import { softmax } from '../../softmax.js';
-import { argMax, type CascadeStage, cascade } from '../cascade/index.js';
+import { type Answer, argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';
-import type { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import type { Schemas } from './requests.js';
 import { ServedModel } from './served-model.js';
@@ -29,12 +28,15 @@ interface Scores {
   readonly more: Pick<Result, 'confidence' | 'stage' | 'degraded'>;
 }
 
+/** Is told of each answer of a cascade. */
+export type OnAnswer = (cascade: string, answer: Answer) => void;
+
 export async function classify(
   served: Served,
   files: Files,
   asked: z.infer<Schemas['classify']>,
   { maxTexts }: Settings,
-  metrics: Metrics,
+  onAnswer: OnAnswer,
   signal: AbortSignal,
 ): Promise<object> {
   needImages(files);
@@ -47,7 +49,7 @@ export async function classify(
     throw badRequest(`classes: expected at most ${maxTexts} texts in all, got ${classes.length} × ${templates.length}`);
   }
   const scores = served.cascade
-    ? await cascadeScores(served, files, classes, templates, asked.threshold, metrics, signal)
+    ? await cascadeScores(served, files, classes, templates, asked.threshold, onAnswer, signal)
     : await modelScores(served, files, classes, templates, asked.threshold, signal);
   const results = scores.map(({ logits, probabilities, more }): Result => {
     const best = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!).slice(0, asked.top);
@@ -81,7 +83,7 @@ async function cascadeScores(
   classes: readonly string[],
   templates: readonly string[],
   threshold: number | readonly number[] | undefined,
-  metrics: Metrics,
+  onAnswer: OnAnswer,
   signal: AbortSignal,
 ): Promise<Scores[]> {
   const { saved, sources, confidence } = served!;
@@ -103,9 +105,10 @@ async function cascadeScores(
       // Of what comes in with a request only the thresholds can be wrong here.
       throw error instanceof UserError ? badRequest(error.message) : error;
     });
-  return answers.map(({ logits, probabilities, confidence: sure, stage, unanswered }) => {
-    const degraded = unanswered !== undefined;
-    metrics.answer(name, stage, degraded);
+  return answers.map((answer) => {
+    const { logits, probabilities, confidence: sure, stage } = answer;
+    const degraded = answer.unanswered !== undefined;
+    onAnswer(name, answer);
     return { logits, probabilities, more: { confidence: sure, stage, degraded } };
   });
 }

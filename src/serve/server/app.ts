@@ -5,9 +5,10 @@ import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { isLocal } from './address.js';
-import { classify, embed, pick, similarity } from './answers.js';
+import { classify, embed, type OnAnswer, pick, similarity } from './answers.js';
 import { type Body, readBody } from './body.js';
 import { ByteBudget } from './byte-budget.js';
+import { DegradedLog } from './degraded-log.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
 import { keyCheck } from './keys.js';
@@ -104,7 +105,12 @@ export function serverApp(host: Host): Hono<Env> {
         leave();
       }
     });
-  post('classify', (served, { images }, asked, signal) => classify(served, images, asked, settings, metrics, signal));
+  const degradedLog = new DegradedLog(log);
+  const onAnswer: OnAnswer = (cascade, { stage, unanswered }) => {
+    metrics.answer(cascade, stage, unanswered !== undefined);
+    if (unanswered !== undefined) degradedLog.note(cascade, unanswered);
+  };
+  post('classify', (served, { images }, asked, signal) => classify(served, images, asked, settings, onAnswer, signal));
   post('embed', (served, { images }, asked, signal) => embed(served, images, asked, signal));
   post('similarity', (served, { images }, asked, signal) => similarity(served, images, asked, signal));
 

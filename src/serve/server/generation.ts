@@ -102,10 +102,11 @@ async function openCascade(
   open: (name: string, path: string) => Promise<ServedModel>,
 ): Promise<Served> {
   const saved = await readCascade(file);
+  // All servers before any model: what is wrong with them is known at once.
+  const given = saved.stages.map((stage, s) => ('url' in stage ? remote(file, s, stage) : stage.model));
   const sources: (ServedModel | RemoteModel)[] = [];
-  for (const [s, stage] of saved.stages.entries()) {
-    if ('url' in stage) sources.push(remote(file, s, stage));
-    else sources.push(await open(`${name}.${s}`, stage.model));
+  for (const [s, one] of given.entries()) {
+    sources.push(typeof one === 'string' ? await open(`${name}.${s}`, one) : one);
   }
   const [first] = sources;
   if (!(first instanceof ServedModel)) throw new UserError(`${file}: stages.0: expected a model here, not a server`);
@@ -126,6 +127,12 @@ function remote(file: string, s: number, stage: Extract<SavedCascade['stages'][n
   if (variable !== undefined && !key) {
     throw new UserError(
       `${file}: stages.${s}.key_env: expected the environment variable ${variable}, which is not set`,
+    );
+  }
+  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
+    // What cannot stand in a header would be quoted in each request's error, and so in the log.
+    throw new UserError(
+      `${file}: stages.${s}.key_env: expected letters, digits and signs without spaces in the environment variable ${variable}`,
     );
   }
   return new RemoteModel({

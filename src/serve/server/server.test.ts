@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportModel } from '../../compress/index.js';
 import { checkpoint } from '../../compress/student.fixture.js';
 import type * as serve from '../index.js';
+import { DegradedLog } from './degraded-log.js';
 
 const built = new URL('../../../dist/serve/index.js', import.meta.url);
-const log = pino({ level: 'silent' });
+const logged: string[] = [];
+const log = pino({ level: 'warn' }, { write: (line) => logged.push(line) });
 const classes = ['red cat', 'two houses', 'tree'];
 const key = 'a-key-of-this-test';
 let ModelServer: typeof serve.ModelServer;
@@ -47,9 +49,10 @@ beforeAll(async () => {
     confidence: 'probability',
     stages: [
       { model: path('small'), temperature: 1, threshold: 1 },
-      { url: 'http://127.0.0.1:9', temperature: 1, retries: 0 },
+      { url: 'http://127.0.0.1:9', temperature: 1, retries: 0, key_env: 'PROMPTKD_TEACHER' },
     ],
   });
+  vi.stubEnv('PROMPTKD_TEACHER', key);
   server = await ModelServer.start(
     {
       models: [path('small'), path('both.json'), path('remote.json')],
@@ -60,6 +63,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  vi.unstubAllEnvs();
   await server?.stop();
   await rm(root, { recursive: true, force: true });
 });
@@ -145,10 +149,43 @@ describe('answers', () => {
     expect(await ask()).toMatchObject({ confidence: expect.any(Number) });
   });
 
-  it('gives the student’s answer, marked, where the teacher is not reached', async () => {
-    const { status, json } = await post('/v1/classify', { ...picture(), model: 'remote' });
-    expect(status).toBe(200);
-    expect(json.results[0]).toMatchObject({ stage: 0, degraded: true });
+  it('gives the student’s answer, marked, where the teacher is not reached, and logs why once', async () => {
+    const ask = () => post('/v1/classify', { ...picture(), model: 'remote' });
+    for (const { status, json } of [await ask(), await ask()]) {
+      expect(status).toBe(200);
+      expect(json.results[0]).toMatchObject({ stage: 0, degraded: true });
+    }
+    const lines = logged.filter((line) => line.includes('degraded'));
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0]!)).toMatchObject({
+      ...{ level: 40, cascade: 'remote', answers: 1 },
+      reason: expect.stringContaining('stage 1: no answer: '),
+    });
+    expect(lines[0]).not.toContain(key);
+  });
+
+  it('logs degraded answers once a minute, with their number', () => {
+    vi.useFakeTimers();
+    const warn = vi.fn();
+    const degraded = new DegradedLog({ warn });
+    for (let second = 0; second < 90; second++) {
+      degraded.note('a', `reason ${second}`);
+      vi.advanceTimersByTime(1000);
+    }
+    degraded.note('b', 'another');
+    vi.useRealTimers();
+    expect(warn.mock.calls.map(([what]) => what)).toEqual([
+      { cascade: 'a', reason: 'reason 0', answers: 1 },
+      { cascade: 'a', reason: 'reason 60', answers: 60 },
+      { cascade: 'b', reason: 'another', answers: 1 },
+    ]);
+  });
+
+  it('does not take a key that could not stand in a header, nor quote it', async () => {
+    vi.stubEnv('PROMPTKD_TEACHER', 'two words');
+    const start = ModelServer.start({ models: [path('remote.json')], port: 0 }, log);
+    await expect(start).rejects.toThrow(/remote\.json: stages\.1\.key_env: (?!.*two words).*PROMPTKD_TEACHER/);
+    vi.stubEnv('PROMPTKD_TEACHER', key);
   });
 
   it('describes itself', async () => {
