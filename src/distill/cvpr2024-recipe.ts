@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { augmentBlock } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
+import { engineFields } from './engine-fields.js';
 import { subsetFields } from './subset-fields.js';
 
 const share = z.number().min(0);
@@ -90,6 +91,7 @@ export const cvpr2024Recipe = z.strictObject({
     .prefault({}),
   /** Random resized crop and flip alone, unless the recipe asks for more. */
   augment: augmentBlock('crop').prefault({}),
+  ...engineFields,
 });
 
 export type Cvpr2024Recipe = z.infer<typeof cvpr2024Recipe>;

@@ -4,6 +4,7 @@ import { type CompileOptions, compile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import { fitPixels } from './dual-stream.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { isRunning } from './projector.js';
 import { klDivergence } from './response-loss.js';
 import type { Task } from './task.js';
@@ -32,6 +33,8 @@ export interface Cvpr2024Options {
   readonly temperature: number;
   /** Weight of the loss, 1000 in the paper's code. */
   readonly kdWeight: number;
+  /** Keep only each block's input for the backward pass. */
+  readonly recompute?: boolean;
 }
 
 export interface Cvpr2024Task extends Task {
@@ -66,7 +69,7 @@ export async function cvpr2024Task(
   };
   const pixels = fitPixels(t.input('pixels', [batch, 3, size, size]), config.vision_config.image_size);
   const texts = t.input('teacher/texts', [classes, width]);
-  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch');
+  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', { recompute: options.recompute });
   const logits = {
     student: clipLogits(features, texts, param(p.params, 'logit_scale')),
     teacher: clipLogits(t.input('teacher/images', [batch, width]), texts, t.constant(teacher.logitScale)),
@@ -81,10 +84,9 @@ export async function cvpr2024Task(
     (isRunning(name.replace('projector/', '')) ? running : params)[name] = tensor;
   }
   const names = Object.keys(params);
-  const gradients = t.grad(
-    total,
-    names.map((name) => inputs[name]!),
-  );
+  const lossScale = lossScaleFor(compileOptions.precision);
+  const wrt = names.map((name) => inputs[name]!);
+  const gradients = scaledGradients(total, wrt, lossScale);
   const program = await compile(
     {
       outputs: {
@@ -100,12 +102,13 @@ export async function cvpr2024Task(
   const last: { student?: HostTensor; teacher?: HostTensor } = {};
   return {
     params,
+    lossScale,
     imagesPerStep: batch,
     logits: last,
     state: () => running,
     async step(step) {
       const { pixels, teacher: images } = await batches.at(step);
-      const result = await program.run({ ...params, pixels, 'teacher/images': images });
+      const result = await program.run({ ...params, ...lossScale?.feeds, pixels, 'teacher/images': images });
       const moments = { mean: result['batch/mean']!, variance: result['batch/variance']! };
       updateRunning(student.projector, 'bn', moments, batch);
       last.student = result['logits/student'];

@@ -60,7 +60,9 @@ export interface Cvpr2024Run {
  * @throws UserError for a recipe that does not fit data or models, or a run folder of another run
  */
 export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
-  const { teacher, student, recipe, runDir, signal, compile } = given;
+  const { teacher, student, recipe, runDir, signal } = given;
+  const { recompute, precision } = recipe;
+  const compile = { ...given.compile, precision };
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const { tuning, distillation, prompts, seed, augment } = recipe;
   const target = given.target ?? { dataset, split: recipe.data.split };
@@ -71,7 +73,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     ...{ teacher, dataset, prompts, augment, seed, signal, compile, templates: tuning.templates },
     classes: [...dataset.classes.keys()].filter(isBase),
     examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
-    training: { ...tuning, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
+    training: { ...tuning, recompute, warmupLr: tuning.warmup_lr, weightDecay: tuning.weight_decay },
     runDir: given.tuningDir ?? join(runDir, 'tuning'),
     loader: given.loader,
     onStep: (event) => given.onStep?.({ ...event, stage: 'tuning' }),
@@ -82,7 +84,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
   const texts = await teacherTextFeatures(
     tuned.teacher,
     promptedTexts(names, prompts, teacher.tokenizer, limit),
-    compile,
+    given.compile, // they stay with the student: in fp32
   );
 
   const { projection_dim: width } = teacher.config;
@@ -94,13 +96,13 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     depth: Math.min(prompts.depth, student.config.vision_config.num_hidden_layers),
     seed,
   });
-  const images = await imageBatches({ ...given, target }, tuned.teacher);
+  const images = await imageBatches({ ...given, target, compile }, tuned.teacher);
   if (!images) return undefined;
   const task = await cvpr2024Task(
     visual,
     { texts: distillation.classes === 'all' ? texts : baseTexts, logitScale: teacher.params.logit_scale! },
     images.batches,
-    { temperature: distillation.temperature, kdWeight: distillation.kd_weight },
+    { temperature: distillation.temperature, kdWeight: distillation.kd_weight, recompute },
     compile,
   );
   try {

@@ -30,7 +30,7 @@ export interface Task {
   state?(): Params;
   /** Of a task in mixed precision: the loop leaves out updates whose gradients overflowed, and keeps it with the state. */
   readonly lossScale?: LossScale;
-  /** Called after every update, e.g. to keep a parameter inside its bounds. */
+  /** Called after every step, of an update left out too, e.g. to keep a parameter inside its bounds. */
   constrain?(): void;
 }
 

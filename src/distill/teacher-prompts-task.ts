@@ -8,6 +8,7 @@ import * as t from '../tensor/index.js';
 import { crossEntropy } from './cross-entropy.js';
 import { GaussianAverage } from './gaussian-average.js';
 import type { ViewBatches } from './image-batches.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { PromptedTeacher } from './prompted-teacher.js';
 import { klDivergence } from './response-loss.js';
 import type { Task } from './task.js';
@@ -28,6 +29,8 @@ export interface TeacherPromptsOptions {
   readonly stepsPerEpoch: number;
   /** Weights of the three regularisers. */
   readonly weights: { readonly text: number; readonly image: number; readonly logits: number };
+  /** Keep only each block's input for the backward pass. */
+  readonly recompute?: boolean;
   /** Which epochs the average is of: see `GaussianAverage`. */
   readonly average: { readonly mean: number; readonly deviation: number };
 }
@@ -64,7 +67,11 @@ export async function teacherPromptsTask(
 
   const scale = param(p, 'logit_scale');
   const unit = (x: Tensor) => t.l2Normalize(x);
-  const own = (tower: 'vision' | 'text') => ({ prompts: deepPrompts(prompts, tower), pooledOnly: true });
+  const own = (tower: 'vision' | 'text') => ({
+    prompts: deepPrompts(prompts, tower),
+    pooledOnly: true,
+    recompute: options.recompute,
+  });
   const image = visionTower(p, config, pixels, own('vision')).embed; // [B, P]
   const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
   const frozen = {
@@ -82,10 +89,9 @@ export async function teacherPromptsTask(
   };
   const total = Object.values(losses).reduce((a, b) => t.add(a, b));
   const names = Object.keys(teacher.prompts);
-  const gradients = t.grad(
-    total,
-    names.map((name) => prompts[name]!),
-  );
+  const lossScale = lossScaleFor(compileOptions.precision);
+  const wrt = names.map((name) => prompts[name]!);
+  const gradients = scaledGradients(total, wrt, lossScale);
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
   const fixed = { ...paramFeeds(teacher.params, 'teacher/'), ids: classes.ids, ends: classes.ends };
@@ -97,13 +103,14 @@ export async function teacherPromptsTask(
   let done = 0;
   return {
     params,
+    lossScale,
     imagesPerStep: batch,
     averaged: average.sum,
     state: () => paramFeeds(average.sum, 'average/'),
     async step(step) {
       await views.fill(step);
       for (const [i, label] of views.labels.data.entries()) labels.data[i] = rowOf(classes.labels, label);
-      const result = await program.run({ ...params, pixels: views.pixels, labels });
+      const result = await program.run({ ...params, ...lossScale?.feeds, pixels: views.pixels, labels });
       done = step + 1;
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { augmentBlock, augmentOptions } from '../augment/index.js';
 import { classTemplate } from '../prompt/index.js';
+import { engineFields } from './engine-fields.js';
 import { promptsSchema } from './recipe.js';
 import { subsetFields } from './subset-fields.js';
 
@@ -43,6 +44,7 @@ export const tunePromptsRecipe = z.strictObject({
     .prefault({}),
   weak: augmentBlock('crop').prefault({ scale: 0.8 }),
   strong: augmentOptions.prefault({}),
+  ...engineFields,
   checkpoint_every: count.default(50),
 });
 

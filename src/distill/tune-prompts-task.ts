@@ -6,6 +6,7 @@ import { type CompileOptions, compile } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { ViewBatches } from './image-batches.js';
+import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { klDivergence, promptPenalty } from './response-loss.js';
 import type { Task } from './task.js';
 import { gatherHostRows } from './text-bank.js';
@@ -48,11 +49,12 @@ export async function tunePromptsTask(
   prompt: TunedPrompts,
   texts: TaskTexts,
   views: TwoViews,
-  recipe: Pick<TunePromptsRecipe, 'weights' | 'classes_per_step' | 'seed'>,
+  recipe: Pick<TunePromptsRecipe, 'weights' | 'classes_per_step' | 'seed' | 'recompute'>,
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
   const [batch, channels, size] = views.weak.pixels.shape as [number, number, number];
   const [rows, length] = texts.ids.shape as [number, number];
+  const { recompute } = recipe;
   const chosen = Math.min(recipe.classes_per_step, texts.classes);
   const p = paramInputs(params, 'model/');
   const own = paramInputs(prompt.params, 'prompt/');
@@ -66,8 +68,8 @@ export async function tunePromptsTask(
   const read = encodePromptTexts(own, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared));
   const textSide = textPrompts(own, prompt.config, read);
   const imageSide = visionPrompts(own, prompt.config, read);
-  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true }).embed; // [N, P]
-  const image = visionTower(p, config, pixels, { prompts: imageSide }).embed; // [2B, P]
+  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true, recompute }).embed; // [N, P]
+  const image = visionTower(p, config, pixels, { prompts: imageSide, recompute }).embed; // [2B, P]
   const logits = clipLogits(image, text, param(p, 'logit_scale')); // [2B, N]
   const weak = t.slice(logits, 0, 0, batch); // [B, N]
   const plain = visionTower(p, config, t.slice(pixels, 0, 0, batch), { pooledOnly: true }).embed; // [B, P]
@@ -97,10 +99,9 @@ export async function tunePromptsTask(
     t.mul(losses.penalty, penalty),
   ].reduce((a, b) => t.add(a, b));
   const names = Object.keys(prompt.params);
-  const gradients = t.grad(
-    total,
-    names.map((name) => own[name]!),
-  );
+  const lossScale = lossScaleFor(options.precision);
+  const wrt = names.map((name) => own[name]!);
+  const gradients = scaledGradients(total, wrt, lossScale);
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
   const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params, 'model/') });
@@ -119,6 +120,7 @@ export async function tunePromptsTask(
   const trained = paramFeeds(prompt.params, 'prompt/');
   return {
     params: trained,
+    lossScale,
     imagesPerStep: batch,
     async step(step) {
       await Promise.all([views.weak.fill(step), views.strong.fill(step)]);
@@ -139,7 +141,7 @@ export async function tunePromptsTask(
         fed.labels.data[i] = Math.max(0, classes.indexOf(label));
         fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]! / batch;
       }
-      const result = await program.run({ ...trained, ...fed });
+      const result = await program.run({ ...trained, ...lossScale?.feeds, ...fed });
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
         gradients: Object.fromEntries(

@@ -75,6 +75,19 @@ it('learns from labels, changes nothing but the prompts, and a stopped run ends 
   expect(resumed.prompts).toEqual(whole.prompts);
 });
 
+it('begins the same in mixed precision, but for rounding, and with recomputation', async () => {
+  const first = async (name: string, engine: object) => {
+    const totals: number[] = [];
+    await run(name, { steps: 1, ...engine }, { onStep: ({ losses }) => void totals.push(losses.total!) });
+    return totals[0]!;
+  };
+  const plain = await first('plain', {});
+  expect((await first('recomputed', { recompute: true })) / plain).toBeCloseTo(1, 4);
+  const mixed = await first('mixed', { precision: 'mixed' });
+  expect(Math.abs(mixed / plain - 1)).toBeLessThan(0.02);
+  expect(mixed).not.toBe(plain);
+});
+
 it('learns without labels: they are not looked at', async () => {
   const blind = {
     ...dataset,

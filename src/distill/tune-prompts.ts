@@ -103,7 +103,10 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     pixels: views.weak.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, compile);
-  const task = await tunePromptsTask(model, prompt, rows, views, recipe, compile);
+  const task = await tunePromptsTask(model, prompt, rows, views, recipe, {
+    ...compile,
+    precision: recipe.precision,
+  });
   const folder = join(runDir, 'model');
   try {
     const { finished, seconds } = await train(task, {

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { labelledOf } from '../data/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import { compileOptions, config, dataset, recipe, teacher, tokenizer } from './colours.fixture.js';
 import { GaussianAverage } from './gaussian-average.js';
 import { ViewBatches } from './image-batches.js';
+import { train } from './loop.js';
+import { sgd } from './sgd.js';
 import { teacherPromptsTask } from './teacher-prompts-task.js';
 import { initTeacherPrompts, promptedTexts, type TuneTeacherOptions, tuneTeacher } from './tune-teacher.js';
 
@@ -41,7 +44,8 @@ const options = (more: Partial<TuneTeacherOptions> = {}): TuneTeacherOptions => 
   ...more,
 });
 
-it('differentiates cross-entropy and the three regularisers', async () => {
+/** The task on four classes, nine epochs of one step. */
+async function fourClasses(compile: CompileOptions) {
   const tuned = { ...teacher, prompts: initTeacherPrompts(teacher, prompts, 1) };
   const texts = promptedTexts(['red', 'green', 'blue', 'grey'], prompts, tokenizer, 12);
   const views = new ViewBatches(dataset, examples, {
@@ -55,13 +59,12 @@ it('differentiates cross-entropy and the three regularisers', async () => {
     data: Float32Array.from({ length: 4 * config.projection_dim }, (_, i) => Math.sin(i)),
   };
   const classes = { labels: [0, 1, 2, 3], ...texts, frozen };
-  const task = await teacherPromptsTask(
-    tuned,
-    classes,
-    views,
-    { epochs: 1, stepsPerEpoch: 9, weights, average: { mean: 1, deviation: 1 } },
-    compileOptions,
-  );
+  const plan = { epochs: 9, stepsPerEpoch: 1, weights, average: { mean: 5, deviation: 1 } };
+  return { tuned, task: await teacherPromptsTask(tuned, classes, views, plan, compile) };
+}
+
+it('differentiates cross-entropy and the three regularisers', async () => {
+  const { task } = await fourClasses(compileOptions);
   const { gradients, losses } = await task.step(0);
   const parts = losses.cross_entropy! + losses.text! + losses.image! + losses.logits!;
   expect(parts).toBeCloseTo(losses.total!, 4);
@@ -80,6 +83,17 @@ it('differentiates cross-entropy and the three regularisers', async () => {
     data[i] = kept;
     expect(Math.abs(slope - gradient[i]!), name).toBeLessThan(0.05 * Math.abs(slope));
   }
+  await task.dispose();
+});
+
+it('averages every epoch, also where an update overflowed in mixed precision', async () => {
+  const { task, tuned } = await fourClasses({ ...compileOptions, precision: 'mixed' });
+  task.lossScale!.state.loss_scale!.data[0] = 2 ** 40; // far beyond what fp16 can hold
+  const start = structuredClone(tuned.prompts);
+  await train(task, { steps: 9, optimizer: sgd(task.params), learningRate: () => 0.01 });
+  expect(tuned.prompts).toEqual(start);
+  for (const [name, { data }] of Object.entries(task.averaged))
+    for (const [i, x] of data.entries()) expect(x).toBeCloseTo(start[name]!.data[i]!, 5);
   await task.dispose();
 });
 

@@ -34,7 +34,7 @@ export interface TuneTeacherOptions {
   /** Templates of the frozen model's class features. */
   readonly templates: readonly string[];
   readonly prompts: DeepPromptShape;
-  readonly training: Pick<TeacherPromptsOptions, 'epochs' | 'weights' | 'average'> & {
+  readonly training: Pick<TeacherPromptsOptions, 'epochs' | 'weights' | 'average' | 'recompute'> & {
     readonly batch: number;
     readonly lr: number;
     /** Rate of the first epoch. */
@@ -182,11 +182,11 @@ export async function templateFeatures(
 }
 
 function fingerprint({ teacher, dataset, examples, classes, ...options }: TuneTeacherOptions): string {
-  const { templates, prompts, training, augment, seed } = options;
+  const { templates, prompts, training, augment, seed, compile } = options;
   return JSON.stringify({
     teacher: hashParams(teacher.params),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),
-    ...{ classes, templates, prompts, training, augment, seed },
+    ...{ classes, templates, prompts, training, augment, seed, precision: compile?.precision },
   });
 }

@@ -32,9 +32,9 @@ function hostUpdates(task: Task, { optimizer, learningRate, clipNorm, average }:
       if (!heldBack) {
         if (clipNorm !== undefined && norm > clipNorm) scaleAll(gradients, clipNorm / norm);
         optimizer.update(gradients, learningRate(step), step);
-        task.constrain?.();
-        if (average) averageInto(average.params, task.params, average.keep(step));
       }
+      task.constrain?.();
+      if (average && !heldBack) averageInto(average.params, task.params, average.keep(step));
       return [{ losses, gradientNorm: norm, heldBack }];
     },
     async read() {},

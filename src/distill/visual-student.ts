@@ -1,4 +1,4 @@
-import { type ClipConfig, visionTower } from '../clip/index.js';
+import { type ClipConfig, type VisionOptions, visionTower } from '../clip/index.js';
 import type { BatchStatistics, Params, TensorTree } from '../nn/index.js';
 import { deepPrompts, initDeepPrompts } from '../prompt/index.js';
 import type { Tensor } from '../tensor/index.js';
@@ -54,10 +54,12 @@ export function visualStudentFeatures(
   config: ClipConfig,
   pixels: Tensor,
   normalise: 'batch' | 'running',
+  tower: Pick<VisionOptions, 'recompute'> = {},
 ): { features: Tensor; statistics: BatchStatistics } {
   const { embed } = visionTower(p.params, config, pixels, {
     prompts: deepPrompts(p.prompts, 'vision'),
     pooledOnly: true,
+    ...tower,
   });
   return projector(p.projector, embed, normalise);
 }

@@ -5,6 +5,8 @@ import {
   type CommonOptions,
   dataOption,
   deviceOption,
+  type EngineOptions,
+  engineFlags,
   examples,
   positiveInteger,
   printResult,
@@ -13,11 +15,12 @@ import {
   subsetFlags,
   threadsOption,
   withCommonOptions,
+  withEngineOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface Cvpr2024Options extends CommonOptions, RecipeOptions, SubsetOptions {
+interface Cvpr2024Options extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
   readonly teacher: string;
   readonly student: string;
   readonly transfer?: readonly string[];
@@ -33,7 +36,7 @@ export function addCvpr2024(program: Command): void {
     .description(
       'PromptKD as published at CVPR 2024: tune a teacher’s prompts on a few labelled images, distil them without labels into a frozen student’s visual prompts, measure base to novel over seeds',
     );
-  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
+  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
     .requiredOption('--student <folder>', 'the same of the pre-trained student, which stays frozen')
     .addOption(dataOption())
@@ -89,6 +92,7 @@ async function run(options: Cvpr2024Options): Promise<void> {
     flags: {
       'data.dataset': options.data,
       ...subsetFlags(options),
+      ...engineFlags(options),
       seed: options.seed,
       seeds: options.seeds,
       transfer: options.transfer?.map((dataset) => ({ dataset })),

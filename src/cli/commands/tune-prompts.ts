@@ -4,6 +4,8 @@ import {
   type CommonOptions,
   dataOption,
   deviceOption,
+  type EngineOptions,
+  engineFlags,
   examples,
   printResult,
   type RecipeOptions,
@@ -11,11 +13,12 @@ import {
   subsetFlags,
   threadsOption,
   withCommonOptions,
+  withEngineOptions,
   withRecipeOptions,
   withSubsetOptions,
 } from '../options.js';
 
-interface TunePromptsOptions extends CommonOptions, RecipeOptions, SubsetOptions {
+interface TunePromptsOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
   readonly split?: string;
   readonly unlabelled?: boolean;
   readonly out: string;
@@ -27,7 +30,7 @@ export function addTunePrompts(program: Command): void {
   const command = program
     .command('tune-prompts')
     .description('learn prompts and their encoder for a model that stands still, from labels or from images alone');
-  withSubsetOptions(withRecipeOptions(withCommonOptions(command)))
+  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model')
     .addOption(dataOption())
     .option('--split <name>', 'pictures to learn from')
@@ -72,6 +75,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       'data.dataset': options.data,
       'data.split': options.split,
       ...subsetFlags(options),
+      ...engineFlags(options),
       seed: options.seed,
       unlabelled: options.unlabelled,
     },
