@@ -57,7 +57,7 @@ try {
     hidden: [],
     attention: [],
   };
-  const store = await TargetStore.create(folder, {}, contents, batch, batch);
+  const store = await TargetStore.create(folder, {}, { contents, examples: batch, views: 1 });
   const { layout } = store;
   const shard = new Uint8Array(batch * layout.bytes);
   const records = Array.from({ length: batch }, (_, i) => shard.subarray(i * layout.bytes, (i + 1) * layout.bytes));

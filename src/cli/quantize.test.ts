@@ -75,6 +75,11 @@ describe('promptkd quantize', () => {
   it.each<[string, () => string[], RegExp]>([
     ['a teacher without fine-tuning', () => ['--teacher', at('teacher')], /--teacher: only --finetune uses it/],
     ['targets that are not there', () => ['--finetune', '2', '--targets', at('no')], /--targets .*no: no such folder/],
+    [
+      'targets that are something else',
+      () => ['--finetune', '2', '--targets', at('pictures')],
+      /pictures: expected stored teacher targets, an empty folder or none, found \w+/,
+    ],
     ['no updates', () => ['--finetune', '0'], /'--finetune <n>' argument '0' is invalid/],
     ['a rate of nothing', () => ['--finetune', '1', '--finetune-lr', '0'], /expected a number above 0/],
     ['a model made larger', () => ['--smaller', '0.5'], /'--smaller <times>' .* expected a number of at least 1/],

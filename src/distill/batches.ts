@@ -5,7 +5,6 @@ import { Random } from '../random.js';
 import type { Feed } from '../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
-import { recordIndex } from './extract-targets.js';
 import type { TargetStore } from './target-store.js';
 import { gatherHostRows, gatherWords, type TextBank } from './text-bank.js';
 import { gatherSlots } from './word-alignment.js';
@@ -106,7 +105,7 @@ export class Batches {
     const { layout } = this.store;
     const drawn = Array.from({ length: batch }, (_, i) => this.draw(step * batch + i));
     for (const [i, { example, view }] of drawn.entries()) {
-      this.store.read(recordIndex(example, view, this.options.views), this.records[i]!);
+      this.store.read(this.store.index(example, view), this.records[i]!);
     }
     const float = (name: string) => this.feeds[name]!.data as Float32Array;
     const whole = (name: string) => this.feeds[name]!.data as Int32Array;
@@ -149,9 +148,9 @@ export class Batches {
 
   /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
   private texts(step: number, drawn: readonly { readonly example: number; readonly view: number }[]): number[] {
-    const { seed, captions, views } = this.options;
+    const { seed, captions } = this.options;
     const ranked = drawn.map(({ example, view }, i) => {
-      const record = recordIndex(example, view, views);
+      const record = this.store.index(example, view);
       const known = this.nearest.get(record) ?? this.nearestClasses(i);
       this.nearest.set(record, known);
       return known;

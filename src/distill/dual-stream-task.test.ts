@@ -13,7 +13,7 @@ import { Batches } from './batches.js';
 import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
 import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
-import { ensureTargets, recordIndex } from './extract-targets.js';
+import { ensureTargets } from './extract-targets.js';
 import { mapLayers } from './layer-map.js';
 import { train } from './loop.js';
 import { phasesOf } from './phases.js';
@@ -172,7 +172,7 @@ describe('stored targets', () => {
     const store = await ensureTargets(wanted);
     const { layout } = store;
     const record = new Uint8Array(layout.bytes);
-    store.read(recordIndex(5, 1, 2), record);
+    store.read(store.index(5, 1), record);
 
     const tower = visionTower(paramInputs(teacher.params), config, input('pixels', [1, 3, 16, 16]));
     const outputs = { embed: tower.embed, hidden: tower.hidden[2]!, map: headAverage(tower.attention[0]!, 17) };

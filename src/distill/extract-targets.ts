@@ -6,7 +6,8 @@ import { floatToHalf } from '../files/index.js';
 import { Loader, type LoaderOptions, storedView, type View } from '../loader/index.js';
 import { hash } from './fingerprint.js';
 import type { TargetContents } from './target-layout.js';
-import { type StoreFingerprint, TargetStore } from './target-store.js';
+import type { StoreFingerprint } from './target-manifest.js';
+import { TargetStore } from './target-store.js';
 import { picturesAtATime, type Teacher } from './teacher.js';
 
 export interface ExtractOptions {
@@ -29,98 +30,116 @@ export interface ExtractOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Records of drawing `example`, seen as view `view`. */
-export function recordIndex(example: number, view: number, views: number): number {
-  return example * views + view;
-}
+/** A shard's size, about: what is written at once, and at most lost where the process is killed. */
+const SHARD_BYTES = 16 << 20;
 
 /**
- * The teacher's targets of all views: opened where they are on disk already, extracted where not, continued where an
- * extraction was stopped.
+ * The teacher's targets of all views: opened where they are on disk already, extracted where not. An extraction that was
+ * stopped is continued, and where the store has fewer views, only those that it lacks are extracted.
  *
- * @throws UserError where the folder holds the targets of something else and `rebuild` is not set
+ * @returns a store that is not complete where the signal stopped it
+ * @throws UserError where the folder holds the targets of something else and `rebuild` is not set, or something else
  */
 export async function ensureTargets(options: ExtractOptions): Promise<TargetStore> {
-  const contents = targetContents(options);
+  const { dir, examples, views } = options;
+  const wanted = { contents: targetContents(options), examples: examples.length, views };
   const fingerprint = storeFingerprint(options);
   let store: TargetStore | undefined;
   try {
-    store = TargetStore.open(options.dir, fingerprint, contents);
+    store = TargetStore.open(dir, fingerprint, wanted);
   } catch (error) {
     if (!(error instanceof UserError) || !options.rebuild) throw error;
   }
-  store ??= await TargetStore.create(options.dir, fingerprint, contents, options.examples.length * options.views);
+  store ??= await TargetStore.create(dir, fingerprint, wanted);
   if (!store.complete) await extract(store, options);
   return store;
 }
 
 async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
   const { teacher, dataset, examples } = options;
-  const { layout } = store;
+  const { layout, records } = store;
   const { size, embed: width, hidden, attention } = layout.contents;
   const batch = picturesAtATime(teacher.config);
+  const batches = new ViewBatchOrder(examples.length, options.views, batch);
   const pass = await teacher.images(batch, { hidden, attention });
   const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
-  const views = (n: number) => batchViews(n, batch, store, options);
+  const views = (n: number): View[] =>
+    batches.records(n).map((r) => {
+      const example = r % examples.length;
+      return storedView(examples, example, (r - example) / examples.length, size, options);
+    });
   const plan = { size, augment: options.augment, batch, views };
   const loader = new Loader(dataset, examples, plan, options.loader);
+  // A shard holds whole batches.
+  const room = Math.max(1, Math.floor(SHARD_BYTES / (batch * layout.bytes))) * batch;
+  const shard = new Uint8Array(Math.min(room, records - store.written) * layout.bytes);
+  const record = (i: number) => shard.subarray(i * layout.bytes, (i + 1) * layout.bytes);
+  let filled = 0;
+  const write = async () => {
+    const count = filled;
+    filled = 0;
+    if (count > 0) await store.append(shard.subarray(0, count * layout.bytes));
+  };
   try {
-    while (!store.complete) {
-      const first = store.written;
-      const count = store.nextShardRecords;
-      const shard = new Uint8Array(count * layout.bytes);
-      for (let start = 0; start < count; start += batch) {
-        if (options.signal?.aborted) return;
-        const rows = Math.min(batch, count - start);
-        const record = (i: number) => shard.subarray((start + i) * layout.bytes, (start + i + 1) * layout.bytes);
-        const { rgb } = await loader.batch(batchOf(first + start, batch, store));
-        for (let i = 0; i < rows; i++) {
-          const view = rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
-          layout.pixels(record(i)).set(view);
-          normalizePixels(view, size, teacher.preprocess, pixels.data, i * 3 * size * size);
-        }
-        const result = await pass.run(pixels);
-        const part = (name: string, i: number, n: number) =>
-          (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
-        for (let i = 0; i < rows; i++) {
-          layout.embed(record(i)).set(part('embed', i, width));
-          for (const l of hidden) floatToHalf(part(`hidden.${l}`, i, layout.hiddenSize), layout.hidden(record(i), l));
-          for (const l of attention)
-            floatToHalf(part(`attention.${l}`, i, layout.mapSize), layout.attention(record(i), l));
-        }
-        options.onProgress?.(first + start + rows, store.records);
-        // The runtime blocks this thread: let Ctrl-C and progress through.
-        await new Promise((resolve) => setImmediate(resolve));
+    while (store.written + filled < records && !options.signal?.aborted) {
+      const next = store.written + filled;
+      const n = batches.of(next);
+      const { rgb } = await loader.batch(n);
+      const own = batches.records(n);
+      const pixelsOf = (i: number) => rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+      for (const i of own.keys())
+        normalizePixels(pixelsOf(i), size, teacher.preprocess, pixels.data, i * 3 * size * size);
+      const result = await pass.run(pixels);
+      const part = (name: string, i: number, n: number) =>
+        (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
+      for (const [i, at] of own.entries()) {
+        if (at < next) continue;
+        const to = record(filled++);
+        layout.pixels(to).set(pixelsOf(i));
+        layout.embed(to).set(part('embed', i, width));
+        for (const l of hidden) floatToHalf(part(`hidden.${l}`, i, layout.hiddenSize), layout.hidden(to, l));
+        for (const l of attention) floatToHalf(part(`attention.${l}`, i, layout.mapSize), layout.attention(to, l));
       }
-      await store.append(shard);
+      options.onProgress?.(store.written + filled, records);
+      if (filled + batch > room) await write();
+      // The runtime blocks this thread: let Ctrl-C and progress through.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   } finally {
-    await Promise.all([pass.dispose(), loader.dispose()]);
+    // However it ends, what is there is kept.
+    await write().finally(() => Promise.all([pass.dispose(), loader.dispose()]));
   }
 }
 
-/** The number of the batch that begins with a record: batches begin anew with every shard. */
-function batchOf(record: number, batch: number, { recordsPerShard }: TargetStore): number {
-  const shard = Math.floor(record / recordsPerShard);
-  return shard * Math.ceil(recordsPerShard / batch) + (record - shard * recordsPerShard) / batch;
-}
+/**
+ * The teacher's batches: view after view, each begun anew, so that what stands beside a record in its batch does not depend
+ * on how many views there are, or where an extraction was stopped.
+ */
+class ViewBatchOrder {
+  private readonly each: number;
 
-/** The views of a batch, none behind the last. */
-function batchViews(
-  n: number,
-  batch: number,
-  { recordsPerShard, records, layout }: TargetStore,
-  options: ExtractOptions,
-): View[] {
-  const batches = Math.ceil(recordsPerShard / batch);
-  const shard = Math.floor(n / batches);
-  const first = shard * recordsPerShard + (n - shard * batches) * batch;
-  const end = Math.min(first + batch, (shard + 1) * recordsPerShard, records);
-  const { examples, views } = options;
-  return Array.from({ length: Math.max(0, end - first) }, (_, i) => {
-    const record = first + i;
-    return storedView(examples, Math.floor(record / views), record % views, layout.contents.size, options);
-  });
+  constructor(
+    private readonly examples: number,
+    private readonly views: number,
+    private readonly batch: number,
+  ) {
+    this.each = Math.ceil(examples / batch);
+  }
+
+  /** Number of the batch that a record is in. */
+  of(record: number): number {
+    const example = record % this.examples;
+    return ((record - example) / this.examples) * this.each + Math.floor(example / this.batch);
+  }
+
+  /** The records of a batch, one after the other; none behind the last. */
+  records(n: number): number[] {
+    const view = Math.floor(n / this.each);
+    if (view >= this.views) return [];
+    const first = (n % this.each) * this.batch;
+    const count = Math.min(this.batch, this.examples - first);
+    return Array.from({ length: count }, (_, i) => view * this.examples + first + i);
+  }
 }
 
 function targetContents({ teacher: { config, inner }, hidden, attention }: ExtractOptions): TargetContents {
@@ -135,9 +154,9 @@ function targetContents({ teacher: { config, inner }, hidden, attention }: Extra
   };
 }
 
-/** Everything that the targets depend on. */
+/** Everything that the targets of a view depend on. */
 function storeFingerprint(options: ExtractOptions): StoreFingerprint {
-  const { teacher, dataset, examples, views, augment, seed } = options;
+  const { teacher, dataset, examples, augment, seed } = options;
   return {
     teacher: teacher.fingerprint(),
     preprocess: JSON.stringify(teacher.preprocess),
@@ -145,6 +164,5 @@ function storeFingerprint(options: ExtractOptions): StoreFingerprint {
     examples: hash(examples.map((e) => e.id).join('\n')),
     augment: JSON.stringify(pictureOptions(augment)),
     seed,
-    views,
   };
 }

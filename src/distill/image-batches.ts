@@ -5,7 +5,6 @@ import { Loader, type LoaderOptions, storedView } from '../loader/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ImageBatches } from './cvpr2024-task.js';
 import { EpochOrder } from './epoch-order.js';
-import { recordIndex } from './extract-targets.js';
 import type { TeacherImages } from './prompted-teacher.js';
 import type { TargetStore } from './target-store.js';
 
@@ -85,7 +84,7 @@ export function storedBatches(
 ): ImageBatches {
   const { layout } = store;
   const { size, embed } = layout.contents;
-  const order = new EpochOrder(store.records / views, seed);
+  const order = new EpochOrder(store.examples, seed);
   const record = new Uint8Array(layout.bytes);
   const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
   const teacher = { shape: [batch, embed], data: new Float32Array(batch * embed) };
@@ -95,7 +94,7 @@ export function storedBatches(
     async at(step) {
       for (let i = 0; i < batch; i++) {
         const { example, epoch } = order.at(step * batch + i);
-        store.read(recordIndex(example, epoch % views, views), record);
+        store.read(store.index(example, epoch % views), record);
         normalizePixels(layout.pixels(record), size, preprocess, pixels.data, i * 3 * size * size);
         teacher.data.set(layout.embed(record), i * embed);
       }

@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.js';
 import type { TargetContents } from './target-layout.js';
 import { TargetStore } from './target-store.js';
 
@@ -13,13 +14,14 @@ afterEach(() => rmSync(join(dir, '..'), { recursive: true }));
 
 const contents: TargetContents = { size: 4, embed: 3, tokens: 5, width: 2, hidden: [1, 3], attention: [3] };
 const fingerprint = { teacher: 'abc', seed: 1 };
+const wanted = { contents, examples: 5, views: 1 };
 
-/** A store of five records in shards of two; embed[0] is the record's number. */
+/** A store of five records in shards of two or one; embed[0] is the record's number. */
 async function filled(shards = 3): Promise<TargetStore> {
-  const store = await TargetStore.create(dir, fingerprint, contents, 5, 2);
+  const store = await TargetStore.create(dir, fingerprint, wanted);
   for (let s = 0; s < shards; s++) {
     const first = store.written;
-    const shard = new Uint8Array(store.nextShardRecords * store.layout.bytes);
+    const shard = new Uint8Array(Math.min(2, store.records - first) * store.layout.bytes);
     for (let i = 0; i * store.layout.bytes < shard.length; i++) {
       const record = shard.subarray(i * store.layout.bytes, (i + 1) * store.layout.bytes);
       store.layout.embed(record)[0] = first + i;
@@ -32,10 +34,13 @@ async function filled(shards = 3): Promise<TargetStore> {
   return store;
 }
 
+const open = (changed: Partial<TargetContents> = {}) =>
+  TargetStore.open(dir, fingerprint, { ...wanted, contents: { ...contents, ...changed } });
+
 describe('TargetStore', () => {
   it('gives back what was put in, also after it is opened again', async () => {
     (await filled()).close();
-    const store = TargetStore.open(dir, fingerprint, { ...contents, hidden: [3] })!;
+    const store = open({ hidden: [3] })!;
     expect(store.complete).toBe(true);
     const record = new Uint8Array(store.layout.bytes);
     for (const i of [4, 0, 3]) {
@@ -53,18 +58,16 @@ describe('TargetStore', () => {
 
   it('says how far a begun store has come', async () => {
     await filled(1);
-    const store = TargetStore.open(dir, fingerprint, contents)!;
-    expect([store.written, store.complete, store.nextShardRecords]).toEqual([2, false, 2]);
+    const store = open()!;
+    expect([store.written, store.complete]).toEqual([2, false]);
     expect(() => store.read(2, new Uint8Array(store.layout.bytes))).toThrow('record 2 of 2');
   });
 
   it('is refused when it is of something else, naming what', async () => {
     await filled();
-    expect(() => TargetStore.open(dir, { ...fingerprint, seed: 2 }, contents)).toThrow('(seed was 1, is 2)');
-    expect(() => TargetStore.open(dir, fingerprint, { ...contents, attention: [1] })).toThrow(
-      'lacks the attention of teacher layer 1',
-    );
-    expect(TargetStore.open(join(dir, 'none'), fingerprint, contents)).toBeUndefined();
+    expect(() => TargetStore.open(dir, { ...fingerprint, seed: 2 }, wanted)).toThrow('(seed was 1, is 2)');
+    expect(() => open({ attention: [1] })).toThrow('lack the attention of teacher layer 1');
+    expect(TargetStore.open(join(dir, 'none'), fingerprint, wanted)).toBeUndefined();
   });
 
   it('is refused when a shard is damaged', async () => {
@@ -73,6 +76,45 @@ describe('TargetStore', () => {
     const bytes = readFileSync(shard);
     bytes[5]! ^= 1;
     writeFileSync(shard, bytes);
-    expect(() => TargetStore.open(dir, fingerprint, contents)).toThrow('shard-00001.bin: missing or damaged');
+    expect(() => open()).toThrow('shard-00001.bin: missing or damaged');
+    rmSync(shard);
+    expect(() => open()).toThrow('shard-00001.bin: missing or damaged');
+  });
+
+  it.each<[string, (manifest: ReturnType<typeof JSON.parse>) => unknown]>([
+    ['content: ', () => null],
+    ['version: ', (m) => ({ ...m, version: 1 })],
+    ['shards: ', ({ shards, ...rest }) => rest],
+    ['contents: ', ({ contents, ...rest }) => rest],
+    ['contents.embed: ', (m) => ({ ...m, contents: { ...m.contents, embed: '3' } })],
+    ['shards.0.file: ', (m) => ({ ...m, shards: [{ ...m.shards[0], file: '../mine.bin' }] })],
+    ['fingerprint: ', (m) => ({ ...m, fingerprint: 'abc' })],
+  ])('names the field of a damaged manifest: %s', async (field, damage) => {
+    await filled(1);
+    const path = join(dir, 'manifest.json');
+    writeFileSync(path, JSON.stringify(damage(JSON.parse(readFileSync(path, 'utf8')))));
+    expect(() => open()).toThrow(UserError);
+    expect(() => open()).toThrow(`${path}: ${field}`);
+    expect(() => open()).toThrow(`delete the folder ${dir}`);
+  });
+
+  it('takes the place of another store, but of no other file', async () => {
+    await filled();
+    writeFileSync(join(dir, 'mine.csv'), 'mine');
+    await TargetStore.create(dir, fingerprint, wanted);
+    expect(readdirSync(dir).sort()).toEqual(['manifest.json', 'mine.csv']);
+  });
+
+  it.each([
+    ['mine.csv', 'mine'],
+    ['manifest.json', '{"name":"my web page"}'],
+    ['manifest.json', ''],
+  ])('is not begun in a folder of somebody else: %s %s', async (file, content) => {
+    mkdirSync(dir);
+    writeFileSync(join(dir, file), content);
+    const refused = expect(TargetStore.create(dir, fingerprint, wanted)).rejects;
+    await refused.toThrow(UserError);
+    await refused.toThrow(`${dir}: expected stored teacher targets, an empty folder or none, found ${file}`);
+    expect(readFileSync(join(dir, file), 'utf8')).toBe(content);
   });
 });

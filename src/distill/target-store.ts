@@ -1,141 +1,148 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
+import {
+  isStore,
+  isStoreFile,
+  MANIFEST,
+  readManifest,
+  remedy,
+  type StoreFingerprint,
+  shardFile,
+  type TargetManifest,
+} from './target-manifest.js';
 
-/** What a store was made from; each field is compared, and named where it differs. */
-export type StoreFingerprint = Readonly<Record<string, string | number>>;
-
-interface Manifest {
-  version: 1;
-  fingerprint: StoreFingerprint;
-  contents: TargetContents;
-  records: number;
-  recordsPerShard: number;
-  shards: { file: string; sha256: string }[];
+/** What is needed of a store. */
+export interface WantedTargets {
+  readonly contents: TargetContents;
+  /** Drawings; the fingerprint is to say which. */
+  readonly examples: number;
+  /** Views of each. */
+  readonly views: number;
 }
 
-const MANIFEST = 'manifest.json';
-const SHARD_BYTES = 16 << 20;
-
 /**
- * The teacher's targets on disk: fixed-size records in shards of about 16 MB, and a manifest with the checksum of
- * each shard and the fingerprint of teacher, preprocessing, data and augmentation.
+ * The teacher's targets on disk: records of one size in shards, and a manifest with the checksum of each shard and the
+ * fingerprint of teacher, preprocessing, data and augmentation.
  *
- * Records are read as they are needed; the system's page cache keeps what fits.
+ * Records stand view after view, each with all drawings: a store of a few views is the beginning of one of more. Shards
+ * are only ever added, so that one that was stopped, or is of fewer views, goes on behind what is there. Records are
+ * read as they are needed; the system's page cache keeps what fits.
  */
 export class TargetStore {
   private readonly files = new Map<number, number>();
+  /** Number of the record behind each shard. */
+  private readonly ends: number[] = [];
 
   private constructor(
     readonly dir: string,
     readonly layout: TargetLayout,
-    private readonly manifest: Manifest,
-  ) {}
+    private readonly manifest: TargetManifest,
+    private readonly wanted: WantedTargets,
+  ) {
+    for (const { records } of manifest.shards) this.ends.push(this.written + records);
+  }
 
   /**
    * Opens a store, complete or begun.
    *
-   * @param wanted what is needed of it: a store that keeps more is fine
+   * @param wanted what is needed of it: a store that keeps more is fine, and one of fewer views is one that is begun
    * @returns undefined where the folder holds no store
-   * @throws UserError where it was made from something else, keeps too little, or a shard is damaged
+   * @throws UserError where it was made from something else, keeps too little, or a file of it is damaged
    */
-  static open(dir: string, fingerprint: StoreFingerprint, wanted: TargetContents): TargetStore | undefined {
-    const path = join(dir, MANIFEST);
-    if (!existsSync(path)) return undefined;
-    let manifest: Manifest;
-    try {
-      manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
-    } catch {
-      throw new UserError(`${path}: expected JSON; the target store is damaged: rebuild it`);
-    }
-    const stale = Object.keys({ ...fingerprint, ...manifest.fingerprint }).find(
-      (key) => manifest.fingerprint?.[key] !== fingerprint[key],
-    );
-    if (manifest.version !== 1 || stale) {
-      const was = stale ? ` (${stale} was ${manifest.fingerprint?.[stale]}, is ${fingerprint[stale]})` : '';
+  static open(dir: string, fingerprint: StoreFingerprint, wanted: WantedTargets): TargetStore | undefined {
+    const manifest = readManifest(dir);
+    if (!manifest) return undefined;
+    const was = manifest.fingerprint;
+    const stale = Object.keys({ ...fingerprint, ...was }).find((key) => was[key] !== fingerprint[key]);
+    if (stale) {
       throw new UserError(
-        `${dir}: these teacher targets were made from something else${was}: rebuild the store, or use another folder`,
+        `${dir}: these teacher targets were made from something else (${stale} was ${was[stale]}, is ${fingerprint[stale]}); ${remedy(dir)}`,
       );
     }
-    const missing = missingFrom(manifest.contents, wanted);
-    if (missing) throw new UserError(`${dir}: this target store lacks ${missing}: rebuild it`);
-    const store = new TargetStore(dir, new TargetLayout(manifest.contents), manifest);
+    const missing = missingFrom(manifest.contents, wanted.contents);
+    if (missing) throw new UserError(`${dir}: these teacher targets lack ${missing}; ${remedy(dir)}`);
+    const store = new TargetStore(dir, new TargetLayout(manifest.contents), manifest, wanted);
     store.verify();
     return store;
   }
 
-  /** Begins an empty store, in place of whatever is in the folder. */
-  static async create(
-    dir: string,
-    fingerprint: StoreFingerprint,
-    contents: TargetContents,
-    records: number,
-    recordsPerShard?: number,
-  ): Promise<TargetStore> {
-    rmSync(dir, { recursive: true, force: true });
+  /**
+   * Begins an empty store, in place of one that is in the folder. Files of others are left alone.
+   *
+   * @throws UserError where the folder holds something else
+   */
+  static async create(dir: string, fingerprint: StoreFingerprint, wanted: WantedTargets): Promise<TargetStore> {
+    clear(dir);
     mkdirSync(dir, { recursive: true });
-    const layout = new TargetLayout(contents);
-    const perShard = recordsPerShard ?? Math.max(1, Math.floor(SHARD_BYTES / layout.bytes));
-    const store = new TargetStore(dir, layout, {
-      version: 1,
-      fingerprint,
-      contents,
-      records,
-      recordsPerShard: perShard,
-      shards: [],
-    });
+    const { contents } = wanted;
+    const manifest: TargetManifest = { version: 2, fingerprint: { ...fingerprint }, contents, shards: [] };
+    const store = new TargetStore(dir, new TargetLayout(contents), manifest, wanted);
     await store.writeManifest();
     return store;
   }
 
+  get examples(): number {
+    return this.wanted.examples;
+  }
+
+  /** Records that are wanted. */
   get records(): number {
-    return this.manifest.records;
+    return this.wanted.examples * this.wanted.views;
   }
 
-  get recordsPerShard(): number {
-    return this.manifest.recordsPerShard;
-  }
-
-  /** Records written so far, in whole shards. */
+  /** Records written so far; more than are wanted where the store has more views. */
   get written(): number {
-    return Math.min(this.manifest.shards.length * this.manifest.recordsPerShard, this.manifest.records);
+    return this.ends.at(-1) ?? 0;
   }
 
   get complete(): boolean {
-    return this.written === this.manifest.records;
+    return this.written >= this.records;
   }
 
-  /** How many records the next shard holds. */
-  get nextShardRecords(): number {
-    return Math.min(this.manifest.recordsPerShard, this.manifest.records - this.written);
+  /** The record of a drawing seen as a view. */
+  index(example: number, view: number): number {
+    return view * this.wanted.examples + example;
   }
 
-  /** Adds the next shard, whole. */
+  /** Adds a shard: the next records, whole. */
   async append(shard: Uint8Array): Promise<void> {
-    const expected = this.nextShardRecords * this.layout.bytes;
-    if (shard.length !== expected)
-      throw new Error(`TargetStore.append: expected ${expected} bytes, got ${shard.length}`);
-    const file = `shard-${String(this.manifest.shards.length).padStart(5, '0')}.bin`;
+    const records = shard.length / this.layout.bytes;
+    if (!(Number.isInteger(records) && records > 0)) {
+      throw new Error(`TargetStore.append: expected records of ${this.layout.bytes} bytes, got ${shard.length}`);
+    }
+    const file = shardFile(this.manifest.shards.length);
     await writeFileAtomic(join(this.dir, file), shard);
-    this.manifest.shards.push({ file, sha256: sha256(shard) });
+    this.manifest.shards.push({ file, records, sha256: sha256(shard) });
+    this.ends.push(this.written + records);
     await this.writeManifest();
   }
 
   /** Reads record `index` into `out`, which holds one record and starts at a multiple of 4 bytes. */
   read(index: number, out: Uint8Array): void {
     if (index < 0 || index >= this.written) throw new RangeError(`target store: record ${index} of ${this.written}`);
-    const shard = Math.floor(index / this.manifest.recordsPerShard);
-    const within = index % this.manifest.recordsPerShard;
+    const shard = firstAbove(this.ends, index);
+    const within = index - (this.ends[shard - 1] ?? 0);
     let file = this.files.get(shard);
     if (file === undefined) {
       file = openSync(join(this.dir, this.manifest.shards[shard]!.file), 'r');
       this.files.set(shard, file);
     }
     const got = readSync(file, out, 0, this.layout.bytes, within * this.layout.bytes);
-    if (got !== this.layout.bytes) throw new UserError(`${this.dir}: shard ${shard} ends early: rebuild the store`);
+    if (got !== this.layout.bytes) throw new UserError(`${this.dir}: shard ${shard} ends early; ${remedy(this.dir)}`);
   }
 
   close(): void {
@@ -144,18 +151,43 @@ export class TargetStore {
   }
 
   private verify(): void {
-    for (const [i, { file, sha256: sum }] of this.manifest.shards.entries()) {
+    for (const { file, records, sha256: sum } of this.manifest.shards) {
       const path = join(this.dir, file);
-      const rows = Math.min(this.manifest.recordsPerShard, this.records - i * this.manifest.recordsPerShard);
-      const fits = existsSync(path) && statSync(path).size === rows * this.layout.bytes;
+      const fits = existsSync(path) && statSync(path).size === records * this.layout.bytes;
       if (!fits || sha256(readFileSync(path)) !== sum)
-        throw new UserError(`${path}: missing or damaged: rebuild the target store`);
+        throw new UserError(`${path}: missing or damaged; these teacher targets cannot be used: ${remedy(this.dir)}`);
     }
   }
 
   private writeManifest(): Promise<void> {
     return writeFileAtomic(join(this.dir, MANIFEST), JSON.stringify(this.manifest, null, 1));
   }
+}
+
+/** Removes the store in a folder, and nothing else. @throws UserError where the folder holds something, but no store */
+function clear(dir: string): void {
+  if (!existsSync(dir)) return;
+  const found = statSync(dir).isDirectory() ? readdirSync(dir) : [dir];
+  if (found.length === 0) return;
+  if (!isStore(dir)) {
+    throw new UserError(
+      `${dir}: expected stored teacher targets, an empty folder or none, found ${found[0]}: give another folder, or empty this one yourself`,
+    );
+  }
+  // The manifest last: what is left of a removal that was stopped is still known as a store.
+  const own = found.filter(isStoreFile).sort((a, b) => Number(a === MANIFEST) - Number(b === MANIFEST));
+  for (const file of own) rmSync(join(dir, file));
+}
+
+/** Position of the first of rising numbers that is above a value. */
+function firstAbove(rising: readonly number[], value: number): number {
+  let [low, high] = [0, rising.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rising[middle]! > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** The first thing wanted that is not kept, in words. */
