@@ -9,41 +9,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { loadRecipe } from '../dist/cli/recipe-file.js';
-import { loadCheckpoint } from '../dist/clip/index.js';
-import { openDataset } from '../dist/data/index.js';
-import { prepare } from '../dist/distill/distill.js';
 import { allParams } from '../dist/distill/dual-stream.js';
-import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
-import { adamw, decaysByDefault, distillRecipe, train } from '../dist/distill/index.js';
+import { train } from '../dist/distill/index.js';
 import { halfToFloat } from '../dist/files/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
+import { openDemoStep, shippedRecipe } from './demo-step.mjs';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
 const values = readOptions({ rounds: '5', steps: '10' });
 const steps = Number(values.steps);
 const lr = 1e-4;
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
-  // A fifth of the drawings in one view each: how many there are does not change a step.
-  const file = here('../recipes/distill-emoji.yaml');
-  const shipped = await loadRecipe(distillRecipe, { file });
-  const recipe = await loadRecipe(distillRecipe, { file, set: ['data.fraction=0.2', 'views=1'] });
-  const teacher = await loadCheckpoint(here('../models/emoji-teacher'));
-  const dataset = await openDataset(recipe.data.dataset);
-  const extracted = []; // how many, and when
-  const onTargets = (done) => extracted.push([done, performance.now()]);
-  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder, onTargets });
-  const [first, last] = [extracted[0], extracted.at(-1)]; // the first batch has the session's start in it
-  const extractMs = (last[1] - first[1]) / (last[0] - first[0]);
+  const { task, optimizer, full, batches, phases, recipe, dataset, extractMs } = await openDemoStep(folder);
   const phase = phases.at(-1);
-  const task = await dualStreamTask(full, batches, phase);
-  const { beta1, beta2, weight_decay: weightDecay } = recipe.optimizer;
-  const decays = (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape);
-  const optimizer = adamw(task.params, { beta1, beta2, weightDecay, decays });
   let lossOfFirst;
   const ours = async (count) => {
     const start = performance.now();
@@ -82,6 +62,7 @@ try {
   peer?.close();
   await task.dispose();
   batches.store.close();
+  const shipped = await shippedRecipe();
   const drawings = dataset.splits[shipped.data.split].length;
   const stepsOfRun = phases.reduce((sum, { steps }) => sum + steps, 0);
   const share = (drawings * shipped.views * extractMs) / stepsOfRun;

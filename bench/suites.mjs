@@ -7,6 +7,10 @@ export const suites = {
     ...{ script: 'js-peers.mjs', minutes: 2 },
     about: 'A matrix product and a step of one ViT-B/16 block beside TensorFlow.js and jax-js',
   },
+  profile: {
+    ...{ script: 'profile.mjs', minutes: 2 },
+    about: 'Where the time of a training step goes, by kernel, and what ONNX Runtime fused',
+  },
   distill: { script: 'distill.mjs', minutes: 2, about: 'Whole distillation steps of the demo’s pair' },
   stored: {
     ...{ script: 'stored-targets.mjs', minutes: 3 },

@@ -2,11 +2,12 @@ import { UserError } from '../errors.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { median } from '../quantile.js';
 import { Random } from '../random.js';
-import { compile, type Device, type Precision } from '../runtime/index.js';
+import { type CompileOptions, compile, type Device, type Precision } from '../runtime/index.js';
 import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
 
-export interface BenchStepOptions {
+export interface BenchStepOptions
+  extends Pick<CompileOptions, 'tracedModelPath' | 'optimizedModelPath' | 'profilePrefix'> {
   readonly mode: BenchMode;
   readonly batch: number;
   readonly layers: number;

@@ -1,7 +1,11 @@
-import { availableParallelism } from 'node:os';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
-import { add, grad, input, linear, mean, mul, square, sum } from '../tensor/index.js';
+import { add, grad, input, linear, mean, mul, sigmoid, square, sum } from '../tensor/index.js';
 import { compile, parseDevice } from './index.js';
 import { sessionOptions } from './session.js';
 
@@ -27,6 +31,25 @@ describe('Program', () => {
       /input right expects float32 \[2\]/,
     );
     await program.dispose();
+  });
+
+  it('writes the graph as it is traced, as it runs, and a profile of its runs', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'promptkd-program-'));
+    const [traced, run] = [join(folder, 'traced.onnx'), join(folder, 'run.onnx')];
+    const x = input('x', [2, 3]);
+    const paths = { tracedModelPath: traced, optimizedModelPath: run, profilePrefix: join(folder, 'profile') };
+    const program = await compile({ outputs: { y: mul(x, sigmoid(mul(x, 1.702))) } }, paths);
+    await program.run({ x: { shape: [2, 3], data: new Float32Array(6) } });
+    await program.dispose();
+    const kinds = async (file: string) => {
+      const { graph } = fromBinary(ModelProtoSchema, await readFile(file));
+      return graph!.node.map(({ opType }) => opType).sort();
+    };
+    expect(await kinds(traced)).toEqual(expect.arrayContaining(['Mul', 'Mul', 'Sigmoid']));
+    expect(await kinds(run)).toEqual(['QuickGelu']);
+    const profile = (await readdir(folder)).find((name) => /^profile_.*\.json$/.test(name))!;
+    expect(await readFile(join(folder, profile), 'utf8')).toContain('"op_name" : "QuickGelu"');
+    await rm(folder, { recursive: true });
   });
 
   it('leaves the cores to others between runs', async () => {

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import type * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.js';
 import { dtypeOf, elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
@@ -25,9 +26,11 @@ export interface CompileOptions {
   readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
   readonly threads?: number;
+  /** Where the graph is written as ONNX Runtime is given it. */
+  readonly tracedModelPath?: string;
   /** Where ONNX Runtime writes the graph it really runs, to read what it fused. */
   readonly optimizedModelPath?: string;
-  /** Folder-less name of a profile that ONNX Runtime writes when the program is disposed. */
+  /** How the path begins of a profile that ONNX Runtime writes when the program is disposed; the time and `.json` follow. */
   readonly profilePrefix?: string;
 }
 
@@ -68,6 +71,7 @@ export class Program {
       fused: device !== 'webgpu',
       precision: options.precision,
     });
+    if (options.tracedModelPath !== undefined) await writeFile(options.tracedModelPath, model.bytes);
     const session = await openSession(model.bytes, device, options);
     const fed = [...model.inputs.map((tensor) => ({ name: tensor.name!, tensor })), ...model.given];
     const inputs = fed.map(({ name, tensor }) => ({
