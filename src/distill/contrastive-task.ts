@@ -6,6 +6,7 @@ import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { OutputMeans } from './output-means.js';
 import { ranksFor } from './ranks.js';
 import { deviceTask, type StepResult, type Task } from './task.js';
 import { keepsParameters, type TracedStep } from './traced-step.js';
@@ -63,34 +64,24 @@ export async function contrastiveTask(
   for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;
   const program = await compile({ outputs, shards: shardAxis }, options.compile);
   const weights = { ...paramFeeds(params), ...lossScale?.feeds };
-  // A run overwrites the results of the one before.
-  const means =
-    accumulate > 1
-      ? Object.fromEntries(names.map((name) => [name, new Float32Array(params[name]!.data.length)]))
-      : undefined;
+  const means = new OutputMeans(accumulate);
 
   return {
     params,
     lossScale,
     imagesPerStep: batch * accumulate,
     async step(step): Promise<StepResult> {
-      let total = 0;
-      let gradients: Record<string, Float32Array> = {};
-      for (let micro = 0; micro < accumulate; micro++) {
-        const feeds = await batches.batch(step * accumulate + micro);
-        const results = await program.run({ ...weights, ...feeds });
-        total += results.loss!.data[0]! / accumulate;
-        const made = names.map((name) => [name, results[`gradient/${name}`]!.data as Float32Array] as const);
-        gradients = means ?? Object.fromEntries(made);
-        if (means) for (const [name, gradient] of made) addShare(means[name]!, gradient, accumulate, micro === 0);
-      }
-      return { losses: { total, scale: Math.exp(params.logit_scale!.data[0]!) }, gradients };
+      const { loss, ...results } = await means.of(async (i) => {
+        const feeds = await batches.batch(step * accumulate + i);
+        return program.run({ ...weights, ...feeds });
+      });
+      const gradients = names.map((name) => [name, results[`gradient/${name}`]!.data as Float32Array]);
+      return {
+        losses: { total: loss!.data[0]!, scale: Math.exp(params.logit_scale!.data[0]!) },
+        gradients: Object.fromEntries(gradients),
+      };
     },
     constrain: () => boundLogitScale(params),
     dispose: () => program.dispose(),
   };
-}
-
-function addShare(mean: Float32Array, gradient: Float32Array, count: number, first: boolean): void {
-  for (let i = 0; i < mean.length; i++) mean[i] = (first ? 0 : mean[i]!) + gradient[i]! / count;
 }

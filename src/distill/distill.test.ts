@@ -123,6 +123,24 @@ describe('distill', () => {
     expect(parameters).toBeGreaterThan(0);
   });
 
+  it.each(['promptkd', 'kd'])('ends %s with averaged parameters, also where it was stopped', async (method) => {
+    const joint = { steps: 5, lr: 3e-3, losses: ['response'] };
+    const phases = { warmup: { steps: 0 }, prompt: { steps: 0 }, joint };
+    const run = (name: string, ema?: number, more: Partial<DistillOptions> = {}) =>
+      distill(options(`${method}-${name}`, { recipe: recipe({ method, phases, accumulate: 2, ema }), ...more }));
+    const whole = await run('averaged', 0.8);
+    expect(whole.imagesSeen).toBe(5 * 2 * 6);
+    const stop = new AbortController();
+    const onStep = ({ overall }: { overall: number }) => void (overall === 3 && stop.abort());
+    expect((await run('stopped', 0.8, { signal: stop.signal, onStep })).finished).toBe(false);
+    const resumed = await run('stopped', 0.8);
+    expect(flat(resumed.student.params)).toEqual(flat(whole.student.params));
+    expect(resumed.prompts).toEqual(whole.prompts);
+    const last = await run('last');
+    expect(last.history).toEqual(whole.history); // the average changes nothing of the way
+    expect(flat(last.student.params)).not.toEqual(flat(whole.student.params));
+  });
+
   it('takes a student with another vocabulary, each model’s texts through its own tokenizer', async () => {
     const given = withTokenizer(config, otherTokenizer);
     const checkpoint = join(root, 'given');

@@ -228,6 +228,7 @@ async function trainPhases(
         checkpointEvery: recipe.checkpoint_every,
         fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
         signal,
+        ema: phase === phases.at(-1) ? recipe.ema : undefined,
         onStep: async (event) => {
           const overall = phase.firstStep + event.step;
           history.add({ step: overall, phase: phase.name, losses: { ...event.losses } });
@@ -237,6 +238,8 @@ async function trainPhases(
       position.step = phase.firstStep + trained.step;
       position.seconds += trained.seconds;
       position.finished = trained.finished;
+      if (trained.finished)
+        for (const [name, { data }] of Object.entries(trained.averaged)) task.params[name]!.data.set(data);
     } finally {
       await task.dispose();
     }
@@ -266,7 +269,7 @@ async function result(
     student,
     prompts,
     finished: position.finished,
-    imagesSeen: position.step * recipe.batch,
+    imagesSeen: position.step * recipe.batch * recipe.accumulate,
     seconds: position.seconds,
     history,
     parameters:

@@ -107,6 +107,40 @@ describe('the joint step', () => {
     expect(Math.hypot(...far)).toBeLessThan(0.01);
   });
 
+  it('averages each loss’s gradients over the batches of a step before it clips them', async () => {
+    const clip = 0.05;
+    /** Gradients and total of some steps. */
+    const steps = async (more: object, count: number) => {
+      const off = { enabled: false };
+      const losses = { attention: off, cross_modal: off };
+      const phases = { warmup: { steps: 0 }, prompt: { steps: 0 } }; // the joint one sees the first drawings
+      const { task, batches } = await jointTask({ ...more, losses, phases });
+      const results: { total: number; gradients: Map<string, Float32Array> }[] = [];
+      for (let step = 0; step < count; step++) {
+        const { losses, gradients } = await task.step(step);
+        const kept = Object.entries(gradients).map(([name, g]) => [name, g.slice()] as const);
+        results.push({ total: losses.total!, gradients: new Map(kept) });
+      }
+      await task.dispose();
+      batches.store.close();
+      return results;
+    };
+    const whole = await steps({ coordination: { clip: 0 } }, 4);
+    const rest = await steps({ coordination: { clip: 1e-12 } }, 4); // nothing is left of the feature loss
+    const together = await steps({ accumulate: 2, coordination: { clip } }, 2);
+    for (const [step, { total, gradients }] of together.entries()) {
+      const mean = (of: typeof whole, name: string, i: number) =>
+        (of[2 * step]!.gradients.get(name)![i]! + of[2 * step + 1]!.gradients.get(name)![i]!) / 2;
+      const feature = (name: string, i: number) => mean(whole, name, i) - mean(rest, name, i);
+      const all = [...gradients].flatMap(([name, g]) => Array.from(g, (found, i) => ({ name, i, found })));
+      const norm = Math.hypot(...all.map(({ name, i }) => feature(name, i)));
+      expect(norm).toBeGreaterThan(2 * clip);
+      const errors = all.map(({ name, i, found }) => found - mean(rest, name, i) - (clip / norm) * feature(name, i));
+      expect(Math.hypot(...errors)).toBeLessThan(1e-4);
+      expect(total).toBeCloseTo((whole[2 * step]!.total + whole[2 * step + 1]!.total) / 2, 4);
+    }
+  });
+
   async function jointTask(more: object, compile: CompileOptions = compileOptions) {
     const r = recipe(more);
     const examples = dataset.splits.train!;

@@ -7,6 +7,7 @@ import { coordinate, coordinated, type Gradients } from './coordinate.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, subset } from './dual-stream.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { OutputMeans } from './output-means.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { LossName } from './recipe.js';
 import { deviceTask, type Task } from './task.js';
@@ -23,6 +24,7 @@ export async function dualStreamTask(
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { recipe } = s;
+  const { batch, accumulate } = recipe;
   const ranks = ranksFor(s.config, options);
   const p = {
     student: paramInputs(s.student, 'student/', ranks),
@@ -59,7 +61,8 @@ export async function dualStreamTask(
   const passes = { feature: backward(feature), rest: backward(rest) };
   const params = subset(everything, names);
   const frozen = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
-  if (keepsParameters(options)) {
+  // Batches whose gradients are averaged come one by one.
+  if (keepsParameters(options) && accumulate === 1) {
     const needed = new Set(Object.keys(t.inputsOf(total)));
     const traced: TracedStep = {
       losses: { total, ...losses },
@@ -70,7 +73,7 @@ export async function dualStreamTask(
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return deviceTask({ params, lossScale, imagesPerStep: recipe.batch }, traced);
+    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
   }
   const outputs: Record<string, Tensor> = { total };
   for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
@@ -84,12 +87,14 @@ export async function dualStreamTask(
   );
   const wanted = new Set(program.inputs.map((i) => i.name));
   const fixed = { ...frozen, ...lossScale?.feeds };
+  const means = new OutputMeans(accumulate);
   return {
     params,
     lossScale,
-    imagesPerStep: recipe.batch,
+    imagesPerStep: batch * accumulate,
     async step(step) {
-      const result = await program.run({ ...fixed, ...batches.fill(phase.firstStep + step, wanted) });
+      const first = (phase.firstStep + step) * accumulate;
+      const result = await means.of((i) => program.run({ ...fixed, ...batches.fill(first + i, wanted) }));
       const parts: Record<string, Gradients> = { feature: {}, rest: {} };
       const report: Record<string, number> = {};
       for (const [key, { data }] of Object.entries(result)) {

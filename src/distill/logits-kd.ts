@@ -7,6 +7,7 @@ import type { Gradients } from './coordinate.js';
 import { fitPixels } from './dual-stream.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { OutputMeans } from './output-means.js';
 import { ranksFor, studentShards } from './ranks.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
@@ -25,6 +26,7 @@ export async function logitsKdTask(
   recipe: DistillRecipe,
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
+  const { batch, accumulate } = recipe;
   const tower = { recompute: recipe.recompute, ranks: ranksFor(config, options) };
   const p = paramInputs(student, 'student/', tower.ranks);
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
@@ -44,7 +46,8 @@ export async function logitsKdTask(
   const parts = Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [`student/${names[i]}`, g]));
   const params = paramFeeds(student, 'student/');
   const needed = new Set(Object.keys(t.inputsOf(loss)));
-  if (keepsParameters(options)) {
+  // Batches whose gradients are averaged come one by one.
+  if (keepsParameters(options) && accumulate === 1) {
     const traced: TracedStep = {
       losses: { total: loss, response: loss },
       gradients: parts,
@@ -54,18 +57,21 @@ export async function logitsKdTask(
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return deviceTask({ params, lossScale, imagesPerStep: recipe.batch }, traced);
+    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
   }
   const outputs: Record<string, t.Tensor> = { total: loss };
   for (const [name, g] of Object.entries(parts)) outputs[`grad|${name}`] = g;
   const program = await compile({ outputs, shards: studentShards }, options);
 
+  const means = new OutputMeans(accumulate);
   return {
     params,
     lossScale,
-    imagesPerStep: recipe.batch,
+    imagesPerStep: batch * accumulate,
     async step(step) {
-      const { total, ...result } = await program.run({ ...params, ...lossScale?.feeds, ...batches.fill(step, needed) });
+      const { total, ...result } = await means.of((i) =>
+        program.run({ ...params, ...lossScale?.feeds, ...batches.fill(step * accumulate + i, needed) }),
+      );
       const gradients: Gradients = {};
       for (const [name, { data }] of Object.entries(result))
         gradients[name.slice('grad|'.length)] = data as Float32Array;

@@ -126,8 +126,13 @@ export const distillRecipe = z.object({
     .object({ dataset: z.string().default('emoji'), split: z.string().default('train'), ...subsetFields })
     .prefault({}),
   seed: z.number().int().default(0),
-  /** Drawings a step. */
+  /** Drawings a batch. */
   batch: count.default(128),
+  /**
+   * Batches a step, of which each loss's gradients are averaged before they are coordinated, so as with one large batch;
+   * where images are compared with one another, as by `both_ways`, it is within each batch.
+   */
+  accumulate: count.default(1),
   student: studentSchema.prefault({}),
   texts: textsSchema.prefault({}),
   prompts: promptsSchema.prefault({}),
@@ -171,6 +176,8 @@ export const distillRecipe = z.object({
   views: count.default(4),
   augment: augmentOptions.prefault({}),
   ...engineFields,
+  /** Decay of an average of the parameters over the last phase, which becomes the student; left out: they do as they end. */
+  ema: share.max(0.99999).optional(),
   checkpoint_every: count.default(200),
 });
 
