@@ -1,4 +1,5 @@
 import { TensorProto_DataType as Type } from 'onnx-buf';
+import { float8Values } from '../files/index.js';
 import {
   blockSize,
   matrixSize,
@@ -45,17 +46,20 @@ function writeScales(e: OnnxEmitter, name: string, scales: Scales): string {
       const data = scales.kind === 'half' ? scales.codes : scales.values;
       return e.initializer({ shape: [scales.values.length], data } as Parameters<OnnxEmitter['initializer']>[0], made);
     }
-    e.raw(Type.FLOAT8E4M3FN, [scales.codes.length], bytesOf(scales.codes), `${made}.codes`);
-    e.node('Cast', [`${made}.codes`], [`${made}.cast`], { to: Type.FLOAT });
-    e.node('Mul', [`${made}.cast`, e.float(scales.factor)], [made]);
+    const shares = readFloat8(e, made, [scales.codes.length], scales.codes);
+    e.node('Mul', [shares, e.float(scales.factor)], [made]);
     return made;
   });
 }
 
+/** FP8 as plain bytes and a table: the builds of ONNX Runtime for browsers with WebGPU cannot cast ONNX's own type of it. */
+function readFloat8(e: OnnxEmitter, name: string, shape: readonly number[], codes: Uint8Array): string {
+  const table = e.once('values of FP8', () => e.initializer({ shape: [256], data: float8Values() }));
+  return lookUp(e, table, e.raw(Type.UINT8, shape, bytesOf(codes), `${name}.codes`));
+}
+
 function decodeFloat8(e: OnnxEmitter, name: string, { shape, codes, scales }: QuantizedTensor): void {
-  e.raw(Type.FLOAT8E4M3FN, shape, bytesOf(codes), `${name}.codes`);
-  e.node('Cast', [`${name}.codes`], [`${name}.cast`], { to: Type.FLOAT });
-  e.node('Mul', [`${name}.cast`, e.float(scales.values[0]!)], [name]);
+  e.node('Mul', [readFloat8(e, name, shape, codes), e.float(scales.values[0]!)], [name]);
 }
 
 function decodeInt8(e: OnnxEmitter, name: string, tensor: QuantizedTensor): void {
@@ -113,7 +117,7 @@ function pairTable(e: OnnxEmitter, key: string, first: (byte: number) => number,
   );
 }
 
-/** Looks a packed list up: bytes [n] → values [n, 2]. */
+/** Looks bytes [...] up in a table [256, ...]: one value a byte, or with a table of pairs both values of each. */
 function lookUp(e: OnnxEmitter, table: string, bytes: string): string {
   const [places, values] = [e.name(), e.name()];
   e.node('Cast', [bytes], [places], { to: Type.INT32 });

@@ -61,7 +61,8 @@ async function openOn(
   ort.env.logLevel = 'error';
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = new URL('ort/', base).href;
-  const session = await ort.InferenceSession.create(bytes, { executionProviders: [device] });
+  // Warnings of nodes that run on the CPU are no news to whoever opens the console.
+  const session = await ort.InferenceSession.create(bytes, { executionProviders: [device], logSeverityLevel: 3 });
   return { encoder: { ort, session }, backend: { device, threads, warm: await warm(session, feed(ort)) } };
 }
 
@@ -88,4 +89,13 @@ async function findGpu(): Promise<{ isFallbackAdapter: boolean } | undefined> {
   return adapter ? { isFallbackAdapter: adapter.info.isFallbackAdapter === true } : undefined;
 }
 
-const reason = (error: unknown) => (error as Error).message.split('\n')[0];
+/** In ONNX Runtime's words where there are any: of an operator that is not in its build it gives the code alone. */
+function reason(error: unknown): string {
+  const { message } = error as Error;
+  const [, code, words = message] = /ERROR_CODE: (\d+), ERROR_MESSAGE: *(.*)/s.exec(message) ?? [];
+  const line = words.trim().split('\n')[0]!;
+  if (line !== '') return line;
+  return code === '9'
+    ? 'this build of ONNX Runtime lacks an operator of the model (error 9).'
+    : `ONNX Runtime refused the model without a reason (error ${code}).`;
+}
