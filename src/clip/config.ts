@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
+import { issueError, show } from '../schema-issue.js';
 
 const size = z.int().positive();
 const activation = z.enum(['quick_gelu', 'gelu', 'gelu_pytorch_tanh']);
@@ -184,19 +185,6 @@ function mergeOld(
   const parsed = schema.safeParse(read(`${name}_dict`), { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file, `${name}_dict`);
   return { ...config, ...(parsed.data as object) };
-}
-
-/** A zod issue as one sentence: file, field, what was expected, what came. */
-export function issueError(issue: z.core.$ZodIssue, file: string, parent?: string): UserError {
-  const field = [...(parent ? [parent] : []), ...issue.path].join('.') || 'content';
-  const expected = issue.message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
-  const what = expected.startsWith('expected') ? expected : `expected: ${expected}`;
-  return new UserError(`${file}: ${field}: ${what}, got ${show(issue.input)}`);
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

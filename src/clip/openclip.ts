@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readJson, readSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
+import { issueError } from '../schema-issue.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ClipWeights } from './checkpoint.js';
-import { type ClipConfig, issueError, parseClipConfig } from './config.js';
+import { type ClipConfig, parseClipConfig } from './config.js';
 import { checkParams } from './params.js';
 import { clipPreprocess, type PreprocessConfig } from './preprocess-config.js';
 

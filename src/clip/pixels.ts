@@ -5,6 +5,19 @@ import { resizePixels } from './resize.js';
 /** Above this many pixels a picture is refused: decoded, it would take more than 400 MB. */
 export const MAX_PIXELS = 100_000_000;
 
+/** Why sharp gave no pixels of a picture, for whoever brought it. */
+export function pictureError(label: string, error: unknown, maxPixels = MAX_PIXELS): UserError {
+  const { message } = error as Error;
+  const reason = /exceeds pixel limit/.test(message)
+    ? `expected a picture of at most ${maxPixels / 1e6} million pixels`
+    : /is missing/.test(message)
+      ? 'expected a picture, found no such file'
+      : /unsupported image format/.test(message)
+        ? 'expected a picture, got something else'
+        : `expected a picture that is whole, got one that is damaged: ${message}`;
+  return new UserError(`${label}: ${reason}`);
+}
+
 /** Resizes as the configuration says, then cuts the central square. [height, width, 3] → [size, size, 3] */
 export function resizeAndCrop(
   rgb: Uint8Array,

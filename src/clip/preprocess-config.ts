@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { issueError } from './config.js';
+import { issueError } from '../schema-issue.js';
 import { resampleCodes } from './resize.js';
 
 /** How a picture becomes the vision tower's input: resize, centre crop, ·rescale, −mean, ÷std. */

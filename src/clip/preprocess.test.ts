@@ -96,8 +96,12 @@ describe('preprocessImage', () => {
         .png()
         .toBuffer();
       await writeFile(path, whole.subarray(0, whole.length / 2));
-      await expect(preprocessImage(path, config)).rejects.toThrow(/broken.png: expected a picture/);
-      await expect(preprocessImage(join(folder, 'none.png'), config)).rejects.toThrow(/none.png: expected a picture/);
+      await expect(preprocessImage(path, config)).rejects.toThrow(
+        /broken.png: expected a picture that is whole, got one that is damaged: /,
+      );
+      await expect(preprocessImage(join(folder, 'none.png'), config)).rejects.toThrow(
+        /none.png: expected a picture, found no such file/,
+      );
       await expect(preprocessImage(await solid(3, 20000, 1).toBuffer(), clipPreprocess(224))).rejects.toThrow(
         /thin strip/,
       );

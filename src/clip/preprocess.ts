@@ -1,6 +1,5 @@
 import sharp, { type OutputInfo } from 'sharp';
-import { UserError } from '../errors.js';
-import { MAX_PIXELS, normalizePixels, resizeAndCrop } from './pixels.js';
+import { MAX_PIXELS, normalizePixels, pictureError, resizeAndCrop } from './pixels.js';
 import type { PreprocessConfig } from './preprocess-config.js';
 
 /**
@@ -22,9 +21,7 @@ export async function preprocessImage(from: string | Uint8Array, config: Preproc
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
   } catch (error) {
-    throw new UserError(
-      `${label}: expected a picture of at most ${MAX_PIXELS / 1e6} million pixels: ${(error as Error).message}`,
-    );
+    throw pictureError(label, error);
   }
   const { width, height, channels } = decoded.info;
   const rgb = channels === 3 ? decoded.data : grayToRgb(decoded.data, width * height, channels);

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { MAX_PIXELS } from '../clip/pixels.js';
+import { MAX_PIXELS, pictureError } from '../clip/pixels.js';
 import { UserError } from '../errors.js';
 import type { Picture } from './dataset.js';
 
@@ -23,11 +23,10 @@ export async function decodePicture(
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    if (info.channels !== 3 && info.channels !== 4) throw new Error(`it has ${info.channels} channels`);
-    return { width: info.width, height: info.height, channels: info.channels, data };
+    const { width, height, channels } = info;
+    if (channels === 3 || channels === 4) return { width, height, channels, data };
+    throw new UserError(`${label}: expected a picture of 3 or 4 channels, got ${channels}`);
   } catch (error) {
-    throw new UserError(
-      `${label}: expected a picture of at most ${maxPixels / 1e6} million pixels: ${(error as Error).message}`,
-    );
+    throw error instanceof UserError ? error : pictureError(label, error, maxPixels);
   }
 }

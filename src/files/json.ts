@@ -8,7 +8,8 @@ export async function readJson(path: string): Promise<unknown> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(`${path}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`);
+    const reason = { ENOENT: 'no such file', EISDIR: 'expected a file, got a folder' }[code ?? ''];
+    throw new UserError(`${path}: ${reason ?? `cannot be read (${code})`}`);
   }
   try {
     return JSON.parse(text);

@@ -11,7 +11,7 @@ import { UserError } from '../errors.js';
 export async function readLines(file: string): Promise<string[] | undefined> {
   const bytes = await readFile(file).catch(({ code }: NodeJS.ErrnoException) => {
     if (code === 'ENOENT') return undefined;
-    throw new UserError(`${file}: cannot be read (${code})`);
+    throw new UserError(`${file}: ${code === 'EISDIR' ? 'expected a file, got a folder' : `cannot be read (${code})`}`);
   });
   if (bytes && !isUtf8(bytes)) throw new UserError(`${file}: expected UTF-8; convert it, for example with iconv`);
   return bytes

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
+import { wholeSentence } from '../../schema-issue.js';
 import { namesClass, valueSlotsOf } from './syntax.js';
 
 /** Why a template cannot name a class, or undefined where it can. */
@@ -20,7 +21,7 @@ function faultOf(template: string): string | undefined {
 /** A template of a recipe. */
 export const classTemplate = z.string().superRefine((template, context) => {
   const message = faultOf(template);
-  if (message) context.addIssue({ code: 'custom', message });
+  if (message) context.addIssue({ code: 'custom', message, params: wholeSentence });
 });
 
 /**

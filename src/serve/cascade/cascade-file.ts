@@ -4,15 +4,25 @@ import { z } from 'zod';
 import { splitVariant } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { readJson, writeFileAtomic } from '../../files/index.js';
+import { classTemplate } from '../../prompt/index.js';
+import { describeIssue, wholeSentence } from '../../schema-issue.js';
 import { checkThreshold, confidences } from './confidence.js';
 
-const positive = z.number().positive();
-const whole = z.int().nonnegative();
+const positive = z.number().positive('expected a number above 0');
+const whole = z.int().nonnegative('expected a whole number of at least 0');
+const url = z
+  .url({ protocol: /^https?$/, error: 'expected an address as https://host:8080' })
+  .superRefine((text, context) => {
+    const { username, password } = new URL(text);
+    // Nor is it quoted.
+    const message = 'expected no name and no password in it: a bearer key is read from the variable key_env';
+    if (username || password) context.addIssue({ code: 'custom', message, params: wholeSentence });
+  });
 const gate = { name: z.string().min(1).optional(), temperature: positive.default(1), threshold: z.number().optional() };
 const localStage = z.strictObject({ ...gate, model: z.string().min(1) });
 const remoteStage = z.strictObject({
   ...gate,
-  url: z.url({ protocol: /^https?$/ }),
+  url,
   /** Name of the model at the server there. */
   model: z.string().min(1).optional(),
   /** Environment variable that holds the bearer key: keys do not belong into files that are passed around. */
@@ -20,20 +30,24 @@ const remoteStage = z.strictObject({
   timeout_ms: positive.optional(),
   retries: whole.optional(),
   backoff_ms: positive.optional(),
-  break_after: z.int().positive().optional(),
+  break_after: z.int().positive('expected a whole number of at least 1').optional(),
   break_ms: positive.optional(),
 });
 
-const schema = z.object({
+const schema = z.strictObject({
   format: z.literal('promptkd-cascade'),
   version: z.literal(1),
   confidence: z.enum(confidences),
-  templates: z.array(z.string()).min(1).optional(),
-  stages: z.array(z.union([remoteStage, localStage])).min(2),
+  templates: z.array(classTemplate).min(1, 'expected at least one').optional(),
+  stages: z.array(z.record(z.string(), z.unknown())).min(2, 'expected at least two'),
+  /** How it was tuned. */
+  report: z.unknown().optional(),
 });
 
 export type SavedStage = z.infer<typeof localStage> | z.infer<typeof remoteStage>;
-export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'templates' | 'stages'>;
+export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'templates'> & {
+  readonly stages: readonly SavedStage[];
+};
 
 /**
  * Reads a cascade that `promptkd cascade tune` wrote. Folders of models that start with a dot count from the file's
@@ -43,21 +57,38 @@ export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'template
  * @throws UserError naming the file and the field
  */
 export async function readCascade(file: string): Promise<SavedCascade> {
-  const parsed = schema.safeParse(await readJson(file));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
-  }
-  const { confidence, templates, stages } = parsed.data;
+  const { confidence, templates, stages: given } = checked(schema, await readJson(file), file);
+  const stages = given.map((stage, s): SavedStage => {
+    const path = ['stages', s];
+    return 'url' in stage ? checked(remoteStage, stage, file, path) : checked(localStage, stage, file, path);
+  });
   for (const [s, { threshold }] of stages.slice(0, -1).entries()) {
     const field = `${file}: stages.${s}.threshold`;
     if (threshold === undefined) throw new UserError(`${field}: expected a number, got nothing`);
     checkThreshold(threshold, confidence, field);
   }
+  const { threshold: last } = stages.at(-1)!;
+  if (last !== undefined) {
+    const field = `stages.${stages.length - 1}.threshold`;
+    throw new UserError(`${file}: ${field}: expected none, as the last stage answers whatever reaches it, got ${last}`);
+  }
   const folder = dirname(file);
   const absolute = (stage: SavedStage): SavedStage =>
     'url' in stage || !stage.model.startsWith('.') ? stage : { ...stage, model: resolve(folder, stage.model) };
   return { confidence, templates, stages: stages.map(absolute) };
+}
+
+function checked<S extends z.ZodObject>(
+  schema: S,
+  value: unknown,
+  file: string,
+  parent: PropertyKey[] = [],
+): z.infer<S> {
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const known = Object.keys(schema.shape);
+  throw new UserError(`${file}: ${describeIssue({ ...issue, path: [...parent, ...issue.path] }, known)}`);
 }
 
 /**

@@ -264,14 +264,14 @@ describe('a model behind HTTP', () => {
 
   async function withServer(
     answers: readonly (readonly [status: number, body: string, delayMs?: number])[],
-    use: (url: string, requests: { body: string; key?: string }[], server: Server) => Promise<void>,
+    use: (url: string, requests: { path?: string; body: string; key?: string }[], server: Server) => Promise<void>,
   ): Promise<void> {
-    const requests: { body: string; key?: string }[] = [];
+    const requests: { path?: string; body: string; key?: string }[] = [];
     const server = createServer(async (request, response) => {
       let body = '';
       for await (const chunk of request) body += chunk;
       const [status, text, delay = 0] = answers[Math.min(requests.length, answers.length - 1)]!;
-      requests.push({ body, key: request.headers.authorization });
+      requests.push({ path: request.url, body, key: request.headers.authorization });
       setTimeout(() => response.writeHead(status).end(text), delay);
     });
     await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -303,6 +303,18 @@ describe('a model behind HTTP', () => {
         });
       },
     ));
+
+  it.each([
+    ['', '/v1/classify'],
+    ['/', '/v1/classify'],
+    ['/clip', '/clip/v1/classify'],
+    ['/a/b/', '/a/b/v1/classify'],
+  ])('is asked below the path of its address: %j', (prefix, path) =>
+    withServer([[200, good]], async (url, requests) => {
+      await new RemoteModel({ url: url + prefix, timeoutMs: 20_000 }).stage('teacher', classes).logits([picture]);
+      expect(requests.map((request) => request.path)).toEqual([path]);
+    }),
+  );
 
   it.each([
     ['a refusal', [400, '{}'], 1, 'answered 400'],

@@ -18,7 +18,7 @@ import type { Stage } from './cascade.js';
 import type { StageClasses } from './encoder-stage.js';
 
 export interface RemoteOptions {
-  /** Address of a server that `promptkd serve` runs, as https://host:8080. */
+  /** Address of a server that `promptkd serve` runs, as https://host:8080, or https://host/clip behind a proxy. */
   readonly url: string;
   /** Name of the model there; its first one by default. */
   readonly model?: string;
@@ -50,10 +50,13 @@ class Passing extends Error {}
  */
 export class RemoteModel {
   private readonly policy: IPolicy;
+  private readonly address: URL;
   /** Of the last attempt that failed. */
   private lastFailure = '';
 
   constructor(private readonly options: RemoteOptions) {
+    this.address = new URL(options.url);
+    this.address.pathname = `${this.address.pathname.replace(/\/$/, '')}/v1/classify`;
     const { timeoutMs = 2000, retries = 2, backoffMs = 100, breakAfter = 5, breakMs = 10_000 } = options;
     const passing = handleWhen((error) => error instanceof Passing || error.name === 'TaskCancelledError');
     const breaker = circuitBreaker(passing, {
@@ -95,13 +98,13 @@ export class RemoteModel {
   }
 
   private attempts(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
-    const { url, key } = this.options;
+    const { key } = this.options;
     return this.policy.execute(async ({ signal: stopped }) => {
       const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
       let response: Response;
       let json: unknown;
       try {
-        response = await fetch(new URL('/v1/classify', url), {
+        response = await fetch(this.address, {
           ...{ method: 'POST', headers, body, redirect: 'error', signal: stopped },
         });
         json = response.ok ? await response.json() : await response.body?.cancel();

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { splitVariant } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
-import { type Confidence, cascade, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
+import { type Confidence, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
 import type { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { ServedModel } from './served-model.js';
@@ -110,14 +110,6 @@ async function openCascade(
   }
   const [first] = sources;
   if (!(first instanceof ServedModel)) throw new UserError(`${file}: stages.0: expected a model here, not a server`);
-  // Checks the thresholds and temperatures once, where the file can be named.
-  cascade({
-    confidence: saved.confidence,
-    stages: saved.stages.map(({ temperature, threshold }, s) => ({
-      stage: { name: `stage ${s}`, logits: async () => [] },
-      ...{ temperature, threshold },
-    })),
-  });
   return { name, model: first, cascade: { saved, confidence: saved.confidence, first, sources } };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { classTemplate } from '../../prompt/index.js';
+import { describeIssue } from '../../schema-issue.js';
 import { badRequest } from './fault.js';
 import type { Settings } from './options.js';
 
@@ -39,10 +40,15 @@ export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxT
 export type Schemas = ReturnType<typeof requestSchemas>;
 
 /** @throws Fault naming the field */
-export function check<S extends z.ZodType>(schema: S, fields: unknown): z.infer<S> {
-  const parsed = schema.safeParse(fields);
+export function check<S extends z.ZodObject>(schema: S, fields: unknown): z.infer<S> {
+  const parsed = schema.safeParse(fields, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('.');
-  throw badRequest(`${path.replaceAll('.[', '[') || 'request'}: ${issue.message}`);
+  throw badRequest(describeIssue(parsed.error.issues[0]!, ['images', ...Object.keys(schema.shape)], indexed));
 }
+
+/** `templates[0]` */
+const indexed = (path: readonly PropertyKey[]) =>
+  path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : String(part)))
+    .join('.')
+    .replaceAll('.[', '[');

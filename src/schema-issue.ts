@@ -1,0 +1,56 @@
+import type { z } from 'zod';
+import { closest, UserError } from './errors.js';
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/** For a custom issue whose message says all, also what came. */
+export const wholeSentence = { wholeSentence: true };
+
+/**
+ * A zod issue as one sentence: field, what was expected, what came. The schema is to be asked with `reportInput`.
+ *
+ * @param known fields of the object that was checked, for a mistyped one
+ * @param fieldOf how a path is written; by default with dots
+ */
+export function describeIssue(given: Issue, known: readonly string[] = [], fieldOf = dotted): string {
+  const issue = innermost(given);
+  if (issue.code === 'unrecognized_keys') {
+    const field = issue.keys[0]!;
+    const near = closest(field, known);
+    const hint = near ? `; did you mean ${near}?` : known.length > 0 ? `; known here: ${known.join(', ')}` : '';
+    return `unknown field ${fieldOf([...issue.path, field])}${hint}`;
+  }
+  const field = fieldOf(issue.path) || 'content';
+  if (issue.code === 'custom' && issue.params?.wholeSentence) return `${field}: ${issue.message}`;
+  const expected = expectedBy(issue);
+  const what = expected.startsWith('expected') ? expected : `expected: ${expected}`;
+  return `${field}: ${what}, got ${show(issue.input)}`;
+}
+
+/** {@link describeIssue} of a file's field. */
+export function issueError(issue: Issue, file: string, parent?: string): UserError {
+  const path = [...(parent === undefined ? [] : [parent]), ...issue.path];
+  return new UserError(`${file}: ${describeIssue({ ...issue, path })}`);
+}
+
+/** Of a union that names no expectation of its own: the option that got furthest, or what all of them expect. */
+function innermost(issue: Issue): Issue {
+  if (issue.code !== 'invalid_union' || issue.message !== 'Invalid input') return issue;
+  const options = issue.errors.flatMap(([first]) => first ?? []);
+  const furthest = options.find(({ path }) => path.length > 0);
+  if (furthest) return innermost({ ...furthest, path: [...issue.path, ...furthest.path] });
+  const expected = options.map((option) => expectedBy(option).replace(/^expected /, ''));
+  return { ...issue, message: `expected ${expected.join(' or ')}` };
+}
+
+const expectedBy = ({ message }: Issue) =>
+  message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
+
+const dotted = (path: Path) => path.join('.');
+
+/** A value as it stands in an error: at most 60 characters. */
+export function show(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
