@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../files/index.js';
+import { readSafetensors, type Safetensors, writeSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
 
 /** Everything a run continues from: live arrays by section, and where the run stands. */
@@ -53,7 +53,7 @@ export async function saveState(
 /**
  * Reads a saved state into the live arrays.
  * @returns where the run stood, or undefined where nothing was saved
- * @throws UserError where the state belongs to another recipe, data set or model
+ * @throws UserError where the state belongs to another recipe, data set or model, or is damaged
  */
 export async function restoreState(
   runDir: string,
@@ -62,8 +62,8 @@ export async function restoreState(
 ): Promise<RunPosition | undefined> {
   const path = statePath(runDir);
   if (!existsSync(path)) return undefined;
-  const { tensors, metadata } = await readSafetensors(path);
   const remedy = 'give another run folder, or remove this file to start again';
+  const { tensors, metadata } = readStateFile(path, remedy);
   if (metadata.fingerprint !== fingerprint) {
     throw new UserError(
       `${path}: this run was started with another recipe or other data${difference(metadata.fingerprint, fingerprint)}; ${remedy}`,
@@ -80,8 +80,21 @@ export async function restoreState(
       throw new UserError(`${path}: expected ${name} [${tensor.shape.join(', ')}], found ${came}; ${remedy}`);
     }
   }
+  const position = { step: Number(metadata.step), seconds: Number(metadata.seconds) };
+  for (const [field, value] of Object.entries(position)) {
+    if (!(value >= 0)) throw new UserError(`${path}: ${field}: expected a number, got ${metadata[field]}; ${remedy}`);
+  }
   for (const [name, tensor] of live) tensor.data.set(tensors[name]!.data);
-  return { step: Number(metadata.step), seconds: Number(metadata.seconds) };
+  return position;
+}
+
+/** Reads a state; what is wrong with the file is said with what to do about it. */
+function readStateFile(path: string, remedy: string): Safetensors {
+  try {
+    return readSafetensors(path);
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${error.message}; ${remedy}`) : error;
+  }
 }
 
 /** Names the first field in which two JSON fingerprints differ; empty for fingerprints that are no JSON objects. */

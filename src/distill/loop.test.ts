@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.js';
 import { Random } from '../random.js';
 import { adamw } from './adamw.js';
 import { type LoopOptions, train } from './loop.js';
@@ -119,6 +120,18 @@ describe('train', () => {
       'another recipe or other data (seed was 7, is 8)',
     );
     expect(task.params.w!.data).toEqual(before);
+  });
+
+  it.each([0, 200])('says what to do about a state of %i bytes', async (bytes) => {
+    const task = quadratic();
+    await train(task, options(task, { runDir }));
+    const path = join(runDir, 'state.safetensors');
+    truncateSync(path, bytes);
+    const resumed = expect(train(task, options(task, { runDir }))).rejects;
+    await resumed.toThrow(UserError);
+    await resumed.toThrow(
+      /^\S+state\.safetensors: .* truncated .*; give another run folder, or remove this file to start/,
+    );
   });
 
   it('stops before the first step where the signal came early', async () => {

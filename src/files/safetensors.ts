@@ -89,7 +89,11 @@ const MAX_HEADER = 100_000_000; // as in the reference implementation
 
 function header(source: Source) {
   const { label, size } = source;
-  if (size < 8) throw new UserError(`${label}: expected a safetensors file, got ${size} bytes: download it again`);
+  if (size < 8) {
+    throw new UserError(
+      `${label}: expected a safetensors file, got ${size} bytes: the file is truncated or not a safetensors file`,
+    );
+  }
   const lengthBytes = new Uint8Array(8);
   source.read(lengthBytes, 0);
   const length = new DataView(lengthBytes.buffer).getBigUint64(0, true);
