@@ -1,5 +1,20 @@
 import type { Params } from '../nn/index.js';
-import { add, div, type HostTensor, mul, type Operand, sqrt, square, sub, type Tensor } from '../tensor/index.js';
+import {
+  add,
+  cast,
+  constant,
+  div,
+  gather,
+  type HostTensor,
+  minimum,
+  mul,
+  type Operand,
+  reshape,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+} from '../tensor/index.js';
 import {
   applied,
   decaysByDefault,
@@ -61,10 +76,13 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
       return state;
     },
     traced: {
-      scalars: (learningRate, step) => ({
-        rate: learningRate,
-        corrected_rate: learningRate / (1 - beta1 ** (step + 1)),
-        inverse_root: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
+      scalars: (rate, done) => ({
+        rate,
+        corrected_rate: mul(
+          rate,
+          corrected(done, beta1, (c) => 1 / c),
+        ),
+        inverse_root: corrected(done, beta2, (c) => 1 / Math.sqrt(c)),
       }),
       moments: ['m/', 'v/'],
       group: (name) => groups.of(name),
@@ -82,6 +100,17 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
       },
     },
   };
+}
+
+/**
+ * f(1 − βᵗ), t = `done` + 1 [], out of a table made in double precision: in float32, βᵗ near 1 leaves 1 − βᵗ few digits.
+ */
+function corrected(done: Tensor, beta: number, f: (correction: number) => number): Tensor {
+  // From there on 1 − βᵗ is 1 in float32.
+  const last = beta === 0 ? 0 : Math.ceil(Math.log(2 ** -25) / Math.log(beta));
+  const table = Float32Array.from({ length: last + 1 }, (_, i) => f(1 - beta ** (i + 1)));
+  const row = cast(minimum(done, last), 'int32');
+  return reshape(gather(constant({ shape: [last + 1, 1], data: table }), row), []);
 }
 
 /** One plain loop, apart from everything else so that it is compiled once for Float32Array alone. */

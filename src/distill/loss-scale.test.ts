@@ -46,8 +46,8 @@ const plan = (params: Awaited<ReturnType<typeof task>>['params'], steps: number)
 describe('the loss scale', () => {
   it('is settled by a graph as it is here: halved at overflow down to 1, doubled after 2,000 updates without', async () => {
     const finite = greater(Number.POSITIVE_INFINITY, input('norm', []));
-    const [scale, streak] = Object.values(new LossScale().settled(finite)) as [Tensor, Tensor];
-    const program = await compile({ outputs: { scale, streak } });
+    const [scale, streak, leftOut] = Object.values(new LossScale().settled(finite)) as [Tensor, Tensor, Tensor];
+    const program = await compile({ outputs: { scale, streak, leftOut } });
     for (const [start, stood] of [
       [1024, 0],
       [1024, 1998],
@@ -56,13 +56,15 @@ describe('the loss scale', () => {
     ] as const) {
       for (const norm of [3, Number.POSITIVE_INFINITY, Number.NaN]) {
         const host = new LossScale(start);
-        host.state.loss_scale!.data[1] = stood;
+        host.state.loss_scale!.data.set([stood, 5], 1);
         const after = await program.run({ ...host.carried, norm: { shape: [], data: Float32Array.of(norm) } });
-        const found = [after.scale!.data[0], after.streak!.data[0]];
+        const found = [after.scale!.data[0], after.streak!.data[0], after.leftOut!.data[0]];
         host.settle(Number.isFinite(norm));
-        const [value, length] = host.state.loss_scale!.data;
+        const [value, length, out] = host.state.loss_scale!.data;
         // At 1 an overflow is not the scale's: how long it has stood no longer matters.
-        expect(found, `${start}, ${stood}, ${norm}`).toEqual(start === 1 && norm !== 3 ? [1, 0] : [value, length]);
+        expect(found, `${start}, ${stood}, ${norm}`).toEqual(
+          start === 1 && norm !== 3 ? [1, 0, 5] : [value, length, out],
+        );
       }
     }
     await program.dispose();
@@ -121,7 +123,14 @@ describe('mixed precision', () => {
     });
     expect(skipped[0]).toBe(true);
     expect(skipped.at(-1)).toBe(false);
+    const count = skipped.indexOf(false);
     expect(t.lossScale!.value).toBe(2 ** (40 - skipped.filter(Boolean).length));
+    // For the optimizer it is as if they had never been.
+    const other = await task({ precision: 'mixed' });
+    other.lossScale!.state.loss_scale!.data[0] = 2 ** (40 - count);
+    await train(other, plan(other.params, 60 - count));
+    expect(other.params).toEqual(t.params);
+    await other.dispose();
     expect((await t.step(0)).losses.total!).toBeLessThan(0.5 * first);
     await t.dispose();
   });

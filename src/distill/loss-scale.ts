@@ -7,6 +7,7 @@ const patience = 2000;
 
 const SCALE = 'loss_scale';
 const STREAK = 'loss_scale/streak';
+const LEFT_OUT = 'loss_scale/left_out';
 
 /**
  * Dynamic loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2): the loss is multiplied before the backward
@@ -14,15 +15,20 @@ const STREAK = 'loss_scale/streak';
  * Where they overflow, the update is left out and the scale halved; after 2,000 updates without, it is doubled.
  */
 export class LossScale {
-  /** The scale, and updates since its last change. */
+  /** The scale, updates since its last change, and updates left out over the whole run. */
   private readonly values: Float32Array;
 
   constructor(start = 2 ** 16) {
-    this.values = Float32Array.of(start, 0);
+    this.values = Float32Array.of(start, 0, 0);
   }
 
   get value(): number {
     return this.values[0]!;
+  }
+
+  /** Updates that were left out: for the optimizer they never were. */
+  get leftOut(): number {
+    return this.values[2]!;
   }
 
   /** What a program with {@link gradients} is fed. Live. */
@@ -32,12 +38,13 @@ export class LossScale {
 
   /** What a run that is resumed goes on from. Live. */
   get state(): Params {
-    return { [SCALE]: { shape: [2], data: this.values } };
+    return { [SCALE]: { shape: [3], data: this.values } };
   }
 
   /** What a graph that settles the scale itself carries from step to step, by input name. Live. */
   get carried(): Params {
-    return { ...this.feeds, [STREAK]: { shape: [], data: this.values.subarray(1) } };
+    const scalar = (i: number) => ({ shape: [], data: this.values.subarray(i, i + 1) });
+    return { ...this.feeds, [STREAK]: scalar(1), [LEFT_OUT]: scalar(2) };
   }
 
   /** ∂loss/∂w of each w, through a scaled backward pass. */
@@ -54,10 +61,10 @@ export class LossScale {
    * @returns whether they are to be used; at a scale of 1 an overflow is no longer the scale's, and they are not held back
    */
   settle(finite: boolean): boolean {
-    const [scale, streak] = this.values as unknown as [number, number];
+    const [scale, streak, leftOut] = this.values as unknown as [number, number, number];
     if (!finite) {
       if (scale <= 1) return true;
-      this.values.set([Math.max(1, scale / 2), 0]);
+      this.values.set([Math.max(1, scale / 2), 0, leftOut + 1]);
       return false;
     }
     const grown = streak + 1 >= patience;
@@ -73,13 +80,17 @@ export class LossScale {
     return {
       [SCALE]: where(finite, where(patient, mul(scale, 2), scale), maximum(mul(scale, 0.5), 1)),
       [STREAK]: where(finite, where(patient, 0, streak), 0),
+      [LEFT_OUT]: add(this.tracedLeftOut, this.heldBack(finite)),
     };
   }
 
-  /** The scale of a step as a graph. */
-  get traced(): Tensor {
-    return this.symbol;
+  /** Whether an update is left out, 1 or 0, as a graph: at a scale of 1 an overflow is no longer the scale's. */
+  heldBack(finite: Tensor): Tensor {
+    return where(finite, 0, where(greater(this.symbol, 1), 1, 0));
   }
+
+  /** {@link leftOut} before a step as a graph. */
+  readonly tracedLeftOut = input(LEFT_OUT, []);
 }
 
 /** A loss scale where the precision needs one. */

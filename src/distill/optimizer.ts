@@ -5,7 +5,7 @@ export interface Optimizer {
   /**
    * One update.
    * @param gradients by parameter name; a parameter without one is left as it is
-   * @param step updates done before this one (bias correction counts from it)
+   * @param step updates done before this one, without those that were left out (bias correction counts from it)
    */
   update(gradients: Readonly<Record<string, Float32Array>>, learningRate: number, step: number): void;
   /** The live moment arrays, flat. Whoever resumes a run writes into them. */
@@ -14,10 +14,14 @@ export interface Optimizer {
   readonly traced: TracedUpdate;
 }
 
-/** One update as a graph. What changes from step to step comes in as scalars, computed here in double precision. */
+/** One update as a graph. */
 export interface TracedUpdate {
-  /** @param step updates done before this one */
-  scalars(learningRate: number, step: number): Readonly<Record<string, number>>;
+  /**
+   * What the updates of all groups have in common, scalars.
+   * @param rate [] learning rate
+   * @param done [] updates done before this one
+   */
+  scalars(rate: Tensor, done: Tensor): Readonly<Record<string, Tensor>>;
   /** What a parameter's own arrays in {@link Optimizer.state} are called before its name. */
   readonly moments: readonly string[];
   /**
@@ -28,7 +32,7 @@ export interface TracedUpdate {
   /**
    * @param group see {@link group}
    * @param before parameter and {@link moments}
-   * @param scalars inputs for what {@link scalars} gives, by name
+   * @param scalars what {@link scalars} gives
    * @param applies a scalar that is false where all is to stay as it is, whatever the gradient
    * @returns their new values
    */

@@ -46,7 +46,7 @@ export function sgd(params: Params, options: SgdOptions = {}): Optimizer {
         slots.map(({ name, shape, velocity }): [string, HostTensor] => [`momentum/${name}`, { shape, data: velocity }]),
       ),
     traced: {
-      scalars: (learningRate) => ({ rate: learningRate }),
+      scalars: (rate) => ({ rate }),
       moments: ['momentum/'],
       group: (name) => groups.of(name),
       update(group, [w, b], gradient, { rate }, applies) {

@@ -17,14 +17,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(runDir, { recursive: true }));
 
-const make = (compile: CompileOptions) =>
-  contrastiveTask(config, initClip(config, 1), batches, {
+const make = (compile: CompileOptions, source: typeof batches = batches) =>
+  contrastiveTask(config, initClip(config, 1), source, {
     ...{ batch, context: 10, accumulate: 1, smoothing: 0, compile: { threads: 1, ...compile } },
   });
 
 /** The task as it is on a device that keeps parameters, many steps in one run, but run by the CPU. */
-async function looped(compile: CompileOptions = {}): Promise<Task> {
-  const task = await make({ ...compile, device: 'cuda' });
+async function looped(compile: CompileOptions = {}, source?: typeof batches): Promise<Task> {
+  const task = await make({ ...compile, device: 'cuda' }, source);
   const { device: _, ...options } = task.traced!.options;
   return { ...task, traced: { ...task.traced!, options } };
 }
@@ -130,6 +130,21 @@ describe('a training step that keeps its parameters on the device', () => {
     const later = await run(task, { steps: 200 });
     expect(later.norms.filter(Number.isFinite).length).toBeGreaterThan(100);
     expect(later.losses.every(Number.isFinite)).toBe(true);
+  });
+
+  it('counts updates that were left out as never done', async () => {
+    const scaled = async (scale: number, source?: typeof batches) => {
+      const task = await looped({ precision: 'mixed' }, source);
+      task.lossScale!.state.loss_scale!.data[0] = scale;
+      return task;
+    };
+    const more = { learningRate: () => 1e-3, ema: undefined };
+    const first = await run(await scaled(2 ** 40), { ...more, steps: 40 });
+    const left = first.norms.findIndex(Number.isFinite);
+    expect(left).toBeGreaterThan(5);
+    const later = { batch: (step: number) => batches.batch(step + left) };
+    const second = await run(await scaled(2 ** (40 - left), later), { ...more, steps: 40 - left });
+    expect(second.params).toEqual(first.params);
   });
 
   it('says where the loss is no longer finite', async () => {

@@ -87,19 +87,22 @@ export async function compileTracedStep(
   const clipped = tracedClip(gradients, clipNorm, norm);
 
   const scalarsAt = (at: number): Record<string, number> => ({
-    ...optimizer.traced.scalars(learningRate(at), at),
+    rate: learningRate(at),
+    step: at,
     ...(average ? { keep: average.keep(at) } : {}),
   });
   const scalars = Object.fromEntries(Object.keys(scalarsAt(0)).map((name) => [name, input(SCALAR + name, [])]));
   // An update whose gradients overflowed is left out. NaN is not below infinity either.
   const finite = lossScale && greater(Number.POSITIVE_INFINITY, norm);
+  const done = lossScale ? sub(scalars.step!, lossScale.tracedLeftOut) : scalars.step!;
+  const common = optimizer.traced.scalars(scalars.rate!, done);
   const keep = scalars.keep && (finite ? where(finite, scalars.keep, 1) : scalars.keep);
   const averageOf = (kept: Tensor, now: Tensor) => add(mul(kept, keep!), mul(now, sub(1, keep!)));
   const after: Record<string, Tensor> = {};
   for (const { name, group, bound, arrays } of packs) {
     const wholes = arrays.map(({ whole }) => whole);
     const moved = wholes.slice(0, 1 + optimizer.traced.moments.length);
-    const updated = optimizer.traced.update(group, moved, clipped[name]!, scalars, finite);
+    const updated = optimizer.traced.update(group, moved, clipped[name]!, common, finite);
     if (bound !== undefined) {
       const within = minimum(updated[0]!, bound);
       updated[0] = finite ? where(finite, within, updated[0]!) : within;
@@ -116,8 +119,7 @@ export async function compileTracedStep(
   const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
   if (lossScale && finite) {
     Object.assign(after, lossScale.settled(finite));
-    // At a scale of 1 an overflow is no longer the scale's.
-    reports[HELD_BACK] = where(finite, 0, where(greater(lossScale.traced, 1), 1, 0));
+    reports[HELD_BACK] = lossScale.heldBack(finite);
   }
   const held = packs.flatMap(({ arrays }) => arrays);
   const arrays: Record<string, HostTensor> = { ...params, ...optimizer.state(), ...lossScale?.carried };

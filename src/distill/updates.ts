@@ -31,7 +31,7 @@ function hostUpdates(task: Task, { optimizer, learningRate, clipNorm, average }:
       const heldBack = task.lossScale?.settle(Number.isFinite(norm)) === false;
       if (!heldBack) {
         if (clipNorm !== undefined && norm > clipNorm) scaleAll(gradients, clipNorm / norm);
-        optimizer.update(gradients, learningRate(step), step);
+        optimizer.update(gradients, learningRate(step), step - (task.lossScale?.leftOut ?? 0));
       }
       task.constrain?.();
       if (average && !heldBack) averageInto(average.params, task.params, average.keep(step));
