@@ -331,6 +331,43 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     expect(await inPage('return document.querySelector("video").srcObject.active')).toBe(false);
   });
 
+  it('opens one camera, however often it is asked for while it starts, and none behind a picture', async () => {
+    await inPage(
+      `const { mediaDevices } = navigator;
+       const open = mediaDevices.getUserMedia.bind(mediaDevices);
+       self.tracks = [];
+       mediaDevices.getUserMedia = async (what) => {
+         await new Promise((resolve) => setTimeout(resolve, 300));
+         const stream = await open(what);
+         tracks.push(...stream.getTracks());
+         return stream;
+       };`,
+    );
+    const states = () => inPage<string[]>('return tracks.map(({ readyState }) => readyState)');
+    const click = (times: number) =>
+      inPage('for (let i = 0; i < given; i++) document.getElementById("camera").click()', times);
+    const pressed = () => tab.locator('#camera').getAttribute('aria-pressed');
+    await click(3);
+    await eventually(pressed).toBe('true');
+    expect(await states()).toEqual(['live']);
+    await click(1);
+    expect([await states(), await pressed()]).toEqual([['ended'], 'false']);
+    await click(1);
+    await drop(asFile(await patches('instead', 40, 40).png().toBuffer()));
+    await eventually(states).toEqual(['ended', 'ended']);
+    expect(await pressed()).toBe('false');
+  });
+
+  it('takes the fastest device in place of one that it does not know, and says so', async () => {
+    await tab.goto(`${server.url}?device=foo`);
+    await ready();
+    expect(await tab.locator('#device').inputValue()).toBe('auto');
+    expect(await textOf('#fault')).toBe('There is no device “foo”: the fastest one is used.');
+    await tab.goto(server.url);
+    await ready();
+    expect(await textOf('#fault')).toBe('');
+  });
+
   it('works without the server after its first load', async () => {
     await server.close();
     await tab.reload();

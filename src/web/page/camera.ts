@@ -1,13 +1,14 @@
 /**
  * Shows the camera in `video` and hands on its pictures one at a time: the next is taken when the last was dealt with.
  *
- * @returns stops it
+ * @param signal stops it, also while it is being asked for
  * @throws where there is no camera or it may not be used
  */
 export async function startCamera(
   video: HTMLVideoElement,
   onFrame: (picture: ImageBitmap) => Promise<void>,
-): Promise<() => void> {
+  signal: AbortSignal,
+): Promise<void> {
   if (!navigator.mediaDevices) throw new Error('The camera needs https:// or localhost.');
   let stream: MediaStream;
   try {
@@ -21,19 +22,21 @@ export async function startCamera(
     };
     throw new Error(reasons[name] ?? `The camera did not start: ${message}`);
   }
+  const release = () => {
+    for (const track of stream.getTracks()) track.stop();
+  };
+  if (signal.aborted) return release();
+  signal.addEventListener('abort', () => {
+    video.pause(); // the last picture stays
+    release();
+  });
   video.srcObject = stream;
   await video.play();
-  let running = true;
   const frames = async () => {
-    while (running) {
+    while (!signal.aborted) {
       await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
-      if (running) await onFrame(await createImageBitmap(video));
+      if (!signal.aborted) await onFrame(await createImageBitmap(video));
     }
   };
   void frames();
-  return () => {
-    running = false;
-    video.pause(); // the last picture stays
-    for (const track of stream.getTracks()) track.stop();
-  };
 }

@@ -13,10 +13,13 @@ void start();
 
 async function start(): Promise<void> {
   const offline = await startOffline();
-  const device = (new URLSearchParams(location.search).get('device') ?? 'auto') as Device;
-  element<HTMLSelectElement>('device').value = device;
-  element('device').addEventListener('change', (event) => {
-    location.search = new URLSearchParams({ device: (event.target as HTMLSelectElement).value }).toString();
+  const choice = element<HTMLSelectElement>('device');
+  const asked = new URLSearchParams(location.search).get('device') ?? 'auto';
+  const known = [...choice.options].some(({ value }) => value === asked);
+  const device = (known ? asked : 'auto') as Device;
+  choice.value = device;
+  choice.addEventListener('change', () => {
+    location.search = new URLSearchParams({ device: choice.value }).toString();
   });
   let engine: Engine;
   try {
@@ -30,6 +33,7 @@ async function start(): Promise<void> {
   showBackend(engine);
   element('offline').textContent = offline === undefined ? 'Yes' : `No: ${offline}`;
   run(engine);
+  if (!known) complain(new Error(`There is no device “${asked}”: the fastest one is used.`));
   stage('empty');
 }
 
@@ -38,7 +42,8 @@ function run(engine: Engine): void {
   const live = liveClassifiers(engine);
   let classifier: Classifier | undefined;
   let image: ImageResult | undefined;
-  let stopCamera: (() => void) | undefined;
+  /** Of the camera that runs or has been asked for: the user's permission may take its time. */
+  let camera: AbortController | undefined;
   /** Only the newest choice and picture count: what was asked before may come back later. */
   let [newestChoice, newestPicture] = [0, 0];
 
@@ -75,8 +80,8 @@ function run(engine: Engine): void {
     }
   };
   const endCamera = () => {
-    stopCamera?.();
-    stopCamera = undefined;
+    camera?.abort();
+    camera = undefined;
     element('camera').setAttribute('aria-pressed', 'false');
   };
   listenForPictures((file) => {
@@ -84,14 +89,19 @@ function run(engine: Engine): void {
     void see(file, { kind: 'file', file });
   });
   element('camera').addEventListener('click', async () => {
-    if (stopCamera) {
-      endCamera();
+    if (camera) {
+      if (element('camera').getAttribute('aria-pressed') === 'true') endCamera();
       return;
     }
+    const own = new AbortController();
+    camera = own;
     try {
-      stopCamera = await startCamera(element<HTMLVideoElement>('video'), (frame) => see(frame, { kind: 'camera' }));
-      element('camera').setAttribute('aria-pressed', 'true');
+      const video = element<HTMLVideoElement>('video');
+      await startCamera(video, (frame) => see(frame, { kind: 'camera' }), own.signal);
+      if (!own.signal.aborted) element('camera').setAttribute('aria-pressed', 'true');
     } catch (error) {
+      if (own.signal.aborted) return;
+      endCamera();
       complain(error);
     }
   });
