@@ -14,13 +14,13 @@ export function textBlockInputs(count: number, length: number): { ids: Tensor; e
  * Runs a program with {@link textBlockInputs} over all texts.
  *
  * @param fixed what it is fed beside them
- * @param take called after each block with its results, the number of its first text, and how many rows are texts
+ * @param take awaited after each block with its results, the number of its first text, and how many rows are texts
  */
 export async function runTextBlocks(
   program: Runnable,
   fixed: Readonly<Record<string, HostTensor>>,
   { ids, ends, length }: TokenizedTexts,
-  take: (results: Readonly<Record<string, HostTensor>>, from: number, count: number) => void,
+  take: (results: Readonly<Record<string, HostTensor>>, from: number, count: number) => void | Promise<void>,
 ): Promise<void> {
   const block = Math.min(most, ends.length);
   const feeds = {
@@ -32,6 +32,6 @@ export async function runTextBlocks(
     const count = Math.min(block, ends.length - from);
     feeds.ids.data.set(ids.subarray(from * length, (from + count) * length));
     feeds.ends.data.set(ends.subarray(from, from + count));
-    take(await program.run({ ...fixed, ...feeds }), from, count);
+    await take(await program.run({ ...fixed, ...feeds }), from, count);
   }
 }

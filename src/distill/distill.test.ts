@@ -61,7 +61,9 @@ describe('distill', () => {
       );
       expect(part.finished).toBe(false);
     }
-    const rest = await distill(options('parts'));
+    const read: number[] = [];
+    const rest = await distill(options('parts', { onTeacherTexts: (done) => void read.push(done) }));
+    expect(read).toEqual([]); // the teacher's features of texts are stored as well
     expect(flat(rest.student.params)).toEqual(flat(whole.student.params));
     expect(flat(rest.prompts!.encoder)).toEqual(flat(whole.prompts!.encoder));
     expect(flat(rest.prompts!.vision)).toEqual(flat(whole.prompts!.vision));

@@ -50,6 +50,8 @@ export interface DistillOptions extends DownloadOptions {
   onStep?: (step: DistillStep) => void | Promise<void>;
   /** While the teacher's targets are extracted. */
   onTargets?: (done: number, total: number) => void;
+  /** While the teacher reads the texts. */
+  onTeacherTexts?: (done: number, total: number) => void;
   /** While models say the captions another way. */
   onTexts?: SayOptions['onTexts'];
   compile?: CompileOptions;
@@ -132,6 +134,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
       loader: options.loader,
       signal: options.signal,
       onProgress: options.onTargets,
+      onTexts: options.onTeacherTexts,
     },
   });
   return { options, teacher, phases, full, batches };
@@ -143,6 +146,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
  * The same seed gives the same bits on one machine, and a run that was stopped and is called again ends with the same
  * parameters as one that was not. The finished student is saved in `runDir/student`.
  *
+ * @throws the signal's reason where it is aborted while texts are read, before anything is trained
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
  */
 export async function distill(given: DistillOptions): Promise<DistillResult> {

@@ -15,6 +15,7 @@ import { input, slice, type Tensor } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
 import { hashParams } from './fingerprint.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
+import { type TextProgress, textsDone } from './text-progress.js';
 
 /** A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had. */
 export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: CompileOptions): Teacher {
@@ -43,7 +44,7 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
       const program = await compile({ outputs }, { ...options, fixed });
       return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
     },
-    texts: (texts, withWords) => encodeTexts(checkpoint, texts, withWords, options),
+    texts: (texts, withWords, progress = {}) => encodeTexts(checkpoint, texts, withWords, progress, options),
   };
 }
 
@@ -57,6 +58,7 @@ async function encodeTexts(
   { config, params }: Checkpoint,
   texts: TokenizedTexts,
   withWords: boolean,
+  progress: TextProgress,
   options: CompileOptions,
 ): Promise<TeacherTexts> {
   const width = config.projection_dim;
@@ -70,12 +72,13 @@ async function encodeTexts(
   if (withWords) outputs.words = tower.tokenEmbeds();
   const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params) });
   try {
-    await runTextBlocks(program, {}, texts, (result, from, count) => {
+    await runTextBlocks(program, {}, texts, async (result, from, count) => {
       embeds.set((result.embed!.data as Float32Array).subarray(0, count * width), from * width);
       if (words) {
         const made = (result.words!.data as Float32Array).subarray(0, count * size);
         floatToHalf(made, words.subarray(from * size, (from + count) * size));
       }
+      await textsDone(from + count, ends.length, progress);
     });
   } finally {
     await program.dispose();

@@ -7,6 +7,7 @@ import { ensureTargets } from './extract-targets.js';
 import type { DistillRecipe } from './recipe.js';
 import type { InnerStates, Teacher } from './teacher.js';
 import { buildTextBank, listTexts, type StudentTexts } from './text-bank.js';
+import { TextTargets } from './text-targets.js';
 
 /** Where the teacher's stored targets are, and how they are made. */
 export interface TargetOptions {
@@ -17,7 +18,10 @@ export interface TargetOptions {
   /** How pictures are read while targets are extracted. */
   readonly loader?: LoaderOptions;
   readonly signal?: AbortSignal;
+  /** While pictures are extracted. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** While the teacher reads the texts. */
+  readonly onTexts?: (done: number, total: number) => void;
 }
 
 export interface BatchSource {
@@ -39,6 +43,7 @@ export interface BatchSource {
  * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not. Whoever opens
  * them closes their store; it is not complete where the signal stopped the extraction.
  *
+ * @throws the signal's reason where it is aborted while texts are read
  * @throws UserError for templates without a place for the class, data without classes, a store of something else, or
  * models of texts that cannot be had
  */
@@ -59,7 +64,11 @@ export async function openBatches({
   const models = captions ? augment.text?.models : undefined;
   const sayings = models && (await saidByModels(captionsOf(examples), models, texts));
   const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
-  const bank = await buildTextBank(teacher, list, student, inner.words);
+  const { signal, onTexts, ...pictures } = targets;
+  const features = new TextTargets(teacher, targets.dir, { signal, onProgress: onTexts });
+  const bank = await buildTextBank(teacher, list, student, inner.words, (tokens, withWords) =>
+    features.of(tokens, withWords),
+  );
   const [hidden, attention] = [[...inner.hidden], [...inner.attention]];
   const store = await ensureTargets({
     teacher,
@@ -70,8 +79,10 @@ export async function openBatches({
     seed,
     hidden,
     attention,
-    ...targets,
+    signal,
+    ...pictures,
   });
+  await features.save();
   return new Batches(store, bank, examples, teacher.preprocess, {
     ...{ seed, views, captions, weights, halves, batch: recipe.batch },
     classesPerStep: classes_per_step,

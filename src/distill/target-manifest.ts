@@ -31,12 +31,15 @@ export type StoreFingerprint = Readonly<z.infer<typeof fingerprint>>;
 export type TargetManifest = z.infer<typeof schema>;
 
 export const MANIFEST = 'manifest.json';
+/** The teacher's features of texts, beside the shards. */
+export const TEXTS = 'texts.safetensors';
 
 /** Name of the shard with number `n`, from 0. */
 export const shardFile = (n: number): string => `shard-${String(n).padStart(5, '0')}.bin`;
 
 /** Whether a file of this name is the store's in a folder that is one. */
-export const isStoreFile = (name: string): boolean => name === MANIFEST || shard.shape.file.safeParse(name).success;
+export const isStoreFile = (name: string): boolean =>
+  name === MANIFEST || name === TEXTS || shard.shape.file.safeParse(name).success;
 
 /**
  * Reads a store's manifest; undefined where the folder has none.

@@ -14,6 +14,7 @@ import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { engineTeacher } from './engine-teacher.js';
 import { onnxTeacher } from './onnx-teacher.js';
+import type { TextProgress } from './text-progress.js';
 
 /** What can be distilled: the engine's own checkpoint, or an ONNX pair, which gives embeddings alone. */
 export type TeacherModel = Checkpoint | OnnxPair;
@@ -47,7 +48,8 @@ export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tok
   /** Of everything that its answers depend on beside preprocessing. */
   fingerprint(): string;
   images(batch: number, wanted: InnerStates): Promise<TeacherImagePass>;
-  texts(tokens: TokenizedTexts, withWords: boolean): Promise<TeacherTexts>;
+  /** @throws the signal's reason where it is aborted */
+  texts(tokens: TokenizedTexts, withWords: boolean, progress?: TextProgress): Promise<TeacherTexts>;
 }
 
 export interface TeacherOptions {

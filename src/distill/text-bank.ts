@@ -1,11 +1,11 @@
 import { type AugmentOptions, augmentText, type Sayings } from '../augment/index.js';
-import { type ClipConfig, type Tokenizer, tokenizeAll } from '../clip/index.js';
+import { type ClipConfig, type TokenizedTexts, type Tokenizer, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { halfToFloat } from '../files/index.js';
 import { classText } from '../prompt/index.js';
 import { Random } from '../random.js';
-import type { Teacher } from './teacher.js';
+import type { Teacher, TeacherTexts } from './teacher.js';
 import { alignWords, type WordAlignment } from './word-alignment.js';
 
 /** All texts of a run, each once: class names through templates, and captions. */
@@ -99,10 +99,11 @@ export interface StudentTexts {
 }
 
 /**
- * Runs the teacher's text tower over all texts. Each model gets them from its own tokenizer: where the two differ, the
+ * All texts with the teacher's features of them. Each model gets them from its own tokenizer: where the two differ, the
  * student's ids and the teacher's features are of the same texts all the same.
  *
  * @param withWords also keep the features of every token, for the cross-modal map
+ * @param read where the teacher's features come from
  * @throws UserError where those are wanted and the tokenizers do not even split a text into the same words
  */
 export async function buildTextBank(
@@ -110,18 +111,19 @@ export async function buildTextBank(
   list: TextList,
   student: StudentTexts,
   withWords: boolean,
+  read: (tokens: TokenizedTexts, withWords: boolean) => Promise<TeacherTexts> = teacher.texts,
 ): Promise<TextBank> {
   const { tokenizer } = student;
   const own = tokenizeAll(tokenizer, list.texts, student.limit);
   const alike = !teacher.tokenizer.fullLength && cutAlike(teacher.tokenizer, tokenizer, list.texts);
   const positions = teacher.config.text_config.max_position_embeddings;
-  const read = alike ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
+  const tokens = alike ? own : tokenizeAll(teacher.tokenizer, list.texts, positions);
   const alignment =
     withWords && !alike
-      ? alignWords(list.texts, { ...own, tokenizer }, { ...read, tokenizer: teacher.tokenizer })
+      ? alignWords(list.texts, { ...own, tokenizer }, { ...tokens, tokenizer: teacher.tokenizer })
       : undefined;
-  const made = await teacher.texts(read, withWords);
-  const { length: wordsLength, ends: wordsEnds } = read;
+  const made = await read(tokens, withWords);
+  const { length: wordsLength, ends: wordsEnds } = tokens;
   return {
     ...list,
     ...own,

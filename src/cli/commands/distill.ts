@@ -148,6 +148,7 @@ async function run(options: DistillOptions): Promise<void> {
         compile: { device, threads, ranks: options.tensorParallel },
         onDownload,
         onTexts: showTexts(progress),
+        onTeacherTexts: (step, steps) => progress.update({ phase: 'teacher texts', step, steps }),
         onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
         onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>
           progress.update({ phase, step, steps, losses, imagesPerSecond }),
