@@ -60,6 +60,10 @@ describe('a cascade file', () => {
       { ...good, stages: [{ ...first, temperature: -1 }, last] },
       'stages.0.temperature: expected a number above 0, got -1',
     ],
+    [
+      { ...good, stages: [first, { ...server, timeout_ms: 3e9 }] },
+      'stages.1.timeout_ms: expected at most 2147483647 ms, got 3000000000',
+    ],
     [{ ...good, stages: [first, { ...server, retries: 0.5 }] }, 'stages.1.retries: expected int, got 0.5'],
     [
       { ...good, stages: [first, { url: 'ftp://host' }] },

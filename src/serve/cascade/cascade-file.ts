@@ -6,10 +6,12 @@ import { UserError } from '../../errors.js';
 import { readJson, writeFileAtomic } from '../../files/index.js';
 import { classTemplate } from '../../prompt/index.js';
 import { describeIssue, wholeSentence } from '../../schema-issue.js';
+import { longestTimer } from '../timer.js';
 import { checkThreshold, confidences } from './confidence.js';
 
 const positive = z.number().positive('expected a number above 0');
 const whole = z.int().nonnegative('expected a whole number of at least 0');
+const ms = positive.max(longestTimer, `expected at most ${longestTimer} ms`);
 const url = z
   .url({ protocol: /^https?$/, error: 'expected an address as https://host:8080' })
   .superRefine((text, context) => {
@@ -27,11 +29,11 @@ const remoteStage = z.strictObject({
   model: z.string().min(1).optional(),
   /** Environment variable that holds the bearer key: keys do not belong into files that are passed around. */
   key_env: z.string().min(1).optional(),
-  timeout_ms: positive.optional(),
+  timeout_ms: ms.optional(),
   retries: whole.optional(),
-  backoff_ms: positive.optional(),
+  backoff_ms: ms.optional(),
   break_after: z.int().positive('expected a whole number of at least 1').optional(),
-  break_ms: positive.optional(),
+  break_ms: ms.optional(),
 });
 
 const schema = z.strictObject({

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os';
+import { UserError } from '../../errors.js';
+import { longestTimer } from '../timer.js';
 
 /** All limits of a server; what is not given is as here. */
 export const serverDefaults = {
@@ -59,4 +61,17 @@ export function withDefaults(options: ServerOptions): Settings {
     maxHeldBytes: Math.max(settings.maxHeldBytes, settings.maxBodyBytes),
     threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / settings.workers)),
   };
+}
+
+/** What they are called on the command line; the others by their own names. */
+const flags: Readonly<Record<string, string>> = { maxWaitMs: '--max-wait', timeoutMs: '--timeout', graceMs: '--grace' };
+
+/** @throws UserError for a time that no timer can take */
+export function checkTimes(settings: Settings): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const ms = Number(value);
+    if (!name.endsWith('Ms') || (ms >= 0 && ms <= longestTimer)) continue;
+    const seconds = Math.floor(longestTimer / 1000);
+    throw new UserError(`${flags[name] ?? name}: expected 0 to ${seconds} s, got ${ms / 1000} s`);
+  }
 }

@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { UserError } from '../../errors.js';
+import { longestTimer } from '../timer.js';
 import { checkAddress } from './address.js';
 import { serverApp } from './app.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
-import { type ServerOptions, type Settings, withDefaults } from './options.js';
+import { checkTimes, type ServerOptions, type Settings, withDefaults } from './options.js';
 
 /** Connections at once; more are refused by the system. */
 const maxConnections = 1024;
@@ -57,7 +58,7 @@ export class ModelServer {
     }) as Server;
     this.http.maxConnections = maxConnections;
     // For clients that do not read their answers.
-    this.http.setTimeout(settings.timeoutMs + bodyTimeoutMs);
+    this.http.setTimeout(Math.min(settings.timeoutMs + bodyTimeoutMs, longestTimer));
   }
 
   /**
@@ -69,6 +70,7 @@ export class ModelServer {
     const settings = withDefaults(options);
     if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
     checkAddress(settings);
+    checkTimes(settings);
     const server = new ModelServer(settings, log);
     await server.listen();
     try {
