@@ -61,6 +61,8 @@ export const cvpr2024Recipe = z.strictObject({
   tuning: z
     .strictObject({
       ...training(20, 4, 2.5e-3),
+      /** Classes told apart in a step: those of its labels and others by lot; the paper's code has all. More take more memory. */
+      classes_per_step: count.default(512),
       /** Labelled images a class. */
       shots: count.default(16),
       /** Templates of the frozen model's class features; `{}` or `[OBJ]` stands for the class name. */

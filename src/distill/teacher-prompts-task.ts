@@ -2,6 +2,7 @@ import { clipLogits, textTower, visionTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { param, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
+import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
@@ -11,7 +12,9 @@ import type { ViewBatches } from './image-batches.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { PromptedTeacher } from './prompted-teacher.js';
 import { klDivergence } from './response-loss.js';
+import { chooseClasses } from './step-classes.js';
 import type { Task } from './task.js';
+import { gatherHostRows } from './text-bank.js';
 
 /** The classes that a teacher's prompts are tuned to. */
 export interface TunedClasses {
@@ -27,6 +30,9 @@ export interface TunedClasses {
 export interface TeacherPromptsOptions {
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  /** Classes told apart in a step: those of its labels and others by lot; all where there are no more. */
+  readonly classesPerStep: number;
+  readonly seed: number;
   /** Weights of the three regularisers. */
   readonly weights: { readonly text: number; readonly image: number; readonly logits: number };
   /** Keep only each block's input for the backward pass. */
@@ -47,7 +53,7 @@ export interface TeacherPromptsTask extends Task {
  *
  *     loss = CE(z, label) + a mean|t − t₀| + b mean|v − v₀| + c KL(softmax(z₀) ‖ softmax(z)) / N
  *
- * v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen model's, z and z₀ their logits.
+ * N are the classes of a step; v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen model's, z and z₀ their logits.
  * The towers stand still; the prompts of `teacher` are updated in place.
  */
 export async function teacherPromptsTask(
@@ -62,8 +68,11 @@ export async function teacherPromptsTask(
   const p = paramInputs(teacher.params, 'teacher/');
   const prompts = paramInputs(teacher.prompts, 'prompts/');
   const pixels = t.input('pixels', views.pixels.shape);
-  const ids = t.input('ids', classes.ids.shape, 'int32');
-  const ends = t.input('ends', classes.ends.shape, 'int32');
+  const all = classes.labels.length;
+  const chosen = Math.min(options.classesPerStep, all);
+  const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
+  const ids = t.input('ids', [chosen, length], 'int32');
+  const ends = t.input('ends', [chosen], 'int32');
 
   const scale = param(p, 'logit_scale');
   const unit = (x: Tensor) => t.l2Normalize(x);
@@ -76,7 +85,7 @@ export async function teacherPromptsTask(
   const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
   const frozen = {
     image: visionTower(p, config, pixels, { pooledOnly: true }).embed,
-    text: t.constant(classes.frozen),
+    text: t.input('frozen/texts', [chosen, width]),
   };
   const logits = clipLogits(image, text, scale); // [B, N]
   const distance = (a: Tensor, b: Tensor) => t.mean(t.abs(t.sub(unit(a), unit(b))));
@@ -85,7 +94,7 @@ export async function teacherPromptsTask(
     cross_entropy: crossEntropy(logits, t.input('labels', [batch], 'int32')),
     text: t.mul(distance(text, frozen.text), options.weights.text),
     image: t.mul(distance(image, frozen.image), options.weights.image),
-    logits: t.mul(divergence, options.weights.logits / classes.labels.length),
+    logits: t.mul(divergence, options.weights.logits / chosen),
   };
   const total = Object.values(losses).reduce((a, b) => t.add(a, b));
   const names = Object.keys(teacher.prompts);
@@ -94,11 +103,16 @@ export async function teacherPromptsTask(
   const gradients = scaledGradients(total, wrt, lossScale);
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const fixed = { ...paramFeeds(teacher.params, 'teacher/'), ids: classes.ids, ends: classes.ends };
+  const fixed = paramFeeds(teacher.params, 'teacher/');
   const program = await compile({ outputs }, { ...compileOptions, fixed });
 
   const params = paramFeeds(teacher.prompts, 'prompts/');
-  const labels = { shape: [batch], data: new Int32Array(batch) };
+  const fed = {
+    labels: { shape: [batch], data: new Int32Array(batch) },
+    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
+    ends: { shape: [chosen], data: new Int32Array(chosen) },
+    'frozen/texts': { shape: [chosen, width], data: new Float32Array(chosen * width) },
+  };
   const average = new GaussianAverage(teacher.prompts, { epochs: options.epochs, ...options.average });
   let done = 0;
   return {
@@ -109,8 +123,13 @@ export async function teacherPromptsTask(
     state: () => paramFeeds(average.sum, 'average/'),
     async step(step) {
       await views.fill(step);
-      for (const [i, label] of views.labels.data.entries()) labels.data[i] = rowOf(classes.labels, label);
-      const result = await program.run({ ...params, ...lossScale?.feeds, pixels: views.pixels, labels });
+      const rows = views.labels.data.map((label) => rowOf(classes.labels, label));
+      const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', step));
+      for (const [i, row] of rows.entries()) fed.labels.data[i] = picked.indexOf(row);
+      gatherHostRows(classes.ids.data, length, picked, fed.ids.data);
+      gatherHostRows(classes.ends.data, 1, picked, fed.ends.data);
+      gatherHostRows(classes.frozen.data, width, picked, fed['frozen/texts'].data);
+      const result = await program.run({ ...params, ...lossScale?.feeds, pixels: views.pixels, ...fed });
       done = step + 1;
       return {
         losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),

@@ -8,6 +8,7 @@ import * as t from '../tensor/index.js';
 import type { ViewBatches } from './image-batches.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { klDivergence, promptPenalty } from './response-loss.js';
+import { chooseClasses } from './step-classes.js';
 import type { Task } from './task.js';
 import { gatherHostRows } from './text-bank.js';
 import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
@@ -155,11 +156,3 @@ export async function tunePromptsTask(
 
 const sharedEmbedding = (config: PromptEncoderConfig, table: Tensor): Tensor | undefined =>
   config.shared_embedding_width === undefined ? undefined : table;
-
-/** The classes of a step: those of its labels, and others by lot. */
-function chooseClasses(labels: Int32Array, all: number, count: number, random: Random): number[] {
-  const every = Array.from({ length: all }, (_, c) => c);
-  if (count === all) return every;
-  const wanted = new Set([...labels].filter((label) => label >= 0));
-  return [...new Set([...wanted, ...random.shuffle(every)])].slice(0, count).sort((a, b) => a - b);
-}

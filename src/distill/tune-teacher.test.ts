@@ -29,6 +29,7 @@ const options = (more: Partial<TuneTeacherOptions> = {}): TuneTeacherOptions => 
   templates: ['a drawing of {}', '{}'],
   prompts,
   training: {
+    classesPerStep: 4,
     epochs: 6,
     batch: 6,
     lr: 0.02,
@@ -45,12 +46,12 @@ const options = (more: Partial<TuneTeacherOptions> = {}): TuneTeacherOptions => 
 });
 
 /** The task on four classes, nine epochs of one step. */
-async function fourClasses(compile: CompileOptions) {
+async function fourClasses(compile: CompileOptions, { batch = 4, classesPerStep = 4 } = {}) {
   const tuned = { ...teacher, prompts: initTeacherPrompts(teacher, prompts, 1) };
   const texts = promptedTexts(['red', 'green', 'blue', 'grey'], prompts, tokenizer, 12);
   const views = new ViewBatches(dataset, examples, {
     seed: 1,
-    batch: 4,
+    batch,
     augment: recipe().augment,
     preprocess: teacher.preprocess,
   });
@@ -59,7 +60,7 @@ async function fourClasses(compile: CompileOptions) {
     data: Float32Array.from({ length: 4 * config.projection_dim }, (_, i) => Math.sin(i)),
   };
   const classes = { labels: [0, 1, 2, 3], ...texts, frozen };
-  const plan = { epochs: 9, stepsPerEpoch: 1, weights, average: { mean: 5, deviation: 1 } };
+  const plan = { epochs: 9, stepsPerEpoch: 1, classesPerStep, seed: 1, weights, average: { mean: 5, deviation: 1 } };
   return { tuned, task: await teacherPromptsTask(tuned, classes, views, plan, compile) };
 }
 
@@ -84,6 +85,21 @@ it('differentiates cross-entropy and the three regularisers', async () => {
     expect(Math.abs(slope - gradient[i]!), name).toBeLessThan(0.05 * Math.abs(slope));
   }
   await task.dispose();
+});
+
+it('tells some classes of many apart in a step, those of its labels among them', async () => {
+  const { task: all } = await fourClasses(compileOptions, { batch: 2 });
+  const { task: some } = await fourClasses(compileOptions, { batch: 2, classesPerStep: 3 });
+  const distances = new Set<number>();
+  for (const step of [0, 1, 2, 3]) {
+    const [whole, part] = [await all.step(step), await some.step(step)];
+    // Fewer wrong answers are fewer to be mistaken for.
+    expect(part.losses.cross_entropy).toBeLessThan(whole.losses.cross_entropy!);
+    expect(part.losses.image).toBeCloseTo(whole.losses.image!, 4);
+    distances.add(part.losses.text!);
+  }
+  expect(distances.size).toBeGreaterThan(1); // of other classes from step to step
+  await Promise.all([all.dispose(), some.dispose()]);
 });
 
 it('averages every epoch, also where an update overflowed in mixed precision', async () => {
@@ -142,6 +158,7 @@ it('averages the middle epochs most', () => {
 it.each([
   [{ prompts: { ...prompts, n_ctx: 3 } }, /prompts.context: expected 3 tokens \(prompts.n_ctx\), got 2 of "a drawing"/],
   [{ examples: examples.slice(0, 5) }, /teacher.batch: 6 is more than the 5 labelled images/],
+  [{ training: { ...options().training, classesPerStep: 3 } }, /tuning.classes_per_step: expected room .* 4, got 3/],
   [{ classes: [0, 1] }, /an image has label \d, which is none of the classes/],
 ])('refuses %j', async (more, message) => {
   await expect(tuneTeacher(options(more))).rejects.toThrow(message);

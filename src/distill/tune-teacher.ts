@@ -34,7 +34,7 @@ export interface TuneTeacherOptions {
   /** Templates of the frozen model's class features. */
   readonly templates: readonly string[];
   readonly prompts: DeepPromptShape;
-  readonly training: Pick<TeacherPromptsOptions, 'epochs' | 'weights' | 'average' | 'recompute'> & {
+  readonly training: Pick<TeacherPromptsOptions, 'epochs' | 'weights' | 'average' | 'recompute' | 'classesPerStep'> & {
     readonly batch: number;
     readonly lr: number;
     /** Rate of the first epoch. */
@@ -63,7 +63,13 @@ export async function tuneTeacher(
   options: TuneTeacherOptions,
 ): Promise<{ teacher: PromptedTeacher; finished: boolean; seconds: number }> {
   const { teacher, dataset, examples, classes, training, seed } = options;
-  const { batch, epochs } = training;
+  const { batch, epochs, classesPerStep } = training;
+  const fewest = Math.min(batch, classes.length);
+  if (classesPerStep < fewest) {
+    throw new UserError(
+      `tuning.classes_per_step: expected room for the labels of a batch, ${fewest}, got ${classesPerStep}`,
+    );
+  }
   const stepsPerEpoch = Math.floor(examples.length / batch);
   if (stepsPerEpoch === 0) {
     throw new UserError(
@@ -86,7 +92,7 @@ export async function tuneTeacher(
     preprocess,
     loader,
   });
-  const task = await teacherPromptsTask(tuned, texts, views, { ...training, stepsPerEpoch }, options.compile);
+  const task = await teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, options.compile);
   try {
     const { finished, seconds } = await train(task, {
       steps: epochs * stepsPerEpoch,
