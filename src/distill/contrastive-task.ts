@@ -29,7 +29,7 @@ export async function contrastiveTask(
   options: ContrastiveTaskOptions,
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { batch, context, accumulate } = options;
-  const tower = { recompute: options.recompute, ranks: ranksFor(config, options.compile) };
+  const tower = { recompute: options.recompute, ranks: ranksFor('model', config, options.compile) };
   const lossScale = lossScaleFor(options.compile?.precision);
   const size = config.vision_config.image_size;
   const p = paramInputs(params, '', tower.ranks);

@@ -1,3 +1,4 @@
+import { intoRanks } from '../nn/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 
@@ -11,20 +12,38 @@ function keyBias(mask: Tensor): Tensor {
 }
 
 /**
+ * The axis along which the losses' own matrices are split over ranks (`shardAxis` is the towers'): W_q and W_k by their
+ * columns, which are what the map's scores are sums over.
+ */
+export function crossShardAxis(name: string): 1 | undefined {
+  return name === 'cross.query' || name === 'cross.key' ? 1 : undefined;
+}
+
+/**
  * The student's cross-modal map: attention of an image's patches over the tokens of its text,
  * softmax((V W_q)(X W_k)ᵀ / √d).
  *
  * @param patches V [B, P, D_v], without class token and prompts
  * @param words X [B, L, D_x], without prompts
  * @param mask [B, L]: 1 a token, 0 padding
- * @param query W_q [D_v, d]
- * @param key W_k [D_x, d]
+ * @param query W_q [D_v, d / ranks]
+ * @param key W_k [D_x, d / ranks]
+ * @param ranks N: each has d / N of the columns, and the scores are summed over the ranks before the softmax
  * @returns [B, P, L]
  */
-export function studentCrossMap(patches: Tensor, words: Tensor, mask: Tensor, query: Tensor, key: Tensor): Tensor {
-  const d = query.shape[1] as number;
-  const [queries, keys] = [t.matmul(patches, query, { full: true }), t.matmul(words, key, { full: true })];
-  const scores = t.matmul(queries, keys, { transposeB: true, full: true }); // [B, P, L]
+export function studentCrossMap(
+  patches: Tensor,
+  words: Tensor,
+  mask: Tensor,
+  query: Tensor,
+  key: Tensor,
+  ranks = 1,
+): Tensor {
+  const d = (query.shape[1] as number) * ranks;
+  const queries = t.matmul(intoRanks(patches, ranks), query, { full: true }); // [B, P, d / N]
+  const keys = t.matmul(intoRanks(words, ranks), key, { full: true }); // [B, L, d / N]
+  const own = t.matmul(queries, keys, { transposeB: true, full: true });
+  const scores = ranks > 1 ? t.sumOverRanks(own) : own; // [B, P, L]
   return t.softmax(t.add(t.mul(scores, 1 / Math.sqrt(d)), keyBias(mask)));
 }
 

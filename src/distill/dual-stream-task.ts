@@ -1,14 +1,22 @@
-import { paramFeeds, paramInputs } from '../nn/index.js';
+import { paramFeeds } from '../nn/index.js';
 import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
 import { coordinate, coordinated, type Gradients } from './coordinate.js';
-import { allParams, buildLosses, type DualStream, type PhaseOptions, subset } from './dual-stream.js';
+import {
+  allParams,
+  buildLosses,
+  crossColumns,
+  type DualStream,
+  type PhaseOptions,
+  subset,
+  tracedParams,
+} from './dual-stream.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { OutputMeans } from './output-means.js';
-import { ranksFor, studentShards } from './ranks.js';
+import { ranksFor, taskShards } from './ranks.js';
 import type { LossName } from './recipe.js';
 import { deviceTask, type Task } from './task.js';
 import { keepsParameters, type TracedStep } from './traced-step.js';
@@ -25,12 +33,8 @@ export async function dualStreamTask(
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { recipe } = s;
   const { batch, accumulate } = recipe;
-  const ranks = ranksFor(s.config, options);
-  const p = {
-    student: paramInputs(s.student, 'student/', ranks),
-    prompt: paramInputs(s.prompt?.params ?? {}, 'prompt/'),
-    heads: paramInputs(s.heads, 'heads/'),
-  };
+  const ranks = ranksFor('student', s.config, options, crossColumns(s));
+  const p = tracedParams(s, ranks);
   const losses = buildLosses(s, batches, { ...phase, ranks }, p);
   const weight = (name: LossName, factor = 1) =>
     losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined;
@@ -80,7 +84,7 @@ export async function dualStreamTask(
   for (const [pass, parts] of Object.entries(passes)) {
     for (const [name, g] of Object.entries(parts)) outputs[`${pass}|${name}`] = g;
   }
-  const program: Runnable = await compile({ outputs, shards: studentShards }, options);
+  const program: Runnable = await compile({ outputs, shards: taskShards }, options);
 
   const gradients: Gradients = Object.fromEntries(
     names.map((name) => [name, new Float32Array(params[name]!.data.length)]),

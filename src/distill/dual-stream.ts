@@ -6,7 +6,7 @@ import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
 import type { Batches } from './batches.js';
-import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
+import { crossModalLoss, crossShardAxis, studentCrossMap, teacherCrossMap } from './cross-modal.js';
 import {
   embeddingFeature,
   type FeaturePair,
@@ -41,7 +41,7 @@ export interface PhaseOptions {
   prompted: boolean;
   /** Steps of the phases before, so that the stream of drawings goes on. */
   firstStep: number;
-  /** Over how many ranks the student's blocks are split. @defaultValue 1 */
+  /** Over how many ranks the student's blocks, W_q and W_k are split. @defaultValue 1 */
   ranks?: number;
 }
 
@@ -66,6 +66,7 @@ export function initHeads(s: Omit<DualStream, 'heads'>, map?: HostTensor): Param
       heads[name] = initFeatureMap(config.projection_dim, teacherConfig.projection_dim, random(name));
     }
   }
+  if (!activeLosses(recipe, ['cross_modal']).has('cross_modal')) return heads;
   const { dim } = recipe.losses.cross_modal;
   const normal = (name: string, width: number) => {
     const draw = random(name);
@@ -77,6 +78,12 @@ export function initHeads(s: Omit<DualStream, 'heads'>, map?: HostTensor): Param
   normal('cross.query', from);
   normal('cross.key', config.text_config.hidden_size);
   return heads;
+}
+
+/** What of W_q and W_k is split over ranks, by recipe field; nothing where they are not used. */
+export function crossColumns({ heads }: DualStream): Record<string, number> {
+  const columns = heads['cross.query']?.shape[1];
+  return columns === undefined ? {} : { 'losses.cross_modal.dim': columns };
 }
 
 /** Losses of one step as graph, each a scalar and unweighted. */
@@ -158,6 +165,7 @@ export function buildLosses(
       mask,
       p.heads['cross.query']!,
       p.heads['cross.key']!,
+      ranks,
     );
     const read = target('words');
     // Another tokenizer's tokens have no partners, but whole words do: a word has the attention of its tokens.
@@ -205,6 +213,15 @@ export function fitPixels(pixels: Tensor, size: number): Tensor {
 /** The named entries of a parameter tree. */
 export function subset(params: Params, names: readonly string[]): Params {
   return Object.fromEntries(names.map((name) => [name, params[name]!]));
+}
+
+/** One rank's inputs of all parameters. @param ranks over how many the student's blocks, W_q and W_k are split */
+export function tracedParams(s: DualStream, ranks: number): Record<'student' | 'prompt' | 'heads', TensorTree> {
+  return {
+    student: paramInputs(s.student, 'student/', ranks),
+    prompt: paramInputs(s.prompt?.params ?? {}, 'prompt/'),
+    heads: paramInputs(s.heads, 'heads/', ranks, crossShardAxis),
+  };
 }
 
 /** All parameters under the names that the task and the program use. */

@@ -8,16 +8,20 @@ import {
   visionTower,
 } from '../clip/index.js';
 import { floatToHalf } from '../files/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { type Params, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { input, slice, type Tensor } from '../tensor/index.js';
 import { headAverage } from './attention-loss.js';
 import { hashParams } from './fingerprint.js';
+import { ranksFor } from './ranks.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
 import { type TextProgress, textsDone } from './text-progress.js';
 
-/** A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had. */
+/**
+ * A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had.
+ * Its blocks are split over `options.ranks`.
+ */
 export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: CompileOptions): Teacher {
   const { config, params, preprocess, tokenizer } = checkpoint;
   const { image_size: size, patch_size: patch } = config.vision_config;
@@ -33,15 +37,17 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     fingerprint: () => (known ??= fingerprint(params, prompts, options)),
     async images(batch, { hidden, attention }) {
       const last = config.vision_config.num_hidden_layers;
-      const tower = visionTower(paramInputs(params), config, input('pixels', [batch, 3, size, size]), {
+      const ranks = ranksFor('teacher', config, options);
+      const tower = visionTower(paramInputs(params, '', ranks), config, input('pixels', [batch, 3, size, size]), {
+        ranks,
         prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
         pooledOnly: !hidden.includes(last) && !attention.includes(last),
       });
       const outputs: Record<string, Tensor> = { embed: tower.embed };
       for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, tokens);
-      for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, tokens);
+      for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, tokens, ranks);
       const fixed = { ...paramFeeds(params), ...paramFeeds(prompts, 'prompts/') };
-      const program = await compile({ outputs }, { ...options, fixed });
+      const program = await compile({ outputs, shards: shardAxis }, { ...options, fixed });
       return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
     },
     texts: (texts, withWords, progress = {}) => encodeTexts(checkpoint, texts, withWords, progress, options),
@@ -67,10 +73,11 @@ async function encodeTexts(
   const embeds = new Float32Array(ends.length * width);
   const words = withWords ? new Uint16Array(ends.length * size) : undefined;
   const fed = textBlockInputs(ends.length, length);
-  const tower = textTower(paramInputs(params), config, fed.ids, fed.ends);
+  const ranks = ranksFor('teacher', config, options);
+  const tower = textTower(paramInputs(params, '', ranks), config, fed.ids, fed.ends, { ranks });
   const outputs: Record<string, Tensor> = { embed: tower.embed };
   if (withWords) outputs.words = tower.tokenEmbeds();
-  const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params) });
+  const program = await compile({ outputs, shards: shardAxis }, { ...options, fixed: paramFeeds(params) });
   try {
     await runTextBlocks(program, {}, texts, async (result, from, count) => {
       embeds.set((result.embed!.data as Float32Array).subarray(0, count * width), from * width);

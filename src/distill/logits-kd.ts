@@ -8,7 +8,7 @@ import { fitPixels } from './dual-stream.js';
 import { boundLogitScale, largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { OutputMeans } from './output-means.js';
-import { ranksFor, studentShards } from './ranks.js';
+import { ranksFor, taskShards } from './ranks.js';
 import type { DistillRecipe } from './recipe.js';
 import { responseLoss } from './response-loss.js';
 import { deviceTask, type Task } from './task.js';
@@ -27,7 +27,7 @@ export async function logitsKdTask(
   options: CompileOptions = {},
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { batch, accumulate } = recipe;
-  const tower = { recompute: recipe.recompute, ranks: ranksFor(config, options) };
+  const tower = { recompute: recipe.recompute, ranks: ranksFor('student', config, options) };
   const p = paramInputs(student, 'student/', tower.ranks);
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
     t.input(name, batches.feeds[name]!.shape, dtype);
@@ -61,7 +61,7 @@ export async function logitsKdTask(
   }
   const outputs: Record<string, t.Tensor> = { total: loss };
   for (const [name, g] of Object.entries(parts)) outputs[`grad|${name}`] = g;
-  const program = await compile({ outputs, shards: studentShards }, options);
+  const program = await compile({ outputs, shards: taskShards }, options);
 
   const means = new OutputMeans(accumulate);
   return {

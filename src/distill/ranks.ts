@@ -2,22 +2,36 @@ import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { shardAxis } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
+import { crossShardAxis } from './cross-modal.js';
 
-/** Over how many ranks a model's blocks are to be split. @throws UserError where heads or hidden units do not divide */
-export function ranksFor(config: ClipConfig, { ranks = 1 }: CompileOptions = {}): number {
+/**
+ * Over how many ranks a model's blocks are to be split.
+ *
+ * @param whose role the model has, for the message
+ * @param more other sizes that are split, by field
+ * @throws UserError where heads, hidden units or one of `more` do not divide
+ */
+export function ranksFor(
+  whose: 'student' | 'teacher' | 'model',
+  config: ClipConfig,
+  { ranks = 1 }: CompileOptions = {},
+  more: Readonly<Record<string, number>> = {},
+): number {
+  const sizes: Record<string, number> = { ...more };
   for (const tower of ['vision_config', 'text_config'] as const) {
     for (const size of ['num_attention_heads', 'intermediate_size'] as const) {
-      if (config[tower][size] % ranks !== 0) {
-        throw new UserError(
-          `--tensor-parallel ${ranks}: expected a divisor of ${tower}.${size}, ${config[tower][size]}`,
-        );
-      }
+      sizes[`the ${whose}'s ${tower}.${size}`] = config[tower][size];
     }
+  }
+  for (const [name, size] of Object.entries(sizes)) {
+    if (size % ranks !== 0) throw new UserError(`--tensor-parallel ${ranks}: expected a divisor of ${name}, ${size}`);
   }
   return ranks;
 }
 
-/** How a task's inputs and gradients are split: the student's alone, `student/NAME` and `PASS|student/NAME`. */
-export function studentShards(name: string): number | undefined {
-  return /(^|\|)student\//.test(name) ? shardAxis(name) : undefined;
+/** How a task's inputs and gradients are split, `student/NAME` and `PASS|student/NAME`, and likewise `heads/NAME`. */
+export function taskShards(name: string): number | undefined {
+  const [, room, own] = /(?:^|\|)(student|heads)\/(.*)/.exec(name) ?? [];
+  if (own === undefined) return undefined;
+  return room === 'student' ? shardAxis(own) : crossShardAxis(own);
 }

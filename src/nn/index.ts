@@ -8,7 +8,7 @@ export {
 } from './batch-norm.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
 export { copyParams, type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
-export { shardAxis } from './tensor-parallel.js';
+export { intoRanks, shardAxis } from './tensor-parallel.js';
 export {
   type BlockOptions,
   type EncoderOptions,

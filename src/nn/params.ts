@@ -1,3 +1,4 @@
+import type { ShardAxis } from '../runtime/index.js';
 import { dtypeOf, type HostTensor, input, type Tensor } from '../tensor/index.js';
 import { shardAxis, shardShape } from './tensor-parallel.js';
 
@@ -7,11 +8,16 @@ export type Params = Record<string, HostTensor>;
 export type TensorTree = Readonly<Record<string, Tensor>>;
 
 /** One graph input a parameter, named `prefix + name`; feed it with {@link paramFeeds}. With `ranks`, of one rank's part. */
-export function paramInputs(params: Params, prefix = '', ranks = 1): Record<string, Tensor> {
+export function paramInputs(
+  params: Params,
+  prefix = '',
+  ranks = 1,
+  axis: ShardAxis = shardAxis,
+): Record<string, Tensor> {
   return Object.fromEntries(
     Object.entries(params).map(([name, { shape, data }]) => [
       name,
-      input(prefix + name, shardShape(shape, shardAxis(name), ranks), dtypeOf(data)),
+      input(prefix + name, shardShape(shape, axis(name), ranks), dtypeOf(data)),
     ]),
   );
 }

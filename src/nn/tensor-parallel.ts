@@ -18,7 +18,7 @@ export function shardShape(shape: readonly number[], axis: number | undefined, r
   return axis === undefined ? shape : shape.map((size, i) => (i === axis ? size / ranks : size));
 }
 
-/** The input of a split pair of layers. */
+/** The input of a split product, whole on every rank. */
 export function intoRanks(x: Tensor, ranks: number): Tensor {
   return ranks > 1 ? copyToRanks(x) : x;
 }

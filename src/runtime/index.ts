@@ -3,6 +3,7 @@ export { type Device, devices, parseDevice } from './device.js';
 export { DeviceFault } from './device-fault.js';
 export { OnnxFile } from './onnx-file.js';
 export type { Feed } from './ort-tensor.js';
+export type { ShardAxis } from './parallel-program.js';
 export { product } from './product.js';
 export { type CompileOptions, compile, type ProgramInput, type Runnable } from './program.js';
 export { compileResident, type Feeds, type Resident, type ResidentGraph, type ResidentOptions } from './resident.js';

@@ -21,7 +21,7 @@ export interface RankSetup {
   readonly rank: number;
   readonly ranks: number;
   readonly stages: readonly StagePlan[];
-  /** The rank's part of the frozen inputs. */
+  /** The rank's part of the inputs that never change. */
   readonly fixed: Readonly<Record<string, Feed>>;
   /** Names of the values that it gives back. */
   readonly results: readonly string[];
@@ -45,7 +45,6 @@ export class ParallelProgram implements Runnable {
     readonly inputs: readonly ProgramInput[],
     private readonly results: Readonly<Record<string, string>>,
     readonly device: Device,
-    private readonly fixed: Readonly<Record<string, HostTensor>>,
   ) {}
 
   static async create(
@@ -54,20 +53,22 @@ export class ParallelProgram implements Runnable {
     ranks: number,
     options: CompileOptions,
   ): Promise<ParallelProgram> {
-    const { device = 'cpu', precision, frozen = {} } = options;
+    const { device = 'cpu', precision } = options;
+    const held = { ...options.frozen, ...options.fixed };
     const { stages, results } = stagesOf(outputs);
     const inputs = new Map<string, ProgramInput>();
     const models = stages.map((stage) => {
       const model = toOnnx({ outputs: stage.outputs, given: stage.given, fused: device !== 'webgpu', precision });
       for (const t of model.inputs) {
         const name = t.name!;
-        if (!frozen[name]) inputs.set(name, { name, shape: t.sizes(`program input ${name}`), dtype: t.dtype });
+        if (!held[name]) inputs.set(name, { name, shape: t.sizes(`program input ${name}`), dtype: t.dtype });
       }
       return {
         bytes: model.bytes,
         needs: [...model.inputs.map((t) => t.name!), ...model.given.map(({ name }) => name)],
       };
     });
+    const needed = new Set(models.flatMap(({ needs }) => needs));
     const kept = Object.values(results);
     const plans = stages.map(({ outputs: made, sums }, i): StagePlan => {
       const later = new Set([...models.slice(i + 1).flatMap(({ needs }) => needs), ...kept]);
@@ -84,7 +85,9 @@ export class ParallelProgram implements Runnable {
     const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / ranks));
     const workers = Array.from({ length: ranks }, (_, rank) => {
       const fixed = Object.fromEntries(
-        Object.entries(frozen).map(([name, host]) => [name, partOf(name, host, axis, rank, ranks)]),
+        Object.entries(held).flatMap(([name, host]) =>
+          needed.has(name) ? [[name, partOf(name, host, axis, rank, ranks)]] : [],
+        ),
       );
       // Of what every rank has whole, the first one's is given back.
       const own = Object.entries(results).flatMap(([name, value]) =>
@@ -101,7 +104,7 @@ export class ParallelProgram implements Runnable {
       await close(workers);
       throw sessionError(device, error);
     }
-    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device, options.fixed ?? {});
+    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device);
   }
 
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
@@ -109,7 +112,7 @@ export class ParallelProgram implements Runnable {
     const answers = this.workers.map((worker, rank) => {
       const own: Record<string, Feed> = {};
       for (const { name, shape } of this.inputs) {
-        const feed = feeds[name] ?? this.fixed[name];
+        const feed = feeds[name];
         if (!feed) throw new Error(`ParallelProgram.run: input ${name} [${shape.join(', ')}] is missing`);
         own[name] = partOf(name, feed, this.axis, rank, ranks);
         if (own[name].data.length !== elements(shape)) {

@@ -16,7 +16,7 @@ export interface CompileOptions {
   readonly frozen?: Readonly<Record<string, HostTensor>>;
   /**
    * Inputs that will never change, by name: on the CPU they are fed in place at every run, to a device with a memory of its
-   * own they are copied once. Others than the program has may stand among them.
+   * own, and to ranks, they are copied once. Others than the program has may stand among them.
    */
   readonly fixed?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;

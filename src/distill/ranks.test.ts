@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tokenizeAll } from '../clip/index.js';
+import { halfToFloat } from '../files/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { compileOptions, config, dataset, recipe, teacher } from './colours.fixture.js';
+import type { Prepared } from './distill.js';
+import type { StepResult } from './task.js';
+
+// Worker threads run what is built, and so must the graphs that are made for them.
+const built = (file: string) => new URL(`../../dist/${file}`, import.meta.url);
+let dualStream: typeof import('./dual-stream.js');
+let tasks: typeof import('./dual-stream-task.js');
+let shards: typeof import('./ranks.js');
+let distill: typeof import('./distill.js');
+let teachers: typeof import('./teacher.js');
+let runtime: typeof import('../runtime/index.js');
+
+const heads = { num_attention_heads: 4 };
+const wide = {
+  ...config,
+  vision_config: { ...config.vision_config, ...heads },
+  text_config: { ...config.text_config, ...heads },
+};
+const small = { hidden_size: 12, intermediate_size: 24, ...heads };
+const fourHeads = recipe({
+  student: { vision: { ...small, num_hidden_layers: 2, patch_size: 8 }, text: { ...small, num_hidden_layers: 1 } },
+});
+let root = '';
+let ready: Prepared;
+
+/** A step of the joint phase: all losses, and the gradients of all parameters. */
+async function step(ranks: number): Promise<StepResult> {
+  const { full, batches, phases } = ready;
+  const task = await tasks.dualStreamTask(full, batches, phases.at(-1)!, { ...compileOptions, ranks });
+  try {
+    await task.step(1);
+    return await task.step(0); // the second run meets the other set of shared slots
+  } finally {
+    await task.dispose();
+  }
+}
+
+describe('on ranks', () => {
+  let whole: StepResult;
+  beforeAll(async () => {
+    if (!existsSync(built('distill'))) throw new Error('Workers are tested as built: run "npm run build" first');
+    [dualStream, tasks, shards, distill, teachers] = await Promise.all(
+      ['dual-stream', 'dual-stream-task', 'ranks', 'distill', 'teacher'].map(
+        (file) => import(built(`distill/${file}.js`).href),
+      ),
+    );
+    runtime = await import(built('runtime/index.js').href);
+    root = await mkdtemp(join(tmpdir(), 'promptkd-ranks-'));
+    const given = { teacher: { ...teacher, config: wide }, dataset, recipe: fourHeads, runDir: root };
+    ready = await distill.prepare({ ...given, compile: compileOptions });
+    whole = await step(1);
+  });
+  afterAll(async () => {
+    ready.batches.store.close();
+    await rm(root, { recursive: true });
+  });
+
+  it.each([2, 4])('the dual-stream step has the losses and gradients of one rank on %i', async (ranks) => {
+    const split = await step(ranks);
+    expect(Object.keys(split.losses).sort()).toEqual(['attention', 'cross_modal', 'feature', 'response', 'total']);
+    for (const [name, loss] of Object.entries(whole.losses)) {
+      expect(Math.abs(split.losses[name]! - loss) / loss, name).toBeLessThan(1e-5);
+    }
+    expect(Object.keys(split.gradients)).toEqual(Object.keys(whole.gradients));
+    expect(Object.keys(whole.gradients)).toContain('heads/cross.query');
+    for (const [name, gradient] of Object.entries(whole.gradients)) {
+      const other = split.gradients[name]!;
+      expect(other, name).toHaveLength(gradient.length);
+      const largest = gradient.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const far = gradient.reduce((most, x, i) => Math.max(most, Math.abs(x - other[i]!)), 0);
+      // A key's bias adds the same to all scores of a row: its gradient is nothing but rounding.
+      expect(far / (name.endsWith('k_proj.bias') ? 1 : largest), name).toBeLessThan(1e-5);
+    }
+  });
+
+  it.each([2, 4])('each of %i has its share of the columns of W_q and W_k', async (ranks) => {
+    const { full, batches, phases } = ready;
+    const p = dualStream.tracedParams(full, ranks);
+    const { cross_modal } = dualStream.buildLosses(full, batches, { ...phases.at(-1)!, ranks }, p);
+    const program = await runtime.compile(
+      { outputs: { loss: cross_modal! }, shards: shards.taskShards },
+      { ...compileOptions, ranks },
+    );
+    const { dim } = full.recipe.losses.cross_modal;
+    const columns = program.inputs.filter(({ name }) => name.startsWith('heads/cross.'));
+    expect(Object.fromEntries(columns.map(({ name, shape }) => [name, shape]))).toEqual({
+      'heads/cross.query': [12, dim / ranks],
+      'heads/cross.key': [12, dim / ranks],
+    });
+    await program.dispose();
+  });
+
+  it('columns that the ranks do not divide are refused', async () => {
+    const { full, batches, phases } = ready;
+    const odd = { ...full, heads: { ...full.heads, 'cross.query': { shape: [12, 7], data: new Float32Array(84) } } };
+    await expect(tasks.dualStreamTask(odd, batches, phases.at(-1)!, { ranks: 2 })).rejects.toThrow(
+      '--tensor-parallel 2: expected a divisor of losses.cross_modal.dim, 7',
+    );
+  });
+
+  it('the teacher answers on two ranks as on one', async () => {
+    const pixels = { shape: [3, 3, 16, 16], data: Float32Array.from({ length: 3 * 768 }, (_, i) => Math.sin(i)) };
+    const read = tokenizeAll(teacher.tokenizer, ['a red thing', 'blue stripes'], 12);
+    const answers = async (compile: CompileOptions) => {
+      const reader = teachers.teacherOf({ ...teacher, config: wide }, { compile });
+      const pass = await reader.images(3, { hidden: [2], attention: [1, 2] });
+      const seen = Object.entries(await pass.run(pixels)).map(([name, { data }]) => [name, Array.from(data)] as const);
+      await pass.dispose();
+      const { embeds, words } = await reader.texts(read, true);
+      return [...seen, ['text', Array.from(embeds)] as const, ['words', Array.from(halfToFloat(words!))] as const];
+    };
+    const [one, many] = [await answers(compileOptions), await answers({ ...compileOptions, ranks: 2 })];
+    expect(one.map(([name]) => name)).toEqual(['embed', 'hidden.2', 'attention.1', 'attention.2', 'text', 'words']);
+    for (const [i, [name, values]] of one.entries()) {
+      expect(many[i]![1], name).toHaveLength(values.length);
+      const far = Math.max(...values.map((x, k) => Math.abs(x - many[i]![1][k]!)));
+      expect(far, name).toBeLessThan(name === 'words' ? 2e-3 : 1e-5); // words are stored in fp16
+    }
+  });
+
+  it('a teacher whose heads the ranks do not divide is refused', async () => {
+    const reader = teachers.teacherOf(teacher, { compile: { ranks: 4 } });
+    await expect(reader.images(1, { hidden: [], attention: [] })).rejects.toThrow(
+      "--tensor-parallel 4: expected a divisor of the teacher's vision_config.num_attention_heads, 2",
+    );
+  });
+});
