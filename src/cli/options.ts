@@ -45,10 +45,12 @@ export function withEngineOptions(command: Command): Command {
 
 export const engineFlags = ({ recompute, precision }: EngineOptions) => ({ recompute, precision });
 
-export const ranksOption = () =>
+/** @param models what is split */
+export const ranksOption = (models: string) =>
   new Option(
     '--tensor-parallel <n>',
-    'split heads and hidden units over this many workers; each has its share of the threads',
+    `split heads and hidden units of ${models} over this many workers; each has its share of the threads and with ` +
+      '--device cuda a GPU of its own (webgpu is one device and takes one worker)',
   ).argParser(positiveInteger);
 
 /** What every command takes that trains on many pictures. */

@@ -8,7 +8,7 @@ import type { CompileOptions } from '../runtime/index.js';
 import { adamw } from './adamw.js';
 import type { Batches } from './batches.js';
 import { checkLosses } from './check-losses.js';
-import { activeLosses, type DualStream, initHeads } from './dual-stream.js';
+import { activeLosses, crossColumns, type DualStream, initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { hash } from './fingerprint.js';
 import { History, type HistoryEntry } from './history.js';
@@ -18,6 +18,7 @@ import { type StepEvent, train } from './loop.js';
 import { openBatches } from './open-batches.js';
 import { decaysByDefault } from './optimizer.js';
 import { type Phase, phasesOf } from './phases.js';
+import { ranksFor } from './ranks.js';
 import type { DistillRecipe, LossName } from './recipe.js';
 import { warmupCosine } from './schedule.js';
 import { promptConfig, startStudent } from './student.js';
@@ -119,6 +120,8 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   };
   const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
 
+  // Told before the teacher's targets are extracted, which can take hours.
+  ranksFor('student', start.config, options.compile, recipe.method === 'promptkd' ? crossColumns(full) : {});
   const words = recipe.method === 'promptkd' && needs.has('cross_modal');
   const batches = await openBatches({
     teacher,

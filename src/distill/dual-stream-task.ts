@@ -84,13 +84,14 @@ export async function dualStreamTask(
   for (const [pass, parts] of Object.entries(passes)) {
     for (const [name, g] of Object.entries(parts)) outputs[`${pass}|${name}`] = g;
   }
-  const program: Runnable = await compile({ outputs, shards: taskShards }, options);
+  const fixed = Object.fromEntries(Object.entries(frozen).filter(([name]) => !(name in params)));
+  const program: Runnable = await compile({ outputs, shards: taskShards }, { ...options, fixed });
 
   const gradients: Gradients = Object.fromEntries(
     names.map((name) => [name, new Float32Array(params[name]!.data.length)]),
   );
   const wanted = new Set(program.inputs.map((i) => i.name));
-  const fixed = { ...frozen, ...lossScale?.feeds };
+  const carried = { ...params, ...lossScale?.feeds };
   const means = new OutputMeans(accumulate);
   return {
     params,
@@ -98,7 +99,7 @@ export async function dualStreamTask(
     imagesPerStep: batch * accumulate,
     async step(step) {
       const first = (phase.firstStep + step) * accumulate;
-      const result = await means.of((i) => program.run({ ...fixed, ...batches.fill(first + i, wanted) }));
+      const result = await means.of((i) => program.run({ ...carried, ...batches.fill(first + i, wanted) }));
       const parts: Record<string, Gradients> = { feature: {}, rest: {} };
       const report: Record<string, number> = {};
       for (const [key, { data }] of Object.entries(result)) {

@@ -21,11 +21,14 @@ import { type TextProgress, textsDone } from './text-progress.js';
 /**
  * A checkpoint, with deep prompts in its vision tower or without, run by the engine: all its inner states can be had.
  * Its blocks are split over `options.ranks`.
+ *
+ * @throws UserError for ranks that its heads and hidden units, or the device, do not take
  */
 export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: CompileOptions): Teacher {
   const { config, params, preprocess, tokenizer } = checkpoint;
   const { image_size: size, patch_size: patch } = config.vision_config;
   const tokens = 1 + (size / patch) ** 2;
+  const ranks = ranksFor('teacher', config, options);
   let known: string | undefined; // the weights of a large model take seconds to hash
   return {
     config,
@@ -37,7 +40,6 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     fingerprint: () => (known ??= fingerprint(params, prompts, options)),
     async images(batch, { hidden, attention }) {
       const last = config.vision_config.num_hidden_layers;
-      const ranks = ranksFor('teacher', config, options);
       const tower = visionTower(paramInputs(params, '', ranks), config, input('pixels', [batch, 3, size, size]), {
         ranks,
         prompts: deepPrompts(paramInputs(prompts, 'prompts/'), 'vision'),
@@ -73,7 +75,7 @@ async function encodeTexts(
   const embeds = new Float32Array(ends.length * width);
   const words = withWords ? new Uint16Array(ends.length * size) : undefined;
   const fed = textBlockInputs(ends.length, length);
-  const ranks = ranksFor('teacher', config, options);
+  const { ranks } = options;
   const tower = textTower(paramInputs(params, '', ranks), config, fed.ids, fed.ends, { ranks });
   const outputs: Record<string, Tensor> = { embed: tower.embed };
   if (withWords) outputs.words = tower.tokenEmbeds();

@@ -3,7 +3,7 @@ export { attentionLoss, headAverage } from './attention-loss.js';
 export type { Batches } from './batches.js';
 export { contrastiveLoss } from './contrastive.js';
 export { coordinate } from './coordinate.js';
-export { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
+export { crossModalLoss, crossShardAxis, studentCrossMap, teacherCrossMap } from './cross-modal.js';
 export { type Cvpr2024Run, type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
 export { type Cvpr2024Recipe, cvpr2024Recipe } from './cvpr2024-recipe.js';
 export {

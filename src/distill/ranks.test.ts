@@ -127,9 +127,9 @@ describe('on ranks', () => {
     }
   });
 
-  it('a teacher whose heads the ranks do not divide is refused', async () => {
-    const reader = teachers.teacherOf(teacher, { compile: { ranks: 4 } });
-    await expect(reader.images(1, { hidden: [], attention: [] })).rejects.toThrow(
+  it('a teacher whose heads the ranks do not divide, and several on WebGPU, are refused at once', () => {
+    expect(() => teachers.teacherOf(teacher, { compile: { ranks: 2, device: 'webgpu' } })).toThrow(/is one device/);
+    expect(() => teachers.teacherOf(teacher, { compile: { ranks: 4 } })).toThrow(
       "--tensor-parallel 4: expected a divisor of the teacher's vision_config.num_attention_heads, 2",
     );
   });

@@ -1,7 +1,7 @@
 import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { shardAxis } from '../nn/index.js';
-import type { CompileOptions } from '../runtime/index.js';
+import { type CompileOptions, rankDevices } from '../runtime/index.js';
 import { crossShardAxis } from './cross-modal.js';
 
 /**
@@ -9,14 +9,15 @@ import { crossShardAxis } from './cross-modal.js';
  *
  * @param whose role the model has, for the message
  * @param more other sizes that are split, by field
- * @throws UserError where heads, hidden units or one of `more` do not divide
+ * @throws UserError where heads, hidden units or one of `more` do not divide, or the device does not take so many
  */
 export function ranksFor(
   whose: 'student' | 'teacher' | 'model',
   config: ClipConfig,
-  { ranks = 1 }: CompileOptions = {},
+  { ranks = 1, device = 'cpu' }: CompileOptions = {},
   more: Readonly<Record<string, number>> = {},
 ): number {
+  rankDevices(device, ranks);
   const sizes: Record<string, number> = { ...more };
   for (const tower of ['vision_config', 'text_config'] as const) {
     for (const size of ['num_attention_heads', 'intermediate_size'] as const) {

@@ -2,9 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { elements, type HostTensor, stagesOf, type Tensor, toOnnx } from '../tensor/index.js';
 import type { Device } from './device.js';
-import { sessionError } from './device-fault.js';
 import type { Feed } from './ort-tensor.js';
 import type { CompileOptions, ProgramInput, Runnable } from './program.js';
+import { rankDevices, rankError } from './rank-devices.js';
 import { RankSum, sharedBytes } from './rank-sum.js';
 import { joinShards, shardOf } from './shard.js';
 
@@ -27,6 +27,7 @@ export interface RankSetup {
   readonly results: readonly string[];
   readonly shared: SharedArrayBuffer;
   readonly device: Device;
+  readonly deviceId: number | undefined;
   readonly threads: number;
 }
 
@@ -81,6 +82,7 @@ export class ParallelProgram implements Runnable {
         sums.map(({ from }) => elements(made[from]!.sizes('sumOverRanks'))),
       ),
     );
+    const deviceIds = rankDevices(device, ranks);
     const shared = new SharedArrayBuffer(sharedBytes(longest, ranks));
     const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / ranks));
     const workers = Array.from({ length: ranks }, (_, rank) => {
@@ -95,14 +97,24 @@ export class ParallelProgram implements Runnable {
       );
       const workerData: RankSetup = {
         ...{ rank, ranks, stages: plans, fixed, results: [...new Set(own)], shared, device, threads },
+        deviceId: deviceIds[rank],
       };
-      return new Worker(new URL('./rank-worker.js', import.meta.url), { workerData });
+      return new Worker(new URL('./rank-worker.js', import.meta.url), {
+        workerData,
+        transferList: cutOut(fixed, axis),
+      });
     });
     try {
-      await Promise.all(workers.map((worker) => answer(worker)));
+      await Promise.all(
+        workers.map((worker, rank) =>
+          answer(worker).catch((error: unknown) => {
+            throw rankError(device, rank, ranks, error);
+          }),
+        ),
+      );
     } catch (error) {
       await close(workers);
-      throw sessionError(device, error);
+      throw error;
     }
     return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device);
   }
@@ -122,7 +134,7 @@ export class ParallelProgram implements Runnable {
         }
       }
       const answered = answer(worker);
-      worker.postMessage(own);
+      worker.postMessage(own, cutOut(own, this.axis));
       return answered;
     });
     let parts: { results?: Record<string, HostTensor> }[];
@@ -171,6 +183,13 @@ async function close(workers: readonly Worker[]): Promise<void> {
 function partOf(name: string, whole: Feed, axis: ShardAxis, rank: number, ranks: number): Feed {
   const split = axis(name);
   return split === undefined ? whole : shardOf(whole as HostTensor, split, rank, ranks); // parameters alone are split
+}
+
+/** The memory of what was cut out for one rank, which it may have as it is. */
+function cutOut(parts: Readonly<Record<string, Feed>>, axis: ShardAxis): ArrayBuffer[] {
+  return Object.entries(parts).flatMap(([name, { data }]) =>
+    axis(name) === undefined ? [] : [data.buffer as ArrayBuffer],
+  );
 }
 
 /** The next message of a worker. */

@@ -9,8 +9,7 @@ import { createSession } from './session.js';
 const setup = workerData as RankSetup;
 const sum = new RankSum(setup.shared, setup.rank, setup.ranks);
 const sessions: ort.InferenceSession[] = [];
-for (const { bytes } of setup.stages)
-  sessions.push(await createSession(bytes, setup.device, { threads: setup.threads }));
+for (const { bytes } of setup.stages) sessions.push(await createSession(bytes, setup.device, setup));
 
 parentPort!.on('message', async (feeds: Record<string, Feed> | 'close') => {
   if (feeds === 'close') {

@@ -10,6 +10,8 @@ export interface SessionOptions {
   readonly threads?: number;
   readonly optimizedModelPath?: string;
   readonly profilePrefix?: string;
+  /** Which of several CUDA devices. @defaultValue CUDA's first */
+  readonly deviceId?: number;
   /** Where outputs are to lie, by name. */
   readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
 }
@@ -45,9 +47,9 @@ export function createSession(
 
 /** @internal */
 export function sessionOptions(device: Device, options: SessionOptions): ort.InferenceSession.SessionOptions {
-  const { threads, optimizedModelPath, profilePrefix, outputLocations } = options;
+  const { threads, deviceId, optimizedModelPath, profilePrefix, outputLocations } = options;
   return {
-    executionProviders: [device],
+    executionProviders: [deviceId === undefined ? device : { name: device, deviceId }],
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
     // ONNX Runtime's own default counts physical cores, which on a virtual machine can come out as one.

@@ -69,7 +69,7 @@ export function addDistill(program: Command): void {
     .option('--no-inherit', 'start the student from random weights')
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(ranksOption())
+    .addOption(ranksOption('student and teacher (not of a teacher that is only in ONNX)'))
     .addHelpText(
       'after',
       examples(

@@ -40,7 +40,7 @@ export function addPretrain(program: Command): void {
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .addOption(ranksOption())
+    .addOption(ranksOption('the model'))
     .addHelpText(
       'after',
       examples(
