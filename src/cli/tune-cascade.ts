@@ -16,24 +16,33 @@ export async function tuneCommand(
   options: TuneOptions,
 ): Promise<{ json: unknown; lines: () => string }> {
   if (models.length < 2) throw new UserError(`models: expected at least two, the fastest first, got ${models.length}`);
-  const [serve, { openDataset }, { writeFileAtomic }, { createProgress }, { interruptSignal }, { chartFile }, output] =
-    await Promise.all([
-      import('../serve/index.js'),
-      import('../data/index.js'),
-      import('../files/index.js'),
-      import('./progress.js'),
-      import('./interrupt.js'),
-      import('../report/index.js'),
-      import('./cascade-output.js'),
-    ]);
+  const [
+    serve,
+    { checkApart, examplesOf, openDataset },
+    { writeFileAtomic },
+    { createProgress },
+    { interruptSignal },
+    { chartFile },
+    output,
+  ] = await Promise.all([
+    import('../serve/index.js'),
+    import('../data/index.js'),
+    import('../files/index.js'),
+    import('./progress.js'),
+    import('./interrupt.js'),
+    import('../report/index.js'),
+    import('./cascade-output.js'),
+  ]);
   const { data, split, heldOut, templates, batch, threads, out } = options;
   if (!out.endsWith('.json')) throw new UserError(`--out ${out}: expected a name that ends in .json`);
   const progress = createProgress(options);
   const signal = interruptSignal();
   const opened: { name: string; encoder: Awaited<ReturnType<typeof serve.LocalEncoder.open>> }[] = [];
   try {
-    for (const name of models) opened.push({ name, encoder: await serve.LocalEncoder.open(name, { threads }) });
     const dataset = await openDataset(data);
+    const part = (name: string) => ({ split: name, examples: examplesOf(dataset, name) });
+    checkApart(dataset, part(split), part(heldOut));
+    for (const name of models) opened.push({ name, encoder: await serve.LocalEncoder.open(name, { threads }) });
     const measure = (part: string, runs: number) =>
       serve.measureStages(opened, dataset, {
         ...{ split: part, templates, batch, runs, signal },

@@ -21,6 +21,24 @@ export function examplesOf(dataset: ImageTextDataset, split: string): readonly E
   return examples;
 }
 
+/**
+ * What is reported on must not have been used before, under whatever name of a split.
+ *
+ * @throws UserError naming a picture that is in both
+ */
+export function checkApart(
+  dataset: ImageTextDataset,
+  used: { readonly split: string; readonly examples: readonly Example[] },
+  reported: { readonly split: string; readonly examples: readonly Example[] },
+): void {
+  const ids = new Set(used.examples.map(({ id }) => id));
+  const twice = reported.examples.find(({ id }) => ids.has(id));
+  if (!twice) return;
+  throw new UserError(
+    `${dataset.name}: ${twice.id} is in the split ${used.split} and in ${reported.split}: report on other pictures than those used before`,
+  );
+}
+
 /** Each caption of some pictures once. */
 export const captionsOf = (examples: readonly Example[]): Set<string> =>
   new Set(examples.flatMap(({ captions }) => captions));

@@ -13,7 +13,7 @@ export type {
 } from './dataset.js';
 export { decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
-export { captionsOf, examplesOf, isLabelled, labelledOf } from './examples-of.js';
+export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';

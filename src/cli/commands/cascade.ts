@@ -46,7 +46,7 @@ export function addCascade(program: Command): void {
       'pictures that temperatures and thresholds are fitted on; several splits as val+style',
       'val',
     )
-    .option('--held-out <name>', 'pictures to report on', 'test')
+    .option('--held-out <name>', 'pictures to report on, none of them of --split', 'test')
     .option(
       '--templates <text...>',
       'texts of a class, {} or [OBJ] standing for its name (default: "a drawing of {}" "{}")',

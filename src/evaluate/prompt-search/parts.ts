@@ -1,5 +1,11 @@
-import { type Example, examplesOf, type ImageTextDataset, isLabelled, type LabelledExample } from '../../data/index.js';
-import { UserError } from '../../errors.js';
+import {
+  checkApart,
+  type Example,
+  examplesOf,
+  type ImageTextDataset,
+  isLabelled,
+  type LabelledExample,
+} from '../../data/index.js';
 import { Random } from '../../random.js';
 
 export interface PartOptions {
@@ -27,13 +33,7 @@ export function partsOf(dataset: ImageTextDataset, { split, heldOut, images, see
   }
   const search = sample(all, images, seed);
   const reported = examplesOf(dataset, heldOut).filter(isLabelled);
-  const used = new Set(search.map(({ id }) => id));
-  const twice = reported.find(({ id }) => used.has(id));
-  if (twice) {
-    throw new UserError(
-      `${dataset.name}: ${twice.id} is in the split ${split} and in ${heldOut}; search and report need different pictures`,
-    );
-  }
+  checkApart(dataset, { split, examples: search }, { split: heldOut, examples: reported });
   return { search, heldOut: reported };
 }
 

@@ -1,0 +1,28 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { picture, put } from '../data/formats/pictures.fixture.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-tune-cli-'));
+  for (const split of ['val', 'test']) await put(folder, `${split}/red/1.png`, await picture('#e01818'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('promptkd cascade tune', () => {
+  it('reports on no picture that it tuned on', () => {
+    const parts = ['--data', `folder:${folder}`, '--split', 'val+test', '--held-out', 'test'];
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [main, 'cascade', 'tune', 'a', 'b', ...parts, '--quiet'],
+      { encoding: 'utf8' },
+    );
+    expect(stderr).toMatch(/: test\/red\/1\.png is in the split val\+test and in test: report on other pictures than/);
+    expect([status, stdout]).toEqual([2, '']);
+  });
+});
