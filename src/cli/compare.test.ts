@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/index.js';
@@ -29,6 +29,7 @@ beforeAll(async () => {
     for (let i = 0; i < 6; i++) await put(at('pictures'), `${name}/${i}.png`, await picture(colour));
   }
   await saveCheckpoint(at('teacher'), teacher);
+  await cp(at('teacher'), at('other', 'teacher'), { recursive: true });
   await exportModel({ checkpoint: teacher, out: at('exported') });
   const dataset = await openDataset(`folder:${at('pictures')}`);
   await quantizeModel({ student: { checkpoint: teacher }, dataset, images: 12, out: at('small'), dtypes: ['q4'] });
@@ -80,12 +81,15 @@ describe('promptkd compare', () => {
     for (const { name } of result.variants) expect(svg).toContain(name);
   });
 
-  it('prints a table, and says where nothing keeps to a limit', () => {
+  it('prints a table, tells equal names by the folders above, and says where nothing keeps to a limit', () => {
     const options = [...data(), '--runs', '5', '--threads', '1', '--max-bytes', '10'];
-    const { code, out } = promptkd('compare', at('teacher'), at('small'), ...options);
+    const { code, out } = promptkd('compare', at('teacher'), at('other', 'teacher'), ...options);
     expect(code).toBe(0);
     expect(out).toMatch(/15 pictures, 3 classes; 95 % intervals/);
-    expect(out).toMatch(/^teacher .*\(\d/m);
+    const first = `${basename(folder)}/teacher`;
+    expect(out).toMatch(/^other\/teacher .*\(\d/m);
+    expect(out).toMatch(new RegExp(`^${first} .*\\(\\d`, 'm'));
+    expect(out).toContain(`as ${first} %`);
     expect(out).toMatch(/none keeps to at most 0\.0100 kB/);
   });
 
@@ -94,6 +98,7 @@ describe('promptkd compare', () => {
     ['a variant that is not there', () => [`${at('small')}#q8`], /small: expected onnx\/vision_model_quantized\.onnx/],
     ['a folder that is none', () => [at('nothing')], /nothing: /],
     ['a split that is none', () => [at('teacher'), '--split', 'nights'], /nights/],
+    ['a model twice', () => [at('teacher'), at('teacher')], /models: expected each once, got .*teacher twice/],
     ['no models', () => [], /missing required argument 'models'/],
     ['a limit below nothing', () => [at('teacher'), '--max-ms', '-1'], /'--max-ms <ms>' argument '-1' is invalid/],
     ['no runs', () => [at('teacher'), '--runs', '0'], /'--runs <n>' argument '0' is invalid/],

@@ -1,15 +1,32 @@
-import { basename, resolve } from 'node:path';
+import { basename, resolve, sep } from 'node:path';
 import { type Dtype, splitVariant } from '../clip/index.js';
 import type { Comparison, Interval } from '../evaluate/index.js';
 import { bytes, paretoFile, percent, textTable } from '../report/index.js';
 
-/** `FOLDER` or `FOLDER#DTYPE`, as it stands on the command line. */
-export function variantOf(argument: string): { name: string; folder: string; dtype?: Dtype } {
-  const { model: folder, dtype } = splitVariant(argument);
-  return { name: dtype === undefined ? nameOf(folder) : `${nameOf(folder)} ${dtype}`, folder, dtype };
+/** A `FOLDER` or `FOLDER#DTYPE` of the command line. */
+interface NamedSource {
+  readonly name: string;
+  readonly folder: string;
+  readonly dtype?: Dtype;
 }
 
-const nameOf = (folder: string) => basename(resolve(folder));
+/** Models as they stand on the command line, named by their folders, with those above where names would be equal. */
+export function variantsOf(models: readonly string[]): NamedSource[] {
+  const given = models.map((argument) => {
+    const { model: folder, dtype } = splitVariant(argument);
+    const parts = resolve(folder).split(sep);
+    const nameAt = (depth: number) => [parts.slice(-depth).join('/'), ...(dtype ? [dtype] : [])].join(' ');
+    return { folder, dtype, nameAt, most: parts.length, depth: 1 };
+  });
+  for (;;) {
+    const names = given.map(({ nameAt, depth }) => nameAt(depth));
+    const wider = given.filter(
+      ({ depth, most }, i) => depth < most && names.indexOf(names[i]!) !== names.lastIndexOf(names[i]!),
+    );
+    if (wider.length === 0) return given.map(({ folder, dtype }, i) => ({ name: names[i]!, folder, dtype }));
+    for (const one of wider) one.depth++;
+  }
+}
 
 /** A comparison for people. */
 export function comparisonTable(comparison: Comparison): string {
@@ -32,7 +49,7 @@ export function comparisonTable(comparison: Comparison): string {
     'top-1 %',
     'R@1 i→t %',
     'R@1 t→i %',
-    `as ${nameOf(teacher)} %`,
+    `as ${variants.some(({ name }) => name === teacher) ? teacher : basename(resolve(teacher))} %`,
     'bytes',
     'memory',
     'p50 ms',

@@ -63,7 +63,7 @@ export interface Comparison {
  * Measures variants of a model side by side on a split. Latencies are taken in turns, one run of each, so that a busy
  * moment meets all of them.
  *
- * @throws UserError where a variant cannot be read, or the split has no classes
+ * @throws UserError where two have one name, a variant cannot be read, or the split has no classes
  */
 export async function compareModels(
   sources: readonly VariantSource[],
@@ -71,6 +71,8 @@ export async function compareModels(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const { teacher, runs = 200, threads, signal, onProgress, limits = { maxDrop: 1 }, ...more } = options;
+  const twice = sources.find(({ name }, i) => sources.findIndex((one) => one.name === name) < i);
+  if (twice) throw new UserError(`models: expected each once, got ${twice.name} twice`);
   const evaluate = async ({ name, folder, dtype }: VariantSource): Promise<Evaluation> => {
     const model = await loadModelOrPair(folder, { dtype, threads });
     const evaluation = await evaluateModel(model, dataset, {

@@ -85,7 +85,7 @@ async function run(models: readonly string[], options: CompareCommandOptions): P
     import('../../files/index.js'),
     import('../comparison-output.js'),
   ]);
-  const sources = models.map(output.variantOf);
+  const sources = output.variantsOf(models);
   const { maxBytes, maxMs, maxDrop, plot, ...rest } = options;
   const limited = maxBytes !== undefined || maxMs !== undefined || maxDrop !== undefined;
   const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
