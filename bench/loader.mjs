@@ -5,18 +5,17 @@
 //   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--rounds 7] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
 //
 // The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { augmentOptions } from '../dist/augment/index.js';
 import { clipPreprocess, initClip, parseClipConfig, tokenizerFromJson, trainTokenizer } from '../dist/clip/index.js';
 import { examplesOf, openDataset } from '../dist/data/index.js';
 import { ContrastiveBatches } from '../dist/distill/contrastive-batches.js';
 import { contrastiveTask } from '../dist/distill/contrastive-task.js';
 import { Loader, usualWorkers } from '../dist/loader/index.js';
-import { Random } from '../dist/random.js';
 import { readOptions, someOf } from './options.mjs';
+import { makePhotos } from './photos.mjs';
 import { table } from './table.mjs';
 
 const values = readOptions({
@@ -27,27 +26,6 @@ const steps = Number(values.steps);
 const crews = values.workers.split(',').map(Number);
 const context = 16;
 const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
-
-/** Smooth colours with some noise: JPEGs of about 15 kB, as photographs of that size have. */
-async function makePhotos(folder, count) {
-  mkdirSync(folder, { recursive: true });
-  const noise = new Random('photos');
-  for (let i = 0; i < count; i++) {
-    const coarse = Uint8Array.from({ length: 14 * 14 * 3 }, () => noise.int(256));
-    const fine = Uint8Array.from(
-      { length: 224 * 224 * 3 },
-      (_, k) => 118 + (((k * 2654435761 + i * 40503) >>> 16) % 20),
-    );
-    const smooth = await sharp(coarse, { raw: { width: 14, height: 14, channels: 3 } })
-      .resize(224, 224)
-      .png()
-      .toBuffer();
-    await sharp(smooth)
-      .composite([{ input: fine, raw: { width: 224, height: 224, channels: 3 }, blend: 'soft-light' }])
-      .jpeg({ quality: 85 })
-      .toFile(join(folder, `${String(i).padStart(4, '0')}.jpg`));
-  }
-}
 
 const tower = (width, layers, heads) => ({
   hidden_size: width,

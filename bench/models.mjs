@@ -1,4 +1,4 @@
-// CLIP models of random weights in published shapes.
+// CLIP models of random weights in published shapes, and `tiny` to try a benchmark with.
 import { fileURLToPath } from 'node:url';
 import { clipPreprocess, expectedParams, loadTokenizer, parseClipConfig } from '../dist/clip/index.js';
 import { Random } from '../dist/random.js';
@@ -13,6 +13,11 @@ const text = (hidden_size) => ({
 const configs = {
   'vit-b-16': { projection_dim: 512, vision_config: vision(768, 12, 16), text_config: text(512) },
   'vit-l-14': { projection_dim: 768, vision_config: vision(1024, 24, 14), text_config: text(768) },
+  tiny: {
+    projection_dim: 64,
+    vision_config: { ...vision(64, 4, 16), image_size: 32 },
+    text_config: { ...text(64), num_hidden_layers: 4 },
+  },
 };
 
 /** The models that `randomClip` knows. */

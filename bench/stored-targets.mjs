@@ -1,42 +1,59 @@
-// A step of the CVPR 2024 recipe, ViT-L/14 → ViT-B/16, random weights: here with the teacher's image features stored and its
-// class features computed once; in PyTorch the public code's way, both of the teacher's towers at every step. The loss of the
-// first step must agree.
+// A step of the CVPR 2024 recipe, ViT-L/14 → ViT-B/16, random weights: with the teacher's image features stored, with the
+// teacher run on each batch, and in PyTorch the public code's way, both of the teacher's towers at every step. The class
+// features are computed once here. The loss of the first step must agree.
 //
-//   npm run build && PROMPTKD_TORCH=path/to/python node bench/stored-targets.mjs [--rounds 2] [--batch 8] [--classes 100] [--json]
+//   npm run build && PROMPTKD_TORCH=path/to/python node bench/stored-targets.mjs [--rounds 2] [--batch 8] [--classes 100]
+//     [--pictures 45] [--views 1,4,8] [--teacher vit-l-14] [--student vit-b-16] [--json]
+//
+// `pays_from_epoch`: the first epoch after which extraction and steps from the store have taken less time together than steps
+// with the live teacher, for so many views of each picture in the store: V/x + E/s < E/l, with images a second extracted (x),
+// trained from the store (s) and live (l).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clipPreprocess, normalizePixels } from '../dist/clip/index.js';
+import { augmentOptions } from '../dist/augment/index.js';
+import { clipPreprocess } from '../dist/clip/index.js';
+import { examplesOf, openDataset } from '../dist/data/index.js';
 import {
   cvpr2024Task,
   initTeacherPrompts,
   initVisualStudent,
+  liveBatches,
   sgd,
   storedBatches,
   teacherImages,
+  teacherOf,
   teacherTextFeatures,
   train,
+  ViewBatches,
 } from '../dist/distill/index.js';
-import { TargetStore } from '../dist/distill/target-store.js';
 import { paramFeeds } from '../dist/nn/index.js';
-import { randomClip } from './models.mjs';
-import { readOptions } from './options.mjs';
+import { modelNames, randomClip } from './models.mjs';
+import { readOptions, someOf } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
+import { makePhotos } from './photos.mjs';
+import { timedTargets } from './timed-targets.mjs';
 
-const values = readOptions({ rounds: '2', batch: '8', classes: '100' });
+const values = readOptions({
+  ...{ rounds: '2', batch: '8', classes: '100', pictures: '45', views: '1,4,8' },
+  ...{ teacher: 'vit-l-14', student: 'vit-b-16' },
+});
 const [batch, classes, rounds] = [values.batch, values.classes, values.rounds].map(Number);
+for (const role of ['teacher', 'student']) someOf(role, values[role], modelNames);
 const lr = 0.005;
-const prompts = { n_ctx: 4, depth: 9 };
 const seed = 1;
 
 const models = {
-  teacher: randomClip('vit-l-14'),
-  student: randomClip('vit-b-16', (name) => !name.startsWith('text_')),
+  teacher: randomClip(values.teacher),
+  student: randomClip(values.student, (name) => !name.startsWith('text_')),
 };
 const { config } = models.teacher;
+const towers = [config.vision_config, config.text_config, models.student.config.vision_config];
+const prompts = { n_ctx: 4, depth: Math.min(9, ...towers.map((tower) => tower.num_hidden_layers)) };
 const teacher = { ...models.teacher, prompts: initTeacherPrompts(models.teacher, prompts, seed) };
 const visual = initVisualStudent(models.student, config.projection_dim, { ...prompts, seed });
 const preprocess = clipPreprocess(config.vision_config.image_size);
+const augment = augmentOptions.parse({});
 
 // Class texts of 77 tokens: start, four places for prompts, a name of three tokens, end, padding.
 const length = config.text_config.max_position_embeddings;
@@ -49,33 +66,18 @@ for (let row = 0; row < classes; row++) {
 
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-stored-'));
 try {
-  const contents = {
-    size: preprocess.size,
-    embed: config.projection_dim,
-    tokens: 0,
-    width: 0,
-    hidden: [],
-    attention: [],
-  };
-  const store = await TargetStore.create(folder, {}, { contents, examples: batch, views: 1 });
-  const { layout } = store;
-  const shard = new Uint8Array(batch * layout.bytes);
-  const records = Array.from({ length: batch }, (_, i) => shard.subarray(i * layout.bytes, (i + 1) * layout.bytes));
-  const plane = 3 * preprocess.size ** 2;
-  const pixels = { shape: [batch, 3, preprocess.size, preprocess.size], data: new Float32Array(batch * plane) };
-  for (const [i, record] of records.entries()) {
-    layout.pixels(record).forEach((_, at, rgb) => {
-      rgb[at] = (at * (i + 3) + at ** 2) % 256;
-    });
-    normalizePixels(layout.pixels(record), preprocess.size, preprocess, pixels.data, i * plane);
-  }
+  await makePhotos(join(folder, 'photos'), Number(values.pictures));
+  const dataset = await openDataset(`folder:${join(folder, 'photos')}?into=train`);
+  const examples = examplesOf(dataset, 'train');
+  const { store, imageMs: extractMs } = await timedTargets({
+    ...{ dataset, examples, views: 1, augment, seed, hidden: [], attention: [], dir: join(folder, 'targets') },
+    teacher: teacherOf({ config, params: teacher.params, preprocess }, { prompts: teacher.prompts }),
+  });
+  const stored = storedBatches(store, preprocess, { seed, batch, views: 1 });
+  const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess });
   const images = await teacherImages(teacher, batch);
-  const made = await images.features(pixels);
-  for (const [i, record] of records.entries()) {
-    layout.embed(record).set(made.data.subarray(i * contents.embed, (i + 1) * contents.embed));
-  }
-  await images.dispose();
-  await store.append(shard);
+  const { data, shape } = (await stored.at(0)).pixels;
+  const pixels = { shape, data: data.slice() };
   const texts = await teacherTextFeatures(teacher, { ids, ends });
 
   const peer = await startPeer(
@@ -90,30 +92,45 @@ try {
     },
     { lr, teacher: config, student: visual.config },
   );
-  const batches = storedBatches(store, preprocess, { seed, batch, views: 1 });
-  const logitScale = teacher.params.logit_scale;
-  const task = await cvpr2024Task(visual, { texts, logitScale }, batches, { temperature: 1, kdWeight: 1000 });
-  const optimizer = sgd(task.params, { momentum: 0.9, weightDecay: 5e-4 });
-  let loss;
-  const ours = async () => {
-    const begin = performance.now();
-    await train(task, {
-      ...{ steps: 1, optimizer, learningRate: () => lr },
-      onStep: ({ losses }) => {
-        loss = losses.total;
+  /** Milliseconds of a step on these batches, and its loss. */
+  const side = async (batches) => {
+    const classesOfTeacher = { texts, logitScale: teacher.params.logit_scale };
+    const task = await cvpr2024Task(visual, classesOfTeacher, batches, { temperature: 1, kdWeight: 1000 });
+    const optimizer = sgd(task.params, { momentum: 0.9, weightDecay: 5e-4 });
+    let loss;
+    const onStep = ({ losses }) => {
+      loss = losses.total;
+    };
+    return {
+      async step() {
+        const begin = performance.now();
+        await train(task, { steps: 1, optimizer, learningRate: () => lr, onStep });
+        return performance.now() - begin;
       },
-    });
-    return performance.now() - begin;
+      loss: () => loss,
+      dispose: () => task.dispose(),
+    };
   };
-  await ours();
-  if (peer) mustAgree('the first step’s loss', loss, (await peer.run(1)).total);
-  const sides = { promptkd: ours };
+  const sidesHere = { promptkd: await side(stored), live: await side(liveBatches(seen, images)) };
+  await sidesHere.promptkd.step();
+  if (peer) mustAgree('the first step’s loss', sidesHere.promptkd.loss(), (await peer.run(1)).total);
+  await sidesHere.live.step();
+  const sides = { promptkd: sidesHere.promptkd.step, live: sidesHere.live.step };
   if (peer) sides.torch = async () => (await peer.run(1)).ms;
   const ms = await alternate(sides, rounds, { warmUp: 0, peer });
   peer?.close();
-  await task.dispose();
+  for (const { dispose } of Object.values(sidesHere)) await dispose();
+  await Promise.all([images.dispose(), seen.dispose()]);
   store.close();
-  const result = { batch, classes, promptkd_ms: ms.promptkd };
+  const [storedMs, liveMs] = [ms.promptkd / batch, ms.live / batch]; // an image
+  const result = {
+    ...{ batch, classes, promptkd_ms: ms.promptkd, live_ms: ms.live, live_ratio: ms.live / ms.promptkd },
+    ...{ images_s: 1e3 / storedMs, live_images_s: 1e3 / liveMs, extracted_images_s: 1e3 / extractMs },
+  };
+  for (const views of values.views.split(',').map(Number)) {
+    const epochs = Math.floor((views * extractMs) / (liveMs - storedMs)) + 1;
+    result[`pays_from_epoch_with_${views}_views`] = liveMs > storedMs ? epochs : 'never';
+  }
   if (peer) Object.assign(result, { torch_ms: ms.torch, ratio: ms.torch / ms.promptkd });
   console.log(values.json ? JSON.stringify(result) : result);
 } finally {
