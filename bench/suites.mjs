@@ -17,6 +17,10 @@ export const suites = {
     about: 'A CVPR 2024 step, ViT-L/14 → ViT-B/16: stored targets against a live teacher, and when storing pays',
   },
   extract: { script: 'extract.mjs', minutes: 2, about: 'Image features of a ViT-B/16 teacher' },
+  extraction: {
+    ...{ script: 'extraction.mjs', minutes: 5 },
+    about: 'A ViT-B/16 teacher’s targets from JPEGs to shards, against its program alone',
+  },
   memory: {
     ...{ script: 'memory.mjs', minutes: 4 },
     about: 'Memory and time of a ViT-B/16 training step, with recomputation and without',
