@@ -1,32 +1,41 @@
-// AdamW over 87 million parameters (a ViT-B/16) three ways: the plain loop that training uses, the same loop in worker
-// threads over shared memory, and an ONNX Runtime graph whose results are copied back. Medians of alternating runs.
+// One update of 87 million parameters (a ViT-B/16). AdamW three ways: the plain loop that training uses, the same loop in
+// worker threads over shared memory, and an ONNX Runtime graph that writes into the arrays it was fed; SGD with momentum and
+// an exponential moving average of the parameters as the loops that training uses. Medians of alternating runs.
 //
 //   npm run build && node bench/optimizer.mjs [--millions 87] [--rounds 5] [--json]
 //
-// ONNX Runtime refuses shared memory, and gives gradients in memory of its own, so that workers cannot read or write either
-// in place: copying gradients in and parameters out is timed with them.
+// `gb_s`: bytes that the update must read and write, by its time; `of_copy`: as a share of what copying an array reaches in
+// the same run (two bytes moved for each copied; the better of one thread and a thread a core). ONNX Runtime refuses shared
+// memory, and gives gradients in memory of its own, so that workers cannot read or write either in place: copying gradients in
+// and parameters out is in their time, but not in what must be moved.
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { adamw } from '../dist/distill/index.js';
-import { compile } from '../dist/runtime/index.js';
-import { add, div, input, mul, sqrt, square, sub } from '../dist/tensor/index.js';
+import { adamw, sgd } from '../dist/distill/index.js';
+import { averageInto } from '../dist/distill/updates.js';
+import { ortTensor } from '../dist/runtime/ort-tensor.js';
+import { release } from '../dist/runtime/release.js';
+import { openSession } from '../dist/runtime/session.js';
+import { input, toOnnx } from '../dist/tensor/index.js';
 import { readOptions } from './options.mjs';
+import { alternate, mustAgree, threads } from './peers.mjs';
 
 const rate = 1e-3;
-const [beta1, beta2, epsilon, decay] = [0.9, 0.999, 1e-8, 0.01];
 const params = (weights) => ({ w: { shape: [weights.length, 1], data: weights } });
 
 if (isMainThread) await measure();
-else await serve();
+else serve();
 
-/** One part of the parameters, updated whenever the main thread asks. */
-async function serve() {
+/** One part of the parameters, updated or copied whenever the main thread asks. */
+function serve() {
   const weights = new Float32Array(workerData.weights);
   const gradient = new Float32Array(workerData.gradient);
   const optimizer = adamw(params(weights));
-  let step = 0;
-  parentPort.on('message', () => {
-    optimizer.update({ w: gradient }, rate, step++);
+  const works = {
+    update: (step) => optimizer.update({ w: gradient }, rate, step),
+    copy: () => gradient.set(weights),
+  };
+  parentPort.on('message', ({ work, step }) => {
+    works[work](step);
     parentPort.postMessage(0);
   });
 }
@@ -34,73 +43,109 @@ async function serve() {
 async function measure() {
   const values = readOptions({ millions: '87', rounds: '5' });
   const size = Number(values.millions) * 1e6;
-  const cores = availableParallelism();
   const filled = (value) => new Float32Array(size).fill(value);
+  const gradient = filled(1e-3);
+  const other = filled(0);
 
-  const plain = { weights: filled(0.1), gradient: filled(1e-3) };
-  const optimizer = adamw(params(plain.weights));
-
+  const cores = availableParallelism();
   const part = Math.ceil(size / cores);
-  const parts = Array.from({ length: cores }, () => ({
-    weights: new SharedArrayBuffer(part * 4),
-    gradient: new SharedArrayBuffer(part * 4),
-  }));
+  const parts = Array.from({ length: cores }, () => {
+    const data = { weights: new SharedArrayBuffer(part * 4), gradient: new SharedArrayBuffer(part * 4) };
+    new Float32Array(data.weights).fill(0.1);
+    return data;
+  });
   const workers = parts.map((data) => new Worker(new URL(import.meta.url), { workerData: data }));
-  const copied = filled(0);
-
-  const x = (name) => input(name, [size]);
-  const g = x('g');
-  const m = add(mul(x('m'), beta1), mul(g, 1 - beta1));
-  const v = add(mul(x('v'), beta2), mul(square(g), 1 - beta2));
-  const corrected = (moment, name) => div(moment, input(name, []));
-  const move = div(corrected(m, 'c1'), add(sqrt(corrected(v, 'c2')), epsilon));
-  const w = sub(mul(x('w'), 1 - rate * decay), mul(move, rate));
-  const graph = await compile({ outputs: { 'next/m': m, 'next/v': v, 'next/w': w } });
-  const host = (data) => ({ shape: [size], data });
-  const scalar = (value) => ({ shape: [], data: Float32Array.of(value) });
-  const fed = { w: host(filled(0.1)), g: host(filled(1e-3)), m: host(filled(0)), v: host(filled(0)) };
-
-  const ways = {
-    loop: (step) => optimizer.update({ w: plain.gradient }, rate, step),
-    workers: async () => {
-      parts.forEach(({ gradient }, i) => {
-        new Float32Array(gradient).set(plain.gradient.subarray(i * part, (i + 1) * part));
-      });
-      await Promise.all(
-        workers.map((worker) => {
-          const done = new Promise((resolve) => worker.once('message', resolve));
-          worker.postMessage(0);
-          return done;
-        }),
-      );
-      parts.forEach(({ weights }, i) => {
-        const own = new Float32Array(weights);
-        copied.set(own.subarray(0, Math.min(part, size - i * part)), i * part);
-      });
-    },
-    graph: async (step) => {
-      const corrections = { c1: scalar(1 - beta1 ** (step + 1)), c2: scalar(1 - beta2 ** (step + 1)) };
-      const results = await graph.run({ ...fed, ...corrections });
-      for (const name of ['m', 'v', 'w']) fed[name].data.set(results[`next/${name}`].data);
-    },
-  };
-  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
-  for (let round = 0; round <= Number(values.rounds); round++) {
-    for (const [name, way] of Object.entries(ways)) {
-      const start = performance.now();
-      await way(round);
-      if (round > 0) times[name].push(performance.now() - start);
-    }
-  }
-  await Promise.all(workers.map((worker) => worker.terminate()));
-  const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
-  for (const [way, all] of Object.entries(times)) {
-    const ms = median(all);
-    const result = { way, parameters: size, ms, ns_a_parameter: (ms * 1e6) / size };
-    console.log(
-      values.json
-        ? JSON.stringify(result)
-        : `${way}: ${ms.toFixed(0)} ms, ${result.ns_a_parameter.toFixed(2)} ns a parameter`,
+  const all = (message) =>
+    Promise.all(
+      workers.map((worker) => {
+        const done = new Promise((resolve) => worker.once('message', resolve));
+        worker.postMessage(message);
+        return done;
+      }),
     );
+
+  const loop = filled(0.1);
+  const inPlace = adamw(params(loop));
+  const inWorkers = filled(0);
+  const graph = await openGraph(filled(0.1), gradient);
+  const sgdWeights = filled(0.1);
+  const momentum = sgd(params(sgdWeights), { momentum: 0.9, weightDecay: 5e-4 });
+  const average = params(filled(0.1));
+
+  // What must be read and written of a parameter: `moved` numbers.
+  const ways = {
+    'copy, one thread': { moved: 2, run: () => other.set(gradient) },
+    'copy, a thread a core': { moved: 2, run: () => all({ work: 'copy' }) },
+    'AdamW, loop': { moved: 7, run: (step) => inPlace.update({ w: gradient }, rate, step) },
+    'AdamW, workers': {
+      moved: 7,
+      run: async (step) => {
+        parts.forEach((data, i) => {
+          new Float32Array(data.gradient).set(gradient.subarray(i * part, (i + 1) * part));
+        });
+        await all({ work: 'update', step });
+        parts.forEach((data, i) => {
+          inWorkers.set(new Float32Array(data.weights).subarray(0, Math.min(part, size - i * part)), i * part);
+        });
+      },
+    },
+    'AdamW, graph': { moved: 7, run: graph.update },
+    'SGD with momentum, loop': { moved: 5, run: (step) => momentum.update({ w: gradient }, rate, step) },
+    'moving average, loop': { moved: 3, run: () => averageInto(average, params(sgdWeights), 0.999) },
+  };
+  const steps = Object.fromEntries(Object.keys(ways).map((way) => [way, 0]));
+  for (const way of Object.keys(ways)) await ways[way].run(steps[way]++);
+  for (const at of [0, part - 1, size - 1]) {
+    mustAgree(`AdamW of parameter ${at} in workers`, loop[at], inWorkers[at], 1e-6);
+    mustAgree(`AdamW of parameter ${at} in a graph`, loop[at], graph.weights[at], 1e-6);
   }
+  const sides = Object.fromEntries(
+    Object.entries(ways).map(([way, { run }]) => [
+      way,
+      async () => {
+        const start = performance.now();
+        await run(steps[way]++);
+        return performance.now() - start;
+      },
+    ]),
+  );
+  const ms = await alternate(sides, Number(values.rounds));
+  await Promise.all([graph.dispose(), ...workers.map((worker) => worker.terminate())]);
+
+  const speed = (way) => (4 * ways[way].moved * size) / ms[way] / 1e6; // GB/s
+  const copy = Math.max(speed('copy, one thread'), speed('copy, a thread a core'));
+  for (const way of Object.keys(ways)) {
+    const row = { way, parameters: size, ms: ms[way], ns_a_parameter: (ms[way] * 1e6) / size };
+    Object.assign(row, { gb_s: speed(way), of_copy: speed(way) / copy });
+    console.log(values.json ? JSON.stringify(row) : row);
+  }
+}
+
+/** AdamW as a graph over parameters, moments and a gradient, whose results are fetched into the arrays that were fed. */
+async function openGraph(weights, gradient) {
+  const optimizer = adamw(params(weights));
+  const { traced } = optimizer;
+  const { 'm/w': m, 'v/w': v } = optimizer.state();
+  const arrays = { w: weights, m: m.data, v: v.data };
+  const whole = (name) => input(name, [weights.length]);
+  const scalars = Object.fromEntries(Object.keys(traced.scalars(rate, 0)).map((name) => [name, input(name, [])]));
+  const after = traced.update(traced.group('w'), Object.keys(arrays).map(whole), whole('g'), scalars);
+  const outputs = Object.fromEntries(Object.keys(arrays).map((name, i) => [`after/${name}`, after[i]]));
+  const session = await openSession(toOnnx({ outputs }).bytes, 'cpu', { threads });
+  const tensor = (data) => ortTensor({ shape: [data.length], data });
+  const fed = Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, tensor(data)]));
+  const fetches = Object.fromEntries(Object.entries(fed).map(([name, array]) => [`after/${name}`, array]));
+  return {
+    weights,
+    async update(step) {
+      const numbers = Object.entries(traced.scalars(rate, step)).map(([name, value]) => [
+        name,
+        ortTensor({ shape: [], data: Float32Array.of(value) }),
+      ]);
+      const results = await session.run({ ...fed, g: tensor(gradient), ...Object.fromEntries(numbers) }, fetches);
+      // ONNX Runtime returns copies besides.
+      for (const { data } of Object.values(results)) release(data.buffer);
+    },
+    dispose: () => session.release(),
+  };
 }

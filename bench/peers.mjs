@@ -53,7 +53,7 @@ export async function startPeer(script, tensors, settings) {
 /** The same work must give the same number. @throws where it does not, so that no time of other work is reported. */
 export function mustAgree(what, ours, theirs, tolerance = 1e-3) {
   if (Math.abs(ours - theirs) <= tolerance * Math.abs(ours)) return;
-  throw new Error(`${what}: ${ours} here, ${theirs} in PyTorch: the two sides do not compute the same`);
+  throw new Error(`${what}: ${ours} here, ${theirs} there: the two sides do not compute the same`);
 }
 
 /** A run counts where other processes took less of the machine than this. */

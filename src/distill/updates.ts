@@ -46,8 +46,8 @@ function scaleAll(gradients: Record<string, Float32Array>, factor: number): void
   for (const g of Object.values(gradients)) for (let i = 0; i < g.length; i++) g[i] = g[i]! * factor;
 }
 
-/** Exponential moving average. */
-function averageInto(average: Params, params: Params, keep: number): void {
+/** @internal Exponential moving average: a ← keep · a + (1 − keep) · θ, in place. */
+export function averageInto(average: Params, params: Params, keep: number): void {
   for (const [name, { data }] of Object.entries(params)) {
     const target = average[name]!.data;
     for (let i = 0; i < target.length; i++) target[i] = keep * target[i]! + (1 - keep) * data[i]!;
