@@ -7,6 +7,7 @@
 // the sizes measured; `--verify` then also runs that batch.
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { batchLine } from './batch-line.mjs';
 import { readOptions } from './options.mjs';
 
 const values = readOptions({ batches: '8,16', layers: '12', tokens: '201', limit: '8', runs: '3', verify: false });
@@ -23,13 +24,10 @@ const row = (batch, recompute) => {
 
 for (const recompute of [false, true]) {
   const rows = values.batches.split(',').map((batch) => row(Number(batch), recompute));
-  const [first, last] = [rows[0], rows.at(-1)];
-  const slope = (last.peak_memory_mb - first.peak_memory_mb) / (last.batch - first.batch);
-  const limit = (Number(values.limit) * 1e9) / 2 ** 20;
-  const largest = Math.floor(first.batch + (limit - first.peak_memory_mb) / slope);
-  if (values.verify) rows.push(row(largest, recompute));
+  const line = batchLine(rows, Number(values.limit));
+  if (values.verify) rows.push(row(line.largest_batch, recompute));
   for (const result of rows) {
-    const whole = { ...result, mb_an_image: slope, largest_batch: largest };
+    const whole = { ...result, ...line };
     console.log(values.json ? JSON.stringify(whole) : describe(whole));
   }
 }

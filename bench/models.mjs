@@ -23,6 +23,9 @@ const configs = {
 /** The models that `randomClip` knows. */
 export const modelNames = Object.keys(configs);
 
+/** The fields of one of them, as Hugging Face's `config.json` has them. */
+export const clipFields = (name) => configs[name];
+
 /** The configuration of an image tower beside the smallest of text towers. `vision_config`: of Hugging Face's fields. */
 export function imageOnly(vision_config) {
   const text_config = { ...text(64), num_hidden_layers: 1, vocab_size: 8 };
