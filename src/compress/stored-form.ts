@@ -2,6 +2,7 @@ import { TensorProto_DataType as Type } from 'onnx-buf';
 import { float8Values } from '../files/index.js';
 import {
   blockSize,
+  type CodedScheme,
   matrixSize,
   nf4,
   packHighFirst,
@@ -34,6 +35,10 @@ export function storedForm(tensor: QuantizedTensor): StoredTensor {
       return { shape, decode: (e, name) => decodeInt4(e, name, tensor), product: int4Product(tensor) };
   }
 }
+
+/** Whether a linear layer's product rounds activations to 8 bits where its weight is stored by this scheme. */
+export const roundsActivations = (scheme: CodedScheme) =>
+  scheme === 'int4' || scheme === 'int4-sym' || scheme === 'int8';
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
   new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);

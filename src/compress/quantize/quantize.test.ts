@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, quantizedFile, saveCheckpoint, saveDescription } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { loadPrompts } from '../../prompt/index.js';
-import { dequantize, roundTo, weightGrid } from '../../quantization/index.js';
+import { dequantize, readQuantized, roundTo, weightGrid } from '../../quantization/index.js';
 import { Random } from '../../random.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { checkpoint, promptsFor } from '../student.fixture.js';
@@ -19,7 +19,7 @@ import { compensated } from './gptq.js';
 import { quantizeInOrder } from './in-order.js';
 import { type QuantizeModelResult, quantizeModel } from './index.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
-import { type Mixture, mixtureOf, weightsOf, withWeights } from './mixture.js';
+import { type Mixture, mixtureOf, mixtures, weightsOf, withWeights } from './mixture.js';
 import { measureMoments } from './moments.js';
 import { splitMoments } from './pair-moments.js';
 import { meanKl, Predictor } from './predictor.js';
@@ -221,6 +221,21 @@ describe('quantizeModel', () => {
     expect(difference(image_embeds.data, engine.image!.data)).toBeLessThan(tolerance);
     expect(difference(text_embeds.data, engine.text!.data)).toBeLessThan(tolerance);
   });
+
+  it.each(mixtures)(
+    'stores linear layers as %s, in the checkpoint and in the file of its own codes',
+    async (scheme) => {
+      const out = await mkdtemp(join(tmpdir(), 'promptkd-quantize-scheme-'));
+      const { variants } = await quantizeModel({ student, dataset, out, scheme, rounding: 'nearest', images: 12 });
+      const rounds = scheme.startsWith('int');
+      // Activations rounded to 8 bits show, and shift embeddings by little.
+      expect(variants.bnb4!.difference).toBeLessThan(rounds ? 0.1 : 1e-4);
+      if (rounds) expect(variants.bnb4!.difference).toBeGreaterThan(1e-3);
+      const { quantized } = readQuantized(join(out, quantizedFile));
+      expect(quantized['vision_model.encoder.layers.1.mlp.fc1.weight']!.scheme).toBe(scheme);
+      await rm(out, { recursive: true });
+    },
+  );
 
   it('measures every matrix alone; eight bits cost less than four', () => {
     const { sensitivity = [] } = result;
