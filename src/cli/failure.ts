@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { fileFault } from '../files/index.js';
 
 /** Ctrl-C after which the run was saved: the message says how to go on. */
 export class Interrupted extends Error {
@@ -22,15 +23,7 @@ export function describeFailure(
 
 /** A path that does not exist or may not be opened is the user's to mend, wherever it was noticed. */
 function missingFile(error: Error): string | undefined {
-  const { code, path } = error as NodeJS.ErrnoException;
-  if (!path) return undefined;
-  const reason = {
-    ENOENT: 'no such file or folder',
-    EACCES: 'permission denied',
-    EISDIR: 'expected a file, got a folder',
-    EEXIST: 'expected a folder, or nothing yet; got a file',
-    ENOTDIR: 'expected a folder, got a file',
-    ENOSPC: 'no space left on the disk',
-  }[code ?? ''];
-  return reason && `${path}: ${reason}`;
+  const { path } = error as NodeJS.ErrnoException;
+  const reason = fileFault(error);
+  return path && reason && `${path}: ${reason}`;
 }

@@ -72,6 +72,16 @@ describe('promptkd quantize', () => {
     expect(given.out).toMatch(/fine-tuned for 2 updates: loss against the teacher \S+ before, \S+ after/);
   });
 
+  it.each([
+    ['the model', () => [at('alone'), at('alone')]],
+    ['a model that it made, by another name', () => [at('small'), at('teacher', '..', 'small')]],
+  ])('does not write over %s', async (_, folders) => {
+    const [model, out] = folders() as [string, string];
+    const { code, err } = promptkd('quantize', model, '--out', out, '--data', `folder:${at('pictures')}`);
+    expect(err).toBe(`promptkd: --out ${out}: expected another folder than the model's own, which would be replaced\n`);
+    expect(code).toBe(2);
+  });
+
   it.each<[string, () => string[], RegExp]>([
     ['a teacher without fine-tuning', () => ['--teacher', at('teacher')], /--teacher: only --finetune uses it/],
     ['targets that are not there', () => ['--finetune', '2', '--targets', at('no')], /--targets .*no: no such folder/],

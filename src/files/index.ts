@@ -1,9 +1,11 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
+export { fileFault } from './faults.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson } from './json.js';
 export { readLines } from './lines.js';
 export { readNames } from './names.js';
+export { checkWritable, fillFolder } from './room-to-write.js';
 export {
   encodeSafetensors,
   firstNotFinite,

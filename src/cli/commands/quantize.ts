@@ -1,5 +1,7 @@
+import { realpath } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/index.js';
+import { UserError } from '../../errors.js';
 import type { FinetuneFlags } from '../finetune-source.js';
 import {
   type CommonOptions,
@@ -129,6 +131,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   try {
     const onDownload = showDownload(progress);
     const run = await readRun(await resolveCheckpoint(idOrFolder, { onDownload }));
+    await refuseSame(options.out, [idOrFolder, run.model]);
     const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');
     result = await quantizeModel({
       ...options,
@@ -144,4 +147,13 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   printResult(options, { out: options.out, ...output.quantizationJson(result) }, () =>
     output.quantizationTable(options.out, result),
   );
+}
+
+/** A quantised checkpoint in the place of what it was made from would be all that is left of it. */
+async function refuseSame(out: string, models: readonly string[]): Promise<void> {
+  const place = (folder: string) => realpath(folder).catch(() => undefined);
+  const target = await place(out);
+  if (target && (await Promise.all(models.map(place))).includes(target)) {
+    throw new UserError(`--out ${out}: expected another folder than the model's own, which would be replaced`);
+  }
 }

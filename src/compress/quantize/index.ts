@@ -1,8 +1,8 @@
 export type { FinetuneOptions } from './finetune.js';
 export { type MixtureName, mixtures } from './mixture.js';
+export type { QuantizedDtype } from './onnx-variants.js';
 export { type Rounding, roundings } from './quantize.js';
 export {
-  type QuantizedDtype,
   type QuantizeModelOptions,
   type QuantizeModelResult,
   type QuantizePhase,

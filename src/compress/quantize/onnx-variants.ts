@@ -4,10 +4,17 @@ import { writeFileAtomic } from '../../files/index.js';
 import { OnnxFile } from '../../runtime/index.js';
 import { toOnnx } from '../../tensor/index.js';
 import { foldVisionPrompts } from '../fold.js';
-import { exportGraph, graphNames } from '../graphs.js';
+import { exportGraph, type GraphName, graphNames } from '../graphs.js';
 import { roundsActivations, storedForm } from '../stored-form.js';
 import { difference, engineEmbeds, type Samples } from '../verify.js';
 import type { QuantizedStudent } from './quantize.js';
+
+export const quantizedDtypes = ['q8', 'q4', 'bnb4'] as const;
+export type QuantizedDtype = (typeof quantizedDtypes)[number];
+
+/** A graph's file within the folder. */
+export const variantFile = (name: GraphName, dtype: QuantizedDtype): string =>
+  join('onnx', `${name}${suffixes[dtype]}.onnx`);
 
 export interface OnnxVariant {
   /** Relative to the folder. */
@@ -37,7 +44,7 @@ const tolerance = (tensors: QuantizedStudent['tensors']) =>
  */
 export async function writeVariant(
   folder: string,
-  dtype: 'q8' | 'q4' | 'bnb4',
+  dtype: QuantizedDtype,
   { student, tensors }: QuantizedStudent,
   samples: Samples,
 ): Promise<OnnxVariant> {
@@ -49,7 +56,7 @@ export async function writeVariant(
   for (const name of graphNames) {
     const { outputs, weights } = exportGraph(name, student, vision);
     const { parts } = toOnnx({ outputs, initializers: { ...weights, ...forms } });
-    const file = join('onnx', `${name}${suffixes[dtype]}.onnx`);
+    const file = variantFile(name, dtype);
     await writeFileAtomic(join(folder, file), parts);
     files.push(file);
     if (name !== 'model') size += parts.reduce((sum, { length }) => sum + length, 0);
@@ -72,7 +79,7 @@ export async function writeVariant(
   // Written so that NaN is refused too.
   const limit = tolerance(tensors);
   if (!(largest <= limit)) {
-    throw new Error(`${join(folder, files[0]!)}: ${dtype}: differs from the engine by ${largest}, more than ${limit}`);
+    throw new Error(`${files[0]}: ${dtype}: differs from the engine by ${largest}, more than ${limit}`);
   }
   return { files, bytes: size, difference: largest };
 }

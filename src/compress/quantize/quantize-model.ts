@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { writeFileAtomic } from '../../files/index.js';
+import { fillFolder, writeFileAtomic } from '../../files/index.js';
 import { type Scheme, storedBytes } from '../../quantization/index.js';
 import { checkPrompts, type Student } from '../student.js';
 import { samplesFor } from '../verify.js';
@@ -12,13 +12,11 @@ import { tuneFloats, usualTuning } from './float-tuning.js';
 import { quantizeInOrder } from './in-order.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
-import { type OnnxVariant, writeVariant } from './onnx-variants.js';
+import { type OnnxVariant, type QuantizedDtype, quantizedDtypes, writeVariant } from './onnx-variants.js';
 import { agreement, answers, meanKl, Predictor } from './predictor.js';
 import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
-import { checkTarget, saveQuantized } from './save.js';
+import { checkTarget, RECORD, replacedFiles, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
-
-export type QuantizedDtype = 'q8' | 'q4' | 'bnb4';
 
 export interface QuantizeModelOptions {
   readonly student: Student;
@@ -88,22 +86,27 @@ export interface QuantizeModelResult {
   readonly sensitivity?: readonly Sensitivity[];
 }
 
-const allDtypes: readonly QuantizedDtype[] = ['q8', 'q4', 'bnb4'];
-
 /**
  * Stores a student in few bits: a checkpoint folder that every command reads, `quantization.json` with what each weight
  * became, and ONNX files under Transformers.js's names (`dtype` q8, q4 and bnb4; the last holds the checkpoint's own codes).
  *
- * @throws UserError where the folder holds another checkpoint, the data cannot calibrate, or the budget is too small
+ * The folder gets its files when all are made; of an earlier result in it they then take the place.
+ *
+ * @throws UserError where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is too small
  * @example
  * await quantizeModel({ student: { checkpoint: await loadCheckpoint(dir) }, dataset: await openDataset('emoji'), out: 'small' });
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
-  const { student, out, dataset, rounding = 'gptaq', signal, onProgress, dtypes = allDtypes } = options;
-  const { tune = rounding === 'gptaq' ? usualTuning(student) : 0 } = options;
+  const { student, out } = options;
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   checkTarget(out);
+  return fillFolder(out, replacedFiles, (folder) => quantizeInto(folder, options));
+}
+
+async function quantizeInto(folder: string, options: QuantizeModelOptions): Promise<QuantizeModelResult> {
+  const { student, dataset, rounding = 'gptaq', signal, onProgress, dtypes = quantizedDtypes } = options;
+  const { tune = rounding === 'gptaq' ? usualTuning(student) : 0 } = options;
   const { images, split, seed } = options;
   onProgress?.('calibration', 0, 1);
   const calibration = await loadCalibration(student, dataset, { images, split, seed });
@@ -130,7 +133,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
     const finetuned = await tuner?.tune(rounded);
     const quantized = finetuned ?? rounded;
     const measured = await compareOn(predictor, student, quantized.student, calibration);
-    const files = await saveQuantized(out, quantized);
+    const files = await saveQuantized(folder, quantized);
     const variants: Partial<Record<QuantizedDtype, OnnxVariant>> = {};
     const samples = samplesFor(student, ['a cat', 'two small houses under a tree', 'red']);
     for (const [done, dtype] of dtypes.entries()) {
@@ -144,7 +147,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
         made = (await round(other)).rounded;
         if (tuner) made = await tuner.tune(made);
       }
-      variants[dtype] = await writeVariant(out, dtype, made, samples);
+      variants[dtype] = await writeVariant(folder, dtype, made, samples);
       files.push(...variants[dtype].files);
     }
     onProgress?.('onnx', dtypes.length, dtypes.length);
@@ -154,14 +157,12 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
       ...{ tuned, finetuned: finetuned && { steps: options.finetune!.steps, ...finetuned.loss } },
       ...{ variants, mixture, sensitivity },
     };
-    await writeFileAtomic(join(out, RECORD), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
+    await writeFileAtomic(join(folder, RECORD), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
     return result;
   } finally {
     await Promise.all([predictor.dispose(), tuner?.dispose()]);
   }
 }
-
-const RECORD = 'quantization.json';
 
 function openTuner({ student, signal, onProgress }: QuantizeModelOptions, finetune: FinetuneOptions) {
   return Finetuner.create(student, {

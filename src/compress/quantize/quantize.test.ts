@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { CLIPTextModelWithProjection, CLIPVisionModelWithProjection, env, Tensor } from '@huggingface/transformers';
@@ -42,6 +42,10 @@ const dataset: ImageTextDataset = {
     return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
   },
 };
+
+/** All files of a folder, by their paths in it. */
+const listed = async (folder: string) =>
+  (await readdir(folder, { recursive: true })).filter((name) => statSync(join(folder, name)).isFile()).sort();
 
 describe('gptq', () => {
   const random = new Random('gptq');
@@ -267,6 +271,39 @@ describe('quantizeModel', () => {
     expect(() => withinBudget(path, 100)).toThrow(/budget: expected at least [\d,]+ bytes, .*got 100/);
     const found = await smallestThatDoes(path, async (mixture) => path.mixtures.indexOf(mixture) <= 11);
     expect(found).toBe(path.mixtures[11]);
+  });
+
+  it('takes the place of an earlier result when all is made, and leaves nothing when it fails', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'promptkd-quantize-again-'));
+    const quick = { student, dataset, rounding: 'nearest', images: 12 } as const;
+    const stopped = new AbortController();
+    const failing = (out: string) =>
+      quantizeModel({
+        ...{ ...quick, out, scheme: 'int8', signal: stopped.signal },
+        onProgress: (phase, done) => phase === 'onnx' && done === 1 && stopped.abort(),
+      });
+    const fresh = join(folder, 'a', 'b');
+    await expect(failing(fresh)).rejects.toThrow(/abort/);
+    expect(await readdir(folder)).toEqual([]);
+
+    const { files } = await quantizeModel({ ...quick, out: fresh });
+    expect(await listed(fresh)).toEqual([...files].sort());
+    await writeFile(join(fresh, 'notes.txt'), 'mine');
+    const before = await readFile(join(fresh, quantizedFile));
+    await expect(failing(fresh)).rejects.toThrow(/abort/);
+    expect(await listed(fresh)).toEqual([...files, 'notes.txt'].sort());
+    expect(await readFile(join(fresh, quantizedFile))).toEqual(before);
+
+    const bare = { student: { checkpoint }, scheme: 'fp8', dtypes: ['q8'] } as const;
+    const other = await quantizeModel({ ...quick, ...bare, out: fresh });
+    expect(other.files.length).toBeLessThan(files.length);
+    expect(await listed(fresh)).toEqual([...other.files, 'notes.txt'].sort());
+    expect(await readFile(join(fresh, quantizedFile))).not.toEqual(before);
+    await rm(join(fresh, 'quantization.json'));
+    await expect(quantizeModel({ ...quick, out: fresh })).rejects.toThrow(
+      /quantized\.safetensors: without quantization\.json beside it, it is not replaced/,
+    );
+    await rm(folder, { recursive: true });
   });
 
   it('refuses a folder that holds another checkpoint, and a model of another kind', async () => {

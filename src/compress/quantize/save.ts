@@ -1,35 +1,47 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quantizedFile, saveDescription } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { promptFile, savePrompts } from '../../prompt/index.js';
 import { type QuantizedTensor, writeQuantized } from '../../quantization/index.js';
-import { ENCODER } from '../graphs.js';
+import { ENCODER, graphNames } from '../graphs.js';
 import { maxTextLength } from '../student.js';
+import { quantizedDtypes, variantFile } from './onnx-variants.js';
 import type { QuantizedStudent } from './quantize.js';
 
-/** @throws UserError where a folder holds weights that would contradict the quantised ones. */
+/** What each weight became and what was measured; written last, so that a folder that has it is whole. */
+export const RECORD = 'quantization.json';
+
+/** @throws UserError where a folder holds weights that `promptkd quantize` did not write. */
 export function checkTarget(folder: string): void {
-  const weights = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors'];
-  const found = weights.find((name) => existsSync(join(folder, name)));
+  const holds = (name: string) => existsSync(join(folder, name));
+  const found = ['model.safetensors', 'model.safetensors.index.json', 'open_clip_model.safetensors'].find(holds);
   if (found) {
     throw new UserError(
-      `${join(folder, found)}: the folder holds another checkpoint, which would be read instead of the quantised one: choose another`,
+      `${join(folder, found)}: the folder holds another checkpoint, which would contradict the quantised one: choose another`,
+    );
+  }
+  if (holds(quantizedFile) && !holds(RECORD)) {
+    throw new UserError(
+      `${join(folder, quantizedFile)}: without ${RECORD} beside it, it is not replaced: delete it, or choose another folder`,
     );
   }
 }
 
+/** What a new result of any options takes the place of in a folder with an earlier one. */
+export const replacedFiles: readonly string[] = [
+  promptFile,
+  ...quantizedDtypes.flatMap((dtype) => graphNames.map((name) => variantFile(name, dtype))),
+];
+
 /**
- * Writes a quantised student as a checkpoint folder that every command reads: `quantized.safetensors` in place of
+ * Writes a quantised student into an empty folder, as a checkpoint that every command reads: `quantized.safetensors` in place of
  * `model.safetensors`, `prompt_encoder.safetensors` where it has prompts.
  *
  * @returns the files, relative to the folder
  */
 export async function saveQuantized(folder: string, { student, tensors }: QuantizedStudent): Promise<string[]> {
   const { checkpoint, prompts } = student;
-  checkTarget(folder);
-  await rm(join(folder, promptFile), { force: true });
   await saveDescription(folder, checkpoint, { maxLength: maxTextLength(student) });
   const files = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json', quantizedFile];
   if (prompts) {

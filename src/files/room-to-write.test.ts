@@ -1,0 +1,67 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.js';
+import { checkWritable, fillFolder, writeFileAtomic } from './index.js';
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-room-'));
+  await writeFile(at('file'), 'old');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe.each([
+  ['checkWritable', (path: string) => checkWritable(path)],
+  ['writeFileAtomic', (path: string) => writeFileAtomic(path, 'new')],
+])('%s', (_, attempt) => {
+  it('names the file that cannot be written, not what stands in for it', async () => {
+    await mkdir(at('folder'));
+    for (const [path, reason] of [
+      [at('file', 'x', 'y.json'), 'expected a folder, got a file'],
+      [at('folder'), 'expected a file, got a folder'],
+    ] as const) {
+      const failed = attempt(path);
+      await expect(failed).rejects.toThrow(`${path}: cannot be written: ${reason}`);
+      await expect(failed).rejects.toBeInstanceOf(UserError);
+    }
+    expect((await readdir(folder)).sort()).toEqual(['file', 'folder']);
+  });
+});
+
+it('checkWritable leaves nothing, and what is there as it is', async () => {
+  await checkWritable(at('file'), at('a', 'b', 'c.json'));
+  expect(await readdir(folder)).toEqual(['file']);
+  expect(await readFile(at('file'), 'utf8')).toBe('old');
+});
+
+describe('fillFolder', () => {
+  it('moves files in when all are made, in place of those it is told', async () => {
+    await writeFile(at('gone'), '');
+    await writeFile(at('kept'), '');
+    await fillFolder(folder, ['gone'], async (unfinished) => {
+      await writeFileAtomic(join(unfinished, 'sub', 'new'), 'new');
+      await writeFileAtomic(join(unfinished, 'file'), 'new');
+      expect(await readFile(at('file'), 'utf8')).toBe('old');
+      return { files: [join('sub', 'new'), 'file'] };
+    });
+    expect((await readdir(folder)).sort()).toEqual(['file', 'kept', 'sub']);
+    expect(await readFile(at('file'), 'utf8')).toBe('new');
+  });
+
+  it('leaves nothing where its work fails', async () => {
+    const failing = fillFolder(at('a', 'b'), [], async (unfinished) => {
+      await writeFile(join(unfinished, 'part'), '');
+      throw new Error('no more');
+    });
+    await expect(failing).rejects.toThrow('no more');
+    expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  it('does not begin where it cannot end', async () => {
+    const filling = fillFolder(at('file', 'x'), [], () => Promise.reject(new Error('began')));
+    await expect(filling).rejects.toThrow(`${at('file', 'x')}: cannot be written: expected a folder, got a file`);
+  });
+});

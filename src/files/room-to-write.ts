@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, open, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UserError } from '../errors.js';
+import { cannotWrite } from './faults.js';
+
+/**
+ * Says before long work whether its results can be written where they are wanted, by making a file beside each; nothing
+ * of that is left.
+ *
+ * @throws UserError naming the file that cannot be written
+ */
+export async function checkWritable(...files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    if ((await stat(file).catch(() => undefined))?.isDirectory()) {
+      throw new UserError(`${file}: cannot be written: expected a file, got a folder`);
+    }
+    const leave = await enter(dirname(file), file);
+    const probe = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+    try {
+      await (await open(probe, 'wx')).close();
+      await rm(probe);
+    } catch (error) {
+      throw cannotWrite(file, error);
+    } finally {
+      await leave();
+    }
+  }
+}
+
+/**
+ * Fills a folder when everything is there, or not at all. `write` gets an empty folder within it (so that no other disk
+ * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, the last one
+ * last: where that is missing, the folder is not whole. Of files that stand there only those of the same names are
+ * replaced, and those of `replaced` are removed.
+ *
+ * @throws UserError before `write` is called where the folder cannot be written
+ */
+export async function fillFolder<Result extends { readonly files: readonly string[] }>(
+  folder: string,
+  replaced: readonly string[],
+  write: (unfinished: string) => Promise<Result>,
+): Promise<Result> {
+  const named = (error: unknown): never => {
+    throw cannotWrite(folder, error);
+  };
+  const leave = await enter(folder, folder);
+  const unfinished = await mkdtemp(join(folder, '.unfinished-')).catch(async (error) => {
+    await leave();
+    return named(error);
+  });
+  try {
+    const result = await write(unfinished);
+    const { files } = result;
+    for (const old of [files.at(-1)!, ...replaced]) await rm(join(folder, old), { force: true }).catch(named);
+    for (const file of files) {
+      await mkdir(dirname(join(folder, file)), { recursive: true }).catch(named);
+      await rename(join(unfinished, file), join(folder, file)).catch(named);
+    }
+    return result;
+  } finally {
+    await rm(unfinished, { recursive: true, force: true });
+    await leave();
+  }
+}
+
+/** Makes a folder; what is returned removes those that it made and that are empty. */
+async function enter(folder: string, wanted: string): Promise<() => Promise<void>> {
+  const first = await mkdir(folder, { recursive: true }).catch((error) => {
+    throw cannotWrite(wanted, error);
+  });
+  return async () => {
+    if (first === undefined) return;
+    try {
+      for (let at = resolve(folder); at !== dirname(resolve(first)); at = dirname(at)) await rmdir(at);
+    } catch {
+      // Something lies there by now.
+    }
+  };
+}
