@@ -111,7 +111,13 @@ function parseJson(bytes: Buffer, { maxImages }: Limits): Body {
 function decode(text: unknown, i: number): Uint8Array {
   if (typeof text !== 'string') throw badRequest(`images[${i}]: expected a picture in base64`);
   if (/^https?:/i.test(text)) throw badRequest(`images[${i}]: expected a picture in base64; addresses are not fetched`);
-  return Buffer.from(text.startsWith('data:') ? text.slice(text.indexOf(',') + 1) : text, 'base64');
+  const coded = text.startsWith('data:') ? text.slice(text.indexOf(',') + 1) : text;
+  // Node would leave out what does not belong there, and end at the first sign of an end.
+  const [wrong] = /[^\w+/= \t\r\n-]|=[^= \t\r\n]/.exec(coded) ?? [];
+  if (wrong !== undefined) {
+    throw badRequest(`images[${i}]: expected a picture in base64, got ${JSON.stringify(wrong)} inside it`);
+  }
+  return Buffer.from(coded, 'base64');
 }
 
 /** Forms hold texts: numbers and yes or no are read from them. */

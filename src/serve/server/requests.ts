@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { classTemplate } from '../../prompt/index.js';
-import { describeIssue } from '../../schema-issue.js';
+import { describeIssue, wholeSentence } from '../../schema-issue.js';
 import { badRequest } from './fault.js';
 import type { Settings } from './options.js';
 
@@ -17,6 +17,14 @@ export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxT
         .array(text)
         .min(1)
         .max(maxTexts)
+        .superRefine((names, context) => {
+          // Two that are the same would share the probability of one.
+          const twice =
+            names.length > new Set(names).size ? names.find((name, i) => names.indexOf(name) < i) : undefined;
+          if (twice === undefined) return;
+          const message = `expected each class once, got ${JSON.stringify(twice)} twice`;
+          context.addIssue({ code: 'custom', message, params: wholeSentence });
+        })
         .optional()
         .meta({ description: 'Names to choose from; those that the model was exported with by default.' }),
       templates: z

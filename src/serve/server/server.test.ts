@@ -115,6 +115,8 @@ describe('answers', () => {
     const close = Array.from(alone!, (z) => expect.closeTo(z, 4));
     expect(json.results[0]!.logits).toEqual(close);
     expect(json.results[0]!.top.map(({ class: name }) => name).sort()).toEqual([...classes].sort());
+    const wrapped = { images: [`data:image/png;base64,${png.toString('base64').replace(/.{76}/g, '$&\r\n')}`] };
+    expect((await post('/v1/classify', { ...wrapped, logits: true })).json.results[0]!.logits).toEqual(close);
     const form = new FormData();
     form.append('images', new Blob([new Uint8Array(png)]), 'a.png');
     form.append('images', new Blob([new Uint8Array(png)]), 'b.png');
@@ -211,6 +213,27 @@ describe('bad requests', () => {
   it.each([
     ['no JSON', '{', 400, 'bad_request', 'expected a JSON body'],
     ['no picture', {}, 400, 'bad_request', 'images: expected at least one picture'],
+    [
+      'a class twice',
+      () => ({ ...picture(), classes: ['cat', 'dog', 'cat'] }),
+      400,
+      'bad_request',
+      'classes: expected each class once, got "cat" twice',
+    ],
+    [
+      'signs that are not base64',
+      () => ({ images: [picture().images[0]!.replace(/.{40}/, '$&!?')] }),
+      400,
+      'bad_request',
+      'images[0]: expected a picture in base64, got "!" inside it',
+    ],
+    [
+      'an end inside base64',
+      () => ({ images: [picture().images[0]!.replace(/.{40}/, '$&=')] }),
+      400,
+      'bad_request',
+      'images[0]: expected a picture in base64, got "=',
+    ],
     ['an address', { images: ['http://x/y.png'] }, 400, 'bad_request', 'addresses are not fetched'],
     [
       'a drawing in SVG',
@@ -257,7 +280,13 @@ describe('bad requests', () => {
     ],
     ['a threshold of 1.5', () => ({ ...picture(), model: 'both', threshold: 1.5 }), 400, 'bad_request', 'got 1.5'],
     ['a threshold for a model', () => ({ ...picture(), threshold: 0.5 }), 400, 'bad_request', 'not a cascade'],
-    ['too many texts', () => ({ ...picture(), classes: Array(2000).fill('x') }), 400, 'bad_request', 'at most 2048'],
+    [
+      'too many texts',
+      () => ({ ...picture(), classes: Array.from({ length: 2000 }, (_, i) => `x${i}`) }),
+      400,
+      'bad_request',
+      'at most 2048',
+    ],
     [
       'a template without a place',
       () => ({ ...picture(), classes, templates: ['x'] }),
