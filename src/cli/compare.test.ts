@@ -101,6 +101,11 @@ describe('promptkd compare', () => {
     ['a model twice', () => [at('teacher'), at('teacher')], /models: expected each once, got .*teacher twice/],
     ['no models', () => [], /missing required argument 'models'/],
     ['a limit below nothing', () => [at('teacher'), '--max-ms', '-1'], /'--max-ms <ms>' argument '-1' is invalid/],
+    [
+      'a chart that cannot be written, before it measures',
+      () => [at('nothing'), '--plot', at('teacher', 'config.json', 'x.svg')],
+      /config\.json\/x\.svg: cannot be written: expected a folder, got a file/,
+    ],
     ['no runs', () => [at('teacher'), '--runs', '0'], /'--runs <n>' argument '0' is invalid/],
   ])('answers %s with one sentence and exit code 2', (_, args, message) => {
     const { code, out, err } = promptkd('compare', ...data(), '--quiet', ...args());

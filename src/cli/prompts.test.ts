@@ -69,6 +69,13 @@ describe('promptkd search-prompts', () => {
     return promptkd('search-prompts', at('model'), ...data, ...options.split(' '), '--quiet', ...more);
   };
 
+  it('says that its file cannot be written before it searches', () => {
+    const out = at('model', 'config.json', 'x.json');
+    const { code, err } = search('--out', out, '--data', 'folder:nothing');
+    expect(err).toBe(`promptkd: ${out}: cannot be written: expected a folder, got a file\n`);
+    expect(code).toBe(2);
+  });
+
   it('writes a file that evaluate, export and distill take', async () => {
     const { code, out, err } = search('--json');
     expect([code, err]).toEqual([0, '']);

@@ -25,4 +25,14 @@ describe('promptkd cascade tune', () => {
     expect(stderr).toMatch(/: test\/red\/1\.png is in the split val\+test and in test: report on other pictures than/);
     expect([status, stdout]).toEqual([2, '']);
   });
+
+  it('says that its file cannot be written before it opens a model', () => {
+    const out = join(folder, 'val', 'red', '1.png', 'x.json');
+    const parts = ['--data', `folder:${folder}`, '--split', 'val', '--held-out', 'test', '--out', out];
+    const { status, stderr } = spawnSync(process.execPath, [main, 'cascade', 'tune', 'a', 'b', ...parts], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe(`promptkd: ${out}: cannot be written: expected a folder, got a file\n`);
+    expect(status).toBe(2);
+  });
 });

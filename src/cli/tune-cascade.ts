@@ -19,7 +19,7 @@ export async function tuneCommand(
   const [
     serve,
     { checkApart, examplesOf, openDataset },
-    { writeFileAtomic },
+    { checkWritable, writeFileAtomic },
     { createProgress },
     { interruptSignal },
     { chartFile },
@@ -35,6 +35,8 @@ export async function tuneCommand(
   ]);
   const { data, split, heldOut, templates, batch, threads, out } = options;
   if (!out.endsWith('.json')) throw new UserError(`--out ${out}: expected a name that ends in .json`);
+  const chart = out.replace(/\.json$/, '.svg');
+  await checkWritable(out, chart);
   const progress = createProgress(options);
   const signal = interruptSignal();
   const opened: { name: string; encoder: Awaited<ReturnType<typeof serve.LocalEncoder.open>> }[] = [];
@@ -73,7 +75,6 @@ export async function tuneCommand(
       },
     };
     const curve = serve.thresholdCurve(others, tuned, points);
-    const chart = out.replace(/\.json$/, '.svg');
     const { title, curves, chartOptions } = output.charts(others, tuned, curve, serve.accuracyOf);
     await writeFileAtomic(chart, chartFile(title, curves, chartOptions));
     await serve.writeCascade(

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { cannotWrite } from './faults.js';
+import { makeFolder } from './folders.js';
 
 /** What a file is made of: text, bytes, or a sequence of bytes that need never be in memory together. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
@@ -19,7 +20,7 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
       throw cannotWrite(path, error);
     });
   const folder = dirname(path);
-  await named(mkdir(folder, { recursive: true }));
+  await named(makeFolder(folder));
   const temporary = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
   const file = await named(open(temporary, 'wx', 0o644));
   try {

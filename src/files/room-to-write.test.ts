@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,7 @@ describe.each([
   it('names the file that cannot be written, not what stands in for it', async () => {
     await mkdir(at('folder'));
     for (const [path, reason] of [
+      ...(existsSync('/proc/self') ? [['/proc/promptkd/x', 'no such file or folder'] as const] : []),
       [at('file', 'x', 'y.json'), 'expected a folder, got a file'],
       [at('folder'), 'expected a file, got a folder'],
     ] as const) {

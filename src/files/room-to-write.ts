@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
+import { makeFolder, removeEmpty } from './folders.js';
 
 /**
  * Says before long work whether its results can be written where they are wanted, by making a file beside each; nothing
@@ -15,15 +16,18 @@ export async function checkWritable(...files: readonly string[]): Promise<void> 
     if ((await stat(file).catch(() => undefined))?.isDirectory()) {
       throw new UserError(`${file}: cannot be written: expected a file, got a folder`);
     }
-    const leave = await enter(dirname(file), file);
+    const named = (error: unknown): never => {
+      throw cannotWrite(file, error);
+    };
+    const made = await makeFolder(dirname(file)).catch(named);
     const probe = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
     try {
       await (await open(probe, 'wx')).close();
       await rm(probe);
     } catch (error) {
-      throw cannotWrite(file, error);
+      named(error);
     } finally {
-      await leave();
+      await removeEmpty(made);
     }
   }
 }
@@ -44,9 +48,9 @@ export async function fillFolder<Result extends { readonly files: readonly strin
   const named = (error: unknown): never => {
     throw cannotWrite(folder, error);
   };
-  const leave = await enter(folder, folder);
+  const made = await makeFolder(folder).catch(named);
   const unfinished = await mkdtemp(join(folder, '.unfinished-')).catch(async (error) => {
-    await leave();
+    await removeEmpty(made);
     return named(error);
   });
   try {
@@ -54,27 +58,12 @@ export async function fillFolder<Result extends { readonly files: readonly strin
     const { files } = result;
     for (const old of [files.at(-1)!, ...replaced]) await rm(join(folder, old), { force: true }).catch(named);
     for (const file of files) {
-      await mkdir(dirname(join(folder, file)), { recursive: true }).catch(named);
+      await makeFolder(dirname(join(folder, file))).catch(named);
       await rename(join(unfinished, file), join(folder, file)).catch(named);
     }
     return result;
   } finally {
     await rm(unfinished, { recursive: true, force: true });
-    await leave();
+    await removeEmpty(made);
   }
-}
-
-/** Makes a folder; what is returned removes those that it made and that are empty. */
-async function enter(folder: string, wanted: string): Promise<() => Promise<void>> {
-  const first = await mkdir(folder, { recursive: true }).catch((error) => {
-    throw cannotWrite(wanted, error);
-  });
-  return async () => {
-    if (first === undefined) return;
-    try {
-      for (let at = resolve(folder); at !== dirname(resolve(first)); at = dirname(at)) await rmdir(at);
-    } catch {
-      // Something lies there by now.
-    }
-  };
 }

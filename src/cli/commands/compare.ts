@@ -89,6 +89,7 @@ async function run(models: readonly string[], options: CompareCommandOptions): P
   const { maxBytes, maxMs, maxDrop, plot, ...rest } = options;
   const limited = maxBytes !== undefined || maxMs !== undefined || maxDrop !== undefined;
   const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
+  if (plot !== undefined) await files.checkWritable(plot);
   const progress = createProgress(options);
   try {
     const comparison = await compareModels(sources, await openDataset(options.data), {
@@ -100,8 +101,8 @@ async function run(models: readonly string[], options: CompareCommandOptions): P
       onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
     });
     progress.stop();
-    if (plot !== undefined) await files.writeFileAtomic(plot, output.comparisonPlot(comparison));
     printResult(options, comparison, () => output.comparisonTable(comparison));
+    if (plot !== undefined) await files.writeFileAtomic(plot, output.comparisonPlot(comparison));
   } finally {
     progress.stop();
   }

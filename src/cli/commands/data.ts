@@ -100,14 +100,21 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
 }
 
 async function inspect(spec: string, options: InspectOptions): Promise<void> {
-  const [{ contactSheet, inspectDataset, openDataset }, { inspectionText }, { createProgress }, { interruptSignal }] =
-    await Promise.all([
-      import('../../data/index.js'),
-      import('../inspection-output.js'),
-      import('../progress.js'),
-      import('../interrupt.js'),
-    ]);
+  const [
+    { contactSheet, inspectDataset, openDataset },
+    { checkWritable },
+    { inspectionText },
+    { createProgress },
+    { interruptSignal },
+  ] = await Promise.all([
+    import('../../data/index.js'),
+    import('../../files/index.js'),
+    import('../inspection-output.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+  ]);
   const { limit, samples, sheet } = options;
+  if (sheet) await checkWritable(sheet);
   const progress = createProgress(options);
   try {
     const dataset = await openDataset(spec);

@@ -76,6 +76,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   const [
     { findPrompts, loadModelOrPair },
     { writePromptSet },
+    { checkWritable },
     { openDataset },
     { createProgress, showDownload },
     { interruptSignal },
@@ -83,6 +84,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   ] = await Promise.all([
     import('../../evaluate/index.js'),
     import('../../prompt/index.js'),
+    import('../../files/index.js'),
     import('../../data/index.js'),
     import('../progress.js'),
     import('../interrupt.js'),
@@ -90,6 +92,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   ]);
   const { data, out, sample, json: _, quiet: __, ...search } = options;
   const { device, threads } = options;
+  await checkWritable(out);
   const progress = createProgress(options);
   try {
     const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });

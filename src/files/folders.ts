@@ -1,0 +1,29 @@
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+/**
+ * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never ends where a file system takes
+ * no folders, as in /proc.
+ *
+ * @returns those that were made, the innermost first
+ */
+export async function makeFolder(folder: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let at = resolve(folder); !(await stat(at).catch(() => undefined)); at = dirname(at)) missing.push(at);
+  for (const each of missing.toReversed()) {
+    await mkdir(each).catch((error: NodeJS.ErrnoException) => {
+      // Another process was quicker.
+      if (error.code !== 'EEXIST') throw error;
+    });
+  }
+  return missing;
+}
+
+/** Removes folders as long as they are empty. */
+export async function removeEmpty(folders: readonly string[]): Promise<void> {
+  try {
+    for (const folder of folders) await rmdir(folder);
+  } catch {
+    // Something lies there by now.
+  }
+}
