@@ -167,6 +167,15 @@ describe('a bad checkpoint', () => {
     await expect(loadCheckpoint(path('nowhere'))).rejects.toThrow(/nowhere: expected the folder of a CLIP checkpoint/);
   });
 
+  it('with quantised weights that are missing, or not alone', async () => {
+    await copyFile(join(golden, 'config.json'), path('config.json'));
+    await writeFile(path('quantization.json'), '{}');
+    await refused(/quantized\.safetensors: no such file, but quantization\.json describes it/);
+    await copyFile(join(golden, 'model.safetensors'), path('model.safetensors'));
+    await copyFile(join(golden, 'model.safetensors'), path('quantized.safetensors'));
+    await refused(/expected one model, got both model\.safetensors and quantized\.safetensors/);
+  });
+
   it('is not saved', async () => {
     const { logit_scale, ...params } = checkpoint.params;
     expect(logit_scale).toBeDefined();

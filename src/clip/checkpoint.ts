@@ -18,7 +18,7 @@ import {
   siglipPreprocess,
 } from './preprocess-config.js';
 import { type Tokenizer, vocabulary } from './tokenizer.js';
-import { quantizedFile } from './weight-files.js';
+import { checkQuantized, quantizedFile } from './weight-files.js';
 
 /** A CLIP or SigLIP model with all that is needed to use it. */
 export interface Checkpoint {
@@ -72,6 +72,7 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
 /** The weights of `model.safetensors`, of `quantized.safetensors`, or of the shards that `model.safetensors.index.json` names. */
 async function readParams(folder: string): Promise<Params> {
   const path = (name: string) => join(folder, name);
+  checkQuantized(folder);
   if (existsSync(path('model.safetensors')))
     return readSafetensors(path('model.safetensors'), { skip: isBuffer }).tensors;
   if (existsSync(path(quantizedFile))) return readQuantized(path(quantizedFile), { skip: isBuffer }).tensors;

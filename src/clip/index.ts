@@ -36,4 +36,4 @@ export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './
 export type { TowerResult } from './tower.js';
 export { type NamedVariant, splitVariant } from './variant-name.js';
 export { patchGrid, type VisionOptions, visionTower } from './vision.js';
-export { quantizedFile, weightFiles } from './weight-files.js';
+export { quantizationRecord, quantizedFile, weightFiles } from './weight-files.js';

@@ -12,7 +12,7 @@ import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { type PreprocessConfig, parsePreprocessConfig } from './preprocess-config.js';
 import type { TokenizedTexts } from './tokenize-all.js';
 import { type Tokenizer, withTokenizer } from './tokenizer.js';
-import { hasWeights, quantizedFile } from './weight-files.js';
+import { checkQuantized, hasWeights, quantizedFile } from './weight-files.js';
 
 /** Image and text encoder of a variant. */
 const filesOf = (dtype: Dtype) => ['vision_model', 'text_model'].map((name) => `${name}${suffixes[dtype]}.onnx`);
@@ -269,6 +269,7 @@ async function patchSize(configFile: string, side: number): Promise<number> {
 function logitScale(model: string): number {
   const path = ['model.safetensors', quantizedFile].map((name) => join(model, name)).find(existsSync);
   if (!path) return TRAINED_LOGIT_SCALE;
+  checkQuantized(model);
   const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' });
   return tensors.logit_scale?.data[0] ?? TRAINED_LOGIT_SCALE;
 }

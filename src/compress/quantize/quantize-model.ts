@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { fillFolder, writeFileAtomic } from '../../files/index.js';
@@ -15,7 +16,7 @@ import { type Moments, measureMoments } from './moments.js';
 import { type OnnxVariant, type QuantizedDtype, quantizedDtypes, writeVariant } from './onnx-variants.js';
 import { agreement, answers, meanKl, Predictor } from './predictor.js';
 import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
-import { checkTarget, RECORD, replacedFiles, saveQuantized } from './save.js';
+import { checkTarget, replacedFiles, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
 
 export interface QuantizeModelOptions {
@@ -153,11 +154,11 @@ async function quantizeInto(folder: string, options: QuantizeModelOptions): Prom
     onProgress?.('onnx', dtypes.length, dtypes.length);
     const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
     const result = {
-      ...{ files: [...files, RECORD], bytes, calibration: measured },
+      ...{ files: [...files, quantizationRecord], bytes, calibration: measured },
       ...{ tuned, finetuned: finetuned && { steps: options.finetune!.steps, ...finetuned.loss } },
       ...{ variants, mixture, sensitivity },
     };
-    await writeFileAtomic(join(folder, RECORD), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
+    await writeFileAtomic(join(folder, quantizationRecord), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
     return result;
   } finally {
     await Promise.all([predictor.dispose(), tuner?.dispose()]);
@@ -216,10 +217,16 @@ async function chosenMixture(
   if (!isChosen(options)) return { mixture: mixtureOf(student, scheme), sensitivity };
   const path = greedyPath(student, sensitivity);
   if (budget !== undefined) {
+    const option = smaller === undefined ? 'budget' : 'smaller';
+    const most = path.bytes[0]! / path.bytes.at(-1)!;
+    if (smaller !== undefined && smaller > most) {
+      const shown = (Math.floor(most * 100) / 100).toFixed(2);
+      throw new UserError(`smaller: expected at most ${shown} times, as small as this model becomes, got ${smaller}`);
+    }
     const mixture = withinBudget(path, budget);
     if (maxDrop === undefined || (await isWithin(mixture))) return { mixture, sensitivity };
     throw new UserError(
-      `budget: at ${budget.toLocaleString('en-GB')} bytes more than ${maxDrop} points of calibration accuracy are lost: allow more bytes, or a larger drop`,
+      `${option}: at ${budget.toLocaleString('en-GB')} bytes more than ${maxDrop} points of calibration accuracy are lost: allow more bytes, or a larger drop`,
     );
   }
   return { mixture: await smallestThatDoes(path, isWithin), sensitivity };

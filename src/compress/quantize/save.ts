@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { quantizedFile, saveDescription } from '../../clip/index.js';
+import { quantizationRecord, quantizedFile, saveDescription } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { promptFile, savePrompts } from '../../prompt/index.js';
 import { type QuantizedTensor, writeQuantized } from '../../quantization/index.js';
@@ -8,9 +8,6 @@ import { ENCODER, graphNames } from '../graphs.js';
 import { maxTextLength } from '../student.js';
 import { quantizedDtypes, variantFile } from './onnx-variants.js';
 import type { QuantizedStudent } from './quantize.js';
-
-/** What each weight became and what was measured; written last, so that a folder that has it is whole. */
-export const RECORD = 'quantization.json';
 
 /** @throws UserError where a folder holds weights that `promptkd quantize` did not write. */
 export function checkTarget(folder: string): void {
@@ -21,9 +18,9 @@ export function checkTarget(folder: string): void {
       `${join(folder, found)}: the folder holds another checkpoint, which would contradict the quantised one: choose another`,
     );
   }
-  if (holds(quantizedFile) && !holds(RECORD)) {
+  if (holds(quantizedFile) && !holds(quantizationRecord)) {
     throw new UserError(
-      `${join(folder, quantizedFile)}: without ${RECORD} beside it, it is not replaced: delete it, or choose another folder`,
+      `${join(folder, quantizedFile)}: without ${quantizationRecord} beside it, it is not replaced: delete it, or choose another folder`,
     );
   }
 }
