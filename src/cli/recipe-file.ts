@@ -179,6 +179,8 @@ function describeIssue(issue: z.core.$ZodIssue, tree: Tree): string {
       const near = typeof got === 'string' ? closest(got, options) : undefined;
       return `${field}: expected one of ${options.join(', ')}, got ${came}${near ? `; did you mean ${near}?` : ''}`;
     }
+    case 'custom':
+      return `${field}: ${issue.message}${issue.params?.wholeSentence ? '' : `, got ${came}`}`;
     default:
       return `${field}: ${issue.message}, got ${came}`;
   }

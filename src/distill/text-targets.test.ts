@@ -54,6 +54,17 @@ it('are made anew for another teacher, other tokens, more than is stored, or whe
   }
 });
 
+it('are written again where the store was emptied behind them', async () => {
+  const path = join(dir, 'texts.safetensors');
+  await features({});
+  const whole = readFileSync(path);
+  const targets = new TextTargets(teacher, dir, {});
+  await targets.of(tokens, true);
+  rmSync(path);
+  await targets.save();
+  expect(readFileSync(path).equals(whole)).toBe(true);
+});
+
 it('stop between blocks of texts', async () => {
   const controller = new AbortController();
   const targets = new TextTargets(teacher, dir, {

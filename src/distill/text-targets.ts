@@ -13,9 +13,10 @@ import type { TextProgress } from './text-progress.js';
  * teacher and token ids and a checksum of each tensor. One that does not fit is made anew.
  */
 export class TextTargets {
-  private unsaved:
+  private kept:
     | { readonly fingerprint: string; readonly tokens: TokenizedTexts; readonly texts: TeacherTexts }
     | undefined;
+  private made = false;
   private readonly path: string;
 
   /** @param dir folder of the target store, which need not be there yet */
@@ -37,16 +38,19 @@ export class TextTargets {
   async of(tokens: TokenizedTexts, withWords: boolean): Promise<TeacherTexts> {
     const fingerprint = fingerprintOf(this.teacher, tokens);
     const stored = existsSync(this.path) ? readStored(this.path, fingerprint, withWords) : undefined;
-    if (stored) return stored;
-    const texts = await this.teacher.texts(tokens, withWords, this.progress);
-    this.unsaved = { fingerprint, tokens, texts };
+    const texts = stored ?? (await this.teacher.texts(tokens, withWords, this.progress));
+    this.kept = { fingerprint, tokens, texts };
+    this.made = !stored;
     return texts;
   }
 
-  /** Writes what the teacher has made, if it has: once the folder is known to be a target store. */
+  /**
+   * Writes what the teacher has made, once the folder is known to be a target store; and what was read, where the store was
+   * emptied since.
+   */
   async save(): Promise<void> {
-    if (!this.unsaved) return;
-    const { fingerprint, tokens, texts } = this.unsaved;
+    if (!this.kept || (!this.made && existsSync(this.path))) return;
+    const { fingerprint, tokens, texts } = this.kept;
     const { embeds, words } = texts;
     const { length } = tokens;
     const [count, width] = [tokens.ends.length, this.teacher.config.projection_dim];
@@ -58,7 +62,7 @@ export class TextTargets {
       },
       { metadata: { fingerprint, embeds: checksum(embeds), ...(words && { words: checksum(words) }) } },
     );
-    this.unsaved = undefined;
+    this.made = false;
   }
 }
 

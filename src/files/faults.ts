@@ -21,3 +21,9 @@ export function cannotWrite(path: string, error: unknown): UserError {
   const { code, message } = error as NodeJS.ErrnoException;
   return new UserError(`${path}: cannot be written: ${fileFault(error) ?? code ?? message}`);
 }
+
+/** What to throw where a file cannot be read. */
+export function cannotRead(path: string, error: unknown): UserError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return new UserError(`${path}: ${fileFault(error) ?? `cannot be read (${code ?? message})`}`);
+}

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { UserError } from '../errors.js';
+import { cannotRead } from './faults.js';
 
 /** Reads a JSON file. @throws UserError naming the file where it is missing or not JSON. */
 export async function readJson(path: string): Promise<unknown> {
@@ -7,9 +8,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = { ENOENT: 'no such file', EISDIR: 'expected a file, got a folder' }[code ?? ''];
-    throw new UserError(`${path}: ${reason ?? `cannot be read (${code})`}`);
+    throw cannotRead(path, error);
   }
   try {
     return JSON.parse(text);

@@ -70,6 +70,10 @@ describe('a cascade file', () => {
       'stages.1.url: expected an address as https://host:8080, got "ftp://host"',
     ],
     [
+      { ...good, stages: [first, { url: '192.168.1.2:8080' }] },
+      'stages.1.url: expected an address as https://host:8080, got "192.168.1.2:8080"',
+    ],
+    [
       { ...good, stages: [first, { url: 'https://me:hidden@host' }] },
       'stages.1.url: expected no name and no password in it: a bearer key is read from the variable key_env',
     ],

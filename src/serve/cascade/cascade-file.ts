@@ -13,7 +13,7 @@ const positive = z.number().positive('expected a number above 0');
 const whole = z.int().nonnegative('expected a whole number of at least 0');
 const ms = positive.max(longestTimer, `expected at most ${longestTimer} ms`);
 const url = z
-  .url({ protocol: /^https?$/, error: 'expected an address as https://host:8080' })
+  .url({ protocol: /^https?$/, error: 'expected an address as https://host:8080', abort: true })
   .superRefine((text, context) => {
     const { username, password } = new URL(text);
     // Nor is it quoted.

@@ -63,15 +63,22 @@ export function withDefaults(options: ServerOptions): Settings {
   };
 }
 
-/** What they are called on the command line; the others by their own names. */
-const flags: Readonly<Record<string, string>> = { maxWaitMs: '--max-wait', timeoutMs: '--timeout', graceMs: '--grace' };
+/** What they are called on the command line, and in how many ms they are counted there; the others by their own names. */
+const flags: Readonly<Record<string, readonly [string, number]>> = {
+  maxWaitMs: ['--max-wait', 1],
+  timeoutMs: ['--timeout', 1000],
+  graceMs: ['--grace', 1000],
+};
 
 /** @throws UserError for a time that no timer can take */
 export function checkTimes(settings: Settings): void {
   for (const [name, value] of Object.entries(settings)) {
     const ms = Number(value);
     if (!name.endsWith('Ms') || (ms >= 0 && ms <= longestTimer)) continue;
-    const seconds = Math.floor(longestTimer / 1000);
-    throw new UserError(`${flags[name] ?? name}: expected 0 to ${seconds} s, got ${ms / 1000} s`);
+    const [called, unit] = flags[name] ?? [name, 1];
+    const unitName = unit === 1 ? 'ms' : 's';
+    throw new UserError(
+      `${called}: expected 0 to ${Math.floor(longestTimer / unit)} ${unitName}, got ${ms / unit} ${unitName}`,
+    );
   }
 }

@@ -476,7 +476,8 @@ describe('a busy server', () => {
     [{ host: '::', keys: [] }, '--host ::: expected bearer keys'],
     [{ host: '0.0.0.0', keys: [key], withoutKeys: true }, '--without-keys: expected no bearer keys, got some'],
     [{ graceMs: 3e9 }, '--grace: expected 0 to 2147483 s, got 3000000 s'],
-    [{ headersTimeoutMs: -1 }, 'headersTimeoutMs: expected 0 to 2147483 s'],
+    [{ maxWaitMs: 3e9 }, '--max-wait: expected 0 to 2147483647 ms, got 3000000000 ms'],
+    [{ headersTimeoutMs: -1 }, 'headersTimeoutMs: expected 0 to 2147483647 ms, got -1 ms'],
     [{ port: 70_000 }, '--port: expected a whole number from 0 to 65535, got 70000'],
   ])('does not start with %j', async (options, message) => {
     const start = ModelServer.start({ models: [path('small')], port: 0, ...options }, log);
