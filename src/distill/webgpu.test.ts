@@ -27,7 +27,7 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
     if (!existsSync(built)) throw new Error('WebGPU is tested as built: run "npm run build" first');
     folder = await mkdtemp(join(tmpdir(), 'promptkd-webgpu-'));
     [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 3, 'fp32', join(folder, 'profile'))]);
-  }, 60_000);
+  });
   afterAll(() => rm(folder, { recursive: true }));
 
   it('gives the losses and gradients of the CPU', () => {
@@ -64,7 +64,7 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
   it('does not grow from step to step', async () => {
     const { memory } = await train('webgpu', 24);
     expect(memory.at(-1)! - memory[12]!).toBeLessThan(16 * 2 ** 20);
-  }, 60_000);
+  });
 
   it('keeps the parameters in the GPU’s memory over a training, with the CPU’s results, and does not grow', async () => {
     const [expected, found] = await Promise.all(
@@ -83,7 +83,7 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
       }
     }
     expect(found!.memory.at(-1)! - found!.memory[12]!).toBeLessThan(16 * 2 ** 20);
-  }, 60_000);
+  });
 });
 
 interface Trained {
