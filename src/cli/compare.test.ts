@@ -32,7 +32,8 @@ beforeAll(async () => {
   await cp(at('teacher'), at('other', 'teacher'), { recursive: true });
   await exportModel({ checkpoint: teacher, out: at('exported') });
   const dataset = await openDataset(`folder:${at('pictures')}`);
-  await quantizeModel({ student: { checkpoint: teacher }, dataset, images: 12, out: at('small'), dtypes: ['q4'] });
+  const few = { images: 12, tune: 0, dtypes: ['q4'] } as const;
+  await quantizeModel({ student: { checkpoint: teacher }, dataset, out: at('small'), ...few });
 });
 afterAll(() => rm(folder, { recursive: true }));
 

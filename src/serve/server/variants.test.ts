@@ -28,7 +28,8 @@ beforeAll(async () => {
   png = await sharp(pixels, { raw: { width: side, height: side, channels: 3 } })
     .png()
     .toBuffer();
-  await quantizeModel({ student: { checkpoint: teacher }, dataset, images: 12, out: small(), dtypes: ['q4', 'bnb4'] });
+  const few = { images: 12, tune: 0, dtypes: ['q4', 'bnb4'] } as const;
+  await quantizeModel({ student: { checkpoint: teacher }, dataset, out: small(), ...few });
   await room.writeCascade(join(root, 'both.json'), {
     confidence: 'probability',
     stages: [
