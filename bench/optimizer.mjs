@@ -128,21 +128,19 @@ async function openGraph(weights, gradient) {
   const { 'm/w': m, 'v/w': v } = optimizer.state();
   const arrays = { w: weights, m: m.data, v: v.data };
   const whole = (name) => input(name, [weights.length]);
-  const scalars = Object.fromEntries(Object.keys(traced.scalars(rate, 0)).map((name) => [name, input(name, [])]));
+  const scalars = traced.scalars(input('rate', []), input('step', []));
   const after = traced.update(traced.group('w'), Object.keys(arrays).map(whole), whole('g'), scalars);
   const outputs = Object.fromEntries(Object.keys(arrays).map((name, i) => [`after/${name}`, after[i]]));
   const session = await openSession(toOnnx({ outputs }).bytes, 'cpu', { threads });
   const tensor = (data) => ortTensor({ shape: [data.length], data });
+  const scalar = (value) => ortTensor({ shape: [], data: Float32Array.of(value) });
   const fed = Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, tensor(data)]));
   const fetches = Object.fromEntries(Object.entries(fed).map(([name, array]) => [`after/${name}`, array]));
   return {
     weights,
     async update(step) {
-      const numbers = Object.entries(traced.scalars(rate, step)).map(([name, value]) => [
-        name,
-        ortTensor({ shape: [], data: Float32Array.of(value) }),
-      ]);
-      const results = await session.run({ ...fed, g: tensor(gradient), ...Object.fromEntries(numbers) }, fetches);
+      const feeds = { ...fed, g: tensor(gradient), rate: scalar(rate), step: scalar(step) };
+      const results = await session.run(feeds, fetches);
       // ONNX Runtime returns copies besides.
       for (const { data } of Object.values(results)) release(data.buffer);
     },
