@@ -9,8 +9,9 @@
 import { learningRate, openBlockStep } from '../dist/evaluate/bench-step.js';
 import { compile } from '../dist/runtime/index.js';
 import { input, matmul } from '../dist/tensor/index.js';
+import { noChromium } from './browser.mjs';
 import { findPeers, hosts } from './js-hosts.mjs';
-import { readOptions, someOf } from './options.mjs';
+import { leaveOut, readOptions, skip, someOf } from './options.mjs';
 import { alternate, threads } from './peers.mjs';
 
 const values = readOptions({
@@ -18,8 +19,11 @@ const values = readOptions({
   ...{ size: '2048', batch: '8', tokens: '201', width: '768', heads: '12' },
 });
 const [size, batch, tokens, width, heads] = ['size', 'batch', 'tokens', 'width', 'heads'].map((n) => Number(values[n]));
-const hostNames = someOf('host', values.host, Object.keys(hosts));
+const asked = someOf('host', values.host, Object.keys(hosts));
+const hostNames = noChromium ? asked.filter((host) => host !== 'chromium') : asked;
 const works = someOf('work', values.work, ['product', 'forward', 'prompts', 'full']);
+if (hostNames.length === 0) skip(noChromium);
+if (hostNames.length < asked.length) leaveOut(noChromium);
 const libraries = { tfjs: 'tfjs.mjs', 'jax-js': 'jax-js.mjs' };
 
 /** Our own side of a work: its inputs, and a run. */

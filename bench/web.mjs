@@ -10,11 +10,12 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { preview } from 'vite';
 import { writePage } from '../dist/web/index.js';
-import { isolation, launchChromium } from './browser.mjs';
+import { isolation, launchChromium, noChromium } from './browser.mjs';
 import { withExport } from './exported-student.mjs';
-import { readOptions } from './options.mjs';
+import { readOptions, skip } from './options.mjs';
 
 const values = readOptions({ model: undefined, dtype: undefined, runs: '200' });
+if (noChromium) skip(noChromium);
 
 const drawing = (n) => `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">
 <rect width="256" height="256" fill="#fff"/><circle cx="${90 + 7 * n}" cy="120" r="${60 + 4 * n}" fill="hsl(${36 * n} 80% 50%)"/>
@@ -29,8 +30,8 @@ const pictures = await Promise.all(
   ),
 );
 
-const out = await mkdtemp(join(tmpdir(), 'promptkd-bench-web-'));
 const browser = await launchChromium();
+const out = await mkdtemp(join(tmpdir(), 'promptkd-bench-web-'));
 try {
   const { vision } = await withExport(values.model, (model) =>
     writePage({ model, out, title: 'bench', dtype: values.dtype }),
