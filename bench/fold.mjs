@@ -1,7 +1,7 @@
 // How much faster an exported vision encoder is with its prompts folded into constant keys and values, and with the
 // last block computed for the class token alone. Medians of one image, all variants in turn, random weights.
 //
-//   npm run build && node bench/fold.mjs [--shape student|vit-b-16] [--prompts 4] [--layers all] [--runs 200]
+//   npm run build && node bench/fold.mjs [--shape student|vit-b-16] [--prompts 4] [--layers all] [--runs 200] [--json]
 //
 // `--layers` prompted layers, from the first.
 
@@ -9,6 +9,7 @@ import * as ort from 'onnxruntime-node';
 import { initClip, visionTower } from '../dist/clip/index.js';
 import { foldVisionPrompts, promptTokens } from '../dist/compress/fold.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
+import { median } from '../dist/quantile.js';
 import { Random } from '../dist/random.js';
 import { constant, input, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, vitB16 } from './models.mjs';
@@ -66,15 +67,13 @@ for (let run = -20; run < Number(values.runs); run++) {
     if (run >= 0) times[name].push(performance.now() - start);
   }
 }
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const ms = Object.fromEntries(Object.entries(times).map(([name, all]) => [name, Number(median(all).toFixed(3))]));
-console.log(
-  JSON.stringify({
-    shape: values.shape,
-    prompts: Number(values.prompts),
-    prompted_layers: prompted,
-    ms,
-    folding: Number((ms['prompts as tokens'] / ms['prompts folded']).toFixed(3)),
-    folding_and_last_block: Number((ms['prompts as tokens, whole last block'] / ms['prompts folded']).toFixed(3)),
-  }),
-);
+const row = {
+  shape: values.shape,
+  prompts: Number(values.prompts),
+  prompted_layers: prompted,
+  ms,
+  folding: Number((ms['prompts as tokens'] / ms['prompts folded']).toFixed(3)),
+  folding_and_last_block: Number((ms['prompts as tokens, whole last block'] / ms['prompts folded']).toFixed(3)),
+};
+console.log(values.json ? JSON.stringify(row) : row);

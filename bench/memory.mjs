@@ -1,7 +1,8 @@
 // Peak memory and time of one full training step of a ViT-B/16 (12 blocks, 201 tokens), each in a process of its own,
 // and from two sizes the largest batch that fits a limit.
 //
-//   npm run build && node bench/memory.mjs [--batches 8,16] [--layers 12] [--limit 8] [--json]
+//   npm run build && node bench/memory.mjs [--batches 8,16] [--layers 12] [--tokens 201] [--limit 8] [--runs 3] [--verify]
+//     [--json]
 //
 // `--limit` in GB (10⁹ bytes). Memory grows in proportion to the batch, so the largest batch is read off a line through
 // the sizes measured; `--verify` then also runs that batch.

@@ -4,8 +4,8 @@
 //   npm run build && node bench/serve.mjs [MODEL] [--seconds 8] [--connections 32] [--rounds 2] [--json]
 //   node bench/serve.mjs [MODEL] --soak --seconds 600
 //
-// MODEL has classes of its own (export --classes); left out: the shipped student, exported for it. The server runs in a process of its own, as `promptkd serve` starts it;
-// client and server share the machine.
+// MODEL has classes of its own (export --classes); left out: the shipped student, exported for it. The server runs in a
+// process of its own, as `promptkd serve` starts it; client and server share the machine.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
