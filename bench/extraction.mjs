@@ -13,9 +13,10 @@ import { clipPreprocess } from '../dist/clip/index.js';
 import { examplesOf, openDataset } from '../dist/data/index.js';
 import { teacherOf } from '../dist/distill/index.js';
 import { picturesAtATime } from '../dist/distill/teacher.js';
+import { median } from '../dist/quantile.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, someOf, usage } from './options.mjs';
-import { alternate, median } from './peers.mjs';
+import { alternate } from './peers.mjs';
 import { makePhotos } from './photos.mjs';
 import { timedTargets } from './timed-targets.mjs';
 

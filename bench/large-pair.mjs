@@ -9,9 +9,9 @@ import { prepare } from '../dist/distill/distill.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
 import { adamw, distillRecipe, train } from '../dist/distill/index.js';
 import { writeSafetensors } from '../dist/files/index.js';
+import { median } from '../dist/quantile.js';
 import { watched } from './disturbance.mjs';
 import { clipFields, randomClip } from './models.mjs';
-import { median } from './peers.mjs';
 
 /** The most memory that this process ever had. */
 export const peakMb = () => process.resourceUsage().maxRSS / 1024;

@@ -14,6 +14,7 @@ import { examplesOf, openDataset } from '../dist/data/index.js';
 import { ContrastiveBatches } from '../dist/distill/contrastive-batches.js';
 import { contrastiveTask } from '../dist/distill/contrastive-task.js';
 import { Loader, usualWorkers } from '../dist/loader/index.js';
+import { median } from '../dist/quantile.js';
 import { readOptions, someOf } from './options.mjs';
 import { makePhotos } from './photos.mjs';
 import { table } from './table.mjs';
@@ -25,7 +26,6 @@ const only = someOf('only', values.only, ['48', '224']);
 const steps = Number(values.steps);
 const crews = values.workers.split(',').map(Number);
 const context = 16;
-const median = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
 
 const tower = (width, layers, heads) => ({
   hidden_size: width,

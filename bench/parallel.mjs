@@ -6,6 +6,7 @@
 //     [--words 77] [--dim 32] [--json]
 import { crossShardAxis, studentCrossMap } from '../dist/distill/index.js';
 import { encoder, paramFeeds, paramInputs, shardAxis } from '../dist/nn/index.js';
+import { median } from '../dist/quantile.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square } from '../dist/tensor/index.js';
 import { readOptions } from './options.mjs';
@@ -80,7 +81,6 @@ function compiled(y, wrt, axis, ranks) {
   return compile({ outputs, shards: (name) => axis(name.replace('d/', '')) }, { ranks, threads: 1 });
 }
 
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const ranks = Number(values.ranks);
 for (const width of values.widths.split(',').map(Number)) {
   for (const [work, { feeds, program, summed }] of Object.entries({

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '../dist/files/index.js';
+import { median } from '../dist/quantile.js';
 import { watched } from './disturbance.mjs';
 import { leaveOut } from './options.mjs';
 
@@ -88,8 +89,4 @@ export async function alternate(sides, rounds, { warmUp = 1, peer } = {}) {
     );
   }
   return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)]));
-}
-
-export function median(numbers) {
-  return numbers.sort((a, b) => a - b)[numbers.length >> 1];
 }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initClip, visionTower } from '../dist/clip/index.js';
 import { paramInputs } from '../dist/nn/index.js';
+import { median } from '../dist/quantile.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, vitB16 } from './models.mjs';
@@ -17,7 +18,6 @@ import { readOptions } from './options.mjs';
 const values = readOptions({ rounds: '3' });
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const rounds = Number(values.rounds);
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
 const print = (what, ms) => console.log(values.json ? JSON.stringify({ what, ms }) : `${what}: ${ms.toFixed(0)} ms`);
 const timed = async (work) => {
   const times = [];
