@@ -70,7 +70,12 @@ export async function trainPair({ folder, student, batch, pictures, steps, recom
   }
   batches.store.close();
   return {
-    ...{ batch, seconds: steps > 0 ? median(times) : undefined, memory_before_mb: memoryBefore, peak_memory_mb: peakMb() },
+    ...{
+      batch,
+      seconds: steps > 0 ? median(times) : undefined,
+      memory_before_mb: memoryBefore,
+      peak_memory_mb: peakMb(),
+    },
     ...{ targets_and_start_seconds: extraction, others_share_at_most: others },
   };
 }
