@@ -47,8 +47,7 @@ export async function contrastiveTask(
   const gradients = Object.fromEntries(
     scaledGradients(loss, Object.values(p), lossScale).map((gradient, i) => [names[i]!, gradient]),
   );
-  // Batches whose gradients are averaged come one by one.
-  if (keepsParameters(options.compile) && accumulate === 1) {
+  if (keepsParameters(options.compile, accumulate)) {
     const traced: TracedStep = {
       losses: { total: loss, scale: exp(logitScale) },
       gradients,

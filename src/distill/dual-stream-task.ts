@@ -65,8 +65,7 @@ export async function dualStreamTask(
   const passes = { feature: backward(feature), rest: backward(rest) };
   const params = subset(everything, names);
   const frozen = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
-  // Batches whose gradients are averaged come one by one.
-  if (keepsParameters(options) && accumulate === 1) {
+  if (keepsParameters(options, accumulate)) {
     const needed = new Set(Object.keys(t.inputsOf(total)));
     const traced: TracedStep = {
       losses: { total, ...losses },

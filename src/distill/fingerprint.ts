@@ -12,6 +12,13 @@ export function hashParams(params: Params): string {
   return sum.digest('hex').slice(0, 32);
 }
 
+/** Whole SHA-256 of an array's bytes, for what is written to a disk. */
+export function checksum({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
+  return createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
+}
+
 /** Short SHA-256 of a text. */
 export function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);

@@ -46,8 +46,7 @@ export async function logitsKdTask(
   const parts = Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [`student/${names[i]}`, g]));
   const params = paramFeeds(student, 'student/');
   const needed = new Set(Object.keys(t.inputsOf(loss)));
-  // Batches whose gradients are averaged come one by one.
-  if (keepsParameters(options) && accumulate === 1) {
+  if (keepsParameters(options, accumulate)) {
     const traced: TracedStep = {
       losses: { total: loss, response: loss },
       gradients: parts,

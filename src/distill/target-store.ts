@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -13,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
+import { checksum } from './fingerprint.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
   isStore,
@@ -126,7 +126,7 @@ export class TargetStore {
     }
     const file = shardFile(this.manifest.shards.length);
     await writeFileAtomic(join(this.dir, file), shard);
-    this.manifest.shards.push({ file, records, sha256: sha256(shard) });
+    this.manifest.shards.push({ file, records, sha256: checksum(shard) });
     this.ends.push(this.written + records);
     await this.writeManifest();
   }
@@ -154,7 +154,7 @@ export class TargetStore {
     for (const { file, records, sha256: sum } of this.manifest.shards) {
       const path = join(this.dir, file);
       const fits = existsSync(path) && statSync(path).size === records * this.layout.bytes;
-      if (!fits || sha256(readFileSync(path)) !== sum)
+      if (!fits || checksum(readFileSync(path)) !== sum)
         throw new UserError(`${path}: missing or damaged; these teacher targets cannot be used: ${remedy(this.dir)}`);
     }
   }
@@ -198,8 +198,4 @@ function missingFrom(kept: TargetContents, wanted: TargetContents): string | und
   if (attention !== undefined) return `the attention of teacher layer ${attention}`;
   const size = (['size', 'embed', 'tokens', 'width'] as const).find((field) => kept[field] !== wanted[field]);
   return size ? `the right ${size} (${kept[size]}, not ${wanted[size]})` : undefined;
-}
-
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -53,7 +53,8 @@ export interface TeacherPromptsTask extends Task {
  *
  *     loss = CE(z, label) + a mean|t − t₀| + b mean|v − v₀| + c KL(softmax(z₀) ‖ softmax(z)) / N
  *
- * N are the classes of a step; v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen model's, z and z₀ their logits.
+ * N are the classes of a step; v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen
+ * model's, z and z₀ their logits.
  * The towers stand still; the prompts of `teacher` are updated in place.
  */
 export async function teacherPromptsTask(

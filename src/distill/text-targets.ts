@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TokenizedTexts } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../files/index.js';
+import { checksum } from './fingerprint.js';
 import { TEXTS } from './target-manifest.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
 import type { TextProgress } from './text-progress.js';
@@ -84,10 +84,4 @@ function readStored(path: string, fingerprint: string, withWords: boolean): Teac
 
 function fingerprintOf(teacher: Teacher, { ids, ends, length }: TokenizedTexts): string {
   return `${teacher.fingerprint()} ${length} ${checksum(ids)} ${checksum(ends)}`;
-}
-
-function checksum({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
-  return createHash('sha256')
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex');
 }

@@ -26,9 +26,13 @@ import { tracedClip, tracedNorm } from './coordinate.js';
 import type { LossScale } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
 
-/** Whether parameters are to stay on the device: one that has a memory of its own, with the whole of them. */
-export function keepsParameters({ device = 'cpu', ranks = 1 }: CompileOptions = {}): boolean {
-  return device !== 'cpu' && ranks === 1;
+/**
+ * Whether parameters are to stay on the device: one that has a memory of its own, with the whole of them.
+ *
+ * @param accumulate batches a step: several, whose gradients are averaged, come one by one
+ */
+export function keepsParameters({ device = 'cpu', ranks = 1 }: CompileOptions = {}, accumulate: number): boolean {
+  return device !== 'cpu' && ranks === 1 && accumulate === 1;
 }
 
 /** A task's step as a graph, for a device that keeps the parameters. An input that is a parameter is called as it. */

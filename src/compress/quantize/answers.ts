@@ -1,5 +1,5 @@
 import { clipLogits } from '../../clip/index.js';
-import { boundLogitScale, responseLoss, type Task } from '../../distill/index.js';
+import { adamw, boundLogitScale, responseLoss, type Task, train, warmupCosine } from '../../distill/index.js';
 import type { Params } from '../../nn/index.js';
 import { type CompileOptions, compile, type Feed, type Runnable } from '../../runtime/index.js';
 import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
@@ -84,6 +84,26 @@ export class AnswerProgram {
   dispose(): Promise<void> {
     return this.program.dispose();
   }
+}
+
+export interface AnswerTraining {
+  /** Updates. */
+  readonly steps: number;
+  /** Peak rate of AdamW. */
+  readonly learningRate: number;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (done: number, total: number) => void;
+}
+
+/** Trains a task's parameters in place. @throws the signal's reason where it was aborted */
+export async function trainAnswers(task: Task, { steps, learningRate, signal, onStep }: AnswerTraining): Promise<void> {
+  await train(task, {
+    ...{ steps, clipNorm: 1, signal },
+    optimizer: adamw(task.params, { weightDecay: 0 }),
+    learningRate: warmupCosine({ peak: learningRate, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) }),
+    onStep: ({ step }) => onStep?.(step, steps),
+  });
+  signal?.throwIfAborted();
 }
 
 /** Mean loss of a task over some steps. */

@@ -3,22 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
 import {
-  adamw,
   type Batches,
   type DistillRecipe,
   openBatches,
   straightThrough,
   type TeacherModel,
   teacherOf,
-  train,
-  warmupCosine,
 } from '../../distill/index.js';
 import { copyParams } from '../../nn/index.js';
 import { dequantize, rounder, roundTo } from '../../quantization/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { maxTextLength, type Student } from '../student.js';
-import { type AnswerFeeds, AnswerProgram, meanLoss } from './answers.js';
+import { type AnswerFeeds, AnswerProgram, meanLoss, trainAnswers } from './answers.js';
 import { withWeights } from './mixture.js';
 import type { QuantizedStudent } from './quantize.js';
 import { studentFeeds } from './student-graph.js';
@@ -120,13 +117,7 @@ export class Finetuner {
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
     const task = straightThrough(this.program.task(params, params, this.feeds), latent, round);
     const before = await meanLoss(task, steps, PROBES);
-    const optimizer = adamw(task.params, { weightDecay: 0 });
-    const schedule = warmupCosine({ peak: learningRate, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) });
-    await train(task, {
-      ...{ steps, optimizer, learningRate: schedule, clipNorm: 1, signal },
-      onStep: ({ step }) => onStep?.(step, steps),
-    });
-    signal?.throwIfAborted();
+    await trainAnswers(task, { steps, learningRate, signal, onStep });
     const after = await meanLoss(task, steps, PROBES);
     if (after >= before) return { ...rounded, loss: { before, after: before } };
     const tuned = Object.fromEntries(

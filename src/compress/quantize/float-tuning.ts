@@ -1,11 +1,11 @@
-import { adamw, EpochOrder, gatherHostRows, train, warmupCosine } from '../../distill/index.js';
+import { EpochOrder, gatherHostRows } from '../../distill/index.js';
 import { copyParams } from '../../nn/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';
-import { AnswerProgram } from './answers.js';
+import { AnswerProgram, trainAnswers } from './answers.js';
 import type { Calibration } from './calibration.js';
 import { withWeights } from './mixture.js';
-import { meanKl, type Predictor } from './predictor.js';
+import { type Embeds, meanKl, type Predictor } from './predictor.js';
 import type { QuantizedStudent } from './quantize.js';
 import { studentFeeds } from './student-graph.js';
 
@@ -57,15 +57,14 @@ export async function tuneFloats(
   predictor: Predictor,
   { steps, seed = 0, signal, onProgress }: FloatTuningOptions,
 ): Promise<TunedStudent> {
-  const targets = { images: await predictor.images.of(student), texts: await predictor.texts.of(student) };
+  const targets = await predictor.own();
   const { projection_dim: width } = student.checkpoint.config;
   const total = calibration.pixels.shape[0]!;
   const kept = Math.ceil(total / KEPT_BACK);
-  const klOf = async (s: Student) => {
-    const rows = (all: Float32Array) => all.subarray((total - kept) * width);
-    const own = predictor.predict(rows(targets.images), targets.texts, student);
-    return meanKl(own, predictor.predict(rows(await predictor.images.of(s)), await predictor.texts.of(s), s));
-  };
+  const answers = ({ images, texts }: Embeds, s: Student) =>
+    predictor.predict({ images: images.subarray((total - kept) * width), texts }, s);
+  const own = answers(targets, student);
+  const klOf = async (s: Student) => meanKl(own, answers(await predictor.embeds(s), s));
   const before = await klOf(rounded.student);
   const same = { ...rounded, kl: { before, after: before } };
   if (total === kept) return same;
@@ -82,15 +81,7 @@ export async function tuneFloats(
     const weights = studentFeeds(rounded.student);
     const params = copyParams(Object.fromEntries(program.learned.map((name) => [name, weights[name]!])));
     const task = program.task(params, { ...weights, ...params }, (step) => batches.at(step));
-    await train(task, {
-      steps,
-      optimizer: adamw(params, { weightDecay: 0 }),
-      learningRate: warmupCosine({ peak: RATE, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) }),
-      clipNorm: 1,
-      signal,
-      onStep: ({ step }) => onProgress?.(step, steps),
-    });
-    signal?.throwIfAborted();
+    await trainAnswers(task, { steps, learningRate: RATE, signal, onStep: onProgress });
     const tuned = withWeights(rounded.student, params);
     const after = await klOf(tuned);
     return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
@@ -109,7 +100,7 @@ class TuningBatches {
   constructor(
     student: Student,
     private readonly calibration: Calibration,
-    private readonly targets: { readonly images: Float32Array; readonly texts: Float32Array },
+    private readonly targets: Embeds,
     pictures: number,
     seed: number,
   ) {

@@ -15,25 +15,46 @@ export interface Predictions {
   readonly classes: number;
 }
 
+/** Unit embeddings of the calibration's pictures [images, P] and texts [classes, P]. */
+export interface Embeds {
+  readonly images: Float32Array;
+  readonly texts: Float32Array;
+}
+
 /** Predicts the calibration's pictures with a student's weights, changed as often as wanted, by two compiled programs. */
 export class Predictor {
+  private kept?: Promise<Embeds>;
+
   private constructor(
+    private readonly student: Student,
     readonly images: TowerEmbeds,
     readonly texts: TowerEmbeds,
   ) {}
 
+  /** @param student whose {@link own} embeddings the others are measured by */
   static async create(student: Student, { pixels, texts }: Calibration): Promise<Predictor> {
     const [pictures, lines] = [pixels.shape[0]!, texts.ends.length];
     const [some, few] = [Math.min(BATCH, pictures), Math.min(BATCH, lines)];
     const text = textGraph(student, few, texts.length).tower;
     return new Predictor(
+      student,
       await TowerEmbeds.create(imageGraph(student, some), pictures, some, (from) => pictureFeeds(pixels, from, some)),
       await TowerEmbeds.create(text, lines, few, (from) => textFeeds(texts, from, few)),
     );
   }
 
+  async embeds(student: Student): Promise<Embeds> {
+    return { images: await this.images.of(student), texts: await this.texts.of(student) };
+  }
+
+  /** Those of the student that this was made for, computed once. */
+  own(): Promise<Embeds> {
+    this.kept ??= this.embeds(this.student);
+    return this.kept;
+  }
+
   /** softmax(exp(logit_scale) · cosine) of each picture over the classes. */
-  predict(images: Float32Array, texts: Float32Array, { checkpoint }: Student): Predictions {
+  predict({ images, texts }: Embeds, { checkpoint }: Student): Predictions {
     const scale = Math.exp(checkpoint.params.logit_scale!.data[0]!);
     const width = checkpoint.config.projection_dim;
     const [count, classes] = [images.length / width, texts.length / width];

@@ -245,9 +245,8 @@ async function compareOn(
   quantized: QuantizedStudent['student'],
   { labels, pixels, texts }: Calibration,
 ): Promise<QuantizeModelResult['calibration']> {
-  const predictions = async (s: Student) =>
-    predictor.predict(await predictor.images.of(s), await predictor.texts.of(s), s);
-  const [before, after] = [await predictions(student), await predictions(quantized)];
+  const before = predictor.predict(await predictor.own(), student);
+  const after = predictor.predict(await predictor.embeds(quantized), quantized);
   return {
     images: pixels.shape[0]!,
     classes: texts.ends.length,

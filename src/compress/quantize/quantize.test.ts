@@ -129,8 +129,7 @@ describe('rounding in order', () => {
       await loadCalibration(student, dataset, { images: 40, split: 'test' }),
     ];
     const predictor = await Predictor.create(student, unseen);
-    const predict = async (s: Student) =>
-      predictor.predict(await predictor.images.of(s), await predictor.texts.of(s), s);
+    const predict = async (s: Student) => predictor.predict(await predictor.embeds(s), s);
     const before = await predict(student);
     const kl = async ({ student: s }: QuantizedStudent) => meanKl(before, await predict(s));
     const mixture = mixtureOf(student);

@@ -29,8 +29,8 @@ export async function measureSensitivity(
   predictor: Predictor,
   { schemes, rounding, moments = {}, signal, onProgress }: SensitivityOptions,
 ): Promise<Sensitivity[]> {
-  const own = { images: await predictor.images.of(student), texts: await predictor.texts.of(student) };
-  const reference = predictor.predict(own.images, own.texts, student);
+  const own = await predictor.own();
+  const reference = predictor.predict(own, student);
   const matrices = Object.entries(weightsOf(student)).filter(([, { shape }]) => shape.length >= 2);
   const found = new Map<string, Sensitivity[]>();
   let done = 0;
@@ -43,8 +43,8 @@ export async function measureSensitivity(
       for (const scheme of schemes) {
         signal?.throwIfAborted();
         const value = dequantize(await quantizeWeight(weight, scheme, moments[name], rounding));
-        const changed: typeof own = { ...own, [tower]: await predictor[tower].changed(name, value, student) };
-        const predictions = predictor.predict(changed.images, changed.texts, student);
+        const changed = { ...own, [tower]: await predictor[tower].changed(name, value, student) };
+        const predictions = predictor.predict(changed, student);
         tried.push({ name, scheme, bytes: storedBytes(scheme, weight.shape), kl: meanKl(reference, predictions) });
         await new Promise((resolve) => setImmediate(resolve));
       }
