@@ -5,7 +5,6 @@ import {
   constant,
   div,
   gather,
-  type HostTensor,
   minimum,
   mul,
   type Operand,
@@ -15,15 +14,7 @@ import {
   sub,
   type Tensor,
 } from '../tensor/index.js';
-import {
-  applied,
-  decaysByDefault,
-  floatData,
-  gradientFor,
-  type Optimizer,
-  ParameterGroups,
-  type ParameterRules,
-} from './optimizer.js';
+import { applied, decaysByDefault, type Optimizer, optimizerOf, type ParameterRules } from './optimizer.js';
 
 export interface AdamWOptions extends ParameterRules {
   readonly beta1?: number;
@@ -42,52 +33,23 @@ export interface AdamWOptions extends ParameterRules {
  */
 export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0.01, decays = decaysByDefault } = options;
-  const slots = Object.entries(params).map(([name, tensor]) => {
-    const weights = floatData(name, tensor);
-    return {
-      name,
-      weights,
-      shape: tensor.shape,
-      m: new Float32Array(weights.length),
-      v: new Float32Array(weights.length),
-      decay: decays(name, tensor.shape) ? weightDecay : 0,
-      scale: options.learningRateScale?.(name) ?? 1,
-    };
-  });
-  const groups = new ParameterGroups(slots);
-  return {
-    update(gradients, learningRate, step) {
-      const correction1 = 1 - beta1 ** (step + 1);
-      const root2 = Math.sqrt(1 - beta2 ** (step + 1));
-      for (const { name, weights, m, v, decay, scale } of slots) {
-        const gradient = gradientFor(name, weights.length, gradients);
-        const rate = learningRate * scale;
-        if (gradient && rate !== 0) {
-          adamwArray(weights, gradient, m, v, beta1, beta2, rate / correction1, 1 / root2, epsilon, 1 - rate * decay);
-        }
-      }
-    },
-    state() {
-      const state: Record<string, HostTensor> = {};
-      for (const { name, shape, m, v } of slots) {
-        state[`m/${name}`] = { shape, data: m };
-        state[`v/${name}`] = { shape, data: v };
-      }
-      return state;
-    },
-    traced: {
+  const inverse1 = (correction: number) => 1 / correction;
+  const inverseRoot2 = (correction: number) => 1 / Math.sqrt(correction);
+  return optimizerOf(
+    params,
+    {
+      moments: ['m/', 'v/'],
       scalars: (rate, done) => ({
         rate,
-        corrected_rate: mul(
-          rate,
-          corrected(done, beta1, (c) => 1 / c),
-        ),
-        inverse_root: corrected(done, beta2, (c) => 1 / Math.sqrt(c)),
+        corrected_rate: mul(rate, corrected(done, beta1, inverse1)),
+        inverse_root: corrected(done, beta2, inverseRoot2),
       }),
-      moments: ['m/', 'v/'],
-      group: (name) => groups.of(name),
-      update(group, [w, m, v], gradient, { rate, corrected_rate, inverse_root }, applies) {
-        const { decay, scale } = groups.rules(group);
+      numbers: (rate, done) => ({
+        rate,
+        corrected_rate: rate * inverse1(1 - beta1 ** (done + 1)),
+        inverse_root: inverseRoot2(1 - beta2 ** (done + 1)),
+      }),
+      update({ decay, scale }, [w, m, v], gradient, { rate, corrected_rate, inverse_root }, applies) {
         // A number costs no pass over memory: those of an update that does not apply leave everything as it is.
         const or = (value: Operand, idle: number) => applied(applies, value, idle);
         const g = or(gradient, 0) as Tensor;
@@ -99,7 +61,11 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
         return [sub(kept, change), newM, newV];
       },
     },
-  };
+    (name, shape) => ({
+      decay: decays(name, shape) ? weightDecay : 0,
+      scale: options.learningRateScale?.(name) ?? 1,
+    }),
+  );
 }
 
 /**
@@ -111,29 +77,4 @@ function corrected(done: Tensor, beta: number, f: (correction: number) => number
   const table = Float32Array.from({ length: last + 1 }, (_, i) => f(1 - beta ** (i + 1)));
   const row = cast(minimum(done, last), 'int32');
   return reshape(gather(constant({ shape: [last + 1, 1], data: table }), row), []);
-}
-
-/** One plain loop, apart from everything else so that it is compiled once for Float32Array alone. */
-function adamwArray(
-  weights: Float32Array,
-  gradient: Float32Array,
-  m: Float32Array,
-  v: Float32Array,
-  beta1: number,
-  beta2: number,
-  rate: number,
-  inverseRoot2: number,
-  epsilon: number,
-  keep: number,
-): void {
-  const new1 = 1 - beta1;
-  const new2 = 1 - beta2;
-  for (let i = 0; i < weights.length; i++) {
-    const g = gradient[i]!;
-    const mi = beta1 * m[i]! + new1 * g;
-    const vi = beta2 * v[i]! + new2 * g * g;
-    m[i] = mi;
-    v[i] = vi;
-    weights[i] = keep * weights[i]! - (rate * mi) / (Math.sqrt(vi) * inverseRoot2 + epsilon);
-  }
 }

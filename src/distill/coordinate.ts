@@ -1,4 +1,5 @@
-import { add, div, maximum, mul, sqrt, square, sum, type Tensor } from '../tensor/index.js';
+import { FusedLoop } from '../runtime/index.js';
+import { add, div, input, maximum, mul, sqrt, square, sum, type Tensor } from '../tensor/index.js';
 
 /** Gradients by parameter name. */
 export type Gradients = Record<string, Float32Array>;
@@ -6,11 +7,20 @@ export type Gradients = Record<string, Float32Array>;
 /** Euclidean norm over all gradients together. */
 export function gradientNorm(gradients: Gradients): number {
   let total = 0;
-  for (const g of Object.values(gradients)) {
-    for (let i = 0; i < g.length; i++) total += g[i]! * g[i]!;
-  }
+  for (const g of Object.values(gradients)) total += squares.run({ g }).total!;
   return Math.sqrt(total);
 }
+
+/** target = factor · source; both may be one array. */
+export function scaleInto(target: Float32Array, factor: number, source: Float32Array): void {
+  scaled.run({ g: source }, { factor }, { out: target });
+}
+
+const g = input('g', ['n']);
+const factor = input('factor', []);
+const squares = new FusedLoop(() => ({ total: sum(square(g)) }));
+const scaled = new FusedLoop(() => ({ out: mul(g, factor) }));
+const scaledAndAdded = new FusedLoop(() => ({ out: add(mul(g, factor), input('more', ['n'])) }));
 
 /**
  * The coordinated gradient: g = clip(g_feature, c) + g_rest, with g_rest = g_response + γ·g_attention.
@@ -29,8 +39,8 @@ export function coordinate(feature: Gradients, rest: Gradients, clip: number, ou
   for (const [name, target] of Object.entries(out)) {
     const f = feature[name];
     const r = rest[name];
-    if (f && r) for (let i = 0; i < target.length; i++) target[i] = scale * f[i]! + r[i]!;
-    else if (f) for (let i = 0; i < target.length; i++) target[i] = scale * f[i]!;
+    if (f && r) scaledAndAdded.run({ g: f, more: r }, { factor: scale }, { out: target });
+    else if (f) scaleInto(target, scale, f);
     else if (r) target.set(r);
     else target.fill(0);
   }

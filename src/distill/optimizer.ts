@@ -1,4 +1,6 @@
-import { type HostTensor, type Operand, type Tensor, where } from '../tensor/index.js';
+import type { Params } from '../nn/index.js';
+import { FusedLoop } from '../runtime/index.js';
+import { type HostTensor, input, type Operand, type Tensor, where } from '../tensor/index.js';
 
 /** Updates the parameters that it was made for, in place. */
 export interface Optimizer {
@@ -61,14 +63,92 @@ export function decaysByDefault(name: string, shape: readonly number[]): boolean
   return shape.length >= 2 && !/position_embedding|class_embedding/.test(name);
 }
 
-/** @internal The trainable array of a parameter. @throws for an integer one. */
-export function floatData(name: string, { data }: HostTensor): Float32Array {
+/** @internal What a parameter of a group is updated with. */
+export interface UpdateRules {
+  readonly decay: number;
+  /** Factor on the learning rate. */
+  readonly scale: number;
+}
+
+/** @internal An optimizer's formula, for parameters that are arrays here and for devices that keep them. */
+export interface UpdateFormula extends Pick<TracedUpdate, 'scalars' | 'moments'> {
+  /** What {@link TracedUpdate.scalars} gives, computed here. */
+  numbers(rate: number, done: number): Readonly<Record<string, number>>;
+  /** {@link TracedUpdate.update} by the rules of its group. */
+  update(
+    rules: UpdateRules,
+    before: readonly Tensor[],
+    gradient: Tensor,
+    scalars: Readonly<Record<string, Tensor>>,
+    applies?: Tensor,
+  ): Tensor[];
+}
+
+/** @internal The optimizer of a formula. @param rules of a parameter; one whose `scale` is 0 stands still */
+export function optimizerOf(
+  params: Params,
+  formula: UpdateFormula,
+  rules: (name: string, shape: readonly number[]) => UpdateRules,
+): Optimizer {
+  const { moments } = formula;
+  const slots = Object.entries(params).map(([name, tensor]) => {
+    const weights = floatData(name, tensor);
+    const arrays = Object.fromEntries(moments.map((moment) => [moment, new Float32Array(weights.length)]));
+    const { decay, scale } = rules(name, tensor.shape);
+    const group = scale === 0 ? undefined : `decay ${decay}, rate ${scale}`;
+    return { name, shape: tensor.shape, weights, arrays, group, rules: { decay, scale } };
+  });
+  const byName = new Map(slots.map((slot) => [slot.name, slot]));
+  const groups = new Map(slots.flatMap(({ group, rules }) => (group === undefined ? [] : [[group, rules] as const])));
+  const loops = new Map([...groups].map(([group, rules]) => [group, loopOf(formula, rules)]));
+  return {
+    update(gradients, learningRate, step) {
+      if (learningRate === 0) return;
+      const numbers = formula.numbers(learningRate, step);
+      for (const { name, weights, arrays, group } of slots) {
+        const gradient = gradientFor(name, weights.length, gradients);
+        if (!gradient || group === undefined) continue;
+        const before = { [WEIGHTS]: weights, ...arrays };
+        loops.get(group)!.run({ ...before, [GRADIENT]: gradient }, numbers, before);
+      }
+    },
+    state() {
+      const state: Record<string, HostTensor> = {};
+      for (const { name, shape, arrays } of slots) {
+        for (const moment of moments) state[moment + name] = { shape, data: arrays[moment]! };
+      }
+      return state;
+    },
+    traced: {
+      moments,
+      scalars: formula.scalars,
+      group: (name) => byName.get(name)?.group,
+      update: (group, ...values) => formula.update(groups.get(group)!, ...values),
+    },
+  };
+}
+
+const WEIGHTS = 'weights';
+const GRADIENT = 'gradient';
+
+function loopOf(formula: UpdateFormula, rules: UpdateRules): FusedLoop {
+  return new FusedLoop(() => {
+    const names = [WEIGHTS, ...formula.moments];
+    const whole = (name: string) => input(name, ['n']);
+    const scalars = Object.keys(formula.numbers(1, 0)).map((name) => [name, input(name, [])] as const);
+    const after = formula.update(rules, names.map(whole), whole(GRADIENT), Object.fromEntries(scalars));
+    return Object.fromEntries(names.map((name, i) => [name, after[i]!]));
+  });
+}
+
+/** The trainable array of a parameter. @throws for an integer one. */
+function floatData(name: string, { data }: HostTensor): Float32Array {
   if (data instanceof Float32Array) return data;
   throw new Error(`optimizer: parameter ${name} holds integers; only float32 parameters are trainable`);
 }
 
-/** @internal The gradient of one parameter. @throws where its size is wrong. */
-export function gradientFor(
+/** The gradient of one parameter. @throws where its size is wrong. */
+function gradientFor(
   name: string,
   size: number,
   gradients: Readonly<Record<string, Float32Array>>,
@@ -78,34 +158,6 @@ export function gradientFor(
     throw new Error(`optimizer: the gradient of ${name} has ${gradient.length} values, the parameter ${size}`);
   }
   return gradient;
-}
-
-interface Rules {
-  readonly decay: number;
-  readonly scale: number;
-}
-
-/** @internal Parameters by what they are updated with; those whose rate is 0 stand still. */
-export class ParameterGroups {
-  private readonly names = new Map<string, string>();
-  private readonly groups = new Map<string, Rules>();
-
-  constructor(slots: readonly (Rules & { readonly name: string })[]) {
-    for (const { name, decay, scale } of slots) {
-      if (scale === 0) continue;
-      const group = `decay ${decay}, rate ${scale}`;
-      this.names.set(name, group);
-      this.groups.set(group, { decay, scale });
-    }
-  }
-
-  of(parameter: string): string | undefined {
-    return this.names.get(parameter);
-  }
-
-  rules(group: string): Rules {
-    return this.groups.get(group)!;
-  }
 }
 
 /** @internal `value` where an update applies, `idle` where it does not. */

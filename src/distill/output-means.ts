@@ -1,4 +1,9 @@
-import type { HostTensor } from '../tensor/index.js';
+import { FusedLoop } from '../runtime/index.js';
+import { add, div, type HostTensor, input } from '../tensor/index.js';
+
+const share = div(input('one', ['n']), input('batches', []));
+const first = new FusedLoop(() => ({ mean: share }));
+const further = new FusedLoop(() => ({ mean: add(input('mean', ['n']), share) }));
 
 type Outputs = Readonly<Record<string, HostTensor>>;
 
@@ -22,7 +27,8 @@ export class OutputMeans {
       for (const [name, { shape, data }] of Object.entries(await run(i))) {
         this.means[name] ??= { shape, data: new Float32Array(data.length) };
         const mean = this.means[name].data;
-        for (let k = 0; k < mean.length; k++) mean[k] = (i === 0 ? 0 : mean[k]!) + data[k]! / this.batches;
+        const one = data as Float32Array;
+        (i === 0 ? first : further).run({ one, mean }, { batches: this.batches }, { mean });
       }
     }
     return this.means;

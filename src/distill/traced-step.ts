@@ -8,13 +8,11 @@ import {
   type ResidentOptions,
 } from '../runtime/index.js';
 import {
-  add,
   elements,
   greater,
   type HostTensor,
   input,
   minimum,
-  mul,
   type Pack,
   pack,
   packed,
@@ -24,6 +22,7 @@ import {
 } from '../tensor/index.js';
 import { tracedClip, tracedNorm } from './coordinate.js';
 import type { LossScale } from './loss-scale.js';
+import { averageOf } from './moving-average.js';
 import type { Optimizer } from './optimizer.js';
 
 /**
@@ -101,7 +100,6 @@ export async function compileTracedStep(
   const done = lossScale ? sub(scalars.step!, lossScale.tracedLeftOut) : scalars.step!;
   const common = optimizer.traced.scalars(scalars.rate!, done);
   const keep = scalars.keep && (finite ? where(finite, scalars.keep, 1) : scalars.keep);
-  const averageOf = (kept: Tensor, now: Tensor) => add(mul(kept, keep!), mul(now, sub(1, keep!)));
   const after: Record<string, Tensor> = {};
   for (const { name, group, bound, arrays } of packs) {
     const wholes = arrays.map(({ whole }) => whole);
@@ -111,14 +109,14 @@ export async function compileTracedStep(
       const within = minimum(updated[0]!, bound);
       updated[0] = finite ? where(finite, within, updated[0]!) : within;
     }
-    if (average) updated.push(averageOf(wholes.at(-1)!, updated[0]!));
+    if (average) updated.push(averageOf(wholes.at(-1)!, updated[0]!, keep!));
     for (const [i, whole] of wholes.entries()) after[whole.name!] = updated[i]!;
   }
   // A parameter that stands still has an average that comes nearer to it, all the same.
   const moving = new Set(packs.flatMap(({ members }) => members));
   for (const [name, parameter] of Object.entries(average ? parameters : {})) {
     if (moving.has(name)) continue;
-    after[AVERAGE + name] = averageOf(input(AVERAGE + name, parameter.shape), parameter);
+    after[AVERAGE + name] = averageOf(input(AVERAGE + name, parameter.shape), parameter, keep!);
   }
   const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
   if (lossScale && finite) {

@@ -1,5 +1,5 @@
-import type { Params } from '../nn/index.js';
-import { gradientNorm } from './coordinate.js';
+import { gradientNorm, scaleInto } from './coordinate.js';
+import { averageInto } from './moving-average.js';
 import type { Task } from './task.js';
 import { compileTracedStep, type StepReport, type TracedUpdateOptions } from './traced-step.js';
 
@@ -30,7 +30,9 @@ function hostUpdates(task: Task, { optimizer, learningRate, clipNorm, average }:
       const norm = gradientNorm(gradients);
       const heldBack = task.lossScale?.settle(Number.isFinite(norm)) === false;
       if (!heldBack) {
-        if (clipNorm !== undefined && norm > clipNorm) scaleAll(gradients, clipNorm / norm);
+        if (clipNorm !== undefined && norm > clipNorm) {
+          for (const g of Object.values(gradients)) scaleInto(g, clipNorm / norm, g);
+        }
         optimizer.update(gradients, learningRate(step), step - (task.lossScale?.leftOut ?? 0));
       }
       task.constrain?.();
@@ -40,16 +42,4 @@ function hostUpdates(task: Task, { optimizer, learningRate, clipNorm, average }:
     async read() {},
     async dispose() {},
   };
-}
-
-function scaleAll(gradients: Record<string, Float32Array>, factor: number): void {
-  for (const g of Object.values(gradients)) for (let i = 0; i < g.length; i++) g[i] = g[i]! * factor;
-}
-
-/** @internal Exponential moving average: a ← keep · a + (1 − keep) · θ, in place. */
-export function averageInto(average: Params, params: Params, keep: number): void {
-  for (const [name, { data }] of Object.entries(params)) {
-    const target = average[name]!.data;
-    for (let i = 0; i < target.length; i++) target[i] = keep * target[i]! + (1 - keep) * data[i]!;
-  }
 }

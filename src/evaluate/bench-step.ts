@@ -2,8 +2,8 @@ import { UserError } from '../errors.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { median } from '../quantile.js';
 import { Random } from '../random.js';
-import { type CompileOptions, compile, type Device, type Precision } from '../runtime/index.js';
-import { grad, type HostTensor, input, mean, square, type Tensor } from '../tensor/index.js';
+import { type CompileOptions, compile, type Device, FusedLoop, type Precision } from '../runtime/index.js';
+import { grad, type HostTensor, input, mean, mul, square, sub, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
 
 export interface BenchStepOptions
@@ -73,7 +73,10 @@ export async function openBlockStep(options: BenchStepOptions): Promise<BlockSte
     feeds,
     async run() {
       const results = await program.run(feeds);
-      if (mode === 'full') for (const name in params) descend(params[name]!.data, results[`d/${name}`]!.data);
+      for (const [name, { data }] of Object.entries(mode === 'full' ? params : {})) {
+        const weights = data as Float32Array;
+        descent.run({ weights, gradient: results[`d/${name}`]!.data as Float32Array }, {}, { weights });
+      }
       return results;
     },
     dispose: () => program.dispose(),
@@ -116,10 +119,10 @@ function stepOutputs(
   return { loss, ...Object.fromEntries(names.map((name, i) => [name, gradients[i]!])) };
 }
 
-/** One plain gradient descent step in place. */
-function descend(weights: HostTensor['data'], gradient: HostTensor['data']): void {
-  for (let i = 0; i < weights.length; i++) weights[i] = weights[i]! - learningRate * gradient[i]!;
-}
+/** One plain gradient descent step. */
+const descent = new FusedLoop(() => ({
+  weights: sub(input('weights', ['n']), mul(input('gradient', ['n']), learningRate)),
+}));
 
 function initialBlocks(layers: number, width: number): Params {
   const params: Params = {};

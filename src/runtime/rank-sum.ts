@@ -1,5 +1,10 @@
+import { add, input } from '../tensor/index.js';
+import { FusedLoop } from './fused-loop.js';
+
 /** More sums than any run makes. */
 const abandoned = 2 ** 30;
+
+const sum = new FusedLoop(() => ({ part: add(input('part', ['n']), input('other', ['n'])) }));
 
 /** Bytes that {@link RankSum} needs to add up arrays of `length` numbers. */
 export function sharedBytes(length: number, ranks: number): number {
@@ -38,7 +43,7 @@ export class RankSum {
     this.meet((this.count + 1) * this.ranks);
     const [first, ...rest] = Array.from({ length: this.ranks }, (_, rank) => slot(rank));
     part.set(first!);
-    for (const other of rest) for (let i = 0; i < part.length; i++) part[i] = part[i]! + other[i]!;
+    for (const other of rest) sum.run({ part, other }, {}, { part });
     this.count++;
     return part;
   }

@@ -3,6 +3,7 @@ export { grad } from './grad.js';
 export { inputsOf } from './inputs-of.js';
 export { linearInputs } from './linear-inputs.js';
 export {
+  emitGraph,
   type HalfTensor,
   type OnnxEmitter,
   type OnnxModel,
