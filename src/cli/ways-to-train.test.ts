@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -55,4 +56,30 @@ it('trains with --precision mixed', async () => {
   const mixed = await distilled('mixed', '--precision', 'mixed');
   // Later steps differ: this toy's gradients overflow at the first scales, and those updates are left out.
   expect(difference(plain, mixed, 1)).toBeLessThan(1e-3);
+});
+
+it.each([
+  [
+    ['tune-prompts', 'MODEL'],
+    /--tensor-parallel 4: expected a divisor of the model's vision_config.num_attention_heads, 2/,
+  ],
+  [
+    ['cvpr2024', '--teacher', 'MODEL', '--student', 'MODEL'],
+    /--tensor-parallel 4: expected a divisor of the teacher's/,
+  ],
+])('%s refuses ranks that heads do not divide, and several on WebGPU, before it trains', (command, message) => {
+  const args = command.map((arg) => (arg === 'MODEL' ? join(folder, 'teacher') : arg));
+  const out = join(folder, 'refused');
+  const refused = (...options: string[]) => {
+    const given = ['--data', `folder:${join(folder, 'pictures')}?novel=half`, '--out', out, '--quiet', ...options];
+    const { status, stderr } = spawnSync(process.execPath, [main, ...args, ...given], { encoding: 'utf8' });
+    expect([status, existsSync(join(out, 'seed-1')), existsSync(join(out, 'state.safetensors'))]).toEqual([
+      2,
+      false,
+      false,
+    ]);
+    return stderr;
+  };
+  expect(refused('--tensor-parallel', '4')).toMatch(message);
+  expect(refused('--tensor-parallel', '2', '--device', 'webgpu')).toMatch(/--device webgpu is one device/);
 });

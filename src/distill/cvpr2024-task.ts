@@ -6,6 +6,7 @@ import * as t from '../tensor/index.js';
 import { fitPixels } from './dual-stream.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import { isRunning } from './projector.js';
+import { ranksFor, taskShards } from './ranks.js';
 import { klDivergence } from './response-loss.js';
 import type { Task } from './task.js';
 import { type VisualStudent, visualStudentFeatures } from './visual-student.js';
@@ -62,14 +63,17 @@ export async function cvpr2024Task(
   const { config } = student;
   const { batch, size } = batches;
   const [classes, width] = teacher.texts.shape as [number, number];
+  // The text tower takes no part.
+  const ranks = ranksFor('student', { vision_config: config.vision_config }, compileOptions);
+  const tower = { recompute: options.recompute, ranks };
   const p = {
-    params: paramInputs(student.params, 'student/'),
+    params: paramInputs(student.params, 'student/', ranks),
     prompts: paramInputs(student.prompts, 'prompts/'),
     projector: paramInputs(student.projector, 'projector/'),
   };
   const pixels = fitPixels(t.input('pixels', [batch, 3, size, size]), config.vision_config.image_size);
   const texts = t.input('teacher/texts', [classes, width]);
-  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', { recompute: options.recompute });
+  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', tower);
   const logits = {
     student: clipLogits(features, texts, param(p.params, 'logit_scale')),
     teacher: clipLogits(t.input('teacher/images', [batch, width]), texts, t.constant(teacher.logitScale)),
@@ -95,6 +99,7 @@ export async function cvpr2024Task(
         ...prefixed({ ...statistics }, 'batch/'),
         ...Object.fromEntries(names.map((name, i) => [`grad|${name}`, gradients[i]!])),
       },
+      shards: taskShards,
     },
     { ...compileOptions, fixed: { ...paramFeeds(student.params, 'student/'), 'teacher/texts': teacher.texts } },
   );

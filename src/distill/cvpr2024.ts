@@ -12,6 +12,7 @@ import { hashParams } from './fingerprint.js';
 import { liveBatches, renormalized, storedBatches, ViewBatches } from './image-batches.js';
 import { type StepEvent, train } from './loop.js';
 import { type PromptedTeacher, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
+import { ranksFor } from './ranks.js';
 import { warmupCosine } from './schedule.js';
 import { sgd } from './sgd.js';
 import { teacherOf } from './teacher.js';
@@ -57,12 +58,15 @@ export interface Cvpr2024Run {
  * class features once, and distils it into the student's visual prompts and projector without labels.
  *
  * @returns undefined where the signal stopped it; the same call continues
- * @throws UserError for a recipe that does not fit data or models, or a run folder of another run
+ * @throws UserError for a recipe that does not fit data or models, ranks that do not divide heads and hidden units, or a
+ *   run folder of another run
  */
 export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
   const { teacher, student, recipe, runDir, signal } = given;
   const { recompute, precision } = recipe;
   const compile = { ...given.compile, precision };
+  ranksFor('teacher', teacher.config, compile);
+  ranksFor('student', { vision_config: student.config.vision_config }, compile);
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const { tuning, distillation, prompts, seed, augment } = recipe;
   const target = given.target ?? { dataset, split: recipe.data.split };

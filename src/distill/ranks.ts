@@ -4,6 +4,9 @@ import { shardAxis } from '../nn/index.js';
 import { type CompileOptions, rankDevices } from '../runtime/index.js';
 import { crossShardAxis } from './cross-modal.js';
 
+/** The towers of a model whose blocks are split. */
+type SplitTowers = Partial<Pick<ClipConfig, 'vision_config' | 'text_config'>>;
+
 /**
  * Over how many ranks a model's blocks are to be split.
  *
@@ -13,7 +16,7 @@ import { crossShardAxis } from './cross-modal.js';
  */
 export function ranksFor(
   whose: 'student' | 'teacher' | 'model',
-  config: ClipConfig,
+  config: SplitTowers,
   { ranks = 1, device = 'cpu' }: CompileOptions = {},
   more: Readonly<Record<string, number>> = {},
 ): number {
@@ -21,7 +24,8 @@ export function ranksFor(
   const sizes: Record<string, number> = { ...more };
   for (const tower of ['vision_config', 'text_config'] as const) {
     for (const size of ['num_attention_heads', 'intermediate_size'] as const) {
-      sizes[`the ${whose}'s ${tower}.${size}`] = config[tower][size];
+      const found = config[tower]?.[size];
+      if (found !== undefined) sizes[`the ${whose}'s ${tower}.${size}`] = found;
     }
   }
   for (const [name, size] of Object.entries(sizes)) {
@@ -30,9 +34,12 @@ export function ranksFor(
   return ranks;
 }
 
-/** How a task's inputs and gradients are split, `student/NAME` and `PASS|student/NAME`, and likewise `heads/NAME`. */
+/**
+ * How a task's inputs and gradients are split: a tower's `student/NAME` and `PASS|student/NAME` (or `teacher/`, `model/`),
+ * and likewise `heads/NAME` of the losses. Every rank has the whole of the rest: prompts, their encoder, a projector.
+ */
 export function taskShards(name: string): number | undefined {
-  const [, room, own] = /(?:^|\|)(student|heads)\/(.*)/.exec(name) ?? [];
+  const [, room, own] = /(?:^|\|)(student|teacher|model|heads)\/(.*)/.exec(name) ?? [];
   if (own === undefined) return undefined;
-  return room === 'student' ? shardAxis(own) : crossShardAxis(own);
+  return room === 'heads' ? crossShardAxis(own) : shardAxis(own);
 }

@@ -11,6 +11,7 @@ import { GaussianAverage } from './gaussian-average.js';
 import type { ViewBatches } from './image-batches.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
 import type { PromptedTeacher } from './prompted-teacher.js';
+import { ranksFor, taskShards } from './ranks.js';
 import { klDivergence } from './response-loss.js';
 import { chooseClasses } from './step-classes.js';
 import type { Task } from './task.js';
@@ -66,7 +67,8 @@ export async function teacherPromptsTask(
 ): Promise<TeacherPromptsTask> {
   const { config } = teacher;
   const [batch] = views.pixels.shape as [number];
-  const p = paramInputs(teacher.params, 'teacher/');
+  const ranks = ranksFor('teacher', config, compileOptions);
+  const p = paramInputs(teacher.params, 'teacher/', ranks);
   const prompts = paramInputs(teacher.prompts, 'prompts/');
   const pixels = t.input('pixels', views.pixels.shape);
   const all = classes.labels.length;
@@ -81,11 +83,12 @@ export async function teacherPromptsTask(
     prompts: deepPrompts(prompts, tower),
     pooledOnly: true,
     recompute: options.recompute,
+    ranks,
   });
   const image = visionTower(p, config, pixels, own('vision')).embed; // [B, P]
   const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
   const frozen = {
-    image: visionTower(p, config, pixels, { pooledOnly: true }).embed,
+    image: visionTower(p, config, pixels, { pooledOnly: true, ranks }).embed,
     text: t.input('frozen/texts', [chosen, width]),
   };
   const logits = clipLogits(image, text, scale); // [B, N]
@@ -105,7 +108,7 @@ export async function teacherPromptsTask(
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
   const fixed = paramFeeds(teacher.params, 'teacher/');
-  const program = await compile({ outputs }, { ...compileOptions, fixed });
+  const program = await compile({ outputs, shards: taskShards }, { ...compileOptions, fixed });
 
   const params = paramFeeds(teacher.prompts, 'prompts/');
   const fed = {

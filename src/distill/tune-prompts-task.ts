@@ -7,6 +7,7 @@ import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { ViewBatches } from './image-batches.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
+import { ranksFor, taskShards } from './ranks.js';
 import { klDivergence, promptPenalty } from './response-loss.js';
 import { chooseClasses } from './step-classes.js';
 import type { Task } from './task.js';
@@ -55,9 +56,9 @@ export async function tunePromptsTask(
 ): Promise<Task & { dispose(): Promise<void> }> {
   const [batch, channels, size] = views.weak.pixels.shape as [number, number, number];
   const [rows, length] = texts.ids.shape as [number, number];
-  const { recompute } = recipe;
+  const tower = { recompute: recipe.recompute, ranks: ranksFor('model', config, options) };
   const chosen = Math.min(recipe.classes_per_step, texts.classes);
-  const p = paramInputs(params, 'model/');
+  const p = paramInputs(params, 'model/', tower.ranks);
   const own = paramInputs(prompt.params, 'prompt/');
   const ids = t.input('ids', [chosen, length], 'int32');
   const ends = t.input('ends', [chosen], 'int32');
@@ -69,11 +70,11 @@ export async function tunePromptsTask(
   const read = encodePromptTexts(own, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared));
   const textSide = textPrompts(own, prompt.config, read);
   const imageSide = visionPrompts(own, prompt.config, read);
-  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true, recompute }).embed; // [N, P]
-  const image = visionTower(p, config, pixels, { prompts: imageSide, recompute }).embed; // [2B, P]
+  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true, ...tower }).embed; // [N, P]
+  const image = visionTower(p, config, pixels, { prompts: imageSide, ...tower }).embed; // [2B, P]
   const logits = clipLogits(image, text, param(p, 'logit_scale')); // [2B, N]
   const weak = t.slice(logits, 0, 0, batch); // [B, N]
-  const plain = visionTower(p, config, t.slice(pixels, 0, 0, batch), { pooledOnly: true }).embed; // [B, P]
+  const plain = visionTower(p, config, t.slice(pixels, 0, 0, batch), { pooledOnly: true, ranks: tower.ranks }).embed; // [B, P]
   const frozenTexts = t.input('frozen/texts', [chosen, texts.frozen.shape[1]!]);
   const before = t.stopGradient(clipLogits(plain, frozenTexts, param(p, 'logit_scale'))); // [B, N]
   const strong = t.slice(logits, 0, batch, 2 * batch); // [B, N]
@@ -105,7 +106,7 @@ export async function tunePromptsTask(
   const gradients = scaledGradients(total, wrt, lossScale);
   const outputs: Record<string, Tensor> = { total, ...losses };
   for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params, 'model/') });
+  const program = await compile({ outputs, shards: taskShards }, { ...options, fixed: paramFeeds(params, 'model/') });
 
   const fed = {
     ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },

@@ -12,6 +12,7 @@ import { ViewBatches } from './image-batches.js';
 import { type StepEvent, train } from './loop.js';
 import { teacherImages } from './prompted-teacher.js';
 import { pseudoLabels } from './pseudo-labels.js';
+import { ranksFor } from './ranks.js';
 import { warmupCosine } from './schedule.js';
 import { promptConfig } from './student.js';
 import { taskPrompts } from './task-prompts.js';
@@ -49,11 +50,12 @@ export interface TunePromptsResult {
  * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled`, from images alone: see
  * `tunePromptsTask` and `pseudoLabels`. Images and their order, classes and steps are the same both ways.
  *
- * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, or the run folder holds
- *   another run
+ * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, ranks do not divide heads and
+ *   hidden units, or the run folder holds another run
  */
 export async function tunePrompts(options: TunePromptsOptions): Promise<TunePromptsResult> {
   const { model, recipe, runDir, signal, compile } = options;
+  ranksFor('model', model.config, compile);
   const { split } = recipe.data;
   const dataset = withSubset(options.dataset, split, recipe.data, recipe.seed);
   const classes = taskClasses(dataset);

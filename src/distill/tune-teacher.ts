@@ -174,17 +174,15 @@ export async function templateFeatures(
   options?: CompileOptions,
 ): Promise<HostTensor<Float32Array>> {
   const limit = config.text_config.max_position_embeddings;
-  const sum = new Float32Array(names.length * config.projection_dim);
-  for (const template of templates) {
-    const texts = tokenized(
-      tokenizer,
-      names.map((name) => classText(template, name)),
-      limit,
-    );
-    const { data } = await teacherTextFeatures({ config, params, prompts: {} }, texts, options);
-    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + data[i]! / templates.length;
-  }
-  return { shape: [names.length, config.projection_dim], data: sum };
+  const texts = templates.flatMap((template) => names.map((name) => classText(template, name)));
+  const { data } = await teacherTextFeatures(
+    { config, params, prompts: {} },
+    tokenized(tokenizer, texts, limit),
+    options,
+  );
+  const mean = new Float32Array(names.length * config.projection_dim);
+  for (const [i, x] of data.entries()) mean[i % mean.length]! += x / templates.length;
+  return { shape: [names.length, config.projection_dim], data: mean };
 }
 
 function fingerprint({ teacher, dataset, examples, classes, ...options }: TuneTeacherOptions): string {

@@ -1,9 +1,10 @@
 import { type Checkpoint, fullTexts, isSiglip, textTower, visionTower } from '../clip/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { type Params, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, mean, mul, slice, sum, type Tensor } from '../tensor/index.js';
 import { fitPixels } from './dual-stream.js';
+import { ranksFor } from './ranks.js';
 
 /**
  * Lets prompts begin as what the frozen towers are used to, as CoOp begins with the words of a template (Zhou et al.,
@@ -55,7 +56,8 @@ async function wordMeans(
   }
   if (layers === 1) return [embedded];
   const fed = { ids: input('ids', ids.shape, 'int32'), ends: input('ends', ends.shape, 'int32') };
-  const tower = textTower(paramInputs(params), config, fullTexts(fed.ids, config), fed.ends);
+  const ranks = ranksFor('model', config, options);
+  const tower = textTower(paramInputs(params, '', ranks), config, fullTexts(fed.ids, config), fed.ends, { ranks });
   const share = input('share', [count, length, 1]);
   const outputs: Record<string, Tensor> = {};
   for (let layer = 1; layer < layers; layer++)
@@ -73,7 +75,8 @@ async function patchMeans(
 ): Promise<Float32Array[]> {
   const first = isSiglip(config) ? 0 : 1;
   const fed = fitPixels(input('pixels', pixels.shape), config.vision_config.image_size);
-  const tower = visionTower(paramInputs(params), config, fed);
+  const ranks = ranksFor('model', config, options);
+  const tower = visionTower(paramInputs(params, '', ranks), config, fed, { ranks });
   const outputs: Record<string, Tensor> = {};
   for (let layer = 0; layer < layers; layer++) outputs[layer] = mean(slice(tower.hidden[layer]!, 1, first), [0, 1]);
   const means = await meansOf(outputs, { pixels }, params, options);
@@ -89,7 +92,7 @@ async function meansOf(
   params: Params,
   options: CompileOptions,
 ): Promise<Float32Array[]> {
-  const program = await compile({ outputs }, { ...options, fixed: paramFeeds(params) });
+  const program = await compile({ outputs, shards: shardAxis }, { ...options, fixed: paramFeeds(params) });
   try {
     return Object.values(await program.run(feeds)).map(({ data }) => Float32Array.from(data));
   } finally {

@@ -54,7 +54,7 @@ export function visualStudentFeatures(
   config: ClipConfig,
   pixels: Tensor,
   normalise: 'batch' | 'running',
-  tower: Pick<VisionOptions, 'recompute'> = {},
+  tower: Pick<VisionOptions, 'recompute' | 'ranks'> = {},
 ): { features: Tensor; statistics: BatchStatistics } {
   const { embed } = visionTower(p.params, config, pixels, {
     prompts: deepPrompts(p.prompts, 'vision'),

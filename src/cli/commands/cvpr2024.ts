@@ -11,6 +11,7 @@ import {
   positiveInteger,
   printResult,
   type RecipeOptions,
+  ranksOption,
   type SubsetOptions,
   subsetFlags,
   threadsOption,
@@ -28,6 +29,7 @@ interface Cvpr2024Options extends CommonOptions, RecipeOptions, SubsetOptions, E
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  readonly tensorParallel?: number;
 }
 
 export function addCvpr2024(program: Command): void {
@@ -48,6 +50,7 @@ export function addCvpr2024(program: Command): void {
     .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(ranksOption('the teacher and of the student’s vision tower'))
     .addHelpText(
       'after',
       examples(
@@ -110,7 +113,7 @@ async function run(options: Cvpr2024Options): Promise<void> {
       cvpr2024Seeds({
         ...{ teacher, student, dataset, targets, recipe, signal },
         runDir: out,
-        compile: { device, threads },
+        compile: { device, threads, ranks: options.tensorParallel },
         onStep: (job, { stage, step, steps, losses, imagesPerSecond }) =>
           progress.update({ phase: `${job} · ${stage}`, step, steps, losses, imagesPerSecond }),
         onTargets: (job, step, steps) => progress.update({ phase: `${job} · teacher targets`, step, steps }),

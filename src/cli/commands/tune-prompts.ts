@@ -9,6 +9,7 @@ import {
   examples,
   printResult,
   type RecipeOptions,
+  ranksOption,
   type SubsetOptions,
   subsetFlags,
   threadsOption,
@@ -24,6 +25,7 @@ interface TunePromptsOptions extends CommonOptions, RecipeOptions, SubsetOptions
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  readonly tensorParallel?: number;
 }
 
 export function addTunePrompts(program: Command): void {
@@ -38,6 +40,7 @@ export function addTunePrompts(program: Command): void {
     .requiredOption('--out <folder>', 'run folder; the model with its prompts goes to model/ in it')
     .addOption(deviceOption())
     .addOption(threadsOption())
+    .addOption(ranksOption('the model'))
     .addHelpText(
       'after',
       examples(
@@ -87,7 +90,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
     progress.log(await writeRecipe(out, recipe));
     const result = await resumable(out, (signal) =>
       tunePrompts({
-        ...{ model, dataset, recipe, signal, runDir: out, compile: { device, threads } },
+        ...{ model, dataset, recipe, signal, runDir: out, compile: { device, threads, ranks: options.tensorParallel } },
         onStep: ({ step, steps, losses, imagesPerSecond }) =>
           progress.update({ phase: 'tune prompts', step, steps, losses, imagesPerSecond }),
       }),
