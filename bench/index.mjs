@@ -8,7 +8,7 @@
 // PROMPTKD_TORCH (a Python that has PyTorch) puts PyTorch beside the suites that know it; PROMPTKD_PEERS (a folder where npm
 // installed them) puts the JavaScript peers into `peers`.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { machine } from './machine.mjs';
+import { machine, machineLine } from './machine.mjs';
 import { runSuite } from './run-suite.mjs';
 import { listOfSuites, shortSuites, suites } from './suites.mjs';
 import { table } from './table.mjs';
@@ -43,9 +43,8 @@ function suiteNames(text) {
 }
 
 async function run(names) {
-  const { cpu, cores, memory_gb, node, onnxruntime } = machine;
   const print = options.json ? () => {} : console.log;
-  print(`Machine: ${cpu}, ${cores} cores, ${memory_gb} GB; Node ${node}, onnxruntime-node ${onnxruntime}.\n`);
+  print(`${machineLine}\n`);
   const results = {};
   for (const name of names) {
     const { script, args = [], takes = [], about } = suites[name];

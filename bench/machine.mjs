@@ -12,3 +12,8 @@ export const machine = {
   onnxruntime: version,
   platform: `${process.platform}-${process.arch}`,
 };
+
+/** The same as a sentence. */
+export const machineLine =
+  `Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memory_gb} GB; ` +
+  `Node ${machine.node}, onnxruntime-node ${machine.onnxruntime}.`;

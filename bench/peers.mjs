@@ -15,7 +15,7 @@ export const threads = availableParallelism();
 /** The Python that PROMPTKD_TORCH names, where it has PyTorch; otherwise it is left out. */
 export function findTorch() {
   const python = process.env.PROMPTKD_TORCH;
-  if (python !== undefined && spawnSync(python, ['-c', 'import torch']).status === 0) return python;
+  if (python && spawnSync(python, ['-c', 'import torch']).status === 0) return python;
   leaveOut(python ? `PyTorch: ${python} has none` : 'PyTorch: PROMPTKD_TORCH names no Python that has it');
   return undefined;
 }

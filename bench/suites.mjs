@@ -21,6 +21,10 @@ export const suites = {
     ...{ script: 'extraction.mjs', minutes: 5 },
     about: 'A ViT-B/16 teacher’s targets from JPEGs to shards, against its program alone',
   },
+  targets: {
+    ...{ script: 'targets.mjs', minutes: 15 },
+    about: 'The six figures that promptkd is to reach, in rounds in turn',
+  },
   memory: {
     ...{ script: 'memory.mjs', minutes: 4 },
     about: 'Memory and time of a ViT-B/16 training step, with recomputation and without',

@@ -1,8 +1,9 @@
 // Rows of figures as a Markdown table.
 
-/** A number as people read it. */
+/** A value as people read it. */
 function cell(value) {
   if (typeof value === 'number') return Number(value.toPrecision(value >= 100 ? Math.ceil(Math.log10(value)) : 3));
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : (value ?? '–');
 }
 
