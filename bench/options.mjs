@@ -2,6 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { askForHugePages } from '../dist/runtime/huge-pages.js';
+
+// As the command line does.
+askForHugePages();
 
 /**
  * The options of the script that runs, by name; `--json` is one of every script's. `--help` prints the comment at its top.

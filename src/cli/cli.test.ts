@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { saveCheckpoint } from '../clip/index.js';
 import { teacher } from '../distill/colours.fixture.js';
+import { devices } from '../runtime/index.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -148,13 +149,31 @@ describe('command line', () => {
     expect(code).toBe(0);
     const findings = JSON.parse(out) as { name: string; state: string; detail: string }[];
     expect(findings).toContainEqual({ name: 'cpu', state: 'ok', detail: 'computes' });
-    for (const { name, detail } of findings.filter(({ state }) => state === 'missing')) {
+    const missing = findings.filter(
+      ({ name, state }) => state === 'missing' && (devices as readonly string[]).includes(name),
+    );
+    for (const { name, detail } of missing) {
       const { code, out, err } = promptkd('bench', 'step', '--device', name, '--batch', '1', '--layers', '1');
       // Before it, WebGPU's own library may warn that there is no Vulkan.
       expect(err.trim().split('\n').at(-1)).toBe(`promptkd: --device ${name}: ${detail}`);
       expect(err).not.toContain('onnxruntime_src');
       expect([code, out]).toEqual([2, '']);
     }
+  });
+
+  it('asks for huge pages where Linux leaves it to each process and Node can start itself anew', () => {
+    const state = (tunables: string) => {
+      const env = { ...process.env, GLIBC_TUNABLES: tunables };
+      const { stdout } = spawnSync(process.execPath, [main, 'doctor', '--json'], { encoding: 'utf8', env });
+      const findings = JSON.parse(stdout) as { name: string; state: string }[];
+      return findings.find(({ name }) => name === 'huge pages')?.state;
+    };
+    const modes = 'sys/kernel/mm/transparent_hugepage/enabled';
+    const [mode] = existsSync(`/${modes}`) ? /(?<=\[)\w+/.exec(readFileSync(`/${modes}`, 'utf8'))! : [];
+    const asked = { always: 'ok', never: 'missing', madvise: 'ok' }[mode ?? ''];
+    expect(state('glibc.malloc.hugetlb=1')).toBe(asked);
+    expect(state('glibc.malloc.hugetlb=0')).toBe(mode === 'madvise' ? 'missing' : asked);
+    expect(state('glibc.malloc.check=0')).toBe(mode === 'madvise' && !('execve' in process) ? 'missing' : asked);
   });
 });
 

@@ -1,7 +1,14 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
-import { describeFailure } from './failure.js';
-import { buildProgram } from './program.js';
+import { askForHugePages } from '../runtime/huge-pages.js';
+
+const { argv } = process;
+// Before anything else is loaded, which would be loaded twice.
+if (argv.length > 2 && !argv.some((arg) => ['--help', '-h', '--version', 'help'].includes(arg))) askForHugePages();
+const [{ CommanderError }, { describeFailure }, { buildProgram }] = await Promise.all([
+  import('commander'),
+  import('./failure.js'),
+  import('./program.js'),
+]);
 
 // Whoever reads the output may stop early, as `head` does; a training goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -9,7 +16,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  await buildProgram().parseAsync(process.argv);
+  await buildProgram().parseAsync(argv);
 } catch (error) {
   // Help, version and usage errors have been printed by commander already.
   if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
