@@ -47,17 +47,18 @@ export async function contrastiveTask(
   const gradients = Object.fromEntries(
     scaledGradients(loss, Object.values(p), lossScale).map((gradient, i) => [names[i]!, gradient]),
   );
-  if (keepsParameters(options.compile, accumulate)) {
+  if (keepsParameters(options.compile)) {
     const traced: TracedStep = {
       losses: { total: loss, scale: exp(logitScale) },
       gradients,
+      accumulate,
       parameters: p,
       frozen: {},
-      feeds: async (step) => ({ ...(await batches.batch(step)), ...lossScale?.feeds }),
+      feeds: async (n) => ({ ...(await batches.batch(n)), ...lossScale?.feeds }),
       bounds: { logit_scale: largestLogitScale },
       options: options.compile ?? {},
     };
-    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
+    return deviceTask({ params, lossScale, imagesPerStep: batch * accumulate }, traced);
   }
   const outputs: Record<string, Tensor> = { loss };
   for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;

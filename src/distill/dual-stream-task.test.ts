@@ -71,41 +71,44 @@ describe('the joint step', () => {
     batches.store.close();
   });
 
-  it('on a device that keeps the parameters gives what it gives here, with both gradients clipped and added there', async () => {
-    const [here, there] = await Promise.all(
-      ['cpu', 'cuda'].map(async (device) => {
-        const { task, batches } = await jointTask(
-          { coordination: { clip: 0.05, gamma: 0.7 } },
-          { ...compileOptions, device: device as 'cpu' },
-        );
-        // What it does on that device, done by the CPU.
-        const traced = task.traced && { ...task.traced, options: compileOptions };
-        const losses: Readonly<Record<string, number>>[] = [];
-        await train(
-          { ...task, traced },
-          {
-            steps: 5,
-            optimizer: adamw(task.params),
-            learningRate: () => 1e-3,
-            onStep: (event) => void losses.push(event.losses),
-          },
-        );
-        await task.dispose();
-        batches.store.close();
-        return { traced, losses, params: task.params };
-      }),
-    );
-    expect(here!.traced).toBeUndefined();
-    expect(there!.traced).toBeDefined();
-    for (const [step, expected] of here!.losses.entries()) {
-      for (const [name, loss] of Object.entries(expected)) expect(there!.losses[step]![name]).toBeCloseTo(loss, 4);
-    }
-    const far = Object.entries(here!.params).map(([name, { data }]) => {
-      const other = there!.params[name]!.data;
-      return Math.hypot(...data.map((x, i) => x - other[i]!));
-    });
-    expect(Math.hypot(...far)).toBeLessThan(0.01);
-  });
+  it.each([1, 2])(
+    'on a device that keeps the parameters gives what it gives here, with gradients averaged over %i batches, clipped and added there',
+    async (accumulate) => {
+      const [here, there] = await Promise.all(
+        ['cpu', 'cuda'].map(async (device) => {
+          const { task, batches } = await jointTask(
+            { accumulate, coordination: { clip: 0.05, gamma: 0.7 } },
+            { ...compileOptions, device: device as 'cpu' },
+          );
+          // What it does on that device, done by the CPU.
+          const traced = task.traced && { ...task.traced, options: compileOptions };
+          const losses: Readonly<Record<string, number>>[] = [];
+          await train(
+            { ...task, traced },
+            {
+              steps: 4,
+              optimizer: adamw(task.params),
+              learningRate: () => 1e-3,
+              onStep: (event) => void losses.push(event.losses),
+            },
+          );
+          await task.dispose();
+          batches.store.close();
+          return { traced, losses, params: task.params };
+        }),
+      );
+      expect(here!.traced).toBeUndefined();
+      expect(there!.traced).toBeDefined();
+      for (const [step, expected] of here!.losses.entries()) {
+        for (const [name, loss] of Object.entries(expected)) expect(there!.losses[step]![name]).toBeCloseTo(loss, 4);
+      }
+      const far = Object.entries(here!.params).map(([name, { data }]) => {
+        const other = there!.params[name]!.data;
+        return Math.hypot(...data.map((x, i) => x - other[i]!));
+      });
+      expect(Math.hypot(...far)).toBeLessThan(0.01);
+    },
+  );
 
   it('averages each loss’s gradients over the batches of a step before it clips them', async () => {
     const clip = 0.05;

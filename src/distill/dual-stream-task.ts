@@ -3,7 +3,7 @@ import { type CompileOptions, compile, type Runnable } from '../runtime/index.js
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
-import { coordinate, coordinated, type Gradients } from './coordinate.js';
+import { coordinate, type Gradients } from './coordinate.js';
 import {
   allParams,
   buildLosses,
@@ -65,18 +65,20 @@ export async function dualStreamTask(
   const passes = { feature: backward(feature), rest: backward(rest) };
   const params = subset(everything, names);
   const frozen = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
-  if (keepsParameters(options, accumulate)) {
+  if (keepsParameters(options)) {
     const needed = new Set(Object.keys(t.inputsOf(total)));
     const traced: TracedStep = {
       losses: { total, ...losses },
-      gradients: coordinated(passes.feature, passes.rest, clip > 0 ? clip : undefined),
+      gradients: passes.rest,
+      limited: { gradients: passes.feature, clip: clip > 0 ? clip : undefined },
+      accumulate,
       parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
       frozen,
-      feeds: async (step) => ({ ...batches.fill(phase.firstStep + step, needed), ...lossScale?.feeds }),
+      feeds: async (n) => ({ ...batches.fill(phase.firstStep * accumulate + n, needed), ...lossScale?.feeds }),
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
+    return deviceTask({ params, lossScale, imagesPerStep: batch * accumulate }, traced);
   }
   const outputs: Record<string, Tensor> = { total };
   for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;

@@ -46,17 +46,18 @@ export async function logitsKdTask(
   const parts = Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [`student/${names[i]}`, g]));
   const params = paramFeeds(student, 'student/');
   const needed = new Set(Object.keys(t.inputsOf(loss)));
-  if (keepsParameters(options, accumulate)) {
+  if (keepsParameters(options)) {
     const traced: TracedStep = {
       losses: { total: loss, response: loss },
       gradients: parts,
+      accumulate,
       parameters: Object.fromEntries(names.map((name) => [`student/${name}`, p[name]!])),
       frozen: {},
-      feeds: async (step) => ({ ...batches.fill(step, needed), ...lossScale?.feeds }),
+      feeds: async (n) => ({ ...batches.fill(n, needed), ...lossScale?.feeds }),
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     };
-    return deviceTask({ params, lossScale, imagesPerStep: batch }, traced);
+    return deviceTask({ params, lossScale, imagesPerStep: batch * accumulate }, traced);
   }
   const outputs: Record<string, t.Tensor> = { total: loss };
   for (const [name, g] of Object.entries(parts)) outputs[`grad|${name}`] = g;

@@ -72,15 +72,21 @@ export class LossScale {
     return true;
   }
 
-  /** {@link settle} as a graph: the new values of what is {@link carried}. */
-  settled(finite: Tensor): Record<string, Tensor> {
+  /**
+   * {@link settle} as a graph: the new values of what is {@link carried}.
+   *
+   * @param last a scalar that is false where more gradients are added to these first: all is then carried on as it is
+   */
+  settled(finite: Tensor, last?: Tensor): Record<string, Tensor> {
     const scale = this.symbol;
-    const streak = add(input(STREAK, []), 1);
+    const before = input(STREAK, []);
+    const streak = add(before, 1);
     const patient = greater(streak, patience - 1);
+    const or = (now: Tensor, before: Tensor) => (last ? where(last, now, before) : now);
     return {
-      [SCALE]: where(finite, where(patient, mul(scale, 2), scale), maximum(mul(scale, 0.5), 1)),
-      [STREAK]: where(finite, where(patient, 0, streak), 0),
-      [LEFT_OUT]: add(this.tracedLeftOut, this.heldBack(finite)),
+      [SCALE]: or(where(finite, where(patient, mul(scale, 2), scale), maximum(mul(scale, 0.5), 1)), scale),
+      [STREAK]: or(where(finite, where(patient, 0, streak), 0), before),
+      [LEFT_OUT]: or(add(this.tracedLeftOut, this.heldBack(finite)), this.tracedLeftOut),
     };
   }
 

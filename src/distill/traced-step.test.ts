@@ -17,19 +17,25 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(runDir, { recursive: true }));
 
-const make = (compile: CompileOptions, source: typeof batches = batches) =>
+const make = (compile: CompileOptions, source: typeof batches = batches, accumulate = 1) =>
   contrastiveTask(config, initClip(config, 1), source, {
-    ...{ batch, context: 10, accumulate: 1, smoothing: 0, compile: { threads: 1, ...compile } },
+    ...{ batch, context: 10, accumulate, smoothing: 0, compile: { threads: 1, ...compile } },
   });
 
 /** The task as it is on a device that keeps parameters, many steps in one run, but run by the CPU. */
-async function looped(compile: CompileOptions = {}, source?: typeof batches): Promise<Task> {
-  const task = await make({ ...compile, device: 'cuda' }, source);
+async function looped(compile: CompileOptions = {}, source?: typeof batches, accumulate?: number): Promise<Task> {
+  const task = await make({ ...compile, device: 'cuda' }, source, accumulate);
   const { device: _, ...options } = task.traced!.options;
   return { ...task, traced: { ...task.traced!, options } };
 }
 
 const steps = 140; // no multiple of what is done at once
+
+interface Way extends Partial<LoopOptions> {
+  readonly sgd?: boolean;
+  readonly accumulate?: number;
+}
+
 const plan = (task: Task, more: Partial<LoopOptions> = {}): LoopOptions => ({
   steps,
   optimizer: adamw(task.params, {
@@ -59,8 +65,10 @@ describe('a training step that keeps its parameters on the device', () => {
   it.each([
     ['AdamW, decay, clipping and average', {}],
     ['SGD with momentum', { ema: undefined, clipNorm: undefined, sgd: true }],
-  ])('gives what updates in place give: %s', async (_, { sgd: plain, ...more }: { sgd?: boolean }) => {
-    const tasks = [await make({}), await looped()] as const;
+    ['AdamW on three batches a step', { accumulate: 3, steps: 50 }],
+    ['SGD on two batches a step', { accumulate: 2, steps: 50, ema: undefined, sgd: true }],
+  ])('gives what updates in place give: %s', async (_, { sgd: plain, accumulate, ...more }: Way) => {
+    const tasks = [await make({}, batches, accumulate), await looped({}, batches, accumulate)] as const;
     const [expected, found] = await Promise.all(
       tasks.map((task) =>
         run(task, {
@@ -69,9 +77,9 @@ describe('a training step that keeps its parameters on the device', () => {
         }),
       ),
     );
-    expect(found!.losses).toHaveLength(steps);
-    for (let i = 0; i < steps; i++) {
-      expect(Math.abs(found!.losses[i]! - expected!.losses[i]!)).toBeLessThan(1e-4);
+    expect(found!.losses).toHaveLength(more.steps ?? steps);
+    for (const [i, loss] of expected!.losses.entries()) {
+      expect(Math.abs(found!.losses[i]! - loss)).toBeLessThan(1e-4);
       expect(found!.norms[i]! / expected!.norms[i]!).toBeCloseTo(1, 3);
     }
     for (const tree of ['params', 'averaged'] as const) {
@@ -90,18 +98,22 @@ describe('a training step that keeps its parameters on the device', () => {
     expect(task.params.logit_scale!.data[0]).toBe(Math.fround(Math.log(100)));
   });
 
-  it('stopped and resumed, ends with the same bits', async () => {
-    const whole = await run(await looped());
+  it.each([
+    [1, 140, 128],
+    [3, 50, 42],
+  ])('stopped and resumed, ends with the same bits: %i batches a step', async (accumulate, steps, atOnce) => {
+    const fresh = () => looped({}, batches, accumulate);
+    const whole = await run(await fresh(), { steps });
     const controller = new AbortController();
-    const first = await looped();
+    const first = await fresh();
     const stopped = await train(first, {
-      ...plan(first, { runDir, signal: controller.signal }),
+      ...plan(first, { steps, runDir, signal: controller.signal }),
       onStep: ({ step }) => {
         if (step === 10) controller.abort();
       },
     });
-    expect(stopped).toMatchObject({ finished: false, step: 128 });
-    const { params, averaged } = await run(await looped(), { runDir });
+    expect(stopped).toMatchObject({ finished: false, step: atOnce });
+    const { params, averaged } = await run(await fresh(), { steps, runDir });
     expect(params).toEqual(whole.params);
     expect(averaged).toEqual(whole.averaged);
   });
@@ -119,18 +131,21 @@ describe('a training step that keeps its parameters on the device', () => {
     expect(seen[0]).toBeCloseTo(averaged.logit_scale!.data[0]!, 6);
   });
 
-  it('leaves out updates whose gradients overflow, and goes on with a lower loss scale', async () => {
-    const task = await looped({ precision: 'mixed' });
-    task.lossScale!.state.loss_scale!.data[0] = 2 ** 40;
-    const before = initClip(config, 1);
-    const { norms } = await run(task, { steps: 16 });
-    expect(norms.every((norm) => !Number.isFinite(norm))).toBe(true);
-    expect(task.params).toEqual(before);
-    expect(task.lossScale!.value).toBe(2 ** 24); // halved at each, as they are all in one run
-    const later = await run(task, { steps: 200 });
-    expect(later.norms.filter(Number.isFinite).length).toBeGreaterThan(100);
-    expect(later.losses.every(Number.isFinite)).toBe(true);
-  });
+  it.each([1, 2])(
+    'leaves out updates whose gradients overflow, and goes on with a lower loss scale: %i batches a step',
+    async (accumulate) => {
+      const task = await looped({ precision: 'mixed' }, batches, accumulate);
+      task.lossScale!.state.loss_scale!.data[0] = 2 ** 40;
+      const before = initClip(config, 1);
+      const { norms } = await run(task, { steps: 16 });
+      expect(norms.every((norm) => !Number.isFinite(norm))).toBe(true);
+      expect(task.params).toEqual(before);
+      expect(task.lossScale!.value).toBe(2 ** 24); // halved at each, as they are all in one run
+      const later = await run(task, { steps: 200 });
+      expect(later.norms.filter(Number.isFinite).length).toBeGreaterThan(100);
+      expect(later.losses.every(Number.isFinite)).toBe(true);
+    },
+  );
 
   it('counts updates that were left out as never done', async () => {
     const scaled = async (scale: number, source?: typeof batches) => {

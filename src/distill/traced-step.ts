@@ -4,10 +4,13 @@ import {
   compileResident,
   type Feed,
   type Feeds,
+  type Reports,
   type Resident,
   type ResidentOptions,
 } from '../runtime/index.js';
 import {
+  add,
+  div,
   elements,
   greater,
   type HostTensor,
@@ -20,32 +23,35 @@ import {
   type Tensor,
   where,
 } from '../tensor/index.js';
-import { tracedClip, tracedNorm } from './coordinate.js';
+import { coordinated, tracedClip, tracedNorm } from './coordinate.js';
 import type { LossScale } from './loss-scale.js';
 import { averageOf } from './moving-average.js';
 import type { Optimizer } from './optimizer.js';
 
-/**
- * Whether parameters are to stay on the device: one that has a memory of its own, with the whole of them.
- *
- * @param accumulate batches a step: several, whose gradients are averaged, come one by one
- */
-export function keepsParameters({ device = 'cpu', ranks = 1 }: CompileOptions = {}, accumulate: number): boolean {
-  return device !== 'cpu' && ranks === 1 && accumulate === 1;
+/** Whether parameters are to stay on the device: one that has a memory of its own, with the whole of them. */
+export function keepsParameters({ device = 'cpu', ranks = 1 }: CompileOptions = {}): boolean {
+  return device !== 'cpu' && ranks === 1;
 }
+
+/** By parameter name. */
+type TracedGradients = Readonly<Record<string, Tensor>>;
 
 /** A task's step as a graph, for a device that keeps the parameters. An input that is a parameter is called as it. */
 export interface TracedStep {
-  /** What a step reports, scalars. */
+  /** What a batch reports, scalars. */
   readonly losses: Readonly<Record<string, Tensor>>;
-  /** By parameter name, as the optimizer is to see them. */
-  readonly gradients: Readonly<Record<string, Tensor>>;
+  /** Of a batch. */
+  readonly gradients: TracedGradients;
+  /** Gradients that are added to these, with a limit of their own: see `coordinate`. */
+  readonly limited?: { readonly gradients: TracedGradients; readonly clip: number | undefined };
+  /** Batches a step, over which losses and gradients are averaged before anything else is done with them. */
+  readonly accumulate: number;
   /** The inputs of the parameters that have gradients, by name. */
   readonly parameters: Readonly<Record<string, Tensor>>;
   /** Inputs that never change, by name; others than the graph has may stand among them. */
   readonly frozen: Params;
-  /** What the inputs are fed that differ from step to step. Arrays may be reused by the next. */
-  feeds(step: number): Promise<Feeds>;
+  /** What the inputs are fed that differ from batch to batch, counted over all steps. Arrays may be reused by the next. */
+  feeds(batch: number): Promise<Feeds>;
   /** Upper bounds of parameters after each update, by name. */
   readonly bounds: Readonly<Record<string, number>>;
   readonly options: Omit<ResidentOptions, 'frozen'>;
@@ -67,10 +73,15 @@ const HELD_BACK = 'update/held_back';
 const AVERAGE = 'average/';
 const SCALAR = 'update/';
 const PACK = 'pack/';
+const SUM = 'sum/';
 
 /**
  * The whole of a training step as one graph that is carried on from step to step: gradients, their norm and its limit, the
  * optimizer's update, bounds and the average.
+ *
+ * Of a step of several batches it is run for each, with the sum of gradients carried on, too: before the last batch the
+ * update is computed and not taken. That is some passes over the parameters; a second graph, without it, could not share
+ * the state on CUDA.
  *
  * @param params all trained arrays, where the state starts from and is read into
  */
@@ -79,35 +90,52 @@ export async function compileTracedStep(
   params: Params,
   { optimizer, clipNorm, lossScale, average, learningRate }: TracedUpdateOptions,
 ): Promise<TracedProgram> {
-  const { parameters } = step;
-  const packs = packsOf(step, optimizer, average !== undefined);
-  const gradients: Record<string, Tensor> = { ...step.gradients };
-  for (const { name, members } of packs) {
-    gradients[name] = packed(members.map((member) => step.gradients[member]!));
-    for (const member of members) delete gradients[member];
-  }
-  const norm = tracedNorm(gradients);
-  const clipped = tracedClip(gradients, clipNorm, norm);
-
-  const scalarsAt = (at: number): Record<string, number> => ({
+  const { parameters, limited, accumulate } = step;
+  const scalarsAt = (at: number, last: boolean): Record<string, number> => ({
     rate: learningRate(at),
     step: at,
     ...(average ? { keep: average.keep(at) } : {}),
+    ...(accumulate > 1 ? { last: Number(last) } : {}),
   });
-  const scalars = Object.fromEntries(Object.keys(scalarsAt(0)).map((name) => [name, input(SCALAR + name, [])]));
+  const scalars = Object.fromEntries(Object.keys(scalarsAt(0, true)).map((name) => [name, input(SCALAR + name, [])]));
+  const last = scalars.last && greater(scalars.last, 0);
+
+  const packs = packsOf(step, optimizer, average !== undefined);
+  const sums: Params = {};
+  const after: Record<string, Tensor> = {};
+  const means = (pass: string, gradients: TracedGradients): TracedGradients =>
+    Object.fromEntries(
+      Object.entries(packGradients(packs, gradients)).map(([name, gradient]) => {
+        if (!last) return [name, gradient];
+        const shape = gradient.sizes(`gradient ${name}`);
+        const before = input(`${SUM}${pass}/${name}`, shape);
+        const sum = add(before, div(gradient, accumulate));
+        sums[before.name!] = { shape, data: new Float32Array(elements(shape)) };
+        after[before.name!] = where(last, 0, sum);
+        return [name, sum];
+      }),
+    );
+  const gradients = coordinated(
+    limited ? means('limited', limited.gradients) : {},
+    means('free', step.gradients),
+    limited?.clip,
+  );
+  const norm = tracedNorm(gradients);
+  const clipped = tracedClip(gradients, clipNorm, norm);
+
   // An update whose gradients overflowed is left out. NaN is not below infinity either.
   const finite = lossScale && greater(Number.POSITIVE_INFINITY, norm);
+  const applies = finite && scalars.last ? greater(where(finite, scalars.last, 0), 0) : (finite ?? last);
   const done = lossScale ? sub(scalars.step!, lossScale.tracedLeftOut) : scalars.step!;
   const common = optimizer.traced.scalars(scalars.rate!, done);
-  const keep = scalars.keep && (finite ? where(finite, scalars.keep, 1) : scalars.keep);
-  const after: Record<string, Tensor> = {};
+  const keep = scalars.keep && (applies ? where(applies, scalars.keep, 1) : scalars.keep);
   for (const { name, group, bound, arrays } of packs) {
     const wholes = arrays.map(({ whole }) => whole);
     const moved = wholes.slice(0, 1 + optimizer.traced.moments.length);
-    const updated = optimizer.traced.update(group, moved, clipped[name]!, common, finite);
+    const updated = optimizer.traced.update(group, moved, clipped[name]!, common, applies);
     if (bound !== undefined) {
       const within = minimum(updated[0]!, bound);
-      updated[0] = finite ? where(finite, within, updated[0]!) : within;
+      updated[0] = applies ? where(applies, within, updated[0]!) : within;
     }
     if (average) updated.push(averageOf(wholes.at(-1)!, updated[0]!, keep!));
     for (const [i, whole] of wholes.entries()) after[whole.name!] = updated[i]!;
@@ -120,11 +148,11 @@ export async function compileTracedStep(
   }
   const reports: Record<string, Tensor> = { ...step.losses, [NORM]: norm };
   if (lossScale && finite) {
-    Object.assign(after, lossScale.settled(finite));
+    Object.assign(after, lossScale.settled(finite, last));
     reports[HELD_BACK] = lossScale.heldBack(finite);
   }
   const held = packs.flatMap(({ arrays }) => arrays);
-  const arrays: Record<string, HostTensor> = { ...params, ...optimizer.state(), ...lossScale?.carried };
+  const arrays: Record<string, HostTensor> = { ...params, ...optimizer.state(), ...lossScale?.carried, ...sums };
   for (const [name, tensor] of Object.entries(average?.params ?? {})) arrays[AVERAGE + name] = tensor;
   const inPacks = held.flatMap(({ members }) => members.map(({ name }) => name!));
   const wholes = new Set(held.map(({ whole }) => whole.name!));
@@ -134,6 +162,17 @@ export async function compileTracedStep(
   const frozen = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in start)));
   const program = await compileResident({ reports, state: after, packs: held }, start, { ...step.options, frozen });
   return new TracedProgram(program, step, scalarsAt);
+}
+
+/** Gradients with those of each pack in one array, by its name. */
+function packGradients(packs: readonly UpdatePack[], gradients: TracedGradients): TracedGradients {
+  const found: Record<string, Tensor> = { ...gradients };
+  for (const { name, members } of packs) {
+    if (!(members[0]! in gradients)) continue;
+    found[name] = packed(members.map((member) => gradients[member]!));
+    for (const member of members) delete found[member];
+  }
+  return found;
 }
 
 /** Parameters that are updated as one array. */
@@ -154,17 +193,18 @@ const mostNumbers = 2 ** 25;
  * start dozens of kernels a parameter, most of which are over before the next is started.
  */
 function packsOf(
-  { gradients, parameters, bounds }: TracedStep,
+  { gradients, limited, parameters, bounds }: TracedStep,
   { traced }: Optimizer,
   averaged: boolean,
 ): UpdatePack[] {
   const found = new Map<string, string[]>();
-  for (const name of Object.keys(gradients)) {
+  for (const name of new Set([gradients, limited?.gradients ?? {}].flatMap(Object.keys))) {
     const group = traced.group(name);
     if (group === undefined) continue;
     const shape = parameters[name]!.sizes(`parameter ${name}`);
     const most = Math.max(1, Math.floor(mostNumbers / elements(shape)));
-    const alike = (i: number) => [group, bounds[name], shape, i].join();
+    const reached = [name in gradients, name in (limited?.gradients ?? {})];
+    const alike = (i: number) => [group, bounds[name], shape, reached, i].join();
     let i = 0;
     while ((found.get(alike(i))?.length ?? 0) === most) i++;
     found.set(alike(i), [...(found.get(alike(i)) ?? []), name]);
@@ -193,27 +233,33 @@ export class TracedProgram {
   constructor(
     private readonly program: Resident,
     private readonly step: TracedStep,
-    private readonly scalarsAt: (step: number) => Record<string, number>,
+    private readonly scalarsAt: (step: number, last: boolean) => Record<string, number>,
   ) {}
 
   get stepsAtOnce(): number {
-    return this.program.stepsAtOnce;
+    return Math.max(1, Math.floor(this.program.stepsAtOnce / this.step.accumulate));
   }
 
   /** The updates `from` … `from + count − 1`. */
   async run(from: number, count: number): Promise<StepReport[]> {
-    const reports = await this.program.run(count, async (i) => {
-      const feeds: Record<string, Feed> = { ...(await this.step.feeds(from + i)) };
-      for (const [name, value] of Object.entries(this.scalarsAt(from + i))) {
-        feeds[SCALAR + name] = { shape: [], data: Float32Array.of(value) };
-      }
-      return feeds;
-    });
-    return reports.map(({ [NORM]: norm, [HELD_BACK]: heldBack, ...losses }) => ({
-      losses: Object.fromEntries(Object.entries(losses).map(([name, { data }]) => [name, data[0]!])),
-      gradientNorm: norm!.data[0]!,
-      heldBack: heldBack?.data[0] === 1,
-    }));
+    const { accumulate } = this.step;
+    const end = (from + count) * accumulate;
+    const batches: Reports[] = [];
+    for (let first = from * accumulate; first < end; first += this.program.stepsAtOnce) {
+      const few = Math.min(this.program.stepsAtOnce, end - first);
+      batches.push(...(await this.program.run(few, (i) => this.feeds(first + i))));
+    }
+    return Array.from({ length: count }, (_, i) => reportOf(batches.slice(i * accumulate, (i + 1) * accumulate)));
+  }
+
+  private async feeds(batch: number): Promise<Feeds> {
+    const { accumulate } = this.step;
+    const feeds: Record<string, Feed> = { ...(await this.step.feeds(batch)) };
+    const last = (batch + 1) % accumulate === 0;
+    for (const [name, value] of Object.entries(this.scalarsAt(Math.floor(batch / accumulate), last))) {
+      feeds[SCALAR + name] = { shape: [], data: Float32Array.of(value) };
+    }
+    return feeds;
   }
 
   /** Brings the arrays of parameters, optimizer and average up to date. */
@@ -224,4 +270,15 @@ export class TracedProgram {
   dispose(): Promise<void> {
     return this.program.dispose();
   }
+}
+
+/** The report of a step, from those of its batches. */
+function reportOf(batches: readonly Reports[]): StepReport {
+  const { [NORM]: norm, [HELD_BACK]: heldBack, ...losses } = batches.at(-1)!;
+  const mean = (name: string) => batches.reduce((sum, report) => sum + report[name]!.data[0]! / batches.length, 0);
+  return {
+    losses: Object.fromEntries(Object.keys(losses).map((name) => [name, mean(name)])),
+    gradientNorm: norm!.data[0]!,
+    heldBack: heldBack?.data[0] === 1,
+  };
 }

@@ -1,12 +1,12 @@
 // Trains a tiny CLIP for some steps through the training loop, which on WebGPU keeps the parameters in the GPU's memory, and
 // prints losses, memory, and the parameters after eight steps as JSON. A process of its own for the reason that webgpu-steps.mjs gives.
 //
-//   node webgpu-train.mjs cpu|webgpu STEPS
+//   node webgpu-train.mjs cpu|webgpu STEPS BATCHES_A_STEP
 import { initClip, parseClipConfig } from '../../dist/clip/index.js';
 import { contrastiveTask } from '../../dist/distill/contrastive-task.js';
 import { adamw, train } from '../../dist/distill/index.js';
 
-const [device, steps] = process.argv.slice(2);
+const [device, steps, accumulate] = process.argv.slice(2);
 const tower = { hidden_size: 12, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2 };
 const config = parseClipConfig({
   projection_dim: 12,
@@ -23,7 +23,7 @@ const batches = {
   }),
 };
 const task = await contrastiveTask(config, initClip(config, 4), batches, {
-  ...{ batch: 4, context: 10, accumulate: 1, smoothing: 0, compile: { device, threads: 1 } },
+  ...{ batch: 4, context: 10, accumulate: Number(accumulate), smoothing: 0, compile: { device, threads: 1 } },
 });
 const losses = [];
 const memory = [];

@@ -9,4 +9,11 @@ export type { ShardAxis } from './parallel-program.js';
 export { product } from './product.js';
 export { type CompileOptions, compile, type ProgramInput, type Runnable } from './program.js';
 export { rankDevices } from './rank-devices.js';
-export { compileResident, type Feeds, type Resident, type ResidentGraph, type ResidentOptions } from './resident.js';
+export {
+  compileResident,
+  type Feeds,
+  type Reports,
+  type Resident,
+  type ResidentGraph,
+  type ResidentOptions,
+} from './resident.js';
