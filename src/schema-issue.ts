@@ -23,9 +23,8 @@ export function describeIssue(given: Issue, known: readonly string[] = [], field
   }
   const field = fieldOf(issue.path) || 'content';
   if (issue.code === 'custom' && issue.params?.wholeSentence) return `${field}: ${issue.message}`;
-  const expected = expectedBy(issue);
-  const what = expected.startsWith('expected') ? expected : `expected: ${expected}`;
-  return `${field}: ${what}, got ${show(issue.input)}`;
+  const near = issue.code === 'invalid_value' && closestValue(issue);
+  return `${field}: ${expectedBy(issue)}, got ${show(issue.input)}${near ? `; did you mean ${near}?` : ''}`;
 }
 
 /** {@link describeIssue} of a file's field. */
@@ -40,12 +39,39 @@ function innermost(issue: Issue): Issue {
   const options = issue.errors.flatMap(([first]) => first ?? []);
   const furthest = options.find(({ path }) => path.length > 0);
   if (furthest) return innermost({ ...furthest, path: [...issue.path, ...furthest.path] });
-  const expected = options.map((option) => expectedBy(option).replace(/^expected /, ''));
+  const expected = options.map((option) => expectedBy(option).replace(/^expected:? /, ''));
   return { ...issue, message: `expected ${expected.join(' or ')}` };
 }
 
-const expectedBy = ({ message }: Issue) =>
-  message.replace(/^Invalid (input|option): /, '').replace(/, received .*$/, '');
+/** What the schema wanted: its own words where it has some, ours for zod's. */
+function expectedBy(issue: Issue): string {
+  const zods = /^(Invalid|Too (small|big))\b/.test(issue.message);
+  if (zods) {
+    switch (issue.code) {
+      case 'too_small':
+        return `expected ${issue.inclusive === false ? 'more than' : 'at least'} ${amount(issue.minimum, issue.origin)}`;
+      case 'too_big':
+        return `expected ${issue.inclusive === false ? 'less than' : 'at most'} ${amount(issue.maximum, issue.origin)}`;
+      case 'invalid_value':
+        if (issue.values.length > 1) return `expected one of ${issue.values.map(String).join(', ')}`;
+        break;
+      case 'invalid_format':
+        if (issue.pattern !== undefined) return `expected text that matches ${issue.pattern}`;
+    }
+  }
+  const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
+  return message.startsWith('expected') ? message : `expected: ${message}`;
+}
+
+/** `1 item`, `3 characters`, or the number alone. */
+function amount(count: number | bigint, origin: string): string {
+  const unit = { string: 'character', array: 'item' }[origin];
+  return unit === undefined ? `${count}` : `${count} ${unit}${Number(count) === 1 ? '' : 's'}`;
+}
+
+function closestValue({ values, input }: z.core.$ZodIssueInvalidValue): string | undefined {
+  return typeof input === 'string' && values.length > 1 ? closest(input, values.map(String)) : undefined;
+}
 
 const dotted = (path: Path) => path.join('.');
 

@@ -18,6 +18,8 @@ const schema = z.strictObject({
     ])
     .default({ name: 'adamw', beta2: 0.999 }),
   phases: z.array(z.strictObject({ steps: z.number().int().positive() })).default([]),
+  templates: z.array(z.string().min(1)).min(1).default(['{}']),
+  views: z.union([z.literal('all'), z.int().positive()]).default(1),
 });
 
 describe('recipe file', () => {
@@ -49,6 +51,8 @@ describe('recipe file', () => {
       losses: { attention: { weight: 0 } },
       optimizer: { name: 'adamw', beta2: 0.999 },
       phases: [{ steps: 9 }],
+      templates: ['{}'],
+      views: 1,
     });
   });
 
@@ -56,11 +60,18 @@ describe('recipe file', () => {
     ['losses: { atention: { weight: 1 } }', 'unknown field losses.atention; did you mean losses.attention?'],
     ['phases: [{ stops: 1 }]', 'unknown field phases.0.stops; did you mean phases.0.steps?'],
     ['optimizer: { name: sgd, momentun: 1 }', 'unknown field optimizer.momentun; did you mean optimizer.momentum?'],
-    ['constructor: 1', 'unknown field constructor; known here: seed, method, losses, optimizer, phases'],
+    [
+      'constructor: 1',
+      'unknown field constructor; known here: seed, method, losses, optimizer, phases, templates, views',
+    ],
     ['losses: { attention: { weight: 11 } }', 'losses.attention.weight: expected at most 10, got 11'],
     ['losses: { attention: { weight: yes please } }', 'losses.attention.weight: expected number, got "yes please"'],
     ['optimizer: { name: adamw, beta2: 1 }', 'optimizer.beta2: expected less than 1, got 1'],
     ['method: prompkd', 'method: expected one of promptkd, kd, got "prompkd"; did you mean promptkd?'],
+    ['phases: [{ steps: 0 }]', 'phases.0.steps: expected more than 0, got 0'],
+    ['templates: []', 'templates: expected at least 1 item, got []'],
+    ['templates: ["", x]', 'templates.0: expected at least 1 character, got ""'],
+    ['views: none', 'views: expected "all" or number, got "none"'],
     ['- 1', 'expected fields and values, got a list'],
   ])('refuses %s', async (text, message) => {
     expect(await refusal(text)).toBe(`UserError: /a.yaml: ${message}`);

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { closest, UserError } from '../errors.js';
+import { describeIssue } from '../schema-issue.js';
 import { packageVersion } from './version.js';
 
 type Field = string | number;
@@ -39,10 +40,10 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   }
   const blame = (path: readonly Field[]) => overridden.get(path.join('.')) ?? source.file ?? 'recipe';
   refuseUnknownFields(schema, tree, [], blame);
-  const result = schema.safeParse(tree);
+  const result = schema.safeParse(tree, { reportInput: true });
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
-  throw new UserError(`${blame(issue.path as Field[])}: ${describeIssue(issue, tree)}`);
+  throw new UserError(`${blame(issue.path as Field[])}: ${describeIssue(issue)}`);
 }
 
 /** The recipe whole, as YAML, with the versions that run it, and the teacher where there is one. It can be run again as it is. */
@@ -161,29 +162,6 @@ function unwrap(schema: z.ZodType): z.ZodType {
   const { innerType, in: input } = schema.def as { innerType?: z.ZodType; in?: z.ZodType };
   const inner = innerType ?? input;
   return inner ? unwrap(inner) : schema;
-}
-
-function describeIssue(issue: z.core.$ZodIssue, tree: Tree): string {
-  const field = issue.path.join('.') || 'recipe';
-  const got = issue.path.reduce<unknown>((at, key) => (at as Tree | undefined)?.[key as string], tree);
-  const came = got === undefined ? 'nothing' : JSON.stringify(got);
-  switch (issue.code) {
-    case 'too_small':
-      return `${field}: expected ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}, got ${came}`;
-    case 'too_big':
-      return `${field}: expected ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}, got ${came}`;
-    case 'invalid_type':
-      return `${field}: expected ${issue.expected}, got ${came}`;
-    case 'invalid_value': {
-      const options = issue.values.map(String);
-      const near = typeof got === 'string' ? closest(got, options) : undefined;
-      return `${field}: expected one of ${options.join(', ')}, got ${came}${near ? `; did you mean ${near}?` : ''}`;
-    }
-    case 'custom':
-      return `${field}: ${issue.message}${issue.params?.wholeSentence ? '' : `, got ${came}`}`;
-    default:
-      return `${field}: ${issue.message}, got ${came}`;
-  }
 }
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readJson } from '../files/index.js';
+import { issueError } from '../schema-issue.js';
 
 /** What a run left beside its student. */
 export interface RunRecord {
@@ -86,8 +87,8 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   } catch (error) {
     throw new UserError(`${file}: not valid YAML: ${(error as Error).message.split('\n')[0]}`);
   }
-  const parsed = recorded.safeParse(tree);
-  if (!parsed.success) throw broken(file, parsed.error);
+  const parsed = recorded.safeParse(tree, { reportInput: true });
+  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
   const { data, texts, made_with: made } = parsed.data;
   // A folder was written as seen from the run's; anything else is a hub id.
   const local = made?.teacher === undefined ? undefined : join(dirname(file), made.teacher);
@@ -104,12 +105,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
 
 async function readMetrics(file: string): Promise<Partial<RunRecord>> {
   if (!existsSync(file)) return {};
-  const parsed = measured.safeParse(await readJson(file));
-  if (!parsed.success) throw broken(file, parsed.error);
+  const parsed = measured.safeParse(await readJson(file), { reportInput: true });
+  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
   return { metrics: parsed.data };
-}
-
-function broken(file: string, error: z.ZodError): UserError {
-  const issue = error.issues[0]!;
-  return new UserError(`${file}: ${issue.path.join('.') || 'content'}: ${issue.message}`);
 }

@@ -53,7 +53,7 @@ describe('parseClipConfig', () => {
     [{ vision_config: { num_channels: 1 } }, 'f: vision_config.num_channels: expected 3, got 1'],
     [
       { text_config: { hidden_act: 'gelu_new' } },
-      'f: text_config.hidden_act: expected one of "quick_gelu"|"gelu"|"gelu_pytorch_tanh", got "gelu_new"',
+      'f: text_config.hidden_act: expected one of quick_gelu, gelu, gelu_pytorch_tanh, got "gelu_new"',
     ],
     [{ text_config: { hidden_size: 0.5 } }, 'f: text_config.hidden_size: expected int, got 0.5'],
     [{ text_config_dict: { hidden_size: 'x' } }, 'f: text_config_dict.hidden_size: expected number, got "x"'],

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
+import { describeIssue } from '../schema-issue.js';
 
 const size = z.int().positive();
 const shard = z.object({
@@ -49,12 +50,11 @@ export const isStoreFile = (name: string): boolean =>
 export function readManifest(dir: string): TargetManifest | undefined {
   const path = join(dir, MANIFEST);
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(readAny(path));
+  const parsed = schema.safeParse(readAny(path), { reportInput: true });
   if (parsed.success) return parsed.data;
-  const { path: field, message } = parsed.error.issues[0]!;
-  throw new UserError(
-    `${path}: ${field.join('.') || 'content'}: ${message}: these stored teacher targets are damaged or of another version; ${remedy(dir)}`,
-  );
+  const fault = describeIssue(parsed.error.issues[0]!);
+  const what = 'these stored teacher targets are damaged or of another version';
+  throw new UserError(`${path}: ${fault}: ${what}; ${remedy(dir)}`);
 }
 
 /** Whether the folder's manifest was written by a target store, whatever its state. */

@@ -83,11 +83,14 @@ describe('TargetStore', () => {
 
   it.each<[string, (manifest: ReturnType<typeof JSON.parse>) => unknown]>([
     ['content: ', () => null],
-    ['version: ', (m) => ({ ...m, version: 1 })],
+    ['version: expected 2, got 1: ', (m) => ({ ...m, version: 1 })],
     ['shards: ', ({ shards, ...rest }) => rest],
     ['contents: ', ({ contents, ...rest }) => rest],
-    ['contents.embed: ', (m) => ({ ...m, contents: { ...m.contents, embed: '3' } })],
-    ['shards.0.file: ', (m) => ({ ...m, shards: [{ ...m.shards[0], file: '../mine.bin' }] })],
+    ['contents.embed: expected number, got "3": ', (m) => ({ ...m, contents: { ...m.contents, embed: '3' } })],
+    [
+      'shards.0.file: expected text that matches /^shard-\\d{5,}\\.bin$/, got "../mine.bin": ',
+      (m) => ({ ...m, shards: [{ ...m.shards[0], file: '../mine.bin' }] }),
+    ],
     ['fingerprint: ', (m) => ({ ...m, fingerprint: 'abc' })],
   ])('names the field of a damaged manifest: %s', async (field, damage) => {
     await filled(1);

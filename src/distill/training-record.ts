@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
+import { describeIssue } from '../schema-issue.js';
 
 const schema = z.object({ images_seen: z.int().min(0), train_seconds: z.number().min(0) });
 
@@ -30,8 +31,7 @@ export function readTrainingRecord(folder: string): TrainingRecord | undefined {
   } catch {
     throw new UserError(`${path}: expected JSON; delete it or restore it`);
   }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(json, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const { path: field, message } = parsed.error.issues[0]!;
-  throw new UserError(`${path}: ${field.join('.')}: ${message}; delete the file or restore it`);
+  throw new UserError(`${path}: ${describeIssue(parsed.error.issues[0]!)}; delete the file or restore it`);
 }

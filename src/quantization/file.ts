@@ -8,6 +8,7 @@ import {
   readSafetensors,
   writeSafetensors,
 } from '../files/index.js';
+import { describeIssue } from '../schema-issue.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { Scales } from './grid.js';
 import { packHighFirst, unpackHighFirst } from './pack.js';
@@ -116,10 +117,10 @@ function describedIn(metadata: Readonly<Record<string, string>>, path: string): 
   } catch {
     throw new UserError(`${path}: metadata ${FIELD}: expected JSON: the file is damaged; quantise the model again`);
   }
-  const parsed = description.safeParse(json);
+  const parsed = description.safeParse(json, { reportInput: true });
   if (parsed.success) return parsed.data.tensors;
-  const { path: at, message } = parsed.error.issues[0]!;
-  throw new UserError(`${path}: metadata ${FIELD}: ${at.join('.')}: ${message}: quantise the model again`);
+  const fault = describeIssue(parsed.error.issues[0]!);
+  throw new UserError(`${path}: metadata ${FIELD}: ${fault}: quantise the model again`);
 }
 
 /** The parts of one quantised tensor, taken and checked one by one. */

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ZodType } from 'zod';
-import { UserError } from '../../errors.js';
 import { readJson } from '../../files/index.js';
+import { issueError } from '../../schema-issue.js';
 
 /** Reads a JSON file of a known shape. @throws UserError naming the file and the field that is not as expected */
 export async function readShaped<T>(file: string, shape: ZodType<T>): Promise<T> {
-  const result = shape.safeParse(await readJson(file));
+  const result = shape.safeParse(await readJson(file), { reportInput: true });
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new UserError(`${file}: ${issue!.path.join('.') || 'top level'}: ${issue!.message}`);
+  throw issueError(result.error.issues[0]!, file);
 }
 
 /** The folder that an annotation file belongs to: its own, or the one above `annotations/`. */

@@ -71,7 +71,7 @@ describe('COCO', () => {
     ['[]', 'images: expected a list of pictures, found none'],
     ['{"images": {"a": 1}}', 'images: expected a list, got fields'],
     ['{"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], "annotations": [{"im', 'expected JSON'],
-    ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: Invalid input: expected string'],
+    ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: expected string, got nothing'],
     ['{"images"', 'expected JSON'],
   ])('refuses %s, naming the field', async (content, message) => {
     await put(folder, 'annotations/captions_val.json', content);

@@ -61,7 +61,7 @@ it.each([
   [
     'split_zhou_X.json',
     '{"train": [["a.png", "0", "a"]], "val": [], "test": []}',
-    'train.0.1: Invalid input: expected number',
+    'train.0.1: expected number, got "0"',
   ],
   ['split_zhou_X.json', '{"train": [["a", 0, "a"], ["b", 0, "b"]], "val": [], "test": []}', 'got a and b for 0'],
   ['classnames.txt', 'tench\n', 'expected lines like "n01440764 tench", got "tench"'],

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { JSONParser } from '@streamparser/json';
 import type { ZodType } from 'zod';
 import { UserError } from '../../errors.js';
+import { issueError } from '../../schema-issue.js';
 
 /** What to do with the elements of the lists of a JSON object, by the lists' names. */
 export type ElementReaders = Readonly<Record<string, (element: unknown, index: number) => void>>;
@@ -9,10 +10,10 @@ export type ElementReaders = Readonly<Record<string, (element: unknown, index: n
 /** Reads an element of a known shape. @throws UserError naming the file and the field that is not as expected */
 export function element<T>(file: string, list: string, shape: ZodType<T>, read: (value: T) => void) {
   return (value: unknown, index: number): void => {
-    const result = shape.safeParse(value);
+    const result = shape.safeParse(value, { reportInput: true });
     if (!result.success) {
-      const [issue] = result.error.issues;
-      throw new UserError(`${file}: ${[list, index, ...issue!.path].join('.')}: ${issue!.message}`);
+      const issue = result.error.issues[0]!;
+      throw issueError({ ...issue, path: [list, index, ...issue.path] }, file);
     }
     read(result.data);
   };
