@@ -89,6 +89,13 @@ describe('recipe file', () => {
     await expect(loadRecipe(schema, { file: join(folder, 'none.yaml') })).rejects.toThrow('no such recipe file');
   });
 
+  it('says that a run’s folder cannot be made', async () => {
+    const fresh = await file('');
+    await expect(writeRecipe(join(fresh, 'run'), {})).rejects.toThrow(
+      `${join(fresh, 'run', 'recipe.yaml')}: cannot be written: expected a folder, got a file`,
+    );
+  });
+
   it('writes a recipe that runs again as it is', async () => {
     const recipe = await loadRecipe(schema, { set: ['seed=5'] });
     const out = join(folder, 'run');

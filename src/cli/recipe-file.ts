@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { parseDocument, stringify } from 'yaml';
 import { z } from 'zod';
 import { closest, UserError } from '../errors.js';
+import { writeFileAtomic } from '../files/index.js';
 import { describeIssue } from '../schema-issue.js';
 import { packageVersion } from './version.js';
 
@@ -57,6 +58,7 @@ export function recipeText(recipe: unknown, teacher?: string): string {
  * whether the recipe may go on from that run is for the run to say.
  *
  * @param options.teacher folder or hub id; a folder is written as seen from the run's folder
+ * @throws UserError naming the file where it cannot be written
  */
 export async function writeRecipe(
   folder: string,
@@ -66,8 +68,7 @@ export async function writeRecipe(
   const local = teacher !== undefined && existsSync(teacher);
   const text = recipeText(recipe, local ? relative(folder, teacher) : teacher);
   if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'recipe.yaml'), text);
+  await writeFileAtomic(join(folder, 'recipe.yaml'), text);
   return text;
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { copyFile, open, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -12,7 +12,7 @@ import {
   modelInfo,
 } from '@huggingface/hub';
 import { UserError } from '../errors.js';
-import { writeFileAtomic } from '../files/index.js';
+import { ensureFolder, writeFileAtomic } from '../files/index.js';
 
 /** Bytes of a model's files that are on disk, of those it needs. */
 export interface DownloadProgress {
@@ -127,7 +127,7 @@ async function fetchBlob(
   const checksum = file.lfs?.oid ?? file.oid!;
   const blob = join(blobs, checksum);
   if (existsSync(blob)) return blob;
-  await mkdir(blobs, { recursive: true });
+  await ensureFolder(blobs);
   const partial = `${blob}.incomplete`;
   let have = statSync(partial, { throwIfNoEntry: false })?.size ?? 0;
   if (have > file.size) {
@@ -176,7 +176,7 @@ async function checksumOf(path: string, { lfs, size }: HubFile): Promise<string>
 
 /** A snapshot's name for a blob: a link, as the layout has it, or a copy where the system makes none. */
 async function point(pointer: string, blob: string): Promise<void> {
-  await mkdir(dirname(pointer), { recursive: true });
+  await ensureFolder(dirname(pointer));
   await rm(pointer, { force: true }); // a link whose blob is gone
   try {
     await symlink(relative(dirname(pointer), blob), pointer);

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
-import { writeFileAtomic } from '../files/index.js';
+import { ensureFolder, writeFileAtomic } from '../files/index.js';
 import { cacheFolder } from './cache.js';
 import type { PictureSource, Skipped } from './dataset.js';
 import type { NamedPicture } from './picture-file.js';
@@ -70,7 +70,7 @@ export class Unpacked {
   /** @returns where the bytes begin */
   async write(bytes: Uint8Array): Promise<number> {
     if (!this.handle) {
-      await mkdir(dirname(this.file), { recursive: true });
+      await ensureFolder(dirname(this.file));
       this.handle = await open(this.temporary, 'wx');
     }
     await this.handle.writeFile(bytes);

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../files/index.js';
@@ -41,7 +40,6 @@ export async function saveState(
   position: RunPosition,
   fingerprint: string,
 ): Promise<void> {
-  await mkdir(runDir, { recursive: true });
   const tensors: Params = {};
   for (const section of sections) {
     for (const [name, tensor] of Object.entries(state[section])) tensors[`${section}/${name}`] = tensor;

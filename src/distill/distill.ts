@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { SayOptions } from '../augment/index.js';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../data/index.js';
+import { ensureFolder } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -201,6 +202,7 @@ async function trainPhases(
   batches: Batches,
 ) {
   const { recipe, runDir, signal } = options;
+  await ensureFolder(runDir);
   const history = new History(join(runDir, 'history.jsonl'));
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
   const identity = {

@@ -1,5 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** The losses of one step. */
 export interface HistoryEntry {
@@ -32,7 +31,6 @@ export class History {
       writeFileSync(this.path, this.entries.map((e) => `${JSON.stringify(e)}\n`).join(''));
     }
     this.entries.push(entry);
-    mkdirSync(dirname(this.path), { recursive: true });
     appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
   }
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, readFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SayOptions, saidByModels } from '../augment/index.js';
 import {
@@ -17,7 +17,7 @@ import {
   trainTokenizer,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
-import { writeFileAtomic } from '../files/index.js';
+import { ensureFolder, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { copyParams } from '../nn/index.js';
 import type { Device } from '../runtime/index.js';
@@ -75,7 +75,7 @@ export interface PretrainResult {
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
   const { recipe, runDir, device, threads } = options;
-  await mkdir(runDir, { recursive: true });
+  await ensureFolder(runDir);
   const { split } = recipe.data;
   const whole = options.dataset ?? (await openDataset(recipe.data.dataset));
   const dataset = withSubset(whole, split, recipe.data, recipe.seed);

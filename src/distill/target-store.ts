@@ -1,17 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { writeFileAtomic } from '../files/index.js';
+import { ensureFolder, writeFileAtomic } from '../files/index.js';
 import { checksum } from './fingerprint.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
@@ -87,7 +77,7 @@ export class TargetStore {
    */
   static async create(dir: string, fingerprint: StoreFingerprint, wanted: WantedTargets): Promise<TargetStore> {
     clear(dir);
-    mkdirSync(dir, { recursive: true });
+    await ensureFolder(dir);
     const { contents } = wanted;
     const manifest: TargetManifest = { version: 2, fingerprint: { ...fingerprint }, contents, shards: [] };
     const store = new TargetStore(dir, new TargetLayout(contents), manifest, wanted);

@@ -1,5 +1,6 @@
-import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { mkdir, opendir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { cannotWrite } from './faults.js';
 
 /**
  * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never ends where a file system takes
@@ -17,6 +18,20 @@ export async function makeFolder(folder: string): Promise<string[]> {
     });
   }
   return missing;
+}
+
+/**
+ * {@link makeFolder} for a folder that somebody named.
+ *
+ * @throws UserError naming it where it cannot be made, or is a file
+ */
+export async function ensureFolder(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+    await (await opendir(folder)).close();
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
 }
 
 /** Removes folders as long as they are empty. */

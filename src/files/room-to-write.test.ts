@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { checkWritable, fillFolder, writeFileAtomic } from './index.js';
+import { checkWritable, ensureFolder, fillFolder, writeFileAtomic } from './index.js';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -37,6 +37,23 @@ it('checkWritable leaves nothing, and what is there as it is', async () => {
   await checkWritable(at('file'), at('a', 'b', 'c.json'));
   expect(await readdir(folder)).toEqual(['file']);
   expect(await readFile(at('file'), 'utf8')).toBe('old');
+});
+
+describe('ensureFolder', () => {
+  it('makes what is missing, and is content with what is there', async () => {
+    for (let round = 0; round < 2; round++) await ensureFolder(at('a', 'b'));
+    expect(await readdir(at('a'))).toEqual(['b']);
+  });
+
+  it.each([
+    ['/proc/promptkd/x', 'no such file or folder'],
+    ['file', 'expected a folder, got a file'],
+    ['file/x', 'expected a folder, got a file'],
+  ])('names %s that cannot be made', async (name, reason) => {
+    const path = name.startsWith('/') ? name : at(name);
+    if (name.startsWith('/proc') && !existsSync('/proc/self')) return;
+    await expect(ensureFolder(path)).rejects.toThrow(new UserError(`${path}: cannot be written: ${reason}`));
+  });
 });
 
 describe('fillFolder', () => {
