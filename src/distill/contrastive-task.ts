@@ -1,15 +1,14 @@
 import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
-import { type Params, param, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import { exp, input, type Tensor } from '../tensor/index.js';
+import { type Params, param, paramInputs, shardAxis } from '../nn/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { exp, input } from '../tensor/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
-import { boundLogitScale, largestLogitScale } from './logit-scale.js';
+import { largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
-import { OutputMeans } from './output-means.js';
 import { ranksFor } from './ranks.js';
-import { deviceTask, type StepResult, type Task } from './task.js';
-import { keepsParameters, type TracedStep } from './traced-step.js';
+import type { Task } from './task.js';
+import { tracedTask } from './traced-task.js';
 
 export interface ContrastiveTaskOptions {
   readonly batch: number;
@@ -47,41 +46,18 @@ export async function contrastiveTask(
   const gradients = Object.fromEntries(
     scaledGradients(loss, Object.values(p), lossScale).map((gradient, i) => [names[i]!, gradient]),
   );
-  if (keepsParameters(options.compile)) {
-    const traced: TracedStep = {
+  return tracedTask(
+    { params, lossScale, imagesPerStep: batch * accumulate },
+    {
       losses: { total: loss, scale: exp(logitScale) },
       gradients,
       accumulate,
       parameters: p,
       frozen: {},
-      feeds: async (n) => ({ ...(await batches.batch(n)), ...lossScale?.feeds }),
+      feeds: (n) => batches.batch(n),
       bounds: { logit_scale: largestLogitScale },
       options: options.compile ?? {},
-    };
-    return deviceTask({ params, lossScale, imagesPerStep: batch * accumulate }, traced);
-  }
-  const outputs: Record<string, Tensor> = { loss };
-  for (const name of names) outputs[`gradient/${name}`] = gradients[name]!;
-  const program = await compile({ outputs, shards: shardAxis }, options.compile);
-  const weights = { ...paramFeeds(params), ...lossScale?.feeds };
-  const means = new OutputMeans(accumulate);
-
-  return {
-    params,
-    lossScale,
-    imagesPerStep: batch * accumulate,
-    async step(step): Promise<StepResult> {
-      const { loss, ...results } = await means.of(async (i) => {
-        const feeds = await batches.batch(step * accumulate + i);
-        return program.run({ ...weights, ...feeds });
-      });
-      const gradients = names.map((name) => [name, results[`gradient/${name}`]!.data as Float32Array]);
-      return {
-        losses: { total: loss!.data[0]!, scale: Math.exp(params.logit_scale!.data[0]!) },
-        gradients: Object.fromEntries(gradients),
-      };
     },
-    constrain: () => boundLogitScale(params),
-    dispose: () => program.dispose(),
-  };
+    shardAxis,
+  );
 }

@@ -1,9 +1,8 @@
 import { paramFeeds } from '../nn/index.js';
-import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches.js';
-import { coordinate, type Gradients } from './coordinate.js';
 import {
   allParams,
   buildLosses,
@@ -13,13 +12,12 @@ import {
   subset,
   tracedParams,
 } from './dual-stream.js';
-import { boundLogitScale, largestLogitScale } from './logit-scale.js';
+import { largestLogitScale } from './logit-scale.js';
 import { lossScaleFor, scaledGradients } from './loss-scale.js';
-import { OutputMeans } from './output-means.js';
 import { ranksFor, taskShards } from './ranks.js';
 import type { LossName } from './recipe.js';
-import { deviceTask, type Task } from './task.js';
-import { keepsParameters, type TracedStep } from './traced-step.js';
+import type { Task } from './task.js';
+import { tracedTask } from './traced-task.js';
 
 /**
  * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
@@ -62,58 +60,23 @@ export async function dualStreamTask(
     const wrt = reached.map((name) => inputs[name]!);
     return Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [reached[i]!, g]));
   };
-  const passes = { feature: backward(feature), rest: backward(rest) };
   const params = subset(everything, names);
-  const frozen = { ...everything, ...paramFeeds(s.teacher, 'teacher/') };
-  if (keepsParameters(options)) {
-    const needed = new Set(Object.keys(t.inputsOf(total)));
-    const traced: TracedStep = {
+  const needed = new Set(Object.keys(used));
+  return tracedTask(
+    { params, lossScale, imagesPerStep: batch * accumulate },
+    {
       losses: { total, ...losses },
-      gradients: passes.rest,
-      limited: { gradients: passes.feature, clip: clip > 0 ? clip : undefined },
+      gradients: backward(rest),
+      limited: { gradients: backward(feature), clip: clip > 0 ? clip : undefined },
       accumulate,
       parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
-      frozen,
-      feeds: async (n) => ({ ...batches.fill(phase.firstStep * accumulate + n, needed), ...lossScale?.feeds }),
+      frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
+      feeds: async (n) => batches.fill(phase.firstStep * accumulate + n, needed),
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
-    };
-    return deviceTask({ params, lossScale, imagesPerStep: batch * accumulate }, traced);
-  }
-  const outputs: Record<string, Tensor> = { total };
-  for (const [name, loss] of Object.entries(losses)) outputs[`loss/${name}`] = loss;
-  for (const [pass, parts] of Object.entries(passes)) {
-    for (const [name, g] of Object.entries(parts)) outputs[`${pass}|${name}`] = g;
-  }
-  const fixed = Object.fromEntries(Object.entries(frozen).filter(([name]) => !(name in params)));
-  const program: Runnable = await compile({ outputs, shards: taskShards }, { ...options, fixed });
-
-  const gradients: Gradients = Object.fromEntries(
-    names.map((name) => [name, new Float32Array(params[name]!.data.length)]),
-  );
-  const wanted = new Set(program.inputs.map((i) => i.name));
-  const carried = { ...params, ...lossScale?.feeds };
-  const means = new OutputMeans(accumulate);
-  return {
-    params,
-    lossScale,
-    imagesPerStep: batch * accumulate,
-    async step(step) {
-      const first = (phase.firstStep + step) * accumulate;
-      const result = await means.of((i) => program.run({ ...carried, ...batches.fill(first + i, wanted) }));
-      const parts: Record<string, Gradients> = { feature: {}, rest: {} };
-      const report: Record<string, number> = {};
-      for (const [key, { data }] of Object.entries(result)) {
-        const [pass, name] = key.split('|') as [string, string | undefined];
-        if (name !== undefined) parts[pass]![name] = data as Float32Array;
-        else report[key.replace('loss/', '')] = data[0]!;
-      }
-      coordinate(parts.feature!, parts.rest!, clip > 0 ? clip : Number.POSITIVE_INFINITY, gradients);
-      return { losses: report, gradients };
     },
-    constrain: () => boundLogitScale(s.student),
-    dispose: () => program.dispose(),
-  };
+    taskShards,
+  );
 }
 
 function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {

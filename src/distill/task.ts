@@ -33,18 +33,3 @@ export interface Task {
   /** Called after every step, of an update left out too, e.g. to keep a parameter inside its bounds. */
   constrain?(): void;
 }
-
-/** A task whose parameters are on the device: the arrays here are not what is trained, so it has no step of its own. */
-export function deviceTask(
-  task: Pick<Task, 'params' | 'lossScale' | 'imagesPerStep'>,
-  traced: TracedStep,
-): Task & { dispose(): Promise<void> } {
-  return {
-    ...task,
-    traced,
-    async step() {
-      throw new Error('this task keeps its parameters on the device: it is run by train');
-    },
-    async dispose() {},
-  };
-}

@@ -6,7 +6,6 @@ import {
   type Feeds,
   type Reports,
   type Resident,
-  type ResidentOptions,
 } from '../runtime/index.js';
 import {
   add,
@@ -36,7 +35,7 @@ export function keepsParameters({ device = 'cpu', ranks = 1 }: CompileOptions = 
 /** By parameter name. */
 type TracedGradients = Readonly<Record<string, Tensor>>;
 
-/** A task's step as a graph, for a device that keeps the parameters. An input that is a parameter is called as it. */
+/** A task's step as a graph. An input that is a parameter is called as it. */
 export interface TracedStep {
   /** What a batch reports, scalars. */
   readonly losses: Readonly<Record<string, Tensor>>;
@@ -54,7 +53,7 @@ export interface TracedStep {
   feeds(batch: number): Promise<Feeds>;
   /** Upper bounds of parameters after each update, by name. */
   readonly bounds: Readonly<Record<string, number>>;
-  readonly options: Omit<ResidentOptions, 'frozen'>;
+  readonly options: Omit<CompileOptions, 'frozen' | 'fixed'>;
 }
 
 export interface TracedUpdateOptions {
