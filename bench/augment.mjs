@@ -1,7 +1,8 @@
 // What augmentation contributes: short distillations of the built-in drawings with image and text augmentation on and
 // off, at the same number of images. Prints a Markdown table or, with --json, each run's figures as it ends.
 //
-//   npm run build && node bench/augment.mjs [--teacher models/emoji-teacher] [--share 0.2] [--seeds 1] [--only none,images] [--json]
+//   npm run build && node bench/augment.mjs [--teacher models/emoji-teacher] [--share 0.2] [--seeds 1]
+//     [--only none,images] [--json]
 //
 // --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/augment.
 import { readFileSync } from 'node:fs';

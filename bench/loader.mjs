@@ -2,7 +2,8 @@
 // than with one batch that is there already: for drawings at 48 pixels, and for 2,000 JPEGs at 224.
 // "More" is the median over rounds of the mean step of each kind, the kinds in turn, with the least and the most.
 //
-//   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--rounds 7] [--images 2000] [--only 48,224] [--photos FOLDER] [--json]
+//   npm run build && node bench/loader.mjs [--workers 0,1] [--steps 8] [--rounds 7] [--images 2000] [--only 48,224]
+//     [--photos FOLDER] [--json]
 //
 // The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';

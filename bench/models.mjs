@@ -55,7 +55,10 @@ export function randomClip(name, only = () => true) {
   return { config, params };
 }
 
-/** The same as a whole checkpoint. A tokenizer of the full vocabulary is not shipped: the drawings' knows the first of its ids. */
+/**
+ * The same as a whole checkpoint. A tokenizer of the full vocabulary is not shipped: the drawings' knows the first of
+ * its ids.
+ */
 export async function randomCheckpoint(name) {
   const { config, params } = randomClip(name);
   const tokenizer = await loadTokenizer(fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)));

@@ -1,6 +1,7 @@
 // Tensor parallelism by width: a full training step of two blocks, and one of the cross-modal attention alone (W_q and W_k
-// split by their columns), on one rank and split over more, one thread each, as if every rank were a device of its own. It pays where the split step takes less time than the whole one; what it takes
-// beyond its share of the whole step is communication, copies between stages, and what every rank computes for itself.
+// split by their columns), on one rank and split over more, one thread each, as if every rank were a device of its own.
+// It pays where the split step takes less time than the whole one; what it takes beyond its share of the whole step is
+// communication, copies between stages, and what every rank computes for itself.
 //
 //   npm run build && node bench/parallel.mjs [--widths 64,192,384,768] [--ranks 2] [--batch 4] [--tokens 201]
 //     [--words 77] [--dim 32] [--json]

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * Runs a script, which prints one JSON object a line, and says what came of it: its `rows`; why it is `skipped`; or why it
- * `failed`, with the rows before that; in `left_out` which parts of it did not run here. What the script says on stderr is shown as it comes.
+ * `failed`, with the rows before that; in `left_out` which parts of it did not run here. What the script says on stderr
+ * is shown as it comes.
  *
  * @param script path or URL
  */

@@ -2,9 +2,11 @@
 // search, without labels, and prompts learned by `tune-prompts` with and without labels, all from the same pictures.
 // Prints a Markdown table or, with --json, each row's figures as it is done.
 //
-//   npm run build && node bench/search-prompts.mjs [--model models/emoji-teacher] [--data emoji] [--split val] [--only search,tokens] [--json]
+//   npm run build && node bench/search-prompts.mjs [--model models/emoji-teacher] [--data emoji] [--split val]
+//     [--only search,tokens] [--json]
 //
-// --sample 500 takes so many templates of the library instead of all 5,000; --seeds 3 draws the halves, slots and steps anew for each; the held-out pictures are the split test.
+// --sample 500 takes so many templates of the library instead of all 5,000; --seeds 3 draws the halves, slots and steps
+// anew for each; the held-out pictures are the split test.
 import { rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';

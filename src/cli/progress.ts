@@ -34,7 +34,10 @@ export function showTexts(progress: Progress): (what: string, done: number, tota
 
 const lineSeconds = 10;
 
-/** Progress on stderr: a bar on a terminal, a line every ten seconds otherwise, JSON lines with `--json`, nothing with `--quiet`. */
+/**
+ * Progress on stderr: a bar on a terminal, a line every ten seconds otherwise, JSON lines with `--json`, nothing with
+ * `--quiet`.
+ */
 export function createProgress(options: CommonOptions, stream: NodeJS.WriteStream = process.stderr): Progress {
   if (options.quiet) return { update() {}, log() {}, stop() {} };
   if (options.json) return jsonLines(stream);

@@ -19,7 +19,10 @@ export interface RecipeSource {
   readonly file?: string;
   /** `path.to.field=value` from the command line, later ones win. Values are YAML: numbers, true, [1, 2]. */
   readonly set?: readonly string[];
-  /** Fields that other flags stand for, e.g. `{ 'losses.attention.weight': 0 }`; they win over the file and yield to `set`; undefined ones say nothing. */
+  /**
+   * Fields that other flags stand for, e.g. `{ 'losses.attention.weight': 0 }`; they win over the file and yield to
+   * `set`; undefined ones say nothing.
+   */
   readonly flags?: Readonly<Record<string, unknown>>;
 }
 

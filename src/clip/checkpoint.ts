@@ -33,8 +33,9 @@ export type ClipWeights = Omit<Checkpoint, 'tokenizer'>;
 
 /**
  * Reads a checkpoint folder in Hugging Face's layout (`config.json`; `model.safetensors`, whole or in shards;
- * `preprocessor_config.json`; tokenizer files), the same with `quantized.safetensors` (`promptkd quantize`), or OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`).
- * F16 and BF16 weights become F32. Every tensor is accounted for.
+ * `preprocessor_config.json`; tokenizer files), the same with `quantized.safetensors` (`promptkd quantize`), or
+ * OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`). F16 and BF16 weights become F32. Every tensor is
+ * accounted for.
  *
  * @param idOrFolder the folder, or the hub id of a model that is fetched first (see {@link resolveCheckpoint})
  * @throws UserError naming the file and field, or the tensors, at fault.

@@ -77,8 +77,9 @@ export type ClipConfig = z.infer<typeof clipConfig>;
 export const isSiglip = ({ model_type }: ClipConfig): boolean => model_type === 'siglip';
 
 /**
- * Checks a Hugging Face `config.json` of CLIP, SigLIP or SigLIP 2. Missing fields get CLIP's defaults. As there, a `text_config_dict` or
- * `vision_config_dict` of the older files wins over `text_config` and `vision_config`, with its own defaults.
+ * Checks a Hugging Face `config.json` of CLIP, SigLIP or SigLIP 2. Missing fields get CLIP's defaults. As there, a
+ * `text_config_dict` or `vision_config_dict` of the older files wins over `text_config` and `vision_config`, with its
+ * own defaults.
  *
  * @param file named in errors.
  * @throws UserError naming file and field, what was expected and what came.

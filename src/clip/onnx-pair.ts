@@ -131,8 +131,8 @@ export function isOnnxPair(folder: string): boolean {
  * Reads a model in Transformers.js's layout (`onnx/vision_model.onnx` and `onnx/text_model.onnx` beside `config.json`,
  * `preprocessor_config.json` and the tokenizer's files), as `promptkd export` writes it.
  *
- * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` or `quantized.safetensors` beside it; without one it is 100,
- * where CLIP's training ends.
+ * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` or `quantized.safetensors` beside it;
+ * without one it is 100, where CLIP's training ends.
  *
  * @param folder the model's, or its folder `onnx/`
  * @throws UserError where a file is missing, takes or gives something else, or the embeddings are not of one joint space

@@ -12,7 +12,8 @@ export type LayerMapping = 'even' | 'last' | 'none' | readonly (readonly [number
 /**
  * Which student layer imitates which teacher layer.
  *
- * `even`: l ↔ round(l · teacherLayers / studentLayers), so that the last layers always meet; `last`: only those; `none`: no layers.
+ * `even`: l ↔ round(l · teacherLayers / studentLayers), so that the last layers always meet; `last`: only those;
+ * `none`: no layers.
  *
  * @throws UserError for a pair outside the towers
  */

@@ -19,7 +19,10 @@ export interface StudentStart {
   map?: HostTensor;
 }
 
-/** The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it says nothing. */
+/**
+ * The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it
+ * says nothing.
+ */
 export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipConfig {
   const { vision, text, projection_dim } = recipe.student;
   const given = <T extends object>(fields: T) =>

@@ -2,7 +2,10 @@ import type { OnnxEmitter } from './onnx.js';
 import { computed, type Node, type Tensor } from './tensor.js';
 
 export const precisions = ['fp32', 'mixed'] as const;
-/** `mixed`: products, and what only carries their values on, in fp16; everything else is computed in fp32 (Micikevicius et al., arXiv 1710.03740). */
+/**
+ * `mixed`: products, and what only carries their values on, in fp16; everything else is computed in fp32 (Micikevicius
+ * et al., arXiv 1710.03740).
+ */
 export type Precision = (typeof precisions)[number];
 
 /** Always computed in fp16: nearly all of a model's work. */
@@ -12,7 +15,10 @@ const carriers = new Set([
   ...['reshape', 'transpose', 'concat', 'slice', 'pad', 'expand'],
   ...['add', 'sub', 'mul', 'neg', 'sigmoid', 'tanh', 'relu'],
 ]);
-/** Compute in fp32 inside, on ONNX Runtime's CPU and CUDA, and so may read and write fp16 there; its WebGPU would add up in fp16. */
+/**
+ * Compute in fp32 inside, on ONNX Runtime's CPU and CUDA, and so may read and write fp16 there; its WebGPU would add up
+ * in fp16.
+ */
 const wideInside = new Set(['softmax']);
 
 /**

@@ -43,9 +43,9 @@ const bundle = fileURLToPath(new URL('./page', import.meta.url));
 const script = 'sw.js';
 
 /**
- * Writes a folder that runs an exported or a quantised model in the browser, with no server but one that hands out files: the page, ONNX
- * Runtime's WASM and WebGPU builds, the model's smallest suitable files, and the features of its own classes where
- * `classifier.safetensors` has them. It works offline after its first load.
+ * Writes a folder that runs an exported or a quantised model in the browser, with no server but one that hands out
+ * files: the page, ONNX Runtime's WASM and WebGPU builds, the model's smallest suitable files, and the features of its
+ * own classes where `classifier.safetensors` has them. It works offline after its first load.
  *
  * @throws UserError where the folder is not an exported model, or its files do not fit each other
  */

@@ -34,8 +34,8 @@ export interface LabelledChoice {
 
 /**
  * Finds templates and weights by labels: every candidate is scored alone; the best evolve and have their slots tuned;
- * with gradients, words of the best template are exchanged; sets grow out of the best by greedy and by beam search; the other pictures choose among the sets, and between equal
- * weights and fitted ones.
+ * with gradients, words of the best template are exchanged; sets grow out of the best by greedy and by beam search; the
+ * other pictures choose among the sets, and between equal weights and fitted ones.
  *
  * @param start library templates with their slots drawn
  * @param fixed texts that take part as they are

@@ -78,7 +78,10 @@ export class TokenGradients {
     }
   }
 
-  /** Sums over the class texts, at each word's first token: counted from the front before the class name, from the end behind it. */
+  /**
+   * Sums over the class texts, at each word's first token: counted from the front before the class name, from the end
+   * behind it.
+   */
   private summed(
     { before, after }: promptSearch.WordTemplate,
     gradient: Float32Array,

@@ -104,7 +104,10 @@ export class UnlabelledJudge {
   }
 }
 
-/** How far values lie above their median, in median absolute deviations at the scale of standard ones. Where most are alike: 1 above, −1 below. */
+/**
+ * How far values lie above their median, in median absolute deviations at the scale of standard ones. Where most are
+ * alike: 1 above, −1 below.
+ */
 export function robustZ(values: readonly number[]): number[] {
   const middle = median(values);
   const spread = median(values.map((value) => Math.abs(value - middle)));

@@ -53,8 +53,9 @@ export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'template
 
 /**
  * Reads a cascade that `promptkd cascade tune` wrote. Folders of models that start with a dot count from the file's
- * folder and come back absolute; anything else is an absolute path or a hub id. By hand, a stage may be a server: `{ "url": "https://host:8080", "model": "teacher" }`, with
- * `key_env`, `timeout_ms`, `retries`, `backoff_ms`, `break_after` and `break_ms` where the defaults do not fit.
+ * folder and come back absolute; anything else is an absolute path or a hub id. By hand, a stage may be a server:
+ * `{ "url": "https://host:8080", "model": "teacher" }`, with `key_env`, `timeout_ms`, `retries`, `backoff_ms`,
+ * `break_after` and `break_ms` where the defaults do not fit.
  *
  * @throws UserError naming the file and the field
  */

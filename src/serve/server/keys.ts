@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Tells right bearer keys from wrong ones in a time that says nothing of either: digests of one length are compared, all of them. */
+/**
+ * Tells right bearer keys from wrong ones in a time that says nothing of either: digests of one length are compared,
+ * all of them.
+ */
 export function keyCheck(keys: readonly string[]): (header: string | undefined) => boolean {
   const known = keys.map(digest);
   return (header) => {
