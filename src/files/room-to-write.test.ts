@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -37,6 +37,39 @@ it('checkWritable leaves nothing, and what is there as it is', async () => {
   await checkWritable(at('file'), at('a', 'b', 'c.json'));
   expect(await readdir(folder)).toEqual(['file']);
   expect(await readFile(at('file'), 'utf8')).toBe('old');
+});
+
+/** An id that no process has: above the most that Linux gives. */
+const gone = 2 ** 22 + 1;
+const old = new Date(Date.now() - 25 * 3600 * 1000);
+
+describe.each([
+  ['writeFileAtomic', `.x.json.${gone}.0123abcd.tmp`, () => writeFileAtomic(at('x.json'), 'new')],
+  [
+    'fillFolder',
+    `.unfinished-${gone}-aB3dE6`,
+    () =>
+      fillFolder(folder, [], async (unfinished) => {
+        await writeFile(join(unfinished, 'x.json'), 'new');
+        return { files: ['x.json'] };
+      }),
+  ],
+])('%s after writes that were killed', (_, leftover, write) => {
+  const lay = async (name: string, time = old) => {
+    await mkdir(at(name));
+    await writeFile(at(name, 'part'), 'half');
+    await utimes(at(name), time, time);
+  };
+
+  it('removes what they left a day ago, and nothing else', async () => {
+    const running = leftover.replace(String(gone), String(process.ppid));
+    const young = leftover.replace(/.(\.tmp)?$/, 'f$1');
+    const strangers = [`.y${leftover}`, `${leftover}.mine`, '.unfinished-draft', '.x.json.tmp', '.x.json.bak'];
+    for (const name of [leftover, running, ...strangers]) await lay(name);
+    await lay(young, new Date());
+    await write();
+    expect((await readdir(folder)).sort()).toEqual(['file', 'x.json', running, young, ...strangers].sort());
+  });
 });
 
 describe('ensureFolder', () => {

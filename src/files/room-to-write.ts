@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
 import { makeFolder, removeEmpty } from './folders.js';
+import { removeLeftovers } from './leftovers.js';
 
 /**
  * Says before long work whether its results can be written where they are wanted, by making a file beside each; nothing
@@ -36,7 +37,7 @@ export async function checkWritable(...files: readonly string[]): Promise<void> 
  * Fills a folder when everything is there, or not at all. `write` gets an empty folder within it (so that no other disk
  * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, the last one
  * last: where that is missing, the folder is not whole. Of files that stand there only those of the same names are
- * replaced, and those of `replaced` are removed.
+ * replaced, and those of `replaced` are removed; what earlier calls left when they were killed is removed after a day.
  *
  * @throws UserError before `write` is called where the folder cannot be written
  */
@@ -49,7 +50,8 @@ export async function fillFolder<Result extends { readonly files: readonly strin
     throw cannotWrite(folder, error);
   };
   const made = await makeFolder(folder).catch(named);
-  const unfinished = await mkdtemp(join(folder, '.unfinished-')).catch(async (error) => {
+  await removeLeftovers(folder, (name) => /^\.unfinished-(\d+)-\w{6}$/.exec(name)?.[1]);
+  const unfinished = await mkdtemp(join(folder, `.unfinished-${process.pid}-`)).catch(async (error) => {
     await removeEmpty(made);
     return named(error);
   });
