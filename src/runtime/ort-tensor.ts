@@ -9,5 +9,8 @@ export interface Feed {
 
 /** An array as ONNX Runtime takes it, in place. */
 export function ortTensor({ shape, data }: Feed): ort.Tensor {
-  return new ort.Tensor(dtypeOf(data) as 'float32', data as Float32Array, shape);
+  const tensor = new ort.Tensor(dtypeOf(data) as 'float32', data as Float32Array, shape);
+  // Where there is a Float16Array (Node 23) it becomes one, which the binding takes for empty (onnxruntime's pull request 32323).
+  if (data instanceof Uint16Array) Object.defineProperty(tensor, 'data', { value: data });
+  return tensor;
 }
