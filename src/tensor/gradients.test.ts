@@ -150,6 +150,7 @@ const notDifferentiable = [
   'sumOverRanks',
   'toOnnxLoop',
   'Tensor',
+  'emitGraph',
   'toOnnx',
   'withGradient',
 ];
