@@ -16,7 +16,10 @@ export interface Updates {
   dispose(): Promise<void>;
 }
 
-/** Where the parameters are kept on the device, whole steps run there; otherwise gradients come here and arrays are updated in place. */
+/**
+ * Where the parameters are kept on the device, whole steps run there; otherwise gradients come here and arrays are updated in
+ * place.
+ */
 export async function updatesOf(task: Task, options: UpdateOptions): Promise<Updates> {
   const { traced, params, lossScale } = task;
   return traced ? compileTracedStep(traced, params, { ...options, lossScale }) : hostUpdates(task, options);

@@ -41,7 +41,8 @@ export const learningRate = 1e-4;
 
 /**
  * Floating-point operations of one step: forward 2·B·T·L·12·D² + 4·B·L·T²·D; `prompts` counts twice that and
- * `full` three times (with recomputation no more), as every backward pass through frozen (trained) weights has one (two) products for each of the forward's.
+ * `full` three times (with recomputation no more), as every backward pass through frozen (trained) weights has one (two)
+ * products for each of the forward's.
  */
 export function stepFlops({ mode, batch, layers, tokens, width }: BenchStepOptions): number {
   const forward = 2 * batch * tokens * layers * 12 * width ** 2 + 4 * batch * layers * tokens ** 2 * width;

@@ -93,7 +93,8 @@ export interface QuantizeModelResult {
  *
  * The folder gets its files when all are made; of an earlier result in it they then take the place.
  *
- * @throws UserError where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is too small
+ * @throws UserError where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
+ * too small
  * @example
  * await quantizeModel({ student: { checkpoint: await loadCheckpoint(dir) }, dataset: await openDataset('emoji'), out: 'small' });
  */
