@@ -61,10 +61,7 @@ export function adamw(params: Params, options: AdamWOptions = {}): Optimizer {
         return [sub(kept, change), newM, newV];
       },
     },
-    (name, shape) => ({
-      decay: decays(name, shape) ? weightDecay : 0,
-      scale: options.learningRateScale?.(name) ?? 1,
-    }),
+    { ...options, weightDecay, decays },
   );
 }
 

@@ -84,23 +84,33 @@ export interface UpdateFormula extends Pick<TracedUpdate, 'scalars' | 'moments'>
   ): Tensor[];
 }
 
-/** @internal The optimizer of a formula. @param rules of a parameter; one whose `scale` is 0 stands still */
+/** Which parameters decay, and by how much, all said. */
+interface DecayRules extends ParameterRules {
+  readonly weightDecay: number;
+  readonly decays: (name: string, shape: readonly number[]) => boolean;
+}
+
+/** @internal The optimizer of a formula; a parameter whose rate is 0 stands still. */
 export function optimizerOf(
   params: Params,
   formula: UpdateFormula,
-  rules: (name: string, shape: readonly number[]) => UpdateRules,
+  { weightDecay, decays, learningRateScale }: DecayRules,
 ): Optimizer {
   const { moments } = formula;
+  const groups = new Map<string, { readonly rules: UpdateRules; readonly loop: FusedLoop }>();
+  const groupOf = (name: string, shape: readonly number[]): string | undefined => {
+    const rules = { decay: decays(name, shape) ? weightDecay : 0, scale: learningRateScale?.(name) ?? 1 };
+    if (rules.scale === 0) return undefined;
+    const group = `decay ${rules.decay}, rate ${rules.scale}`;
+    if (!groups.has(group)) groups.set(group, { rules, loop: loopOf(formula, rules) });
+    return group;
+  };
   const slots = Object.entries(params).map(([name, tensor]) => {
     const weights = floatData(name, tensor);
     const arrays = Object.fromEntries(moments.map((moment) => [moment, new Float32Array(weights.length)]));
-    const { decay, scale } = rules(name, tensor.shape);
-    const group = scale === 0 ? undefined : `decay ${decay}, rate ${scale}`;
-    return { name, shape: tensor.shape, weights, arrays, group, rules: { decay, scale } };
+    return { name, shape: tensor.shape, weights, arrays, group: groupOf(name, tensor.shape) };
   });
-  const byName = new Map(slots.map((slot) => [slot.name, slot]));
-  const groups = new Map(slots.flatMap(({ group, rules }) => (group === undefined ? [] : [[group, rules] as const])));
-  const loops = new Map([...groups].map(([group, rules]) => [group, loopOf(formula, rules)]));
+  const groupByName = new Map(slots.map(({ name, group }) => [name, group]));
   return {
     update(gradients, learningRate, step) {
       if (learningRate === 0) return;
@@ -109,7 +119,7 @@ export function optimizerOf(
         const gradient = gradientFor(name, weights.length, gradients);
         if (!gradient || group === undefined) continue;
         const before = { [WEIGHTS]: weights, ...arrays };
-        loops.get(group)!.run({ ...before, [GRADIENT]: gradient }, numbers, before);
+        groups.get(group)!.loop.run({ ...before, [GRADIENT]: gradient }, numbers, before);
       }
     },
     state() {
@@ -122,8 +132,8 @@ export function optimizerOf(
     traced: {
       moments,
       scalars: formula.scalars,
-      group: (name) => byName.get(name)?.group,
-      update: (group, ...values) => formula.update(groups.get(group)!, ...values),
+      group: (name) => groupByName.get(name),
+      update: (group, ...values) => formula.update(groups.get(group)!.rules, ...values),
     },
   };
 }

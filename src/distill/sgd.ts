@@ -29,9 +29,6 @@ export function sgd(params: Params, options: SgdOptions = {}): Optimizer {
         return [sub(w!, mul(newB, mul(or(rate!, 0), scale))), newB];
       },
     },
-    (name, shape) => ({
-      decay: decays(name, shape) ? weightDecay : 0,
-      scale: options.learningRateScale?.(name) ?? 1,
-    }),
+    { ...options, weightDecay, decays },
   );
 }
