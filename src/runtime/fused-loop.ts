@@ -105,7 +105,7 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
   const code = new VectorFunction(scalars.length);
   const values = new Map<string, Local>();
   /** Sums of both halves of a vector, by the value that a node of ONNX's gives. */
-  const sums = new Map<string, { readonly of: string; readonly total: Local }>();
+  const sums = new Map<string, Local>();
   const keep = (name: string) => {
     const local = code.vector();
     code.set(local);
@@ -124,7 +124,7 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
     const local = (name: string) => values.get(name)!;
     if (opType === 'ReduceSum') {
       const total = code.vector();
-      sums.set(output[0]!, { of: input[0]!, total });
+      sums.set(output[0]!, total);
       code.get(total).get(local(input[0]!)).op('f64x2.promote_low_f32x4').op('f64x2.add');
       code.upperHalf(local(input[0]!)).op('f64x2.promote_low_f32x4').op('f64x2.add').set(total);
       return;
@@ -164,11 +164,11 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
   });
   const summed = named.filter(({ rank }) => rank === 0);
   for (const [i, { name, value }] of summed.entries()) {
-    const sum = sums.get(value);
-    if (!sum) throw new Error(`FusedLoop: output ${name} is a scalar, but no sum over an array`);
+    const total = sums.get(value);
+    if (total === undefined) throw new Error(`FusedLoop: output ${name} is a scalar, but no sum over an array`);
     code
       .zero()
-      .get(sum.total)
+      .get(total)
       .memory('v128.store', sumsAt + i * SUM_BYTES);
   }
 
