@@ -1,5 +1,5 @@
 import type { Params } from '../nn/index.js';
-import { FusedLoop } from '../runtime/index.js';
+import { FusedLoop, loopArrays } from '../runtime/index.js';
 import { type HostTensor, input, type Operand, type Tensor, where } from '../tensor/index.js';
 
 /** Updates the parameters that it was made for, in place. */
@@ -105,9 +105,11 @@ export function optimizerOf(
     if (!groups.has(group)) groups.set(group, { rules, loop: loopOf(formula, rules) });
     return group;
   };
-  const slots = Object.entries(params).map(([name, tensor]) => {
+  const trained = Object.entries(params);
+  const memory = loopArrays(trained.flatMap(([, { data }]) => moments.map(() => data.length)));
+  const slots = trained.map(([name, tensor], i) => {
     const weights = floatData(name, tensor);
-    const arrays = Object.fromEntries(moments.map((moment) => [moment, new Float32Array(weights.length)]));
+    const arrays = Object.fromEntries(moments.map((moment, k) => [moment, memory[i * moments.length + k]!]));
     return { name, shape: tensor.shape, weights, arrays, group: groupOf(name, tensor.shape) };
   });
   const groupByName = new Map(slots.map(({ name, group }) => [name, group]));

@@ -18,6 +18,7 @@ import {
   where,
 } from '../tensor/index.js';
 import { FusedLoop } from './fused-loop.js';
+import { loopArrays } from './loop-memory.js';
 
 const lengths = [1, 3, 4, 7, 4096, 4097, 10_001];
 const random = new Random(5, 'fused loop');
@@ -58,6 +59,39 @@ describe('FusedLoop', () => {
       9,
     );
     expect(arrays.x).toEqual(before.map((x, i) => x + arrays.y[i]!));
+  });
+
+  it('computes in place what lies in its memory, beside what lies elsewhere or in the memory of another', () => {
+    const loop = new FusedLoop(() => ({ x: add(mul(x, c), y), total: sum(x), z: add(input('z', ['n']), x) }));
+    for (const length of [1, 4, 4097, 50_003]) {
+      const [a, b, behind] = loopArrays([length, length, 3]) as [Float32Array, Float32Array, Float32Array];
+      const [z] = loopArrays([length]) as [Float32Array];
+      for (const array of [a, b, z]) array.set(numbers(length));
+      const before = { a: a.slice(), b: b.slice(), z: z.slice() };
+      const elsewhere = new Float32Array(length);
+      const { total } = loop.run({ x: a, y: b, z }, { c: 0.5 }, { x: a, z: elsewhere });
+      expect(a).toEqual(before.a.map((x, i) => Math.fround(x * 0.5) + before.b[i]!));
+      expect(elsewhere).toEqual(before.z.map((z, i) => z + before.a[i]!));
+      expect(total).toBeCloseTo(
+        before.a.reduce((sum, x) => sum + x, 0),
+        9,
+      );
+      expect([b, z, [...behind]]).toEqual([before.b, before.z, [0, 0, 0]]);
+    }
+  });
+
+  it('divides what one memory of 4 GB does not hold', () => {
+    const lengths = [6e8, 3e8, 3e8, 1];
+    const arrays = loopArrays(lengths);
+    expect(arrays.map(({ length }) => length)).toEqual(lengths);
+    expect(arrays.map(({ buffer }) => arrays.findIndex((other) => other.buffer === buffer))).toEqual([0, 0, 2, 2]);
+    arrays[2]!.fill(1, 3e8 - 4);
+    new FusedLoop(() => ({ x: neg(x) })).run(
+      { x: arrays[2]!.subarray(3e8 - 7) },
+      {},
+      { x: arrays[2]!.subarray(3e8 - 7) },
+    );
+    expect([...arrays[2]!.subarray(3e8 - 7), ...arrays[3]!]).toEqual([-0, -0, -0, -1, -1, -1, -1, 0]);
   });
 
   it('says what it cannot do', () => {

@@ -1,13 +1,16 @@
 import { emitGraph, type Tensor } from '../tensor/index.js';
+import { loopMemoryOf } from './loop-memory.js';
 import { type Local, VectorFunction, type VectorOp } from './wasm-module.js';
 
 /** Numbers of each array that are worked on at once: all arrays of an update together lie in a core's second-level cache. */
-const CHUNK = 2 ** 12;
+const CHUNK = 2 ** 14;
 /** Arrays that a loop reads and writes. */
 const MOST_ARRAYS = 14;
 const ARRAY_BYTES = CHUNK * 4;
+/** A double for each half of a vector. */
 const SUM_BYTES = 16;
-const PAGE = 2 ** 16;
+/** Behind the pieces of arrays; both lie within `STAGE_BYTES`. */
+const SUMS_AT = MOST_ARRAYS * ARRAY_BYTES;
 
 /** What computes a node of ONNX's, its inputs on the stack. */
 const vectorOps: Readonly<Record<string, VectorOp>> = {
@@ -22,14 +25,21 @@ const vectorOps: Readonly<Record<string, VectorOp>> = {
   Sub: 'f32x4.sub',
 };
 
-type Run = (bytes: number, ...scalars: number[]) => void;
-
 interface Compiled {
   readonly scalars: readonly string[];
-  readonly arrays: readonly (readonly [string, Float32Array])[];
-  readonly results: readonly (readonly [string, Float32Array])[];
-  readonly sums: readonly (readonly [string, Float64Array])[];
-  readonly run: Run;
+  readonly arrays: readonly string[];
+  readonly results: readonly string[];
+  readonly sums: readonly string[];
+  readonly module: WebAssembly.Module;
+}
+
+/** A loop in one memory. */
+interface Placed {
+  /** @param values addresses of arrays and results, then scalars */
+  readonly run: (bytes: number, ...values: number[]) => void;
+  /** Where pieces of arrays and results go that lie elsewhere. */
+  readonly stages: readonly Float32Array[];
+  readonly sums: readonly Float64Array[];
 }
 
 /**
@@ -41,6 +51,7 @@ interface Compiled {
  */
 export class FusedLoop {
   private compiled: Compiled | undefined;
+  private readonly placed = new WeakMap<WebAssembly.Memory, Placed>();
 
   /** @param trace gives the outputs by name */
   constructor(private readonly trace: () => Readonly<Record<string, Tensor>>) {}
@@ -58,27 +69,50 @@ export class FusedLoop {
     into: Readonly<Record<string, Float32Array>> = {},
   ): Record<string, number> {
     this.compiled ??= compileLoop(this.trace());
-    const { arrays: inputs, results, sums, run, ...names } = this.compiled;
-    const values = names.scalars.map((name) => scalars[name]!);
-    const from = inputs.map(([name, view]) => ({ view, data: whole(name, arrays[name]) }));
-    const to = results.map(([name, view]) => ({ view, data: whole(name, into[name]) }));
-    const length = from[0]?.data.length ?? 0;
-    for (const { data } of [...from, ...to]) {
+    const names = this.compiled;
+    const from = names.arrays.map((name) => whole(name, arrays[name]));
+    const all = [...from, ...names.results.map((name) => whole(name, into[name]))];
+    const length = all[0]?.length ?? 0;
+    for (const data of all) {
       if (data.length !== length) throw new Error(`FusedLoop: arrays of ${length} and ${data.length} numbers`);
     }
-    const totals = Object.fromEntries(sums.map(([name]) => [name, 0]));
+    const memory = loopMemoryOf(all);
+    const { run, stages, sums } = this.in(memory, names);
+    const totals = names.sums.map(() => 0);
+    const values = [...all.map(() => 0), ...names.scalars.map((name) => scalars[name]!)];
     for (let at = 0; at < length; at += CHUNK) {
       const count = Math.min(CHUNK, length - at);
-      for (const { view, data } of from) {
-        view.set(data.subarray(at, at + count));
-        // The last vector's empty places count in no sum.
-        if (count % 4 !== 0) view.fill(0, count, count + 4 - (count % 4));
+      const rest = count % 4;
+      // The last vector's empty places count in no sum: it is put where they are zero.
+      const staged = (data: Float32Array) => rest > 0 || data.buffer !== memory.buffer;
+      for (const [i, data] of all.entries()) {
+        values[i] = staged(data) ? stages[i]!.byteOffset : data.byteOffset + at * 4;
+        if (i >= from.length || !staged(data)) continue;
+        stages[i]!.set(data.subarray(at, at + count));
+        if (rest > 0) stages[i]!.fill(0, count, count + 4 - rest);
       }
       run(count * 4, ...values);
-      for (const { view, data } of to) data.set(count === CHUNK ? view : view.subarray(0, count), at);
-      for (const [name, [low, high]] of sums) totals[name]! += low! + high!;
+      for (let i = from.length; i < all.length; i++) {
+        const data = all[i]!;
+        if (staged(data)) data.set(count === CHUNK ? stages[i]! : stages[i]!.subarray(0, count), at);
+      }
+      for (const [i, [low, high]] of sums.entries()) totals[i]! += low! + high!;
     }
-    return totals;
+    return Object.fromEntries(names.sums.map((name, i) => [name, totals[i]!]));
+  }
+
+  private in(memory: WebAssembly.Memory, { arrays, results, sums, module }: Compiled): Placed {
+    let placed = this.placed.get(memory);
+    if (!placed) {
+      const { exports } = new WebAssembly.Instance(module, { scratch: { memory } });
+      placed = {
+        run: exports.run as Placed['run'],
+        stages: [...arrays, ...results].map((_, i) => new Float32Array(memory.buffer, i * ARRAY_BYTES, CHUNK)),
+        sums: sums.map((_, i) => new Float64Array(memory.buffer, SUMS_AT + i * SUM_BYTES, 2)),
+      };
+      this.placed.set(memory, placed);
+    }
+    return placed;
   }
 }
 
@@ -86,9 +120,6 @@ function whole(name: string, data: Float32Array | undefined): Float32Array {
   if (!data) throw new Error(`FusedLoop: array ${name} is missing`);
   return data;
 }
-
-/** One for all loops: none begins before another has ended. A memory of its own each would reserve gigabytes of addresses. */
-let scratch: WebAssembly.Memory | undefined;
 
 function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
   const { emitter, fed, plain } = emitGraph({ outputs });
@@ -99,10 +130,8 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
   if (arrays.length + results.length > MOST_ARRAYS) {
     throw new Error(`FusedLoop: at most ${MOST_ARRAYS} arrays, got ${arrays.length + results.length}`);
   }
-  const addressOf = (array: number) => array * ARRAY_BYTES;
-  const sumsAt = addressOf(MOST_ARRAYS);
 
-  const code = new VectorFunction(scalars.length);
+  const code = new VectorFunction(arrays.length + results.length, scalars.length);
   const values = new Map<string, Local>();
   /** Sums of both halves of a vector, by the value that a node of ONNX's gives. */
   const sums = new Map<string, Local>();
@@ -112,7 +141,7 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
     values.set(name, local);
   };
   for (const [i, name] of scalars.entries()) {
-    code.get(i + 1).op('f32x4.splat');
+    code.get(code.scalar(i)).op('f32x4.splat');
     keep(name);
   }
   for (const { name, dims, rawData } of emitter.initializers) {
@@ -151,15 +180,15 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
   for (const node of emitter.nodes) if (!inside.includes(node)) write(node);
   code.loop(() => {
     for (const [i, name] of arrays.entries()) {
-      code.get(code.counter).memory('v128.load', addressOf(i));
+      code.element(i).memory('v128.load');
       keep(name);
     }
     for (const node of inside) write(node);
     for (const [i, { value }] of results.entries()) {
       code
-        .get(code.counter)
+        .element(arrays.length + i)
         .get(values.get(value)!)
-        .memory('v128.store', addressOf(arrays.length + i));
+        .memory('v128.store');
     }
   });
   const summed = named.filter(({ rank }) => rank === 0);
@@ -169,18 +198,14 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
     code
       .zero()
       .get(total)
-      .memory('v128.store', sumsAt + i * SUM_BYTES);
+      .memory('v128.store', SUMS_AT + i * SUM_BYTES);
   }
 
-  scratch ??= new WebAssembly.Memory({ initial: Math.ceil((sumsAt + MOST_ARRAYS * SUM_BYTES) / PAGE) });
-  const { buffer } = scratch;
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(code.module()), { scratch: { memory: scratch } });
-  const view = (array: number) => new Float32Array(buffer, addressOf(array), CHUNK);
   return {
     scalars,
-    arrays: arrays.map((name, i) => [name, view(i)]),
-    results: results.map(({ name }, i) => [name, view(arrays.length + i)]),
-    sums: summed.map(({ name }, i) => [name, new Float64Array(buffer, sumsAt + i * SUM_BYTES, 2)]),
-    run: instance.exports.run as Run,
+    arrays,
+    results: results.map(({ name }) => name),
+    sums: summed.map(({ name }) => name),
+    module: new WebAssembly.Module(code.module()),
   };
 }

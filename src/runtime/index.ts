@@ -3,6 +3,7 @@ export { type Device, devices, parseDevice } from './device.js';
 export { DeviceFault } from './device-fault.js';
 export { FusedLoop } from './fused-loop.js';
 export { askForHugePages, canAskForHugePages, hugePages, hugePageTunable } from './huge-pages.js';
+export { loopArrays } from './loop-memory.js';
 export { OnnxFile } from './onnx-file.js';
 export type { Feed } from './ort-tensor.js';
 export type { ShardAxis } from './parallel-program.js';

@@ -31,15 +31,32 @@ export type VectorOp = keyof typeof simd;
 /** A local variable, the function's parameters among them. */
 export type Local = number;
 
-/** The body of a function (i32 end, f32 …) → (), with one loop whose counter goes from 0 to `end` in steps of 16 bytes. */
+/**
+ * The body of a function (i32 end, i32 address …, f32 scalar …) → (), with one loop whose counter goes from 0 to `end` in steps
+ * of 16 bytes.
+ */
 export class VectorFunction {
   readonly counter: Local;
   private vectors = 0;
   private readonly bytes: number[] = [];
 
-  /** @param scalars f32 parameters after `end`, locals 1 … scalars */
-  constructor(private readonly scalars: number) {
-    this.counter = scalars + 1;
+  constructor(
+    private readonly addresses: number,
+    private readonly scalars: number,
+  ) {
+    this.counter = 1 + addresses + scalars;
+  }
+
+  scalar(i: number): Local {
+    return 1 + this.addresses + i;
+  }
+
+  /** Where array `i` has what the loop is at. */
+  element(i: number): this {
+    this.get(1 + i)
+      .get(this.counter)
+      .bytes.push(0x6a); // i32.add
+    return this;
   }
 
   /** A fresh vector, zero at first. */
@@ -67,7 +84,7 @@ export class VectorFunction {
   }
 
   /** Reads or writes a vector at `address` beyond what stands on the stack. */
-  memory(name: 'v128.load' | 'v128.store', address: number): this {
+  memory(name: 'v128.load' | 'v128.store', address = 0): this {
     const alignment = 4; // 2⁴ bytes
     this.op(name).bytes.push(alignment, ...unsigned(address));
     return this;
@@ -105,7 +122,8 @@ export class VectorFunction {
 
   /** The module that exports it as `run` and imports its memory as `scratch.memory`. */
   module(): Uint8Array<ArrayBuffer> {
-    const parameters = [types.i32, ...Array<number>(this.scalars).fill(types.f32)];
+    const addresses = Array<number>(this.addresses).fill(types.i32);
+    const parameters = [types.i32, ...addresses, ...Array<number>(this.scalars).fill(types.f32)];
     const locals = [
       [1, types.i32],
       [this.vectors, types.v128],

@@ -1,0 +1,55 @@
+/** What a memory may hold: 2³² bytes, WebAssembly's addresses. */
+const MOST_BYTES = 2 ** 32;
+const PAGE = 2 ** 16;
+const VECTOR_BYTES = 16;
+/** At the start of each memory, where loops put what lies elsewhere. */
+export const STAGE_BYTES = 16 * PAGE;
+
+const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
+let stage: WebAssembly.Memory | undefined;
+
+/**
+ * Arrays of zeros in WebAssembly's memory, which a `FusedLoop` reads and writes in place, where it copies others in and out.
+ *
+ * They lie beside each other in as few memories of 4 GB as hold them, and are freed together. An array of 4 GB or more is an
+ * ordinary one. They can be neither transferred nor, without all of their memory, sent to a worker.
+ */
+export function loopArrays(lengths: readonly number[]): Float32Array<ArrayBuffer>[] {
+  const bytesOf = (length: number) => Math.ceil((length * 4) / VECTOR_BYTES) * VECTOR_BYTES;
+  const found: Float32Array<ArrayBuffer>[] = [];
+  let from = 0;
+  while (from < lengths.length) {
+    let end = STAGE_BYTES;
+    let to = from;
+    while (to < lengths.length && end + bytesOf(lengths[to]!) <= MOST_BYTES) end += bytesOf(lengths[to++]!);
+    if (to === from) {
+      found.push(new Float32Array(lengths[from++]!));
+      continue;
+    }
+    const { buffer } = memoryOf(end);
+    let at = STAGE_BYTES;
+    for (const length of lengths.slice(from, to)) {
+      found.push(new Float32Array(buffer, at, length));
+      at += bytesOf(length);
+    }
+    from = to;
+  }
+  return found;
+}
+
+/** The memory that the first of these lies in of those that lie in one; one for all loops where none does. */
+export function loopMemoryOf(arrays: readonly Float32Array[]): WebAssembly.Memory {
+  for (const { buffer } of arrays) {
+    const memory = memories.get(buffer);
+    if (memory) return memory;
+  }
+  // Each memory reserves gigabytes of addresses.
+  stage ??= memoryOf(STAGE_BYTES);
+  return stage;
+}
+
+function memoryOf(bytes: number): WebAssembly.Memory {
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });
+  memories.set(memory.buffer, memory);
+  return memory;
+}
