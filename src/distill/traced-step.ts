@@ -53,7 +53,7 @@ export interface TracedStep {
   feeds(batch: number): Promise<Feeds>;
   /** Upper bounds of parameters after each update, by name. */
   readonly bounds: Readonly<Record<string, number>>;
-  readonly options: Omit<CompileOptions, 'frozen' | 'fixed'>;
+  readonly options: Omit<CompileOptions, 'fixed'>;
 }
 
 export interface TracedUpdateOptions {
@@ -158,8 +158,8 @@ export async function compileTracedStep(
   const carried = [...inPacks, ...Object.keys(after).filter((name) => !wholes.has(name))];
   const start = Object.fromEntries(carried.map((name) => [name, arrays[name]!]));
   // A parameter whose rate is 0 stands still, too.
-  const frozen = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in start)));
-  const program = await compileResident({ reports, state: after, packs: held }, start, { ...step.options, frozen });
+  const fixed = Object.fromEntries(Object.entries({ ...step.frozen, ...params }).filter(([name]) => !(name in start)));
+  const program = await compileResident({ reports, state: after, packs: held }, start, { ...step.options, fixed });
   return new TracedProgram(program, step, scalarsAt);
 }
 

@@ -68,7 +68,7 @@ export async function openBlockStep(options: BenchStepOptions): Promise<BlockSte
   const shape = { heads, activation: 'quick_gelu', eps: 1e-5, recompute } as const;
   const y = encoder(weights, 'encoder', x, layers, shape).output; // [B, T, D]
   const outputs = stepOutputs(mode, x, y, weights);
-  const program = await compile({ outputs }, { ...options, frozen: mode === 'full' ? undefined : params });
+  const program = await compile({ outputs }, { ...options, fixed: mode === 'full' ? undefined : params });
   const feeds = { ...paramFeeds(params), x: normalTensor([batch, tokens, width], 1, new Random(0, 'bench', 'x')) };
   return {
     feeds,

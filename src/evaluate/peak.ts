@@ -22,14 +22,14 @@ export async function peakGflops(
     const filled = (shape: number[], value: number) => ({ shape, data: new Float32Array(elements(shape)).fill(value) });
     let chain = input('x', [rows, widths[0]!]);
     let flops = 0;
-    const frozen: Record<string, ReturnType<typeof filled>> = {};
+    const fixed: Record<string, ReturnType<typeof filled>> = {};
     for (const [i, to] of widths.slice(1).entries()) {
       const from = widths[i]!;
-      frozen[`w${i}`] = filled([from, to], 1 / from);
+      fixed[`w${i}`] = filled([from, to], 1 / from);
       chain = matmul(chain, input(`w${i}`, [from, to]));
       flops += 2 * rows * from * to;
     }
-    const program = await compile({ outputs: { mean: mean(chain) } }, { ...options, frozen });
+    const program = await compile({ outputs: { mean: mean(chain) } }, { ...options, fixed });
     try {
       const x = filled([rows, widths[0]!], 1);
       for (let run = 0; run < 6; run++) {

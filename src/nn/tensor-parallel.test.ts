@@ -51,7 +51,7 @@ async function step(ranks: number, options: { recompute?: boolean; frozen?: bool
   const held = Object.fromEntries(frozen.map((name) => [`student/${name}`, params[name]!]));
   const program = await runtime.compile(
     { outputs: { loss, ...outputs }, shards: (name) => nn.shardAxis(name) },
-    { threads: 1, ranks, frozen: held },
+    { threads: 1, ranks, fixed: held },
   );
   const feeds = { ...nn.paramFeeds(params, 'student/'), x: pixels };
   await program.run(feeds); // the second run meets the other set of shared slots

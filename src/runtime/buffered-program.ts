@@ -32,10 +32,10 @@ export class BufferedProgram implements Resident {
   static async create(
     { reports, state, packs }: ResidentGraph,
     start: Readonly<Record<string, HostTensor>>,
-    { device = 'webgpu', precision, threads, frozen }: ResidentOptions,
+    { device = 'webgpu', precision, threads, fixed }: ResidentOptions,
   ): Promise<BufferedProgram> {
     const after = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [AFTER + name, tensor]));
-    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: frozen, precision, packs });
+    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: fixed, precision, packs });
     const outputLocations: Record<string, ort.Tensor.DataLocation> = {};
     for (const name of Object.keys(reports)) outputLocations[name] = 'cpu';
     for (const name of Object.keys(after)) outputLocations[name] = 'gpu-buffer';

@@ -42,9 +42,9 @@ export class LoopedProgram implements Resident {
   static async create(
     graph: ResidentGraph,
     start: Readonly<Record<string, HostTensor>>,
-    { device = 'cpu', precision, threads, frozen }: ResidentOptions,
+    { device = 'cpu', precision, threads, fixed }: ResidentOptions,
   ): Promise<LoopedProgram> {
-    const model = toOnnxLoop({ ...graph, initializers: frozen, fused: device !== 'webgpu', precision });
+    const model = toOnnxLoop({ ...graph, initializers: fixed, fused: device !== 'webgpu', precision });
     const session = await openSession(model.bytes, device, { threads });
     return new LoopedProgram(session, model, start, graph.reports);
   }

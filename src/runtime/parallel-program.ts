@@ -55,7 +55,7 @@ export class ParallelProgram implements Runnable {
     options: CompileOptions,
   ): Promise<ParallelProgram> {
     const { device = 'cpu', precision } = options;
-    const held = { ...options.frozen, ...options.fixed };
+    const held = options.fixed ?? {};
     const { stages, results } = stagesOf(outputs);
     const inputs = new Map<string, ProgramInput>();
     const models = stages.map((stage) => {

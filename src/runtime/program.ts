@@ -10,13 +10,9 @@ import { openSession } from './session.js';
 
 export interface CompileOptions {
   /**
-   * Inputs that will never change, by name: they are copied into the program and not fed. ONNX Runtime packs them for
-   * its products once instead of at every run, at the price of holding each up to three times.
-   */
-  readonly frozen?: Readonly<Record<string, HostTensor>>;
-  /**
-   * Inputs that will never change, by name: on the CPU they are fed in place at every run, to a device with a memory of its
-   * own, and to ranks, they are copied once. Others than the program has may stand among them.
+   * Inputs that will never change, by name: they are not fed. On the CPU they stay where they are, and ONNX Runtime packs a copy of
+   * matrices for its products, once instead of at every run; to a device with a memory of its own, and to ranks, they are copied.
+   * Others than the program has may stand among them.
    */
   readonly fixed?: Readonly<Record<string, HostTensor>>;
   readonly device?: Device;
@@ -26,7 +22,7 @@ export interface CompileOptions {
   readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
   readonly threads?: number;
-  /** Where the graph is written as ONNX Runtime is given it. */
+  /** Where the graph is written as ONNX Runtime is given it, large {@link fixed} inputs aside. */
   readonly tracedModelPath?: string;
   /** Where ONNX Runtime writes the graph it really runs, to read what it fused. */
   readonly optimizedModelPath?: string;
@@ -51,7 +47,6 @@ export class Program {
     readonly inputs: readonly ProgramInput[],
     outputs: Readonly<Record<string, Tensor>>,
     readonly device: Device,
-    private readonly fixed: Readonly<Record<string, HostTensor>>,
   ) {
     for (const [name, tensor] of Object.entries(outputs)) {
       const shape = tensor.sizes(`program output ${name}`);
@@ -67,19 +62,20 @@ export class Program {
     const model = toOnnx({
       outputs,
       given,
-      initializers: device === 'cpu' ? options.frozen : { ...options.frozen, ...options.fixed },
+      initializers: options.fixed,
+      external: true,
       fused: device !== 'webgpu',
       precision: options.precision,
     });
     if (options.tracedModelPath !== undefined) await writeFile(options.tracedModelPath, model.bytes);
-    const session = await openSession(model.bytes, device, options);
+    const session = await openSession(model.bytes, device, { ...options, externalData: model.external });
     const fed = [...model.inputs.map((tensor) => ({ name: tensor.name!, tensor })), ...model.given];
     const inputs = fed.map(({ name, tensor }) => ({
       name,
       shape: tensor.sizes(`program input ${name}`),
       dtype: tensor.dtype,
     }));
-    return new Program(session, inputs, outputs, device, options.fixed ?? {});
+    return new Program(session, inputs, outputs, device);
   }
 
   /**
@@ -90,7 +86,7 @@ export class Program {
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
     const tensors: Record<string, ort.Tensor> = {};
     for (const { name, shape, dtype } of this.inputs) {
-      const feed = feeds[name] ?? this.fixed[name];
+      const feed = feeds[name];
       if (!feed) throw new Error(`Program.run: input ${name} [${shape.join(', ')}] is missing`);
       if (feed.data.length !== elements(shape) || dtypeOf(feed.data) !== dtype) {
         throw new Error(

@@ -11,7 +11,7 @@ export interface ResidentGraph {
   readonly packs?: readonly Pack[];
 }
 
-export type ResidentOptions = Pick<CompileOptions, 'device' | 'precision' | 'threads' | 'frozen'>;
+export type ResidentOptions = Pick<CompileOptions, 'device' | 'precision' | 'threads' | 'fixed'>;
 
 export type Feeds = Readonly<Record<string, Feed>>;
 /** What a step reports, by output name. */
@@ -40,7 +40,7 @@ export interface Resident {
  * is for tests: updating arrays in place is faster there.
  *
  * @param start the state to begin with, by input name, of a pack its members; {@link Resident.read} writes into these arrays
- * @param options.frozen inputs that never change, held on the device
+ * @param options.fixed inputs that never change, held on the device
  */
 export async function compileResident(
   graph: ResidentGraph,

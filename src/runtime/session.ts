@@ -12,9 +12,14 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
   /** Which of several CUDA devices. @defaultValue CUDA's first */
   readonly deviceId?: number;
+  /** What the model refers to: arrays that must stay as they are as long as the session lives, which holds them. */
+  readonly externalData?: ort.InferenceSession.SessionOptions['externalData'];
   /** Where outputs are to lie, by name. */
   readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
 }
+
+/** ONNX Runtime reads some of it in place. */
+const heldBy = new WeakMap<ort.InferenceSession, SessionOptions['externalData']>();
 
 /**
  * @internal A session on one device alone, so that no other provider answers for it unseen.
@@ -33,21 +38,23 @@ export async function openSession(
 }
 
 /** @internal {@link openSession} for a thread whose errors are told by another: as ONNX Runtime throws them. */
-export function createSession(
+export async function createSession(
   model: string | Uint8Array,
   device: Device,
   options: SessionOptions,
 ): Promise<ort.InferenceSession> {
   const settings = sessionOptions(device, options);
   // The overloads take a path or bytes, not either.
-  return typeof model === 'string'
+  const session = await (typeof model === 'string'
     ? ort.InferenceSession.create(model, settings)
-    : ort.InferenceSession.create(model, settings);
+    : ort.InferenceSession.create(model, settings));
+  heldBy.set(session, options.externalData);
+  return session;
 }
 
 /** @internal */
 export function sessionOptions(device: Device, options: SessionOptions): ort.InferenceSession.SessionOptions {
-  const { threads, deviceId, optimizedModelPath, profilePrefix, outputLocations } = options;
+  const { threads, deviceId, optimizedModelPath, profilePrefix, externalData, outputLocations } = options;
   return {
     executionProviders: [deviceId === undefined ? device : { name: device, deviceId }],
     graphOptimizationLevel: 'all',
@@ -56,6 +63,7 @@ export function sessionOptions(device: Device, options: SessionOptions): ort.Inf
     intraOpNumThreads: threads ?? availableParallelism(),
     ...(optimizedModelPath === undefined ? {} : { optimizedModelFilePath: optimizedModelPath }),
     ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
+    ...(externalData?.length ? { externalData } : {}),
     ...(outputLocations === undefined ? {} : { preferredOutputLocation: outputLocations }),
     extra: {
       // Threads would spin on for 40 ms after a run, on cores that the next session needs, as a cascade's next stage.

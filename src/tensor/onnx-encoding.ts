@@ -20,9 +20,12 @@ export function encodeModel(model: ModelProto): Uint8Array[] {
 }
 
 /** An initializer as a field of its graph. */
-function encodeTensor({ name, dims, dataType, rawData, int64Data }: TensorProto): Uint8Array[] {
-  const head = toBinary(TensorProtoSchema, create(TensorProtoSchema, { name, dims, dataType, int64Data }));
-  const parts = int64Data.length > 0 ? [head] : [head, opening(RAW_DATA, rawData.length), rawData];
+function encodeTensor(tensor: TensorProto): Uint8Array[] {
+  const { name, dims, dataType, rawData, int64Data, dataLocation, externalData } = tensor;
+  const about = { name, dims, dataType, int64Data, dataLocation, externalData };
+  const head = toBinary(TensorProtoSchema, create(TensorProtoSchema, about));
+  const parts =
+    int64Data.length + externalData.length > 0 ? [head] : [head, opening(RAW_DATA, rawData.length), rawData];
   return [opening(INITIALIZER, byteLength(parts)), ...parts];
 }
 

@@ -8,7 +8,9 @@ import {
   type NodeProto,
   NodeProtoSchema,
   OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
+  TensorProto_DataLocation,
   TensorProto_DataType,
   TensorProtoSchema,
   TensorShapeProto_DimensionSchema,
@@ -46,6 +48,7 @@ export class OnnxEmitter {
 
   readonly nodes: NodeProto[] = [];
   readonly initializers: TensorProto[] = [];
+  readonly external: ExternalData[] = [];
   private readonly shared = new Map<string, string>();
   private readonly stored = new Map<string, { tensor: StoredTensor; decoded?: boolean }>();
   private count = 0;
@@ -138,6 +141,23 @@ export class OnnxEmitter {
     return name;
   }
 
+  /** An initializer whose values stand elsewhere. */
+  refer({ shape, data }: HostTensor, name: string): void {
+    const path = `w${this.external.length}`;
+    const bytes = bytesOf(data);
+    this.external.push({ path, data: bytes });
+    const about = { location: path, offset: '0', length: String(bytes.length) };
+    this.initializers.push(
+      create(TensorProtoSchema, {
+        name,
+        dims: shape.map(BigInt),
+        dataType: elementTypes[dtypeOf(data)],
+        dataLocation: TensorProto_DataLocation.EXTERNAL,
+        externalData: Object.entries(about).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
+      }),
+    );
+  }
+
   /** An initializer of any ONNX type, its values as they stand in a file. */
   raw(
     dataType: TensorProto_DataType,
@@ -193,6 +213,15 @@ export interface HalfTensor {
   readonly data: Uint16Array;
 }
 
+/** An initializer's values, beside the model that refers to them. */
+export interface ExternalData {
+  readonly path: string;
+  readonly data: Uint8Array;
+}
+
+/** Fewer bytes than these are written into the model, where ONNX Runtime reads shapes and scalars while it optimises. */
+const LEAST_EXTERNAL = 4096;
+
 /** A matrix in a form of its own, as quantised weights are: how a graph reads its values, or multiplies by it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
@@ -209,15 +238,20 @@ function hostInitializer(name: string, { shape, data }: HostTensor | HalfTensor)
     name,
     dims: shape.map(BigInt),
     dataType: elementTypes[dtypeOf(data)],
-    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+    rawData: bytesOf(data),
   });
 }
+
+const bytesOf = (data: (HostTensor | HalfTensor)['data']): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 
 export interface OnnxOptions {
   /** What the model computes, by output name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Inputs written into the model as constants, by input name. */
   readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor | StoredTensor>>;
+  /** Whether large {@link initializers} stay where they are, for a session in this process. @defaultValue false */
+  readonly external?: boolean;
   readonly producer?: string;
   /** Whether ops of ONNX Runtime's CPU and CUDA alone may stand in the model. @defaultValue false: it runs anywhere. */
   readonly fused?: boolean;
@@ -238,6 +272,8 @@ export interface OnnxModel {
   readonly inputs: readonly Tensor[];
   /** The {@link OnnxOptions.given} values it depends on. */
   readonly given: EmittedGraph['given'];
+  /** What it refers to. */
+  readonly external: readonly ExternalData[];
 }
 
 const OPSET = 20;
@@ -259,6 +295,7 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
     },
     inputs: fed,
     given,
+    external: emitter.external,
   };
 }
 
@@ -294,7 +331,9 @@ export function emitGraph(options: OnnxOptions, rename = (name: string): string 
     }
     const baked = options.initializers?.[name];
     if (baked && 'decode' in baked) emitter.store(name, baked);
-    else if (baked) emitter.initializer(baked, name);
+    else if (baked && options.external && !isHalf(baked) && baked.data.byteLength >= LEAST_EXTERNAL) {
+      emitter.refer(baked, name);
+    } else if (baked) emitter.initializer(baked, name);
     else if (handed === undefined) {
       fed.push(tensor);
       names.set(tensor, rename(name));
