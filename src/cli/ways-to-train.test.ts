@@ -55,7 +55,7 @@ it.each([['--recompute'], ['--tensor-parallel', '2']])('trains to the same losse
 it('trains with --precision mixed', async () => {
   const mixed = await distilled('mixed', '--precision', 'mixed');
   // Later steps differ: this toy's gradients overflow at the first scales, and those updates are left out.
-  expect(difference(plain, mixed, 1)).toBeLessThan(1e-3);
+  expect(difference(plain, mixed, 1)).toBeLessThan(2e-3);
 });
 
 it.each([

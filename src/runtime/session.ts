@@ -12,14 +12,11 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
   /** Which of several CUDA devices. @defaultValue CUDA's first */
   readonly deviceId?: number;
-  /** What the model refers to: arrays that must stay as they are as long as the session lives, which holds them. */
+  /** What the model refers to; ONNX Runtime copies it. */
   readonly externalData?: ort.InferenceSession.SessionOptions['externalData'];
   /** Where outputs are to lie, by name. */
   readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
 }
-
-/** ONNX Runtime reads some of it in place. */
-const heldBy = new WeakMap<ort.InferenceSession, SessionOptions['externalData']>();
 
 /**
  * @internal A session on one device alone, so that no other provider answers for it unseen.
@@ -38,18 +35,16 @@ export async function openSession(
 }
 
 /** @internal {@link openSession} for a thread whose errors are told by another: as ONNX Runtime throws them. */
-export async function createSession(
+export function createSession(
   model: string | Uint8Array,
   device: Device,
   options: SessionOptions,
 ): Promise<ort.InferenceSession> {
   const settings = sessionOptions(device, options);
   // The overloads take a path or bytes, not either.
-  const session = await (typeof model === 'string'
+  return typeof model === 'string'
     ? ort.InferenceSession.create(model, settings)
-    : ort.InferenceSession.create(model, settings));
-  heldBy.set(session, options.externalData);
-  return session;
+    : ort.InferenceSession.create(model, settings);
 }
 
 /** @internal */

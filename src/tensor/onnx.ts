@@ -250,7 +250,7 @@ export interface OnnxOptions {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Inputs written into the model as constants, by input name. */
   readonly initializers?: Readonly<Record<string, HostTensor | HalfTensor | StoredTensor>>;
-  /** Whether large {@link initializers} stay where they are, for a session in this process. @defaultValue false */
+  /** Whether the model refers to large {@link initializers} instead of holding a copy. @defaultValue false */
   readonly external?: boolean;
   readonly producer?: string;
   /** Whether ops of ONNX Runtime's CPU and CUDA alone may stand in the model. @defaultValue false: it runs anywhere. */
