@@ -6,7 +6,7 @@ import { initClip, parseClipConfig, textTower, visionTower } from '../../dist/cl
 import { contrastiveLoss } from '../../dist/distill/index.js';
 import { paramFeeds, paramInputs } from '../../dist/nn/index.js';
 import { compile } from '../../dist/runtime/index.js';
-import { grad, input } from '../../dist/tensor/index.js';
+import { grad, input, linear } from '../../dist/tensor/index.js';
 
 const [device, steps, precision, profilePrefix] = process.argv.slice(2);
 const tower = { hidden_size: 12, intermediate_size: 24, num_hidden_layers: 1, num_attention_heads: 2 };
@@ -48,4 +48,12 @@ for (let step = 0; step < Number(steps); step++) {
   }
 }
 await program.dispose();
-console.log(JSON.stringify({ losses, memory, gradients: first }));
+
+// Weights that the model refers to.
+const w = filled([300, 4], new Float32Array(1200), (i) => Math.sin(i));
+const product = linear(input('x', [2, 4]), input('w', w.shape));
+const holding = await compile({ outputs: { product } }, { device, threads: 1, precision, fixed: { w } });
+const x = filled([2, 4], new Float32Array(8), (i) => Math.cos(i));
+const { data } = (await holding.run({ x })).product;
+await holding.dispose();
+console.log(JSON.stringify({ losses, memory, gradients: first, product: [...data] }));

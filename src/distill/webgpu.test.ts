@@ -17,6 +17,7 @@ interface Run {
   readonly losses: number[];
   readonly memory: number[];
   readonly gradients: Record<string, number[]>;
+  readonly product: number[];
 }
 
 describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driver}, of Debian's chromium)`, () => {
@@ -39,6 +40,8 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
       const far = Math.max(...expected.map((g, i) => Math.abs(webgpu.gradients[name]![i]! - g)));
       expect(far / scale, name).toBeLessThan(1e-3);
     }
+    expect(webgpu.product).toHaveLength(600);
+    for (const [i, x] of cpu.product.entries()) expect(webgpu.product[i]).toBeCloseTo(x, 5);
   });
 
   it('runs every op there: the CPU, which ONNX Runtime always keeps behind it, answers for none', async () => {
