@@ -22,8 +22,9 @@ export function promptTokens(vision: Params): VisionPrompts {
  *
  * A prompt c enters its layer as a constant, so its key W_k LN(c) + b_k and value W_v LN(c) + b_v are constants too.
  * What the layer makes of the prompt tokens themselves is dropped where the next layer replaces them, and after the
- * last layer, of which only the class token (of SigLIP: the patches) is read. There the tokens need not be in the sequence at all. Where the
- * prompts of the last prompted layer flow on through layers without prompts, they stay tokens from that layer on.
+ * last layer, of which only the class token (of SigLIP: the patches) is read. There the tokens need not be in the
+ * sequence at all. Where the prompts of the last prompted layer flow on through layers without prompts, they stay tokens
+ * from that layer on.
  */
 export async function foldVisionPrompts(params: Params, config: ClipConfig, vision: Params): Promise<VisionPrompts> {
   const all = promptTokens(vision).tokens as HostTensor[];
