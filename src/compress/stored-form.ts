@@ -11,7 +11,7 @@ import {
   type QuantizedTensor,
   type Scales,
 } from '../quantization/index.js';
-import type { OnnxEmitter, StoredTensor } from '../tensor/index.js';
+import { bytesOf, type OnnxEmitter, type StoredTensor } from '../tensor/index.js';
 
 /**
  * A quantised weight in an ONNX graph, stored in its bits and nothing beside.
@@ -39,9 +39,6 @@ export function storedForm(tensor: QuantizedTensor): StoredTensor {
 /** Whether a linear layer's product rounds activations to 8 bits where its weight is stored by this scheme. */
 export const roundsActivations = (scheme: CodedScheme) =>
   scheme === 'int4' || scheme === 'int4-sym' || scheme === 'int8';
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint8Array | Uint16Array) =>
-  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 
 /** Scales, float32 [count]. */
 function writeScales(e: OnnxEmitter, name: string, scales: Scales): string {

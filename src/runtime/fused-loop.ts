@@ -1,16 +1,6 @@
 import { emitGraph, type Tensor } from '../tensor/index.js';
-import { loopMemoryOf } from './loop-memory.js';
+import { CHUNK, loopMemoryOf, MOST_ARRAYS, stageIn, sumAddress } from './loop-memory.js';
 import { type Local, VectorFunction, type VectorOp } from './wasm-module.js';
-
-/** Numbers of each array that are worked on at once: all arrays of an update together lie in a core's second-level cache. */
-const CHUNK = 2 ** 14;
-/** Arrays that a loop reads and writes. */
-const MOST_ARRAYS = 14;
-const ARRAY_BYTES = CHUNK * 4;
-/** A double for each half of a vector. */
-const SUM_BYTES = 16;
-/** Behind the pieces of arrays; both lie within `STAGE_BYTES`. */
-const SUMS_AT = MOST_ARRAYS * ARRAY_BYTES;
 
 /** What computes a node of ONNX's, its inputs on the stack. */
 const vectorOps: Readonly<Record<string, VectorOp>> = {
@@ -57,6 +47,8 @@ export class FusedLoop {
   constructor(private readonly trace: () => Readonly<Record<string, Tensor>>) {}
 
   /**
+   * Arrays that `loopArrays` made are worked on in place; others pass through the loop's memory in pieces.
+   *
    * @param arrays the input arrays, all of one length
    * @param scalars the input scalars
    * @param into where output arrays go; may be input arrays, too
@@ -77,7 +69,7 @@ export class FusedLoop {
       if (data.length !== length) throw new Error(`FusedLoop: arrays of ${length} and ${data.length} numbers`);
     }
     const memory = loopMemoryOf(all);
-    const { run, stages, sums } = this.in(memory, names);
+    const { run, stages, sums } = this.placedIn(memory, names);
     const totals = names.sums.map(() => 0);
     const values = [...all.map(() => 0), ...names.scalars.map((name) => scalars[name]!)];
     for (let at = 0; at < length; at += CHUNK) {
@@ -101,14 +93,14 @@ export class FusedLoop {
     return Object.fromEntries(names.sums.map((name, i) => [name, totals[i]!]));
   }
 
-  private in(memory: WebAssembly.Memory, { arrays, results, sums, module }: Compiled): Placed {
+  private placedIn(memory: WebAssembly.Memory, { arrays, results, sums, module }: Compiled): Placed {
     let placed = this.placed.get(memory);
     if (!placed) {
       const { exports } = new WebAssembly.Instance(module, { scratch: { memory } });
       placed = {
         run: exports.run as Placed['run'],
-        stages: [...arrays, ...results].map((_, i) => new Float32Array(memory.buffer, i * ARRAY_BYTES, CHUNK)),
-        sums: sums.map((_, i) => new Float64Array(memory.buffer, SUMS_AT + i * SUM_BYTES, 2)),
+        stages: [...arrays, ...results].map((_, i) => stageIn(memory, i)),
+        sums: sums.map((_, i) => new Float64Array(memory.buffer, sumAddress(i), 2)),
       };
       this.placed.set(memory, placed);
     }
@@ -192,13 +184,13 @@ function compileLoop(outputs: Readonly<Record<string, Tensor>>): Compiled {
     }
   });
   const summed = named.filter(({ rank }) => rank === 0);
+  if (summed.length > MOST_ARRAYS) {
+    throw new Error(`FusedLoop: at most ${MOST_ARRAYS} sums, got ${summed.length}`);
+  }
   for (const [i, { name, value }] of summed.entries()) {
     const total = sums.get(value);
     if (total === undefined) throw new Error(`FusedLoop: output ${name} is a scalar, but no sum over an array`);
-    code
-      .zero()
-      .get(total)
-      .memory('v128.store', SUMS_AT + i * SUM_BYTES);
+    code.zero().get(total).memory('v128.store', sumAddress(i));
   }
 
   return {

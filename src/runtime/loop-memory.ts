@@ -2,8 +2,17 @@
 const MOST_BYTES = 2 ** 32;
 const PAGE = 2 ** 16;
 const VECTOR_BYTES = 16;
-/** At the start of each memory, where loops put what lies elsewhere. */
-export const STAGE_BYTES = 16 * PAGE;
+
+/** Numbers of each array that are worked on at once: all arrays of an update together lie in a core's second-level cache. */
+export const CHUNK = 2 ** 14;
+/** Arrays that a loop reads and writes at most, and sums that it gives. */
+export const MOST_ARRAYS = 14;
+const CHUNK_BYTES = CHUNK * 4;
+/** A double for each half of a vector. */
+const SUM_BYTES = 16;
+const SUMS_AT = MOST_ARRAYS * CHUNK_BYTES;
+/** At the start of each memory, where loops put pieces of what lies elsewhere, and sums. */
+const STAGE_BYTES = SUMS_AT + MOST_ARRAYS * SUM_BYTES;
 
 const memories = new WeakMap<ArrayBufferLike, WebAssembly.Memory>();
 let stage: WebAssembly.Memory | undefined;
@@ -47,6 +56,12 @@ export function loopMemoryOf(arrays: readonly Float32Array[]): WebAssembly.Memor
   stage ??= memoryOf(STAGE_BYTES);
   return stage;
 }
+
+/** Where a loop puts a piece of its array `i`. */
+export const stageIn = ({ buffer }: WebAssembly.Memory, i: number) => new Float32Array(buffer, i * CHUNK_BYTES, CHUNK);
+
+/** The address where a loop puts its sum `i`, two doubles that are to be added. */
+export const sumAddress = (i: number): number => SUMS_AT + i * SUM_BYTES;
 
 function memoryOf(bytes: number): WebAssembly.Memory {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });

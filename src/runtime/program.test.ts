@@ -132,7 +132,7 @@ describe('Program', () => {
     const got = await fixed.run(feeds);
     expect(fixed.inputs.map(({ name }) => name)).toEqual(['x', 'ids']);
     for (const name of ['y', 'dx']) {
-      for (const [i, value] of expected[name]!.data.entries()) expect(got[name]!.data[i]).toBeCloseTo(value, 4);
+      for (const [i, value] of expected[name]!.data.entries()) expect(got[name]!.data[i]).toBeCloseTo(value, 5);
     }
     await Promise.all([fed.dispose(), fixed.dispose()]);
   });

@@ -6,6 +6,10 @@ export function dtypeOf(data: Float32Array | Int32Array | Uint16Array): DType {
   return data instanceof Uint16Array ? 'float16' : 'float32';
 }
 
+/** An array's bytes, in place. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+
 /** @throws where an operand is not float32, naming the op and the type and shape of each. */
 export function requireFloat(op: string, ...operands: readonly Tensor[]): void {
   if (operands.every((x) => x.dtype === 'float32')) return;

@@ -127,6 +127,7 @@ const notDifferentiable = [
   'argMax',
   'bilinearMatrix',
   'broadcastShapes',
+  'bytesOf',
   'cast',
   'constant',
   'dtypeOf',

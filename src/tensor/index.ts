@@ -1,4 +1,4 @@
-export { dtypeOf } from './dtype.js';
+export { bytesOf, dtypeOf } from './dtype.js';
 export { grad } from './grad.js';
 export { inputsOf } from './inputs-of.js';
 export { linearInputs } from './linear-inputs.js';

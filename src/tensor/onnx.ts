@@ -20,7 +20,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import { dtypeOf } from './dtype.js';
+import { bytesOf, dtypeOf } from './dtype.js';
 import { encodeModel, joinParts } from './onnx-encoding.js';
 import { emitMembers, type Pack } from './packs.js';
 import { MixedPrecision, type Precision } from './precision.js';
@@ -241,9 +241,6 @@ function hostInitializer(name: string, { shape, data }: HostTensor | HalfTensor)
     rawData: bytesOf(data),
   });
 }
-
-const bytesOf = (data: (HostTensor | HalfTensor)['data']): Uint8Array<ArrayBuffer> =>
-  new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 
 export interface OnnxOptions {
   /** What the model computes, by output name. */
