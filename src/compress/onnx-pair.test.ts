@@ -6,7 +6,7 @@ import { type ModelProto, ModelProtoSchema, TensorProto_DataType, TensorShapePro
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadOnnxPair, type OnnxPair, tokenizeAll } from '../clip/index.js';
 import { teacher } from '../distill/colours.fixture.js';
-import { OnnxEmitter } from '../tensor/onnx.js';
+import { OnnxEmitter } from '../tensor/onnx-emitter.js';
 import { onnxFile } from '../tensor/onnx-graph.fixture.js';
 import { exportModel } from './index.js';
 import { difference } from './verify.js';

@@ -2,15 +2,8 @@ export { bytesOf, dtypeOf } from './dtype.js';
 export { grad } from './grad.js';
 export { inputsOf } from './inputs-of.js';
 export { linearInputs } from './linear-inputs.js';
-export {
-  emitGraph,
-  type HalfTensor,
-  type OnnxEmitter,
-  type OnnxModel,
-  type OnnxOptions,
-  type StoredTensor,
-  toOnnx,
-} from './onnx.js';
+export { emitGraph, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
+export type { HalfTensor, OnnxEmitter, StoredTensor } from './onnx-emitter.js';
 export { type LoopedModel, toOnnxLoop } from './onnx-loop.js';
 export { gelu, geluTanh, quickGelu } from './ops/activation.js';
 export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';

@@ -10,7 +10,7 @@ import {
   TypeProtoSchema,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import type { OnnxEmitter } from './onnx.js';
+import type { OnnxEmitter } from './onnx-emitter.js';
 
 /** A value at the border of a graph: its type, and its axes by size or by name. */
 export type Border = readonly ['float32' | 'int64', ...(number | string)[]];

@@ -1,4 +1,4 @@
-import type { OnnxEmitter } from './onnx.js';
+import type { OnnxEmitter } from './onnx-emitter.js';
 import { concat, reshape } from './ops/layout.js';
 import { elements, sameShape } from './shape.js';
 import { type HostTensor, input, type Tensor } from './tensor.js';

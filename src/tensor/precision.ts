@@ -1,4 +1,4 @@
-import type { OnnxEmitter } from './onnx.js';
+import type { OnnxEmitter } from './onnx-emitter.js';
 import { computed, type Node, type Tensor } from './tensor.js';
 
 export const precisions = ['fp32', 'mixed'] as const;

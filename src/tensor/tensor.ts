@@ -1,4 +1,4 @@
-import type { OnnxEmitter } from './onnx.js';
+import type { OnnxEmitter } from './onnx-emitter.js';
 
 /** A size known when tracing, or the name of a size known only at run time (the batch axis of an exported model). */
 export type Dim = number | string;

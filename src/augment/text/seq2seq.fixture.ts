@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TensorProto_DataType } from 'onnx-buf';
-import { OnnxEmitter } from '../../tensor/onnx.js';
+import { OnnxEmitter } from '../../tensor/onnx-emitter.js';
 import { onnxFile } from '../../tensor/onnx-graph.fixture.js';
 
 /**

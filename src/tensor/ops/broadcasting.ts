@@ -1,5 +1,5 @@
 import { requireFloat } from '../dtype.js';
-import type { OnnxEmitter } from '../onnx.js';
+import type { OnnxEmitter } from '../onnx-emitter.js';
 import { elements, normalizeAxis, sameShape } from '../shape.js';
 import { applyOne, formatShape, type Node, type Op, type Shape, type Tensor } from '../tensor.js';
 import { reshape } from './layout.js';
