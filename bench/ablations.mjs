@@ -10,7 +10,11 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { distill, distillRecipe, evaluateModel, loadCheckpoint, loadModel, openDataset } from '../dist/index.js';
+import { loadCheckpoint } from '../dist/clip/index.js';
+import { openDataset } from '../dist/data/index.js';
+import { distill, distillRecipe } from '../dist/distill/index.js';
+import { evaluateModel } from '../dist/evaluate/index.js';
+import { loadModel } from '../dist/model/index.js';
 import { readOptions, someOf } from './options.mjs';
 
 const values = readOptions({

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDataset } from '../dist/data/index.js';
-import { median } from '../dist/quantile.js';
+import { median } from '../dist/math/quantile.js';
 import { argMax, cascade, encoderStage, LocalEncoder, readCascade } from '../dist/serve/index.js';
 import { readOptions } from './options.mjs';
 

@@ -1,11 +1,12 @@
 // The joint phase of the demo's distillation, ready to be stepped.
 import { fileURLToPath } from 'node:url';
-import { loadRecipe } from '../dist/cli/recipe-file.js';
 import { loadCheckpoint } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
 import { prepare } from '../dist/distill/distill.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
-import { adamw, decaysByDefault, distillRecipe } from '../dist/distill/index.js';
+import { distillRecipe } from '../dist/distill/index.js';
+import { loadRecipe } from '../dist/files/recipe-file.js';
+import { adamw, decaysByDefault } from '../dist/train/index.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const file = here('../recipes/distill-emoji.yaml');

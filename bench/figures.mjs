@@ -1,5 +1,5 @@
 // The figures that promptkd is to reach, each of which a script of its own measures, and how they come out of several rounds.
-import { median } from '../dist/quantile.js';
+import { median } from '../dist/math/quantile.js';
 import { runSuite } from './run-suite.mjs';
 
 const ofMode = (mode, field) => (rows) => rows.find((row) => row.mode === mode)?.[field];

@@ -9,12 +9,13 @@
 // are where it is told so: PyTorch is timed both ways.
 import { examine } from '../dist/cli/examine.js';
 import { clipPreprocess, visionTower } from '../dist/clip/index.js';
-import { adamw, teacherOf } from '../dist/distill/index.js';
-import { lossScaleFor, scaledGradients } from '../dist/distill/loss-scale.js';
-import { compileTracedStep } from '../dist/distill/traced-step.js';
+import { teacherOf } from '../dist/distill/index.js';
 import { copyParams, paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
 import * as t from '../dist/tensor/index.js';
+import { adamw } from '../dist/train/index.js';
+import { lossScaleFor, scaledGradients } from '../dist/train/loss-scale.js';
+import { compileTracedStep } from '../dist/train/traced-step.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, skip, someOf, usage } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';

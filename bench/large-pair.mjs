@@ -2,14 +2,15 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadRecipe } from '../dist/cli/recipe-file.js';
 import { clipConfigJson, loadTokenizer, loadWeights } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
 import { prepare } from '../dist/distill/distill.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
-import { adamw, distillRecipe, train } from '../dist/distill/index.js';
+import { distillRecipe } from '../dist/distill/index.js';
 import { writeSafetensors } from '../dist/files/index.js';
-import { median } from '../dist/quantile.js';
+import { loadRecipe } from '../dist/files/recipe-file.js';
+import { median } from '../dist/math/quantile.js';
+import { adamw, train } from '../dist/train/index.js';
 import { watched } from './disturbance.mjs';
 import { clipFields, randomClip } from './models.mjs';
 

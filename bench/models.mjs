@@ -1,7 +1,7 @@
 // CLIP models of random weights in published shapes, and `tiny` to try a benchmark with.
 import { fileURLToPath } from 'node:url';
 import { clipPreprocess, expectedParams, loadTokenizer, parseClipConfig } from '../dist/clip/index.js';
-import { Random } from '../dist/random.js';
+import { Random } from '../dist/math/random.js';
 
 const vision = (hidden_size, num_hidden_layers, patch_size) => ({
   ...{ hidden_size, intermediate_size: 4 * hidden_size, num_hidden_layers, patch_size, image_size: 224 },

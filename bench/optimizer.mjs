@@ -11,13 +11,13 @@
 // and parameters out is in their time, but not in what must be moved.
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { gradientNorm } from '../dist/distill/coordinate.js';
-import { adamw, sgd } from '../dist/distill/index.js';
-import { averageInto } from '../dist/distill/moving-average.js';
 import { ortTensor } from '../dist/runtime/ort-tensor.js';
 import { release } from '../dist/runtime/release.js';
 import { openSession } from '../dist/runtime/session.js';
 import { input, toOnnx } from '../dist/tensor/index.js';
+import { gradientNorm } from '../dist/train/coordinate.js';
+import { adamw, sgd } from '../dist/train/index.js';
+import { averageInto } from '../dist/train/moving-average.js';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, threads } from './peers.mjs';
 

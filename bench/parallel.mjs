@@ -6,8 +6,8 @@
 //   npm run build && node bench/parallel.mjs [--widths 64,192,384,768] [--ranks 2] [--batch 4] [--tokens 201]
 //     [--words 77] [--dim 32] [--json]
 import { crossShardAxis, studentCrossMap } from '../dist/distill/index.js';
+import { median } from '../dist/math/quantile.js';
 import { encoder, paramFeeds, paramInputs, shardAxis } from '../dist/nn/index.js';
-import { median } from '../dist/quantile.js';
 import { compile } from '../dist/runtime/index.js';
 import { grad, input, mean, square } from '../dist/tensor/index.js';
 import { readOptions } from './options.mjs';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '../dist/files/index.js';
-import { median } from '../dist/quantile.js';
+import { median } from '../dist/math/quantile.js';
 import { watched } from './disturbance.mjs';
 import { leaveOut } from './options.mjs';
 

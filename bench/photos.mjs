@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { Random } from '../dist/random.js';
+import { Random } from '../dist/math/random.js';
 
 /** JPEGs of 224×224, smooth colours with some noise, of about 15 kB, as photographs of that size have: `0000.jpg`, … */
 export async function makePhotos(folder, count) {

@@ -10,15 +10,12 @@
 import { rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import {
-  evaluateModel,
-  findPrompts,
-  loadModel,
-  openDataset,
-  promptSearch,
-  tunePrompts,
-  tunePromptsRecipe,
-} from '../dist/index.js';
+import { openDataset } from '../dist/data/index.js';
+import { evaluateModel } from '../dist/evaluate/index.js';
+import { loadModel } from '../dist/model/index.js';
+
+import { findPrompts, promptSearch } from '../dist/prompt-search/index.js';
+import { tunePrompts, tunePromptsRecipe } from '../dist/tune-prompts/index.js';
 import { readOptions, someOf } from './options.mjs';
 
 const values = readOptions({

@@ -13,21 +13,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { augmentOptions } from '../dist/augment/index.js';
 import { clipPreprocess } from '../dist/clip/index.js';
+import { cvpr2024Task, liveBatches, storedBatches } from '../dist/cvpr2024/index.js';
 import { examplesOf, openDataset } from '../dist/data/index.js';
-import {
-  cvpr2024Task,
-  initTeacherPrompts,
-  initVisualStudent,
-  liveBatches,
-  sgd,
-  storedBatches,
-  teacherImages,
-  teacherOf,
-  teacherTextFeatures,
-  train,
-  ViewBatches,
-} from '../dist/distill/index.js';
+import { teacherOf } from '../dist/distill/index.js';
+import { ViewBatches } from '../dist/loader/index.js';
+import { initTeacherPrompts, initVisualStudent, teacherImages, teacherTextFeatures } from '../dist/model/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
+import { sgd, train } from '../dist/train/index.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, someOf } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Picture } from '../data/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import { type AugmentOptions, augmentImage, augmentOptions, plainImage } from './index.js';
 
 const none: AugmentOptions = augmentOptions.parse({

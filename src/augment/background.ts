@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 
 /** A background's colour at a place; x and y from 0 to 1, the colour written to `out`. */
 export type Background = (x: number, y: number, out: Float64Array) => void;

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 
 const luma = (rgb: Uint8Array, i: number) => 0.2989 * rgb[i]! + 0.587 * rgb[i + 1]! + 0.114 * rgb[i + 2]!;
 

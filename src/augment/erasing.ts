@@ -1,5 +1,5 @@
-import { clipPreprocess } from '../clip/preprocess-config.js';
-import type { Random } from '../random.js';
+import { clipPreprocess } from '../clip/index.js';
+import type { Random } from '../math/index.js';
 import { byte } from './colour.js';
 import type { CropBox } from './cut.js';
 import type { Range } from './resized-crop.js';

@@ -1,6 +1,6 @@
-import { resizePixels } from '../clip/resize.js';
+import { resizePixels } from '../clip/index.js';
 import type { Picture } from '../data/index.js';
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 import { type Background, randomBackground, white } from './background.js';
 import { gaussianBlur } from './blur.js';
 import { jitterColours, toGray } from './colour.js';

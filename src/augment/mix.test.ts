@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import { drawMix, type Mix, mixInto } from './index.js';
 
 const size = 10;

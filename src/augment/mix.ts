@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 
 export interface MixOptions {
   /** α of mixup's Beta(α, α), 0: no mixup. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dtypes } from '../clip/onnx-dtypes.js';
+import { dtypes } from '../clip/index.js';
 import { pivotLanguages } from './text/index.js';
 
 const share = z.number().min(0).max(1);

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 import { brightness, contrast, saturation } from './colour.js';
 import { rotate, shearX, shearY, shiftPixels, translate } from './shift.js';
 import { autoContrast, equalize, posterize, sharpness, solarize } from './tone.js';

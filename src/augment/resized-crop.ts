@@ -1,4 +1,4 @@
-import type { Random } from '../random.js';
+import type { Random } from '../math/index.js';
 import type { CropBox } from './cut.js';
 
 export type Range = readonly [low: number, high: number];

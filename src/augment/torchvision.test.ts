@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { resizePixels } from '../clip/index.js';
-import { Random } from '../random.js';
+import { resizePixels } from '../clip/preprocess/resize.js';
+import { Random } from '../math/random.js';
 import { white } from './background.js';
 import { gaussianBlur } from './blur.js';
 import { brightness, contrast, hue, jitterColours, saturation, toGray } from './colour.js';

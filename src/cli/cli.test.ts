@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { saveCheckpoint } from '../clip/index.js';
-import { teacher } from '../distill/colours.fixture.js';
-import { devices } from '../runtime/index.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { devices } from '../runtime/device.js';
+import { teacher } from '../test/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

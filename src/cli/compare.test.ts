@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveCheckpoint } from '../clip/index.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { exportModel, quantizeModel } from '../compress/index.js';
-import { picture, put } from '../data/formats/pictures.fixture.js';
 import { openDataset } from '../data/index.js';
-import { teacher } from '../distill/colours.fixture.js';
-import { evaluateModel, loadModel } from '../evaluate/index.js';
+import { evaluateModel } from '../evaluate/evaluate.js';
+import { loadModel } from '../model/model.js';
+import { teacher } from '../test/colours.fixture.js';
+import { picture, put } from '../test/pictures.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

@@ -1,6 +1,7 @@
 import { basename, resolve, sep } from 'node:path';
 import { type Dtype, splitVariant } from '../clip/index.js';
-import type { Comparison, Interval } from '../evaluate/index.js';
+import type { Comparison } from '../evaluate/index.js';
+import type { Interval } from '../math/index.js';
 import { bytes, paretoFile, percent, textTable } from '../report/index.js';
 
 /** A `FOLDER` or `FOLDER#DTYPE` of the command line. */

@@ -1,4 +1,5 @@
-import type { Cvpr2024Models, Cvpr2024Seeds, Spread } from '../evaluate/index.js';
+import type { Cvpr2024Models, Cvpr2024Seeds } from '../cvpr2024/index.js';
+import type { Spread } from '../evaluate/index.js';
 import { percent, textTable } from '../report/index.js';
 
 const names: Readonly<Record<keyof Cvpr2024Models<unknown>, string>> = {

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { initClip, saveCheckpoint } from '../clip/index.js';
-import { teacher } from '../distill/colours.fixture.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { initClip } from '../clip/towers/initialise.js';
 import { readSafetensors } from '../files/index.js';
+import { teacher } from '../test/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const root = await mkdtemp(join(tmpdir(), 'promptkd-cvpr2024-cli-'));

@@ -1,4 +1,5 @@
-import type { Evaluation, Interval, Recall, TailGroup } from '../evaluate/index.js';
+import type { Evaluation, Recall, TailGroup } from '../evaluate/index.js';
+import type { Interval } from '../math/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
 
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */

@@ -1,4 +1,5 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import { versions } from '../files/index.js';
 import {
   canAskForHugePages,
   compile,
@@ -9,7 +10,6 @@ import {
   hugePageTunable,
 } from '../runtime/index.js';
 import { add, input } from '../tensor/index.js';
-import { versions } from './recipe-file.js';
 
 /** One line of `promptkd doctor`: `bad` must be mended, `missing` is optional and absent. */
 export interface Finding {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveCheckpoint } from '../clip/index.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { readSafetensors } from '../files/index.js';
 import { savePrompts } from '../prompt/index.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type FakeHub, fakeHub } from '../clip/hub.fixture.js';
-import { saveCheckpoint } from '../clip/index.js';
-import { teacher } from '../distill/colours.fixture.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { type FakeHub, fakeHub } from '../clip/checkpoint/hub.fixture.js';
+import { teacher } from '../test/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

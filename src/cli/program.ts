@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { packageVersion } from '../files/index.js';
 import { addAugment } from './commands/augment.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
@@ -18,7 +19,6 @@ import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
-import { packageVersion } from './version.js';
 
 /** The whole command line. Commands load what they need when they run, so that help is quick. */
 export function buildProgram(): Command {

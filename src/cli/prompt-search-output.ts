@@ -1,5 +1,6 @@
-import type { Interval, PromptSearch } from '../evaluate/index.js';
+import type { Interval } from '../math/index.js';
 import type { PromptSet } from '../prompt/index.js';
+import type { PromptSearch } from '../prompt-search/index.js';
 import { percent, textTable } from '../report/index.js';
 
 /** A found set, the weightiest first. */

@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { saveCheckpoint } from '../clip/index.js';
-import { teacher } from '../distill/colours.fixture.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { readSafetensors } from '../files/index.js';
+import { teacher } from '../test/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

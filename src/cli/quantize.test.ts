@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { saveCheckpoint } from '../clip/index.js';
-import { put } from '../data/formats/pictures.fixture.js';
-import { teacher } from '../distill/colours.fixture.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { teacher } from '../test/colours.fixture.js';
+import { put } from '../test/pictures.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 

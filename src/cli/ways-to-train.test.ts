@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { saveCheckpoint } from '../clip/index.js';
-import { put } from '../data/formats/pictures.fixture.js';
-import { recipe, teacher } from '../distill/colours.fixture.js';
-import type { HistoryEntry } from '../distill/history.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { recipe, teacher } from '../test/colours.fixture.js';
+import { put } from '../test/pictures.fixture.js';
+import type { HistoryEntry } from '../train/history.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const steps = 12;

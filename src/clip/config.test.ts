@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
 import { clipConfigJson, parseClipConfig } from './config.js';
-import { eosPositions } from './eos.js';
+import { eosPositions } from './towers/eos.js';
 
 describe('parseClipConfig', () => {
   it("has CLIP's defaults for what is missing or null", () => {

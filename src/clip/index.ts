@@ -1,4 +1,3 @@
-export { trainTokenizer } from './bpe-trainer.js';
 export {
   type Checkpoint,
   type ClipWeights,
@@ -6,34 +5,37 @@ export {
   loadWeights,
   saveCheckpoint,
   saveDescription,
-} from './checkpoint.js';
-export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
+} from './checkpoint/checkpoint.js';
+export { resolveCheckpoint, resolveModel } from './checkpoint/hub.js';
+export type { DownloadOptions, DownloadProgress } from './checkpoint/hub-cache.js';
+export { type Dtype, dtypes, suffixes } from './checkpoint/onnx-dtypes.js';
+export { isOnnxPair, loadOnnxPair, OnnxPair, type OnnxPairOptions, onnxFolder } from './checkpoint/onnx-pair.js';
+export { fromOpenClip, parseOpenClipConfig } from './checkpoint/openclip.js';
+export { checkParams, expectedParams } from './checkpoint/params.js';
+export { regridKernel, regridPositions, withImageSize } from './checkpoint/regrid.js';
+export { type NamedVariant, splitVariant } from './checkpoint/variant-name.js';
+export { quantizationRecord, quantizedFile, weightFiles } from './checkpoint/weight-files.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
-export { endPositions, eosPositions } from './eos.js';
-export { resolveCheckpoint, resolveModel } from './hub.js';
-export type { DownloadOptions, DownloadProgress } from './hub-cache.js';
-export { initClip } from './initialise.js';
-export { loadTokenizer } from './load-tokenizer.js';
-export { type Dtype, dtypes, suffixes } from './onnx-dtypes.js';
-export { isOnnxPair, loadOnnxPair, OnnxPair, type OnnxPairOptions, onnxFolder } from './onnx-pair.js';
-export { fromOpenClip, parseOpenClipConfig } from './openclip.js';
-export { checkParams, expectedParams } from './params.js';
-export { MAX_PIXELS, normalizePixels } from './pixels.js';
-export { preprocessImage } from './preprocess.js';
+export { MAX_PIXELS, normalizePixels, pictureError } from './preprocess/pixels.js';
+export { preprocessImage } from './preprocess/preprocess.js';
 export {
   clipPreprocess,
   type PreprocessConfig,
   parsePreprocessConfig,
   preprocessAt,
   preprocessConfigJson,
-} from './preprocess-config.js';
-export { resizePixels } from './resize.js';
-export { clipLogits } from './similarity.js';
-export { fullTexts, type TextOptions, textTower } from './text.js';
-export { runTextBlocks, textBlockInputs } from './text-blocks.js';
-export { type TokenizedTexts, tokenizeAll } from './tokenize-all.js';
-export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer.js';
-export type { TowerResult } from './tower.js';
-export { type NamedVariant, splitVariant } from './variant-name.js';
-export { patchGrid, type VisionOptions, visionTower } from './vision.js';
-export { quantizationRecord, quantizedFile, weightFiles } from './weight-files.js';
+} from './preprocess/preprocess-config.js';
+export { resizePixels } from './preprocess/resize.js';
+export { trainTokenizer } from './tokenizer/bpe-trainer.js';
+export { clipTokenizerJson, type TokenizerJson } from './tokenizer/clip-tokenizer.js';
+export { loadTokenizer } from './tokenizer/load-tokenizer.js';
+export { type TokenizedTexts, tokenizeAll } from './tokenizer/tokenize-all.js';
+export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer/tokenizer.js';
+export { endPositions, eosPositions } from './towers/eos.js';
+export { fitPixels } from './towers/fit-pixels.js';
+export { initClip } from './towers/initialise.js';
+export { clipLogits } from './towers/similarity.js';
+export { fullTexts, type TextOptions, textTower } from './towers/text.js';
+export { runTextBlocks, textBlockInputs } from './towers/text-blocks.js';
+export type { TowerResult } from './towers/tower.js';
+export { patchGrid, type VisionOptions, visionTower } from './towers/vision.js';

@@ -1,8 +1,8 @@
-import type { Checkpoint } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { parseClipConfig } from './config.js';
-import { initClip } from './initialise.js';
-import { siglipPreprocess } from './preprocess-config.js';
-import { tokenizerFromJson } from './tokenizer.js';
+import { siglipPreprocess } from './preprocess/preprocess-config.js';
+import { tokenizerFromJson } from './tokenizer/tokenizer.js';
+import { initClip } from './towers/initialise.js';
 
 const words = ['▁red', '▁green', '▁blue', '▁grey', '▁gold', '▁a', '▁drawing', '▁of', '▁x', '▁thing', '▁stripes', '▁'];
 const letters = [...'abcdefghijklmnopqrstuvwxyz'];

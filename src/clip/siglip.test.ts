@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadCheckpoint, parseClipConfig, parsePreprocessConfig, saveCheckpoint, tokenizeAll } from './index.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint/checkpoint.js';
+import { parseClipConfig } from './config.js';
+import { parsePreprocessConfig } from './preprocess/preprocess-config.js';
 import { siglip } from './siglip.fixture.js';
+import { tokenizeAll } from './tokenizer/tokenize-all.js';
 
 const root = mkdtempSync(join(tmpdir(), 'promptkd-siglip-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { readSafetensors, writeSafetensors } from '../files/index.js';
+import type { SavedVisualStudent } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';

@@ -9,8 +9,8 @@ import {
   onnxFolder,
   resolveCheckpoint,
 } from '../clip/index.js';
-import { visualStudentFile } from '../distill/index.js';
 import { UserError } from '../errors.js';
+import { visualStudentFile } from '../model/index.js';
 import { loadPrompts } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import { toOnnx } from '../tensor/index.js';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
-import { type SavedVisualStudent, saveVisualStudent, visualStudentFile } from '../distill/index.js';
 import { UserError } from '../errors.js';
+import { type SavedVisualStudent, saveVisualStudent, visualStudentFile } from '../model/index.js';
 import { promptFile, type SavedPrompts, savePrompts } from '../prompt/index.js';
 import { type ModelCard, writeCard } from './card.js';
 import { type Classes, checkClasses, classifierFile, writeClassifier } from './classifier.js';

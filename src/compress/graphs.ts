@@ -1,5 +1,5 @@
 import { type ClipConfig, clipLogits, endPositions, isSiglip, textTower, visionTower } from '../clip/index.js';
-import { projector } from '../distill/index.js';
+import { projector } from '../model/index.js';
 import { param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { promptedTextTower } from '../prompt/index.js';
 import {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type ModelProto, ModelProtoSchema, TensorProto_DataType, TensorShapeProto_DimensionSchema } from 'onnx-buf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadOnnxPair, type OnnxPair, tokenizeAll } from '../clip/index.js';
-import { teacher } from '../distill/colours.fixture.js';
+import { loadOnnxPair, type OnnxPair } from '../clip/checkpoint/onnx-pair.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import { OnnxEmitter } from '../tensor/onnx-emitter.js';
 import { onnxFile } from '../tensor/onnx-graph.fixture.js';
+import { teacher } from '../test/colours.fixture.js';
 import { exportModel } from './index.js';
 import { difference } from './verify.js';
 

@@ -2,23 +2,15 @@ import { copyFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Checkpoint, loadCheckpoint, loadOnnxPair, OnnxPair, tokenizeAll } from '../clip/index.js';
-import { compileOptions, dataset, recipe, teacher } from '../distill/colours.fixture.js';
-import {
-  type DistillOptions,
-  distill,
-  ensureTargets,
-  loadTeacher,
-  type TeacherModel,
-  teacherOf,
-} from '../distill/index.js';
-import {
-  type EvaluatedModel,
-  type EvaluatedPair,
-  evaluateModel,
-  loadModel,
-  loadModelOrPair,
-} from '../evaluate/index.js';
+import { type Checkpoint, loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { loadOnnxPair, OnnxPair } from '../clip/checkpoint/onnx-pair.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
+import { type DistillOptions, distill } from '../distill/distill.js';
+import { ensureTargets } from '../distill/targets/extract-targets.js';
+import { loadTeacher, type TeacherModel, teacherOf } from '../distill/teacher/teacher.js';
+import { evaluateModel } from '../evaluate/evaluate.js';
+import { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from '../model/model.js';
+import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
 import { exportModel } from './index.js';
 import { difference } from './verify.js';
 

@@ -1,8 +1,9 @@
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { type CodedScheme, dequantize, quantizeTensor } from '../quantization/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import { add, constant, type HostTensor, input, linear, toOnnx } from '../tensor/index.js';
+import { dequantize, quantizeTensor } from '../weight-formats/quantized.js';
+import type { CodedScheme } from '../weight-formats/schemes.js';
 import { storedForm } from './stored-form.js';
 import { difference } from './verify.js';
 

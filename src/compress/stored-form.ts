@@ -1,5 +1,6 @@
 import { TensorProto_DataType as Type } from 'onnx-buf';
 import { float8Values } from '../files/index.js';
+import { bytesOf, type OnnxEmitter, type StoredTensor } from '../tensor/index.js';
 import {
   blockSize,
   type CodedScheme,
@@ -10,8 +11,7 @@ import {
   padRows,
   type QuantizedTensor,
   type Scales,
-} from '../quantization/index.js';
-import { bytesOf, type OnnxEmitter, type StoredTensor } from '../tensor/index.js';
+} from '../weight-formats/index.js';
 
 /**
  * A quantised weight in an ONNX graph, stored in its bits and nothing beside.

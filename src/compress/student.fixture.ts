@@ -1,14 +1,12 @@
-import {
-  type Checkpoint,
-  clipPreprocess,
-  initClip,
-  parseClipConfig,
-  tokenizerFromJson,
-  trainTokenizer,
-} from '../clip/index.js';
+import type { Checkpoint } from '../clip/checkpoint/checkpoint.js';
+import { parseClipConfig } from '../clip/config.js';
+import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
+import { trainTokenizer } from '../clip/tokenizer/bpe-trainer.js';
+import { tokenizerFromJson } from '../clip/tokenizer/tokenizer.js';
+import { initClip } from '../clip/towers/initialise.js';
+import { Random } from '../math/random.js';
 import type { Params } from '../nn/index.js';
 import { initPromptEncoder, type PromptEncoderConfig, type SavedPrompts } from '../prompt/index.js';
-import { Random } from '../random.js';
 
 const tokenizer = tokenizerFromJson(trainTokenizer(['a drawing of a red cat', 'two small houses under a tree'], 560));
 const text = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 };

@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../clip/index.js';
-import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
+import type { SavedVisualStudent } from '../model/index.js';
 import type { SavedPrompts } from '../prompt/index.js';
 
 /** What is exported: two towers, and the prompts they were trained with. */

@@ -12,7 +12,8 @@ import {
   RawImage,
 } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { normalizePixels, tokenizeAll } from '../clip/index.js';
+import { normalizePixels } from '../clip/preprocess/pixels.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import type { HostTensor } from '../tensor/index.js';
 import { exportModel } from './index.js';
 import { checkpoint, promptsFor } from './student.fixture.js';

@@ -8,10 +8,10 @@ import {
   tokenizeAll,
   visionTower,
 } from '../clip/index.js';
-import { visionSide } from '../evaluate/index.js';
+import { Random } from '../math/index.js';
+import { visionSide } from '../model/index.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts, promptedTextTower } from '../prompt/index.js';
-import { Random } from '../random.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
 import { embedNames, type GraphName, graphsOf } from './graphs.js';

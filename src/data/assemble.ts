@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import { brokenText, cleanCaption, isBrokenText } from './caption.js';
 import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Skipped } from './dataset.js';
 import { readPicture } from './source.js';

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { writeFileAtomic } from '../files/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import type { Example, ImageTextDataset, Picture } from './dataset.js';
 import { examplesOf, isLabelled } from './examples-of.js';
 

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { MAX_PIXELS, pictureError } from '../clip/pixels.js';
+import { MAX_PIXELS, pictureError } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Picture } from './dataset.js';
 

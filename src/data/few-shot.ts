@@ -1,4 +1,4 @@
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import type { LabelledExample } from './dataset.js';
 
 /**

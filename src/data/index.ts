@@ -21,3 +21,4 @@ export { openDataset } from './open.js';
 export { shardsOf } from './shards-of.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
+export { subsetFields } from './subset-fields.js';

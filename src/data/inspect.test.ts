@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { put } from './formats/pictures.fixture.js';
+import { put } from '../test/pictures.fixture.js';
 import { inspectDataset, openDataset } from './index.js';
 
 let folder = '';

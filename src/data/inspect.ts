@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import { classCounts } from './class-counts.js';
 import type { Example, ImageTextDataset, Skipped } from './dataset.js';
 import { isLabelled } from './examples-of.js';

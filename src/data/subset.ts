@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import type { Example, ImageTextDataset, LabelledExample } from './dataset.js';
 import { examplesOf, labelledOf } from './examples-of.js';
 

@@ -1,9 +1,8 @@
 import { plainImage } from '../augment/index.js';
 import { normalizePixels, patchGrid, visionTower } from '../clip/index.js';
 import type { Picture } from '../data/index.js';
-import { headAverage } from '../distill/index.js';
-import type { EvaluatedModel } from '../evaluate/index.js';
-import { paramFeeds, paramInputs } from '../nn/index.js';
+import type { EvaluatedModel } from '../model/index.js';
+import { headAverage, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';

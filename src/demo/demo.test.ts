@@ -2,9 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadCheckpoint, saveCheckpoint } from '../clip/index.js';
-import { dataset as colours, compileOptions, recipe, teacher } from '../distill/colours.fixture.js';
-import { loadModel } from '../evaluate/index.js';
+import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { loadModel } from '../model/model.js';
+import { dataset as colours, compileOptions, recipe, teacher } from '../test/colours.fixture.js';
 import { classAttention } from './attention.js';
 import { type DemoResult, demo } from './index.js';
 

@@ -1,17 +1,13 @@
 import { join } from 'node:path';
 import { exportModel } from '../compress/index.js';
 import type { ImageTextDataset } from '../data/index.js';
-import {
-  type DistillOptions,
-  type DistillRecipe,
-  type DistillStep,
-  distill,
-  readTrainingRecord,
-} from '../distill/index.js';
-import { defaultTemplates, loadModel } from '../evaluate/index.js';
+import { type DistillOptions, type DistillRecipe, type DistillStep, distill } from '../distill/index.js';
+import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
+import { loadModel } from '../model/index.js';
 import { type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
+import { readTrainingRecord } from '../train/index.js';
 import { measure } from './measure.js';
 import { reportData } from './report.js';
 

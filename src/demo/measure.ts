@@ -1,6 +1,8 @@
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type EvaluatedModel, type Evaluation, evaluateModel, imageLatency, median } from '../evaluate/index.js';
+import { type Evaluation, evaluateModel, imageLatency } from '../evaluate/index.js';
+import { median } from '../math/index.js';
+import type { EvaluatedModel } from '../model/index.js';
 import type { ModelSummary } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 

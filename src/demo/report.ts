@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { plainImage } from '../augment/index.js';
 import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
 import type { DistillResult } from '../distill/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type ClassAttention, classAttention } from './attention.js';

@@ -2,12 +2,22 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { initClip, loadCheckpoint, saveCheckpoint, withTokenizer } from '../clip/index.js';
+import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { withTokenizer } from '../clip/tokenizer/tokenizer.js';
+import { initClip } from '../clip/towers/initialise.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { loadPrompts, promptedTextTower } from '../prompt/index.js';
-import { compile } from '../runtime/index.js';
+import { compile } from '../runtime/program.js';
 import { input } from '../tensor/index.js';
-import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
+import {
+  compileOptions,
+  config,
+  dataset,
+  otherTokenizer,
+  recipe,
+  teacher,
+  tokenizer,
+} from '../test/colours.fixture.js';
 import { type DistillOptions, distill } from './distill.js';
 import { phasesOf } from './phases.js';
 

@@ -2,32 +2,36 @@ import { join } from 'node:path';
 import type { SayOptions } from '../augment/index.js';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../data/index.js';
-import { ensureFolder } from '../files/index.js';
+import { ensureFolder, hash } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts } from '../prompt/index.js';
+import { gatherHostRows } from '../math/gather-host-rows.js';
+import { ranksFor } from '../model/index.js';
+import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
+import { promptConfig } from '../prompt/prompts-recipe.js';
 import type { CompileOptions } from '../runtime/index.js';
-import { adamw } from './adamw.js';
-import type { Batches } from './batches.js';
-import { checkLosses } from './check-losses.js';
+import type { Task } from '../train/index.js';
+import {
+  adamw,
+  decaysByDefault,
+  History,
+  type HistoryEntry,
+  type StepEvent,
+  train,
+  warmupCosine,
+  writeTrainingRecord,
+} from '../train/index.js';
+import type { Batches } from './batches/batches.js';
+import { openBatches } from './batches/open-batches.js';
+import { type TextBank, textLimit } from './batches/text-bank.js';
 import { activeLosses, crossColumns, type DualStream, initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
-import { hash } from './fingerprint.js';
-import { History, type HistoryEntry } from './history.js';
-import { mapLayers } from './layer-map.js';
 import { logitsKdTask } from './logits-kd.js';
-import { type StepEvent, train } from './loop.js';
-import { openBatches } from './open-batches.js';
-import { decaysByDefault } from './optimizer.js';
+import { checkLosses } from './losses/check-losses.js';
+import { mapLayers } from './losses/layer-map.js';
 import { type Phase, phasesOf } from './phases.js';
-import { ranksFor } from './ranks.js';
 import type { DistillRecipe, LossName } from './recipe.js';
-import { warmupCosine } from './schedule.js';
-import { promptConfig, startStudent } from './student.js';
-import type { Task } from './task.js';
-import { taskPrompts } from './task-prompts.js';
-import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher.js';
-import { gatherHostRows, type TextBank, textLimit } from './text-bank.js';
-import { writeTrainingRecord } from './training-record.js';
+import { startStudent } from './student/student.js';
+import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
 export interface DistillStep extends StepEvent {
   readonly phase: string;

@@ -2,24 +2,34 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { textTower, visionTower } from '../clip/index.js';
+import { textTower } from '../clip/towers/text.js';
+import { visionTower } from '../clip/towers/vision.js';
+import { headAverage } from '../nn/head-average.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { initPromptEncoder } from '../prompt/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
+import { promptConfig } from '../prompt/prompts-recipe.js';
+import { type CompileOptions, compile } from '../runtime/program.js';
 import { input } from '../tensor/index.js';
-import { adamw } from './adamw.js';
-import { headAverage } from './attention-loss.js';
-import { Batches } from './batches.js';
-import { compileOptions, config, dataset, otherTokenizer, recipe, teacher, tokenizer } from './colours.fixture.js';
+import {
+  compileOptions,
+  config,
+  dataset,
+  otherTokenizer,
+  recipe,
+  teacher,
+  tokenizer,
+} from '../test/colours.fixture.js';
+import { adamw } from '../train/adamw.js';
+import { train } from '../train/loop.js';
+import { Batches } from './batches/batches.js';
+import { buildTextBank, listTexts } from './batches/text-bank.js';
 import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
-import { ensureTargets } from './extract-targets.js';
-import { mapLayers } from './layer-map.js';
-import { train } from './loop.js';
+import { mapLayers } from './losses/layer-map.js';
 import { phasesOf } from './phases.js';
-import { promptConfig, startStudent } from './student.js';
-import { teacherOf } from './teacher.js';
-import { buildTextBank, listTexts } from './text-bank.js';
+import { startStudent } from './student/student.js';
+import { ensureTargets } from './targets/extract-targets.js';
+import { teacherOf } from './teacher/teacher.js';
 
 let root = '';
 beforeAll(() => {

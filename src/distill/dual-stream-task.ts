@@ -1,23 +1,22 @@
+import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
 import { paramFeeds } from '../nn/index.js';
+import { subset } from '../nn/subset.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
-import type { Batches } from './batches.js';
+import type { Task } from '../train/index.js';
+import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
+import type { Batches } from './batches/batches.js';
 import {
   allParams,
   buildLosses,
   crossColumns,
   type DualStream,
   type PhaseOptions,
-  subset,
   tracedParams,
 } from './dual-stream.js';
-import { largestLogitScale } from './logit-scale.js';
-import { lossScaleFor, scaledGradients } from './loss-scale.js';
-import { ranksFor, taskShards } from './ranks.js';
+import { crossShardAxis } from './losses/cross-modal.js';
 import type { LossName } from './recipe.js';
-import type { Task } from './task.js';
-import { tracedTask } from './traced-task.js';
 
 /**
  * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
@@ -75,8 +74,14 @@ export async function dualStreamTask(
       bounds: { 'student/logit_scale': largestLogitScale },
       options,
     },
-    taskShards,
+    (name) => headShards(name) ?? taskShards(name),
   );
+}
+
+/** How the losses' own matrices and their gradients are split. */
+function headShards(name: string): number | undefined {
+  const own = /(?:^|\|)heads\/(.*)/.exec(name)?.[1];
+  return own === undefined ? undefined : crossShardAxis(own);
 }
 
 function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {

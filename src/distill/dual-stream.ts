@@ -1,12 +1,14 @@
-import { type ClipConfig, clipLogits, fullTexts, patchGrid, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, fitPixels, fullTexts, patchGrid, textTower, visionTower } from '../clip/index.js';
+import { Random } from '../math/index.js';
+import { headAverage } from '../nn/head-average.js';
 import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { subset } from '../nn/subset.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, tokenMask, visionPrompts } from '../prompt/index.js';
-import { Random } from '../random.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
-import { attentionLoss, headAverage, regridAttention } from './attention-loss.js';
-import type { Batches } from './batches.js';
-import { crossModalLoss, crossShardAxis, studentCrossMap, teacherCrossMap } from './cross-modal.js';
+import type { Batches } from './batches/batches.js';
+import { attentionLoss, regridAttention } from './losses/attention-loss.js';
+import { crossModalLoss, crossShardAxis, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
 import {
   embeddingFeature,
   type FeaturePair,
@@ -14,10 +16,10 @@ import {
   initFeatureMap,
   regridTokens,
   standardize,
-} from './feature-loss.js';
-import type { LayerPair } from './layer-map.js';
+} from './losses/feature-loss.js';
+import type { LayerPair } from './losses/layer-map.js';
+import { responseLoss } from './losses/response-loss.js';
 import type { DistillRecipe, LossName } from './recipe.js';
-import { responseLoss } from './response-loss.js';
 
 /** Everything that is trained, or stands still, in one distillation; arrays are shared by all phases. */
 export interface DualStream {
@@ -200,19 +202,6 @@ function jointPatches(s: DualStream, target: (name: string) => Tensor): Tensor {
   const { num_hidden_layers: last, layer_norm_eps: eps } = s.teacherConfig.vision_config;
   const patches = t.slice(target(`hidden.${last}`), 1, 1);
   return t.linear(t.layerNorm(patches, p[PATCH_PARAMS[0]!]!, p[PATCH_PARAMS[1]!]!, eps), p[PATCH_PARAMS[2]!]!);
-}
-
-/** Pixels [B, 3, S, S] of the teacher's size, resampled bilinearly where the student's is another. */
-export function fitPixels(pixels: Tensor, size: number): Tensor {
-  const [batch, channels, side] = pixels.shape as [number, number, number];
-  if (side === size) return pixels;
-  const cells = t.transpose(t.reshape(pixels, [batch, channels, side * side])); // [B, S·S, 3]
-  return t.reshape(t.transpose(t.interpolateGrid(cells, [side, side], [size, size])), [batch, channels, size, size]);
-}
-
-/** The named entries of a parameter tree. */
-export function subset(params: Params, names: readonly string[]): Params {
-  return Object.fromEntries(names.map((name) => [name, params[name]!]));
 }
 
 /** One rank's inputs of all parameters. @param ranks over how many the student's blocks, W_q and W_k are split */

@@ -1,16 +1,13 @@
-import { type ClipConfig, clipLogits, fullTexts, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
+import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
-import type { Batches } from './batches.js';
-import { fitPixels } from './dual-stream.js';
-import { largestLogitScale } from './logit-scale.js';
-import { lossScaleFor, scaledGradients } from './loss-scale.js';
-import { ranksFor, taskShards } from './ranks.js';
+import type { Task } from '../train/index.js';
+import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
+import type { Batches } from './batches/batches.js';
+import { responseLoss } from './losses/response-loss.js';
 import type { DistillRecipe } from './recipe.js';
-import { responseLoss } from './response-loss.js';
-import type { Task } from './task.js';
-import { tracedTask } from './traced-task.js';
 
 /**
  * The baseline: logits-only distillation (Hinton et al., arXiv 1503.02531), T² KL(softmax(z_t/T) ‖ softmax(z_s/T))

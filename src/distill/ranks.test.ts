@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { tokenizeAll } from '../clip/index.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import { halfToFloat } from '../files/index.js';
-import type { CompileOptions } from '../runtime/index.js';
-import { compileOptions, dataset, recipe, teacher } from './colours.fixture.js';
+import type { CompileOptions } from '../runtime/program.js';
+import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
+import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
+import type { StepResult } from '../train/task.js';
 import type { Prepared } from './distill.js';
-import { built, expectSameStep, fourHeads } from './ranks.fixture.js';
-import type { StepResult } from './task.js';
 
 let dualStream: typeof import('./dual-stream.js');
 let tasks: typeof import('./dual-stream-task.js');
-let shards: typeof import('./ranks.js');
+let shards: typeof import('../model/ranks.js');
 let distill: typeof import('./distill.js');
-let teachers: typeof import('./teacher.js');
+let teachers: typeof import('./teacher/teacher.js');
 let runtime: typeof import('../runtime/index.js');
 
 const small = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 4 };
@@ -41,9 +41,9 @@ describe('on ranks', () => {
   beforeAll(async () => {
     dualStream = await built('distill/dual-stream.js');
     tasks = await built('distill/dual-stream-task.js');
-    shards = await built('distill/ranks.js');
+    shards = await built('model/ranks.js');
     distill = await built('distill/distill.js');
-    teachers = await built('distill/teacher.js');
+    teachers = await built('distill/teacher/teacher.js');
     runtime = await built('runtime/index.js');
     root = await mkdtemp(join(tmpdir(), 'promptkd-ranks-'));
     const given = { teacher: fourHeads, dataset, recipe: smallRecipe, runDir: root };

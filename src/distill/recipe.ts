@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
+import { subsetFields } from '../data/index.js';
 import { classTemplate } from '../prompt/index.js';
-import { engineFields } from './engine-fields.js';
-import { subsetFields } from './subset-fields.js';
+import { promptsSchema } from '../prompt/prompts-recipe.js';
+import { engineFields } from '../train/index.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -49,23 +50,6 @@ const textsSchema = z.object({
   teacher_top_k: z.number().int().min(0).default(3),
   /** One caption of each drawing is a text of the step too. */
   captions: z.boolean().default(true),
-});
-
-/** The prompt encoder, and how many prompts it makes. */
-export const promptsSchema = z.object({
-  enabled: z.boolean().default(true),
-  /** Prompt vectors a layer. */
-  n_ctx: count.default(2),
-  /** Prompted layers, from the first; left out: all. */
-  text_layers: z.number().int().min(0).optional(),
-  vision_layers: z.number().int().min(0).optional(),
-  /** The prompt encoder's Transformer. */
-  width: count.default(48),
-  layers: count.default(2),
-  heads: count.default(4),
-  intermediate_size: count.default(96),
-  /** `shared`: the student's token embedding, projected to the encoder's width. */
-  embedding: z.enum(['own', 'shared']).default('shared'),
 });
 
 const lossNames = z.enum(['feature', 'attention', 'cross_modal', 'response']);

@@ -1,4 +1,4 @@
-import type { Interval } from '../interval.js';
+import type { Interval } from '../math/index.js';
 
 /** Top-1 among classes that were trained on, among those kept out of all training, and their harmonic mean. */
 export interface BaseNovel {

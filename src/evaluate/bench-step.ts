@@ -1,8 +1,8 @@
 import { UserError } from '../errors.js';
+import { median, Random } from '../math/index.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { median } from '../quantile.js';
-import { Random } from '../random.js';
-import { type CompileOptions, compile, type Device, FusedLoop, type Precision } from '../runtime/index.js';
+import { type CompileOptions, compile, type Device, FusedLoop } from '../runtime/index.js';
+import type { Precision } from '../tensor/index.js';
 import { grad, type HostTensor, input, mean, mul, square, sub, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
 

@@ -1,4 +1,4 @@
-import type { Interval } from '../interval.js';
+import type { Interval } from '../math/index.js';
 import { type Prediction, top1 } from './zero-shot.js';
 
 export interface ArtistTop1 {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import { quantileInterval } from './compare.js';
 import { paretoFront, recommend } from './pareto.js';
 

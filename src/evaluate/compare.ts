@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import type { Dtype } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type Interval, wilson } from '../interval.js';
+import { type Interval, wilson } from '../math/index.js';
+import { loadModelOrPair } from '../model/index.js';
 import { type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 import { type ImageEncoder, imageEncoder, latencyImage } from './latency.js';
-import { loadModelOrPair } from './model.js';
 import { type Limits, paretoFront, recommend } from './pareto.js';
 import type { Prediction } from './zero-shot.js';
 

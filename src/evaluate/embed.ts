@@ -2,13 +2,13 @@ import { plainImage } from '../augment/index.js';
 import { normalizePixels, type OnnxPair, type PreprocessConfig, textTower, tokenizeAll } from '../clip/index.js';
 import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
+import type { Rows } from '../math/index.js';
+import type { EvaluatedPair } from '../model/index.js';
+import { type Towers, visionSide } from '../model/index.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { promptedTextTower } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
-import type { EvaluatedPair } from './model.js';
-import type { Rows } from './rows.js';
-import { type Towers, visionSide } from './vision-side.js';
 
 export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   readonly signal?: AbortSignal;

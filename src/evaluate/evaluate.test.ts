@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { plainImage } from '../augment/index.js';
-import { normalizePixels, saveCheckpoint, visionTower } from '../clip/index.js';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { normalizePixels } from '../clip/preprocess/pixels.js';
+import { visionTower } from '../clip/towers/vision.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
-import { dataset as colours, teacher } from '../distill/colours.fixture.js';
 import { UserError } from '../errors.js';
-import { wilson } from '../interval.js';
+import { wilson } from '../math/interval.js';
+import { Random } from '../math/random.js';
+import { type EvaluatedModel, loadModel } from '../model/model.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import {
   countParameters,
@@ -18,10 +21,12 @@ import {
   type SavedPrompts,
   savePrompts,
 } from '../prompt/index.js';
-import { Random } from '../random.js';
-import { compile } from '../runtime/index.js';
+import { compile } from '../runtime/program.js';
 import { input, type Tensor } from '../tensor/index.js';
-import { type EvaluatedModel, embedImages, embedTexts, evaluateModel, imageLatency, loadModel } from './index.js';
+import { dataset as colours, teacher } from '../test/colours.fixture.js';
+import { embedImages, embedTexts } from './embed.js';
+import { evaluateModel } from './evaluate.js';
+import { imageLatency } from './latency.js';
 
 const engine = { threads: 1 };
 const artists = ['Ann', 'Bob'];

@@ -1,6 +1,8 @@
 import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
-import type { SavedVisualStudent } from '../distill/index.js';
 import { UserError } from '../errors.js';
+import { type Rows, selectRows } from '../math/index.js';
+import type { SavedVisualStudent } from '../model/index.js';
+import { type EvaluatedModel, type EvaluatedPair, logitFactor } from '../model/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
@@ -8,9 +10,7 @@ import { type ArtistTop1, byArtist } from './by-artist.js';
 import { candidateClasses } from './candidate-classes.js';
 import { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
-import { type EvaluatedModel, type EvaluatedPair, logitFactor } from './model.js';
 import { type FoldRetrieval, foldRetrieval, type Retrieval, retrieval } from './retrieval.js';
-import { type Rows, selectRows } from './rows.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
 
 export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {

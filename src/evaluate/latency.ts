@@ -1,10 +1,9 @@
+import { median, quantile, Random } from '../math/index.js';
+import { visionSide } from '../model/index.js';
 import type { Params, TensorTree } from '../nn/index.js';
-import { median, quantile } from '../quantile.js';
-import { Random } from '../random.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { constant, type HostTensor, input } from '../tensor/index.js';
 import type { Model } from './embed.js';
-import { visionSide } from './vision-side.js';
 
 export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Timed runs. */

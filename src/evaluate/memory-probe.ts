@@ -4,9 +4,9 @@
  */
 import type { Dtype } from '../clip/index.js';
 import { tokenizeAll } from '../clip/index.js';
+import { loadModelOrPair } from '../model/index.js';
 import { embedTexts } from './embed.js';
 import { imageEncoder, latencyImage } from './latency.js';
-import { loadModelOrPair } from './model.js';
 
 const [folder, dtype] = process.argv.slice(2) as [string, string | undefined];
 const before = process.memoryUsage().rss;

@@ -1,18 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { wilson } from '../interval.js';
-import { median, quantile } from '../quantile.js';
-import {
-  baseNovel,
-  byArtist,
-  byTrainingCount,
-  classFeatures,
-  foldRetrieval,
-  type Prediction,
-  retrieval,
-  topClasses,
-  zeroShotAccuracy,
-} from './index.js';
-import { dot, dots, type Rows } from './rows.js';
+import { wilson } from '../math/interval.js';
+import { median, quantile } from '../math/quantile.js';
+import { dot, dots, type Rows } from '../math/rows.js';
+import { baseNovel } from './base-novel.js';
+import { byArtist } from './by-artist.js';
+import { byTrainingCount } from './long-tail.js';
+import { foldRetrieval, retrieval } from './retrieval.js';
+import { classFeatures, type Prediction, topClasses, zeroShotAccuracy } from './zero-shot.js';
 
 const rows = (data: number[][]): Rows => ({
   data: Float32Array.from(data.flat()),

@@ -1,6 +1,5 @@
 import { UserError } from '../errors.js';
-import { type Interval, wilson } from '../interval.js';
-import { dot, dots, type Rows, selectRows } from './rows.js';
+import { dot, dots, type Interval, type Rows, selectRows, wilson } from '../math/index.js';
 
 /** Share of queries with at least one right answer among the best k. */
 export type Recall = Readonly<Record<'r1' | 'r5' | 'r10', Interval>>;

@@ -1,5 +1,4 @@
-import { type Interval, wilson } from '../interval.js';
-import { dots, type Rows } from './rows.js';
+import { dots, type Interval, type Rows, wilson } from '../math/index.js';
 
 export interface TopClass {
   /** Index of the class. */

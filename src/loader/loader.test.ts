@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { augmentOptions } from '../augment/index.js';
 import { examplesOf, type ImageTextDataset, openDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import type { LoaderOptions, LoaderPlan } from './index.js';
 
 // Worker threads run built files.

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { type AugmentOptions, plainImage } from '../augment/index.js';
 import { examplesOf, type ImageTextDataset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import { Loader } from './loader.js';
 import { storedView } from './stored-view.js';
 

@@ -1,6 +1,6 @@
 import { type AugmentOptions, drawMix } from '../augment/index.js';
 import type { Example } from '../data/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import type { PlainView, View } from './view.js';
 
 /**

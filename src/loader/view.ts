@@ -3,7 +3,7 @@ import { augmentImage } from '../augment/image.js';
 import type { AugmentOptions } from '../augment/index.js';
 import { type Mix, mixInto } from '../augment/mix.js';
 import type { Picture } from '../data/index.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 
 /** One look at a picture of a list: what it shows depends on these alone. */
 export interface PlainView {

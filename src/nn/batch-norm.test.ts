@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { Random } from '../random.js';
-import { compile } from '../runtime/index.js';
+import { Random } from '../math/random.js';
+import { compile } from '../runtime/program.js';
 import { grad, type HostTensor, input, mul, sum } from '../tensor/index.js';
 import {
   batchNormLayer,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
 import { elements, type HostTensor } from '../tensor/index.js';
 import type { Params } from './index.js';
 
@@ -9,7 +9,6 @@ const built = (room: string) => new URL(`../../dist/${room}/index.js`, import.me
 let nn: typeof import('./index.js');
 let t: typeof import('../tensor/index.js');
 let runtime: typeof import('../runtime/index.js');
-let distill: typeof import('../distill/index.js');
 
 const [width, layers, heads] = [16, 2, 4];
 const random = new Random('tensor parallel');
@@ -42,7 +41,7 @@ async function step(ranks: number, options: { recompute?: boolean; frozen?: bool
     ...{ heads, activation: 'quick_gelu', eps: 1e-5, ranks, recompute: options.recompute },
     last: { pick: (tokens) => t.slice(tokens, 1, 0, 1) },
   });
-  const map = distill.headAverage(result.attention[0]!, 4, ranks);
+  const map = nn.headAverage(result.attention[0]!, 4, ranks);
   const loss = t.add(t.mean(t.square(result.output)), t.mean(t.square(map)));
   const frozen = Object.keys(params).filter((name) => options.frozen && name.includes('layers.0'));
   const names = ['x', ...Object.keys(params).filter((name) => !frozen.includes(name))];
@@ -67,9 +66,7 @@ async function step(ranks: number, options: { recompute?: boolean; frozen?: bool
 describe('tensor parallelism', () => {
   beforeAll(async () => {
     if (!existsSync(built('nn'))) throw new Error('Workers are tested as built: run "npm run build" first');
-    [nn, t, runtime, distill] = await Promise.all(
-      ['nn', 'tensor', 'runtime', 'distill'].map((room) => import(built(room).href)),
-    );
+    [nn, t, runtime] = await Promise.all(['nn', 'tensor', 'runtime'].map((room) => import(built(room).href)));
   });
 
   it.each<[number, { recompute?: boolean; frozen?: boolean }]>([

@@ -1,5 +1,5 @@
+import { Random } from '../math/index.js';
 import type { Params } from '../nn/index.js';
-import { Random } from '../random.js';
 
 /**
  * Fresh deep prompts of one tower, `vision.0`, `vision.1`, … or `text.0`, …, each [n_ctx, width]: independent vectors

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { compile } from '../runtime/index.js';
+import { compile } from '../runtime/program.js';
 import { input } from '../tensor/index.js';
 import {
   encodePromptTexts,

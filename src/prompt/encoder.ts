@@ -1,5 +1,5 @@
+import { Random } from '../math/index.js';
 import { encoder, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../nn/index.js';
-import { Random } from '../random.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 

@@ -8,6 +8,7 @@ export {
   tokenMask,
   visionPrompts,
 } from './encoder.js';
+export { promptPenalty } from './prompt-penalty.js';
 export {
   loadPrompts,
   promptedTextTower,
@@ -15,5 +16,6 @@ export {
   type SavedPrompts,
   savePrompts,
 } from './prompted.js';
-export * as promptSearch from './search/index.js';
+export { promptConfig, promptsSchema } from './prompts-recipe.js';
+export { taskPrompts } from './task-prompts.js';
 export * from './templates/index.js';

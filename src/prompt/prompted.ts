@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { type ClipConfig, type TextOptions, type TowerResult, textTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
-import { type QuantizedTensor, readQuantized, writeQuantized } from '../quantization/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
+import { type QuantizedTensor, readQuantized, writeQuantized } from '../weight-formats/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
 
 /** What a prompted student carries beside its two towers. */

@@ -1,4 +1,4 @@
-import type { Interval } from '../interval.js';
+import type { Interval } from '../math/index.js';
 
 export type { Interval };
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { browserName, hasBrowser, launchBrowser } from '../browser.fixture.js';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
+import { browserName, hasBrowser, launchBrowser } from '../test/browser.fixture.js';
 import {
   type Interval,
   lossCurves,

@@ -6,7 +6,8 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { add, gather, grad, input, linear, mean, mul, sigmoid, square, sum } from '../tensor/index.js';
-import { compile, parseDevice } from './index.js';
+import { parseDevice } from './device.js';
+import { compile } from './program.js';
 import { sessionOptions } from './session.js';
 
 describe('Program', () => {

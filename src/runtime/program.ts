@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { dtypeOf, elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
 import type { Device } from './device.js';
 import { type Feed, ortTensor } from './ort-tensor.js';
-import type { ShardAxis } from './parallel-program.js';
+import type { ShardAxis } from './parallel/parallel-program.js';
 import { release } from './release.js';
 import { openSession } from './session.js';
 
@@ -137,6 +137,6 @@ export async function compile(
 ): Promise<Runnable> {
   if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program, options);
   if (program.given) throw new Error('compile: values that are given cannot be split over ranks');
-  const { ParallelProgram } = await import('./parallel-program.js');
+  const { ParallelProgram } = await import('./parallel/parallel-program.js');
   return ParallelProgram.create(program.outputs, program.shards, options.ranks!, options);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../random.js';
-import { compile } from '../runtime/index.js';
+import { Random } from '../math/random.js';
+import { compile } from '../runtime/program.js';
 import type { HostTensor, Tensor } from './index.js';
 import * as t from './index.js';
 import { applyOne } from './tensor.js';

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
+import { Random } from '../math/random.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
-import { Random } from '../random.js';
-import { compile } from '../runtime/index.js';
+import { compile } from '../runtime/program.js';
 import { add, elements, grad, input, matmul, mean, mul, recomputed, sigmoid, square } from './index.js';
 
 const random = new Random('recompute');

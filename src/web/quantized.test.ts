@@ -7,12 +7,15 @@ import { TensorProto_DataType } from 'onnx-buf';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { browserName, hasBrowser, launchBrowser, serveFolder } from '../browser.fixture.js';
-import { type Dtype, loadOnnxPair, preprocessImage, tokenizeAll } from '../clip/index.js';
+import type { Dtype } from '../clip/checkpoint/onnx-dtypes.js';
+import { loadOnnxPair } from '../clip/checkpoint/onnx-pair.js';
+import { preprocessImage } from '../clip/preprocess/preprocess.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import { quantizeModel } from '../compress/index.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
-import { dataset } from '../distill/colours.fixture.js';
 import { input, linear, reshape, type StoredTensor, toOnnx } from '../tensor/index.js';
+import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
+import { dataset } from '../test/colours.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const texts = ['a drawing of a red cat', 'two small houses under a tree'];

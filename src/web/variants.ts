@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Dtype, dtypes, type OnnxPair, suffixes } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 

@@ -6,12 +6,15 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from '../browser.fixture.js';
-import { type Dtype, loadOnnxPair, type OnnxPair, preprocessImage, tokenizeAll } from '../clip/index.js';
+import type { Dtype } from '../clip/checkpoint/onnx-dtypes.js';
+import { loadOnnxPair, type OnnxPair } from '../clip/checkpoint/onnx-pair.js';
+import { preprocessImage } from '../clip/preprocess/preprocess.js';
+import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import { exportModel } from '../compress/index.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { UserError } from '../errors.js';
-import { Random } from '../random.js';
+import { Random } from '../math/random.js';
+import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from '../test/browser.fixture.js';
 import { writePage } from './index.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -1,4 +1,4 @@
-import type { Random } from '../../random.js';
+import type { Random } from '../../math/index.js';
 import { backTranslate, type PivotLanguage } from './back-translation.js';
 import { paraphrase } from './paraphrase.js';
 import type { Sayings } from './sayings.js';

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { UserError } from '../../errors.js';
-import type { Random } from '../../random.js';
+import type { Random } from '../../math/index.js';
 import { mainSense, type ReplaceOptions, replaceWords } from './synonyms.js';
 import type { WordNet } from './wordnet.js';
 

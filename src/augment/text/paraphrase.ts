@@ -1,5 +1,5 @@
 import { mendArticles, participleOf, verbsOfGerund } from '../../english/index.js';
-import type { Random } from '../../random.js';
+import type { Random } from '../../math/index.js';
 import { mainSense, type ReplaceOptions, replaceWords, usualWords } from './synonyms.js';
 import { WordNet } from './wordnet.js';
 import type { Tagged } from './words.js';

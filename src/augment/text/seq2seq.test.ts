@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Random } from '../../random.js';
+import { Random } from '../../math/random.js';
 import { augmentText, saidByModels } from './index.js';
 import { writeDictionaryModel } from './seq2seq.fixture.js';
 import { loadSeq2Seq } from './seq2seq.js';

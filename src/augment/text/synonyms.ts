@@ -1,4 +1,4 @@
-import type { Random } from '../../random.js';
+import type { Random } from '../../math/index.js';
 import { WordNet } from './wordnet.js';
 import { joinWords, likeCase, protectedWords, splitWords, type Tagged, tag } from './words.js';
 

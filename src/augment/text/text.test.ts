@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
-import { Random } from '../../random.js';
+import { Random } from '../../math/random.js';
 import { backTranslate, paraphrase, replaceSynonyms } from './index.js';
 import { WordNet } from './wordnet.js';
 import { splitWords, tag } from './words.js';

@@ -109,7 +109,7 @@ async function images({ preset, set, data, out, ...options }: ImageOptions): Pro
     import('../../augment/index.js'),
     import('../../data/index.js'),
     import('../../loader/index.js'),
-    import('../recipe-file.js'),
+    import('../../files/recipe-file.js'),
   ]);
   const augment = await loadRecipe(augmentOptions, { set, flags: { preset } });
   await viewSheet(await openDataset(data), { ...options, augment, file: out });
@@ -119,7 +119,7 @@ async function images({ preset, set, data, out, ...options }: ImageOptions): Pro
 async function text(options: TextOptions): Promise<void> {
   const [{ backTranslate, paraphrase, replaceSynonyms }, { Random }, { UserError }] = await Promise.all([
     import('../../augment/index.js'),
-    import('../../random.js'),
+    import('../../math/random.js'),
     import('../../errors.js'),
   ]);
   const { kind: wanted, samples, p, seed, language } = options;
@@ -199,7 +199,7 @@ async function texts({ text: given, data, split, seed }: TextOptions): Promise<{
   if (given) return given.map((from) => ({ from, keep: [] }));
   const [{ examplesOf, openDataset }, { Random }, { UserError }] = await Promise.all([
     import('../../data/index.js'),
-    import('../../random.js'),
+    import('../../math/random.js'),
     import('../../errors.js'),
   ]);
   const dataset = await openDataset(data);

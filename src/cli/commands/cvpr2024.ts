@@ -68,8 +68,7 @@ export function addCvpr2024(program: Command): void {
 
 async function run(options: Cvpr2024Options): Promise<void> {
   const [
-    { cvpr2024Seeds },
-    { cvpr2024Recipe },
+    { cvpr2024Recipe, cvpr2024Seeds },
     { loadCheckpoint },
     { openDataset },
     { writeFileAtomic },
@@ -78,12 +77,11 @@ async function run(options: Cvpr2024Options): Promise<void> {
     { resumable },
     { cvpr2024Json, cvpr2024Table },
   ] = await Promise.all([
-    import('../../evaluate/index.js'),
-    import('../../distill/index.js'),
+    import('../../cvpr2024/index.js'),
     import('../../clip/index.js'),
     import('../../data/index.js'),
     import('../../files/index.js'),
-    import('../recipe-file.js'),
+    import('../../files/recipe-file.js'),
     import('../progress.js'),
     import('../interrupt.js'),
     import('../cvpr2024-output.js'),

@@ -53,7 +53,7 @@ async function run(options: DemoOptions): Promise<void> {
     import('../../distill/index.js'),
     import('../../data/index.js'),
     import('../../report/index.js'),
-    import('../recipe-file.js'),
+    import('../../files/recipe-file.js'),
     import('../progress.js'),
     import('../interrupt.js'),
   ]);

@@ -120,7 +120,7 @@ async function run(options: DistillOptions): Promise<void> {
   ] = await Promise.all([
     import('../../distill/index.js'),
     import('../../data/index.js'),
-    import('../recipe-file.js'),
+    import('../../files/recipe-file.js'),
     import('../progress.js'),
     import('../interrupt.js'),
   ]);

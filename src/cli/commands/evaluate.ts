@@ -72,7 +72,8 @@ export function addEvaluate(program: Command): void {
 
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const [
-    { byTrainingCount, evaluateModel, loadModelOrPair },
+    { byTrainingCount, evaluateModel },
+    { loadModelOrPair },
     { examplesOf, openDataset, withSubset },
     { createProgress, showDownload },
     { interruptSignal },
@@ -80,6 +81,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     output,
   ] = await Promise.all([
     import('../../evaluate/index.js'),
+    import('../../model/index.js'),
     import('../../data/index.js'),
     import('../progress.js'),
     import('../interrupt.js'),

@@ -54,7 +54,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   ] = await Promise.all([
     import('../../compress/index.js'),
     import('../../clip/index.js'),
-    import('../../distill/index.js'),
+    import('../../model/index.js'),
     import('../../prompt/index.js'),
     import('../run-record.js'),
     import('../../files/index.js'),

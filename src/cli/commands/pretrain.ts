@@ -60,8 +60,8 @@ async function run(options: PretrainOptions): Promise<void> {
     { createProgress, showDownload, showTexts },
     { resumable },
   ] = await Promise.all([
-    import('../../distill/index.js'),
-    import('../recipe-file.js'),
+    import('../../pretrain/index.js'),
+    import('../../files/recipe-file.js'),
     import('../progress.js'),
     import('../interrupt.js'),
   ]);

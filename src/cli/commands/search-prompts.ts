@@ -74,7 +74,8 @@ export function addSearchPrompts(program: Command): void {
 
 async function run(folder: string, options: SearchOptions): Promise<void> {
   const [
-    { findPrompts, loadModelOrPair },
+    { findPrompts },
+    { loadModelOrPair },
     { writePromptSet },
     { checkWritable },
     { openDataset },
@@ -82,7 +83,8 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
     { interruptSignal },
     output,
   ] = await Promise.all([
-    import('../../evaluate/index.js'),
+    import('../../prompt-search/index.js'),
+    import('../../model/index.js'),
     import('../../prompt/index.js'),
     import('../../files/index.js'),
     import('../../data/index.js'),

@@ -62,10 +62,10 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
     { resumable },
     { percent },
   ] = await Promise.all([
-    import('../../distill/index.js'),
+    import('../../tune-prompts/index.js'),
     import('../../clip/index.js'),
     import('../../data/index.js'),
-    import('../recipe-file.js'),
+    import('../../files/recipe-file.js'),
     import('../progress.js'),
     import('../interrupt.js'),
     import('../../report/index.js'),

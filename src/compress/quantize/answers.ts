@@ -1,8 +1,10 @@
 import { clipLogits } from '../../clip/index.js';
-import { adamw, boundLogitScale, responseLoss, type Task, train, warmupCosine } from '../../distill/index.js';
+import { responseLoss } from '../../distill/index.js';
+import { boundLogitScale } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { type CompileOptions, compile, type Feed, type Runnable } from '../../runtime/index.js';
 import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
+import { adamw, type Task, train, warmupCosine } from '../../train/index.js';
 import type { Student } from '../student.js';
 import { imageGraph, studentFeeds, textGraph } from './student-graph.js';
 

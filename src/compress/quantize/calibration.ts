@@ -3,8 +3,8 @@ import { normalizePixels, type TokenizedTexts, tokenizeAll } from '../../clip/in
 import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
+import { Random } from '../../math/index.js';
 import { classText } from '../../prompt/index.js';
-import { Random } from '../../random.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { maxTextLength, type Student } from '../student.js';
 

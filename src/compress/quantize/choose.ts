@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.js';
-import { type Scheme, storedBytes } from '../../quantization/index.js';
+import { type Scheme, storedBytes } from '../../weight-formats/index.js';
 import type { Student } from '../student.js';
 import { type Mixture, weightsOf } from './mixture.js';
 import type { Sensitivity } from './sensitivity.js';

@@ -2,22 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
-import {
-  type Batches,
-  type DistillRecipe,
-  openBatches,
-  straightThrough,
-  type TeacherModel,
-  teacherOf,
-} from '../../distill/index.js';
+import { type Batches, type DistillRecipe, openBatches, type TeacherModel, teacherOf } from '../../distill/index.js';
 import { copyParams } from '../../nn/index.js';
-import { dequantize, rounder, roundTo } from '../../quantization/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import { dequantize, rounder, roundTo } from '../../weight-formats/index.js';
 import { maxTextLength, type Student } from '../student.js';
 import { type AnswerFeeds, AnswerProgram, meanLoss, trainAnswers } from './answers.js';
 import { withWeights } from './mixture.js';
 import type { QuantizedStudent } from './quantize.js';
+import { straightThrough } from './straight-through.js';
 import { studentFeeds } from './student-graph.js';
 
 export interface FinetuneOptions {

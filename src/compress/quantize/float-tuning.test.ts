@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dataset, teacher } from '../../distill/colours.fixture.js';
+import { dataset, teacher } from '../../test/colours.fixture.js';
 import { difference } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { type TunedStudent, tuneFloats } from './float-tuning.js';

@@ -1,4 +1,5 @@
-import { EpochOrder, gatherHostRows } from '../../distill/index.js';
+import { EpochOrder } from '../../loader/index.js';
+import { gatherHostRows } from '../../math/index.js';
 import { copyParams } from '../../nn/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
 import type { Student } from '../student.js';

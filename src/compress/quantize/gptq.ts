@@ -1,6 +1,6 @@
-import { type Grid, matrixSize, type QuantizedTensor, type Rounder, rounder } from '../../quantization/index.js';
 import { product } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import { type Grid, matrixSize, type QuantizedTensor, type Rounder, rounder } from '../../weight-formats/index.js';
 import { COLUMNS, damped, inverseOf } from './inverse.js';
 import { columnsInOrder, type Matrix, part, rowOf, sideBySide, subtract } from './matrices.js';
 

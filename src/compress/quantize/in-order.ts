@@ -1,6 +1,6 @@
-import { dequantize, type QuantizedTensor } from '../../quantization/index.js';
 import { compile, product } from '../../runtime/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
+import { dequantize, type QuantizedTensor } from '../../weight-formats/index.js';
 import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { cutBefore, HiddenStates } from './hidden-states.js';

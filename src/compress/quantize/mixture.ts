@@ -1,6 +1,6 @@
 import { type Params, paramFeeds } from '../../nn/index.js';
-import type { Scheme } from '../../quantization/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import type { Scheme } from '../../weight-formats/index.js';
 import { ENCODER } from '../graphs.js';
 import type { Student } from '../student.js';
 

@@ -3,7 +3,7 @@ import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { fillFolder, writeFileAtomic } from '../../files/index.js';
-import { type Scheme, storedBytes } from '../../quantization/index.js';
+import { type Scheme, storedBytes } from '../../weight-formats/index.js';
 import { checkPrompts, type Student } from '../student.js';
 import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';

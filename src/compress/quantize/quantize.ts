@@ -1,5 +1,5 @@
-import { dequantize, type QuantizedTensor, roundTo, weightGrid } from '../../quantization/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import { dequantize, type QuantizedTensor, roundTo, weightGrid } from '../../weight-formats/index.js';
 import type { Student } from '../student.js';
 import { compensated } from './gptq.js';
 import { type Mixture, weightsOf, withWeights } from './mixture.js';

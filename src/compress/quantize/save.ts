@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quantizationRecord, quantizedFile, saveDescription } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { promptFile, savePrompts } from '../../prompt/index.js';
-import { type QuantizedTensor, writeQuantized } from '../../quantization/index.js';
+import { type QuantizedTensor, writeQuantized } from '../../weight-formats/index.js';
 import { ENCODER, graphNames } from '../graphs.js';
 import { maxTextLength } from '../student.js';
 import { quantizedDtypes, variantFile } from './onnx-variants.js';

@@ -1,4 +1,4 @@
-import { dequantize, type Scheme, storedBytes } from '../../quantization/index.js';
+import { dequantize, type Scheme, storedBytes } from '../../weight-formats/index.js';
 import type { Student } from '../student.js';
 import { weightsOf } from './mixture.js';
 import type { Moments } from './moments.js';

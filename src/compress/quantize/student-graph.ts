@@ -1,5 +1,4 @@
-import { type TokenizedTexts, type TowerResult, textTower, visionTower } from '../../clip/index.js';
-import { fitPixels } from '../../distill/index.js';
+import { fitPixels, type TokenizedTexts, type TowerResult, textTower, visionTower } from '../../clip/index.js';
 import { paramFeeds, paramInputs } from '../../nn/index.js';
 import { deepPrompts, promptedTextTower } from '../../prompt/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';

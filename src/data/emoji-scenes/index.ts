@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Random } from '../../random.js';
+import { Random } from '../../math/index.js';
 import type { Box, Example, ImageTextDataset, Picture } from '../dataset.js';
 import { openEmoji } from '../emoji/index.js';
 import { isLabelled } from '../examples-of.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../../random.js';
+import type { Random } from '../../math/index.js';
 import { type Background, backgrounds, type Paint, paints, sceneName } from './things.js';
 
 /** Side of a scene, in pixels. */

@@ -1,4 +1,4 @@
-import { Random } from '../../random.js';
+import { Random } from '../../math/index.js';
 import type { Example } from '../dataset.js';
 import { type Concept, captionsOf, concepts, wideConcepts } from './concepts.js';
 import { Drawings, editions } from './editions.js';

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { put } from '../../test/pictures.fixture.js';
 import { openDataset } from '../index.js';
-import { put } from './pictures.fixture.js';
 
 let folder = '';
 beforeEach(async () => {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hugePng, picture, put } from '../../test/pictures.fixture.js';
 import { contactSheet, openDataset } from '../index.js';
-import { hugePng, picture, put } from './pictures.fixture.js';
 
 let folder = '';
 beforeEach(async () => {

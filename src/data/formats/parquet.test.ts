@@ -2,8 +2,8 @@ import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { put } from '../../test/pictures.fixture.js';
 import { openDataset } from '../index.js';
-import { put } from './pictures.fixture.js';
 
 /** Files that Hugging Face's datasets and PyArrow wrote: make-cards.py beside them. */
 const made = 'fixtures/data';

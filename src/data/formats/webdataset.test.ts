@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { hugePng, picture, put } from '../../test/pictures.fixture.js';
 import { openDataset, shardsOf } from '../index.js';
-import { hugePng, picture, put } from './pictures.fixture.js';
 import { expandBraces } from './shards.js';
 
 let folder = '';

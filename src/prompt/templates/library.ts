@@ -1,5 +1,5 @@
 import { closest, UserError } from '../../errors.js';
-import { Random } from '../../random.js';
+import { Random } from '../../math/index.js';
 import { grammars } from './domains/index.js';
 import { type DomainGrammar, expand, type Language, normalised } from './grammar.js';
 import { fillSlots, type SlotValues, type ValueSlot, valueSlotsOf } from './syntax.js';

@@ -1,4 +1,4 @@
-import { softmax } from '../../softmax.js';
+import { softmax } from '../../math/index.js';
 import { argMax } from './confidence.js';
 
 /** A model's logits on pictures whose class is known. */

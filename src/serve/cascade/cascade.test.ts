@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
-import { softmax } from '../../softmax.js';
+import { softmax } from '../../math/softmax.js';
 import { Prepared } from '../prepared.js';
 import {
   argMax,

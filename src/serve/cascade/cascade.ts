@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.js';
-import { softmax } from '../../softmax.js';
+import { softmax } from '../../math/index.js';
 import { Prepared } from '../prepared.js';
 import { argMax, type Confidence, checkThreshold, confidenceOf } from './confidence.js';
 

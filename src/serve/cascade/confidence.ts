@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.js';
-import { softmax } from '../../softmax.js';
+import { softmax } from '../../math/index.js';
 
 /**
  * How sure a model is of an answer, from its logits z at a temperature T, with p = softmax(z / T):

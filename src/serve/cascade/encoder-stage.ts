@@ -1,5 +1,6 @@
 import { UserError } from '../../errors.js';
-import { classFeatures, defaultTemplates, dots, type Rows } from '../../evaluate/index.js';
+import { classFeatures, defaultTemplates } from '../../evaluate/index.js';
+import { dots, type Rows } from '../../math/index.js';
 import { checkTemplates, classText } from '../../prompt/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';

@@ -1,6 +1,7 @@
 import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { candidateClasses, median } from '../../evaluate/index.js';
+import { candidateClasses } from '../../evaluate/index.js';
+import { median } from '../../math/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import { Prepared } from '../prepared.js';
 import type { Stage } from './cascade.js';

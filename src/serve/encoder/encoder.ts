@@ -1,6 +1,6 @@
 import type { SavedClassifier } from '../../compress/index.js';
 import type { Picture } from '../../data/index.js';
-import type { Rows } from '../../evaluate/index.js';
+import type { Rows } from '../../math/index.js';
 import type { Prepared } from '../prepared.js';
 
 /** A picture file's bytes, or a picture that is decoded already. */

@@ -3,7 +3,7 @@ import { normalizePixels, type OnnxPair, resolveCheckpoint, splitVariant, tokeni
 import { openEncoders, readClassifier } from '../../compress/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { type Rows, toUnitRows } from '../../evaluate/index.js';
+import { type Rows, toUnitRows } from '../../math/index.js';
 import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 

@@ -1,6 +1,6 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
-import type { Rows } from '../../evaluate/index.js';
+import type { Rows } from '../../math/index.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 import type { Task, TaskResult, WorkerSetup } from './worker.js';
 

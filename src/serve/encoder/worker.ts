@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import type { Rows } from '../../evaluate/index.js';
+import type { Rows } from '../../math/index.js';
 import type { EncodedImages, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 import { LocalEncoder } from './local.js';
 

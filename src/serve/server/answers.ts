@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { defaultTemplates, dots, type Rows } from '../../evaluate/index.js';
-import { softmax } from '../../softmax.js';
+import { defaultTemplates } from '../../evaluate/index.js';
+import { dots, type Rows, softmax } from '../../math/index.js';
 import { type Answer, argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';

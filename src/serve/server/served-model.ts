@@ -1,4 +1,4 @@
-import type { Rows } from '../../evaluate/index.js';
+import type { Rows } from '../../math/index.js';
 import { classText } from '../../prompt/index.js';
 import { classRows, logitRows } from '../cascade/index.js';
 import { tasksPerWorker, WorkerEncoder } from '../encoder/index.js';

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Rows } from '../../evaluate/index.js';
+import type { Rows } from '../../math/index.js';
 import type { Encoder } from '../encoder/index.js';
 import { Batcher, type BatchOptions } from './batcher.js';
 

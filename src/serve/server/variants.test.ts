@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadOnnxPair, preprocessImage } from '../../clip/index.js';
+import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
+import { preprocessImage } from '../../clip/preprocess/preprocess.js';
 import { quantizeModel } from '../../compress/index.js';
-import { dataset, teacher } from '../../distill/colours.fixture.js';
+import { dataset, teacher } from '../../test/colours.fixture.js';
 import type * as serve from '../index.js';
 
 const built = new URL('../../../dist/serve/index.js', import.meta.url);

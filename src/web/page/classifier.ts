@@ -1,5 +1,5 @@
+import { softmax } from '../../math/softmax.js';
 import { classText } from '../../prompt/browser.js';
-import { softmax } from '../../softmax.js';
 import { modelFiles } from '../model-file.js';
 import type { Engine } from './engine.js';
 

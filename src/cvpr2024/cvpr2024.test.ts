@@ -1,0 +1,97 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
+import { initClip } from '../clip/towers/initialise.js';
+import { compileOptions, config, dataset, teacher, tokenizer } from '../test/colours.fixture.js';
+import { type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
+import { type Cvpr2024Recipe, cvpr2024Recipe } from './cvpr2024-recipe.js';
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'promptkd-cvpr2024-run-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const shape = { ...config, projection_dim: 8 };
+const student = { config: shape, params: initClip(shape, 9), preprocess: clipPreprocess(16), tokenizer };
+
+function options(dir: string, distillation: object = {}, more: Partial<Cvpr2024RunOptions> = {}): Cvpr2024RunOptions {
+  const recipe = cvpr2024Recipe.parse({
+    prompts: { n_ctx: 2 },
+    tuning: { shots: 2, epochs: 3, lr: 0.02, average: { mean: 2 } },
+    distillation: { batch: 6, epochs: 15, views: 2, warmup_lr: 1e-3, ...distillation },
+  });
+  return { teacher, student, dataset, recipe, runDir: join(root, dir), compile: compileOptions, ...more };
+}
+
+it('tunes the teacher, then distils: the loss falls, and a run stopped in either stage resumes to the same bits', async () => {
+  const losses: number[] = [];
+  const whole = await cvpr2024(
+    options('whole', {}, { onStep: (e) => void (e.stage === 'distillation' && losses.push(e.losses.total!)) }),
+  );
+  expect(losses).toHaveLength(15 * 2);
+  const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
+  expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
+  expect(Object.keys(whole!.teacher.prompts)).toEqual(['vision.0', 'vision.1', 'text.0', 'text.1']);
+  expect(whole!.texts.shape).toEqual([5, config.projection_dim]); // the novel class too
+
+  for (const stage of ['tuning', 'distillation']) {
+    const controller = new AbortController();
+    const stop = (event: { stage: string; step: number }) => {
+      if (event.stage === stage && event.step === 4) controller.abort();
+    };
+    expect(await cvpr2024(options('parts', {}, { signal: controller.signal, onStep: stop }))).toBeUndefined();
+  }
+  const { seconds, folder, ...resumed } = (await cvpr2024(options('parts')))!;
+  expect(Math.min(seconds.tuning, seconds.distillation)).toBeGreaterThan(0);
+  expect({ ...resumed, seconds: 0 }).toEqual({ ...whole, folder: undefined, seconds: 0 });
+});
+
+it('begins the same in mixed precision, but for rounding, and with recomputation', async () => {
+  const first = async (dir: string, engine: Partial<Cvpr2024Recipe>) => {
+    const losses = { tuning: [] as number[], distillation: [] as number[] };
+    const given = options(dir, { epochs: 1 });
+    const tuning = { ...given.recipe.tuning, epochs: 1 }; // at the rate of the first epoch: next to nothing is tuned
+    await cvpr2024({
+      ...{ ...given, recipe: { ...given.recipe, tuning, ...engine } },
+      onStep: (event) => void losses[event.stage].push(event.losses.total!),
+    });
+    return losses;
+  };
+  const plain = await first('plain', {});
+  const recomputed = await first('recomputed', { recompute: true });
+  const mixed = await first('mixed', { precision: 'mixed' });
+  // The batch norm divides by how little these few pictures differ: rounding grows with it.
+  const near = { tuning: 0.01, distillation: 0.2 };
+  for (const stage of ['tuning', 'distillation'] as const) {
+    expect(recomputed[stage][0]! / plain[stage][0]!, stage).toBeCloseTo(1, 4);
+    expect(Math.abs(mixed[stage][0]! / plain[stage][0]! - 1), stage).toBeLessThan(near[stage]);
+    expect(mixed[stage][0], stage).not.toBe(plain[stage][0]);
+  }
+});
+
+it('runs with the teacher live, on the names of all classes', async () => {
+  const run = await cvpr2024(options('live', { targets: 'live', classes: 'all', epochs: 2 }));
+  expect(run!.student.projector['bn.running_mean']!.data.some((x) => x !== 0)).toBe(true);
+});
+
+it('refuses a batch that the images do not fill', async () => {
+  await expect(cvpr2024(options('large', { batch: 13 }))).rejects.toThrow(
+    /distillation.batch: expected 2 to 12, the images of colours\/train, got 13/,
+  );
+});
+
+it('augments by crop and flip alone, whichever of them is set', () => {
+  const plain = { rotation: 0, jitter: 0, grayscale: 0, erasing: 0, background: false };
+  expect(cvpr2024Recipe.parse({}).augment).toMatchObject({ ...plain, scale: 0.08, flip: 0.5 });
+  expect(cvpr2024Recipe.parse({ augment: { scale: 0.5 } }).augment).toMatchObject({ ...plain, scale: 0.5 });
+});
+
+it('is written down as it was published', () => {
+  const written = cvpr2024Recipe.parse(parse(readFileSync('recipes/cvpr2024.yaml', 'utf8')));
+  const { templates } = written.tuning; // those of the built-in drawings
+  expect(written).toEqual(cvpr2024Recipe.parse({ tuning: { templates } }));
+});

@@ -1,0 +1,153 @@
+import { clipLogits, textTower, visionTower } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import type { ViewBatches } from '../loader/index.js';
+import { gatherHostRows, Random } from '../math/index.js';
+import type { PromptedTeacher } from '../model/index.js';
+import { ranksFor, taskShards } from '../model/index.js';
+import { crossEntropy, klDivergence, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { deepPrompts } from '../prompt/index.js';
+import { type CompileOptions, compile } from '../runtime/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
+import * as t from '../tensor/index.js';
+import type { Task } from '../train/index.js';
+import { lossScaleFor, scaledGradients } from '../train/index.js';
+import { chooseClasses } from '../tune-prompts/index.js';
+import { GaussianAverage } from './gaussian-average.js';
+
+/** The classes that a teacher's prompts are tuned to. */
+export interface TunedClasses {
+  /** Label in the data set of each class, N. */
+  readonly labels: readonly number[];
+  /** Class texts for the prompted text tower; see `teacherTextFeatures`. [N, L] and [N] */
+  readonly ids: HostTensor;
+  readonly ends: HostTensor;
+  /** The frozen model's features of the classes, an average over templates [N, P], of any length. */
+  readonly frozen: HostTensor;
+}
+
+export interface TeacherPromptsOptions {
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Classes told apart in a step: those of its labels and others by lot; all where there are no more. */
+  readonly classesPerStep: number;
+  readonly seed: number;
+  /** Weights of the three regularisers. */
+  readonly weights: { readonly text: number; readonly image: number; readonly logits: number };
+  /** Keep only each block's input for the backward pass. */
+  readonly recompute?: boolean;
+  /** Which epochs the average is of: see `GaussianAverage`. */
+  readonly average: { readonly mean: number; readonly deviation: number };
+}
+
+export interface TeacherPromptsTask extends Task {
+  /** The prompts averaged over the epochs: whole after the last step. */
+  readonly averaged: PromptedTeacher['prompts'];
+  dispose(): Promise<void>;
+}
+
+/**
+ * Tuning of a teacher's independent deep prompts on few labelled images, with PromptSRC's regularisers (Khattak et al.,
+ * arXiv 2307.06190), which hold the prompted model near the frozen one:
+ *
+ *     loss = CE(z, label) + a mean|t − t₀| + b mean|v − v₀| + c KL(softmax(z₀) ‖ softmax(z)) / N
+ *
+ * N are the classes of a step; v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen
+ * model's, z and z₀ their logits.
+ * The towers stand still; the prompts of `teacher` are updated in place.
+ */
+export async function teacherPromptsTask(
+  teacher: PromptedTeacher,
+  classes: TunedClasses,
+  views: ViewBatches,
+  options: TeacherPromptsOptions,
+  compileOptions: CompileOptions = {},
+): Promise<TeacherPromptsTask> {
+  const { config } = teacher;
+  const [batch] = views.pixels.shape as [number];
+  const ranks = ranksFor('teacher', config, compileOptions);
+  const p = paramInputs(teacher.params, 'teacher/', ranks);
+  const prompts = paramInputs(teacher.prompts, 'prompts/');
+  const pixels = t.input('pixels', views.pixels.shape);
+  const all = classes.labels.length;
+  const chosen = Math.min(options.classesPerStep, all);
+  const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
+  const ids = t.input('ids', [chosen, length], 'int32');
+  const ends = t.input('ends', [chosen], 'int32');
+
+  const scale = param(p, 'logit_scale');
+  const unit = (x: Tensor) => t.l2Normalize(x);
+  const own = (tower: 'vision' | 'text') => ({
+    prompts: deepPrompts(prompts, tower),
+    pooledOnly: true,
+    recompute: options.recompute,
+    ranks,
+  });
+  const image = visionTower(p, config, pixels, own('vision')).embed; // [B, P]
+  const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
+  const frozen = {
+    image: visionTower(p, config, pixels, { pooledOnly: true, ranks }).embed,
+    text: t.input('frozen/texts', [chosen, width]),
+  };
+  const logits = clipLogits(image, text, scale); // [B, N]
+  const distance = (a: Tensor, b: Tensor) => t.mean(t.abs(t.sub(unit(a), unit(b))));
+  const divergence = klDivergence(logits, clipLogits(frozen.image, frozen.text, scale), 1);
+  const losses = {
+    cross_entropy: crossEntropy(logits, t.input('labels', [batch], 'int32')),
+    text: t.mul(distance(text, frozen.text), options.weights.text),
+    image: t.mul(distance(image, frozen.image), options.weights.image),
+    logits: t.mul(divergence, options.weights.logits / chosen),
+  };
+  const total = Object.values(losses).reduce((a, b) => t.add(a, b));
+  const names = Object.keys(teacher.prompts);
+  const lossScale = lossScaleFor(compileOptions.precision);
+  const wrt = names.map((name) => prompts[name]!);
+  const gradients = scaledGradients(total, wrt, lossScale);
+  const outputs: Record<string, Tensor> = { total, ...losses };
+  for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
+  const fixed = paramFeeds(teacher.params, 'teacher/');
+  const program = await compile({ outputs, shards: taskShards }, { ...compileOptions, fixed });
+
+  const params = paramFeeds(teacher.prompts, 'prompts/');
+  const fed = {
+    labels: { shape: [batch], data: new Int32Array(batch) },
+    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
+    ends: { shape: [chosen], data: new Int32Array(chosen) },
+    'frozen/texts': { shape: [chosen, width], data: new Float32Array(chosen * width) },
+  };
+  const average = new GaussianAverage(teacher.prompts, { epochs: options.epochs, ...options.average });
+  let done = 0;
+  return {
+    params,
+    lossScale,
+    imagesPerStep: batch,
+    averaged: average.sum,
+    state: () => paramFeeds(average.sum, 'average/'),
+    async step(step) {
+      await views.fill(step);
+      const rows = views.labels.data.map((label) => rowOf(classes.labels, label));
+      const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', step));
+      for (const [i, row] of rows.entries()) fed.labels.data[i] = picked.indexOf(row);
+      gatherHostRows(classes.ids.data, length, picked, fed.ids.data);
+      gatherHostRows(classes.ends.data, 1, picked, fed.ends.data);
+      gatherHostRows(classes.frozen.data, width, picked, fed['frozen/texts'].data);
+      const result = await program.run({ ...params, ...lossScale?.feeds, pixels: views.pixels, ...fed });
+      done = step + 1;
+      return {
+        losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
+        gradients: Object.fromEntries(
+          names.map((name) => [`prompts/${name}`, result[`grad|${name}`]!.data as Float32Array]),
+        ),
+      };
+    },
+    constrain() {
+      if (done % options.stepsPerEpoch === 0) average.add(done / options.stepsPerEpoch);
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+function rowOf(labels: readonly number[], label: number): number {
+  const row = labels.indexOf(label);
+  if (row >= 0) return row;
+  throw new UserError(`teacher prompts: an image has label ${label}, which is none of the classes to tune to`);
+}

@@ -1,0 +1,113 @@
+import { type AugmentOptions, unmixed } from '../augment/index.js';
+import type { Checkpoint } from '../clip/index.js';
+import type { ImageTextDataset, LabelledExample } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { hash, hashParams } from '../files/index.js';
+import type { LoaderOptions } from '../loader/index.js';
+import { ViewBatches } from '../loader/index.js';
+import type { PromptedTeacher } from '../model/index.js';
+import { type DeepPromptShape, initTeacherPrompts, promptedTexts, templateFeatures } from '../model/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import { type StepEvent, sgd, train, warmupCosine } from '../train/index.js';
+import { type TeacherPromptsOptions, teacherPromptsTask } from './teacher-prompts-task.js';
+
+export interface TuneTeacherOptions {
+  readonly teacher: Checkpoint;
+  readonly dataset: ImageTextDataset;
+  /** The few labelled images. */
+  readonly examples: readonly LabelledExample[];
+  /** Labels of the classes that are told apart. */
+  readonly classes: readonly number[];
+  /** Templates of the frozen model's class features. */
+  readonly templates: readonly string[];
+  readonly prompts: DeepPromptShape;
+  readonly training: Pick<TeacherPromptsOptions, 'epochs' | 'weights' | 'average' | 'recompute' | 'classesPerStep'> & {
+    readonly batch: number;
+    readonly lr: number;
+    /** Rate of the first epoch. */
+    readonly warmupLr: number;
+    readonly momentum: number;
+    readonly weightDecay: number;
+  };
+  /** Without its mixing: a mixed picture has no label of its own. */
+  readonly augment: AugmentOptions;
+  readonly loader?: LoaderOptions;
+  readonly seed: number;
+  /** Where the state is kept; call again with the same folder to resume. */
+  readonly runDir?: string;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  readonly compile?: CompileOptions;
+}
+
+/**
+ * Tunes deep prompts in both towers of a frozen teacher on few labelled images: see `teacherPromptsTask`.
+ *
+ * @returns the teacher with its prompts averaged over the epochs; `finished` false where the signal stopped it
+ * @throws UserError where the images are fewer than a batch, or the context is not of `n_ctx` tokens
+ */
+export async function tuneTeacher(
+  options: TuneTeacherOptions,
+): Promise<{ teacher: PromptedTeacher; finished: boolean; seconds: number }> {
+  const { teacher, dataset, examples, classes, training, seed } = options;
+  const { batch, epochs, classesPerStep } = training;
+  const fewest = Math.min(batch, classes.length);
+  if (classesPerStep < fewest) {
+    throw new UserError(
+      `tuning.classes_per_step: expected room for the labels of a batch, ${fewest}, got ${classesPerStep}`,
+    );
+  }
+  const stepsPerEpoch = Math.floor(examples.length / batch);
+  if (stepsPerEpoch === 0) {
+    throw new UserError(
+      `teacher.batch: ${batch} is more than the ${examples.length} labelled images; choose a smaller batch`,
+    );
+  }
+  const { config, params, preprocess, tokenizer } = teacher;
+  const tuned: PromptedTeacher = { config, params, prompts: initTeacherPrompts(teacher, options.prompts, seed) };
+  const names = classes.map((label) => dataset.classes[label]!.name);
+  const texts = {
+    labels: classes,
+    ...promptedTexts(names, options.prompts, tokenizer, config.text_config.max_position_embeddings),
+    frozen: await templateFeatures(teacher, names, options.templates, options.compile),
+  };
+  const { loader } = options;
+  const views = new ViewBatches(dataset, examples, {
+    seed,
+    batch,
+    augment: unmixed(options.augment),
+    preprocess,
+    loader,
+  });
+  const task = await teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, options.compile);
+  try {
+    const { finished, seconds } = await train(task, {
+      steps: epochs * stepsPerEpoch,
+      optimizer: sgd(task.params, { momentum: training.momentum, weightDecay: training.weightDecay }),
+      learningRate: warmupCosine({
+        peak: training.lr,
+        steps: epochs * stepsPerEpoch,
+        warmupSteps: stepsPerEpoch,
+        constantWarmup: training.warmupLr,
+      }),
+      runDir: options.runDir,
+      checkpointEvery: stepsPerEpoch,
+      fingerprint: fingerprint(options),
+      signal: options.signal,
+      onStep: options.onStep,
+    });
+    return { teacher: { ...tuned, prompts: finished ? task.averaged : tuned.prompts }, finished, seconds };
+  } finally {
+    await Promise.all([task.dispose(), views.dispose()]);
+  }
+}
+
+function fingerprint({ teacher, dataset, examples, classes, ...options }: TuneTeacherOptions): string {
+  const { templates, prompts, training, augment, seed, compile } = options;
+  return JSON.stringify({
+    teacher: hashParams(teacher.params),
+    data: dataset.fingerprint,
+    examples: hash(examples.map((e) => e.id).join('\n')),
+    ...{ classes, templates, prompts, training, augment, seed, precision: compile?.precision },
+  });
+}

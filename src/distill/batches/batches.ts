@@ -1,0 +1,223 @@
+import { normalizePixels, type PreprocessConfig } from '../../clip/index.js';
+import type { Example } from '../../data/index.js';
+import { EpochOrder } from '../../loader/index.js';
+import { gatherHostRows, Random } from '../../math/index.js';
+import type { TensorTree } from '../../nn/index.js';
+import type { Feed } from '../../runtime/index.js';
+import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
+import { gatherSlots } from '../losses/word-alignment.js';
+import type { TargetStore } from '../targets/target-store.js';
+import { gatherWords, type TextBank } from './text-bank.js';
+
+export interface BatchOptions {
+  seed: number;
+  /** Drawings a step, B. */
+  batch: number;
+  views: number;
+  classesPerStep: number;
+  teacherTopK: number;
+  captions: boolean;
+  /** How often each template of a class is drawn, in proportion; without them all alike. */
+  weights?: readonly number[];
+  /** Feed the teacher's features and maps in fp16, as they are stored: for devices that read it, which do so faster. */
+  halves?: boolean;
+}
+
+/** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
+export type BatchFeeds = Record<string, Feed>;
+
+/**
+ * The batches of a run: which drawings, views and texts step n sees, and the teacher's targets for them.
+ *
+ * A step depends on the seed and its number alone, so every method sees the same drawings at the same step, and a
+ * resumed run what an uninterrupted one sees. No label is used: classes are chosen by the teacher's own answers.
+ */
+export class Batches {
+  /** Class texts a step. */
+  readonly classCount: number;
+  /** Texts a step, N. */
+  readonly textCount: number;
+  readonly feeds: BatchFeeds;
+  private readonly records: Uint8Array[];
+  private readonly classFeatures: Float32Array; // [classes, P], unit length
+  private readonly order: EpochOrder;
+  /** The teacher's nearest classes of each record that was drawn already: epochs go round the same views. */
+  private readonly nearest = new Map<number, readonly number[]>();
+
+  constructor(
+    readonly store: TargetStore,
+    readonly bank: TextBank,
+    private readonly examples: readonly Example[],
+    private readonly preprocess: PreprocessConfig,
+    private readonly options: BatchOptions,
+  ) {
+    const { batch, seed } = options;
+    this.order = new EpochOrder(examples.length, seed);
+    const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
+    this.classCount = Math.min(options.classesPerStep, bank.classes.length);
+    this.textCount = this.classCount + (options.captions ? batch : 0);
+    const bytes = store.layout.bytes;
+    const memory = new Uint8Array(batch * bytes);
+    this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
+    this.classFeatures = unitRows(
+      bank.embeds,
+      embed,
+      bank.classes.map((texts) => texts[0]!),
+    );
+
+    const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
+    const n = this.textCount;
+    this.feeds = {
+      pixels: float(batch, 3, size, size),
+      ids: { shape: [n, bank.length], data: new Int32Array(n * bank.length) },
+      ends: { shape: [n], data: new Int32Array(n) },
+      'target/image': float(batch, embed),
+      'target/text': float(n, embed),
+    };
+    const kept = (...shape: number[]) =>
+      options.halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
+    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(batch, tokens, width);
+    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(batch, tokens, tokens);
+    if (bank.words && options.captions) {
+      const { wordsLength, alignment } = bank;
+      this.feeds['target/words'] = float(batch, wordsLength, embed);
+      if (alignment) {
+        this.feeds['target/words_ends'] = { shape: [batch], data: new Int32Array(batch) };
+        this.feeds['align/student'] = float(batch, bank.length, alignment.count);
+        this.feeds['align/teacher'] = float(batch, wordsLength, alignment.count);
+      }
+    }
+  }
+
+  /** Graph inputs for `feeds`, by name; what is fed in fp16 is read as fp32. */
+  inputs(): TensorTree {
+    return Object.fromEntries(
+      Object.entries(this.feeds).map(([name, { shape, data }]) => {
+        const tensor = input(name, shape, dtypeOf(data));
+        return [name, tensor.dtype === 'float16' ? cast(tensor, 'float32') : tensor];
+      }),
+    );
+  }
+
+  /** Fills `feeds` for a step; `wanted` names the inputs that the program has, the others are left as they are. */
+  fill(step: number, wanted: ReadonlySet<string>): BatchFeeds {
+    const { batch } = this.options;
+    const { layout } = this.store;
+    const drawn = Array.from({ length: batch }, (_, i) => this.draw(step * batch + i));
+    for (const [i, { example, view }] of drawn.entries()) {
+      this.store.read(this.store.index(example, view), this.records[i]!);
+    }
+    const float = (name: string) => this.feeds[name]!.data as Float32Array;
+    const whole = (name: string) => this.feeds[name]!.data as Int32Array;
+    const kept = (name: string) => this.feeds[name]!.data as Float32Array | Uint16Array;
+    const { size, embed, hidden, attention } = layout.contents;
+    for (const [i, record] of this.records.entries()) {
+      normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
+      float('target/image').set(layout.embed(record), i * embed);
+      for (const l of hidden) {
+        const name = `target/hidden.${l}`;
+        if (wanted.has(name)) layout.readHidden(record, l, kept(name), i * layout.hiddenSize);
+      }
+      for (const l of attention) {
+        const name = `target/attention.${l}`;
+        if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
+      }
+    }
+    const rows = this.texts(step, drawn);
+    gatherHostRows(this.bank.ids, this.bank.length, rows, whole('ids'));
+    gatherHostRows(this.bank.ends, 1, rows, whole('ends'));
+    gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
+    if (wanted.has('target/words')) {
+      const own = rows.slice(0, batch);
+      const { alignment, length, wordsLength, wordsEnds } = this.bank;
+      gatherWords(this.bank, own, float('target/words'));
+      if (alignment) {
+        gatherHostRows(wordsEnds, 1, own, whole('target/words_ends'));
+        gatherSlots(alignment.student, length, alignment.count, own, float('align/student'));
+        gatherSlots(alignment.teacher, wordsLength, alignment.count, own, float('align/teacher'));
+      }
+    }
+    return this.feeds;
+  }
+
+  /** The drawing at a position of the endless stream of epochs, and the view it is seen as. */
+  draw(position: number): { example: number; view: number } {
+    const { example, epoch } = this.order.at(position);
+    return { example, view: epoch % this.options.views };
+  }
+
+  /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
+  private texts(step: number, drawn: readonly { readonly example: number; readonly view: number }[]): number[] {
+    const { seed, captions } = this.options;
+    const ranked = drawn.map(({ example, view }, i) => {
+      const record = this.store.index(example, view);
+      const known = this.nearest.get(record) ?? this.nearestClasses(i);
+      this.nearest.set(record, known);
+      return known;
+    });
+    const random = new Random(seed, 'templates', step);
+    const classes = this.chooseClasses(step, ranked).map((c) => this.classText(random, c));
+    if (!captions) return classes;
+    const own = drawn.map(({ example }, i) => {
+      const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
+      const pickOne = new Random(seed, 'caption', step, i);
+      // A drawing without captions is described by what the teacher takes it for.
+      return texts.length > 0 ? pickOne.pick(texts) : this.classText(pickOne, ranked[i]![0]!);
+    });
+    return [...own, ...classes];
+  }
+
+  /** One of a class's texts. */
+  private classText(random: Random, c: number): number {
+    const { weights } = this.options;
+    const texts = this.bank.classes[c]!;
+    return weights ? random.weighted(texts, weights) : random.pick(texts);
+  }
+
+  /** The step's classes: all where they fit, otherwise each drawing's nearest ones in turn, and random ones. */
+  private chooseClasses(step: number, ranked: readonly (readonly number[])[]): number[] {
+    const all = Array.from({ length: this.bank.classes.length }, (_, c) => c);
+    if (this.classCount === all.length) return all;
+    const chosen = new Set<number>();
+    for (let rank = 0; rank < this.options.teacherTopK; rank++) {
+      for (const classes of ranked) {
+        const c = classes[rank];
+        if (c !== undefined && chosen.size < this.classCount) chosen.add(c);
+      }
+    }
+    for (const c of new Random(this.options.seed, 'classes', step).shuffle(all))
+      if (chosen.size < this.classCount) chosen.add(c);
+    return [...chosen].sort((a, b) => a - b);
+  }
+
+  /** The teacher's nearest classes of drawing i of the batch, the nearest first. */
+  private nearestClasses(i: number): number[] {
+    const count = this.bank.classes.length;
+    const keep = Math.max(1, Math.min(this.options.teacherTopK, count));
+    const needed = this.classCount < count || this.options.captions;
+    if (!needed) return [];
+    const image = this.store.layout.embed(this.records[i]!);
+    const width = image.length;
+    const best: { c: number; score: number }[] = [];
+    for (let c = 0; c < count; c++) {
+      let score = 0;
+      for (let k = 0; k < width; k++) score += image[k]! * this.classFeatures[c * width + k]!;
+      if (best.length === keep && score <= best[keep - 1]!.score) continue;
+      best.push({ c, score });
+      best.sort((a, b) => b.score - a.score);
+      if (best.length > keep) best.pop();
+    }
+    return best.map((b) => b.c);
+  }
+}
+
+function unitRows(source: Float32Array, width: number, rows: readonly number[]): Float32Array {
+  const out = new Float32Array(rows.length * width);
+  gatherHostRows(source, width, rows, out);
+  for (let r = 0; r < rows.length; r++) {
+    let sum = 0;
+    for (let k = 0; k < width; k++) sum += out[r * width + k]! ** 2;
+    for (let k = 0; k < width; k++) out[r * width + k]! /= Math.sqrt(sum) || 1;
+  }
+  return out;
+}

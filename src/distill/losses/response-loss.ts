@@ -1,0 +1,30 @@
+import { klDivergence } from '../../nn/index.js';
+import { promptPenalty } from '../../prompt/index.js';
+import type { Tensor } from '../../tensor/index.js';
+import * as t from '../../tensor/index.js';
+
+/**
+ * The prompt response loss: T² KL(softmax(z_t/T) ‖ softmax(z_s/T)) + λ ‖prompts‖².
+ *
+ * With `bothWays` the KL is the mean of the one over texts (classify an image) and the one over images
+ * (find the image of a text): retrieval from text to image learns from the same logits.
+ * The penalty is a mean over elements, so that λ means the same for any number of prompts.
+ *
+ * @param student logits z_s [B, N]
+ * @param teacher logits z_t [B, N]
+ * @param prompts the student's prompts in use, any shapes; empty without prompts
+ */
+export function responseLoss(
+  student: Tensor,
+  teacher: Tensor,
+  prompts: readonly Tensor[],
+  options: { temperature: number; lambda: number; bothWays?: boolean },
+): Tensor {
+  let loss = klDivergence(student, teacher, options.temperature);
+  if (options.bothWays) {
+    const back = klDivergence(t.transpose(student), t.transpose(teacher), options.temperature);
+    loss = t.mul(t.add(loss, back), 0.5);
+  }
+  const penalty = options.lambda > 0 ? promptPenalty(prompts) : undefined;
+  return penalty ? t.add(loss, t.mul(penalty, options.lambda)) : loss;
+}

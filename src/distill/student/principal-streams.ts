@@ -1,0 +1,50 @@
+import { type ClipConfig, tokenizeAll } from '../../clip/index.js';
+import { examplesOf, type ImageTextDataset } from '../../data/index.js';
+import type { LoaderOptions } from '../../loader/index.js';
+import { ViewBatches } from '../../loader/index.js';
+import type { CompileOptions } from '../../runtime/index.js';
+import { listTexts } from '../batches/text-bank.js';
+import type { DistillRecipe } from '../recipe.js';
+import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
+import { principalStream } from './principal-stream.js';
+import type { Streams } from './residual-stream.js';
+import { imageMoments, textMoments } from './stream-moments.js';
+
+/** What a student is distilled on. */
+export interface TrainingData {
+  /** The part that the recipe trains on: see `withSubset`. */
+  readonly dataset: ImageTextDataset;
+  readonly loader?: LoaderOptions;
+  readonly compile?: CompileOptions;
+}
+
+const enoughTexts = 1_024;
+
+/** The principal components of a teacher's residual streams over the pictures and texts of a recipe, as wide as a student's. */
+export async function principalStreams(
+  recipe: Pick<DistillRecipe, 'seed' | 'data' | 'augment' | 'texts'>,
+  teacher: Teacher,
+  student: ClipConfig,
+  { dataset, loader, compile }: TrainingData,
+): Promise<Streams> {
+  const { seed, augment, texts } = recipe;
+  const examples = examplesOf(dataset, recipe.data.split);
+  const all = listTexts(dataset, examples, texts.templates, texts.captions).texts;
+  const stride = Math.ceil(all.length / enoughTexts);
+  const tokens = tokenizeAll(
+    teacher.tokenizer,
+    all.filter((_, i) => i % stride === 0),
+    teacher.config.text_config.max_position_embeddings,
+  );
+  const { preprocess } = teacher;
+  const batch = picturesAtATime(teacher.config);
+  const pictures = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
+  try {
+    return {
+      text: principalStream(await textMoments(teacher, tokens, compile), student.text_config.hidden_size),
+      vision: principalStream(await imageMoments(teacher, pictures, compile), student.vision_config.hidden_size),
+    };
+  } finally {
+    await pictures.dispose();
+  }
+}

@@ -1,0 +1,179 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, relative } from 'node:path';
+import { parseDocument, stringify } from 'yaml';
+import { z } from 'zod';
+import { closest, UserError } from '../errors.js';
+import { describeIssue } from '../schema-issue.js';
+import { writeFileAtomic } from './atomic.js';
+import { packageVersion } from './package-version.js';
+
+type Field = string | number;
+type Tree = Record<string, unknown>;
+/** What {@link writeRecipe} adds; left out again when the file is read as a recipe. */
+const madeWith = 'made_with';
+
+export interface RecipeSource {
+  /** YAML file; without one the schema's defaults are the recipe. */
+  readonly file?: string;
+  /** `path.to.field=value` from the command line, later ones win. Values are YAML: numbers, true, [1, 2]. */
+  readonly set?: readonly string[];
+  /**
+   * Fields that other flags stand for, e.g. `{ 'losses.attention.weight': 0 }`; they win over the file and yield to
+   * `set`; undefined ones say nothing.
+   */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A recipe from a file and overrides, checked and completed by a schema.
+ * @throws UserError for a missing file, broken YAML, an unknown field (with a suggestion) or a value that does not fit.
+ */
+export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeSource): Promise<z.infer<S>> {
+  const tree = source.file ? await readTree(source.file) : {};
+  delete tree[madeWith];
+  const overridden = new Map<string, string>();
+  for (const [path, value] of Object.entries(source.flags ?? {})) {
+    if (value !== undefined) place(tree, path, value, 'command line');
+  }
+  for (const text of source.set ?? []) {
+    const [path, value] = assignment(text);
+    place(tree, path, value, `--set ${text}`);
+    overridden.set(path, `--set ${text}`);
+  }
+  const blame = (path: readonly Field[]) => overridden.get(path.join('.')) ?? source.file ?? 'recipe';
+  refuseUnknownFields(schema, tree, [], blame);
+  const result = schema.safeParse(tree, { reportInput: true });
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new UserError(`${blame(issue.path as Field[])}: ${describeIssue(issue)}`);
+}
+
+/** The recipe whole, as YAML, with the versions that run it, and the teacher where there is one. It can be run again as it is. */
+export function recipeText(recipe: unknown, teacher?: string): string {
+  const made = { ...(teacher === undefined ? {} : { teacher }), ...versions() };
+  return stringify({ ...(recipe as Tree), [madeWith]: made }, { lineWidth: 0 });
+}
+
+/**
+ * Writes {@link recipeText} as `recipe.yaml` into a run's folder. A folder that has one keeps it until `replace`:
+ * whether the recipe may go on from that run is for the run to say.
+ *
+ * @param options.teacher folder or hub id; a folder is written as seen from the run's folder
+ * @throws UserError naming the file where it cannot be written
+ */
+export async function writeRecipe(
+  folder: string,
+  recipe: unknown,
+  { replace = false, teacher }: { readonly replace?: boolean; readonly teacher?: string } = {},
+): Promise<string> {
+  const local = teacher !== undefined && existsSync(teacher);
+  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher);
+  if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
+  await writeFileAtomic(join(folder, 'recipe.yaml'), text);
+  return text;
+}
+
+/** What a result depends on besides the recipe. */
+export function versions(): Record<string, string> {
+  const manifest = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return {
+    promptkd: packageVersion(),
+    node: process.versions.node,
+    'onnxruntime-node': manifest.version,
+    platform: `${process.platform}-${process.arch}`,
+  };
+}
+
+async function readTree(file: string): Promise<Tree> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') throw new UserError(`${file}: no such recipe file`);
+    throw error;
+  });
+  const document = parseDocument(text);
+  const fault = document.errors[0];
+  if (fault) throw new UserError(`${file}: not valid YAML: ${fault.message.split('\n')[0]}`);
+  const tree: unknown = document.toJS() ?? {};
+  if (!isTree(tree)) throw new UserError(`${file}: expected fields and values, got ${kind(tree)}`);
+  return tree;
+}
+
+function assignment(text: string): [path: string, value: unknown] {
+  const [, path, value] = /^([^=\s]+?)=(.*)$/s.exec(text) ?? [];
+  if (path === undefined || value === undefined) throw new UserError(`--set ${text}: expected path.to.field=value`);
+  const document = parseDocument(value);
+  if (document.errors[0]) throw new UserError(`--set ${text}: the value is not valid YAML`);
+  return [path, document.toJS()];
+}
+
+function place(tree: Tree, path: string, value: unknown, source: string): void {
+  const fields = path.split('.');
+  const last = fields.pop()!;
+  let at: Tree = tree;
+  for (const field of fields) {
+    const next = (Object.hasOwn(at, field) ? at[field] : undefined) ?? {};
+    if (!isTree(next) && !Array.isArray(next))
+      throw new UserError(`${source}: ${field} is ${kind(next)}, it has no fields`);
+    at[field] = next;
+    at = next as Tree;
+  }
+  at[last] = value;
+}
+
+function refuseUnknownFields(
+  schema: z.ZodType,
+  value: unknown,
+  path: readonly Field[],
+  blame: (path: readonly Field[]) => string,
+): void {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodArray && Array.isArray(value)) {
+    for (const [i, item] of value.entries()) refuseUnknownFields(inner.element as z.ZodType, item, [...path, i], blame);
+    return;
+  }
+  const object = inner instanceof z.ZodUnion ? optionFor(inner, value) : inner;
+  if (!(object instanceof z.ZodObject) || !isTree(value)) return;
+  const shape = object.shape as Record<string, z.ZodType>;
+  for (const [field, content] of Object.entries(value)) {
+    const here = [...path, field];
+    const known = Object.hasOwn(shape, field) ? shape[field] : undefined;
+    if (known) refuseUnknownFields(known, content, here, blame);
+    else {
+      const near = closest(field, Object.keys(shape));
+      const hint = near ? `did you mean ${[...path, near].join('.')}?` : `known here: ${Object.keys(shape).join(', ')}`;
+      throw new UserError(`${blame(here)}: unknown field ${here.join('.')}; ${hint}`);
+    }
+  }
+}
+
+/** The member of a union that the value is meant for: the one whose literal fields it has. */
+function optionFor(union: z.ZodUnion, value: unknown): z.ZodType | undefined {
+  const options = (union.options as z.ZodType[]).map(unwrap);
+  if (!isTree(value)) return undefined;
+  return options.find(
+    (option) =>
+      option instanceof z.ZodObject &&
+      Object.entries(option.shape as Record<string, z.ZodType>).every(([field, s]) => {
+        const literal = unwrap(s);
+        return !(literal instanceof z.ZodLiteral) || literal.safeParse(value[field]).success;
+      }),
+  );
+}
+
+/** The schema inside defaults, options and transforms. */
+function unwrap(schema: z.ZodType): z.ZodType {
+  const { innerType, in: input } = schema.def as { innerType?: z.ZodType; in?: z.ZodType };
+  const inner = innerType ?? input;
+  return inner ? unwrap(inner) : schema;
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
+const kind = (value: unknown) =>
+  Array.isArray(value)
+    ? 'a list'
+    : value === null
+      ? 'nothing'
+      : typeof value === 'object'
+        ? 'fields'
+        : `${JSON.stringify(value)}`;

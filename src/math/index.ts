@@ -1,0 +1,6 @@
+export { gatherHostRows } from './gather-host-rows.js';
+export { type Interval, wilson } from './interval.js';
+export { median, quantile } from './quantile.js';
+export { Random } from './random.js';
+export { dot, dots, type Rows, rowsInARow, selectRows, toUnitRows } from './rows.js';
+export { softmax } from './softmax.js';

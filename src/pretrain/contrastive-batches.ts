@@ -1,0 +1,140 @@
+import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto, type Sayings } from '../augment/index.js';
+import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
+import { type Example, examplesOf, type ImageTextDataset, shardsOf } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { EpochOrder, Loader, type LoaderOptions } from '../loader/index.js';
+import { Random } from '../math/index.js';
+import type { HostTensor } from '../tensor/index.js';
+
+export interface BatchOptions {
+  readonly split: string;
+  readonly batch: number;
+  /** Token positions a text. */
+  readonly context: number;
+  readonly seed: number;
+  readonly augment: AugmentOptions;
+  /** What models make of the captions. */
+  readonly sayings?: Sayings;
+  readonly preprocess: PreprocessConfig;
+  readonly tokenizer: Tokenizer;
+  readonly loader?: LoaderOptions;
+}
+
+/** Texts whose tokens are kept; augmentation makes ever new ones. */
+const mostTexts = 100_000;
+
+/** What the contrastive program reads; the arrays are reused by the next batch. */
+export type ContrastiveFeeds = Readonly<Record<'pixels' | 'ids' | 'ends' | 'matches', HostTensor>>;
+
+/**
+ * Endless batches of pictures, each with one of its captions at random.
+ *
+ * Epochs are reshuffled passes over the split. Batch n depends on the seed and n alone, so that a
+ * resumed run sees what an uninterrupted one sees.
+ */
+export class ContrastiveBatches {
+  private readonly examples: readonly Example[];
+  private readonly captionSets: readonly ReadonlySet<string>[];
+  private readonly loader: Loader;
+  private readonly tokens = new Map<string, { ids: Int32Array; end: number }>();
+  private readonly feeds: ContrastiveFeeds;
+
+  /** @throws UserError where the split is missing or smaller than a batch. */
+  constructor(
+    private readonly dataset: ImageTextDataset,
+    private readonly options: BatchOptions,
+  ) {
+    const { batch, context, split } = options;
+    this.examples = examplesOf(dataset, split).filter(({ captions }) => captions.length > 0);
+    if (this.examples.length < batch) {
+      throw new UserError(
+        `batch: ${batch} is more than the ${this.examples.length} captioned pictures of ${dataset.name}/${split}; choose a smaller batch`,
+      );
+    }
+    this.captionSets = this.examples.map(({ captions }) => new Set(captions));
+    const size = options.preprocess.size;
+    const order = new EpochOrder(this.examples.length, options.seed, shardsOf(dataset, this.examples));
+    const views = (n: number) =>
+      Array.from({ length: batch }, (_, i) => ({
+        example: order.at(n * batch + i).example,
+        key: [options.seed, 'view', n, i],
+      }));
+    this.loader = new Loader(dataset, this.examples, { size, augment: options.augment, batch, views }, options.loader);
+    this.feeds = {
+      pixels: { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) },
+      ids: { shape: [batch, context], data: new Int32Array(batch * context) },
+      ends: { shape: [batch], data: new Int32Array(batch) },
+      matches: { shape: [batch, batch], data: new Float32Array(batch * batch) },
+    };
+  }
+
+  /** Fills the feeds with batch `n`. */
+  async batch(n: number): Promise<ContrastiveFeeds> {
+    const { seed, augment, preprocess, context } = this.options;
+    const { pixels, ids, ends } = this.feeds;
+    const { size } = preprocess;
+    const { views, rgb } = await this.loader.batch(n);
+    const mix = augment.mix && drawMix(augment.mix, size, new Random(seed, 'mix', n));
+    const images = views.map((_, i) => rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3));
+    if (mix) mixWithNext(images, size, mix);
+    const captions: string[] = [];
+    for (const [i, { example }] of views.entries()) {
+      normalizePixels(images[i]!, size, preprocess, pixels.data as Float32Array, i * 3 * size * size);
+      const caption = new Random(seed, 'caption', n, i).pick(this.examples[example]!.captions);
+      const { ids: row, end } = this.encode(this.said(caption, example, n, i), context);
+      ids.data.set(row, i * context);
+      ends.data[i] = end;
+      captions.push(caption);
+    }
+    this.match(
+      views.map(({ example }) => this.captionSets[example]!),
+      captions,
+      mix?.share ?? 1,
+    );
+    return this.feeds;
+  }
+
+  /** A caption as text augmentation says it; as it is where it would no longer fit the context. */
+  private said(caption: string, example: number, n: number, i: number): string {
+    const { augment, seed, tokenizer, context, sayings } = this.options;
+    if (!augment.text) return caption;
+    const { label } = this.examples[example]!;
+    const keep = label === undefined ? [] : [this.dataset.classes[label]!.name];
+    const said = augmentText(caption, augment.text, new Random(seed, 'text', n, i), keep, sayings);
+    return tokenizer.tokens(said).length + 2 > context ? caption : said;
+  }
+
+  dispose(): Promise<void> {
+    return this.loader.dispose();
+  }
+
+  /**
+   * A text matches every picture that lists it, not only the one it was drawn for; a picture mixed with the next by λ and
+   * 1 − λ matches the texts of both so. Every picture and every text still has matches of 1 or more in all.
+   */
+  private match(own: readonly ReadonlySet<string>[], captions: readonly string[], share: number): void {
+    const { data } = this.feeds.matches;
+    for (const [i, texts] of own.entries()) {
+      const next = own[(i + 1) % own.length]!;
+      for (const [j, caption] of captions.entries()) {
+        data[i * own.length + j] = (texts.has(caption) ? share : 0) + (next.has(caption) ? 1 - share : 0);
+      }
+    }
+  }
+
+  private encode(caption: string, context: number): { ids: Int32Array; end: number } {
+    let known = this.tokens.get(caption);
+    if (!known) {
+      const { ids, eos } = this.options.tokenizer.encode([caption], context);
+      known = { ids, end: eos[0]! };
+      if (this.tokens.size < mostTexts) this.tokens.set(caption, known);
+    }
+    return known;
+  }
+}
+
+/** Every picture with the one behind it, the last with the first: each is once the first and once the second of a pair. */
+function mixWithNext(images: readonly Uint8Array[], size: number, mix: Mix): void {
+  const first = images[0]!.slice();
+  for (const [i, image] of images.entries()) mixInto(image, images[i + 1] ?? first, size, mix);
+}

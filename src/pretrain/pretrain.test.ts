@@ -1,0 +1,128 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
+import { readTrainingRecord } from '../train/training-record.js';
+import { type PretrainOptions, pretrain } from './pretrain.js';
+import { pretrainRecipe } from './pretrain-recipe.js';
+
+let runDir = '';
+beforeEach(() => {
+  runDir = mkdtempSync(join(tmpdir(), 'promptkd-pretrain-'));
+});
+afterEach(() => rmSync(runDir, { recursive: true }));
+
+const colours = { red: [230, 30, 30], green: [30, 200, 60], blue: [30, 60, 220], grey: [120, 120, 120] };
+const names = Object.keys(colours) as (keyof typeof colours)[];
+
+/** Pictures of one colour each, told apart by it. */
+const dataset: ImageTextDataset = {
+  name: 'colours',
+  classes: names.map((name) => ({ name, novel: false })),
+  splits: { train: examples('train', 4), val: examples('val', 2) },
+  load: async ({ label }) => {
+    const data = new Uint8Array(16 * 16 * 3).map((_, i) => colours[names[label!]!][i % 3]!);
+    return { width: 16, height: 16, channels: 3, data };
+  },
+  fingerprint: 'colours-1',
+  skipped: [],
+};
+
+function examples(split: string, each: number): Example[] {
+  return names.flatMap((name, label) =>
+    Array.from({ length: each }, (_, i) => ({
+      id: `${split}-${name}-${i}`,
+      label,
+      captions: [`a drawing of ${name}`, `something ${name}`],
+    })),
+  );
+}
+
+const recipe = pretrainRecipe.parse({
+  data: { dataset: 'colours' },
+  model: {
+    projection_dim: 16,
+    vision: { image_size: 16, patch_size: 8, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2 },
+    text: {
+      hidden_size: 16,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      max_position_embeddings: 8,
+      vocab_size: 560,
+    },
+  },
+  steps: 30,
+  batch: 8,
+  accumulate: 2,
+  optimizer: { lr: 1e-2, warmup_steps: 3 },
+  augment: { jitter: 0, grayscale: 0, erasing: 0 },
+  ema: 0.8,
+  evaluation: { every: 15 },
+});
+
+const options = (more: Partial<PretrainOptions> = {}): PretrainOptions => ({
+  recipe,
+  dataset,
+  runDir,
+  threads: 1,
+  ...more,
+});
+
+describe('pretrain', () => {
+  it('learns colours, writes log and model, and resumes to the same bits', async () => {
+    const losses: number[] = [];
+    const whole = await pretrain(options({ onStep: ({ losses: l }) => void losses.push(l.total!) }));
+    expect(whole).toMatchObject({ finished: true, step: 30 });
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3);
+    expect(whole.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
+    const log = readFileSync(join(runDir, 'log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(log.map(({ step }) => step)).toEqual([1, 10, 15, 20, 30]);
+    expect(log[2]).toMatchObject({ drawings: 8 });
+    const weights = (await loadCheckpoint(whole.modelDir)).params;
+
+    const parts = join(runDir, 'parts');
+    const controller = new AbortController();
+    const stop = ({ step }: { step: number }) => (step === 12 ? controller.abort() : undefined);
+    const stopped = await pretrain(options({ runDir: parts, signal: controller.signal, onStep: stop }));
+    expect(stopped).toMatchObject({ finished: false, step: 12 });
+    const resumed = await pretrain(options({ runDir: parts }));
+    expect(resumed.finished).toBe(true);
+    expect((await loadCheckpoint(resumed.modelDir)).params).toEqual(weights);
+  });
+
+  it('continues a checkpoint, for a number of minutes', async () => {
+    const first = await pretrain(options({ recipe: { ...recipe, steps: 2 } }));
+    const further = join(runDir, 'further');
+    const short = { ...recipe, from: first.modelDir, minutes: 0.002 };
+    const second = await pretrain(options({ recipe: short, runDir: further }));
+    expect(second.step).toBeGreaterThan(0);
+    expect(second.step).toBe(JSON.parse(readFileSync(join(further, 'length.json'), 'utf8')).steps);
+    expect(existsSync(join(second.modelDir, 'model.safetensors'))).toBe(true);
+  });
+
+  it('goes on with larger pictures', async () => {
+    const first = await pretrain(options());
+    const larger = { ...recipe, from: first.modelDir, image_size: 24, steps: 2 };
+    const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));
+    expect(readTrainingRecord(second.modelDir)).toMatchObject({ images_seen: (30 + 2) * 16 });
+    const { config, preprocess } = await loadCheckpoint(second.modelDir);
+    expect([config.vision_config.image_size, preprocess.size, preprocess.resize]).toEqual([24, 24, 24]);
+    // Colours are told apart at any size: what was learned is still there.
+    expect(second.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
+    await expect(
+      pretrain(options({ recipe: { ...larger, image_size: 20 }, runDir: join(runDir, 'odd') })),
+    ).rejects.toThrow('image_size: expected a multiple of the patch size 8, got 20');
+  });
+
+  it('names a split that is not there, and a batch that is too large', async () => {
+    await expect(
+      pretrain(options({ recipe: { ...recipe, data: { dataset: 'colours', split: 'tran' } } })),
+    ).rejects.toThrow('it has train, val');
+    await expect(pretrain(options({ recipe: { ...recipe, batch: 64 } }))).rejects.toThrow('more than the 16 captioned');
+  });
+});

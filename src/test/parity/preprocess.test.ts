@@ -1,0 +1,32 @@
+import { readdirSync } from 'node:fs';
+import { join, parse } from 'node:path';
+import { expect, it } from 'vitest';
+import { preprocessImage } from '../../clip/preprocess/preprocess.js';
+import { parsePreprocessConfig } from '../../clip/preprocess/preprocess-config.js';
+import { readJson } from '../../files/index.js';
+import { isOwn, parity } from './golden.fixture.js';
+
+// Resampling is Pillow's own, and our copies are PNG, which every decoder reads alike.
+const bound = isOwn ? 1e-5 : 0.02;
+
+parity('preprocess', (dir, golden) => {
+  for (const [name, expected] of Object.entries(golden)) {
+    it(name, async ({ task }) => {
+      const file = join(dir, 'preprocessor_config.json');
+      const config = parsePreprocessConfig(await readJson(file), file);
+      const pixels = await preprocessImage(join(dir, pictureOf(dir, name)), config);
+      expect([3, config.size, config.size]).toEqual(expected.shape);
+      const differences = pixels.map((x, i) => Math.abs(x - expected.data[i]!));
+      const mean = differences.reduce((a, b) => a + b) / differences.length;
+      const largest = differences.reduce((a, b) => Math.max(a, b));
+      task.meta.parity = `mean difference ${mean.toExponential(1)}, largest ${largest.toExponential(1)}`;
+      expect(mean).toBeLessThanOrEqual(bound);
+    });
+  }
+});
+
+function pictureOf(dir: string, name: string): string {
+  const picture = readdirSync(dir).find((file) => parse(file).name === name);
+  if (!picture) throw new Error(`${dir}: expected a picture ${name}, found none`);
+  return picture;
+}

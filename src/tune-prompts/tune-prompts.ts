@@ -1,0 +1,247 @@
+import { join } from 'node:path';
+import { plainImage } from '../augment/index.js';
+import { type Checkpoint, normalizePixels, type PreprocessConfig, saveCheckpoint, tokenizeAll } from '../clip/index.js';
+import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { hashParams } from '../files/index.js';
+import { ViewBatches } from '../loader/index.js';
+import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import {
+  classText,
+  initPromptEncoder,
+  promptConfig,
+  type SavedPrompts,
+  savePrompts,
+  taskPrompts,
+} from '../prompt/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
+import { adamw, type StepEvent, train, warmupCosine } from '../train/index.js';
+import { pseudoLabels } from './pseudo-labels.js';
+import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
+import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
+import { startFromTypicalTokens } from './typical-tokens.js';
+
+export interface TunePromptsOptions {
+  /** Stands still; the prompts are learned for it. */
+  readonly model: Checkpoint;
+  readonly dataset: ImageTextDataset;
+  readonly recipe: TunePromptsRecipe;
+  /** The state, and at the end `model/`: the model with its prompts. Call again with the same folder to resume. */
+  readonly runDir: string;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  readonly compile?: CompileOptions;
+}
+
+export interface TunePromptsResult {
+  readonly finished: boolean;
+  readonly seconds: number;
+  readonly images: number;
+  /** Images whose label or pseudo-label was taken, and of how many classes they are. */
+  readonly labelled: { readonly images: number; readonly classes: number };
+  /** Of the pseudo-labels, the share that is right, where the data knows; for the report alone. */
+  readonly pseudoAccuracy?: number;
+  readonly prompts: SavedPrompts;
+  /** Checkpoint folder of the model with its prompts. */
+  readonly folder: string;
+}
+
+/**
+ * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled`, from images alone: see
+ * `tunePromptsTask` and `pseudoLabels`. Images and their order, classes and steps are the same both ways.
+ *
+ * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, ranks do not divide heads and
+ *   hidden units, or the run folder holds another run
+ */
+export async function tunePrompts(options: TunePromptsOptions): Promise<TunePromptsResult> {
+  const { model, recipe, runDir, signal, compile } = options;
+  ranksFor('model', model.config, compile);
+  const { split } = recipe.data;
+  const dataset = withSubset(options.dataset, split, recipe.data, recipe.seed);
+  const classes = taskClasses(dataset);
+  const examples = recipe.unlabelled
+    ? examplesOf(dataset, split)
+    : labelledOf(dataset, split).filter(({ label }) => classes.includes(label));
+  checkSizes(recipe, examples.length, classes.length, `${dataset.name}/${split}`);
+
+  const names = classes.map((label) => dataset.classes[label]!.name);
+  const frozen = await templateFeatures(options.model, names, recipe.templates, compile);
+  const found = recipe.unlabelled
+    ? await guessed(options, dataset, examples, frozen)
+    : examples.map(({ label }) => classes.indexOf(label!));
+  const taken = found.filter((column) => column >= 0);
+  if (taken.length === 0) {
+    throw new UserError(
+      `pseudo.threshold: none of the ${examples.length} images is taken for a class with more than ${recipe.pseudo.threshold}; lower it`,
+    );
+  }
+  const { config, params, preprocess, tokenizer } = model;
+  const { n_ctx } = recipe.prompts;
+  const texts = recipe.templates.flatMap((template) => names.map((name) => classText(template, name)));
+  const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
+  const rows: TaskTexts = {
+    ids: { shape: [texts.length, read.length], data: read.ids },
+    ends: { shape: [texts.length], data: read.ends },
+    classes: names.length,
+    frozen,
+  };
+  const shape = promptConfig(recipe, config, config.text_config.max_position_embeddings - n_ctx);
+  const prompt = { params: initPromptEncoder(shape, recipe.seed), config: shape };
+  // Views carry the labels that are learned from; pictures are read by what the data says of them.
+  const known = new Map(examples.map((example) => [example.id, example]));
+  const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
+  const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
+  const view = { seed: recipe.seed, batch: recipe.batch, preprocess };
+  const views = {
+    weak: new ViewBatches(pictures, seen, { ...view, augment: recipe.weak }),
+    strong: new ViewBatches(pictures, seen, { ...view, augment: recipe.strong }),
+    classWeights: evenWeights(taken, names.length),
+  };
+  await views.weak.fill(0);
+  const some = Math.min(64, texts.length);
+  const typical = {
+    ids: { shape: [some, read.length], data: read.ids.subarray(0, some * read.length) },
+    ends: { shape: [some], data: read.ends.subarray(0, some) },
+    pixels: views.weak.pixels,
+  };
+  await startFromTypicalTokens(prompt, model, typical, compile);
+  const task = await tunePromptsTask(model, prompt, rows, views, recipe, {
+    ...compile,
+    precision: recipe.precision,
+  });
+  const folder = join(runDir, 'model');
+  try {
+    const { finished, seconds } = await train(task, {
+      steps: recipe.steps,
+      optimizer: adamw(task.params, { weightDecay: recipe.weight_decay }),
+      learningRate: warmupCosine({ peak: recipe.lr, steps: recipe.steps, warmupSteps: recipe.warmup_steps }),
+      clipNorm: 1,
+      runDir,
+      checkpointEvery: recipe.checkpoint_every,
+      fingerprint: JSON.stringify({ recipe, data: dataset.fingerprint, model: hashParams(params) }),
+      signal,
+      onStep: options.onStep,
+    });
+    const first = {
+      ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
+      ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
+    };
+    const table = params['text_model.embeddings.token_embedding.weight']!;
+    const prompts = { config: shape, encoder: prompt.params, vision: await taskPrompts(prompt, table, first, compile) };
+    if (finished) {
+      await saveCheckpoint(folder, model);
+      await savePrompts(folder, prompts);
+    }
+    return {
+      ...{ finished, seconds, prompts, folder, images: examples.length },
+      labelled: { images: taken.length, classes: new Set(taken).size },
+      pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
+    };
+  } finally {
+    await Promise.all([task.dispose(), views.weak.dispose(), views.strong.dispose()]);
+  }
+}
+
+/** Novel classes must stay unseen where there are others. */
+function taskClasses({ classes, name }: ImageTextDataset): number[] {
+  const all = [...classes.keys()];
+  const base = all.filter((label) => !classes[label]!.novel);
+  if (all.length < 2) throw new UserError(`${name}: expected at least two classes to tell apart, found ${all.length}`);
+  return base.length > 1 ? base : all;
+}
+
+function checkSizes(
+  { batch, classes_per_step }: TunePromptsRecipe,
+  images: number,
+  classes: number,
+  data: string,
+): void {
+  if (images < batch)
+    throw new UserError(`batch: ${batch} is more than the ${images} pictures of ${data}; choose a smaller one`);
+  if (classes_per_step < Math.min(batch, classes)) {
+    throw new UserError(`classes_per_step: expected room for the labels of a batch, ${batch}, got ${classes_per_step}`);
+  }
+}
+
+/** For each image the column of its pseudo-label, or −1. @param texts the frozen model's features of the classes */
+async function guessed(
+  { model, recipe, compile }: TunePromptsOptions,
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  texts: HostTensor<Float32Array>,
+): Promise<number[]> {
+  const { config, params, preprocess } = model;
+  const [classes, width] = texts.shape as [number, number];
+  const block = Math.min(64, examples.length);
+  const images = await teacherImages({ config, params, prompts: {} }, block, compile);
+  const scale = Math.exp(params.logit_scale!.data[0]!);
+  const logits = new Float32Array(examples.length * classes);
+  const unit = unitRows(texts.data, width);
+  try {
+    for (let from = 0; from < examples.length; from += block) {
+      // The last block may reach back: it is always full.
+      const first = Math.min(from, examples.length - block);
+      const { data } = await images.features(
+        await plainPixels(dataset, examples.slice(first, first + block), preprocess),
+      );
+      for (let i = 0; i < block; i++) {
+        for (let c = 0; c < classes; c++) {
+          let cosine = 0;
+          for (let k = 0; k < width; k++) cosine += data[i * width + k]! * unit[c * width + k]!;
+          logits[(first + i) * classes + c] = scale * cosine;
+        }
+      }
+    }
+  } finally {
+    await images.dispose();
+  }
+  const found = new Array<number>(examples.length).fill(-1);
+  const { threshold, per_class: perClass } = recipe.pseudo;
+  for (const { image, label } of pseudoLabels(logits, classes, { threshold, perClass })) found[image] = label;
+  return found;
+}
+
+/** Pictures as the model takes them, without augmentation [B, 3, S, S]. */
+async function plainPixels(
+  dataset: ImageTextDataset,
+  examples: readonly Example[],
+  preprocess: PreprocessConfig,
+): Promise<HostTensor<Float32Array>> {
+  const { size } = preprocess;
+  const plane = 3 * size * size;
+  const pixels = { shape: [examples.length, 3, size, size], data: new Float32Array(examples.length * plane) };
+  for (const [i, example] of examples.entries()) {
+    normalizePixels(plainImage(await dataset.load(example), size), size, preprocess, pixels.data, i * plane);
+  }
+  return pixels;
+}
+
+function unitRows(rows: Float32Array, width: number): Float32Array {
+  const out = rows.slice();
+  for (let from = 0; from < out.length; from += width) {
+    const row = out.subarray(from, from + width);
+    const length = Math.hypot(...row) || 1;
+    for (let k = 0; k < width; k++) row[k]! /= length;
+  }
+  return out;
+}
+
+/** For each class the inverse of how many images have it, so that classes count alike; 1 on average over the images. */
+function evenWeights(labels: readonly number[], classes: number): Float32Array {
+  const counts = new Float32Array(classes);
+  for (const label of labels) counts[label]!++;
+  const present = counts.filter((count) => count > 0).length;
+  return counts.map((count) => (count > 0 ? labels.length / present / count : 0));
+}
+
+function shareRight(
+  examples: readonly Example[],
+  found: readonly number[],
+  classes: readonly number[],
+): number | undefined {
+  const judged = examples.flatMap(({ label }, i) =>
+    label === undefined || found[i]! < 0 ? [] : [classes[found[i]!] === label],
+  );
+  return judged.length === 0 ? undefined : judged.filter(Boolean).length / judged.length;
+}
