@@ -11,7 +11,9 @@ export { headAverage, renormalizeRows } from './head-average.js';
 export { klDivergence } from './kl-divergence.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
 export { copyParams, type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
-export { intoRanks, shardAxis } from './tensor-parallel.js';
+export { shardAxis } from './shard-axis.js';
+export { subset } from './subset.js';
+export { intoRanks } from './tensor-parallel.js';
 export {
   type BlockOptions,
   type EncoderOptions,

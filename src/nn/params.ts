@@ -1,6 +1,6 @@
 import type { ShardAxis } from '../runtime/index.js';
 import { dtypeOf, type HostTensor, input, type Tensor } from '../tensor/index.js';
-import { shardAxis, shardShape } from './tensor-parallel.js';
+import { shardAxis, shardShape } from './shard-axis.js';
 
 /** Parameters by Hugging Face name, e.g. `vision_model.encoder.layers.0.self_attn.q_proj.weight`. */
 export type Params = Record<string, HostTensor>;

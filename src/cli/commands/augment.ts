@@ -119,7 +119,7 @@ async function images({ preset, set, data, out, ...options }: ImageOptions): Pro
 async function text(options: TextOptions): Promise<void> {
   const [{ backTranslate, paraphrase, replaceSynonyms }, { Random }, { UserError }] = await Promise.all([
     import('../../augment/index.js'),
-    import('../../math/random.js'),
+    import('../../math/index.js'),
     import('../../errors.js'),
   ]);
   const { kind: wanted, samples, p, seed, language } = options;
@@ -199,7 +199,7 @@ async function texts({ text: given, data, split, seed }: TextOptions): Promise<{
   if (given) return given.map((from) => ({ from, keep: [] }));
   const [{ examplesOf, openDataset }, { Random }, { UserError }] = await Promise.all([
     import('../../data/index.js'),
-    import('../../math/random.js'),
+    import('../../math/index.js'),
     import('../../errors.js'),
   ]);
   const dataset = await openDataset(data);

@@ -47,7 +47,7 @@ export function addPrompts(program: Command): void {
 async function list(options: ListOptions): Promise<void> {
   const [{ drawTemplate, findTemplates, render }, { Random }] = await Promise.all([
     import('../../prompt/index.js'),
-    import('../../math/random.js'),
+    import('../../math/index.js'),
   ]);
   const { domain: domains, tag, language, sample, seed, class: name } = options;
   const found = findTemplates({ domains, tag, language });

@@ -6,7 +6,7 @@ import {
   type SlotValues,
   slotChoices,
   type ValueSlot,
-} from '../../prompt/templates/index.js';
+} from '../../prompt/index.js';
 import { byQuality, isBetter, type Quality } from './scores.js';
 
 /** A library template with values in its slots: what a search changes. */
