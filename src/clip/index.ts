@@ -12,7 +12,7 @@ export { type Dtype, dtypes, suffixes } from './checkpoint/onnx-dtypes.js';
 export { isOnnxPair, loadOnnxPair, OnnxPair, type OnnxPairOptions, onnxFolder } from './checkpoint/onnx-pair.js';
 export { fromOpenClip, parseOpenClipConfig } from './checkpoint/openclip.js';
 export { checkParams, expectedParams } from './checkpoint/params.js';
-export { regridKernel, regridPositions, withImageSize } from './checkpoint/regrid.js';
+export { regridKernel, regridPositions, withImageSize, withTextLength } from './checkpoint/regrid.js';
 export { type NamedVariant, splitVariant } from './checkpoint/variant-name.js';
 export { quantizationRecord, quantizedFile, weightFiles } from './checkpoint/weight-files.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';

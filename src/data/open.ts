@@ -3,6 +3,8 @@ import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji, openWideEmoji } from './emoji/index.js';
+import { openEmojiAll } from './emoji-all.js';
+import { openEmojiPairs } from './emoji-pairs/index.js';
 import { openEmojiScenes } from './emoji-scenes/index.js';
 import { openCoco } from './formats/coco.js';
 import { openCoop } from './formats/coop.js';
@@ -19,6 +21,8 @@ type Opener = (path: string, options: Readonly<Record<string, string>>) => Promi
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   emoji: openEmoji,
   'emoji-wide': openWideEmoji,
+  'emoji-all': openEmojiAll,
+  'emoji-pairs': openEmojiPairs,
   'emoji-scenes': openEmojiScenes,
 };
 

@@ -30,6 +30,18 @@ export const dataKinds: readonly DataKind[] = [
     options: [],
   },
   {
+    kind: 'emoji-all',
+    usage: 'emoji-all',
+    about: 'built in: what a teacher of emoji-pairs is trained on: train of all built-in sets, without novel pairs',
+    options: [],
+  },
+  {
+    kind: 'emoji-pairs',
+    usage: 'emoji-pairs',
+    about: 'built in: attributes of objects (red cactus, two bells); a quarter of the pairs is never seen in training',
+    options: [],
+  },
+  {
     kind: 'emoji-scenes',
     usage: 'emoji-scenes',
     about: 'built in: scenes of one to four of them, with five captions each and boxes',

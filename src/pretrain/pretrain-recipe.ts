@@ -63,6 +63,8 @@ export const pretrainRecipe = z.strictObject({
   from: z.string().optional(),
   /** Side of the pictures when training further, if not the checkpoint's: small pictures first saves most of the time. */
   image_size: count.optional(),
+  /** Tokens a text when training further, if more than the checkpoint's. */
+  context: count.optional(),
   model: modelSchema.prefault({}),
   steps: count.default(12_000),
   /** Train about this long instead: the steps are counted once, by timing a few of them. */

@@ -16,6 +16,7 @@ import {
   tokenizerFromJson,
   trainTokenizer,
   withImageSize,
+  withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
 import { ensureFolder, writeFileAtomic } from '../files/index.js';
@@ -84,9 +85,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const { split } = recipe.data;
   const whole = options.dataset ?? (await openDataset(recipe.data.dataset));
   const dataset = withSubset(whole, split, recipe.data, recipe.seed);
-  const start = recipe.from
-    ? await trainedModel(recipe.from, recipe.image_size, options)
-    : await freshModel(recipe, dataset);
+  const start = recipe.from ? await trainedModel(recipe.from, recipe, options) : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
   const context = contextLength(start, dataset, recipe);
   const { batch, seed, optimizer } = recipe;
@@ -180,11 +179,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
 
 async function trainedModel(
   idOrFolder: string,
-  imageSize: number | undefined,
+  { image_size: size, context }: PretrainRecipe,
   options: DownloadOptions,
 ): Promise<Checkpoint> {
   const checkpoint = await loadCheckpoint(idOrFolder, options);
-  return imageSize === undefined ? checkpoint : withImageSize(checkpoint, imageSize);
+  const longer = context === undefined ? checkpoint : withTextLength(checkpoint, context);
+  return size === undefined ? longer : withImageSize(longer, size);
 }
 
 /** Random weights, and a tokenizer trained on the captions of the training split. */

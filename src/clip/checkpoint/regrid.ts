@@ -55,6 +55,30 @@ export function regridKernel(kernel: HostTensor, to: number): HostTensor {
 }
 
 /**
+ * The same model for texts of more tokens: positions behind the last one start as the last one, and training tells them apart.
+ *
+ * @throws UserError where the model reads longer texts already
+ */
+export function withTextLength(checkpoint: Checkpoint, length: number): Checkpoint {
+  const { max_position_embeddings: before } = checkpoint.config.text_config;
+  if (length === before) return checkpoint;
+  if (length < before) throw new UserError(`context: expected at least ${before}, the model's own, got ${length}`);
+  const json = clipConfigJson(checkpoint.config) as { text_config: object };
+  const name = 'text_model.embeddings.position_embedding.weight';
+  const { shape, data } = checkpoint.params[name]!;
+  const width = shape[1]!;
+  const positions = new Float32Array(length * width);
+  positions.set(data);
+  const last = positions.slice((before - 1) * width, before * width);
+  for (let row = before; row < length; row++) positions.set(last, row * width);
+  return {
+    ...checkpoint,
+    config: parseClipConfig({ ...json, text_config: { ...json.text_config, max_position_embeddings: length } }),
+    params: { ...checkpoint.params, [name]: { shape: [length, width], data: positions } },
+  };
+}
+
+/**
  * The same model for pictures of another size: position embeddings are resampled bilinearly, patches stay.
  *
  * @throws UserError where the size is no multiple of the patch

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { Random } from '../../math/index.js';
 import type { Box, Example, ImageTextDataset, Picture } from '../dataset.js';
 import { openEmoji } from '../emoji/index.js';
-import { isLabelled } from '../examples-of.js';
+import { remembered } from '../picture-cache.js';
 import { compose } from './compose.js';
 import { describe } from './describe.js';
-import { drawScene, type Scene, type Sprite, side } from './scene.js';
+import { drawScene, type Scene, side } from './scene.js';
+import { spritesOf } from './sprites.js';
 import { things } from './things.js';
 
 /** Raised when scenes, captions or their drawing change. */
@@ -20,11 +21,16 @@ const sizes: Readonly<Record<string, number>> = { train: 5000, val: 500, test: 1
  * they are read. The classes are those of `emoji`, and name boxes, not pictures; `novel` scenes show novel classes.
  */
 export async function openEmojiScenes(): Promise<ImageTextDataset> {
+  return (await openScenes()).dataset;
+}
+
+/** The same with what each image shows, by its id. */
+export async function openScenes(): Promise<{ dataset: ImageTextDataset; scenes: ReadonlyMap<string, Scene> }> {
   const emoji = await openEmoji();
   const scenes = new Map<string, Scene>();
   const splits: Record<string, Example[]> = {};
   for (const [split, size] of Object.entries(sizes)) {
-    const byName = await spritesOf(emoji, split);
+    const byName = await spritesOf(emoji, split, things);
     const names = [...byName.keys()].sort();
     splits[split] = Array.from({ length: size }, (_, i) => {
       const id = `${split}/${String(i).padStart(4, '0')}`;
@@ -36,14 +42,15 @@ export async function openEmojiScenes(): Promise<ImageTextDataset> {
   const { classes } = emoji;
   const read = readDrawings(emoji);
   const sum = createHash('sha256').update(JSON.stringify([revision, emoji.fingerprint, splits]));
-  return {
+  const dataset: ImageTextDataset = {
     name: 'emoji-scenes',
     classes,
     splits,
     skipped: emoji.skipped,
     fingerprint: `emoji-scenes-${sum.digest('hex').slice(0, 16)}`,
-    load: ({ id }) => compose(scenes.get(id)!, read),
+    load: remembered(({ id }) => compose(scenes.get(id)!, read)),
   };
+  return { dataset, scenes };
 }
 
 function boxOf({ sprite, left, top, width, height }: Scene['groups'][number]['things'][number]): Box {
@@ -53,31 +60,4 @@ function boxOf({ sprite, left, top, width, height }: Scene['groups'][number]['th
 function readDrawings(emoji: ImageTextDataset): (id: string) => Promise<Picture> {
   // A drawing is found by its id alone.
   return (id) => emoji.load({ id, captions: [] });
-}
-
-/** The drawings of a split's things, by concept. */
-async function spritesOf(emoji: ImageTextDataset, split: string): Promise<Map<string, Sprite[]>> {
-  const byName = new Map<string, Sprite[]>();
-  for (const example of emoji.splits[split]!.filter(isLabelled)) {
-    const { name } = emoji.classes[example.label]!;
-    if (!things.has(name)) continue;
-    const sprite = { id: example.id, label: example.label, name, trim: trimOf(await emoji.load(example)) };
-    const known = byName.get(name);
-    if (known) known.push(sprite);
-    else byName.set(name, [sprite]);
-  }
-  return byName;
-}
-
-/** The least rectangle with all that is not nearly transparent. */
-function trimOf({ width, height, data }: Picture): Sprite['trim'] {
-  let [left, top, right, bottom] = [width, height, 0, 0];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (data[(y * width + x) * 4 + 3]! < 16) continue;
-      [left, right] = [Math.min(left, x), Math.max(right, x)];
-      [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
-    }
-  }
-  return { left, top, width: right - left + 1, height: bottom - top + 1 };
 }

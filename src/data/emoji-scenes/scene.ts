@@ -1,17 +1,9 @@
 import type { Random } from '../../math/index.js';
+import type { Sprite } from './sprites.js';
 import { type Background, backgrounds, type Paint, paints, sceneName } from './things.js';
 
 /** Side of a scene, in pixels. */
 export const side = 128;
-
-/** A drawing of the built-in set, with the part of it that is not transparent. */
-export interface Sprite {
-  /** Its id in the built-in set. */
-  readonly id: string;
-  readonly label: number;
-  readonly name: string;
-  readonly trim: { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
-}
 
 /** A sprite where it stands, in pixels. */
 export interface Placed {

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import type { Example, ImageTextDataset } from './dataset.js';
+import { openWideEmoji } from './emoji/index.js';
+import { allPairs, openEmojiPairs } from './emoji-pairs/index.js';
+import { objects } from './emoji-pairs/objects.js';
+import { openScenes } from './emoji-scenes/index.js';
+import type { Scene } from './emoji-scenes/scene.js';
+
+/**
+ * What a teacher of the built-in tasks is trained on: `train` of `emoji-pairs`, `emoji-scenes` and `emoji-wide` together,
+ * and `val` of `emoji-pairs`, with its classes. Scenes that show a novel pair (a red cactus, two bells, a bus at night) are
+ * left out: of it neither image nor caption is ever seen.
+ */
+export async function openEmojiAll(): Promise<ImageTextDataset> {
+  const [pairs, { scenes, dataset: drawn }, wide] = await Promise.all([
+    openEmojiPairs(),
+    openScenes(),
+    openWideEmoji(),
+  ]);
+  const novel = novelPairs();
+  const shown = drawn.splits.train!.filter(({ id }) => !showsNovel(scenes.get(id)!, novel));
+  const parts = { pairs, scenes: drawn, wide };
+  const examples: readonly (readonly [keyof typeof parts, readonly Example[]])[] = [
+    ['pairs', pairs.splits.train!],
+    ['scenes', shown],
+    ['wide', wide.splits.train!],
+  ];
+  const own = new Map<string, readonly [keyof typeof parts, Example]>();
+  const named = (part: keyof typeof parts, example: Example): Example => {
+    const id = `${part}/${example.id}`;
+    own.set(id, [part, example]);
+    // Labels of the others are of other classes.
+    const { label, boxes: _, ...rest } = example;
+    return { ...rest, id, ...(part === 'pairs' && { label }) };
+  };
+  const splits = {
+    train: examples.flatMap(([part, some]) => some.map((example) => named(part, example))),
+    val: pairs.splits.val!.map((example) => named('pairs', example)),
+  };
+  const sum = createHash('sha256').update(
+    JSON.stringify([pairs.fingerprint, drawn.fingerprint, wide.fingerprint, splits.train.map(({ id }) => id)]),
+  );
+  return {
+    name: 'emoji-all',
+    classes: pairs.classes,
+    splits,
+    skipped: [...pairs.skipped, ...wide.skipped],
+    fingerprint: `emoji-all-${sum.digest('hex').slice(0, 16)}`,
+    load: ({ id }) => {
+      const [part, example] = own.get(id)!;
+      return parts[part].load(example);
+    },
+  };
+}
+
+/** `attribute object` of every novel pair. */
+function novelPairs(): ReadonlySet<string> {
+  return new Set(allPairs().flatMap(({ novel, attribute, object }) => (novel ? [`${attribute.name} ${object}`] : [])));
+}
+
+function showsNovel({ groups, background }: Scene, novel: ReadonlySet<string>): boolean {
+  return groups.some(({ things, paint }) => {
+    const { name } = things[0]!.sprite;
+    if (!objects.includes(name)) return false;
+    const shown = [
+      paint?.name,
+      things.length === 2 ? 'two' : undefined,
+      background.noun === 'a night sky' ? 'at night' : undefined,
+    ];
+    return shown.some((attribute) => attribute !== undefined && novel.has(`${attribute} ${name}`));
+  });
+}
