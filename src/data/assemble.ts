@@ -85,7 +85,8 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     if (own.length > mostCaptions)
       remarks.add(`images with more than ${mostCaptions} captions: the first are kept`, id);
     const className = place === undefined ? undefined : labels.names[place]!;
-    const captions = own.length > 0 || className === undefined ? own : [`a picture of ${className}`, className];
+    const captions =
+      own.length > 0 || className === undefined ? own : cleanCaptions([`a picture of ${className}`, className]);
     const boxes = record.boxes?.flatMap(({ label, at }): Box[] => {
       const box = labels.place(label);
       return box === undefined ? [] : [{ label: box, at }];

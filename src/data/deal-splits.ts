@@ -2,16 +2,18 @@ import { Random } from '../random.js';
 
 /** Where data names no splits, these shares are kept for testing and for validation. */
 const shares = { test: 0.2, val: 0.1 } as const;
-/** Fewer images than these are all trained on, unless whoever brings them names splits. */
+/** A class of fewer images is trained on whole. */
 const fewest = 5;
+/** Of so many images some are kept out of training, though every class has few. */
+const many = 50;
 
 /** The rule in words, for whoever reads what came of it. */
-export const dealingRule = `no image names a split: by lot, always the same, a fifth is test and a tenth val, spread over the classes; each class keeps one in train; fewer than ${fewest} images are all in train`;
+export const dealingRule = `no image names a split, they are dealt by lot, always the same: of each class of at least ${fewest} images a fifth is test, and a tenth, at least one, val; where all classes are smaller, shares of all, if there are ${many}`;
 
 /**
  * Deals images out to `train`, `val` and `test`, as {@link dealingRule} says: the only place where splits are made that the
- * data does not name. Shares are rounded down over the classes so far, so that small classes together give their share;
- * of at least five images one is `test`, and one `val` where a class can spare it.
+ * data does not name. The shares of a class are rounded down. Small classes together give their share by turns, and each
+ * keeps one image for training.
  *
  * @param classOf what images are dealt by; `''` for those without a class
  * @returns image and split, class by class in order of the names
@@ -26,23 +28,36 @@ export function dealSplits<T>(images: readonly T[], classOf: (image: T) => strin
   }
   const sorted = [...byClass].sort(([a], [b]) => (a < b ? -1 : 1));
   const lots = sorted.map(([name, own]) => new Random('folder', name).shuffle(own));
-  const kept = lots.map(() => ({ test: 0, val: 0 }));
-  if (images.length >= fewest) {
-    for (const split of ['test', 'val'] as const) {
-      let [seen, given] = [0, 0];
-      const spare = (i: number) => lots[i]!.length - kept[i]!.test - kept[i]!.val - 1;
-      for (const [i, lot] of lots.entries()) {
-        seen += lot.length;
-        kept[i]![split] = Math.max(0, Math.min(Math.floor(seen * shares[split] + 1e-9) - given, spare(i)));
-        given += kept[i]![split];
-      }
-      if (given > 0) continue;
-      const largest = lots.reduce((best, _, i) => (spare(i) > spare(best) ? i : best), 0);
-      if (spare(largest) > 0) kept[largest]![split] = 1;
-    }
-  }
+  const areSmall = lots.every(({ length }) => length < fewest);
+  const kept = !areSmall ? lots.map(ofClass) : images.length < many ? [] : byTurns(lots);
   return lots.flatMap((lot, i) => {
-    const { test, val } = kept[i]!;
+    const { test, val } = kept[i] ?? { test: 0, val: 0 };
     return lot.map((image, at): [string, T] => [at < test ? 'test' : at < test + val ? 'val' : 'train', image]);
+  });
+}
+
+interface Kept {
+  readonly test: number;
+  readonly val: number;
+}
+
+function ofClass({ length }: readonly unknown[]): Kept {
+  if (length < fewest) return { test: 0, val: 0 };
+  return { test: Math.floor(length * shares.test), val: Math.max(1, Math.floor(length * shares.val)) };
+}
+
+/** Shares of all images so far, less what the classes before gave. */
+function byTurns(lots: readonly (readonly unknown[])[]): Kept[] {
+  let seen = 0;
+  const given = { test: 0, val: 0 };
+  return lots.map(({ length }) => {
+    seen += length;
+    const due = (split: keyof Kept, spare: number) =>
+      Math.max(0, Math.min(Math.floor(seen * shares[split]) - given[split], spare));
+    const test = due('test', length - 1);
+    const val = due('val', length - 1 - test);
+    given.test += test;
+    given.val += val;
+    return { test, val };
   });
 }

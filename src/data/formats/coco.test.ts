@@ -63,12 +63,15 @@ describe('COCO', () => {
     expect(splits).toEqual({ test: [{ id: '000001.png', captions: ['One.'] }] });
     expect(skipped).toEqual([
       { id: '000009.png', reason: `no such file in ${folder}/pictures` },
-      { id: '../lists/mine.json', reason: `its path leads out of ${folder}/pictures` },
+      {
+        id: '../lists/mine.json',
+        reason: `its path leads out of ${folder}/pictures; name a folder that such paths may lead to with ?root=DIR behind --data`,
+      },
     ]);
   });
 
   it.each([
-    ['[]', 'images: expected a list of pictures, found none'],
+    ['[]', 'images: expected a list of images, found none'],
     ['{"images": {"a": 1}}', 'images: expected a list, got fields'],
     ['{"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], "annotations": [{"im', 'expected JSON'],
     ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: expected string, got nothing'],

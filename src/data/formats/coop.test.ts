@@ -41,7 +41,12 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
     novel: ['images/ant/3.png'],
   });
   const inside = await openDataset(`coop:${folder}?images=${folder}/images`);
-  expect(inside.skipped).toEqual([{ id: '../out.png', reason: `its path leads out of ${folder}/images` }]);
+  expect(inside.skipped).toEqual([
+    {
+      id: '../out.png',
+      reason: `its path leads out of ${folder}/images; name a folder that such paths may lead to with ?root=DIR behind --data`,
+    },
+  ]);
 });
 
 it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {

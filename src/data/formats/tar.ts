@@ -29,12 +29,13 @@ export async function readTar(file: string, unpacked: Unpacked): Promise<Pack> {
   const { size } = await stat(file);
   const samples = new Samples();
   const zipped = await isGzip(file);
-  const source = zipped ? copied(createReadStream(file).pipe(createGunzip()), size, unpacked) : createReadStream(file);
+  const stream = createReadStream(file);
+  const source = new Whole(zipped ? copied(stream.pipe(createGunzip()), size, unpacked) : stream);
+  stream.on('error', (error) => source.fail(error));
   const tar = extract();
-  const piped = Readable.from(source);
-  piped.on('error', (error) => tar.destroy(error));
-  piped.pipe(tar);
+  Readable.from(source).pipe(tar);
   let [last, members] = ['', 0];
+  let fault: Error | undefined;
   try {
     for await (const entry of tar) {
       last = entry.header.name;
@@ -42,8 +43,12 @@ export async function readTar(file: string, unpacked: Unpacked): Promise<Pack> {
       await add(entry, samples);
     }
   } catch (error) {
-    unpacked.throwFault();
-    const reason = `the shard ends or breaks here, after ${samples.count} images: ${(error as Error).message}`;
+    fault = error as Error;
+  }
+  unpacked.throwFault();
+  fault = source.fault ?? fault;
+  if (fault) {
+    const reason = `the shard ends or breaks here, after ${samples.count} images: ${fault.message}`;
     samples.skipped.push({ id: memberKind(last)?.stem ?? last, reason });
   }
   const pack = samples.finish();
@@ -55,6 +60,25 @@ export async function readTar(file: string, unpacked: Unpacked): Promise<Pack> {
     };
   }
   return { file: zipped ? unpacked.file : file, ...pack };
+}
+
+/** Bytes that end where reading fails, so that what came before is read all the same; the fault is kept. */
+class Whole implements AsyncIterable<Uint8Array> {
+  fault: Error | undefined;
+
+  constructor(private readonly source: AsyncIterable<Uint8Array>) {}
+
+  fail(error: Error): void {
+    this.fault ??= error;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.source;
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
 }
 
 async function isGzip(file: string): Promise<boolean> {

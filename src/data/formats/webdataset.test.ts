@@ -107,7 +107,7 @@ describe('WebDataset shards', () => {
       const { splits, skipped } = await openDataset(`wds:${folder}/${name}?into=train`);
       expect(splits.train!.map(({ captions }) => captions[0])).toContain('first');
       expect(skipped).toHaveLength(1);
-      expect(skipped[0]!.reason).toMatch(/the shard ends or breaks here, after \d pictures: .*(end|Unexpected)/i);
+      expect(skipped[0]!.reason).toMatch(/the shard ends or breaks here, after \d images: .*(end|Unexpected)/i);
     }
   });
 
@@ -126,9 +126,9 @@ describe('WebDataset shards', () => {
     expect(splits.train!.map(({ id }) => id)).toEqual(['x.tar/good']);
     expect(Object.fromEntries(skipped.map(({ id, reason }) => [id, reason]))).toEqual({
       'x.tar/../../evil': 'its path leads out of the archive',
-      'x.tar/alone': 'there is no picture (.jpg, .png, .webp) beside its text',
+      'x.tar/alone': 'there is no image (.jpg, .png, .webp) beside its text',
       'x.tar/huge': 'it has 40000 × 40000 pixels, more than 100 million',
-      'x.tar/notes.md': 'neither picture, caption nor class',
+      'x.tar/notes.md': 'neither image, caption nor class',
       'x.tar/broken': 'Input buffer contains unsupported image format',
       'x.tar/bytes': 'its text is not UTF-8; convert it, for example with iconv',
     });
