@@ -19,7 +19,7 @@ export async function decodePicture(
   maxPixels = MAX_PIXELS,
 ): Promise<Picture> {
   try {
-    const { data, info } = await sharp(from, { limitInputPixels: maxPixels, failOn: 'error' })
+    const { data, info } = await sharp(from, { limitInputPixels: maxPixels, failOn: 'truncated' })
       .autoOrient()
       .resize(longest, longest, { fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb')

@@ -24,7 +24,7 @@ interface Lying {
 /**
  * Tells by how images lie in a folder which splits and classes they are of: `<class>/…`, `<split>/<class>/…`,
  * `<class>/<split>/…`, or flat, with or without splits; below `images/` or not. Folders are splits where all of them
- * are named so, or most images lie in at least two such; images elsewhere are then of no use.
+ * are named so, or half of the images or more lie in at least two such; images elsewhere are then of no use.
  *
  * @param paths of images, with slashes
  * @param others paths of other files, by which the shards of img2dataset are known: their folders are no classes
@@ -90,7 +90,7 @@ function splitsAt(all: readonly Lying[], level: number): ReadonlyMap<string, str
   const splits = new Map([...counts.keys()].flatMap((name) => (splitInName(name) ? [[name, splitInName(name)!]] : [])));
   if (splits.size === 0) return undefined;
   const inSplits = [...splits.keys()].reduce((sum, name) => sum + counts.get(name)!, 0);
-  const most = new Set(splits.values()).size >= 2 && 2 * inSplits > all.length;
+  const most = new Set(splits.values()).size >= 2 && 2 * inSplits >= all.length;
   return splits.size === counts.size || most ? splits : undefined;
 }
 

@@ -18,6 +18,8 @@ export class RowReader {
   private readonly numbers = new ClassNumbers();
   /** Rows with 1 in one of the columns of classes. */
   private hot = 0;
+  /** Images with 1 in several. */
+  private readonly several: string[] = [];
 
   constructor(
     private readonly columns: Columns,
@@ -56,6 +58,7 @@ export class RowReader {
       this.remarks.add(message, columns.class.join(', '));
       return { classIn: () => ({}) };
     }
+    for (const one of this.several) this.remarks.add('images of several classes: taken as unlabelled', one);
     const listed = numbers.names();
     if (!listed) {
       return {
@@ -83,7 +86,7 @@ export class RowReader {
       this.hot++;
       return hot[0];
     }
-    if (hot.length > 1) this.remarks.add('images of several classes: taken as unlabelled', `${id}: ${hot.join(', ')}`);
+    if (hot.length > 1) this.several.push(`${id}: ${hot.join(', ')}`);
     return undefined;
   }
 
