@@ -49,6 +49,20 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
   ]);
 });
 
+it('keeps two classes of one name apart, halves them by their labels, and keeps hyphens', async () => {
+  const names = ['crane', 'polka-dotted', 'crane', 'sea_lion'];
+  const entries = (split: string) => names.map((name, label) => [`${label}/${split}.png`, 10 * label, name]);
+  for (const split of ['train', 'test']) for (const [path] of entries(split)) await put(folder, `${path}`);
+  await put(folder, 'split_zhou_X.json', `\uFEFF${JSON.stringify({ train: entries('train'), test: entries('test') })}`);
+  const { classes, splits } = await openDataset(`coop:${folder}?novel=half`);
+  expect(classes.map(({ name }) => name)).toEqual(['crane', 'polka-dotted', 'crane', 'sea lion']);
+  expect(ids(splits)).toEqual({
+    train: ['0/train.png', '1/train.png'],
+    test: ['0/test.png', '1/test.png'],
+    novel: ['2/test.png', '3/test.png'],
+  });
+});
+
 it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {
   await put(folder, 'classnames.txt', 'n01443537 goldfish\nn01440764 tench\n');
   for (const path of ['train/n01440764/1.png', 'val/n01443537/2.png', 'val/n00000000/3.png']) {

@@ -72,9 +72,10 @@ export function expandBraces(text: string): string[] {
   if (count > mostShards) throw new UserError(`${text}: expected at most ${mostShards} files, got ${count}`);
   const [before, inside, after] = [parts[0]!, parts[1], text.slice(parts[0]!.length + (parts[1]?.length ?? 0) + 2)];
   if (inside === undefined) return [text];
+  // Braces within braces: the inner ones first.
+  if (before.includes('{')) return choicesOf(inside).flatMap((choice) => expandBraces(before + choice + after));
   const rest = expandBraces(after);
-  const all = choicesOf(inside).flatMap((choice) => rest.map((end) => before + choice + end));
-  return before.includes('{') ? all.flatMap(expandBraces) : all; // braces within braces
+  return choicesOf(inside).flatMap((choice) => rest.map((end) => before + choice + end));
 }
 
 const rangeOf = (inside: string): [from: string, to: string] | undefined => {

@@ -17,7 +17,7 @@ type Entry = Extract extends AsyncIterable<infer E> ? E : never;
 /** Larger members are not read: no image is that large, and no text is that long. */
 const largest = { image: 256 * 2 ** 20, text: 2 ** 20 } as const;
 /** Images hardly get smaller by gzip, and texts by ten times: what grows more than this, beyond the first bytes, is no data. */
-const mostGrowth = { times: 20, from: 64 * 2 ** 20, most: 64 * 2 ** 30 } as const;
+const mostGrowth = { times: 20, from: 16 * 2 ** 20, most: 64 * 2 ** 30 } as const;
 
 /**
  * Reads a shard's index: which images it has, where their bytes stand, and what is said of them. Of a shard that is
