@@ -26,6 +26,7 @@ export function inspectionText(inspection: Inspection): string {
   const pixels = ({ least, median, most }: Inspection['width']) => `${least} to ${most}, median ${median}`;
   const lines = [
     counts,
+    ...(inspection.dealt === undefined ? [] : [inspection.dealt]),
     '',
     `sizes of ${number(decoded)} decoded pictures (at most 512 a side): width ${pixels(width)}; height ${pixels(height)}`,
     ...balance.map(

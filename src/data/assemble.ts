@@ -1,26 +1,31 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
-import { Random } from '../math/index.js';
-import { brokenText, cleanCaption, isBrokenText } from './caption.js';
-import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Skipped } from './dataset.js';
+import { brokenText, cleanCaptions, isBrokenText, mostCaptions } from './caption.js';
+import { classLabels } from './class-labels.js';
+import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Remark, Skipped } from './dataset.js';
+import { dealingRule, dealSplits } from './deal-splits.js';
+import { Remarks } from './remarks.js';
 import { readPicture } from './source.js';
+import { splitName } from './split-names.js';
 
 /** What a data format says of one picture. */
 export interface PictureRecord {
   /** Unique, stable between runs. */
   readonly id: string;
   readonly captions: readonly string[];
-  /** Name of its class, where the data says. */
+  /** Name or number of its class as the data writes it, where it says. */
   readonly className?: string;
+  /** Or its place in the collection's `classNames`; below 0 and beyond the end it stands for no class. */
+  readonly label?: number;
   readonly split?: string;
   /** Size of its file. */
   readonly bytes: number;
   readonly boxes?: readonly NamedBox[];
 }
 
-/** A box with the name of its class. */
+/** A box with its class's place in the collection's `classNames`. */
 export interface NamedBox {
-  readonly className: string;
+  readonly label: number;
   readonly at: Box['at'];
 }
 
@@ -28,6 +33,8 @@ export interface NamedBox {
 export interface Collection {
   readonly records: readonly PictureRecord[];
   readonly skipped: readonly Skipped[];
+  /** What is to be said of it beside. */
+  readonly remarks?: readonly Remark[];
   /** Names of the classes in the order of their labels, where the data has one. */
   readonly classNames?: readonly string[];
   /** Where the picture of a record lies. */
@@ -44,134 +51,111 @@ export interface CommonDataOptions {
   readonly novel?: 'half';
 }
 
-/** Where data has no splits of its own, this share of each class is kept for testing. */
-const testShare = 0.2;
-
 /**
  * Makes a data set of what a format found: cleans captions, numbers the classes, deals splits where there are none.
  *
- * A picture with a class and no caption is described by its class. A fifth of each class becomes `test` where no
- * picture names a split, by lot from the ids. With `novel: 'half'` the classes are halved as CoOp does it: the first
- * ⌈n/2⌉ in order of their labels are base classes; pictures of the others are kept only where they are in `test`, which
- * becomes the split `novel`.
+ * An image with a class and no caption is described by its class. Where no image names a split, they are dealt by
+ * `dealSplits`. With `novel: 'half'` the classes are halved as CoOp does it: the first ⌈n/2⌉ in order of their labels are
+ * base classes; images of the others are kept only where they are in `test`, which becomes the split `novel`.
  *
- * @throws UserError where no picture is left, or there are not enough classes to halve
+ * @throws UserError where no image is left, or there are not enough classes to halve
  */
 export function assemble(name: string, found: Collection, options: CommonDataOptions = {}): ImageTextDataset {
   const skipped = [...found.skipped];
-  const usable = withoutFaults(found.records, options, skipped);
+  const remarks = new Remarks();
+  const labels = classLabels(found.records, options.classes, found.classNames, remarks);
+  const { into } = options;
+  const hasSplits = into === undefined && found.records.some(({ split }) => split !== undefined);
+  const ids = new Set<string>();
+  const usable: (Example & Pick<PictureRecord, 'split' | 'bytes'>)[] = [];
+  for (const record of found.records) {
+    const { id, bytes, split } = record;
+    const label = labels.of(record);
+    const reason =
+      faultOf(record, ids, found.classNames) ??
+      (typeof label === 'object' ? label.reason : undefined) ??
+      (hasSplits && !split ? 'it names no split, as others do' : undefined);
+    if (reason !== undefined) {
+      skipped.push({ id, reason });
+      continue;
+    }
+    ids.add(id);
+    const place = label as number | undefined;
+    const own = cleanCaptions(record.captions);
+    if (own.length > mostCaptions)
+      remarks.add(`images with more than ${mostCaptions} captions: the first are kept`, id);
+    const className = place === undefined ? undefined : labels.names[place]!;
+    const captions =
+      own.length > 0 || className === undefined ? own : cleanCaptions([`a picture of ${className}`, className]);
+    const boxes = record.boxes?.flatMap(({ label, at }): Box[] => {
+      const box = labels.place(label);
+      return box === undefined ? [] : [{ label: box, at }];
+    });
+    usable.push({
+      id,
+      ...(place !== undefined && { label: place }),
+      captions: captions.slice(0, mostCaptions),
+      ...(boxes && { boxes }),
+      split,
+      bytes,
+    });
+  }
   if (usable.length === 0) {
     const [first] = skipped;
     throw new UserError(
-      `${name}: expected pictures, found none that can be used${first ? `; ${first.id}: ${first.reason}` : ''}`,
+      `${name}: expected images, found none that can be used${first ? `; ${first.id ? `${first.id}: ` : ''}${first.reason}` : ''}`,
     );
   }
-  const names =
-    options.classes ??
-    found.classNames ??
-    [...new Set(usable.flatMap(({ className }) => className ?? []))].sort((a, b) => (a < b ? -1 : 1));
-  const base = options.novel === 'half' ? baseClasses(name, names) : names.length;
-  const classes = names.map((className, label): ClassInfo => ({ name: className, novel: label >= base }));
-  const labels = new Map(names.map((className, label) => [className, label]));
+  const base = options.novel === 'half' ? baseClasses(name, labels.names) : labels.names.length;
+  const classes = labels.names.map((className, label): ClassInfo => ({ name: className, novel: label >= base }));
   const splits = new Map<string, Example[]>();
   const sum = createHash('sha256').update(JSON.stringify(classes));
-  for (const [split, record] of dealt(usable, options.into)) {
-    const label = record.className === undefined ? undefined : labels.get(record.className)!;
-    const isNovel = label !== undefined && label >= base;
+  const isDealt = into === undefined && !hasSplits;
+  const keys = distinct(labels.names);
+  const dealt = isDealt
+    ? dealSplits(usable, ({ label }) => (label === undefined ? '' : keys[label]!))
+    : usable.map((image) => [into ?? splitName(image.split!), image] as const);
+  for (const [split, { bytes, split: _, ...example }] of dealt) {
+    const isNovel = example.label !== undefined && example.label >= base;
     if (isNovel && split !== 'test') continue;
-    const { id, bytes } = record;
-    const boxes = record.boxes?.flatMap(({ className, at }): Box[] => {
-      const box = labels.get(className);
-      return box === undefined ? [] : [{ label: box, at }];
-    });
-    const example: Example = {
-      id,
-      ...(label !== undefined && { label }),
-      captions: record.captions,
-      ...(boxes && { boxes }),
-    };
-    const into = isNovel ? 'novel' : split;
-    const known = splits.get(into);
+    const to = isNovel ? 'novel' : split;
+    const known = splits.get(to);
     if (known) known.push(example);
-    else splits.set(into, [example]);
-    sum.update(JSON.stringify([into, example, bytes]));
+    else splits.set(to, [example]);
+    sum.update(JSON.stringify([to, example, bytes]));
   }
   return {
     name,
     classes,
     splits: Object.fromEntries(splits),
     skipped,
+    remarks: [...(found.remarks ?? []), ...remarks.list()],
+    ...(isDealt && { dealt: dealingRule }),
     fingerprint: `${name.split(':')[0]}-${sum.digest('hex').slice(0, 16)}`,
     source: ({ id }) => found.source(id),
     load: ({ id }) => readPicture(found.source(id), id),
   };
 }
 
-/** Pictures with clean captions; those with a fault are added to `skipped`. */
-function withoutFaults(
-  records: readonly PictureRecord[],
-  { classes, into }: CommonDataOptions,
-  skipped: Skipped[],
-): PictureRecord[] {
-  const ids = new Set<string>();
-  const wanted = classes && new Set(classes);
-  const hasSplits = into === undefined && records.some(({ split }) => split !== undefined);
-  const fault = ({ id, captions, className, split }: PictureRecord): string | undefined => {
-    if (ids.has(id)) return 'another picture has the same name';
-    if ([...captions, className ?? ''].some(isBrokenText)) return brokenText;
-    if (wanted && className !== undefined && !wanted.has(className))
-      return `its class ${className} is not in the classes given`;
-    if (hasSplits && !split) return 'it names no split, as others do';
-    return undefined;
-  };
-  return records.flatMap((record) => {
-    const reason = fault(record);
-    if (reason !== undefined) {
-      skipped.push({ id: record.id, reason });
-      return [];
-    }
-    ids.add(record.id);
-    const clean = (texts: readonly string[]) => [...new Set(texts.map(cleanCaption))].filter((text) => text !== '');
-    const own = clean(record.captions);
-    const { className } = record;
-    const captions = own.length > 0 || className === undefined ? own : clean([`a picture of ${className}`, className]);
-    return [{ ...record, captions }];
+/** Why a record cannot be used; undefined where it can. */
+function faultOf(
+  { id, captions, className, label }: PictureRecord,
+  ids: ReadonlySet<string>,
+  classNames: readonly string[] | undefined,
+): string | undefined {
+  if (ids.has(id)) return 'another image has the same name';
+  if ([...captions, className ?? classNames?.[label ?? -1] ?? ''].some(isBrokenText)) return brokenText;
+  return undefined;
+}
+
+/** Names by which classes are told apart: their own, and for others of the same name their place with it. */
+function distinct(names: readonly string[]): string[] {
+  const seen = new Set<string>();
+  return names.map((name, place) => {
+    if (seen.has(name)) return `${name}\n${place}`;
+    seen.add(name);
+    return name;
   });
-}
-
-/** Every picture with its split: its own, the one given for all, or by lot. */
-function* dealt(records: readonly PictureRecord[], into: string | undefined): Iterable<[string, PictureRecord]> {
-  if (into !== undefined || records.some(({ split }) => split !== undefined)) {
-    for (const record of records) yield [into ?? splitName(record.split!), record];
-    return;
-  }
-  const byClass = new Map<string, PictureRecord[]>();
-  for (const record of records) {
-    const name = record.className ?? '';
-    const known = byClass.get(name);
-    if (known) known.push(record);
-    else byClass.set(name, [record]);
-  }
-  for (const [name, own] of [...byClass].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const lot = new Random('folder', name).shuffle(own);
-    const tests = Math.floor(lot.length * testShare);
-    for (const [i, record] of lot.entries()) yield [i < tests ? 'test' : 'train', record];
-  }
-}
-
-const otherNames: Readonly<Record<string, string>> = {
-  training: 'train',
-  restval: 'train', // Karpathy's: COCO's validation pictures that are trained on
-  valid: 'val',
-  validation: 'val',
-  dev: 'val',
-  testing: 'test',
-};
-
-/** A split's usual name: `train`, `val` or `test`, or its own in small letters. */
-export function splitName(given: string): string {
-  const name = given.trim().toLowerCase();
-  return otherNames[name] ?? name;
 }
 
 function baseClasses(name: string, classes: readonly string[]): number {

@@ -6,11 +6,22 @@ export const longestCaption = 1000;
  * @returns an empty string where nothing is left
  */
 export function cleanCaption(text: string): string {
-  const plain = text.replace(/[\s\p{Cc}\uFEFF]+/gu, ' ').trim();
+  // Whoever brings megabytes of text as a caption need not wait for all of it to be cleaned.
+  const plain = text
+    .slice(0, 20 * longestCaption)
+    .replace(/[\s\p{Cc}\uFEFF]+/gu, ' ')
+    .trim();
   if (plain.length <= longestCaption) return plain;
   const space = plain.lastIndexOf(' ', longestCaption);
   return plain.slice(0, space > 0 ? space : longestCaption).replace(/[\uD800-\uDBFF]$/, '');
 }
+
+/** Most captions of an image that are kept: no data set has nearly as many, and each is read by the text tower. */
+export const mostCaptions = 100;
+
+/** Captions as models read them, each once. */
+export const cleanCaptions = (texts: readonly string[]): string[] =>
+  [...new Set(texts.map(cleanCaption))].filter((text) => text !== '');
 
 /** Whether bytes that are no UTF-8 were read as text: decoders put U+FFFD in their place. */
 export const isBrokenText = (text: string): boolean => text.includes('\uFFFD');

@@ -12,7 +12,12 @@ export interface Picture {
 export interface PictureSource {
   readonly file: string;
   /** The part of the file that is the picture; left out: all of it. */
-  readonly part?: { readonly offset: number; readonly bytes: number };
+  readonly part?: {
+    readonly offset: number;
+    readonly bytes: number;
+    /** What the bytes must add up to, where the file is a copy in the cache. */
+    readonly sum?: string;
+  };
 }
 
 /** One picture of a data set, not yet decoded. */
@@ -55,6 +60,15 @@ export interface Skipped {
   readonly reason: string;
 }
 
+/** Something that holds of several images of a data set and that whoever brings it should know. */
+export interface Remark {
+  /** As it stands behind their number. */
+  readonly message: string;
+  readonly count: number;
+  /** A few of them. */
+  readonly examples: readonly string[];
+}
+
 /** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
 export interface ImageTextDataset {
   readonly name: string;
@@ -62,7 +76,7 @@ export interface ImageTextDataset {
   readonly splits: Readonly<Record<string, readonly Example[]>>;
   /**
    * Decodes one picture.
-   * @throws UserError where it cannot be read
+   * @throws PictureError where it cannot be read
    */
   load(example: Example): Promise<Picture>;
   /** Where the bytes of a picture lie that `load` decodes; left out where pictures are made otherwise. */
@@ -70,4 +84,8 @@ export interface ImageTextDataset {
   /** Changes whenever the pictures, classes, captions or splits change. */
   readonly fingerprint: string;
   readonly skipped: readonly Skipped[];
+  /** What was read in another way than it stands there, or could not be told. */
+  readonly remarks?: readonly Remark[];
+  /** By which rule splits were made that the data does not name; left out where it names them. */
+  readonly dealt?: string;
 }

@@ -8,10 +8,10 @@ import type { Example, ImageTextDataset, LabelledExample } from './dataset.js';
  */
 export function examplesOf(dataset: ImageTextDataset, split: string): readonly Example[] {
   const names = Object.keys(dataset.splits);
-  const parts = split in dataset.splits ? [split] : split.split('+');
+  const parts = Object.hasOwn(dataset.splits, split) ? [split] : split.split('+');
   const examples = parts.flatMap((name) => {
-    const own = dataset.splits[name];
-    if (own) return own;
+    // A split may have any name, also one that every object knows.
+    if (Object.hasOwn(dataset.splits, name)) return dataset.splits[name]!;
     const near = closest(name, names);
     throw new UserError(
       `${dataset.name}: no split ${name}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,

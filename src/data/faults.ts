@@ -14,7 +14,8 @@ export interface Finding {
     | 'no-caption'
     | 'cut-caption'
     | 'untrained-class'
-    | 'imbalance';
+    | 'imbalance'
+    | 'remark';
   readonly message: string;
   /** How many pictures or classes. */
   readonly count: number;
@@ -75,6 +76,7 @@ export function findFaults(dataset: ImageTextDataset, all: readonly Placed[], se
       `splits whose largest class has over ${highRatio} times the smallest’s pictures`,
       skewed(dataset),
     ),
+    ...(dataset.remarks ?? []).map((remark): Finding => ({ kind: 'remark', ...remark })),
   ];
 }
 
@@ -93,13 +95,15 @@ function sameContent(dataset: ImageTextDataset, seen: readonly Seen[]) {
     if (group.length === 1) continue;
     const trained = group.find(({ split }) => split === 'train');
     const first = trained ?? group[0]!;
-    const className = ({ example }: Placed) => (isLabelled(example) ? dataset.classes[example.label]!.name : undefined);
+    const className = ({ example }: Placed) =>
+      isLabelled(example) ? dataset.classes[example.label]!.name : 'no class';
     for (const one of group) {
       if (one === first) continue;
       const pair = `${nameOf(one)} = ${nameOf(first)}`;
       if (trained && one.split !== 'train') leaks!.push(pair);
       else repeats!.push(pair);
-      if (className(one) !== className(first)) contradictions!.push(`${pair}: ${className(one)}, ${className(first)}`);
+      if (one.example.label !== first.example.label)
+        contradictions!.push(`${pair}: ${className(one)}, ${className(first)}`);
     }
   }
   return { leaks: leaks!, contradictions: contradictions!, repeats: repeats! };

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { writeFileAtomic } from '../files/index.js';
-import { cacheFolder } from './cache.js';
+import { keep, readKept } from './cache.js';
 import { pictureFault } from './picture-fault.js';
 
 /** Size, time of change, and why the picture cannot be used, or null. */
@@ -12,14 +10,14 @@ type Check = readonly [bytes: number, modified: number, fault: string | null];
 /** Fewer checks are quicker made again than kept. */
 const worthKeeping = 500;
 /** Raised when pictures are checked differently. */
-const revision = 1;
+const revision = 2;
 
 /** What the headers of a folder's pictures said, kept in the cache between runs: a header takes about a millisecond. */
 export class HeaderChecks {
   private made = 0;
 
   private constructor(
-    private readonly file: string,
+    private readonly name: string,
     private readonly known: Map<string, Check>,
   ) {}
 
@@ -28,9 +26,9 @@ export class HeaderChecks {
       .update(`${revision}\n${resolve(folder)}`)
       .digest('hex')
       .slice(0, 24);
-    const file = join(cacheFolder(), 'headers', `${key}.json`);
-    const text = await readFile(file, 'utf8').catch(() => '{}');
-    return new HeaderChecks(file, new Map(Object.entries(JSON.parse(text) as Record<string, Check>)));
+    const name = join('headers', `${key}.json`);
+    const text = (await readKept(name)) ?? '{}';
+    return new HeaderChecks(name, new Map(Object.entries(JSON.parse(text) as Record<string, Check>)));
   }
 
   /** Why the picture cannot be used, from what is known of it or from its header. @param id its path in the folder */
@@ -44,6 +42,6 @@ export class HeaderChecks {
   }
 
   async keep(): Promise<void> {
-    if (this.made >= worthKeeping) await writeFileAtomic(this.file, JSON.stringify(Object.fromEntries(this.known)));
+    if (this.made >= worthKeeping) await keep(this.name, JSON.stringify(Object.fromEntries(this.known)));
   }
 }

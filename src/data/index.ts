@@ -1,4 +1,4 @@
-export { cacheFolder } from './cache.js';
+export { cacheFolder, keep, readKept } from './cache.js';
 export { classCounts } from './class-counts.js';
 export { contactSheet, type SheetOptions } from './contact-sheet.js';
 export type {
@@ -9,8 +9,10 @@ export type {
   LabelledExample,
   Picture,
   PictureSource,
+  Remark,
   Skipped,
 } from './dataset.js';
+export { dealingRule } from './deal-splits.js';
 export { decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
 export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
@@ -18,6 +20,7 @@ export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
+export { PictureError } from './picture-error.js';
 export { shardsOf } from './shards-of.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';

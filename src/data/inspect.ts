@@ -57,6 +57,8 @@ export interface Inspection {
   readonly classes: number;
   readonly novel: number;
   readonly splits: Readonly<Record<string, SplitCounts>>;
+  /** By which rule splits were made that the data does not name. */
+  readonly dealt?: string;
   readonly balance: readonly Balance[];
   /** Pictures that were decoded. */
   readonly decoded: number;
@@ -88,6 +90,7 @@ export async function inspectDataset(dataset: ImageTextDataset, options: Inspect
     classes: dataset.classes.length,
     novel: dataset.classes.filter(({ novel }) => novel).length,
     splits: Object.fromEntries(Object.entries(dataset.splits).map(([name, own]) => [name, counts(own)])),
+    ...(dataset.dealt !== undefined && { dealt: dataset.dealt }),
     balance: Object.keys(dataset.splits).flatMap((split) => balance(dataset, split)),
     decoded: readable.length,
     width: range(readable.map(({ width }) => width)),

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 import { readNames } from '../files/index.js';
-import { assemble, type Collection, type CommonDataOptions, splitName } from './assemble.js';
+import { assemble, type Collection, type CommonDataOptions } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
 import { openEmoji, openWideEmoji } from './emoji/index.js';
 import { openEmojiAll } from './emoji-all.js';
@@ -14,6 +14,7 @@ import { openParquet } from './formats/parquet.js';
 import { openTable } from './formats/table.js';
 import { openWebDataset } from './formats/webdataset.js';
 import { parseDataSpec } from './spec.js';
+import { splitName } from './split-names.js';
 
 /** Reads data of a kind that lies at a path. */
 type Opener = (path: string, options: Readonly<Record<string, string>>) => Promise<Collection>;

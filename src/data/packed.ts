@@ -1,17 +1,20 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { type FileHandle, open, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
-import { ensureFolder, writeFileAtomic } from '../files/index.js';
-import { cacheFolder } from './cache.js';
-import type { PictureSource, Skipped } from './dataset.js';
+import { cacheFolder, keep, readKept } from './cache.js';
+import type { PictureSource, Remark, Skipped } from './dataset.js';
 import type { NamedPicture } from './picture-file.js';
+import { checksum } from './source.js';
+import { Unpacked } from './unpacked.js';
 
 /** A picture within a larger file. */
 export interface PackedPicture extends NamedPicture {
   /** Where its bytes begin. */
   readonly offset: number;
   readonly bytes: number;
+  /** Checksum of its bytes. */
+  readonly sum: string;
 }
 
 /** What a file of many pictures holds. */
@@ -20,19 +23,27 @@ export interface Pack {
   readonly file: string;
   readonly pictures: readonly PackedPicture[];
   readonly skipped: readonly Skipped[];
+  readonly remarks: readonly Remark[];
   /** Names of the classes in the order of their labels, where the file has them. */
   readonly classNames?: readonly string[];
 }
 
+/** A pack as it is kept. */
+interface KeptPack extends Pack {
+  /** Of the unpacked file when its pictures were last compared with their checksums: size and time of change. */
+  readonly checked?: readonly [bytes: number, changed: number];
+}
+
 /** Raised when packs are read differently. */
-const revision = 1;
+const revision = 2;
 
 /**
  * The pack of a file, read once: its index is kept in the cache until the file changes, and so are the pictures of a
- * file that cannot be read from anywhere.
+ * file that cannot be read from anywhere. An index or pictures that are not as they were written are made again; where
+ * the cache cannot be written they are made for this run alone.
  *
  * @param read what reads it; writes what it unpacks to the file that is handed to it
- * @throws UserError where there is no such file
+ * @throws UserError where there is no such file, or what is unpacked cannot be written anywhere
  */
 export async function cachedPack(
   file: string,
@@ -42,62 +53,65 @@ export async function cachedPack(
   const info = await stat(file).catch(() => undefined);
   if (!info?.isFile()) throw new UserError(`${file}: no such file`);
   const source = [revision, resolve(file), info.size, info.mtimeMs, options].join('\n');
-  const key = createHash('sha256').update(source).digest('hex').slice(0, 24);
-  const index = join(cacheFolder(), 'packs', `${key}.json`);
-  const known = await readFile(index, 'utf8').catch(() => undefined);
-  if (known !== undefined) return JSON.parse(known) as Pack;
-  const unpacked = new Unpacked(join(cacheFolder(), 'packs', `${key}.bin`));
+  const name = join('packs', createHash('sha256').update(source).digest('hex').slice(0, 24));
+  const known = await readKept(`${name}.json`);
+  const bin = join(cacheFolder(), `${name}.bin`);
+  if (known !== undefined) {
+    const kept = JSON.parse(known) as KeptPack;
+    if (kept.file === file) return kept;
+    // The cache may have been moved since.
+    const pack = { ...kept, file: bin };
+    const state = await stateOf(bin);
+    if (state !== undefined && `${pack.checked}` === `${state}`) return pack;
+    if (state !== undefined && (await isWhole(pack))) {
+      await keep(`${name}.json`, JSON.stringify({ ...pack, checked: state } satisfies KeptPack));
+      return pack;
+    }
+  }
+  const unpacked = new Unpacked(bin);
   try {
     const pack = await read(file, unpacked);
     await unpacked.keep();
-    await writeFileAtomic(index, JSON.stringify(pack));
+    const isUnpacked = pack.file !== file;
+    if (isUnpacked && unpacked.file !== bin) return { ...pack, file: unpacked.file };
+    const kept: KeptPack = isUnpacked ? { ...pack, checked: await stateOf(bin) } : pack;
+    await keep(`${name}.json`, JSON.stringify(kept));
     return pack;
   } finally {
     await unpacked.discard();
   }
 }
 
-/** A file that is written piece by piece and stands under its name when it is whole. */
-export class Unpacked {
-  private handle: FileHandle | undefined;
-  private length = 0;
-  private readonly temporary: string;
+async function stateOf(file: string): Promise<[number, number] | undefined> {
+  const info = await stat(file).catch(() => undefined);
+  return info?.isFile() ? [info.size, info.ctimeMs] : undefined;
+}
 
-  constructor(readonly file: string) {
-    this.temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
-  }
-
-  /** @returns where the bytes begin */
-  async write(bytes: Uint8Array): Promise<number> {
-    if (!this.handle) {
-      await ensureFolder(dirname(this.file));
-      this.handle = await open(this.temporary, 'wx');
+/** Whether all pictures are as they were unpacked. */
+async function isWhole({ file, pictures }: Pack): Promise<boolean> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file);
+    for (const { offset, bytes, sum } of pictures) {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, offset);
+      if (bytesRead !== bytes || checksum(buffer) !== sum) return false;
     }
-    await this.handle.writeFile(bytes);
-    this.length += bytes.length;
-    return this.length - bytes.length;
-  }
-
-  async keep(): Promise<void> {
-    if (!this.handle) return;
-    await this.handle.close();
-    this.handle = undefined;
-    await rename(this.temporary, this.file);
-  }
-
-  /** Removes what was written and not kept. */
-  async discard(): Promise<void> {
-    await this.handle?.close();
-    this.handle = undefined;
-    await rm(this.temporary, { force: true });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await handle?.close();
   }
 }
 
-/** Where pictures lie in packs. */
-export function partsOf(packs: readonly Pack[]): (id: string) => PictureSource {
+/** Where pictures lie in packs. Of those that were unpacked, the checksum is compared whenever they are read. */
+export function partsOf(packs: readonly Pack[], sources: readonly string[]): (id: string) => PictureSource {
   const places = new Map(
-    packs.flatMap(({ file, pictures }) =>
-      pictures.map(({ id, offset, bytes }): [string, PictureSource] => [id, { file, part: { offset, bytes } }]),
+    packs.flatMap(({ file, pictures }, i) =>
+      pictures.map(({ id, offset, bytes, sum }): [string, PictureSource] => [
+        id,
+        { file, part: { offset, bytes, ...(file !== sources[i] && { sum }) } },
+      ]),
     ),
   );
   return (id) => places.get(id)!;

@@ -1,11 +1,11 @@
-import { stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { PictureRecord } from './assemble.js';
 import type { PictureSource, Skipped } from './dataset.js';
 import { HeaderChecks } from './header-checks.js';
 import { mapParallel } from './parallel.js';
 
-const webAddress = /^[a-z]+:\/\//i;
+const webAddress = /^[a-z][a-z\d+.-]+:\/\//i;
 
 /** A path that data names, relative to its folder with slashes; undefined where it leads out of the folder. */
 export function pathInside(folder: string, path: string): string | undefined {
@@ -18,32 +18,113 @@ export function pathInside(folder: string, path: string): string | undefined {
 /** What data says of a picture that lies in a file; the id is its path below `folder`, or one that leads there. */
 export type NamedPicture = Omit<PictureRecord, 'bytes'>;
 
-/** Those of the pictures that lie below the folder and whose header can be read. The others are added to `skipped`. */
-export async function readablePictures(
+/**
+ * Those of the pictures that lie below the folder, or below `root` where one is given, and whose header can be read. The
+ * others are added to `skipped`. Paths are found as people bring them from elsewhere: with other letters for the same
+ * signs (NFC, NFD), with backslashes, without an ending.
+ *
+ * @param root a folder that paths may lead to out of the other one, or start from
+ */
+export async function readablePictures<Named extends NamedPicture>(
   folder: string,
-  named: readonly NamedPicture[],
+  named: readonly Named[],
   skipped: Skipped[],
-): Promise<PictureRecord[]> {
+  root?: string,
+): Promise<(Named & PictureRecord)[]> {
+  type Readable = Named & PictureRecord;
   const checks = await HeaderChecks.of(folder);
-  const checked = await mapParallel(named, async (picture): Promise<PictureRecord | Skipped> => {
+  const finder = new Finder();
+  const checked = await mapParallel(named, async (picture): Promise<Readable | Skipped> => {
     if (webAddress.test(picture.id)) {
       return { id: picture.id, reason: 'a web address: fetch the pictures first, for example with img2dataset' };
     }
-    const id = pathInside(folder, picture.id);
-    if (id === undefined) return { id: picture.id, reason: `its path leads out of ${folder}` };
-    const file = join(folder, id);
-    const info = await stat(file).catch(() => undefined);
-    if (!info?.isFile()) return { id, reason: `no such file in ${folder}` };
-    const fault = await checks.fault(id, file, info);
-    return fault === undefined ? { ...picture, id, bytes: info.size } : { id, reason: fault };
+    const allowed = allowedPlaces(folder, picture.id, root && resolve(root));
+    if (allowed.length === 0) {
+      const reason = root
+        ? `its path leads out of ${folder} and of ${root}`
+        : `its path leads out of ${folder}; name a folder that such paths may lead to with ?root=DIR behind --data`;
+      return { id: picture.id, reason };
+    }
+    for (const place of allowed) {
+      const file = await finder.find(place);
+      if (file === undefined) continue;
+      const info = await stat(file);
+      const id = relative(folder, file).split(sep).join('/');
+      const fault = await checks.fault(id, file, info);
+      return fault === undefined ? { ...picture, id, bytes: info.size } : { id, reason: fault };
+    }
+    return {
+      id: pathInside(folder, picture.id) ?? picture.id,
+      reason: `no such file in ${pathInside(folder, picture.id) ? folder : root}`,
+    };
   });
   await checks.keep();
-  const isSkipped = (picture: PictureRecord | Skipped): picture is Skipped => 'reason' in picture;
+  const isSkipped = (picture: Readable | Skipped): picture is Skipped => 'reason' in picture;
   skipped.push(...checked.filter(isSkipped));
-  return checked.filter((picture): picture is PictureRecord => !isSkipped(picture));
+  return checked.filter((picture): picture is Readable => !isSkipped(picture));
 }
 
-/** Where pictures lie whose ids are paths below a folder. */
+/** Where a path may lead, the likeliest first. */
+function allowedPlaces(folder: string, path: string, root: string | undefined): string[] {
+  const ways = path.includes('\\') && sep === '/' ? [path, path.replaceAll('\\', '/')] : [path];
+  const places = ways.flatMap((way) => {
+    const own = pathInside(folder, way) === undefined ? [] : [resolve(folder, way)];
+    if (root === undefined) return own;
+    // From the images' folder into the root, from the root, or from the root though it looks absolute.
+    const led = [resolve(folder, way), resolve(root, way), join(root, way)];
+    return [...own, ...led.filter((place) => pathInside(root, place) !== undefined)];
+  });
+  return [...new Set(places)];
+}
+
+/** Endings that data leaves out: `image_id` of many tables. */
+const endings = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.webp'];
+
+/** Finds files whose names are written in another way than on the disk. Folders are listed once. */
+class Finder {
+  private readonly listings = new Map<string, Promise<ReadonlyMap<string, string>>>();
+
+  async find(file: string): Promise<string | undefined> {
+    if (await isFile(file)) return file;
+    const composed = await this.composed(file);
+    if (composed !== undefined && (await isFile(composed))) return composed;
+    if (/^\.[a-z]{2,4}$/i.test(extname(file))) return undefined;
+    for (const ending of endings) if (await isFile(file + ending)) return file + ending;
+    return undefined;
+  }
+
+  /** The path on the disk that has the same composed letters. */
+  private async composed(path: string): Promise<string | undefined> {
+    if (/^\p{ASCII}*$/u.test(path)) return undefined;
+    const above = dirname(path);
+    if (above === path) return path;
+    const folder = (await stat(above).catch(() => undefined)) ? above : await this.composed(above);
+    if (folder === undefined) return undefined;
+    const name = (await this.listing(folder)).get(
+      path
+        .slice(above.length)
+        .replace(/^[/\\]/, '')
+        .normalize('NFC'),
+    );
+    return name === undefined ? undefined : join(folder, name);
+  }
+
+  private listing(folder: string): Promise<ReadonlyMap<string, string>> {
+    let listing = this.listings.get(folder);
+    if (!listing) {
+      listing = readdir(folder).then(
+        (names) => new Map(names.map((name) => [name.normalize('NFC'), name])),
+        () => new Map(),
+      );
+      this.listings.set(folder, listing);
+    }
+    return listing;
+  }
+}
+
+const isFile = async (file: string): Promise<boolean> => !!(await stat(file).catch(() => undefined))?.isFile();
+
+/** Where pictures lie whose ids are paths from a folder. */
 export const filesBelow =
   (folder: string) =>
   (id: string): PictureSource => ({ file: join(folder, id) });

@@ -13,12 +13,14 @@ export interface DataKind {
 /** What every kind with a path takes behind it, as in `folder:DIR?into=test&novel=half`. */
 export const commonOptions: Readonly<Record<string, string>> = {
   classes: 'class names (cat,dog or a file, one a line): class texts of data without labels, or the labels’ order',
-  into: 'the split of all pictures; without it, the splits that the data names, or a fifth is kept for test',
+  into: 'the split of all images; without it, the splits that the data names, or those of the rule below',
   novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
 };
 
-/** The folder that paths start from, and columns. */
-const tableOptions = ['images', 'image', 'text', 'class', 'split'];
+/** Where paths start from and may lead to. */
+const pathOptions = ['images', 'root'];
+/** Those, and columns. */
+const tableOptions = [...pathOptions, 'image', 'text', 'class', 'split'];
 
 /** All that `--data` understands: the one list that help texts and errors are made of. */
 export const dataKinds: readonly DataKind[] = [
@@ -50,34 +52,40 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'folder',
     usage: 'folder:DIR',
-    about: 'pictures in one folder a class, below train, val and test or not; or flat, without classes',
+    about: 'images in one folder a class, below train, val and test or not; or flat, with captions beside them or not',
     options: [],
   },
   {
     kind: 'csv',
     usage: 'csv:FILE',
-    about: 'a table with a header: columns of image paths, texts, classes, splits, by their usual names or given',
+    about: 'a table with a header, cut by , ; tab or |: columns of image paths, texts, classes, splits, known or given',
     options: tableOptions,
   },
   { kind: 'tsv', usage: 'tsv:FILE', about: 'the same with tabs', options: tableOptions },
-  { kind: 'jsonl', usage: 'jsonl:FILE', about: 'the same as one JSON object a line', options: tableOptions },
+  {
+    kind: 'jsonl',
+    usage: 'jsonl:FILE',
+    about: 'the same as one JSON object a line, or a JSON list of them',
+    options: tableOptions,
+  },
   {
     kind: 'coco',
     usage: 'coco:DIR',
-    about: 'COCO captions and instances in annotations/, or Karpathy’s dataset_coco.json; or one such file',
-    options: ['images'],
+    about:
+      'COCO captions and instances in annotations/ or beside the images, or Karpathy’s dataset_coco.json; or one file',
+    options: pathOptions,
   },
   {
     kind: 'flickr',
     usage: 'flickr:DIR',
     about: 'Flickr30k or Flickr8k with Karpathy’s dataset_flickr30k.json',
-    options: ['images'],
+    options: pathOptions,
   },
   {
     kind: 'coop',
     usage: 'coop:DIR',
     about: 'CoOp’s splits, split_zhou_<Name>.json with its pictures; or ImageNet with classnames.txt',
-    options: ['images'],
+    options: pathOptions,
   },
   {
     kind: 'wds',
@@ -96,9 +104,10 @@ export const dataKinds: readonly DataKind[] = [
 /** What some kinds take beside. */
 export const ownOptions: Readonly<Record<string, string>> = {
   images: 'the folder that image paths start from',
+  root: 'a folder that absolute paths and ../ may lead into',
   image: 'the column of pictures',
   text: 'columns of texts, with commas between them',
-  class: 'the column of class names',
+  class: 'the column of class names or numbers; several of 1 and 0, one a class',
   split: 'the column of splits',
 };
 

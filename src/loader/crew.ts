@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { Picture } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type Job, type JobSettings, workAt } from './job.js';
+import { type FailedView, type Job, type JobResult, type JobSettings, workAt } from './job.js';
 import type { Order, Report } from './worker.js';
 
 /** Those who make views. */
 export interface Crew {
-  /** @returns pictures decoded on the way that may be kept */
-  work(job: Job): Promise<ReadonlyMap<number, Picture>>;
+  work(job: Job): Promise<JobResult>;
   dispose(): Promise<void>;
 }
 
@@ -50,6 +49,7 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
       if (gone) return Promise.reject(gone);
       const number = jobs++;
       const decoded = new Map<number, Picture>();
+      const failed: FailedView[] = [];
       let left = count;
       return new Promise((resolve, reject) => {
         waiting.set(number, (report) => {
@@ -60,9 +60,10 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
             return;
           }
           for (const [i, picture] of (report as Report).decoded) decoded.set(i, picture);
+          failed.push(...(report as Report).failed);
           if (--left > 0) return;
           settled(number);
-          resolve(decoded);
+          resolve({ decoded, failed });
         });
         for (const worker of workers) {
           worker.ref();

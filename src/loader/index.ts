@@ -1,4 +1,5 @@
 export { EpochOrder } from './epoch-order.js';
+export type { FailedView } from './job.js';
 export { type LoadedViews, Loader, type LoaderOptions, type LoaderPlan, usualWorkers } from './loader.js';
 export { type ViewSheetOptions, viewSheet } from './sheet.js';
 export { storedView } from './stored-view.js';

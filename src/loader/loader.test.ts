@@ -119,4 +119,43 @@ describe('Loader', () => {
       rmSync(broken, { recursive: true, force: true });
     }
   });
+
+  it.each([
+    ['files', 0],
+    ['files', 2],
+    ['made', 1],
+  ])(
+    'goes on without pictures that cannot be read where they are to be reported: %s, %s workers',
+    async (kind, workers) => {
+      const folder = mkdtempSync(join(tmpdir(), 'loader-'));
+      try {
+        for (let i = 0; i < 20; i++)
+          await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
+            .png()
+            .toFile(join(folder, `${i + 10}.png`));
+        const { source, ...rest } = await openDataset(`folder:${folder}?into=train`);
+        const dataset = kind === 'files' ? { ...rest, source } : rest;
+        writeFileSync(join(folder, '14.png'), 'no picture');
+        const loader = new Loader(dataset, examplesOf(dataset, 'train'), plan, { workers, unreadable: 'report' });
+        let named = 0;
+        for (const n of whole) {
+          const { views, failed, rgb } = await loader.batch(n);
+          const showing = views.flatMap(({ example, mixed }, view) =>
+            example === 4 || mixed?.with.example === 4 ? [{ view, example: 4, id: '14.png' }] : [],
+          );
+          expect(failed).toMatchObject(showing);
+          expect(failed.every(({ reason }) => reason.startsWith('expected a picture'))).toBe(true);
+          for (const [i] of views.entries()) {
+            const pixels = rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
+            expect(pixels.every((value) => value === 0)).toBe(failed.some(({ view }) => view === i));
+          }
+          named += failed.length;
+        }
+        expect(named).toBeGreaterThan(0);
+        await loader.dispose();
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });

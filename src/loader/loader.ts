@@ -1,8 +1,17 @@
 import { availableParallelism } from 'node:os';
 import type { Example, ImageTextDataset, Picture } from '../data/index.js';
+import { PictureError } from '../data/picture-error.js';
 import { UserError } from '../errors.js';
 import { type Crew, ownThread, workerThreads } from './crew.js';
-import { type EncodedPicture, type JobSettings, kibOf, lanes, sharedPicture } from './job.js';
+import {
+  type EncodedPicture,
+  type FailedView,
+  type JobSettings,
+  kibOf,
+  lanes,
+  sharedPicture,
+  type UnreadablePicture,
+} from './job.js';
 import { shownBy, type View } from './view.js';
 
 /** How views are made; not which. */
@@ -11,6 +20,11 @@ export interface LoaderOptions {
   readonly workers?: number;
   /** Most bytes for decoded pictures and views; not counted is what a data set holds itself. @defaultValue 512 MiB */
   readonly memory?: number;
+  /**
+   * What becomes of a picture that cannot be read: `refuse` ends with it, `report` goes on and names the views that show
+   * it in {@link LoadedViews.failed}. @defaultValue refuse
+   */
+  readonly unreadable?: 'refuse' | 'report';
 }
 
 export interface LoaderPlan extends Omit<JobSettings, 'room'> {
@@ -25,6 +39,8 @@ export interface LoadedViews {
   readonly views: readonly View[];
   /** [views, size, size, 3]; overwritten after the next batch is asked for. */
   readonly rgb: Uint8Array;
+  /** Views that could not be made, in their order; their pixels are 0. Depends on the batch's number alone. */
+  readonly failed: readonly FailedView[];
 }
 
 /** One core is left to the training, and few keep up with it. */
@@ -49,14 +65,16 @@ export class Loader {
   private readonly free: Uint8Array[];
   private given: Uint8Array | undefined;
   private readonly room = new Int32Array(new SharedArrayBuffer(4));
+  private readonly refuses: boolean;
 
   /** @throws UserError where two batches do not fit the memory */
   constructor(
     private readonly dataset: ImageTextDataset,
     private readonly examples: readonly Example[],
     private readonly plan: LoaderPlan,
-    { workers = 0, memory = usualMemory }: LoaderOptions = {},
+    { workers = 0, memory = usualMemory, unreadable = 'refuse' }: LoaderOptions = {},
   ) {
+    this.refuses = unreadable === 'refuse';
     const bytes = plan.batch * plan.size ** 2 * 3;
     // A mixed view is made of two pictures.
     const atWork = 2 * lanes * Math.max(1, workers) * largestPicture;
@@ -76,7 +94,7 @@ export class Loader {
   /**
    * The views of batch `n`; the next ones are begun.
    *
-   * @throws UserError where a picture cannot be read
+   * @throws PictureError where a picture cannot be read, unless such are reported
    */
   async batch(n: number): Promise<LoadedViews> {
     if (this.given) this.free.push(this.given);
@@ -110,25 +128,34 @@ export class Loader {
 
   private begin(n: number, views: readonly View[]): void {
     const rgb = this.free.pop()!;
-    const batch = this.make(views, rgb).then(() => ({ views, rgb }));
+    const batch = this.make(views, rgb).then((failed) => ({ views, rgb, failed }));
     // It is looked at when it is asked for; until then a failure is no unhandled one.
     batch.catch(() => {});
     this.coming.set(n, batch);
   }
 
-  private async make(views: readonly View[], rgb: Uint8Array): Promise<void> {
-    const pictures = new Map<number, Picture | EncodedPicture>();
+  private async make(views: readonly View[], rgb: Uint8Array): Promise<FailedView[]> {
+    const pictures = new Map<number, Picture | EncodedPicture | UnreadablePicture>();
     for (const example of new Set(views.flatMap(shownBy))) pictures.set(example, await this.picture(example));
     const next = new Int32Array(new SharedArrayBuffer(4));
-    for (const [i, picture] of await this.crew.work({ views, pictures, next, rgb })) this.keep(i, picture);
+    const { decoded, failed } = await this.crew.work({ views, pictures, next, rgb });
+    for (const [i, picture] of decoded) this.keep(i, picture);
+    const inOrder = [...failed].sort((a, b) => a.view - b.view);
+    const [first] = inOrder;
+    if (first && this.refuses) throw new PictureError(first.id, first.reason);
+    return inOrder;
   }
 
-  private async picture(index: number): Promise<Picture | EncodedPicture> {
+  private async picture(index: number): Promise<Picture | EncodedPicture | UnreadablePicture> {
     const known = this.pictures.get(index);
     if (known) return known;
     const example = this.examples[index]!;
     if (this.dataset.source) return { id: example.id, source: this.dataset.source(example) };
-    const picture = await this.dataset.load(example);
+    const picture = await this.dataset.load(example).catch((error: unknown): UnreadablePicture => {
+      if (!(error instanceof PictureError)) throw error;
+      return { id: error.id, reason: error.reason };
+    });
+    if ('reason' in picture) return picture;
     const shared = sharedPicture(picture, this.room);
     if (shared) this.keep(index, shared);
     // A worker gets a copy of a picture's whole memory, which may be that of many.

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 
@@ -61,6 +62,7 @@ function explainedKinds(): string {
     '\nOptions behind a path, as in "folder:photos?into=test&novel=half":',
     ...Object.entries(commonOptions).map(([name, about]) => line(`${name}=`, about)),
     ...Object.entries(ownOptions).map(([name, about]) => line(`${name}=`, `${about} (${kindsWith(name)})`)),
+    `\nSplits: folders and columns name them; where ${dealingRule}.`,
     '',
   ].join('\n');
 }
@@ -81,7 +83,9 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
     classes: dataset.classes.length,
     novel: dataset.classes.filter(({ novel }) => novel).length,
     splits: Object.fromEntries(Object.entries(dataset.splits).map(([name, drawings]) => [name, drawings.length])),
+    ...(dataset.dealt !== undefined && { dealt: dataset.dealt }),
     skipped: dataset.skipped,
+    remarks: dataset.remarks ?? [],
     fingerprint: dataset.fingerprint,
     file,
   };
@@ -91,6 +95,8 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
       ...Object.entries(result.splits).map(
         ([name, drawings]) => `  ${name.padEnd(12)} ${drawings.toLocaleString('en-GB').padStart(7)} pictures`,
       ),
+      ...(result.dealt === undefined ? [] : [`  ${result.dealt}`]),
+      ...result.remarks.map(({ message, count, examples }) => `  ${count} ${message}, the first: ${examples[0]}`),
       ...(dataset.skipped.length > 0
         ? [`  skipped ${dataset.skipped.length}, the first: ${dataset.skipped[0]!.id}: ${dataset.skipped[0]!.reason}`]
         : []),

@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { writeFileAtomic } from '../../files/index.js';
-import { cacheFolder } from '../cache.js';
+import { cacheFolder, keep, keepBytes, readKept } from '../cache.js';
 import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
 import { mapParallel } from '../parallel.js';
 import { editions, svgSide, versionOf } from './editions.js';
@@ -27,27 +26,46 @@ interface RenderedIndex {
   readonly fingerprint: string;
 }
 
-/** A set as rendered, and a reader of its pixels. It is cached under its name. */
+/** The set as it is kept, with the checksum of its pixels. */
+interface KeptIndex extends RenderedIndex {
+  readonly pixels: string;
+}
+
+/**
+ * A set as rendered, and a reader of its pixels. It is cached under its name; what is missing there, or is not as it was
+ * written, is rendered again, and where nothing can be written, it is rendered for this run.
+ */
 export async function renderedEmoji(
   set: string,
   choose: () => EmojiIndex,
 ): Promise<RenderedIndex & { read(id: string): Promise<Picture> }> {
   const name = `${set}-${size}-${packagesKey()}`;
-  const indexFile = join(cacheFolder(), `${name}.json`);
-  const pixelFile = join(cacheFolder(), `${name}.rgba`);
-  if (!existsSync(indexFile) || !existsSync(pixelFile)) await render(set, choose(), indexFile, pixelFile);
-  const index = JSON.parse(await readFile(indexFile, 'utf8')) as RenderedIndex;
+  const known = await readKept(`${name}.json`);
+  let index: RenderedIndex;
+  let pixels: Promise<Uint8Array> | undefined;
+  if (known === undefined || !existsSync(join(cacheFolder(), `${name}.rgba`))) {
+    const rendered = await render(set, choose(), name);
+    index = rendered.index;
+    pixels = Promise.resolve(rendered.pixels);
+  } else index = JSON.parse(known) as KeptIndex;
+  const keptPixels = async (): Promise<Uint8Array> => {
+    const kept = await readFile(join(cacheFolder(), `${name}.rgba`)).catch(() => undefined);
+    if (kept && sumOf(kept) === (index as KeptIndex).pixels) return kept;
+    return (await render(set, choose(), name)).pixels;
+  };
   const place = new Map(index.order.map((id, i) => [id, i]));
-  let pixels: Promise<Buffer> | undefined;
+  const { classes, splits, order, skipped, fingerprint } = index;
   return {
-    ...index,
+    ...{ classes, splits, order, skipped, fingerprint },
     async read(id) {
-      pixels ??= readFile(pixelFile);
+      pixels ??= keptPixels();
       const start = place.get(id)! * bytes;
       return { width: size, height: size, channels: 4, data: (await pixels).subarray(start, start + bytes) };
     },
   };
 }
+
+const sumOf = (pixels: Uint8Array): string => createHash('sha256').update(pixels).digest('hex');
 
 /** Names the packages' exact versions, so that an update is rendered anew. */
 function packagesKey(): string {
@@ -59,13 +77,12 @@ function packagesKey(): string {
     .slice(0, 12);
 }
 
-/** Renders all drawings, several at a time. The index is written last: where it stands, the pixels do. */
+/** Renders all drawings, several at a time, and keeps them. The index is written last: where it stands, the pixels do. */
 async function render(
   set: string,
   { classes, splits, svgs }: EmojiIndex,
-  indexFile: string,
-  pixelFile: string,
-): Promise<void> {
+  name: string,
+): Promise<{ index: RenderedIndex; pixels: Uint8Array }> {
   const drawn = new Map<string, Uint8Array>();
   const skipped: Skipped[] = [];
   await mapParallel(Object.entries(svgs), async ([id, svg]) => {
@@ -87,11 +104,11 @@ async function render(
     skipped,
     fingerprint: `${set}-${sum.digest('hex').slice(0, 16)}`,
   };
-  await writeFileAtomic(
-    pixelFile,
-    order.map((id) => drawn.get(id)!),
-  );
-  await writeFileAtomic(indexFile, JSON.stringify(index));
+  const pixels = Buffer.concat(order.map((id) => drawn.get(id)!));
+  if (await keepBytes(`${name}.rgba`, [pixels])) {
+    await keep(`${name}.json`, JSON.stringify({ ...index, pixels: sumOf(pixels) } satisfies KeptIndex));
+  }
+  return { index, pixels };
 }
 
 function keepDrawn(splits: EmojiIndex['splits'], drawn: ReadonlyMap<string, unknown>) {

@@ -1,12 +1,20 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { ZodType } from 'zod';
-import { readJson } from '../../files/index.js';
+import { UserError } from '../../errors.js';
 import { issueError } from '../../schema-issue.js';
+import { readWholeText } from './text-file.js';
 
 /** Reads a JSON file of a known shape. @throws UserError naming the file and the field that is not as expected */
 export async function readShaped<T>(file: string, shape: ZodType<T>): Promise<T> {
-  const result = shape.safeParse(await readJson(file), { reportInput: true });
+  const text = await readWholeText(file);
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${file}: expected JSON: ${(error as Error).message}`);
+  }
+  const result = shape.safeParse(content, { reportInput: true });
   if (result.success) return result.data;
   throw issueError(result.error.issues[0]!, file);
 }
@@ -25,7 +33,10 @@ export function folderOf(file: string): string {
 export function placeOf(folder: string, places: readonly string[], pictures: readonly string[]): string {
   let best = { place: '', hits: 0 };
   for (const place of places) {
-    const hits = pictures.slice(0, 20).filter((name) => existsSync(join(folder, place, name))).length;
+    // Tables may leave the ending out.
+    const isThere = (name: string) =>
+      ['', '.jpg', '.png'].some((ending) => existsSync(join(folder, place, name + ending)));
+    const hits = pictures.slice(0, 20).filter(isThere).length;
     if (hits > best.hits) best = { place: place === '.' ? '' : `${place}/`, hits };
   }
   return best.place;

@@ -95,7 +95,12 @@ describe.each(kinds)('%s', (kind) => {
   it('skips a path that climbs out of the folder, though there is a picture', async () => {
     for (const path of ['../outside.png', join(folder, 'outside.png'), 'sub/../../outside.png']) {
       const { ids, reasons } = await opened(await format(path, 'bad'));
-      expect([ids, reasons]).toEqual([['a.png'], [`its path leads out of ${join(folder, 'data')}`]]);
+      expect([ids, reasons]).toEqual([
+        ['a.png'],
+        [
+          `its path leads out of ${join(folder, 'data')}; name a folder that such paths may lead to with ?root=DIR behind --data`,
+        ],
+      ]);
     }
   });
 
@@ -152,13 +157,13 @@ describe('folders', () => {
 
 describe('tables', () => {
   it.each([
-    ['csv', 'where,text\na.png,x\n'],
-    ['tsv', 'where\ttext\na.png\tx\n'],
-    ['jsonl', '{"where": "a.png", "text": "x"}\n'],
+    ['csv', 'where,text\nhere,x\n'],
+    ['tsv', 'where\ttext\nhere\tx\n'],
+    ['jsonl', '{"where": "here", "text": "x"}\n'],
   ])('%s: names the columns where that of pictures is missing', async (kind, content) => {
     const file = await put(folder, `data/x.${kind}`, content);
     await expect(openDataset(`${kind}:${file}`)).rejects.toThrow(
-      `${basename(file)}: no column of pictures; it has where, text`,
+      `${basename(file)}: no column of images; it has where, text`,
     );
     await expect(openDataset(`${kind}:${file}?image=where&text=txt`)).rejects.toThrow(
       'no column txt; it has where, text; did you mean text?',

@@ -63,12 +63,15 @@ describe('COCO', () => {
     expect(splits).toEqual({ test: [{ id: '000001.png', captions: ['One.'] }] });
     expect(skipped).toEqual([
       { id: '000009.png', reason: `no such file in ${folder}/pictures` },
-      { id: '../lists/mine.json', reason: `its path leads out of ${folder}/pictures` },
+      {
+        id: '../lists/mine.json',
+        reason: `its path leads out of ${folder}/pictures; name a folder that such paths may lead to with ?root=DIR behind --data`,
+      },
     ]);
   });
 
   it.each([
-    ['[]', 'images: expected a list of pictures, found none'],
+    ['[]', 'images: expected a list of images, found none'],
     ['{"images": {"a": 1}}', 'images: expected a list, got fields'],
     ['{"images": [{"id": 1, "file_name": "a.png", "width": 9, "height": 9}], "annotations": [{"im', 'expected JSON'],
     ['{"images": [{"id": 1}], "annotations": []}', 'images.0.file_name: expected string, got nothing'],
@@ -95,6 +98,61 @@ describe('COCO', () => {
     expect(classes.map(({ name }) => name)).toEqual(['café']);
     expect(splits.test![0]!.boxes).toHaveLength(20);
     expect(splits.test![0]!.boxes![19]!.at[2]).toBe(19 / 20);
+  });
+
+  it('reads what is optional in other programs’ files, and counts what is wrong with one image or annotation', async () => {
+    for (const path of ['images/1.png', 'images/2.png']) await put(folder, path);
+    await json('annotations/instances_default.json', {
+      images: [{ id: '1', file_name: '1.png' }, { id: 2, file_name: '2.png', width: null }, { id: 3 }],
+      annotations: [
+        { image_id: 1, category_id: 5, bbox: [5, 2, 10, 4] },
+        { image_id: '2', caption: 'two', bbox: null, category_id: null },
+        { image_id: 2, bbox: ['x', 0, 1, 1], category_id: 5 },
+        { image_id: 2, bbox: [0, 0, 1, 1], category_id: 6 },
+        { image_id: 9, caption: 'of no image' },
+        { caption: 'of nothing' },
+      ],
+      categories: [{ id: 5, name: 'cat' }],
+    });
+    const { splits, skipped, remarks } = await openDataset(`coco:${folder}`);
+    expect(splits).toEqual({
+      train: [
+        { id: 'images/1.png', captions: [], boxes: [{ label: 0, at: [0.25, 0.2, 0.5, 0.4] }] },
+        { id: 'images/2.png', captions: ['two'] },
+      ],
+    });
+    expect(skipped.map(({ id, reason }) => `${id}: ${reason}`)).toEqual([
+      'instances_default.json: images.2.file_name: expected string, got nothing',
+      expect.stringMatching(/^instances_default.json: annotations.2.bbox.*: expected number, got "x"$/),
+      expect.stringMatching(/^instances_default.json: annotations.5.image_id: expected/),
+    ]);
+    expect(remarks).toEqual([
+      { message: 'captions of images that are not in the file’s list', count: 1, examples: ['image_id 9'] },
+      {
+        message: 'boxes of categories that are not in the file’s list',
+        count: 1,
+        examples: ['images/2.png: category_id 6'],
+      },
+    ]);
+  });
+
+  it('reads Roboflow’s export: a file of annotations in each split’s folder', async () => {
+    for (const split of ['train', 'valid']) {
+      await put(folder, `${split}/1.png`);
+      await json(`${split}/_annotations.coco.json`, {
+        images: [{ id: 0, file_name: '1.png', width: 20, height: 10 }],
+        annotations: [{ id: 0, image_id: 0, category_id: 1, bbox: [0, 0, 20, 10] }],
+        categories: [
+          { id: 0, name: 'animals' },
+          { id: 1, name: 'cat', supercategory: 'animals' },
+        ],
+      });
+    }
+    const boxes = [{ label: 1, at: [0, 0, 1, 1] }];
+    expect((await openDataset(`coco:${folder}`)).splits).toEqual({
+      train: [{ id: 'train/1.png', captions: [], boxes }],
+      val: [{ id: 'valid/1.png', captions: [], boxes }],
+    });
   });
 
   it('refuses a folder without annotations', async () => {

@@ -1,130 +1,162 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { z } from 'zod';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../errors.js';
-import type { Collection, NamedBox } from '../assemble.js';
+import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
+import { mapParallel } from '../parallel.js';
+import { filesBelow, readablePictures } from '../picture-file.js';
+import { Remarks } from '../remarks.js';
+import { splitInName } from '../split-names.js';
 import { folderOf, placeOf } from './annotation-file.js';
-import { checkFolder, classesBeside } from './folder.js';
-import { element, readElements } from './json-elements.js';
+import { classesBeside } from './classes-beside.js';
+import { type Annotations, readAnnotations } from './coco-annotations.js';
+import { type PixelBox, sharesOf } from './coco-boxes.js';
+import { checkFolder } from './folder.js';
 import { openKarpathy } from './karpathy.js';
-
-const id = z.number();
-const imageShape = z.object({ id, file_name: z.string(), width: z.number(), height: z.number() });
-const annotationShape = z.object({
-  image_id: id,
-  caption: z.string().optional(),
-  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]).optional(),
-  category_id: id.optional(),
-  iscrowd: z.number().optional(),
-});
-const categoryShape = z.object({ id, name: z.string() });
-
-interface Annotations {
-  readonly images: readonly z.infer<typeof imageShape>[];
-  readonly annotations: readonly z.infer<typeof annotationShape>[];
-  readonly categories: readonly z.infer<typeof categoryShape>[];
-}
-
-/** What is needed of an annotation file, without its outlines. */
-async function readAnnotations(file: string): Promise<Annotations> {
-  const content = {
-    images: [] as z.infer<typeof imageShape>[],
-    annotations: [] as z.infer<typeof annotationShape>[],
-    categories: [] as z.infer<typeof categoryShape>[],
-  };
-  const counts = await readElements(file, {
-    images: element(file, 'images', imageShape, (image) => content.images.push(image)),
-    annotations: element(file, 'annotations', annotationShape, (one) => content.annotations.push(one)),
-    categories: element(file, 'categories', categoryShape, (category) => content.categories.push(category)),
-  });
-  if (!counts.has('images')) throw new UserError(`${file}: images: expected a list of pictures, found none`);
-  return content;
-}
 
 const karpathyFile = 'dataset_coco.json';
 
+/** An image as annotation files say it; its id is its path. */
+interface Annotated {
+  readonly id: string;
+  split: string | undefined;
+  readonly captions: string[];
+  readonly boxes: PixelBox[];
+  /** Width and height in pixels, where a file says them. */
+  size: readonly [number, number] | undefined;
+}
+
 /**
- * COCO: a folder with `annotations/captions_<set>.json` and `instances_<set>.json` and the pictures in `<set>/` or
- * `images/<set>/`, or one such file; or Karpathy's `dataset_coco.json`. A set's split is the word it begins with
- * (`train2017`: train). Pictures show many things: the categories are class texts and name boxes, not pictures.
+ * COCO: a folder with `annotations/captions_<set>.json` and `instances_<set>.json` and the images in `<set>/` or
+ * `images/<set>/`; or one folder a split with its images and their `_annotations.coco.json`, as Roboflow exports them; or
+ * one such file; or Karpathy's `dataset_coco.json`. A set's split is the word it is named by (`train2017`: train). Images
+ * show many things: the categories are class texts and name boxes, not images.
+ *
+ * What is wrong with one image or annotation is counted, and the others are read.
  *
  * @throws UserError where there are no annotations, or they are of another shape
  */
 export async function openCoco(path: string, options: Readonly<Record<string, string>>): Promise<Collection> {
   const files = await annotationFiles(path);
-  const [first] = files;
-  if (basename(first!).startsWith('dataset')) return openKarpathy(first!, options.images);
-  const folder = resolve(options.images ?? folderOf(first!));
-  const pictures = new Map<string, NamedPicture & { captions: string[]; boxes: NamedBox[] }>();
-  const categories = new Map<number, string>();
+  const [first] = files as [string];
+  if (basename(first).startsWith('dataset')) return openKarpathy(first, options);
+  const isBeside = isOfFolder(first);
+  const folder = resolve(options.images ?? (isBeside && (await isFolder(path)) ? path : folderOf(first)));
+  const sets = new Set(files.map(setOf));
+  const images = new Map<string, Annotated>();
+  const categories = new Map<string, string>();
+  const [skipped, remarks] = [[] as Skipped[], new Remarks()];
   for (const file of files) {
-    const set = basename(file, '.json').replace(/^(captions|instances)_/, '');
-    const split = /^(train|val|test)/.exec(set)?.[0] ?? set;
-    const content = await readAnnotations(file);
-    for (const { id, name } of content.categories) categories.set(id, name);
-    for (const { path, captions, boxes } of picturesOf(content, folder, set, categories)) {
-      const known = pictures.get(path);
-      if (!known) pictures.set(path, { id: path, split, captions, boxes });
-      known?.captions.push(...captions);
-      known?.boxes.push(...boxes);
-    }
+    const content = await readAnnotations(file, skipped, remarks);
+    for (const [id, name] of content.categories) categories.set(id, name);
+    const set = setOf(file);
+    const own = isBeside
+      ? relative(folder, dirname(resolve(file)))
+          .split(sep)
+          .join('/')
+      : '';
+    const split = splitInName(isBeside ? basename(dirname(resolve(file))) : set) ?? (sets.size > 1 ? set : undefined);
+    gather(
+      content,
+      { folder, places: [own || '.', set, `images/${set}`, `images/${split}`, 'images', `${split}`], split },
+      images,
+      remarks,
+    );
   }
-  const skipped: Skipped[] = [];
-  const named = [...pictures.values()].map(({ boxes, ...picture }) => (boxes.length ? { ...picture, boxes } : picture));
-  const names = [...categories].sort(([a], [b]) => a - b).map(([, name]) => name);
+  const numbers = [...categories.keys()].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
+  const labels = new Map(numbers.map((id, label) => [id, label]));
+  const named = [...images.values()].map(({ boxes, size, split, ...image }) => ({
+    ...image,
+    ...(split !== undefined && { split }),
+    drawn: { boxes, size },
+  }));
+  const readable = await readablePictures(folder, named, skipped, options.root);
+  const records = await mapParallel(readable, async ({ drawn, ...record }) => {
+    if (drawn.boxes.length === 0) return record;
+    const boxes = await sharesOf(drawn.boxes, labels, drawn.size ?? join(folder, record.id), record.id, remarks);
+    return boxes.length > 0 ? { ...record, boxes } : record;
+  });
+  const names = numbers.map((id) => categories.get(id)!);
   return {
-    records: await readablePictures(folder, named, skipped),
+    records,
     skipped,
-    classNames: names.length > 0 ? names : await classesBeside(folderOf(first!)),
+    remarks: remarks.list(),
+    classNames: names.length > 0 ? names : await classesBeside(folderOf(first)),
     source: filesBelow(folder),
   };
 }
+
+/** What a file is about by its name: `train2017`. */
+const setOf = (file: string): string =>
+  basename(file, '.json').replace(/^(captions|instances|person_keypoints|image_info|panoptic)_/, '');
+
+const isFolder = async (path: string): Promise<boolean> => !!(await stat(path).catch(() => undefined))?.isDirectory();
+
+/** Whether a file's images lie beside it, as Roboflow exports them. */
+const isOfFolder = (file: string): boolean => /^_annotations/.test(basename(file));
+
+/** Names of annotation files, those that say most of what they are first. */
+const fileNames = [
+  /^(captions|instances)_.*\.json$/,
+  /^(train|val|valid|validation|test|annotations|labels|result)\d*\.json$/i,
+];
+const roboflowFile = '_annotations.coco.json';
 
 /** The file itself, or those of a folder: Karpathy's where it is there, otherwise all captions and instances. */
 async function annotationFiles(path: string): Promise<string[]> {
   if ((await stat(path).catch(() => undefined))?.isFile()) return [path];
   await checkFolder(path, 'a folder with annotations, or an annotation file');
-  for (const folder of [path, join(path, 'annotations')]) {
-    const names = (await readdir(folder).catch((): string[] => [])).sort();
-    if (names.includes(karpathyFile)) return [join(folder, karpathyFile)];
-    const files = names.filter((name) => /^(captions|instances)_.*\.json$/.test(name));
-    if (files.length > 0) return files.map((name) => join(folder, name));
+  const below = (await readdir(path)).sort();
+  for (const pattern of fileNames) {
+    for (const folder of [path, join(path, 'annotations')]) {
+      const names = (await readdir(folder).catch((): string[] => [])).sort();
+      if (names.includes(karpathyFile)) return [join(folder, karpathyFile)];
+      const files = names.filter((name) => pattern.test(name));
+      if (files.length > 0) return files.map((name) => join(folder, name));
+    }
   }
+  const files = ['', ...below].map((name) => join(path, name, roboflowFile));
+  const there = await Promise.all(files.map(async (file) => (await stat(file).catch(() => undefined))?.isFile()));
+  const found = files.filter((_, i) => there[i]);
+  if (found.length > 0) return found;
   throw new UserError(
-    `${path}: expected annotations/captions_*.json, annotations/instances_*.json or ${karpathyFile}, found none`,
+    `${path}: expected annotations/captions_*.json, annotations/instances_*.json, <split>/${roboflowFile} or ${karpathyFile}, found none`,
   );
 }
 
-interface AnnotatedPicture {
-  readonly path: string;
-  readonly captions: string[];
-  readonly boxes: NamedBox[];
-}
-
-function picturesOf(
-  { images, annotations }: Annotations,
-  folder: string,
-  set: string,
-  categories: ReadonlyMap<number, string>,
-): AnnotatedPicture[] {
-  const names = images.map(({ file_name }) => file_name);
-  const place = placeOf(folder, [set, `images/${set}`, 'images'], names);
-  const found = new Map(images.map(({ id, file_name }) => [id, picture(place + file_name)]));
-  const sizes = new Map(images.map(({ id, width, height }) => [id, [width, height] as const]));
-  for (const { image_id, caption, bbox, category_id, iscrowd } of annotations) {
-    const own = found.get(image_id);
-    if (!own) continue;
-    if (caption !== undefined) own.captions.push(caption);
-    const className = categories.get(category_id ?? Number.NaN);
-    // A crowd's box is around many things that were not counted.
-    if (!bbox || className === undefined || iscrowd) continue;
-    const [width, height] = sizes.get(image_id)!;
-    const [left, top, w, h] = bbox;
-    own.boxes.push({ className, at: [left / width, top / height, w / width, h / height] });
+/** Adds what an annotation file says to the images, by their paths. */
+function gather(
+  { images, captions, boxes }: Annotations,
+  {
+    folder,
+    places,
+    split,
+  }: { readonly folder: string; readonly places: readonly string[]; readonly split: string | undefined },
+  all: Map<string, Annotated>,
+  remarks: Remarks,
+): void {
+  const place = placeOf(
+    folder,
+    places,
+    [...images.values()].map(({ name }) => name),
+  );
+  const byId = new Map<string, Annotated>();
+  for (const [id, { name, size }] of images) {
+    const path = place + name;
+    const known = all.get(path);
+    const image = known ?? { id: path, split, captions: [], boxes: [], size };
+    if (known) known.size ??= size;
+    else all.set(path, image);
+    byId.set(id, image);
   }
-  return [...found.values()];
+  for (const { imageId, caption } of captions) {
+    const image = byId.get(imageId);
+    if (image) image.captions.push(caption);
+    else remarks.add('captions of images that are not in the file’s list', `image_id ${imageId}`);
+  }
+  for (const { imageId, ...box } of boxes) {
+    const image = byId.get(imageId);
+    if (image) image.boxes.push(box);
+    else remarks.add('boxes of images that are not in the file’s list', `image_id ${imageId}`);
+  }
 }
-
-const picture = (path: string): AnnotatedPicture => ({ path, captions: [], boxes: [] });

@@ -41,7 +41,26 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
     novel: ['images/ant/3.png'],
   });
   const inside = await openDataset(`coop:${folder}?images=${folder}/images`);
-  expect(inside.skipped).toEqual([{ id: '../out.png', reason: `its path leads out of ${folder}/images` }]);
+  expect(inside.skipped).toEqual([
+    {
+      id: '../out.png',
+      reason: `its path leads out of ${folder}/images; name a folder that such paths may lead to with ?root=DIR behind --data`,
+    },
+  ]);
+});
+
+it('keeps two classes of one name apart, halves them by their labels, and keeps hyphens', async () => {
+  const names = ['crane', 'polka-dotted', 'crane', 'sea_lion'];
+  const entries = (split: string) => names.map((name, label) => [`${label}/${split}.png`, 10 * label, name]);
+  for (const split of ['train', 'test']) for (const [path] of entries(split)) await put(folder, `${path}`);
+  await put(folder, 'split_zhou_X.json', `\uFEFF${JSON.stringify({ train: entries('train'), test: entries('test') })}`);
+  const { classes, splits } = await openDataset(`coop:${folder}?novel=half`);
+  expect(classes.map(({ name }) => name)).toEqual(['crane', 'polka-dotted', 'crane', 'sea lion']);
+  expect(ids(splits)).toEqual({
+    train: ['0/train.png', '1/train.png'],
+    test: ['0/test.png', '1/test.png'],
+    novel: ['2/test.png', '3/test.png'],
+  });
 });
 
 it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {

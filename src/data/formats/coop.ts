@@ -4,13 +4,15 @@ import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { readLines } from '../../files/index.js';
 import type { Collection } from '../assemble.js';
+import { plainName } from '../class-labels.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
-import { checkFolder, listPictures, plainName } from './folder.js';
+import { checkFolder, listPictures } from './folder.js';
 
 const entry = z.tuple([z.string(), z.number().int().min(0), z.string()]); // path, label, class name
-const shape = z.object({ train: z.array(entry), val: z.array(entry), test: z.array(entry) });
+const entries = z.array(entry).default([]);
+const shape = z.object({ train: entries, val: entries, test: entries });
 
 /**
  * A data set as CoOp splits it (Zhou et al., arXiv 2109.01134): a folder with `split_zhou_<Name>.json` and a folder of
@@ -22,16 +24,16 @@ const shape = z.object({ train: z.array(entry), val: z.array(entry), test: z.arr
  * @throws UserError where there is neither, or they are of another shape
  */
 export async function openCoop(path: string, options: Readonly<Record<string, string>>): Promise<Collection> {
-  if ((await stat(path).catch(() => undefined))?.isFile()) return openSplit(path, options.images);
+  if ((await stat(path).catch(() => undefined))?.isFile()) return openSplit(path, options);
   await checkFolder(path, 'a folder with split_zhou_<Name>.json, or that file');
   const names = await readdir(path);
   const split = names.find((name) => /^split_zhou_.*\.json$/.test(name));
-  if (split) return openSplit(join(path, split), options.images);
+  if (split) return openSplit(join(path, split), options);
   if (names.includes(wordnetNames)) return openImageNet(path);
   throw new UserError(`${path}: expected split_zhou_<Name>.json, or ${wordnetNames} of ImageNet, found neither`);
 }
 
-async function openSplit(file: string, images: string | undefined): Promise<Collection> {
+async function openSplit(file: string, { images, root }: Readonly<Record<string, string>>): Promise<Collection> {
   const content = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
   const entries = Object.entries(content).flatMap(([split, own]) => own.map((one) => [split, ...one] as const));
@@ -48,19 +50,17 @@ async function openSplit(file: string, images: string | undefined): Promise<Coll
     }
     classNames.set(label, known);
   }
+  // Two labels may have one name: ImageNet has two cranes.
+  const labels = [...classNames.keys()].sort((a, b) => a - b);
+  const places = new Map(labels.map((label, at) => [label, at]));
   const named = entries.map(
-    ([split, path, label]): NamedPicture => ({
-      id: place + path,
-      captions: [],
-      className: classNames.get(label),
-      split,
-    }),
+    ([split, path, label]): NamedPicture => ({ id: place + path, captions: [], label: places.get(label), split }),
   );
   const skipped: Skipped[] = [];
   return {
-    records: await readablePictures(folder, named, skipped),
+    records: await readablePictures(folder, named, skipped, root),
     skipped,
-    classNames: [...classNames].sort(([a], [b]) => a - b).map(([, name]) => name),
+    classNames: labels.map((label) => classNames.get(label)!),
     source: filesBelow(folder),
   };
 }
@@ -70,24 +70,25 @@ const wordnetNames = 'classnames.txt';
 async function openImageNet(folder: string): Promise<Collection> {
   const file = join(folder, wordnetNames);
   const lines = (await readLines(file))!.filter((line) => line.trim() !== '');
-  const names = new Map<string, string>();
+  const names: string[] = [];
+  const labels = new Map<string, number>();
   for (const line of lines) {
     const [, wnid, name] = /^(n\d+) (.+)$/.exec(line.trim()) ?? [];
     if (!wnid) throw new UserError(`${file}: expected lines like "n01440764 tench", got ${JSON.stringify(line)}`);
-    names.set(wnid, name!);
+    labels.set(wnid, names.push(name!) - 1);
   }
   const skipped: Skipped[] = [];
   const named: NamedPicture[] = [];
   for (const id of (await listPictures(folder, skipped)).sort()) {
     const [, split, wnid] = /^(?:images\/)?(train|val)\/(n\d+)\/[^/]+$/.exec(id) ?? [];
-    const className = names.get(wnid ?? '');
-    if (className === undefined) skipped.push({ id, reason: `it lies in no class folder of ${wordnetNames}` });
-    else named.push({ id, captions: [], className, split: split === 'val' ? 'test' : split });
+    const label = labels.get(wnid ?? '');
+    if (label === undefined) skipped.push({ id, reason: `it lies in no class folder of ${wordnetNames}` });
+    else named.push({ id, captions: [], label, split: split === 'val' ? 'test' : split });
   }
   return {
     records: await readablePictures(folder, named, skipped),
     skipped: skipped.filter(({ id }) => basename(id) !== wordnetNames),
-    classNames: [...new Set(names.values())],
+    classNames: names,
     source: filesBelow(folder),
   };
 }

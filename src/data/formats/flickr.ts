@@ -11,9 +11,9 @@ import { openKarpathy } from './karpathy.js';
  * @throws UserError where there is no such file
  */
 export async function openFlickr(path: string, options: Readonly<Record<string, string>>): Promise<Collection> {
-  if ((await stat(path).catch(() => undefined))?.isFile()) return openKarpathy(path, options.images);
+  if ((await stat(path).catch(() => undefined))?.isFile()) return openKarpathy(path, options);
   await checkFolder(path, 'a folder with dataset_flickr30k.json, or that file');
   const file = (await readdir(path)).find((name) => /^dataset(_flickr\d+k)?\.json$/.test(name));
   if (!file) throw new UserError(`${path}: expected dataset_flickr30k.json or dataset_flickr8k.json, found neither`);
-  return openKarpathy(join(path, file), options.images);
+  return openKarpathy(join(path, file), options);
 }

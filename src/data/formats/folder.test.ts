@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,13 +14,14 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe('folder of pictures', () => {
-  it('takes folders as classes and keeps a fifth of each for testing, always the same', async () => {
+  it('takes folders as classes and keeps a fifth of each for testing and a tenth for validation, always the same', async () => {
     for (let i = 0; i < 10; i++) await put(folder, `red_fox/${i}.png`);
     for (let i = 0; i < 5; i++) await put(folder, `owl/${i}.jpg`);
     const dataset = await openDataset(`folder:${folder}`);
     expect(dataset.classes.map(({ name }) => name)).toEqual(['owl', 'red fox']);
-    const { train, test } = dataset.splits;
-    expect([train!.length, test!.length]).toEqual([12, 3]);
+    const { train, val, test } = dataset.splits;
+    expect([train!.length, val!.length, test!.length]).toEqual([10, 2, 3]);
+    expect(dataset.dealt).toContain('of each class of at least 5 images a fifth is test');
     expect(test!.filter(({ label }) => label === 1)).toHaveLength(2);
     expect(train![0]!.captions).toContain('a picture of owl');
     expect(await openDataset(`folder:${folder}`)).toMatchObject({
@@ -63,7 +65,7 @@ describe('folder of pictures', () => {
     for (let i = 0; i < 5; i++) await put(folder, `${i}.png`);
     const bare = await openDataset(`folder:${folder}`);
     expect(bare.classes).toEqual([]);
-    expect(bare.splits).toMatchObject({ train: { length: 4 }, test: [{ captions: [] }] });
+    expect(bare.splits).toMatchObject({ train: [{}, {}, {}], val: [{}], test: [{ captions: [] }] });
     expect(bare.splits.train!.some((example) => 'label' in example)).toBe(false);
     const given = await openDataset(`folder:${folder}?classes=cat,dog&into=val`);
     expect([given.classes.map(({ name }) => name), Object.keys(given.splits)]).toEqual([['cat', 'dog'], ['val']]);
@@ -101,14 +103,16 @@ describe('folder of pictures', () => {
     const first = await openDataset(`folder:${data}`);
     const [kept] = await readdir(join(folder, '.cache', 'headers'));
     const file = join(folder, '.cache', 'headers', kept!);
-    const checks = JSON.parse(await readFile(file, 'utf8'));
+    const [, text] = (await readFile(file, 'utf8')).split('\n');
+    const checks = JSON.parse(text!);
     expect(Object.keys(checks)).toHaveLength(501);
     expect(await openDataset(`folder:${data}`)).toMatchObject({
       skipped: first.skipped,
       fingerprint: first.fingerprint,
     });
     checks['a/3.png'][2] = 'said before';
-    await writeFile(file, JSON.stringify(checks));
+    const changed = JSON.stringify(checks);
+    await writeFile(file, `${createHash('sha256').update(changed).digest('hex')}\n${changed}`);
     await put(data, 'a/7.png', 'broken later');
     const { skipped } = await openDataset(`folder:${data}`);
     expect(skipped.map(({ id }) => id)).toEqual(['a/3.png', 'a/7.png', 'a/broken.png']);
@@ -116,7 +120,7 @@ describe('folder of pictures', () => {
   });
 
   it.each([
-    ['?into', /expected pictures|expected a folder/],
+    ['?into', /expected images|expected a folder/],
     ['?into=', 'expected option=value behind the question mark, got into='],
     ['?novle=half', 'unknown option novle; expected classes, into, novel; did you mean novel?'],
     ['?novel=all', 'novel: expected half, got all'],
@@ -138,7 +142,7 @@ describe('folder of pictures', () => {
   });
 
   it('refuses a folder that is missing or empty, and an unknown kind', async () => {
-    await expect(openDataset(`folder:${folder}/no`)).rejects.toThrow(/no: expected a folder of pictures/);
+    await expect(openDataset(`folder:${folder}/no`)).rejects.toThrow(/no: expected a folder of images/);
     await expect(openDataset(`folder:${folder}`)).rejects.toThrow(/found none that can be used/);
     await expect(openDataset('emojy')).rejects.toThrow('did you mean emoji?');
   });

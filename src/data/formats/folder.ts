@@ -1,47 +1,112 @@
 import { stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, dirname, extname, join, posix } from 'node:path';
 import { UserError } from '../../errors.js';
-import { readLines } from '../../files/index.js';
-import { type Collection, splitName } from '../assemble.js';
-import type { Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
+import type { Collection } from '../assemble.js';
+import type { Remark, Skipped } from '../dataset.js';
+import { filesBelow, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { Remarks } from '../remarks.js';
+import { captionsBeside } from './beside-images.js';
+import { classesBeside, classFiles } from './classes-beside.js';
+import { placements } from './folder-layout.js';
+import { readTable } from './table.js';
+import type { TableKind } from './table-rows.js';
 import { filesBelowFolder } from './walk.js';
 
-const pictureTypes = new Set(['.jpg', '.jpeg', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
-const splitFolders = new Set(['train', 'val', 'valid', 'validation', 'test']);
-/** Class names beside the pictures, one a line. */
-export const classFile = 'classes.txt';
+const pictureTypes = new Set(['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
+/** Types of images that cannot be decoded here. */
+const foreignTypes = new Set([
+  '.bmp',
+  '.heic',
+  '.heif',
+  '.ico',
+  '.jp2',
+  '.j2k',
+  '.jxl',
+  '.pbm',
+  '.pgm',
+  '.ppm',
+  '.psd',
+  '.tga',
+]);
+/** Tables that belong to the folder they lie in: Hugging Face's `imagefolder` and Roboflow's classification. */
+const ownTables: Readonly<Record<string, TableKind>> = {
+  'metadata.jsonl': 'jsonl',
+  'metadata.csv': 'csv',
+  '_classes.csv': 'csv',
+};
 
 /**
- * A folder of pictures, by how they lie in it: `DIR/<class>/…`, `DIR/<split>/<class>/…` with splits named train, val and
- * test, or flat without classes, then with class texts from a file `classes.txt` where there is one.
+ * A folder of images, by how they lie in it: `DIR/<class>/…`, `DIR/<split>/<class>/…`, `DIR/<class>/<split>/…`, with splits
+ * under any of their usual names, or flat without classes, then with class texts from a file `classes.txt` where there is
+ * one. Captions come from text files beside the images (img2dataset's `files` output) and from `metadata.jsonl` or
+ * `metadata.csv` (Hugging Face's `imagefolder`), which may say classes and splits, too.
  *
- * Broken pictures and other files are skipped and listed.
+ * Broken images and other files are skipped and listed; what is hidden or known litter is passed over.
  *
  * @throws UserError where there is no such folder
  */
 export async function openFolder(folder: string): Promise<Collection> {
-  await checkFolder(folder, 'a folder of pictures');
+  await checkFolder(folder, 'a folder of images');
   const skipped: Skipped[] = [];
-  const paths = await listPictures(folder, skipped);
-  const parts = paths.map((path) => path.split('/'));
-  const hasSplits = parts.length > 0 && parts.every((p) => p.length >= 2 && splitFolders.has(p[0]!));
-  const above = hasSplits ? 1 : 0;
-  const isFlat = parts.every((p) => p.length === above + 1);
-  const named = paths.flatMap((id, i): NamedPicture[] => {
-    const own = parts[i]!;
-    const split = hasSplits ? splitName(own[0]!) : undefined;
-    if (isFlat) return [{ id, captions: [], split }];
-    if (own.length > above + 1) return [{ id, captions: [], className: plainName(own[above]!), split }];
-    skipped.push({ id, reason: 'it lies in no class folder, as others do' });
-    return [];
+  const remarks = new Remarks();
+  const { images, others } = await listFiles(folder, skipped);
+  const tables = await readOwnTables(folder, others);
+  const placed = placements(images, others);
+  const captions = await captionsBeside(folder, images, others, remarks);
+  for (const one of others) {
+    // What img2dataset says of its shards is no fault.
+    if (!/(^|\/)\d{5,}(_stats\.json|\.parquet)$/.test(one)) skipped.push({ id: one, reason: reasonAgainst(one) });
+  }
+  const named = images.flatMap((id): NamedPicture[] => {
+    const said = tables.said.get(id.normalize('NFC'));
+    const place = placed.get(id)!;
+    tables.said.delete(id.normalize('NFC'));
+    const known = { id, captions: [...(said?.captions ?? []), ...(captions.get(id) ?? [])] };
+    if (typeof place === 'string') {
+      if (said) return [{ ...known, className: said.className, split: said.split }];
+      skipped.push({ id, reason: place });
+      return [];
+    }
+    return [{ ...known, className: said?.className ?? place.className, split: said?.split ?? place.split }];
   });
+  skipped.push(...tables.skipped);
+  const missing = [...tables.said].map(([id, said]): NamedPicture => ({ ...said, id }));
+  const isFlat = named.every(({ className }) => className === undefined);
+  const areNumbers = named.every(({ className }) => className === undefined || /^\d+$/.test(className));
   return {
-    records: await readablePictures(folder, named, skipped),
+    records: await readablePictures(folder, [...named, ...missing], skipped),
     skipped,
-    classNames: isFlat ? await classesBeside(folder) : undefined,
+    remarks: [...tables.remarks, ...remarks.list()],
+    classNames: isFlat || areNumbers ? await classesBeside(folder) : undefined,
     source: filesBelow(folder),
   };
+}
+
+/** What tables within a folder say of its images, by their paths below the folder. */
+async function readOwnTables(folder: string, others: Set<string>) {
+  const said = new Map<string, NamedPicture>();
+  const skipped: Skipped[] = [];
+  const remarks: Remark[] = [];
+  for (const path of [...others]) {
+    const name = posix.basename(path);
+    if (!Object.hasOwn(ownTables, name)) continue;
+    others.delete(path);
+    const file = join(folder, path);
+    const table = await readTable(ownTables[name]!, file, dirname(file), {}).catch((error: unknown) => {
+      if (!(error instanceof UserError)) throw error;
+      skipped.push({ id: path, reason: error.message });
+    });
+    if (!table) continue;
+    skipped.push(...table.skipped.map(({ id, reason }) => ({ id: `${path}, ${id}`, reason })));
+    remarks.push(...table.remarks);
+    for (const { label, ...one } of table.named) {
+      // Names are what tables of several folders have in common; their numbers need not be.
+      const className = label === undefined ? one.className : (table.classNames?.[label] ?? String(label));
+      const id = pathInside(folder, join(dirname(file), one.id)) ?? one.id;
+      said.set(id.normalize('NFC'), { ...one, id, className });
+    }
+  }
+  return { said, skipped, remarks };
 }
 
 /** @throws UserError where there is no such folder */
@@ -50,25 +115,35 @@ export async function checkFolder(folder: string, what: string): Promise<void> {
   if (!info?.isDirectory()) throw new UserError(`${folder}: expected ${what}, found ${info ? 'a file' : 'nothing'}`);
 }
 
-/** A class's name as it stands in a prompt. */
-export const plainName = (folder: string): string => folder.replace(/[_-]+/g, ' ').trim();
-
-/**
- * Class names from a file `classes.txt` in a folder, in its order; undefined where there is none.
- * @throws UserError where it is not UTF-8
- */
-export async function classesBeside(folder: string): Promise<string[] | undefined> {
-  const names = (await readLines(join(folder, classFile)))?.map((name) => name.trim());
-  return names?.filter((name) => name !== '');
+/** All files below a folder, as paths with slashes, in order of name: images, and others but for lists of classes. */
+async function listFiles(folder: string, skipped: Skipped[]): Promise<{ images: string[]; others: Set<string> }> {
+  const paths = await filesBelowFolder(folder, skipped);
+  const isImage = (path: string) => pictureTypes.has(extname(path).toLowerCase());
+  const isList = (path: string) => classFiles.some((name) => name === path);
+  return {
+    images: paths.filter(isImage),
+    others: new Set(paths.filter((path) => !isImage(path) && !isList(path))),
+  };
 }
 
-/** All picture files below a folder, as paths with slashes, in order of name. Other files are added to `skipped`. */
+/** All image files below a folder, as paths with slashes, in order of name. Other files are added to `skipped`. */
 export async function listPictures(folder: string, skipped: Skipped[]): Promise<string[]> {
-  const paths = await filesBelowFolder(folder, skipped);
-  return paths.filter((id) => {
-    if (id === classFile) return false;
-    if (pictureTypes.has(extname(id).toLowerCase())) return true;
-    skipped.push({ id, reason: 'not a picture file' });
-    return false;
-  });
+  const { images, others } = await listFiles(folder, skipped);
+  for (const one of others) skipped.push({ id: one, reason: reasonAgainst(one) });
+  return images;
+}
+
+/** Why a file is not read; where another kind of data reads it, which one. */
+function reasonAgainst(path: string): string {
+  const [name, type] = [basename(path), extname(path).toLowerCase()];
+  if (foreignTypes.has(type)) {
+    return `images of the type ${type.slice(1)} cannot be decoded here: convert them, for example to PNG with ImageMagick`;
+  }
+  if (/coco.*\.json$|^(captions|instances)_.*\.json$/i.test(name)) return 'annotations: read them with coco:DIR';
+  if (/^split_zhou_.*\.json$/.test(name)) return 'a split of CoOp: read it with coop:DIR';
+  if (/^dataset_flickr.*\.json$/.test(name)) return 'a split of Flickr: read it with flickr:DIR';
+  if (/\.(tar|tgz|tar\.gz)$/i.test(name)) return 'not an image file; a shard is read with wds:FILE';
+  if (type === '.parquet') return 'not an image file; a table is read with parquet:FILE';
+  if (['.csv', '.tsv', '.jsonl'].includes(type)) return `not an image file; a table is read with ${type.slice(1)}:FILE`;
+  return 'not an image file';
 }

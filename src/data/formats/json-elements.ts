@@ -1,10 +1,10 @@
-import { createReadStream } from 'node:fs';
 import { JSONParser } from '@streamparser/json';
 import type { ZodType } from 'zod';
 import { UserError } from '../../errors.js';
 import { issueError } from '../../schema-issue.js';
+import { readText } from './text-file.js';
 
-/** What to do with the elements of the lists of a JSON object, by the lists' names. */
+/** What to do with the elements of the lists of a JSON object, by the lists' names; `''` is the file itself as a list. */
 export type ElementReaders = Readonly<Record<string, (element: unknown, index: number) => void>>;
 
 /** Reads an element of a known shape. @throws UserError naming the file and the field that is not as expected */
@@ -24,10 +24,10 @@ export function element<T>(file: string, list: string, shape: ZodType<T>, read: 
  * of one element: COCO's instances are 450 MB. Other fields are passed over.
  *
  * @returns how many elements each list has
- * @throws UserError where the file is missing, not JSON, or cut short, where a field is no list, and what a reader throws
+ * @throws UserError where the file cannot be read, is not JSON, or cut short, where a field is no list, and what a reader throws
  */
 export async function readElements(file: string, readers: ElementReaders): Promise<ReadonlyMap<string, number>> {
-  const paths = Object.keys(readers).map((name) => `$.${name}.*`);
+  const paths = Object.keys(readers).map((name) => (name === '' ? '$.*' : `$.${name}.*`));
   const parser = new JSONParser({ paths, keepStack: false });
   const counts = new Map<string, number>();
   let fault: unknown;
@@ -36,26 +36,21 @@ export async function readElements(file: string, readers: ElementReaders): Promi
   };
   parser.onValue = ({ value, parent, stack }) => {
     if (fault !== undefined) return;
-    const list = String(stack[1]!.key);
+    const list = String(stack[1]?.key ?? '');
     const index = counts.get(list) ?? 0;
     counts.set(list, index + 1);
     // What is thrown in here the parser would take for a fault of its own.
     try {
-      if (!Array.isArray(parent)) throw new UserError(`${file}: ${list}: expected a list, got fields`);
+      if (!Array.isArray(parent)) throw new UserError(`${file}: ${list && `${list}: `}expected a list, got fields`);
       readers[list]!(value, index);
     } catch (error) {
       fault = error;
     }
   };
-  try {
-    // Decoded here: the parser refuses a whole file for one text that is not UTF-8.
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, encoding: 'utf8' })) {
-      parser.write(chunk as string);
-      if (fault !== undefined) break;
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`}`);
+  // Decoded here: the parser refuses a whole file for one text that is not UTF-8.
+  for await (const piece of readText(file)) {
+    parser.write(piece);
+    if (fault !== undefined) break;
   }
   if (fault === undefined && !parser.isEnded) parser.end();
   if (fault !== undefined) throw fault;

@@ -4,15 +4,15 @@ import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
-import { classesBeside } from './folder.js';
+import { classesBeside } from './classes-beside.js';
 
 const shape = z.object({
   images: z.array(
     z.object({
       filename: z.string(),
       filepath: z.string().optional(),
-      split: z.string(),
-      sentences: z.array(z.object({ raw: z.string() })),
+      split: z.string().optional(),
+      sentences: z.array(z.object({ raw: z.string().optional(), tokens: z.array(z.string()).optional() })).default([]),
     }),
   ),
 });
@@ -24,10 +24,13 @@ const places = ['.', 'images', 'flickr30k-images', 'flickr30k_images', 'Images',
  * Karpathy's split of COCO, Flickr30k or Flickr8k (`dataset_coco.json`, `dataset_flickr30k.json`): five sentences a
  * picture, and splits, of which `restval` is trained on (Karpathy and Fei-Fei, arXiv 1412.2306).
  *
- * @param images the folder of the pictures, by default that of the file
+ * @param options `images`, the folder of the pictures, by default that of the file; `root`, where paths may lead to
  * @throws UserError where the file is missing or of another shape
  */
-export async function openKarpathy(file: string, images?: string): Promise<Collection> {
+export async function openKarpathy(
+  file: string,
+  { images, root }: Readonly<Record<string, string>>,
+): Promise<Collection> {
   const { images: pictures } = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
   const paths = pictures.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
@@ -35,13 +38,13 @@ export async function openKarpathy(file: string, images?: string): Promise<Colle
   const named = pictures.map(
     ({ split, sentences }, i): NamedPicture => ({
       id: place + paths[i],
-      captions: sentences.map(({ raw }) => raw),
+      captions: sentences.map(({ raw, tokens }) => raw ?? tokens?.join(' ') ?? ''),
       split,
     }),
   );
   const skipped: Skipped[] = [];
   return {
-    records: await readablePictures(folder, named, skipped),
+    records: await readablePictures(folder, named, skipped, root),
     skipped,
     classNames: await classesBeside(folderOf(file)),
     source: filesBelow(folder),

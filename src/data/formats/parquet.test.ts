@@ -62,7 +62,7 @@ it.each(['zstd', 'brotli', 'lz4'])(
 
 it.each([
   ['bytes-gzip.parquet', '?text=txet', 'no column txet; it has img, text; did you mean text?'],
-  ['bytes-gzip.parquet', '?image=text', 'row 0: it holds no bytes of a picture'],
+  ['bytes-gzip.parquet', '?image=text', 'row 0: it holds no bytes of an image'],
   ['no.parquet', '', 'no such file'],
 ])('refuses %s%s', async (name, options, message) => {
   await expect(openDataset(`parquet:${made}/${name}${options}`)).rejects.toThrow(message);

@@ -1,117 +1,128 @@
-import {
-  asyncBufferFromFile,
-  type FileMetaData,
-  parquetMetadataAsync,
-  parquetReadObjects,
-  parquetSchema,
-} from 'hyparquet';
+import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { cachedPack, type Pack, type PackedPicture, partsOf, type Unpacked } from '../packed.js';
+import { cachedPack, type Pack, type PackedPicture, partsOf } from '../packed.js';
 import { pictureFault } from '../picture-fault.js';
-import { type Columns, chooseColumns } from './columns.js';
-import { plainName } from './folder.js';
+import { Remarks } from '../remarks.js';
+import { checksum } from '../source.js';
+import type { Unpacked } from '../unpacked.js';
+import { classLabelNames } from './class-label-names.js';
+import { chooseParquetColumns, imageBytes } from './parquet-columns.js';
+import { RowReader, type RowTexts } from './row-reader.js';
 import { findShards, withShardName } from './shards.js';
 
 /**
- * Parquet as Hugging Face writes data sets: a column of pictures, either their bytes or a struct of `bytes` and `path`,
+ * Parquet as Hugging Face writes data sets: a column of images, either their bytes or a struct of `bytes` and `path`,
  * and columns of texts and classes. One file, files by braces, or a folder of them, whose names may begin with their
- * splits; of any compression. The pictures are unpacked into the cache once: a row group can only be read whole.
+ * splits; of any compression. The images are unpacked into the cache once: a row group can only be read whole. A file that
+ * cannot be read is skipped, as are its parts that cannot.
  *
- * @param options columns, otherwise known by their usual names
- * @throws UserError where a file or a column is missing, or rows cannot be read
+ * @param options columns, otherwise known by their usual names and by what they hold
+ * @throws UserError where a file or a column is missing
  */
 export async function openParquet(path: string, options: Readonly<Record<string, string>>): Promise<Collection> {
   const packs: Pack[] = [];
-  for (const shard of await findShards(path, /\.parquet$/)) {
+  const shards = await findShards(path, /\.parquet$/);
+  for (const shard of shards) {
     const read = (file: string, unpacked: Unpacked) => readParquet(file, options, unpacked);
     packs.push(withShardName(await cachedPack(shard.file, JSON.stringify(options), read), shard));
   }
+  const lists = new Set(
+    packs.filter(({ pictures }) => pictures.length > 0).map(({ classNames }) => JSON.stringify(classNames)),
+  );
+  const isOneList = lists.size <= 1;
   return {
-    records: packs.flatMap(({ pictures }) => pictures),
+    records: packs.flatMap(({ pictures, classNames }) =>
+      pictures.map(({ offset: _, sum: __, label, ...picture }) => ({
+        ...picture,
+        // Names are what files with different lists of classes have in common.
+        ...(label !== undefined && (isOneList ? { label } : { className: classNames?.[label] })),
+      })),
+    ),
     skipped: packs.flatMap(({ skipped }) => skipped),
-    classNames: packs[0]!.classNames,
-    source: partsOf(packs),
+    remarks: packs.flatMap(({ remarks }) => remarks),
+    classNames: isOneList ? packs.find(({ pictures }) => pictures.length > 0)?.classNames : undefined,
+    source: partsOf(
+      packs,
+      shards.map(({ file }) => file),
+    ),
   };
 }
 
+/** A group of more rows is none that a data set of images has; it would not fit into memory. */
+const mostRows = 10_000_000;
+
 async function readParquet(name: string, options: Readonly<Record<string, string>>, unpacked: Unpacked): Promise<Pack> {
+  const [skipped, remarks] = [[] as Skipped[], new Remarks()];
+  const pictures: (PackedPicture & RowTexts)[] = [];
   const file = await asyncBufferFromFile(name);
-  const metadata = await parquetMetadataAsync(file).catch((error: Error) => {
-    throw new UserError(`${name}: expected a parquet file: ${error.message}`);
-  });
-  const names = parquetSchema(metadata).children.map(({ element }) => element.name);
-  const columns = chooseColumns(name, names, options);
-  const classNames = columns.class[0] === undefined ? undefined : classNamesOf(metadata, columns.class[0]);
-  const pictures: PackedPicture[] = [];
-  const skipped: Skipped[] = [];
+  let metadata: FileMetaData;
+  try {
+    metadata = await parquetMetadataAsync(file);
+  } catch (error) {
+    const reason = `expected a parquet file: ${file.byteLength === 0 ? 'it has 0 bytes' : (error as Error).message}`;
+    return { file: unpacked.file, pictures, skipped: [{ id: '', reason }], remarks: [] };
+  }
+  const columns = await chooseParquetColumns(name, file, metadata, options);
+  const classNames = classLabelNames(metadata, columns.class[0] ?? '');
+  const reader = new RowReader(columns, options.class !== undefined, remarks);
+  const image = columns.image[0]!;
+  const wanted = [
+    ...new Set([
+      image,
+      ...columns.text,
+      ...columns.class,
+      ...columns.split,
+      ...(columns.number ? [columns.number] : []),
+    ]),
+  ];
   let first = 0;
   for (const group of metadata.row_groups) {
     const [rowStart, rowEnd] = [first, first + Number(group.num_rows)];
     first = rowEnd;
-    const wanted = Object.values(columns).flat();
+    if (group.num_rows > mostRows || group.num_rows < 0) {
+      skipped.push({
+        id: `rows from ${rowStart}`,
+        reason: `a group of ${group.num_rows} rows: expected at most ${mostRows}`,
+      });
+      break;
+    }
     const rows = await parquetReadObjects({
       ...{ file, metadata, rowStart, rowEnd, compressors },
       columns: wanted,
-      utf8: false, // otherwise pictures are taken for text
+      utf8: false, // otherwise images are taken for text
     }).catch((error: Error) => {
-      throw new UserError(`${name}: rows ${rowStart} to ${rowEnd - 1} cannot be read: ${error.message}`);
+      skipped.push({ id: `rows ${rowStart} to ${rowEnd - 1}`, reason: `they cannot be read: ${error.message}` });
+      return [];
     });
     for (const [i, row] of rows.entries()) {
       const id = `row ${rowStart + i}`;
-      const bytes = bytesOf(row[columns.image[0]!]);
-      const fault = bytes ? await pictureFault(bytes) : 'it holds no bytes of a picture';
-      if (!bytes || fault !== undefined) skipped.push({ id, reason: fault! });
-      else
-        pictures.push({
-          id,
-          ...saidOf(row, columns, classNames),
-          offset: await unpacked.write(bytes),
-          bytes: bytes.length,
-        });
+      const [bytes, ...more] = imageBytes(row[image]);
+      const fault = bytes ? await pictureFault(bytes) : 'it holds no bytes of an image';
+      if (!bytes || fault !== undefined) {
+        skipped.push({ id, reason: fault! });
+        continue;
+      }
+      if (more.length > 0) remarks.add('rows with several images: the first is taken', id);
+      const said = reader.read(new Map(Object.entries(row)), id);
+      const offset = await unpacked.write(bytes);
+      pictures.push({ id, ...said, offset, bytes: bytes.length, sum: checksum(bytes) });
     }
   }
-  return { file: unpacked.file, pictures, skipped, classNames };
-}
-
-function bytesOf(cell: unknown): Uint8Array | undefined {
-  const bytes = cell instanceof Uint8Array ? cell : (cell as { bytes?: unknown } | null | undefined)?.bytes;
-  return bytes instanceof Uint8Array && bytes.length > 0 ? bytes : undefined;
-}
-
-function saidOf(
-  row: Readonly<Record<string, unknown>>,
-  columns: Columns,
-  classNames: readonly string[] | undefined,
-): Pick<PackedPicture, 'captions' | 'className' | 'split'> {
-  const texts = (names: readonly string[]) => names.flatMap((name) => textsOf(row[name]));
-  const [label] = texts(columns.class);
-  const [split] = texts(columns.split);
-  const className = label === undefined ? undefined : (classNames?.[Number(label)] ?? label);
+  const { classNames: listed, classIn } = reader.finish(pictures.length);
   return {
-    captions: texts(columns.text),
-    ...(className !== undefined && { className }),
-    ...(split !== undefined && { split }),
+    file: unpacked.file,
+    pictures: pictures.map(({ className: _, number: __, ...picture }, i) => ({
+      ...picture,
+      ...(classNames ? labelIn(pictures[i]!) : classIn(pictures[i]!)),
+    })),
+    skipped,
+    remarks: remarks.list(),
+    classNames: classNames ?? listed,
   };
 }
 
-const utf8 = new TextDecoder();
-
-function textsOf(cell: unknown): string[] {
-  if (Array.isArray(cell)) return cell.flatMap(textsOf);
-  if (cell instanceof Uint8Array) return [utf8.decode(cell)];
-  return cell === null || cell === undefined ? [] : [String(cell)];
-}
-
-interface HuggingFaceInfo {
-  readonly info?: { readonly features?: Readonly<Record<string, { readonly names?: readonly string[] }>> };
-}
-
-/** The names of a `ClassLabel`, which Hugging Face's datasets keeps in the file's metadata. */
-function classNamesOf({ key_value_metadata }: FileMetaData, column: string): string[] | undefined {
-  const text = key_value_metadata?.find(({ key }) => key === 'huggingface')?.value;
-  const names = text ? (JSON.parse(text) as HuggingFaceInfo).info?.features?.[column]?.names : undefined;
-  return names?.map(plainName);
-}
+/** Numbers of a `ClassLabel` are places in its names. */
+const labelIn = ({ className }: RowTexts): { label?: number } =>
+  className === undefined ? {} : { label: /^[+-]?\d+(\.0*)?$/.test(className) ? Number(className) : -1 };

@@ -1,8 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../errors.js';
-import { splitName } from '../assemble.js';
 import type { Pack } from '../packed.js';
+import { splitName } from '../split-names.js';
+import { isLitter } from './litter.js';
 import { filesBelowFolder } from './walk.js';
 
 /** One of several files that make up a data set. */
@@ -15,15 +16,15 @@ export interface Shard {
 }
 
 /**
- * The files that a path stands for: itself, with braces expanded as a shell does (`{000..099}`, `{a,b}`), or those of a
- * folder whose names end so.
+ * The files that a path stands for: itself, with braces expanded as a shell does (`{000..099}`, `{a,b}`), those whose names
+ * match where the last part has stars (`*.tar`), or those of a folder whose names end so.
  *
  * @throws UserError where one is missing, or a folder has none
  */
 export async function findShards(path: string, ending: RegExp): Promise<Shard[]> {
-  const files = (await Promise.all(expandBraces(path).map((one) => filesOf(one, ending))))
-    .flat()
-    .map((one) => resolve(one));
+  const found: string[] = [];
+  for (const one of expandBraces(path)) found.push(...(await filesOf(one, ending)));
+  const files = [...new Set(found.map((one) => resolve(one)))];
   const shared = files.map(dirname).reduce(sharedFolder);
   const splits = files.map(splitOf);
   const named = splits.every((split) => split !== undefined);
@@ -37,6 +38,7 @@ export async function findShards(path: string, ending: RegExp): Promise<Shard[]>
 async function filesOf(path: string, ending: RegExp): Promise<string[]> {
   const info = await stat(path).catch(() => undefined);
   if (info?.isFile()) return [path];
+  if (!info && /[*?]/.test(basename(path))) return matching(path);
   if (!info) throw new UserError(`${path}: no such file or folder`);
   const names = (await filesBelowFolder(path, [])).filter((name) => ending.test(name));
   if (names.length === 0)
@@ -44,22 +46,55 @@ async function filesOf(path: string, ending: RegExp): Promise<string[]> {
   return names.map((name) => join(path, name));
 }
 
-/** `a{0..2}b` → a0b, a1b, a2b; numbers keep the width they are written in; `{x,y}` → each. */
-export function expandBraces(text: string): string[] {
-  const [, before, inside, after] = /^(.*?)\{([^{}]*(?:\.\.|,)[^{}]*)\}(.*)$/s.exec(text) ?? [];
-  if (inside === undefined) return [text];
-  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(inside) ?? [];
-  const choices = from === undefined ? inside.split(',') : numbers(from, to!);
-  return choices.flatMap((choice) => expandBraces(before + choice + after));
+/** The files of a folder whose names match a pattern of `*` and `?`. */
+async function matching(path: string): Promise<string[]> {
+  const parts = basename(path).split(/([*?])/);
+  const pattern = parts.map((part) =>
+    part === '*' ? '[^/]*' : part === '?' ? '[^/]' : part.replace(/[.+^${}()|[\]\\]/g, '\\$&'),
+  );
+  const names = await readdir(dirname(path)).catch((): string[] => []);
+  const found = names.filter((name) => new RegExp(`^${pattern.join('')}$`).test(name) && !isLitter(name)).sort();
+  if (found.length === 0) throw new UserError(`${path}: no file has such a name`);
+  return found.map((name) => join(dirname(path), name));
 }
 
 const mostShards = 100_000;
+const braces = /\{([^{}]*(?:\.\.|,)[^{}]*)\}/;
 
-function numbers(from: string, to: string): string[] {
-  const count = Math.abs(Number(to) - Number(from)) + 1;
-  if (count > mostShards) throw new UserError(`{${from}..${to}}: expected at most ${mostShards} files, got ${count}`);
-  const step = Number(from) <= Number(to) ? 1 : -1;
-  return Array.from({ length: count }, (_, i) => String(Number(from) + step * i).padStart(from.length, '0'));
+/**
+ * `a{0..2}b` → a0b, a1b, a2b; numbers keep the width they are written in; `{x,y}` → each.
+ *
+ * @throws UserError before there are more than 100,000
+ */
+export function expandBraces(text: string): string[] {
+  const parts = text.split(new RegExp(braces, 'g')); // what stands in braces is at the odd places
+  const count = parts.reduce((product, part, i) => (i % 2 ? product * countOf(part) : product), 1);
+  if (count > mostShards) throw new UserError(`${text}: expected at most ${mostShards} files, got ${count}`);
+  const [before, inside, after] = [parts[0]!, parts[1], text.slice(parts[0]!.length + (parts[1]?.length ?? 0) + 2)];
+  if (inside === undefined) return [text];
+  // Braces within braces: the inner ones first.
+  if (before.includes('{')) return choicesOf(inside).flatMap((choice) => expandBraces(before + choice + after));
+  const rest = expandBraces(after);
+  return choicesOf(inside).flatMap((choice) => rest.map((end) => before + choice + end));
+}
+
+const rangeOf = (inside: string): [from: string, to: string] | undefined => {
+  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(inside) ?? [];
+  return from === undefined ? undefined : [from, to!];
+};
+
+function countOf(inside: string): number {
+  const range = rangeOf(inside);
+  return range ? Math.abs(Number(range[1]) - Number(range[0])) + 1 : inside.split(',').length;
+}
+
+function choicesOf(inside: string): string[] {
+  const range = rangeOf(inside);
+  if (!range) return inside.split(',');
+  const [from, to] = range.map(Number) as [number, number];
+  const step = from <= to ? 1 : -1;
+  const width = range[0].length;
+  return Array.from({ length: countOf(inside) }, (_, i) => String(from + step * i).padStart(width, '0'));
 }
 
 function sharedFolder(a: string, b: string): string {
@@ -68,10 +103,14 @@ function sharedFolder(a: string, b: string): string {
   return folder;
 }
 
+/** The split that a shard's name says, or the folder that it lies in. */
 function splitOf(file: string): string | undefined {
-  const words = /(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|dev|test)(?![a-z])/i;
-  const found = words.exec(basename(file)) ?? words.exec(basename(dirname(file)));
-  return found ? splitName(found[1]!) : undefined;
+  const words = /(?<![a-z])(train(?:ing)?|val(?:id(?:ation)?)?|dev|test(?:ing)?)(?![a-z])/i;
+  for (const name of [basename(file), basename(dirname(file))]) {
+    const found = words.exec(name);
+    if (found) return splitName(found[1]!);
+  }
+  return undefined;
 }
 
 /** Shards repeat keys: a picture's id begins with its shard's name. */

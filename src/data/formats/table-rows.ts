@@ -1,30 +1,44 @@
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import { UserError } from '../../errors.js';
 import type { Skipped } from '../dataset.js';
+import { readElements } from './json-elements.js';
+import { findSeparation, type Separation } from './separators.js';
+import { readLongLines, readText } from './text-file.js';
 
 export type TableKind = 'csv' | 'tsv' | 'jsonl';
 
 /** Cells by column. */
-export type Row = Readonly<Record<string, unknown>>;
+export type Row = ReadonlyMap<string, unknown>;
 export interface NumberedRow {
   /** Where it ends in the file, from 1. */
   readonly line: number;
   readonly row: Row;
 }
 
-/** A quote that is never closed would otherwise swallow the rest of the file. */
+/** In characters. A quote that is never closed would otherwise swallow the rest of the file. */
 const longestRow = 2 ** 20;
+/** Lines of JSON may hold lists of numbers beside their texts. */
+const longestJson = 2 ** 25;
+/** So much of a file is looked at for its separator. */
+const startLength = 2 ** 16;
 
 /**
- * The rows of a table, read as they are asked for. Rows that cannot be read are added to `skipped`.
+ * The rows of a table, read as they are asked for: text with separators, or a JSON object a line, or a JSON list of objects.
+ * Rows that cannot be read are added to `skipped`.
  *
  * @throws UserError where the file cannot be read, or has no rows
  */
 export async function* rowsOf(kind: TableKind, file: string, skipped: Skipped[]): AsyncGenerator<NumberedRow> {
   let any = false;
-  for await (const row of kind === 'jsonl' ? jsonRows(file, skipped) : separatedRows(kind, file, skipped)) {
+  const start = await startOf(file);
+  const rows =
+    kind !== 'jsonl'
+      ? separatedRows(findSeparation(kind, start), file, skipped)
+      : start.trimStart().startsWith('[')
+        ? listedRows(file, skipped)
+        : jsonRows(file, skipped);
+  for await (const row of rows) {
     any = true;
     yield row;
   }
@@ -34,14 +48,30 @@ export async function* rowsOf(kind: TableKind, file: string, skipped: Skipped[])
   }
 }
 
-async function* separatedRows(kind: 'csv' | 'tsv', file: string, skipped: Skipped[]): AsyncGenerator<NumberedRow> {
+async function startOf(file: string): Promise<string> {
+  let start = '';
+  for await (const piece of readText(file)) {
+    start += piece;
+    if (start.length >= startLength) break;
+  }
+  return start.slice(0, startLength);
+}
+
+async function* separatedRows(
+  { delimiter, isQuoted, before }: Separation,
+  file: string,
+  skipped: Skipped[],
+): AsyncGenerator<NumberedRow> {
   const parser = parse({
-    columns: true,
-    bom: true,
     info: true,
-    delimiter: kind === 'csv' ? ',' : '\t',
+    delimiter,
     // Captions in TSV files hold quotes that mean nothing.
-    quote: kind === 'csv' ? '"' : null,
+    quote: isQuoted ? '"' : null,
+    relax_quotes: true,
+    relax_column_count: true,
+    ltrim: delimiter !== '\t',
+    rtrim: delimiter !== '\t',
+    from_line: before + 1,
     skip_empty_lines: true,
     skip_records_with_error: true,
     max_record_size: longestRow,
@@ -49,34 +79,67 @@ async function* separatedRows(kind: 'csv' | 'tsv', file: string, skipped: Skippe
       if (error) skipped.push({ id: `line ${error.lines}`, reason: reasonOf(error) });
     },
   });
-  const source = createReadStream(file);
+  const source = Readable.from(readText(file));
   source.on('error', (error) => parser.destroy(error));
-  for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: Row; info: Info }>) {
-    yield { line: info.lines, row: record };
+  let header: string[] | undefined;
+  for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: string[]; info: Info }>) {
+    if (!header) {
+      header = record.map((name) => name.replace(/^\s*"(.*)"\s*$/s, '$1').trim());
+      continue;
+    }
+    // Some programs end each row with a separator.
+    const cells = record.slice(0, header.length);
+    if (cells.length < header.length || record.slice(header.length).some((cell) => cell.trim() !== '')) {
+      skipped.push({ id: `line ${info.lines}`, reason: 'it has more or fewer cells than the first line' });
+      continue;
+    }
+    const row = new Map<string, unknown>();
+    for (const [i, name] of header.entries()) if (name !== '' && !row.has(name)) row.set(name, cells[i]);
+    yield { line: info.lines, row };
   }
 }
 
-function reasonOf(error: CsvError): string {
-  if (error.code === 'CSV_RECORD_INCONSISTENT_COLUMNS') return 'it has more or fewer cells than the first line';
-  return error.message;
-}
+const reasonOf = (error: CsvError): string =>
+  error.code === 'CSV_MAX_RECORD_SIZE' ? `it is longer than ${longestRow} characters` : error.message;
 
 async function* jsonRows(file: string, skipped: Skipped[]): AsyncGenerator<NumberedRow> {
-  let line = 0;
-  for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
-    line++;
-    if (text.trim() === '') continue;
-    const row = parseObject(text);
-    if (row) yield { line, row };
-    else skipped.push({ id: `line ${line}`, reason: 'expected a JSON object' });
+  for await (const { number, text } of readLongLines(file, longestJson)) {
+    if (text?.trim() === '') continue;
+    const row = text === undefined ? undefined : parseObject(text);
+    if (row) yield { line: number, row };
+    else {
+      const reason = text === undefined ? `it is longer than ${longestJson} characters` : 'expected a JSON object';
+      skipped.push({ id: `line ${number}`, reason });
+    }
   }
 }
 
 function parseObject(text: string): Row | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Row) : undefined;
-  } catch {
-    return undefined;
+  // Python writes NaN where a number is missing, which is no JSON.
+  for (const json of [text, text.replace(/([:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,\]}])/g, '$1null')]) {
+    try {
+      return rowOf(JSON.parse(json));
+    } catch {
+      // Tried the other way, or not an object.
+    }
   }
+  return undefined;
+}
+
+function rowOf(value: unknown): Row | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return new Map(Object.entries(value).map(([name, cell]) => [name.trim(), cell]));
+}
+
+/** A JSON list; its rows bear their places in it, from 1. */
+async function* listedRows(file: string, skipped: Skipped[]): AsyncGenerator<NumberedRow> {
+  const rows: NumberedRow[] = [];
+  await readElements(file, {
+    '': (value, index) => {
+      const row = rowOf(value);
+      if (row) rows.push({ line: index + 1, row });
+      else skipped.push({ id: `element ${index + 1}`, reason: 'expected a JSON object' });
+    },
+  });
+  yield* rows;
 }

@@ -60,7 +60,12 @@ describe('tables of pictures', () => {
     );
     expect(splits).toEqual({ train: [{ id: 'c.png', label: 0, captions: ['rot', 'red'] }] });
     expect(classes).toEqual([{ name: 'fox', novel: false }]);
-    expect(skipped).toEqual([{ id: '../b.png', reason: `its path leads out of ${folder}/sub` }]);
+    expect(skipped).toEqual([
+      {
+        id: '../b.png',
+        reason: `its path leads out of ${folder}/sub; name a folder that such paths may lead to with ?root=DIR behind --data`,
+      },
+    ]);
   });
 
   it('skips rows it cannot use and says why', async () => {
@@ -71,10 +76,10 @@ describe('tables of pictures', () => {
     expect(splits).toEqual({ train: [{ id: 'a.png', captions: ['fine'] }] });
     expect(Object.fromEntries(skipped.map(({ id, reason }) => [id, reason]))).toEqual({
       'line 3': 'it has more or fewer cells than the first line',
-      'line 4': 'it names no picture in the column image',
+      'line 4': 'it names no image in the column image',
       'line 8': 'an earlier row says that a.png is of another class or split',
       'no.png': `no such file in ${folder}`,
-      '../../etc/passwd': `its path leads out of ${folder}`,
+      '../../etc/passwd': `its path leads out of ${folder}; name a folder that such paths may lead to with ?root=DIR behind --data`,
       'https://example.com/x.png': 'a web address: fetch the pictures first, for example with img2dataset',
       'b.png': 'it names no split, as others do',
     });
@@ -92,7 +97,7 @@ describe('tables of pictures', () => {
   it.each([
     ['image,text\n', '', 'expected rows, found none'],
     ['', '', 'expected rows, found none'],
-    ['where,text\na.png,x\n', '', 'no column of pictures; it has where, text: name it with ?image=COLUMN'],
+    ['where,text\nhere,x\n', '', 'no column of images; it has where, text: name it with ?image=COLUMN'],
     ['image,text\na.png,x\n', '?text=txet', 'no column txet; it has image, text; did you mean text?'],
     ['image,text\na.png,"x\n', '', /Quote Not Closed|expected rows, found none/],
   ])('refuses %j%s', async (content, options, message) => {

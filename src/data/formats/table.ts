@@ -1,14 +1,21 @@
+import { readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Collection } from '../assemble.js';
-import type { Skipped } from '../dataset.js';
+import type { Remark, Skipped } from '../dataset.js';
 import { filesBelow, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { Remarks } from '../remarks.js';
+import { placeOf } from './annotation-file.js';
+import { type OnUnread, textsOf } from './cells.js';
+import { classesBeside } from './classes-beside.js';
+import { ColumnContents } from './column-contents.js';
 import { type Columns, chooseColumns } from './columns.js';
-import { classesBeside } from './folder.js';
+import { isLitter } from './litter.js';
+import { RowReader, type RowTexts } from './row-reader.js';
 import { type Row, rowsOf, type TableKind } from './table-rows.js';
 
 /**
- * A table of pictures, one a row: CSV, TSV, or JSON lines, with a column of image paths, and where there are such
- * columns, texts, classes and splits. Rows of the same picture are put together, so that each may carry one caption.
+ * A table of images, one a row: CSV, TSV, or JSON lines, with a column of image paths, and where there are such
+ * columns, texts, classes and splits. Rows of the same image are put together, so that each may carry one caption.
  *
  * @param options columns (several text columns with commas between them), otherwise known by their usual names
  * @throws UserError where the file or a column is missing
@@ -18,55 +25,116 @@ export async function openTable(
   file: string,
   options: Readonly<Record<string, string>>,
 ): Promise<Collection> {
-  const skipped: Skipped[] = [];
   const folder = resolve(options.images ?? dirname(file));
-  const pictures = new Map<string, Gathered>();
-  let columns: Columns | undefined;
-  for await (const { line, row } of rowsOf(kind, file, skipped)) {
-    columns ??= chooseColumns(file, Object.keys(row), options);
-    const path = textOf(row[columns.image[0]!])[0];
-    if (!path) {
-      skipped.push({ id: `line ${line}`, reason: `it names no picture in the column ${columns.image[0]}` });
-      continue;
-    }
-    const fault = gather(pictures, pathInside(folder, path) ?? path, row, columns);
-    if (fault) skipped.push({ id: `line ${line}`, reason: fault });
-  }
-  const named = [...pictures].map(([id, picture]): NamedPicture => ({ id, ...picture }));
+  const { named, skipped, remarks, classNames } = await readTable(kind, file, folder, options);
+  const place = options.images === undefined ? await placeBelow(folder, named) : '';
+  const placed = named.map((one) => (pathInside(folder, one.id) === undefined ? one : { ...one, id: place + one.id }));
   return {
-    records: await readablePictures(folder, named, skipped),
+    records: await readablePictures(folder, placed, skipped, options.root),
     skipped,
-    classNames: columns?.class.length === 0 ? await classesBeside(dirname(file)) : undefined,
+    remarks,
+    classNames: classNames ?? (await classesBeside(dirname(file))),
     source: filesBelow(folder),
   };
 }
 
-interface Gathered {
-  readonly captions: string[];
-  readonly className?: string;
-  readonly split?: string;
+/** What a table says, whether or not its images are there. */
+export interface TableContent {
+  /** Ids are paths from the folder of the images. */
+  readonly named: readonly NamedPicture[];
+  readonly skipped: Skipped[];
+  readonly remarks: readonly Remark[];
+  /** Names of the classes in the order of their numbers, where the table has both. */
+  readonly classNames?: readonly string[];
 }
 
-/** Adds a row to its picture. @returns why it cannot be added, or undefined */
-function gather(pictures: Map<string, Gathered>, id: string, row: Row, columns: Columns): string | undefined {
-  const [className] = columns.class.flatMap((column) => textOf(row[column]));
-  const [split] = columns.split.flatMap((column) => textOf(row[column]));
-  const captions = columns.text.flatMap((column) => textOf(row[column]));
-  const known = pictures.get(id);
-  if (!known) {
-    pictures.set(id, { captions, className, split });
+/** Reads a table, twice: what its columns are and hold, then its rows. */
+export async function readTable(
+  kind: TableKind,
+  file: string,
+  folder: string,
+  options: Readonly<Record<string, string>>,
+): Promise<TableContent> {
+  const contents = new ColumnContents();
+  for await (const { row } of rowsOf(kind, file, [])) contents.add(row);
+  const reader = new RowsByImage(folder, chooseColumns(file, contents.byName, options), options.class !== undefined);
+  const skipped: Skipped[] = [];
+  for await (const { line, row } of rowsOf(kind, file, skipped)) {
+    const fault = reader.add(row, line);
+    if (fault) skipped.push({ id: `line ${line}`, reason: fault });
+  }
+  return { ...reader.finish(), skipped };
+}
+
+interface Gathered extends RowTexts {
+  readonly captions: string[];
+  className?: string;
+  number?: number;
+  split?: string;
+}
+
+/** Puts rows together by their images. */
+class RowsByImage {
+  private readonly pictures = new Map<string, Gathered>();
+  private readonly remarks = new Remarks();
+  private readonly reader: RowReader;
+
+  constructor(
+    private readonly folder: string,
+    private readonly columns: Columns,
+    isClassGiven: boolean,
+  ) {
+    this.reader = new RowReader(columns, isClassGiven, this.remarks);
+  }
+
+  /** Adds a row to its image. @returns why it cannot be added, or undefined */
+  add(row: Row, line: number): string | undefined {
+    const { columns, pictures, remarks } = this;
+    const [path, ...more] = columns.image.flatMap((name) =>
+      pathsOf(row.get(name), this.reader.unread(name, `line ${line}`)),
+    );
+    if (!path) return `it names no image in the column ${columns.image[0]}`;
+    const id = pathInside(this.folder, path) ?? path;
+    if (more.length > 0) remarks.add('rows with several images: the first is taken', id);
+    const { captions, ...said } = this.reader.read(row, id);
+    const known = pictures.get(id);
+    if (!known) {
+      pictures.set(id, { captions: [...captions], ...said });
+      return undefined;
+    }
+    const differs = (a: string | undefined, b: string | undefined) => a !== undefined && b !== undefined && a !== b;
+    if (differs(known.className, said.className) || differs(known.split, said.split)) {
+      return `an earlier row says that ${id} is of another class or split`;
+    }
+    known.captions.push(...captions);
+    known.className ??= said.className;
+    known.number ??= said.number;
+    known.split ??= said.split;
     return undefined;
   }
-  if (known.className !== className || known.split !== split) {
-    return `an earlier row says that ${id} is of another class or split`;
+
+  finish(): Omit<TableContent, 'skipped'> {
+    const { pictures, remarks } = this;
+    const { classNames, classIn } = this.reader.finish(pictures.size);
+    const named = [...pictures].map(([id, said]): NamedPicture => {
+      const { captions, split } = said;
+      return { id, captions, ...(split !== undefined && { split }), ...classIn(said) };
+    });
+    return { named, remarks: remarks.list(), classNames };
   }
-  known.captions.push(...captions);
-  return undefined;
 }
 
-/** A cell's texts: of a list, each. Numbers are written out. */
-function textOf(cell: unknown): string[] {
-  if (Array.isArray(cell)) return cell.flatMap(textOf);
-  if (typeof cell === 'number') return [String(cell)];
-  return typeof cell === 'string' && cell.trim() !== '' ? [cell.trim()] : [];
+/** Paths of an image's cell: of an object `path`, as Hugging Face writes it. */
+function pathsOf(cell: unknown, onUnread: OnUnread): string[] {
+  const path =
+    typeof cell === 'object' && cell !== null && Object.hasOwn(cell, 'path') ? (cell as { path: unknown }).path : cell;
+  return textsOf(path, onUnread);
+}
+
+/** The folder beside a table in which its images lie; of equal ones that of the table itself. */
+async function placeBelow(folder: string, named: readonly NamedPicture[]): Promise<string> {
+  const paths = named.slice(0, 20).flatMap(({ id }) => (pathInside(folder, id) === undefined ? [] : [id]));
+  const below = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const folders = below.filter((one) => one.isDirectory() && !isLitter(one.name)).map(({ name }) => name);
+  return placeOf(folder, ['.', ...folders.sort()], paths);
 }

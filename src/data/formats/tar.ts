@@ -1,39 +1,84 @@
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
-import type { Skipped } from '../dataset.js';
-import type { Pack, PackedPicture, Unpacked } from '../packed.js';
+import { UserError } from '../../errors.js';
+import type { Pack } from '../packed.js';
 import { pictureFault } from '../picture-fault.js';
+import { checksum } from '../source.js';
+import type { Unpacked } from '../unpacked.js';
+import { isLitter } from './litter.js';
+import { memberKind, Samples } from './samples.js';
 
-const pictures = new Set(['jpg', 'jpeg', 'png', 'webp']);
-const texts = new Set(['txt', 'json', 'cls']);
 /** A member's bytes begin behind its header. */
 const headerBytes = 512;
 type Entry = Extract extends AsyncIterable<infer E> ? E : never;
-/** Larger members are not read: no picture or caption is that large. */
-const largest = 256 * 2 ** 20;
+/** Larger members are not read: no image is that large, and no text is that long. */
+const largest = { image: 256 * 2 ** 20, text: 2 ** 20 } as const;
+/** Images hardly get smaller by gzip, and texts by ten times: what grows more than this, beyond the first bytes, is no data. */
+const mostGrowth = { times: 20, from: 16 * 2 ** 20, most: 64 * 2 ** 30 } as const;
 
 /**
- * Reads a shard's index: which pictures it has, where their bytes stand, and what is said of them. Of a shard that is
- * cut short, the pictures before the cut are kept.
+ * Reads a shard's index: which images it has, where their bytes stand, and what is said of them. Of a shard that is
+ * cut short, the images before the cut are kept.
+ *
+ * @throws UserError where what is unpacked cannot be written
  */
 export async function readTar(file: string, unpacked: Unpacked): Promise<Pack> {
+  const { size } = await stat(file);
   const samples = new Samples();
   const zipped = await isGzip(file);
-  const source = zipped ? copied(createReadStream(file).pipe(createGunzip()), unpacked) : createReadStream(file);
+  const stream = createReadStream(file);
+  const source = new Whole(zipped ? copied(stream.pipe(createGunzip()), size, unpacked) : stream);
+  stream.on('error', (error) => source.fail(error));
   const tar = extract();
-  const piped = Readable.from(source);
-  piped.on('error', (error) => tar.destroy(error));
-  piped.pipe(tar);
+  Readable.from(source).pipe(tar);
+  let [last, members] = ['', 0];
+  let fault: Error | undefined;
   try {
-    for await (const entry of tar) await samples.add(entry);
-    await samples.finish();
+    for await (const entry of tar) {
+      last = entry.header.name;
+      members++;
+      await add(entry, samples);
+    }
   } catch (error) {
-    samples.cut(error as Error);
+    fault = error as Error;
   }
-  return { file: zipped ? unpacked.file : file, pictures: samples.pictures, skipped: samples.skipped };
+  unpacked.throwFault();
+  fault = source.fault ?? fault;
+  if (fault) {
+    const reason = `the shard ends or breaks here, after ${samples.count} images: ${fault.message}`;
+    samples.skipped.push({ id: memberKind(last)?.stem ?? last, reason });
+  }
+  const pack = samples.finish();
+  if (members === 0 && pack.skipped.length === 0) {
+    return {
+      file,
+      ...pack,
+      skipped: [{ id: '', reason: size === 0 ? 'the shard is empty: it has 0 bytes' : 'the shard is empty' }],
+    };
+  }
+  return { file: zipped ? unpacked.file : file, ...pack };
+}
+
+/** Bytes that end where reading fails, so that what came before is read all the same; the fault is kept. */
+class Whole implements AsyncIterable<Uint8Array> {
+  fault: Error | undefined;
+
+  constructor(private readonly source: AsyncIterable<Uint8Array>) {}
+
+  fail(error: Error): void {
+    this.fault ??= error;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    try {
+      yield* this.source;
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
 }
 
 async function isGzip(file: string): Promise<boolean> {
@@ -46,80 +91,43 @@ async function isGzip(file: string): Promise<boolean> {
   }
 }
 
-async function* copied(source: AsyncIterable<Uint8Array>, unpacked: Unpacked): AsyncGenerator<Uint8Array> {
+async function* copied(
+  source: AsyncIterable<Uint8Array>,
+  size: number,
+  unpacked: Unpacked,
+): AsyncGenerator<Uint8Array> {
+  const most = Math.min(mostGrowth.most, mostGrowth.from + mostGrowth.times * size);
+  let length = 0;
   for await (const chunk of source) {
+    length += chunk.length;
+    if (length > most) throw new UserError(`it unpacks to more than ${mostGrowth.times} times its size, or 64 GiB`);
     await unpacked.write(chunk);
     yield chunk;
   }
 }
 
-/** Puts members of a tar file together that have the same name up to its first dot. They follow each other. */
-class Samples {
-  readonly pictures: PackedPicture[] = [];
-  readonly skipped: Skipped[] = [];
-  private key: string | undefined;
-  private picture: { offset: number; content: Buffer } | undefined;
-  private parts: Record<string, string> = {};
-
-  async add(entry: Entry): Promise<void> {
-    const { name, type, size } = entry.header;
-    const [, key, ending] = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/.exec(name.replace(/^\.\//, '')) ?? [];
-    const kind = ending?.toLowerCase() ?? '';
-    if (type !== 'file' || key === undefined || !(pictures.has(kind) || texts.has(kind)) || size > largest) {
-      entry.resume();
-      if (type === 'file') this.skipped.push({ id: name, reason: reasonAgainst(name, size) });
-      return;
-    }
-    if (key !== this.key) await this.finish();
-    this.key = key;
-    const chunks: Buffer[] = [];
-    for await (const chunk of entry) chunks.push(chunk as Buffer);
-    const content = Buffer.concat(chunks);
-    if (pictures.has(kind)) this.picture = { offset: entry.offset + headerBytes, content };
-    else this.parts[kind] = content.toString('utf8');
+async function add(entry: Entry, samples: Samples): Promise<void> {
+  const { type, size } = entry.header;
+  const name = entry.header.name.replace(/^(\.\/)+/, '');
+  const skip = (reason?: string) => {
+    entry.resume();
+    if (reason !== undefined && type === 'file') samples.skipped.push({ id: name, reason });
+  };
+  const isHidden = name.split('/').some((part) => part !== '..' && part !== '.' && isLitter(part));
+  if (type !== 'file' || isHidden) return skip();
+  const member = memberKind(name);
+  if (!member) return skip('neither image, caption nor class');
+  const { stem, kind } = member;
+  const most = kind === 'image' ? largest.image : largest.text;
+  if (size > most) return skip(`it is larger than ${most / 2 ** 20} MiB`);
+  const chunks: Buffer[] = [];
+  for await (const chunk of entry) chunks.push(chunk as Buffer);
+  const content = Buffer.concat(chunks);
+  if (kind !== 'image') {
+    samples.addText(stem, kind, content.toString('utf8'));
+    return;
   }
-
-  /** Ends the sample whose members were last read. */
-  async finish(): Promise<void> {
-    const { key, picture, parts } = this;
-    [this.key, this.picture, this.parts] = [undefined, undefined, {}];
-    if (key === undefined) return;
-    if (key.startsWith('/') || key.split('/').includes('..')) {
-      this.skipped.push({ id: key, reason: 'its path leads out of the archive' });
-    } else if (!picture) {
-      this.skipped.push({ id: key, reason: 'there is no picture (.jpg, .png, .webp) beside its text' });
-    } else {
-      const reason = await pictureFault(picture.content);
-      if (reason !== undefined) this.skipped.push({ id: key, reason });
-      else this.pictures.push({ id: key, ...saidOf(parts), offset: picture.offset, bytes: picture.content.length });
-    }
-  }
-
-  /** The sample that was being read is lost. An empty id stands for the whole shard. */
-  cut({ message }: Error): void {
-    this.skipped.push({
-      id: this.key ?? '',
-      reason: `the shard ends or breaks here, after ${this.pictures.length} pictures: ${message}`,
-    });
-  }
-}
-
-function reasonAgainst(name: string, size: number): string {
-  return size > largest ? `${name} is larger than ${largest / 2 ** 20} MiB` : 'neither picture, caption nor class';
-}
-
-/** Caption and class of a sample's texts. */
-function saidOf({ txt, json, cls }: Record<string, string>): { captions: string[]; className?: string } {
-  const className = cls?.trim();
-  return { captions: txt !== undefined ? [txt] : captionIn(json), ...(className && { className }) };
-}
-
-function captionIn(json: string | undefined): string[] {
-  if (json === undefined) return [];
-  try {
-    const { caption, text } = JSON.parse(json) as { caption?: unknown; text?: unknown };
-    return [caption, text].filter((value) => typeof value === 'string').slice(0, 1);
-  } catch {
-    return [];
-  }
+  const fault = await pictureFault(content);
+  if (fault !== undefined) samples.lose(stem, fault);
+  else samples.addImage(stem, { offset: entry.offset + headerBytes, bytes: content.length, sum: checksum(content) });
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -7,6 +7,7 @@ import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { hugePng, picture, put } from '../../test/pictures.fixture.js';
 import { openDataset, shardsOf } from '../index.js';
+import { Unpacked } from '../unpacked.js';
 import { expandBraces } from './shards.js';
 
 let folder = '';
@@ -107,7 +108,7 @@ describe('WebDataset shards', () => {
       const { splits, skipped } = await openDataset(`wds:${folder}/${name}?into=train`);
       expect(splits.train!.map(({ captions }) => captions[0])).toContain('first');
       expect(skipped).toHaveLength(1);
-      expect(skipped[0]!.reason).toMatch(/the shard ends or breaks here, after \d pictures: .*(end|Unexpected)/i);
+      expect(skipped[0]!.reason).toMatch(/the shard ends or breaks here, after \d images: .*(end|Unexpected)/i);
     }
   });
 
@@ -126,9 +127,9 @@ describe('WebDataset shards', () => {
     expect(splits.train!.map(({ id }) => id)).toEqual(['x.tar/good']);
     expect(Object.fromEntries(skipped.map(({ id, reason }) => [id, reason]))).toEqual({
       'x.tar/../../evil': 'its path leads out of the archive',
-      'x.tar/alone': 'there is no picture (.jpg, .png, .webp) beside its text',
+      'x.tar/alone': 'there is no image (.jpg, .png, .webp) beside its text',
       'x.tar/huge': 'it has 40000 × 40000 pixels, more than 100 million',
-      'x.tar/notes.md': 'neither picture, caption nor class',
+      'x.tar/notes.md': 'neither image, caption nor class',
       'x.tar/broken': 'Input buffer contains unsupported image format',
       'x.tar/bytes': 'its text is not UTF-8; convert it, for example with iconv',
     });
@@ -157,3 +158,131 @@ it.each([
   ['{b,c}-{1..0}', 'b-1 b-0 c-1 c-0'],
   ['plain{x}', 'plain{x}'],
 ])('expands the braces of %s', (text, expected) => expect(expandBraces(text).join(' ')).toBe(expected));
+
+describe('shards as people bring them', () => {
+  const write = async (name: string, members: Readonly<Record<string, string | Uint8Array>>) =>
+    writeFile(join(folder, name), await tarOf(members));
+  const captions = async (spec: string) => {
+    const { splits } = await openDataset(`${spec}?into=train`);
+    return Object.fromEntries(splits.train!.map(({ id, captions }) => [id, captions]));
+  };
+
+  it('reads one caption a line, what an empty text leaves to the JSON, keys with dots, and members that are apart', async () => {
+    const image = await picture();
+    await write('x.tar', {
+      'five.jpg': image,
+      'empty.jpg': image,
+      'v1.0.photo.jpg': image,
+      'pair.left.jpg': image,
+      'pair.right.png': image,
+      'word.jpg': image,
+      '._word.jpg': 'litter',
+      'five.txt': 'one\ntwo\r\n\nthree\n',
+      'empty.txt': '\n',
+      'empty.json': '{"caption": "from the JSON"}',
+      'v1.0.photo.txt': 'dotted',
+      'pair.txt': 'both',
+      'word.caption.txt': 'named',
+    });
+    expect(await captions(`wds:${folder}/x.tar`)).toEqual({
+      'x.tar/five': ['one', 'two', 'three'],
+      'x.tar/empty': ['from the JSON'],
+      'x.tar/v1.0.photo': ['dotted'],
+      'x.tar/pair.left': ['both'],
+      'x.tar/pair.right': ['both'],
+      'x.tar/word': ['named'],
+    });
+    expect((await openDataset(`wds:${folder}/x.tar`)).skipped).toEqual([]);
+  });
+
+  it('reads classes by number, of which two have one name, by name, and out of the JSON', async () => {
+    const image = await picture();
+    await write('x.tar', {
+      ...{ 'a.jpg': image, 'a.cls': '2' },
+      ...{ 'b.jpg': image, 'b.json': '{"label": 0}' },
+      ...{ 'c.jpg': image, 'c.cls': '-1' },
+      ...{ 'd.jpg': image, 'd.cls': '7' },
+    });
+    await put(folder, 'classnames.txt', 'crane \nlion\ncrane\n');
+    const { classes, splits, remarks } = await openDataset(`wds:${folder}/x.tar?into=train`);
+    expect(classes.map(({ name }) => name)).toEqual(['crane', 'lion', 'crane']);
+    expect(splits.train!.map(({ label }) => label)).toEqual([2, 0, undefined, undefined]);
+    expect(remarks!.map(({ message }) => message)).toEqual([
+      'class names that stand for another class, too; they stay apart',
+      'images whose label is below 0: taken as unlabelled',
+      'images whose label is beyond the 3 classes: taken as unlabelled',
+    ]);
+  });
+
+  it('mentions an empty shard beside others, and takes names with stars', async () => {
+    await write('0.tar', await sample('a', 'one'));
+    await writeFile(join(folder, '1.tar'), '');
+    const { splits, skipped } = await openDataset(`wds:${folder}/*.tar`);
+    expect(splits.train).toHaveLength(1);
+    expect(skipped).toEqual([{ id: '1.tar', reason: 'the shard is empty: it has 0 bytes' }]);
+  });
+
+  it('refuses what unpacks to many times its size, and more shards than anybody has', async () => {
+    const members = { 'a.jpg': await picture(), 'a.txt': 'x', 'b.bin': Buffer.alloc(20 * 2 ** 20) };
+    await writeFile(join(folder, 'x.tar.gz'), gzipSync(await tarOf(members)));
+    const { splits, skipped } = await openDataset(`wds:${folder}/x.tar.gz`);
+    expect([splits.train!.length, skipped.at(-1)!.reason]).toEqual([
+      1,
+      expect.stringContaining('it unpacks to more than 20 times'),
+    ]);
+    await expect(openDataset(`wds:${folder}/{0..99999}{0..99999}.tar`)).rejects.toThrow(
+      'at most 100000 files, got 10000000000',
+    );
+    expect([...new Set(expandBraces('{a,{b,c}}{1..2}'))].sort()).toEqual(['a1', 'a2', 'b1', 'b2', 'c1', 'c2']);
+  });
+
+  it('makes an unpacked copy again that is not as it was written, and works without a cache', async () => {
+    const cache = join(folder, 'cache', 'packs');
+    const data = await tarOf({ ...(await sample('a', 'one')), ...(await sample('b', 'two', '#2040c0')) });
+    await writeFile(join(folder, 'x.tar.gz'), gzipSync(data));
+    const spec = `wds:${folder}/x.tar.gz?into=train`;
+    const first = await openDataset(spec);
+    const bin = join(cache, (await readdir(cache)).find((name) => name.endsWith('.bin'))!);
+    const index = bin.replace('.bin', '.json');
+    const same = async () => {
+      const again = await openDataset(spec);
+      expect(again).toMatchObject({ splits: first.splits, fingerprint: first.fingerprint });
+      expect(await Promise.all(again.splits.train!.map(async (one) => colourOf(await again.load(one))))).toEqual([
+        [192, 64, 32],
+        [32, 64, 192],
+      ]);
+    };
+    const flipped = async (file: string, at: number) => {
+      const bytes = await readFile(file);
+      bytes[at]! ^= 1;
+      await writeFile(file, bytes);
+    };
+    await flipped(bin, 700);
+    await same();
+    await truncate(bin, 3000);
+    await same();
+    await rm(bin);
+    await same();
+    await flipped(index, 200);
+    await same();
+    // A picture that is damaged after it was opened is no bad picture: the copy is.
+    const opened = await openDataset(spec);
+    await flipped(bin, 700);
+    await expect(opened.load(opened.splits.train![0]!)).rejects.toThrow('was damaged and is removed: run again');
+    await same();
+    vi.stubEnv('PROMPTKD_CACHE', await put(folder, 'no-folder', 'x'));
+    await same();
+  });
+
+  it('keeps nothing of what could not be written whole', async () => {
+    await writeFile(join(folder, 'x.tar.gz'), gzipSync(await tarOf(await sample('a', 'one'))));
+    const write = vi.spyOn(Unpacked.prototype as unknown as { begin(): Promise<FileHandle> }, 'begin');
+    write.mockImplementation(() => open('/dev/full', 'w'));
+    const spec = `wds:${folder}/x.tar.gz`;
+    await expect(openDataset(spec)).rejects.toThrow(
+      'no space left on the disk; name another folder with PROMPTKD_CACHE',
+    );
+    write.mockRestore();
+    expect((await openDataset(spec)).splits.train).toHaveLength(1);
+  });
+});
