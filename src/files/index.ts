@@ -1,12 +1,13 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
-export { fileFault } from './faults.js';
+export { cannotRead, cannotWrite, fileFault } from './faults.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
-export { readJson } from './json.js';
+export { readJson, readJsonSync } from './json.js';
 export { readLines } from './lines.js';
+export { type Lock, lock } from './lock.js';
 export { readNames } from './names.js';
-export { checkWritable, fillFolder } from './room-to-write.js';
+export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';
 export {
   encodeSafetensors,
   firstNotFinite,
@@ -19,3 +20,5 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { isTemporary, removeLeftovers, temporaryPath } from './temporary.js';
+export { parseJson, readText, readTextSync } from './text.js';
