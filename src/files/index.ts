@@ -20,5 +20,5 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
-export { isTemporary, removeLeftovers, temporaryPath } from './temporary.js';
+export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 export { parseJson, readText, readTextSync } from './text.js';

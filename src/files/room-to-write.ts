@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
 import { makeFolder, removeEmpty, syncFolder } from './folders.js';
-import { isTemporaryOf, leftovers, removeLeftovers, temporaryPath } from './temporary.js';
+import { leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 
 /**
  * Says before long work whether its results can be written where they are wanted, by making a file beside each; nothing
@@ -84,8 +84,7 @@ export async function fillFolder<Result extends { readonly files: readonly strin
 
 /** Ends what a {@link fillFolder} began that was killed while it moved files: the folder is whole then. */
 export async function finishFolder(folder: string): Promise<void> {
-  for (const path of await leftovers(folder)) {
-    if (!isTemporaryOf(path.slice(folder.length).replace(/^[/\\]/, ''), UNFINISHED)) continue;
+  for (const path of await leftoversOf(join(folder, UNFINISHED))) {
     const plan = await readFile(join(path, PLAN), 'utf8')
       .then((text) => JSON.parse(text) as Plan)
       .catch(() => undefined); // it was killed before

@@ -40,10 +40,10 @@ const pattern = /^\.(.+)\.([0-9a-f]{8})-(\d+)\.[0-9a-f]{8}\.tmp$/s;
 export const isTemporary = (name: string): boolean => pattern.test(name);
 
 /** Whether it stands in for what will have this name. */
-export const isTemporaryOf = (name: string, wanted: string): boolean => pattern.exec(name)?.[1] === short(wanted);
+const isTemporaryOf = (name: string, wanted: string): boolean => pattern.exec(name)?.[1] === short(wanted);
 
 /** Temporary files and folders in a folder whose process is gone. */
-export async function leftovers(folder: string): Promise<string[]> {
+async function leftovers(folder: string): Promise<string[]> {
   const found: string[] = [];
   for (const name of await readdir(folder).catch(() => [])) {
     const [, , where, pid] = pattern.exec(name) ?? [];
@@ -56,6 +56,12 @@ export async function leftovers(folder: string): Promise<string[]> {
     if (changed !== undefined && isGone({ place: where, pid: Number(pid) }, changed)) found.push(path);
   }
   return found;
+}
+
+/** Those that stand in for `path`. */
+export async function leftoversOf(path: string): Promise<string[]> {
+  const all = await leftovers(dirname(path));
+  return all.filter((one) => isTemporaryOf(basename(one), basename(path)));
 }
 
 /** Removes what processes that were killed left in a folder; what cannot be removed stays. */
