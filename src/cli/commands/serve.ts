@@ -65,15 +65,7 @@ SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json desc
 }
 
 async function run(models: readonly string[], options: ServeOptions): Promise<void> {
-  const [{ pino }, { ModelServer }, { readKeys }] = await Promise.all([
-    import('pino'),
-    import('../../serve/index.js'),
-    import('../server-keys.js'),
-  ]);
-  const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
-  const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
-  const keys = await readKeys(options.keyFile);
-  // From here on, as loading may take long: a signal that nobody waits for would kill.
+  // First of all: a signal that nobody waits for would kill, and loading takes long.
   const stopped = new AbortController();
   let server: Server | undefined;
   let reloadAsked = false;
@@ -87,6 +79,14 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     else reloadAsked = true;
   };
   if (process.platform !== 'win32') process.on('SIGHUP', reload);
+  const [{ pino }, { ModelServer }, { readKeys }] = await Promise.all([
+    import('pino'),
+    import('../../serve/index.js'),
+    import('../server-keys.js'),
+  ]);
+  const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
+  const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
+  const keys = await readKeys(options.keyFile);
   server = await ModelServer.start(
     {
       ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys },
