@@ -22,3 +22,4 @@ export {
 export type { TensorEntry } from './safetensors-header.js';
 export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 export { parseJson, readText, readTextSync } from './text.js';
+export { parseYaml } from './yaml.js';
