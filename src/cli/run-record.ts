@@ -20,8 +20,8 @@ export interface RunRecord {
   readonly dataset?: string;
   readonly templates?: readonly string[];
   readonly weights?: readonly number[];
-  /** A sentence about the data. */
-  readonly data?: string;
+  /** What it was trained on. */
+  readonly data?: { readonly dataset: string; readonly split: string };
   readonly metrics?: Readonly<Record<string, z.infer<typeof modelMetrics>>>;
 }
 
@@ -92,7 +92,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
     dataset: data?.dataset,
     templates: texts?.templates,
     weights: texts?.weights,
-    data: data && `Data set \`${data.dataset}\`, split \`${data.split}\`.`,
+    data,
   };
 }
 
