@@ -5,8 +5,11 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
+const longestMistyped = 100;
+
 /** The option nearest to a mistyped name, or undefined where nothing is near enough to be a typing error. */
 export function closest(name: string, options: readonly string[]): string | undefined {
+  if (name.length > longestMistyped) return undefined; // comparing costs the product of the lengths
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
   for (const option of options) {

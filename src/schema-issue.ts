@@ -19,9 +19,9 @@ export function describeIssue(given: Issue, known: readonly string[] = [], field
     const field = issue.keys[0]!;
     const near = closest(field, known);
     const hint = near ? `; did you mean ${near}?` : known.length > 0 ? `; known here: ${known.join(', ')}` : '';
-    return `unknown field ${fieldOf([...issue.path, field])}${hint}`;
+    return `unknown field ${brief(fieldOf([...issue.path, field]))}${hint}`;
   }
-  const field = fieldOf(issue.path) || 'content';
+  const field = brief(fieldOf(issue.path)) || 'content';
   if (issue.code === 'custom' && issue.params?.wholeSentence) return `${field}: ${issue.message}`;
   const near = issue.code === 'invalid_value' && closestValue(issue);
   return `${field}: ${expectedBy(issue)}, got ${show(issue.input)}${near ? `; did you mean ${near}?` : ''}`;
@@ -75,8 +75,28 @@ function closestValue({ values, input }: z.core.$ZodIssueInvalidValue): string |
 
 const dotted = (path: Path) => path.join('.');
 
-/** A value as it stands in an error: at most 60 characters. */
+/** Most characters of what came that an error repeats. */
+const shown = 60;
+
+/** A text as it stands in an error: at most 60 characters. */
+export function brief(text: string): string {
+  return text.length > shown ? `${text.slice(0, shown - 3)}...` : text;
+}
+
+/** A value as it stands in an error: at most 60 characters, however large it is. */
 export function show(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'nothing');
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  if (typeof value === 'number') return String(value);
+  return brief(JSON.stringify(cut(value, 3)) ?? 'nothing');
+}
+
+/** The beginning of a value, enough to fill what is shown. */
+function cut(value: unknown, depth: number): unknown {
+  if (typeof value === 'string') return value.slice(0, shown + 1);
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return depth === 0 ? [] : value.slice(0, shown).map((item) => cut(item, depth - 1));
+  const fields = depth === 0 ? [] : Object.keys(value).slice(0, shown);
+  return Object.fromEntries(
+    fields.map((name) => [name.slice(0, shown + 1), cut((value as Record<string, unknown>)[name], depth - 1)]),
+  );
 }

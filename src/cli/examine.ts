@@ -1,5 +1,5 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
-import { versions } from '../files/index.js';
+import { versions } from '../files/recipe-file.js';
 import {
   canAskForHugePages,
   compile,

@@ -4,7 +4,7 @@ import type { FinetuneOptions } from '../compress/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import { distillRecipe, loadTeacher } from '../distill/index.js';
 import { UserError } from '../errors.js';
-import { loadRecipe } from '../files/index.js';
+import { loadRecipe } from '../files/recipe-file.js';
 import type { RunRecord } from './run-record.js';
 
 export interface FinetuneFlags {

@@ -3,6 +3,7 @@ import { dataHelp } from '../data/spec.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
+import { printable, printableJson } from './printable.js';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -146,5 +147,5 @@ export function examples(...lines: readonly string[]): string {
 
 /** Prints a result: for machines one JSON line, for people the lines given. */
 export function printResult(options: CommonOptions, result: unknown, lines: () => string): void {
-  process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${lines()}\n`);
+  process.stdout.write(options.json ? `${printableJson(result)}\n` : `${printable(lines())}\n`);
 }

@@ -19,6 +19,7 @@ import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
+import { printable } from './printable.js';
 
 /** The whole command line. Commands load what they need when they run, so that help is quick. */
 export function buildProgram(): Command {
@@ -63,8 +64,9 @@ export function buildProgram(): Command {
 
 /** Commander's "error: unknown command 'distil'\n(Did you mean distill?)" in one line, in our voice. */
 function oneSentence(text: string): string {
-  return `promptkd: ${text
+  const sentence = text
     .replace(/^error: /, '')
     .trim()
-    .replace(/\n+/g, ' ')}\n`;
+    .replace(/\n+/g, ' ');
+  return `promptkd: ${printable(sentence)}\n`;
 }

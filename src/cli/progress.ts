@@ -1,6 +1,7 @@
 import cliProgress, { type SingleBar } from 'cli-progress';
 import type { DownloadProgress } from '../clip/index.js';
 import type { CommonOptions } from './options.js';
+import { printable, printableJson } from './printable.js';
 
 /** One report from a running job. */
 export interface ProgressUpdate {
@@ -47,8 +48,8 @@ export function createProgress(options: CommonOptions, stream: NodeJS.WriteStrea
 function jsonLines(stream: NodeJS.WriteStream): Progress {
   const due = throttle();
   return {
-    update: (update) => void (due(update) && stream.write(`${JSON.stringify(update)}\n`)),
-    log: (message) => void stream.write(`${JSON.stringify({ message })}\n`),
+    update: (update) => void (due(update) && stream.write(`${printableJson(update)}\n`)),
+    log: (message) => void stream.write(`${printableJson({ message })}\n`),
     stop() {},
   };
 }
@@ -60,9 +61,11 @@ function plainLines(stream: NodeJS.WriteStream): Progress {
     update(update) {
       const eta = clock(update);
       if (!due(update)) return;
-      stream.write(`${update.phase} ${update.step}/${update.steps}${eta ? ` · ${eta} left` : ''}${figures(update)}\n`);
+      stream.write(
+        `${printable(update.phase)} ${update.step}/${update.steps}${eta ? ` · ${eta} left` : ''}${figures(update)}\n`,
+      );
     },
-    log: (line) => void stream.write(`${line}\n`),
+    log: (line) => void stream.write(`${printable(line)}\n`),
     stop() {},
   };
 }
@@ -85,13 +88,13 @@ function bar(stream: NodeJS.WriteStream): Progress {
   return {
     update(update) {
       const eta = clock(update);
-      const payload = { phase: update.phase, eta: eta ? ` · ${eta} left` : '', figures: figures(update) };
+      const payload = { phase: printable(update.phase), eta: eta ? ` · ${eta} left` : '', figures: figures(update) };
       if (current?.phase !== update.phase)
         current = { bar: bars.create(update.steps, update.step, payload), phase: update.phase };
       current.bar.setTotal(update.steps);
       current.bar.update(update.step, payload);
     },
-    log: (line) => bars.log(`${line}\n`),
+    log: (line) => bars.log(`${printable(line)}\n`),
     stop: () => bars.stop(),
   };
 }

@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { parse } from 'yaml';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { readJson } from '../files/index.js';
+import { parseYaml, readJson, readText } from '../files/index.js';
 import { issueError } from '../schema-issue.js';
 
 /** What a run left beside its student. */
@@ -22,8 +20,8 @@ export interface RunRecord {
   readonly dataset?: string;
   readonly templates?: readonly string[];
   readonly weights?: readonly number[];
-  /** A sentence about the data. */
-  readonly data?: string;
+  /** What it was trained on. */
+  readonly data?: { readonly dataset: string; readonly split: string };
   readonly metrics?: Readonly<Record<string, z.infer<typeof modelMetrics>>>;
 }
 
@@ -80,13 +78,8 @@ export async function readRun(folder: string): Promise<RunRecord> {
 
 async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   if (!existsSync(file)) return {};
-  const recipe = await readFile(file, 'utf8');
-  let tree: unknown;
-  try {
-    tree = parse(recipe);
-  } catch (error) {
-    throw new UserError(`${file}: not valid YAML: ${(error as Error).message.split('\n')[0]}`);
-  }
+  const recipe = await readText(file);
+  const tree = parseYaml(recipe, file);
   const parsed = recorded.safeParse(tree, { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
   const { data, texts, made_with: made } = parsed.data;
@@ -99,7 +92,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
     dataset: data?.dataset,
     templates: texts?.templates,
     weights: texts?.weights,
-    data: data && `Data set \`${data.dataset}\`, split \`${data.split}\`.`,
+    data,
   };
 }
 

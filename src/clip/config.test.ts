@@ -55,6 +55,20 @@ describe('parseClipConfig', () => {
       { text_config: { hidden_act: 'gelu_new' } },
       'f: text_config.hidden_act: expected one of quick_gelu, gelu, gelu_pytorch_tanh, got "gelu_new"',
     ],
+    [
+      { vision_config: { num_hidden_layers: 2147483647 } },
+      'f: vision_config.num_hidden_layers: expected at most 1024, got 2147483647',
+    ],
+    [
+      { text_config_dict: { num_hidden_layers: 300000 } },
+      'f: text_config_dict.num_hidden_layers: expected at most 1024, got 300000',
+    ],
+    [
+      { model_type: 'siglip', text_config: { num_hidden_layers: 300000 } },
+      'f: text_config.num_hidden_layers: expected at most 1024, got 300000',
+    ],
+    [{ text_config: { vocab_size: 2e9 } }, 'f: text_config.vocab_size: expected at most 16777216, got 2000000000'],
+    [{ vision_config: { image_size: 32768 } }, 'f: vision_config.image_size: expected at most 4096, got 32768'],
     [{ text_config: { hidden_size: 0.5 } }, 'f: text_config.hidden_size: expected int, got 0.5'],
     [{ text_config_dict: { hidden_size: 'x' } }, 'f: text_config_dict.hidden_size: expected number, got "x"'],
     [

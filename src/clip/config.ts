@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { issueError, show } from '../schema-issue.js';
 
-const size = z.int().positive();
+/** Longest side of the square that a vision tower takes, in pixels. */
+export const MAX_EDGE = 4096;
+/** Most tokens of a text. */
+export const MAX_POSITIONS = 65_536;
+
+// Far above every model there is, and so low that a file that lies costs nothing before its weights are looked at.
+const size = z.int().positive().max(1_048_576);
+const vocabulary = z.int().positive().max(16_777_216);
+const positions = z.int().min(2).max(MAX_POSITIONS);
+const edge = z.int().positive().max(MAX_EDGE);
+const layers = z.int().positive().max(1024);
 const activation = z.enum(['quick_gelu', 'gelu', 'gelu_pytorch_tanh']);
 const epsilon = z.number().positive();
 
@@ -10,10 +20,10 @@ const epsilon = z.number().positive();
 const textConfig = z.object({
   hidden_size: size.default(512),
   intermediate_size: size.default(2048),
-  num_hidden_layers: size.default(12),
+  num_hidden_layers: layers.default(12),
   num_attention_heads: size.default(8),
-  vocab_size: size.default(49408),
-  max_position_embeddings: size.min(2).default(77),
+  vocab_size: vocabulary.default(49408),
+  max_position_embeddings: positions.default(77),
   hidden_act: activation.default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
   bos_token_id: z.int().default(49406),
@@ -24,10 +34,10 @@ const textConfig = z.object({
 const visionConfig = z.object({
   hidden_size: size.default(768),
   intermediate_size: size.default(3072),
-  num_hidden_layers: size.default(12),
+  num_hidden_layers: layers.default(12),
   num_attention_heads: size.default(12),
-  image_size: size.default(224),
-  patch_size: size.default(32),
+  image_size: edge.default(224),
+  patch_size: edge.default(32),
   hidden_act: activation.default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),
   num_channels: z.literal(3).default(3),
@@ -46,14 +56,14 @@ const siglipConfig = z.object({
     .extend({
       ...siglipTower,
       vocab_size: size.default(32000),
-      max_position_embeddings: size.default(64),
+      max_position_embeddings: positions.default(64),
       projection_size: size.optional(),
     })
     .prefault({}),
   vision_config: visionConfig
     .extend({
       ...siglipTower,
-      patch_size: size.default(16),
+      patch_size: edge.default(16),
       vision_use_head: z.literal(true, { error: 'true: without its head the tower gives no embedding' }).optional(),
     })
     .prefault({}),

@@ -3,14 +3,15 @@ import { writeFileAtomic } from '../files/index.js';
 import { countParameters } from '../prompt/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import type { Classes } from './classifier.js';
+import { code, codeBlock, inCode, plain } from './markdown.js';
 import { maxTextLength, type Student } from './student.js';
 
 /** What the model card says beside what the model itself shows. What is left out is said to be unknown. */
 export interface ModelCard {
   /** Title. @defaultValue the folder's name */
   readonly name?: string;
-  /** What it was trained on, in a sentence or two of Markdown. */
-  readonly data?: string;
+  /** What it was trained on: a sentence or two, or a data set and its split. */
+  readonly data?: string | { readonly dataset: string; readonly split: string };
   /** SPDX id of the weights' licence, e.g. `cc-by-sa-4.0`. */
   readonly licence?: string;
   /** The recipe as run, YAML. */
@@ -29,17 +30,22 @@ export interface CardFacts {
 export async function writeCard(folder: string, student: Student, card: ModelCard, facts: CardFacts): Promise<void> {
   const { name, licence } = card;
   const text = [
-    ['---', ...(licence ? [`license: ${licence}`] : []), ...FRONT, '---'].join('\n'),
-    `# ${name}`,
+    [
+      '---',
+      ...(licence ? [`license: ${/^[\w.+-]+$/.test(licence) ? licence : JSON.stringify(licence)}`] : []),
+      ...FRONT,
+      '---',
+    ].join('\n'),
+    `# ${plain(name ?? '')}`,
     about(student),
     ...prompts(student, facts.folded),
     ...visual(student),
     usage(student, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
     ...(facts.classes ? [classifier(facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
-    `## Data\n\n${card.data ?? 'Not recorded.'}`,
-    `## Recipe\n\n${card.recipe ? `\`\`\`yaml\n${card.recipe.trim()}\n\`\`\`` : 'Not recorded.'}`,
-    `## Licence\n\n${licence ?? 'Not stated: ask who made it before you use it.'}`,
+    `## Data\n\n${data(card.data)}`,
+    `## Recipe\n\n${card.recipe ? codeBlock(card.recipe.trim(), 'yaml') : 'Not recorded.'}`,
+    `## Licence\n\n${licence ? plain(licence) : 'Not stated: ask who made it before you use it.'}`,
     `## Checked\n\nEvery ONNX file was run in ONNX Runtime when it was written. The float32 files differ from the training engine's own embeddings by at most ${facts.maxDifference.toExponential(1)}.`,
   ];
   await writeFileAtomic(join(folder, 'README.md'), `${text.join('\n\n')}\n`);
@@ -50,6 +56,11 @@ const FRONT = [
   'pipeline_tag: zero-shot-image-classification',
   'tags: [clip, onnx, distillation, promptkd]',
 ];
+
+function data(from: ModelCard['data']): string {
+  if (from === undefined) return 'Not recorded.';
+  return typeof from === 'string' ? plain(from) : `Data set ${code(from.dataset)}, split ${code(from.split)}.`;
+}
 
 function about(student: Student): string {
   const { config, params } = student.checkpoint;
@@ -100,7 +111,7 @@ import { env, pipeline } from '@huggingface/transformers';
 
 env.localModelPath = 'models/';
 const classify = await pipeline('zero-shot-image-classification', 'NAME', { dtype: 'fp32' });
-console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${JSON.stringify(template)} }));
+console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${inCode(JSON.stringify(template))} }));
 \`\`\`
 
 Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's bicubic): embeddings of large pictures differ a little.
@@ -118,7 +129,7 @@ ONNX Runtime, in any language, or \`CLIPVisionModelWithProjection\` of Transform
 }
 
 function classifier({ names, templates }: Classes): string {
-  const forms = templates.map((template) => `\`${template}\``).join(', ');
+  const forms = templates.map(code).join(', ');
   return `## Classifier
 
 \`classifier.safetensors\` holds the text features of ${names.length} classes (${forms}) and \`logit_scale\`: with it only the vision model is needed. logits = exp(logit_scale) · image_embeds / ‖image_embeds‖ · text_featuresᵀ. Their names stand in the file's metadata.`;
@@ -141,7 +152,7 @@ function figures(metrics: Readonly<Record<string, ModelMetrics>>): string {
   ];
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [
-    line(['', ...models.map(([name]) => name)]),
+    line(['', ...models.map(([name]) => plain(name))]),
     line(['---', ...models.map(() => '---:')]),
     ...rows.map(([name, cell]) => line([name, ...models.map(([, m]) => cell(m))])),
   ].join('\n');

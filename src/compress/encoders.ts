@@ -44,7 +44,11 @@ export async function openEncoders(
     const { outputs, weights } = exportGraph(name, student, vision);
     return OnnxFile.open(toOnnx({ outputs, initializers: weights }).bytes, options);
   };
-  const [images, texts] = [await open('vision_model'), await open('text_model')];
+  const images = await open('vision_model');
+  const texts = await open('text_model').catch(async (error) => {
+    await images.dispose();
+    throw error;
+  });
   const limited = {
     ...config,
     text_config: { ...config.text_config, max_position_embeddings: maxTextLength(student) },

@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { cannotWrite } from './faults.js';
-import { makeFolder } from './folders.js';
-import { removeLeftovers } from './leftovers.js';
+import { makeFolder, syncFolder } from './folders.js';
+import { removeLeftovers, temporaryPath } from './temporary.js';
 
 /** What a file is made of: text, bytes, or a sequence of bytes that need never be in memory together. */
 export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
 
 /**
  * Writes a file so that readers see the old content or the new one whole, never a part, also after a crash:
- * a temporary name beside it, flushed to disk, then renamed over it. Missing folders are made; what earlier writes of
- * the same file left when they were killed is removed after a day.
+ * a temporary name beside it, flushed to disk, then renamed over it. Missing folders are made; what processes that were
+ * killed left in the folder is removed.
  *
  * @throws UserError naming the file where the disk does not take it
  */
@@ -23,11 +22,8 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
     });
   const folder = dirname(path);
   await named(makeFolder(folder));
-  const prefix = `.${basename(path)}.`;
-  await removeLeftovers(folder, (name) =>
-    name.startsWith(prefix) ? /^(\d+)\.[0-9a-f]{8}\.tmp$/.exec(name.slice(prefix.length))?.[1] : undefined,
-  );
-  const temporary = join(folder, `${prefix}${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  await removeLeftovers(folder);
+  const temporary = temporaryPath(path);
   const file = await named(open(temporary, 'wx', 0o644));
   try {
     try {
@@ -42,4 +38,5 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
     await rm(temporary, { force: true });
     throw error;
   }
+  await named(syncFolder(folder));
 }

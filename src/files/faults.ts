@@ -8,7 +8,23 @@ const reasons: Readonly<Record<string, string>> = {
   EISDIR: 'expected a file, got a folder',
   EEXIST: 'expected a folder, or nothing yet; got a file',
   ENOTDIR: 'expected a folder, got a file',
+  ENOTEMPTY: 'expected an empty folder',
   ENOSPC: 'no space left on the disk',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'larger than the file system, or ulimit -f, allows',
+  EIO: 'the disk reports an error',
+  ENXIO: 'expected a file, got a device or a socket that nobody answers',
+  EBUSY: 'in use by another program',
+  ETXTBSY: 'in use by another program',
+  ELOOP: 'too many links that lead to each other',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files: allow more with ulimit -n',
+  ENFILE: 'too many open files on this machine',
+  ENOMEM: 'not enough memory',
+  EINVAL: 'the system does not take this name or operation',
+  ERR_INVALID_ARG_VALUE: 'the name holds a null character',
+  ERR_FS_FILE_TOO_LARGE: 'expected a file of at most 2 GiB',
+  ERR_STRING_TOO_LONG: 'expected a text of at most 512 MB',
 };
 
 /** Why the file system refused, in words, where that is for the user to mend; undefined for any other error. */

@@ -1,4 +1,4 @@
-import { mkdir, opendir, rmdir, stat } from 'node:fs/promises';
+import { mkdir, open, opendir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { cannotWrite } from './faults.js';
 
@@ -31,6 +31,21 @@ export async function ensureFolder(folder: string): Promise<void> {
     await (await opendir(folder)).close();
   } catch (error) {
     throw cannotWrite(folder, error);
+  }
+}
+
+/**
+ * Brings the names in a folder to the disk: without it a file that was renamed may have its old content after a power cut.
+ */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined); // Windows opens no folders, and needs none
+  try {
+    await handle?.sync();
+  } catch (error) {
+    // Some network file systems know no such thing.
+    if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await handle?.close();
   }
 }
 

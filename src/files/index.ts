@@ -4,12 +4,12 @@ export { checksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
-export { readJson } from './json.js';
+export { readJson, readJsonSync } from './json.js';
 export { readLines } from './lines.js';
+export { type Lock, lock } from './lock.js';
 export { readNames } from './names.js';
 export { packageVersion } from './package-version.js';
-export { loadRecipe, versions } from './recipe-file.js';
-export { checkWritable, fillFolder } from './room-to-write.js';
+export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';
 export {
   encodeSafetensors,
   firstNotFinite,
@@ -22,3 +22,6 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
+export { parseJson, readText, readTextSync } from './text.js';
+export { parseYaml } from './yaml.js';

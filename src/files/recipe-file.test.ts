@@ -22,6 +22,13 @@ const schema = z.strictObject({
   views: z.union([z.literal('all'), z.int().positive()]).default(1),
 });
 
+/** So many lists, each of so many aliases of the one before. */
+const bomb = (lists: number, aliases: number) =>
+  Array.from({ length: lists }, (_, i) => {
+    const items = Array(aliases).fill(i === 0 ? 1 : `*a${i - 1}`);
+    return `a${i}: &a${i} [${items}]`;
+  }).join('\n');
+
 describe('recipe file', () => {
   let folder: string;
   const file = async (text: string) => {
@@ -87,6 +94,24 @@ describe('recipe file', () => {
   it('refuses broken YAML and missing files', async () => {
     expect(await refusal('a: [1')).toMatch(/^UserError: \/a\.yaml: not valid YAML: /);
     await expect(loadRecipe(schema, { file: join(folder, 'none.yaml') })).rejects.toThrow('no such recipe file');
+  });
+
+  it.each([
+    ['aliases of what is not there', 'method: *nope', /not valid YAML: /],
+    ['aliases of what holds them', 'seed: &a {b: [*a]}', /at most 50 levels/],
+    ['levels without end', `seed: ${'['.repeat(20_000)}${']'.repeat(20_000)}`, /at most 50 levels/],
+    ['levels of lists by dashes', `seed: \n ${'- '.repeat(20_000)}1`, /at most 50 levels/],
+    ['levels of keys', `${'? '.repeat(20_000)}1`, /at most 50 levels/],
+    ['51 levels', `seed: ${'['.repeat(51)}${']'.repeat(51)}`, /at most 50 levels/],
+    ['aliases that make much of little', bomb(9, 9), /not valid YAML: Excessive alias count/],
+    ['aliases that make some more', bomb(4, 25), /at most 100000 values|Excessive alias count/],
+    ['more text than a recipe', `seed: "${'x'.repeat(2e6)}"`, /at most 1000000 characters, got 2000008/],
+    ['a field with a long name', `${'x'.repeat(900)}: 1`, /unknown field x{57}\.\.\.;/],
+  ])('refuses %s', async (_, text, message) => {
+    const said = await refusal(text);
+    expect(said).toMatch(/^UserError: \/a\.yaml: /);
+    expect(said).toMatch(message);
+    if (text.startsWith('seed: [')) expect(await refusal('', [text.replace(': ', '=')])).toMatch(message);
   });
 
   it('says that a run’s folder cannot be made', async () => {

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { closest, UserError } from '../errors.js';
-import { describeIssue } from '../schema-issue.js';
+import { parseYaml, readText } from '../files/index.js';
+import { brief, describeIssue, show } from '../schema-issue.js';
 import { writeFileAtomic } from './atomic.js';
 import { packageVersion } from './package-version.js';
 
@@ -39,8 +39,8 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   }
   for (const text of source.set ?? []) {
     const [path, value] = assignment(text);
-    place(tree, path, value, `--set ${text}`);
-    overridden.set(path, `--set ${text}`);
+    place(tree, path, value, `--set ${brief(text)}`);
+    overridden.set(path, `--set ${brief(text)}`);
   }
   const blame = (path: readonly Field[]) => overridden.get(path.join('.')) ?? source.file ?? 'recipe';
   refuseUnknownFields(schema, tree, [], blame);
@@ -87,24 +87,17 @@ export function versions(): Record<string, string> {
 }
 
 async function readTree(file: string): Promise<Tree> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') throw new UserError(`${file}: no such recipe file`);
-    throw error;
-  });
-  const document = parseDocument(text);
-  const fault = document.errors[0];
-  if (fault) throw new UserError(`${file}: not valid YAML: ${fault.message.split('\n')[0]}`);
-  const tree: unknown = document.toJS() ?? {};
+  if (!existsSync(file)) throw new UserError(`${file}: no such recipe file`);
+  const tree = parseYaml(await readText(file), file) ?? {};
   if (!isTree(tree)) throw new UserError(`${file}: expected fields and values, got ${kind(tree)}`);
   return tree;
 }
 
 function assignment(text: string): [path: string, value: unknown] {
   const [, path, value] = /^([^=\s]+?)=(.*)$/s.exec(text) ?? [];
-  if (path === undefined || value === undefined) throw new UserError(`--set ${text}: expected path.to.field=value`);
-  const document = parseDocument(value);
-  if (document.errors[0]) throw new UserError(`--set ${text}: the value is not valid YAML`);
-  return [path, document.toJS()];
+  if (path === undefined || value === undefined)
+    throw new UserError(`--set ${brief(text)}: expected path.to.field=value`);
+  return [path, parseYaml(value, `--set ${brief(text)}`)];
 }
 
 function place(tree: Tree, path: string, value: unknown, source: string): void {
@@ -114,7 +107,7 @@ function place(tree: Tree, path: string, value: unknown, source: string): void {
   for (const field of fields) {
     const next = (Object.hasOwn(at, field) ? at[field] : undefined) ?? {};
     if (!isTree(next) && !Array.isArray(next))
-      throw new UserError(`${source}: ${field} is ${kind(next)}, it has no fields`);
+      throw new UserError(`${source}: ${brief(field)} is ${kind(next)}, it has no fields`);
     at[field] = next;
     at = next as Tree;
   }
@@ -142,7 +135,7 @@ function refuseUnknownFields(
     else {
       const near = closest(field, Object.keys(shape));
       const hint = near ? `did you mean ${[...path, near].join('.')}?` : `known here: ${Object.keys(shape).join(', ')}`;
-      throw new UserError(`${blame(here)}: unknown field ${here.join('.')}; ${hint}`);
+      throw new UserError(`${blame(here)}: unknown field ${brief(here.join('.'))}; ${hint}`);
     }
   }
 }
@@ -170,10 +163,4 @@ function unwrap(schema: z.ZodType): z.ZodType {
 
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 const kind = (value: unknown) =>
-  Array.isArray(value)
-    ? 'a list'
-    : value === null
-      ? 'nothing'
-      : typeof value === 'object'
-        ? 'fields'
-        : `${JSON.stringify(value)}`;
+  Array.isArray(value) ? 'a list' : value === null ? 'nothing' : typeof value === 'object' ? 'fields' : show(value);

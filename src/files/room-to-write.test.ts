@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { checkWritable, ensureFolder, fillFolder, writeFileAtomic } from './index.js';
+import { checkWritable, ensureFolder, fillFolder, finishFolder, temporaryPath, writeFileAtomic } from './index.js';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -41,34 +41,37 @@ it('checkWritable leaves nothing, and what is there as it is', async () => {
 
 /** An id that no process has: above the most that Linux gives. */
 const gone = 2 ** 22 + 1;
-const old = new Date(Date.now() - 25 * 3600 * 1000);
 
 describe.each([
-  ['writeFileAtomic', `.x.json.${gone}.0123abcd.tmp`, () => writeFileAtomic(at('x.json'), 'new')],
+  ['writeFileAtomic', () => writeFileAtomic(at('x.json'), 'new')],
   [
     'fillFolder',
-    `.unfinished-${gone}-aB3dE6`,
     () =>
       fillFolder(folder, [], async (unfinished) => {
         await writeFile(join(unfinished, 'x.json'), 'new');
         return { files: ['x.json'] };
       }),
   ],
-])('%s after writes that were killed', (_, leftover, write) => {
-  const lay = async (name: string, time = old) => {
+])('%s after writes that were killed', (_, write) => {
+  const lay = async (name: string, age = 0) => {
     await mkdir(at(name));
     await writeFile(at(name, 'part'), 'half');
+    const time = new Date(Date.now() - age);
     await utimes(at(name), time, time);
   };
+  /** What a process would leave of `y.json`. */
+  const leftover = (pid: number) => basename(temporaryPath(at('y.json'))).replace(`-${process.pid}.`, `-${pid}.`);
+  const elsewhere = () => leftover(gone).replace(/\.[0-9a-f]{8}-/, '.0123abcd-');
 
-  it('removes what they left a day ago, and nothing else', async () => {
-    const running = leftover.replace(String(gone), String(process.ppid));
-    const young = leftover.replace(/.(\.tmp)?$/, 'f$1');
-    const strangers = [`.y${leftover}`, `${leftover}.mine`, '.unfinished-draft', '.x.json.tmp', '.x.json.bak'];
-    for (const name of [leftover, running, ...strangers]) await lay(name);
-    await lay(young, new Date());
+  it('removes at once what processes of this machine left, after a day of another, and nothing else', async () => {
+    const [dead, before, away] = [leftover(gone), leftover(process.pid), elsewhere()];
+    const [running, own, young] = [leftover(process.ppid), leftover(process.pid), elsewhere()];
+    const strangers = [`${dead}.mine`, `x${dead}`, '.unfinished-draft', '.x.json.tmp', '.x.json.123.0123abcd.tmp'];
+    for (const name of [dead, running, own, young, ...strangers]) await lay(name);
+    await lay(away, 25 * 3600 * 1000);
+    await lay(before, 25 * 3600 * 1000); // the id was given again
     await write();
-    expect((await readdir(folder)).sort()).toEqual(['file', 'x.json', running, young, ...strangers].sort());
+    expect((await readdir(folder)).sort()).toEqual(['file', 'x.json', running, own, young, ...strangers].sort());
   });
 });
 
@@ -110,6 +113,30 @@ describe('fillFolder', () => {
     });
     await expect(failing).rejects.toThrow('no more');
     expect(await readdir(folder)).toEqual(['file']);
+  });
+
+  it.each([
+    ['before', []],
+    ['while', ['a', 'b']],
+    ['after', ['a', 'b', 'c']],
+  ])('is ended by the next where it was killed %s it moved files', async (_, moved) => {
+    for (const name of ['a', 'b', 'c', 'gone']) await writeFile(at(name), 'old');
+    // The folder as a process that was killed leaves it: its own is moved under the name of one that is gone.
+    let left = '';
+    await fillFolder(folder, ['gone', 'b'], async (unfinished) => {
+      for (const name of ['a', 'b', 'c']) await writeFile(join(unfinished, name), 'new');
+      await writeFile(
+        join(unfinished, '.plan.json'),
+        JSON.stringify({ files: ['a', 'b', 'c'], replaced: ['gone', 'b'] }),
+      );
+      left = unfinished.replace(`-${process.pid}.`, `-${gone}.`);
+      await cp(unfinished, left, { recursive: true });
+      throw new Error('killed');
+    }).catch(() => {});
+    for (const name of moved) await rename(join(left, name), at(name));
+    await finishFolder(folder);
+    expect((await readdir(folder)).sort()).toEqual(['a', 'b', 'c', 'file']);
+    for (const name of ['a', 'b', 'c']) expect(await readFile(at(name), 'utf8')).toBe('new');
   });
 
   it('does not begin where it cannot end', async () => {

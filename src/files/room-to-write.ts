@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
-import { makeFolder, removeEmpty } from './folders.js';
-import { removeLeftovers } from './leftovers.js';
+import { makeFolder, removeEmpty, syncFolder } from './folders.js';
+import { leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 
 /**
  * Says before long work whether its results can be written where they are wanted, by making a file beside each; nothing
@@ -21,7 +21,7 @@ export async function checkWritable(...files: readonly string[]): Promise<void> 
       throw cannotWrite(file, error);
     };
     const made = await makeFolder(dirname(file)).catch(named);
-    const probe = join(dirname(file), `.${basename(file)}.${randomBytes(4).toString('hex')}.tmp`);
+    const probe = temporaryPath(file);
     try {
       await (await open(probe, 'wx')).close();
       await rm(probe);
@@ -33,11 +33,23 @@ export async function checkWritable(...files: readonly string[]): Promise<void> 
   }
 }
 
+/** The name that {@link temporaryPath} makes those of folders of {@link fillFolder} from. */
+const UNFINISHED = 'unfinished';
+/** Says in such a folder that all is there, and what is to become of it. */
+const PLAN = '.plan.json';
+
+interface Plan {
+  /** In the order in which they are moved. */
+  readonly files: readonly string[];
+  readonly replaced: readonly string[];
+}
+
 /**
  * Fills a folder when everything is there, or not at all. `write` gets an empty folder within it (so that no other disk
  * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, the last one
  * last: where that is missing, the folder is not whole. Of files that stand there only those of the same names are
- * replaced, and those of `replaced` are removed; what earlier calls left when they were killed is removed after a day.
+ * replaced, and those of `replaced` are removed. Where a process is killed while it moves them, the next call, or
+ * {@link finishFolder}, goes on; what it left before that is removed.
  *
  * @throws UserError before `write` is called where the folder cannot be written
  */
@@ -50,22 +62,48 @@ export async function fillFolder<Result extends { readonly files: readonly strin
     throw cannotWrite(folder, error);
   };
   const made = await makeFolder(folder).catch(named);
-  await removeLeftovers(folder, (name) => /^\.unfinished-(\d+)-\w{6}$/.exec(name)?.[1]);
-  const unfinished = await mkdtemp(join(folder, `.unfinished-${process.pid}-`)).catch(async (error) => {
+  await finishFolder(folder);
+  await removeLeftovers(folder);
+  const unfinished = temporaryPath(join(folder, UNFINISHED));
+  await mkdir(unfinished).catch(async (error) => {
     await removeEmpty(made);
     return named(error);
   });
   try {
     const result = await write(unfinished);
-    const { files } = result;
-    for (const old of [files.at(-1)!, ...replaced]) await rm(join(folder, old), { force: true }).catch(named);
-    for (const file of files) {
-      await makeFolder(dirname(join(folder, file))).catch(named);
-      await rename(join(unfinished, file), join(folder, file)).catch(named);
-    }
+    const plan: Plan = { files: result.files, replaced };
+    await writeFile(join(unfinished, PLAN), JSON.stringify(plan), { flush: true }).catch(named);
+    await syncFolder(unfinished).catch(named);
+    await moveIn(unfinished, folder, plan).catch(named);
     return result;
   } finally {
     await rm(unfinished, { recursive: true, force: true });
     await removeEmpty(made);
   }
+}
+
+/** Ends what a {@link fillFolder} began that was killed while it moved files: the folder is whole then. */
+export async function finishFolder(folder: string): Promise<void> {
+  for (const path of await leftoversOf(join(folder, UNFINISHED))) {
+    const plan = await readFile(join(path, PLAN), 'utf8')
+      .then((text) => JSON.parse(text) as Plan)
+      .catch(() => undefined); // it was killed before
+    if (!plan) continue;
+    await moveIn(path, folder, plan).catch((error) => {
+      throw cannotWrite(folder, error);
+    });
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function moveIn(unfinished: string, folder: string, { files, replaced }: Plan): Promise<void> {
+  const waits = (file: string) => existsSync(join(unfinished, file));
+  // A call that goes on from another finds some of the new files in their places.
+  const old = [files.at(-1)!, ...replaced].filter((file) => waits(file) || !files.includes(file));
+  for (const file of old) await rm(join(folder, file), { force: true });
+  for (const file of files.filter(waits)) {
+    await makeFolder(dirname(join(folder, file)));
+    await rename(join(unfinished, file), join(folder, file));
+  }
+  for (const sub of new Set(files.map((file) => dirname(join(folder, file))))) await syncFolder(sub);
 }

@@ -19,10 +19,12 @@ import {
   withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
-import { ensureFolder, writeFileAtomic } from '../files/index.js';
+import { UserError } from '../errors.js';
+import { ensureFolder, readJson, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { copyParams } from '../nn/index.js';
 import type { Device } from '../runtime/index.js';
+import { show } from '../schema-issue.js';
 import type { Task } from '../train/index.js';
 import {
   adamw,
@@ -34,6 +36,7 @@ import {
   warmupCosine,
   writeTrainingRecord,
 } from '../train/index.js';
+
 import { ContrastiveBatches } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
@@ -226,7 +229,13 @@ function clipConfig({ model }: PretrainRecipe, tokenizer: Tokenizer): ClipConfig
 async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): Promise<number> {
   if (recipe.minutes === undefined) return recipe.steps;
   const path = join(runDir, 'length.json');
-  if (existsSync(path)) return (JSON.parse(await readFile(path, 'utf8')) as { steps: number }).steps;
+  if (existsSync(path)) {
+    const { steps } = ((await readJson(path)) ?? {}) as { steps?: unknown };
+    if (Number.isSafeInteger(steps) && (steps as number) > 0) return steps as number;
+    throw new UserError(
+      `${path}: steps: expected a number above 0, got ${show(steps)}: begin the run anew, or restore the file`,
+    );
+  }
   // On copies: these updates are not the run's.
   const params = copyParams(task.params);
   const updates = await updatesOf(

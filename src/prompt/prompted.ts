@@ -6,6 +6,7 @@ import { type Params, param, type TensorTree } from '../nn/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import { type QuantizedTensor, readQuantized, writeQuantized } from '../weight-formats/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
+import { parseEncoderConfig } from './encoder-config.js';
 
 /** What a prompted student carries beside its two towers. */
 export interface SavedPrompts {
@@ -53,7 +54,7 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
         .map(([name, value]) => [name.slice(prefix.length), value]),
     );
   return {
-    config: JSON.parse(metadata.config) as PromptEncoderConfig,
+    config: parseEncoderConfig(metadata.config, file),
     encoder: part('encoder.'),
     vision: part('prompts.'),
   };

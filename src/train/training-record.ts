@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { writeFileAtomic } from '../files/index.js';
+import { readJsonSync, writeFileAtomic } from '../files/index.js';
 import { describeIssue } from '../schema-issue.js';
 
 const schema = z.object({ images_seen: z.int().min(0), train_seconds: z.number().min(0) });
@@ -25,13 +25,7 @@ export async function writeTrainingRecord(folder: string, record: TrainingRecord
 export function readTrainingRecord(folder: string): TrainingRecord | undefined {
   const path = join(folder, file);
   if (!existsSync(path)) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    throw new UserError(`${path}: expected JSON; delete it or restore it`);
-  }
-  const parsed = schema.safeParse(json, { reportInput: true });
+  const parsed = schema.safeParse(readJsonSync(path), { reportInput: true });
   if (parsed.success) return parsed.data;
   throw new UserError(`${path}: ${describeIssue(parsed.error.issues[0]!)}; delete the file or restore it`);
 }

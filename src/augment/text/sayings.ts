@@ -69,7 +69,7 @@ async function sayings(
     const key = JSON.stringify([models.map(({ fingerprint }) => fingerprint), texts]);
     const name = createHash('sha256').update(key).digest('hex').slice(0, 24);
     const file = join(cacheFolder(), 'sayings', `${name}.json`);
-    const said: string[] = await readFile(file, 'utf8').then(JSON.parse, () => []);
+    const said = await saidBefore(file);
     while (said.length < texts.length) {
       signal?.throwIfAborted();
       let some = texts.slice(said.length, said.length + chunk);
@@ -85,5 +85,15 @@ async function sayings(
     return new Map(changed);
   } finally {
     await Promise.all(models.map((model) => model.dispose()));
+  }
+}
+
+/** What was said in an earlier run; nothing where the file is not there or damaged, as it is a cache. */
+async function saidBefore(file: string): Promise<string[]> {
+  try {
+    const said: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return Array.isArray(said) && said.every((text) => typeof text === 'string') ? said : [];
+  } catch {
+    return [];
   }
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
 
@@ -64,6 +65,20 @@ SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json desc
 }
 
 async function run(models: readonly string[], options: ServeOptions): Promise<void> {
+  // First of all: a signal that nobody waits for would kill, and loading takes long.
+  const stopped = new AbortController();
+  let server: Server | undefined;
+  let reloadAsked = false;
+  const stop = () => (server ? void server.stop() : stopped.abort());
+  // A second signal kills: the handlers are gone by then.
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  const reload = () => {
+    // A reload that fails has been logged; the models that were there go on.
+    if (server) void server.reload().catch(() => {});
+    else reloadAsked = true;
+  };
+  if (process.platform !== 'win32') process.on('SIGHUP', reload);
   const [{ pino }, { ModelServer }, { readKeys }] = await Promise.all([
     import('pino'),
     import('../../serve/index.js'),
@@ -72,7 +87,7 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
   const keys = await readKeys(options.keyFile);
-  const server = await ModelServer.start(
+  server = await ModelServer.start(
     {
       ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys },
       maxWaitMs: options.maxWait,
@@ -82,12 +97,9 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
       graceMs: options.grace * 1000,
     },
     log,
+    stopped.signal,
   );
+  if (stopped.signal.aborted) return;
   process.stdout.write(`${server.url}\n`);
-  const stop = () => void server.stop();
-  // A second signal kills: the handlers are gone by then.
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
-  // A reload that fails has been logged; the models that were there go on.
-  if (process.platform !== 'win32') process.on('SIGHUP', () => void server.reload().catch(() => {}));
+  if (reloadAsked) reload();
 }

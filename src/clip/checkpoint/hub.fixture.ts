@@ -13,6 +13,10 @@ export interface FakeHub {
   readonly sent: Map<string, Buffer>;
   /** Files cut off after so many bytes, once. */
   readonly cut: Map<string, number>;
+  /** What its answers say of files, or of the `revision`, in place of what is true. */
+  readonly listed: Map<string, object>;
+  /** Milliseconds before each file. */
+  slow: number;
   close(): Promise<void>;
 }
 
@@ -21,6 +25,7 @@ export async function fakeHub(id: string, files: Readonly<Record<string, Buffer>
   const requests: string[] = [];
   const sent = new Map<string, Buffer>();
   const cut = new Map<string, number>();
+  const listed = new Map<string, object>();
   const server = createServer((request, response) => {
     const url = new URL(request.url!, 'http://hub');
     const { range } = request.headers;
@@ -28,8 +33,13 @@ export async function fakeHub(id: string, files: Readonly<Record<string, Buffer>
     const json = (status: number, content: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
     if (url.pathname.startsWith('/portal')) return response.end(sent.get('portal'));
-    if (url.pathname === `/api/models/${id}/revision/main`) return json(200, { _id: '1', id, sha });
-    if (url.pathname === `/api/models/${id}/tree/${sha}`) return json(200, Object.entries(files).map(entry));
+    if (url.pathname === `/api/models/${id}/revision/main`)
+      return json(200, { _id: '1', id, sha, ...listed.get('revision') });
+    if (url.pathname === `/api/models/${id}/tree/${sha}`)
+      return json(
+        200,
+        Object.entries(files).map((one) => ({ ...entry(one), ...listed.get(one[0]) })),
+      );
     const prefix = `/${id}/resolve/${sha}/`;
     const name = url.pathname.slice(prefix.length);
     const content = url.pathname.startsWith(prefix) ? (sent.get(name) ?? files[name]) : undefined;
@@ -47,22 +57,25 @@ export async function fakeHub(id: string, files: Readonly<Record<string, Buffer>
       ...(range ? { 'content-range': `bytes ${from}-${to}/${content.length}` } : {}),
     });
     const end = cut.get(name);
-    if (end === undefined || part.length === 1) return response.end(part);
+    if (end === undefined || part.length === 1) return setTimeout(() => response.end(part), hub.slow);
     cut.delete(name);
     return response.write(part.subarray(0, end), () => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
+  const hub: FakeHub = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     sent,
     cut,
+    listed,
+    slow: 0,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
       }),
   };
+  return hub;
 }
 
 /** The checksum that names a file's blob. */

@@ -1,18 +1,23 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../../errors.js';
+import { temporaryPath } from '../../files/index.js';
 import { parseClipConfig } from '../config.js';
 import { clipPreprocess } from '../preprocess/preprocess-config.js';
 import { trainTokenizer } from '../tokenizer/bpe-trainer.js';
 import { tokenizerFromJson, withTokenizer } from '../tokenizer/tokenizer.js';
 import { initClip } from '../towers/initialise.js';
+
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { digest, type FakeHub, fakeHub, sha } from './hub.fixture.js';
 import { resolveCheckpoint } from './hub.js';
 
+const built = new URL('../../dist/clip/index.js', import.meta.url).href;
 const id = 'someone/tiny-clip';
 const tower = { hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
 const tokenizer = tokenizerFromJson(trainTokenizer(['a small drawing of a fox'], 516));
@@ -109,6 +114,74 @@ describe('a hub id', () => {
     expect(fetched()).toContain(`model.safetensors bytes=1500-${size - 1}`);
     expect(fetched()).not.toContain('model.safetensors');
     expect(fetched()).not.toContain('config.json');
+  });
+
+  it('is fetched once where several want it at the same time, also in processes of their own', async () => {
+    hub.slow = 20;
+    const script = `import { resolveCheckpoint } from ${JSON.stringify(built)}; console.log(await resolveCheckpoint('${id}'));`;
+    const other = () =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env } });
+    const [own, again, ...others] = await Promise.all([resolveCheckpoint(id), resolveCheckpoint(id), other(), other()]);
+    for (const { stdout } of others) expect(stdout.trim()).toBe(own);
+    expect(again).toBe(own);
+    expect(fetched()).toHaveLength(5);
+    const blobs = await readdir(cache('blobs'));
+    expect(blobs.every((name) => /^[0-9a-f]{40,64}$/.test(name))).toBe(true);
+    expect((await loadCheckpoint(id)).params).toEqual(params);
+  });
+
+  it('goes on with what a process left that was killed', async () => {
+    const whole = files['model.safetensors']!;
+    const blob = cache('blobs', digest(whole).oid);
+    await mkdir(cache('blobs'), { recursive: true });
+    const left = temporaryPath(blob).replace(`-${process.pid}.`, `-${2 ** 22 + 1}.`);
+    await writeFile(left, whole.subarray(0, 1200));
+    expect((await loadCheckpoint(id)).params).toEqual(params);
+    expect(fetched()).toContain(`model.safetensors bytes=1200-${whole.length - 1}`);
+    expect(existsSync(left)).toBe(false);
+  });
+
+  it('has no use for a blob of another length', async () => {
+    const whole = files['model.safetensors']!;
+    await mkdir(cache('blobs'), { recursive: true });
+    await writeFile(cache('blobs', digest(whole).oid), Buffer.concat([whole, whole]));
+    expect((await loadCheckpoint(id)).params).toEqual(params);
+  });
+
+  it.each<[string, (listing: FakeHub) => void, RegExp]>([
+    [
+      'a checksum',
+      (h) => h.listed.set('config.json', { oid: '../../config.json' }),
+      /oid: .*"\.\.\/\.\.\/config.json"$/,
+    ],
+    ['a checksum of LFS', (h) => h.listed.set('model.safetensors', { lfs: { oid: '/etc/passwd' } }), /lfs\.oid: /],
+    [
+      'a path',
+      (h) => h.listed.set('config.json', { path: 'onnx/../../../config.json' }),
+      /path: expected: a path within/,
+    ],
+    ['a size', (h) => h.listed.set('config.json', { size: -1 }), /size: expected at least 0, got -1/],
+    ['a revision', (h) => h.listed.set('revision', { sha: '../../..' }), /revision: .*got "\.\.\/\.\.\/\.\."/],
+  ])('is refused where the hub gives %s that would lead elsewhere', async (_, change, message) => {
+    change(hub);
+    const attempt = resolveCheckpoint(id);
+    await expect(attempt).rejects.toThrow(UserError);
+    await expect(attempt).rejects.toThrow(message);
+    expect(existsSync(cache('snapshots'))).toBe(false);
+  });
+
+  it('is not followed out of the cache where its ref was changed', async () => {
+    await resolveCheckpoint(id);
+    await writeFile(cache('refs', 'main'), '../../../../..');
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    await expect(resolveCheckpoint(id)).rejects.toThrow(`${cache('refs', 'main')}: revision: expected`);
+  });
+
+  it('that sends more than it said is cut off', async () => {
+    hub.sent.set('config.json', Buffer.concat([files['config.json']!, Buffer.alloc(1000)]));
+    await expect(resolveCheckpoint(id)).rejects.toThrow(
+      /config.json: the download broke off .*sends more than it said/,
+    );
   });
 
   it.each(['model.safetensors', 'preprocessor_config.json'])(

@@ -6,11 +6,12 @@ import { UserError } from '../../errors.js';
 import { readJson, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
-import { type ClipConfig, parseClipConfig } from '../config.js';
+import { type ClipConfig, MAX_POSITIONS, parseClipConfig } from '../config.js';
 import { type PreprocessConfig, parsePreprocessConfig } from '../preprocess/preprocess-config.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import type { TokenizedTexts } from '../tokenizer/tokenize-all.js';
 import { type Tokenizer, withTokenizer } from '../tokenizer/tokenizer.js';
+
 import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { checkQuantized, hasWeights, quantizedFile } from './weight-files.js';
 
@@ -149,28 +150,45 @@ export async function loadOnnxPair(
   const preprocess = parsePreprocessConfig(await readJson(file), file);
   const tokenizer = await loadTokenizer(model);
   const paths = filesOf(dtype).map((name) => join(dir, name));
-  const [vision, text] = await Promise.all([
+  const [vision, text] = await openBoth(paths, options);
+  try {
+    const type = await modelType(path('config.json'));
+    checkPooling(vision, paths[0]!, IMAGE, type);
+    checkPooling(text, paths[1]!, TEXTS, type);
+    const sizes = { length: text.inputSize('input_ids', 1) ?? (await textLength(model)), side: preprocess.size };
+    const width = await outputWidth(vision, paths[0]!, sizes.side);
+    await checkTextWidth(text, paths[1]!, sizes.length, width);
+    const config = withTokenizer(
+      parseClipConfig({
+        projection_dim: width,
+        text_config: { max_position_embeddings: sizes.length },
+        vision_config: { image_size: sizes.side, patch_size: await patchSize(path('config.json'), sizes.side) },
+      }),
+      tokenizer,
+    );
+    const sum = createHash('sha256');
+    for (const name of paths) await pipeline(createReadStream(name), sum, { end: false });
+    const fingerprint = sum.digest('hex').slice(0, 32);
+    return new OnnxPair(vision, text, config, preprocess, tokenizer, logitScale(model), fingerprint, paths);
+  } catch (error) {
+    await Promise.all([vision.dispose(), text.dispose()]);
+    throw error;
+  }
+}
+
+/** Both files, or neither: where one fails, the other has ended, too, before that is said. */
+async function openBoth(
+  paths: readonly string[],
+  options: OnnxPairOptions,
+): Promise<[vision: OnnxFile, text: OnnxFile]> {
+  const both = await Promise.allSettled([
     openEncoder(paths[0]!, ['pixel_values'], IMAGE, options),
     openEncoder(paths[1]!, ['input_ids', 'attention_mask'], TEXTS, options),
   ]);
-  const type = await modelType(path('config.json'));
-  checkPooling(vision, paths[0]!, IMAGE, type);
-  checkPooling(text, paths[1]!, TEXTS, type);
-  const sizes = { length: text.inputSize('input_ids', 1) ?? (await textLength(model)), side: preprocess.size };
-  const width = await outputWidth(vision, paths[0]!, sizes.side);
-  await checkTextWidth(text, paths[1]!, sizes.length, width);
-  const config = withTokenizer(
-    parseClipConfig({
-      projection_dim: width,
-      text_config: { max_position_embeddings: sizes.length },
-      vision_config: { image_size: sizes.side, patch_size: await patchSize(path('config.json'), sizes.side) },
-    }),
-    tokenizer,
-  );
-  const sum = createHash('sha256');
-  for (const name of paths) await pipeline(createReadStream(name), sum, { end: false });
-  const fingerprint = sum.digest('hex').slice(0, 32);
-  return new OnnxPair(vision, text, config, preprocess, tokenizer, logitScale(model), fingerprint, paths);
+  const [vision, text] = both.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
+  if (vision && text) return [vision, text];
+  await Promise.all([vision?.dispose(), text?.dispose()]);
+  throw both.find((one) => one.status === 'rejected')!.reason;
 }
 
 async function openEncoder(
@@ -185,14 +203,21 @@ async function openEncoder(
   } catch (error) {
     throw new UserError(`${path}: expected an ONNX model that can be run: ${(error as Error).message.split('\n')[0]}`);
   }
-  const more = file.inputs.find((name) => !takes.includes(name));
-  if (more) throw new UserError(`${path}: expected no input but ${takes.join(' and ')}, got ${more}`);
-  if (!file.outputs.some((name) => gives.includes(name))) {
-    throw new UserError(
-      `${path}: expected an output ${gives.join(' or ')}, one vector a row, got ${file.outputs.join(', ')}: export the model with its pooling and projection`,
-    );
-  }
-  return file;
+  const fault = faultOf(file, takes, gives);
+  if (fault === undefined) return file;
+  await file.dispose();
+  throw new UserError(`${path}: ${fault}`);
+}
+
+function faultOf(
+  { inputs, outputs }: OnnxFile,
+  takes: readonly string[],
+  gives: readonly string[],
+): string | undefined {
+  const more = inputs.find((name) => !takes.includes(name));
+  if (more) return `expected no input but ${takes.join(' and ')}, got ${more}`;
+  if (outputs.some((name) => gives.includes(name))) return undefined;
+  return `expected an output ${gives.join(' or ')}, one vector a row, got ${outputs.join(', ')}: export the model with its pooling and projection`;
 }
 
 /** What `config.json` says that the model is. */
@@ -256,8 +281,11 @@ async function textLength(model: string): Promise<number> {
   };
   const settings = join(model, 'tokenizer_config.json');
   const { model_max_length } = (existsSync(settings) ? await readJson(settings) : {}) as { model_max_length?: unknown };
-  const lengths = [text_config?.max_position_embeddings, model_max_length].filter((n) => Number.isSafeInteger(n));
-  return Math.min(...(lengths.length > 0 ? (lengths as number[]) : [77]));
+  // A tokenizer without a limit of its own names one beyond all numbers.
+  const lengths = [text_config?.max_position_embeddings, model_max_length].filter(
+    (n): n is number => Number.isSafeInteger(n) && (n as number) > 1 && (n as number) <= MAX_POSITIONS,
+  );
+  return lengths.length > 0 ? Math.min(...lengths) : 77;
 }
 
 /** Patches for a student that is given no size of its own: the model's, or a usual one that fits. */

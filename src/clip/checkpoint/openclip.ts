@@ -21,7 +21,7 @@ const openClipConfig = z.object({
     init_logit_scale: z.number().default(Math.log(1 / 0.07)),
     vision_cfg: z.object({
       timm_model_name: z.string().optional(),
-      layers: z.union([size, z.array(size)]).default(12),
+      layers: z.union([size, z.array(size).max(8)]).default(12),
       width: size.default(768),
       head_width: size.default(64),
       mlp_ratio: z.number().positive().default(4),

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { issueError } from '../../schema-issue.js';
+
+import { MAX_EDGE } from '../config.js';
 import { resampleCodes } from './resize.js';
 
 /** How a picture becomes the vision tower's input: resize, centre crop, ·rescale, −mean, ÷std. */
@@ -43,7 +45,7 @@ export function preprocessAt(config: PreprocessConfig, size: number): Preprocess
   return { ...config, size, resize: typeof config.resize === 'object' ? [size, size] : size };
 }
 
-const edge = z.int().positive().max(16384);
+const edge = z.int().positive().max(MAX_EDGE);
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const box = z.object({ height: edge, width: edge });
 // Extractors of before transformers 4.26 wrote plain numbers.

@@ -3,6 +3,12 @@
 export const START = '<|startoftext|>';
 export const END = '<|endoftext|>';
 
+const words = `<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`;
+const blanks = '\\s+';
+
+/** CLIP's expressions: the time they take grows with the text's length, and no faster. */
+export const clipExpressions: ReadonlySet<string> = new Set([words, blanks]);
+
 /** A vocabulary and its merges (in order of rank) as Hugging Face's `tokenizer.json`. */
 export interface TokenizerJson {
   readonly model: {
@@ -27,7 +33,6 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
   const token = (id: number, content: string, normalized: boolean) => {
     return { id, content, single_word: false, lstrip: false, rstrip: false, normalized, special: true };
   };
-  const pattern = `<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`;
   return {
     version: '1.0',
     truncation: null,
@@ -37,14 +42,14 @@ export function clipTokenizerJson(vocab: Readonly<Record<string, number>>, merge
       type: 'Sequence',
       normalizers: [
         { type: 'NFC' },
-        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Replace', pattern: { Regex: blanks }, content: ' ' },
         { type: 'Lowercase' },
       ],
     },
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: pattern }, behavior: 'Removed', invert: true },
+        { type: 'Split', pattern: { Regex: words }, behavior: 'Removed', invert: true },
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
       ],
     },

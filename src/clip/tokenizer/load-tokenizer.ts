@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { readJson } from '../../files/index.js';
+import { readJson, readText } from '../../files/index.js';
+import { show } from '../../schema-issue.js';
 import { clipTokenizerJson, END, START } from './clip-tokenizer.js';
+import { guardedTokenizer } from './guarded-tokenizer.js';
 import { isVocabulary, type Tokenizer, tokenizerFromJson } from './tokenizer.js';
 
 /**
@@ -15,7 +16,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const path = (name: string) => join(folder, name);
   const settings = existsSync(path('tokenizer_config.json')) ? await readJson(path('tokenizer_config.json')) : {};
   if (existsSync(path('tokenizer.json'))) {
-    return tokenizerFromJson(await readJson(path('tokenizer.json')), { settings, file: path('tokenizer.json') });
+    return guardedTokenizer(await readJson(path('tokenizer.json')), { settings, file: path('tokenizer.json') });
   }
   if (!existsSync(path('vocab.json')) || !existsSync(path('merges.txt'))) {
     throw new UserError(
@@ -28,7 +29,7 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
     if (vocab[token] === undefined)
       throw new UserError(`${path('vocab.json')}: expected the token ${token}, as CLIP's has`);
   }
-  const merges = parseMerges(await readFile(path('merges.txt'), 'utf8'), path('merges.txt'));
+  const merges = parseMerges(await readText(path('merges.txt')), path('merges.txt'));
   return tokenizerFromJson(clipTokenizerJson(vocab, merges), { settings, file: path('vocab.json') });
 }
 
@@ -38,6 +39,6 @@ function parseMerges(text: string, file: string): string[] {
   if (lines[0]?.startsWith('#version')) lines.shift();
   const merges = lines.filter((line) => line !== '');
   const bad = merges.findIndex((line) => line.split(' ').length !== 2);
-  if (bad >= 0) throw new UserError(`${file}: expected two tokens a line, got ${JSON.stringify(merges[bad])}`);
+  if (bad >= 0) throw new UserError(`${file}: expected two tokens a line, got ${show(merges[bad])}`);
   return merges;
 }

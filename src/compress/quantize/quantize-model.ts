@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { fillFolder, writeFileAtomic } from '../../files/index.js';
+import { fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
 import { type Scheme, storedBytes } from '../../weight-formats/index.js';
+
 import { checkPrompts, type Student } from '../student.js';
 import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
@@ -102,6 +103,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   const { student, out } = options;
   if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
+  await finishFolder(out); // an earlier call may have been killed while it moved its files
   checkTarget(out);
   return fillFolder(out, replacedFiles, (folder) => quantizeInto(folder, options));
 }

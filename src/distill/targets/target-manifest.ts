@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
+import { readTextSync } from '../../files/index.js';
 import { describeIssue } from '../../schema-issue.js';
 
 const size = z.int().positive();
@@ -57,19 +58,21 @@ export function readManifest(dir: string): TargetManifest | undefined {
   throw new UserError(`${path}: ${fault}: ${what}; ${remedy(dir)}`);
 }
 
-/** Whether the folder's manifest was written by a target store, whatever its state. */
+/** Whether the folder's manifest was written by a target store, whatever its state. @throws UserError where it cannot be read */
 export function isStore(dir: string): boolean {
-  return anyVersion.safeParse(readAny(join(dir, MANIFEST))).success;
+  const path = join(dir, MANIFEST);
+  return existsSync(path) && anyVersion.safeParse(readAny(path)).success;
 }
 
 /** What to do about a store that cannot be used. */
 export const remedy = (dir: string): string =>
   `delete the folder ${dir} to have them extracted anew, or give another one`;
 
-/** A JSON file's value; undefined where it has none. */
+/** A JSON file's value; undefined where it is not JSON. @throws UserError where it cannot be read: nothing is said of it then */
 function readAny(path: string): unknown {
+  const text = readTextSync(path);
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
+
+import { temporaryPath } from '../../files/index.js';
 import type { TargetContents } from './target-layout.js';
 import { TargetStore } from './target-store.js';
 
@@ -106,6 +108,24 @@ describe('TargetStore', () => {
     writeFileSync(join(dir, 'mine.csv'), 'mine');
     await TargetStore.create(dir, fingerprint, wanted);
     expect(readdirSync(dir).sort()).toEqual(['manifest.json', 'mine.csv']);
+  });
+
+  it('is begun where a write of its manifest was killed, and leaves none of that', async () => {
+    mkdirSync(dir);
+    const killed = basename(temporaryPath(join(dir, 'manifest.json'))).replace(`-${process.pid}.`, `-${2 ** 22 + 1}.`);
+    writeFileSync(join(dir, killed), '{"version"');
+    expect(open()).toBeUndefined();
+    await filled(1);
+    expect(readdirSync(dir).sort()).toEqual(['manifest.json', 'shard-00000.bin']);
+  });
+
+  it('is not taken for damaged where it cannot be read', async () => {
+    await filled(1);
+    rmSync(join(dir, 'manifest.json'));
+    mkdirSync(join(dir, 'manifest.json'));
+    expect(() => open()).toThrow(`${join(dir, 'manifest.json')}: expected a file, got a folder`);
+    const again = TargetStore.create(dir, fingerprint, wanted);
+    await expect(again).rejects.toThrow(`${join(dir, 'manifest.json')}: expected a file, got a folder`);
   });
 
   it.each([

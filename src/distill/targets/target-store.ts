@@ -1,7 +1,8 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { checksum, ensureFolder, writeFileAtomic } from '../../files/index.js';
+import { cannotRead, checksum, ensureFolder, isTemporary, writeFileAtomic } from '../../files/index.js';
+
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
   isStore,
@@ -143,7 +144,7 @@ export class TargetStore {
     for (const { file, records, sha256: sum } of this.manifest.shards) {
       const path = join(this.dir, file);
       const fits = existsSync(path) && statSync(path).size === records * this.layout.bytes;
-      if (!fits || checksum(readFileSync(path)) !== sum)
+      if (!fits || checksum(contentOf(path)) !== sum)
         throw new UserError(`${path}: missing or damaged; these teacher targets cannot be used: ${remedy(this.dir)}`);
     }
   }
@@ -153,10 +154,20 @@ export class TargetStore {
   }
 }
 
+/** @throws UserError where it cannot be read, which is not to be taken for damage */
+function contentOf(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
+}
+
 /** Removes the store in a folder, and nothing else. @throws UserError where the folder holds something, but no store */
 function clear(dir: string): void {
   if (!existsSync(dir)) return;
-  const found = statSync(dir).isDirectory() ? readdirSync(dir) : [dir];
+  // What a write that was killed left is nobody's: it goes with the next write.
+  const found = statSync(dir).isDirectory() ? readdirSync(dir).filter((name) => !isTemporary(name)) : [dir];
   if (found.length === 0) return;
   if (!isStore(dir)) {
     throw new UserError(

@@ -1,17 +1,19 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { wholeSentence } from '../../schema-issue.js';
-import { namesClass, valueSlotsOf } from './syntax.js';
+import { show, wholeSentence } from '../../schema-issue.js';
+import { namesClass, tooLarge, valueSlotsOf } from './syntax.js';
 
 /** Why a template cannot name a class, or undefined where it can. */
 function faultOf(template: string): string | undefined {
+  const fault = tooLarge(template);
+  if (fault !== undefined) return `${show(template)}: ${fault}`;
   if (template.includes('{}')) return undefined;
   try {
     if (!namesClass(template)) {
-      return `expected {} or [OBJ] where the class name stands, got ${JSON.stringify(template)}`;
+      return `expected {} or [OBJ] where the class name stands, got ${show(template)}`;
     }
     const [open] = valueSlotsOf(template);
-    return open && `${JSON.stringify(template)}: fill the slot ${open} first`;
+    return open && `${show(template)}: fill the slot ${open} first`;
   } catch (error) {
     if (error instanceof UserError) return error.message;
     throw error;

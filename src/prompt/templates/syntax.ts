@@ -1,5 +1,6 @@
 import { articleOf, beginsWithDoing, indefinite, type Noun, nounOf, pluralOf } from '../../english/index.js';
 import { closest, UserError } from '../../errors.js';
+import { brief, show } from '../../schema-issue.js';
 
 /** Slots that a value fills; what stands in them is for the searcher or the user to choose. */
 export const valueSlots = [
@@ -25,6 +26,16 @@ type ClassSlot = (typeof classSlots)[number];
 
 export type SlotValues = Readonly<Partial<Record<ValueSlot, string>>>;
 
+/** Of a template: a text has room for far fewer. */
+const [maxLength, maxSlots] = [10_000, 100];
+
+/** What is wrong with a template that is larger than any text, or undefined. */
+export function tooLarge(template: string): string | undefined {
+  if (template.length > maxLength) return `expected at most ${maxLength} characters, got ${template.length}`;
+  const slots = template.split(/\{\}|\[/).length - 1;
+  return slots > maxSlots ? `expected at most ${maxSlots} slots, got ${slots}` : undefined;
+}
+
 type Piece =
   | { readonly kind: 'text'; readonly text: string }
   /** `[VIEW]`, `[OBJS]`; `[Obj]` begins with a capital; `[small ADJ OBJ]` has words before the class name. */
@@ -44,7 +55,9 @@ const isClassSlot = (word: string): word is ClassSlot => (classSlots as readonly
  * The pieces of a template. @throws UserError for an unknown slot, with the nearest, or a bracket that is not closed
  */
 function parse(template: string): Piece[] {
-  const refuse = (reason: string) => new UserError(`template ${JSON.stringify(template)}: ${reason}`);
+  const refuse = (reason: string) => new UserError(`template ${show(template)}: ${reason}`);
+  const fault = tooLarge(template);
+  if (fault !== undefined) throw refuse(fault);
   const pieces = template.split(/(\[[^[\]]*\])/).filter((part) => part !== '');
   return pieces.map((part): Piece => {
     if (!part.startsWith('[') || !part.endsWith(']')) {
@@ -60,11 +73,14 @@ function parse(template: string): Piece[] {
     const known = [...classSlots, ...valueSlots];
     if (!isClassSlot(slot) && !isValueSlot(slot)) {
       const near = closest(last, known);
-      throw refuse(`unknown slot [${last}]; ${near ? `did you mean [${near}]?` : `known here: ${known.join(', ')}`}`);
+      throw refuse(
+        `unknown slot [${brief(last)}]; ${near ? `did you mean [${near}]?` : `known here: ${known.join(', ')}`}`,
+      );
     }
-    if (words.length > 0 && slot !== 'OBJ') throw refuse(`[${inside}]: words may stand before OBJ alone`);
+    if (words.length > 0 && slot !== 'OBJ') throw refuse(`[${brief(inside)}]: words may stand before OBJ alone`);
     const unknown = words.find((word) => /^[A-Z]{2,}$/.test(word) && !isValueSlot(word));
-    if (unknown) throw refuse(`unknown slot ${unknown} in [${inside}]; known here: ${valueSlots.join(', ')}`);
+    if (unknown)
+      throw refuse(`unknown slot ${brief(unknown)} in [${brief(inside)}]; known here: ${valueSlots.join(', ')}`);
     return { kind: 'slot', slot, before: words, capital: /^[A-Z][a-z]/.test(last) };
   });
 }
@@ -90,12 +106,12 @@ export function namesClass(template: string): boolean {
  */
 export function fillSlots(template: string, values: SlotValues): string {
   const slots = valueSlotsOf(template);
-  const refuse = (reason: string) => new UserError(`template ${JSON.stringify(template)}: ${reason}`);
+  const refuse = (reason: string) => new UserError(`template ${show(template)}: ${reason}`);
   for (const given of Object.keys(values)) {
     if ((slots as string[]).includes(given)) continue;
     const near = closest(given, slots);
     const has = slots.length > 0 ? `it has ${slots.join(', ')}` : 'it has none but the class name';
-    throw refuse(`no slot ${given}; ${near ? `did you mean ${near}?` : has}`);
+    throw refuse(`no slot ${brief(given)}; ${near ? `did you mean ${near}?` : has}`);
   }
   const value = (slot: ValueSlot): string => {
     const text = values[slot]?.trim();
@@ -127,8 +143,7 @@ export function render(template: string, slots: Slots): string {
   const filled = fillSlots(template, values);
   const pieces = parse(filled);
   if (!pieces.some(({ kind }) => kind !== 'text')) return filled;
-  if (OBJ === undefined)
-    throw new UserError(`template ${JSON.stringify(template)}: expected a value for OBJ, got none`);
+  if (OBJ === undefined) throw new UserError(`template ${show(template)}: expected a value for OBJ, got none`);
   const noun = typeof OBJ === 'string' ? nounOf(OBJ) : OBJ;
   return join(
     pieces.map((piece) => {

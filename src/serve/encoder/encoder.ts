@@ -30,8 +30,15 @@ export interface EncodedImages {
 /** A model's two encoders, wherever they run. */
 export interface Encoder {
   readonly info: EncoderInfo;
-  /** @param prepared what encoders before it made of the same pictures; used where both run in this thread */
-  images(pictures: readonly PictureInput[], prepared?: Prepared): Promise<EncodedImages>;
+  /**
+   * @param prepared what encoders before it made of the same pictures; used where both run in this thread
+   * @param abandoned for each picture what says that nobody waits for it any more
+   */
+  images(
+    pictures: readonly PictureInput[],
+    prepared?: Prepared,
+    abandoned?: readonly (AbortSignal | undefined)[],
+  ): Promise<EncodedImages>;
   /** Unit rows, one a text. */
   texts(texts: readonly string[]): Promise<Rows>;
   /** Ends after the work that is under way. */

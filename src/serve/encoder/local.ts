@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { plainImage } from '../../augment/index.js';
 import { normalizePixels, type OnnxPair, resolveCheckpoint, splitVariant, tokenizeAll } from '../../clip/index.js';
 import { openEncoders, readClassifier } from '../../compress/index.js';
@@ -34,9 +35,17 @@ export class LocalEncoder implements Encoder {
     return new LocalEncoder(info, pair, maxPixels);
   }
 
-  async images(pictures: readonly PictureInput[], prepared = new Prepared()): Promise<EncodedImages> {
+  async images(
+    pictures: readonly PictureInput[],
+    prepared = new Prepared(),
+    abandoned: readonly ({ readonly aborted: boolean } | undefined)[] = [],
+  ): Promise<EncodedImages> {
     const { size } = this.pair.preprocess;
-    const read = await Promise.all(pictures.map((input, i) => this.pixels(input, `picture ${i}`, prepared)));
+    const read = await inTurn(pictures, async (input, i) =>
+      abandoned[i]?.aborted
+        ? new UserError(`picture ${i}: nobody waits for it any more`)
+        : this.pixels(input, `picture ${i}`, prepared),
+    );
     const readable = read.filter((one): one is Float32Array => !(one instanceof UserError));
     const data = new Float32Array(readable.length * 3 * size * size);
     for (const [row, one] of readable.entries()) data.set(one, row * one.length);
@@ -80,6 +89,20 @@ export class LocalEncoder implements Encoder {
   close(): Promise<void> {
     return this.pair.dispose();
   }
+}
+
+/** Pictures that are decoded at once: Node has four threads for that and for all files, and large pictures fill them. */
+const atOnce = Math.max(1, Math.min(3, availableParallelism()));
+
+/** What is made of each item, a few at a time: what has not begun can still be left out. */
+async function inTurn<I, O>(items: readonly I[], make: (item: I, i: number) => Promise<O>): Promise<O[]> {
+  const made = new Array<O>(items.length);
+  const rest = items.entries();
+  const work = async () => {
+    for (const [i, item] of rest) made[i] = await make(item, i);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return made;
 }
 
 function bytesOf(made: Picture | Float32Array | UserError): number {

@@ -8,6 +8,7 @@ import { isLocal } from './address.js';
 import { classify, embed, type OnAnswer, pick, similarity } from './answers.js';
 import { type Body, readBody } from './body.js';
 import { ByteBudget } from './byte-budget.js';
+import { isCrossSite } from './cross-site.js';
 import { DegradedLog } from './degraded-log.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
@@ -16,6 +17,7 @@ import type { Metrics } from './metrics.js';
 import { openapi } from './openapi.js';
 import type { Settings } from './options.js';
 import { page, pagePolicy } from './page/page.js';
+import { PixelBudget } from './pixel-budget.js';
 import { check, requestSchemas, type Schemas } from './requests.js';
 
 type Env = { Bindings: HttpBindings; Variables: { id: string } };
@@ -44,6 +46,7 @@ export function serverApp(host: Host): Hono<Env> {
   const { settings, metrics, log } = host;
   const schemas = requestSchemas(settings);
   const budget = new ByteBudget(settings.maxHeldBytes);
+  const pixels = new PixelBudget(settings);
   const mayEnter = settings.keys?.length ? keyCheck(settings.keys) : () => true;
   const app = new Hono<Env>();
   const routes = new Set<string>();
@@ -87,18 +90,28 @@ export function serverApp(host: Host): Hono<Env> {
     });
   }
 
+  app.use('/v1/*', async (c, next) => {
+    if (c.req.method === 'POST' && isCrossSite((name) => c.req.header(name))) {
+      throw new Fault(403, 'cross_site', 'origin: expected this server’s own page, or no browser');
+    }
+    await next();
+  });
+
   const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
     app.post(`/v1/${name}`, async (c) => {
       const generation = ready(host);
       const [leave, release] = [host.enter(), generation.acquire()];
       const { signal, abort, done } = deadline(c, settings.timeoutMs);
       const holding = budget.open(abort);
+      let freePixels = () => {};
       try {
         const body = await readBody(c.env.incoming, settings, holding, signal);
         const asked = check(schemas[name], body.fields) as z.infer<Schemas[K]>;
+        freePixels = await pixels.take(body.images, signal);
         const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
         return c.json(result);
       } finally {
+        freePixels();
         holding.free();
         done();
         release();
@@ -118,6 +131,7 @@ export function serverApp(host: Host): Hono<Env> {
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', (c) => {
     ready(host);
+    if (host.isStopping()) throw notReady();
     return c.json({ status: 'ready' });
   });
   app.get('/metrics', async (c) =>
@@ -139,11 +153,14 @@ export function serverApp(host: Host): Hono<Env> {
   return app;
 }
 
+/** What is asked on connections that are there while the server stops is still answered. */
 function ready(host: Host): Generation {
   const generation = host.generation();
-  if (!generation || host.isStopping()) throw new Fault(503, 'not_ready', 'the server is starting or stopping', 1);
+  if (!generation) throw notReady();
   return generation;
 }
+
+const notReady = () => new Fault(503, 'not_ready', 'the server is starting or stopping', 1);
 
 interface Deadline {
   readonly signal: AbortSignal;

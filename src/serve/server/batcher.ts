@@ -14,6 +14,7 @@ export interface BatchOptions {
 interface Waiting<I, O> {
   readonly item: I;
   readonly since: number;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (result: O) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -29,9 +30,15 @@ export class Batcher<I, O> {
   /** Milliseconds an item, a running mean. */
   private pace = 0;
 
-  /** @param run gives one result an item, in their order */
+  /**
+   * @param run gives one result an item, in their order; of each item it also gets the signal that nobody waits for it any
+   *   more
+   */
   constructor(
-    private readonly run: (items: readonly I[]) => Promise<readonly O[]>,
+    private readonly run: (
+      items: readonly I[],
+      abandoned: readonly (AbortSignal | undefined)[],
+    ) => Promise<readonly O[]>,
     private readonly options: BatchOptions,
     private readonly onBatch: (size: number, seconds: number) => void = () => {},
   ) {}
@@ -56,7 +63,7 @@ export class Batcher<I, O> {
     const results = items.map(
       (item) =>
         new Promise<O>((resolve, reject) => {
-          own.push({ item, since, resolve, reject });
+          own.push({ item, since, signal, resolve, reject });
         }),
     );
     this.queue.push(...own);
@@ -95,7 +102,10 @@ export class Batcher<I, O> {
     this.running++;
     const start = performance.now();
     try {
-      const results = await this.run(batch.map(({ item }) => item));
+      const results = await this.run(
+        batch.map(({ item }) => item),
+        batch.map(({ signal }) => signal),
+      );
       for (const [i, { resolve }] of batch.entries()) resolve(results[i]!);
     } catch (error) {
       for (const { reject } of batch) reject(error);

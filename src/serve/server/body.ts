@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { Busboy } from '@fastify/busboy';
+import { brief, show } from '../../schema-issue.js';
 import type { Holding } from './byte-budget.js';
 import { badRequest, Fault } from './fault.js';
+import { checkShape } from './json-shape.js';
 import type { Settings } from './options.js';
 import { isPicture, pictureFormats } from './picture-format.js';
 
@@ -15,6 +17,9 @@ type Limits = Pick<
   Settings,
   'maxBodyBytes' | 'bodyWindowMs' | 'minBodyRate' | 'maxImages' | 'maxTexts' | 'maxTextLength'
 >;
+
+/** Of a field, in characters. */
+const maxNameLength = 100;
 
 /** Fields that a form may hold more than once. */
 const lists = new Set(['classes', 'templates', 'texts']);
@@ -94,7 +99,8 @@ function readAll(
   });
 }
 
-function parseJson(bytes: Buffer, { maxImages }: Limits): Body {
+function parseJson(bytes: Buffer, { maxImages, maxTexts }: Limits): Body {
+  checkShape(bytes, maxImages + 4 * maxTexts + 100);
   let json: unknown;
   try {
     json = JSON.parse(bytes.toString('utf8'));
@@ -103,6 +109,8 @@ function parseJson(bytes: Buffer, { maxImages }: Limits): Body {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw badRequest('expected a JSON object');
   const { images = [], ...fields } = json as Record<string, unknown>;
+  const long = Object.keys(fields).find((name) => name.length > maxNameLength);
+  if (long !== undefined) throw badRequest(`unknown field ${brief(long)}`);
   if (!Array.isArray(images)) throw badRequest('images: expected a list of pictures in base64');
   checkCount(images.length, maxImages);
   return { images: images.map(decode), fields };
@@ -130,7 +138,7 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
       form = new Busboy({
         headers: { 'content-type': type },
         limits: {
-          fieldNameSize: 100,
+          fieldNameSize: maxNameLength,
           fieldSize: 4 * maxTextLength,
           fields: maxTexts + 10,
           fileSize: maxBodyBytes,
@@ -145,7 +153,7 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
     const images: Buffer[] = [];
     const fields: Record<string, unknown> = Object.create(null);
     form.on('file', (name, file) => {
-      if (name !== 'images') fail(`${JSON.stringify(name)}: expected files in the field images`);
+      if (name !== 'images') fail(`${show(name)}: expected files in the field images`);
       const parts: Buffer[] = [];
       const place = images.push(Buffer.alloc(0)) - 1;
       file.on('data', (part: Buffer) => parts.push(part));
@@ -155,9 +163,9 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
       file.on('error', () => fail('the form was cut off'));
     });
     form.on('field', (name, value, _nameCut, valueCut) => {
-      if (valueCut) fail(`${JSON.stringify(name)}: expected at most ${4 * maxTextLength} bytes`);
+      if (valueCut) fail(`${show(name)}: expected at most ${4 * maxTextLength} bytes`);
       if (lists.has(name)) fields[name] = [...((fields[name] as string[] | undefined) ?? []), value];
-      else if (name in fields) fail(`${JSON.stringify(name)}: expected once, got twice`);
+      else if (name in fields) fail(`${show(name)}: expected once, got twice`);
       else fields[name] = name === 'model' ? value : scalar(value);
     });
     form.on('filesLimit', () => fail(`images: expected at most ${maxImages}`));

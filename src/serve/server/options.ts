@@ -51,7 +51,14 @@ export interface ServerOptions extends Partial<Limits> {
   readonly threads?: number;
 }
 
-export type Settings = Limits & Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys'> & { readonly threads: number };
+export type Settings = Limits &
+  Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys'> & {
+    readonly threads: number;
+    /** Of all pictures of a request; one of the largest size always fits. */
+    readonly maxRequestPixels: number;
+    /** Of those of all requests under way. */
+    readonly maxHeldPixels: number;
+  };
 
 export function withDefaults(options: ServerOptions): Settings {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -59,6 +66,8 @@ export function withDefaults(options: ServerOptions): Settings {
   return {
     ...settings,
     maxHeldBytes: Math.max(settings.maxHeldBytes, settings.maxBodyBytes),
+    maxRequestPixels: 4 * settings.maxPixels,
+    maxHeldPixels: 8 * settings.maxPixels,
     threads: options.threads ?? Math.max(1, Math.floor(availableParallelism() / settings.workers)),
   };
 }

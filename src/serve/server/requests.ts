@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { classTemplate } from '../../prompt/index.js';
-import { describeIssue, wholeSentence } from '../../schema-issue.js';
+import { describeIssue, show, wholeSentence } from '../../schema-issue.js';
 import { badRequest } from './fault.js';
 import type { Settings } from './options.js';
 
-const model = z.string().optional().meta({ description: 'Name of a model; the first one by default.' });
+const model = z.string().max(100).optional().meta({ description: 'Name of a model; the first one by default.' });
+
+/** A cascade has one model more. */
+const maxThresholds = 15;
 
 /** What may be asked, beside the pictures; made for a server's limits. */
 export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxTexts' | 'maxTextLength'>) {
@@ -22,7 +25,7 @@ export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxT
           const twice =
             names.length > new Set(names).size ? names.find((name, i) => names.indexOf(name) < i) : undefined;
           if (twice === undefined) return;
-          const message = `expected each class once, got ${JSON.stringify(twice)} twice`;
+          const message = `expected each class once, got ${show(twice)} twice`;
           context.addIssue({ code: 'custom', message, params: wholeSentence });
         })
         .optional()
@@ -35,7 +38,7 @@ export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxT
         .meta({ description: 'Texts of a class, {} or [OBJ] standing for its name; a class is the mean of them.' }),
       top: z.int().min(1).max(maxTexts).default(5).meta({ description: 'How many of the likeliest classes.' }),
       threshold: z
-        .union([threshold, z.array(threshold).min(1)])
+        .union([threshold, z.array(threshold).min(1).max(maxThresholds)])
         .optional()
         .meta({ description: 'Of a cascade, in place of its own; a list where it has more than two models.' }),
       logits: z.boolean().default(false).meta({ description: 'Whether to give the logits of all classes, too.' }),

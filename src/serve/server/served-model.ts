@@ -29,8 +29,8 @@ export class ServedModel {
     const concurrency = workers * tasksPerWorker;
     const onBatch = (kind: string) => (size: number, seconds: number) => metrics.batch(name, kind, size, seconds);
     this.pictures = new Batcher<Uint8Array, Encoded>(
-      async (files) => {
-        const { rows, faults } = await encoder.images(files);
+      async (files, abandoned) => {
+        const { rows, faults } = await encoder.images(files, undefined, abandoned);
         return rowsOf(rows).map((row, i): Encoded => {
           const fault = faults[i];
           return fault === undefined ? { row } : { fault };

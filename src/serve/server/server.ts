@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as NetServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { UserError } from '../../errors.js';
@@ -14,12 +15,17 @@ import { checkTimes, type ServerOptions, type Settings, withDefaults } from './o
 /** Connections at once; more are refused by the system. */
 const maxConnections = 1024;
 
+/** How long kept connections may bring one more request while the server stops, in ms. */
+const lingerMs = 1000;
+
 /** A server that runs. */
 export class ModelServer {
   private readonly metrics: Metrics;
   private readonly http: Server;
   private generation: Generation | undefined;
+  private opening: Promise<Generation> | undefined;
   private reloading: Promise<void> | undefined;
+  private reloadAgain: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private inFlight = 0;
   private address = '';
@@ -62,24 +68,31 @@ export class ModelServer {
   }
 
   /**
-   * Starts listening, then loads the models; the promise is fulfilled when they are there.
+   * Starts listening, then loads the models; the promise is fulfilled when they are there, or the signal has stopped it.
    *
    * @throws UserError where an option does not fit, a model cannot be read or the port is taken
    */
-  static async start(options: ServerOptions, log: Logger): Promise<ModelServer> {
+  static async start(options: ServerOptions, log: Logger, signal?: AbortSignal): Promise<ModelServer> {
     const settings = withDefaults(options);
     if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
     checkAddress(settings);
     checkTimes(settings);
     const server = new ModelServer(settings, log);
     await server.listen();
+    const stop = () => void server.stop();
+    signal?.addEventListener('abort', stop, { once: true });
     try {
-      server.generation = await Generation.open(settings, server.metrics);
+      server.opening = Generation.open(settings, server.metrics);
+      if (signal?.aborted) stop();
+      server.generation = await server.opening;
     } catch (error) {
       await server.stop();
       throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
     }
-    log.info({ url: server.url, models: [...server.generation.byName.keys()] }, 'ready');
+    if (server.stopping) await server.stopping;
+    else log.info({ url: server.url, models: [...server.generation.byName.keys()] }, 'ready');
     return server;
   }
 
@@ -88,15 +101,27 @@ export class ModelServer {
     return this.address;
   }
 
-  /** Loads all models anew; requests under way end with the old ones, and so do new ones until the new are there. */
+  /**
+   * Loads all models anew; requests under way end with the old ones, and so do new ones until the new are there. Asked
+   * for during a reload, which may have read a model's old files, there is one more after it.
+   */
   reload(): Promise<void> {
-    this.reloading ??= this.loadAnew().finally(() => {
-      this.reloading = undefined;
-    });
-    return this.reloading;
+    if (!this.reloading) {
+      this.reloading = this.loadAnew().finally(() => {
+        this.reloading = undefined;
+      });
+      return this.reloading;
+    }
+    this.reloadAgain ??= this.reloading
+      .catch(() => {}) // whoever asked for it is told
+      .then(() => {
+        this.reloadAgain = undefined;
+        return this.stopping ? undefined : this.reload();
+      });
+    return this.reloadAgain;
   }
 
-  /** Takes no new requests, answers those under way for as long as the grace lasts, and ends. */
+  /** Takes no new connections, answers what comes on those that are there for as long as the grace lasts, and ends. */
   stop(): Promise<void> {
     this.stopping ??= this.drain();
     return this.stopping;
@@ -121,17 +146,20 @@ export class ModelServer {
   private async drain(): Promise<void> {
     this.log.info({ requests: this.inFlight }, 'stopping');
     const closed = once(this.http, 'close');
-    this.http.close();
-    const grace = new Promise<'late'>((late) => setTimeout(() => late('late'), this.settings.graceMs).unref());
+    // An HTTP server's own close would at once cut kept connections on which a request may be on its way.
+    NetServer.prototype.close.call(this.http);
+    const grace = wait(this.settings.graceMs, 'late' as const, { ref: false });
     const answered = this.inFlight === 0 ? undefined : new Promise<void>((done) => (this.idle = done));
     if ((await Promise.race([answered, grace])) === 'late') {
       this.log.warn({ requests: this.inFlight }, 'requests were cut off');
     }
-    // What was answered is sent before idle connections are closed; what hangs is closed after the grace.
-    this.http.closeIdleConnections();
+    // Each answer by now says that its connection ends; those that bring none are closed when they had time to.
+    await Promise.race([closed, grace, wait(lingerMs)]);
+    this.http.close(() => {});
     if ((await Promise.race([closed, grace])) === 'late') this.http.closeAllConnections();
+    const first = await this.opening?.catch(() => undefined); // start() throws it
     await this.reloading?.catch(() => {});
-    await this.generation?.retire();
+    await (this.generation ?? first)?.retire();
     this.log.info('stopped');
   }
 
