@@ -25,9 +25,7 @@ const batches = {
     matches: filled([4, 4], new Float32Array(16), (i) => (i % 5 === 0 ? 1 : 0)),
   }),
 };
-const task = await contrastiveTask(config, initClip(config, 4), batches, {
-  ...{ batch: 4, context: 10, accumulate: Number(accumulate), smoothing: 0, compile: { device, threads: 1 } },
-});
+const task = contrastiveTask(config, initClip(config, 4), batches, { batch: 4, context: 10, smoothing: 0 });
 const losses = [];
 const memory = [];
 const plain = (tree) => Object.fromEntries(Object.entries(tree).map(([name, { data }]) => [name, [...data]]));

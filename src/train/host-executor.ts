@@ -1,21 +1,22 @@
-import { coordinate, gradientNorm, scaleInto } from './coordinate.js';
+import { gradientNorm, scaleInto } from './coordinate.js';
 import type { Executor, ExecutorOptions, StepReport } from './executor.js';
-import { type FlatGradients, flatGradients } from './flat-gradients.js';
+import { GradientSum } from './gradient-sum.js';
 import { averageInto } from './moving-average.js';
-import { type StepGradients, StepGradientsProgram } from './step-gradients.js';
+import { StepGradientsProgram } from './step-gradients.js';
 import type { Task } from './task.js';
 
 /** Updates of arrays in place, with gradients that come to the host. */
 export class HostExecutor implements Executor {
   readonly stepsAtOnce = 1;
-  /** Where several groups' gradients are added, or limited ones are scaled. */
-  private sum: FlatGradients | undefined;
+  private readonly sum: GradientSum;
 
   private constructor(
     private readonly task: Task,
     private readonly program: StepGradientsProgram,
     private readonly options: ExecutorOptions,
-  ) {}
+  ) {
+    this.sum = new GradientSum(task.groups);
+  }
 
   static async open(task: Task, options: ExecutorOptions): Promise<HostExecutor> {
     return new HostExecutor(task, await StepGradientsProgram.open(task, options), options);
@@ -33,7 +34,7 @@ export class HostExecutor implements Executor {
     const found = await this.program.step(step);
     await reduce?.(found);
     const { losses, images } = found;
-    const gradients = this.coordinated(found);
+    const gradients = this.sum.of(found);
     const norm = gradientNorm(gradients.byName);
     const scale = lossScale?.value;
     const skipped = lossScale?.settle(Number.isFinite(norm)) === false;
@@ -44,20 +45,6 @@ export class HostExecutor implements Executor {
       if (average) averageInto(average.params, task.params, average.keep(step));
     }
     return { losses, gradientNorm: norm, skipped, images, ...(scale !== undefined && { lossScale: scale }) };
-  }
-
-  private coordinated({ groups }: StepGradients): FlatGradients {
-    const limits = this.task.groups;
-    const [only, another] = limits;
-    if (only && !another && only.clip === undefined) return groups[only.name]!;
-    this.sum ??= flatGradients(
-      Object.fromEntries(
-        Object.values(groups).flatMap(({ byName }) => Object.entries(byName).map(([name, g]) => [name, g.length])),
-      ),
-    );
-    const parts = limits.map(({ name, clip }) => ({ gradients: groups[name]!.byName, clip }));
-    coordinate(parts, this.sum.byName);
-    return this.sum;
   }
 
   private bound(): void {
