@@ -9,6 +9,7 @@ import {
   type Params,
   paramFeeds,
   paramInputs,
+  prefixed,
   runningStatistics,
 } from './index.js';
 
@@ -33,7 +34,8 @@ it('normalises with the statistics of its batch, and moves the running ones as P
   const symbol = input('x', x.shape);
   const statistics = batchStatistics(symbol);
   const moved = movedRunning(p, 'bn', statistics, rows);
-  const program = await compile({ outputs: { y: batchNormLayer(p, 'bn', symbol, statistics), ...moved } });
+  const normal = batchNormLayer(p, 'bn', symbol, statistics);
+  const program = await compile({ outputs: { y: normal, ...prefixed(moved, 'after/') } });
   const { y, ...after } = await program.run({ ...paramFeeds(params), x });
   for (let j = 0; j < width; j++) {
     const mu = average(column(j));
@@ -43,8 +45,14 @@ it('normalises with the statistics of its batch, and moves the running ones as P
       expect(y!.data[i * width + j]).toBeCloseTo((column(j)[i]! - mu) * scale + params['bn.bias']!.data[j]!, 5);
     }
     const unbiased = (average(squares) * rows) / (rows - 1);
-    expect(after['bn.running_mean']!.data[j]).toBeCloseTo(0.9 * params['bn.running_mean']!.data[j]! + 0.1 * mu, 5);
-    expect(after['bn.running_var']!.data[j]).toBeCloseTo(0.9 * params['bn.running_var']!.data[j]! + 0.1 * unbiased, 5);
+    expect(after['after/bn.running_mean']!.data[j]).toBeCloseTo(
+      0.9 * params['bn.running_mean']!.data[j]! + 0.1 * mu,
+      5,
+    );
+    expect(after['after/bn.running_var']!.data[j]).toBeCloseTo(
+      0.9 * params['bn.running_var']!.data[j]! + 0.1 * unbiased,
+      5,
+    );
   }
   await program.dispose();
 });
