@@ -6,7 +6,7 @@ import { prepare } from '../dist/distill/distill.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
 import { distillRecipe } from '../dist/distill/index.js';
 import { loadRecipe } from '../dist/files/recipe-file.js';
-import { adamw, decaysByDefault } from '../dist/train/index.js';
+import { adamw, decaysByDefault, openExecutor } from '../dist/train/index.js';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const file = here('../recipes/distill-emoji.yaml');
@@ -17,10 +17,10 @@ export const shippedRecipe = () => loadRecipe(distillRecipe, { file });
  * Extracts targets into a folder and compiles the step. A fifth of the drawings are taken in one view each, as how many there
  * are does not change a step.
  *
- * @param options as `compile` takes them
- * @returns `extractMs`: milliseconds an image of the extraction
+ * @param compile as `compile` takes them
+ * @returns `executor`: runs steps; `extractMs`: milliseconds an image of the extraction
  */
-export async function openDemoStep(folder, options = {}) {
+export async function openDemoStep(folder, { lr = 1e-4, compile = {} } = {}) {
   const recipe = await loadRecipe(distillRecipe, { file, set: ['data.fraction=0.2', 'views=1'] });
   const teacher = await loadCheckpoint(here('../models/emoji-teacher'));
   const dataset = await openDataset(recipe.data.dataset);
@@ -28,10 +28,11 @@ export async function openDemoStep(folder, options = {}) {
   const onTargets = (done) => extracted.push([done, performance.now()]);
   const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder, onTargets });
   const [first, last] = [extracted[0], extracted.at(-1)]; // the first batch has the session's start in it
-  const task = await dualStreamTask(full, batches, phases.at(-1), options);
+  const task = dualStreamTask(full, batches, phases.at(-1), compile);
   const { beta1, beta2, weight_decay: weightDecay } = recipe.optimizer;
   const decays = (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape);
   const optimizer = adamw(task.params, { beta1, beta2, weightDecay, decays });
+  const executor = await openExecutor(task, { optimizer, learningRate: () => lr, compile });
   const extractMs = (last[1] - first[1]) / (last[0] - first[0]);
-  return { task, optimizer, full, batches, phases, recipe, dataset, extractMs };
+  return { executor, full, batches, phases, recipe, dataset, extractMs };
 }

@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import { allParams } from '../dist/distill/dual-stream.js';
 import { halfToFloat } from '../dist/files/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
-import { train } from '../dist/train/index.js';
 import { openDemoStep, shippedRecipe } from './demo-step.mjs';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
@@ -22,19 +21,13 @@ const steps = Number(values.steps);
 const lr = 1e-4;
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
-  const { task, optimizer, full, batches, phases, recipe, dataset, extractMs } = await openDemoStep(folder);
+  const { executor, full, batches, phases, recipe, dataset, extractMs } = await openDemoStep(folder, { lr });
   const phase = phases.at(-1);
   let lossOfFirst;
   const ours = async (count) => {
     const start = performance.now();
-    await train(task, {
-      steps: count,
-      optimizer,
-      learningRate: () => lr,
-      onStep: ({ losses }) => {
-        lossOfFirst ??= losses.total;
-      },
-    });
+    const [first] = await executor.run(0, count);
+    lossOfFirst ??= first.losses.total;
     return (performance.now() - start) / count;
   };
 
@@ -60,7 +53,7 @@ try {
   }
   const ms = await alternate(sides, Number(values.rounds), { peer });
   peer?.close();
-  await task.dispose();
+  await executor.dispose();
   batches.store.close();
   const shipped = await shippedRecipe();
   const drawings = dataset.splits[shipped.data.split].length;

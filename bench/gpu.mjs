@@ -10,12 +10,10 @@
 import { examine } from '../dist/cli/examine.js';
 import { clipPreprocess, visionTower } from '../dist/clip/index.js';
 import { teacherOf } from '../dist/distill/index.js';
-import { copyParams, paramFeeds, paramInputs } from '../dist/nn/index.js';
-import { compile } from '../dist/runtime/index.js';
+import { copyParams, paramFeeds, paramInputs, prefixed } from '../dist/nn/index.js';
 import * as t from '../dist/tensor/index.js';
-import { adamw } from '../dist/train/index.js';
-import { lossScaleFor, scaledGradients } from '../dist/train/loss-scale.js';
-import { compileTracedStep } from '../dist/train/traced-step.js';
+import { adamw, openExecutor } from '../dist/train/index.js';
+import { lossScaleFor } from '../dist/train/loss-scale.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, skip, someOf, usage } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
@@ -54,60 +52,42 @@ const open = {
   async prompts({ config, params, prompts }, pixels, precision) {
     const own = copyParams(prompts);
     const p = paramInputs(own, 'prompts/');
-    const lossScale = lossScaleFor(precision);
     const loss = lossOf(paramInputs(params, 'student/'), config, pixels, Object.values(p));
-    const gradients = scaledGradients(loss, Object.values(p), lossScale);
-    const outputs = { loss, ...Object.fromEntries(Object.keys(own).map((name, i) => [name, gradients[i]])) };
-    const fixed = paramFeeds(params, 'student/');
-    const program = await compile({ outputs }, { device, precision, fixed });
-    const optimizer = adamw(own);
-    const feeds = { ...paramFeeds(own, 'prompts/'), ...lossScale?.feeds, pixels };
-    let done = 0;
-    return {
-      stepsAtOnce: 1,
-      run: async (steps) => {
-        let last;
-        for (let i = 0; i < steps; i++) {
-          const { loss: reported, ...found } = await program.run(feeds);
-          const parts = Object.fromEntries(Object.entries(found).map(([name, { data }]) => [name, data]));
-          optimizer.update(parts, learningRate, done++);
-          last = reported.data[0];
-        }
-        return last;
-      },
-      dispose: () => program.dispose(),
-    };
+    const frozen = paramFeeds(params, 'student/');
+    return openTask(
+      { params: paramFeeds(own, 'prompts/'), parameters: prefixed(p, 'prompts/'), frozen },
+      loss,
+      pixels,
+      precision,
+    );
   },
   async full({ config, params }, pixels, precision) {
     const own = copyParams(params);
     const p = paramInputs(own);
-    const lossScale = lossScaleFor(precision);
-    const loss = lossOf(p, config, pixels);
-    const names = Object.keys(own);
-    const gradients = scaledGradients(loss, Object.values(p), lossScale);
-    const step = {
-      losses: { loss },
-      gradients: Object.fromEntries(names.map((name, i) => [name, gradients[i]])),
-      parameters: p,
-      frozen: {},
-      feeds: async () => ({ pixels, ...lossScale?.feeds }),
-      bounds: {},
-      options: { device, precision },
-    };
-    const options = { optimizer: adamw(own), learningRate: () => learningRate, lossScale };
-    const program = await compileTracedStep(step, own, options);
-    let done = 0;
-    return {
-      stepsAtOnce: program.stepsAtOnce,
-      run: async (steps) => {
-        const reports = await program.run(done, steps);
-        done += steps;
-        return reports.at(-1).losses.loss;
-      },
-      dispose: () => program.dispose(),
-    };
+    return openTask({ params: own, parameters: p, frozen: {} }, lossOf(p, config, pixels), pixels, precision);
   },
 };
+
+async function openTask(trained, loss, pixels, precision) {
+  const groups = [{ name: 'total', loss }];
+  const task = { ...trained, losses: { loss }, groups, feeds: async () => ({ pixels }), imagesPerBatch: batch };
+  const executor = await openExecutor(task, {
+    optimizer: adamw(task.params),
+    learningRate: () => learningRate,
+    lossScale: lossScaleFor(precision),
+    compile: { device, precision },
+  });
+  let done = 0;
+  return {
+    stepsAtOnce: executor.stepsAtOnce,
+    run: async (steps) => {
+      const reports = await executor.run(done, steps);
+      done += steps;
+      return reports.at(-1).losses.loss;
+    },
+    dispose: () => executor.dispose(),
+  };
+}
 
 function lossOf(p, config, pixels, prompts = []) {
   const tower = visionTower(p, config, t.input('pixels', pixels.shape), { prompts, pooledOnly: true });

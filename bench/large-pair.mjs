@@ -10,7 +10,7 @@ import { distillRecipe } from '../dist/distill/index.js';
 import { writeSafetensors } from '../dist/files/index.js';
 import { loadRecipe } from '../dist/files/recipe-file.js';
 import { median } from '../dist/math/quantile.js';
-import { adamw, train } from '../dist/train/index.js';
+import { adamw, openExecutor } from '../dist/train/index.js';
 import { watched } from './disturbance.mjs';
 import { clipFields, randomClip } from './models.mjs';
 
@@ -58,16 +58,16 @@ export async function trainPair({ folder, student, batch, pictures, steps, recom
   const times = [];
   let others = 0;
   if (steps > 0) {
-    const task = await dualStreamTask(full, batches, phases.at(-1));
-    const optimizer = adamw(task.params);
+    const task = dualStreamTask(full, batches, phases.at(-1));
+    const executor = await openExecutor(task, { optimizer: adamw(task.params), learningRate: () => 1e-5 });
     for (let step = -1; step < steps; step++) {
       const start = performance.now();
-      const run = await watched(() => train(task, { steps: 1, optimizer, learningRate: () => 1e-5 }));
+      const run = await watched(() => executor.run(0, 1));
       if (step < 0) continue;
       times.push((performance.now() - start) / 1000);
       others = Math.max(others, run.others);
     }
-    await task.dispose();
+    await executor.dispose();
   }
   batches.store.close();
   return {

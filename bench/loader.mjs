@@ -16,6 +16,7 @@ import { Loader, usualWorkers } from '../dist/loader/index.js';
 import { median } from '../dist/math/quantile.js';
 import { ContrastiveBatches } from '../dist/pretrain/contrastive-batches.js';
 import { contrastiveTask } from '../dist/pretrain/contrastive-task.js';
+import { StepGradientsProgram } from '../dist/train/index.js';
 import { readOptions, someOf } from './options.mjs';
 import { makePhotos } from './photos.mjs';
 import { table } from './table.mjs';
@@ -123,12 +124,8 @@ async function beside(job) {
       return batch;
     },
   };
-  const task = await contrastiveTask(config, initClip(config, 1), feeds, {
-    batch,
-    context,
-    accumulate: 1,
-    smoothing: 0,
-  });
+  const task = contrastiveTask(config, initClip(config, 1), feeds, { batch, context, smoothing: 0 });
+  const program = await StepGradientsProgram.open(task);
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const kind of kinds) {
       now = kind;
@@ -136,14 +133,14 @@ async function beside(job) {
       let start = 0;
       for (let i = -2; i < steps; i++) {
         if (i === 0) start = performance.now();
-        await task.step(0);
+        await program.step(0);
         await new Promise((resolve) => setImmediate(resolve));
         if (i < 0) kind.waits.length = round * steps;
       }
       kind.means.push((performance.now() - start) / steps);
     }
   }
-  await task.dispose();
+  await program.dispose();
   for (const { batches } of kinds) await batches.dispose();
   return kinds.map(({ ready, workers, means, waits }) => ({
     ready,

@@ -15,7 +15,6 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { openBlockStep } from '../dist/evaluate/bench-step.js';
 import { peakGflops } from '../dist/evaluate/peak.js';
-import { train } from '../dist/train/index.js';
 import { openDemoStep } from './demo-step.mjs';
 import { readOptions, someOf } from './options.mjs';
 import { table } from './table.mjs';
@@ -96,11 +95,11 @@ function openBlocks(mode, options) {
 }
 
 async function openDistillation(folder, options) {
-  const { task, optimizer, batches } = await openDemoStep(folder, options);
+  const { executor, batches } = await openDemoStep(folder, { compile: options });
   return {
-    run: () => train(task, { steps: 1, optimizer, learningRate: () => 1e-4 }),
+    run: () => executor.run(0, 1),
     async dispose() {
-      await task.dispose();
+      await executor.dispose();
       batches.store.close();
     },
   };

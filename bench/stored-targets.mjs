@@ -19,7 +19,7 @@ import { teacherOf } from '../dist/distill/index.js';
 import { ViewBatches } from '../dist/loader/index.js';
 import { initTeacherPrompts, initVisualStudent, teacherImages, teacherTextFeatures } from '../dist/model/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
-import { sgd, train } from '../dist/train/index.js';
+import { openExecutor, sgd } from '../dist/train/index.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, someOf } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
@@ -87,20 +87,22 @@ try {
   /** Milliseconds of a step on these batches, and its loss. */
   const side = async (batches) => {
     const classesOfTeacher = { texts, logitScale: teacher.params.logit_scale };
-    const task = await cvpr2024Task(visual, classesOfTeacher, batches, { temperature: 1, kdWeight: 1000 });
+    const task = cvpr2024Task(visual, classesOfTeacher, batches, { temperature: 1, kdWeight: 1000 });
     const optimizer = sgd(task.params, { momentum: 0.9, weightDecay: 5e-4 });
+    const executor = await openExecutor(task, { optimizer, learningRate: () => lr });
     let loss;
-    const onStep = ({ losses }) => {
-      loss = losses.total;
-    };
     return {
       async step() {
         const begin = performance.now();
-        await train(task, { steps: 1, optimizer, learningRate: () => lr, onStep });
+        [
+          {
+            losses: { total: loss },
+          },
+        ] = await executor.run(0, 1);
         return performance.now() - begin;
       },
       loss: () => loss,
-      dispose: () => task.dispose(),
+      dispose: () => executor.dispose(),
     };
   };
   const sidesHere = { promptkd: await side(stored), live: await side(liveBatches(seen, images)) };

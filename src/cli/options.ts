@@ -28,6 +28,8 @@ export const threadsOption = () =>
 export interface EngineOptions {
   readonly recompute?: boolean;
   readonly precision?: Precision;
+  readonly accumulate?: number;
+  readonly ema?: number;
 }
 
 export function withEngineOptions(command: Command): Command {
@@ -41,10 +43,30 @@ export function withEngineOptions(command: Command): Command {
         '--precision <name>',
         'mixed: products in fp16, all else in fp32, with loss scaling; slower than fp32 on a CPU',
       ).choices([...precisions]),
-    );
+    )
+    .option(
+      '--accumulate <n>',
+      'batches a step, of which gradients are averaged: one large batch in the memory of a small one',
+      positiveInteger,
+    )
+    .option('--ema <decay>', 'keep an exponential moving average of the parameters, which becomes the result', decay);
 }
 
-export const engineFlags = ({ recompute, precision }: EngineOptions) => ({ recompute, precision });
+/** The recipe fields that they stand for. */
+export const engineFlags = ({ recompute, precision, accumulate, ema }: EngineOptions) => ({
+  recompute,
+  precision,
+  accumulate,
+  ema,
+});
+
+function decay(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 0.99999)) {
+    throw new InvalidArgumentError('expected a number from 0 to 0.99999, as 0.999.');
+  }
+  return value;
+}
 
 /** @param models what is split */
 export const ranksOption = (models: string) =>

@@ -1,20 +1,19 @@
 import { clipLogits, fitPixels } from '../clip/index.js';
-import { isRunning, ranksFor, taskShards, type VisualStudent, visualStudentFeatures } from '../model/index.js';
-import { klDivergence, type Params, param, paramFeeds, paramInputs, updateRunning } from '../nn/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import type { HostTensor } from '../tensor/index.js';
+import { ranksFor, taskShards, type VisualStudent, visualStudentFeatures } from '../model/index.js';
+import { klDivergence, movedRunning, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
-import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients } from '../train/index.js';
+import type { CarriedArray, Task } from '../train/index.js';
 
-/** Where a step's images and the teacher's features of them come from: a target store, or the teacher itself. */
+/** Where a batch's images and the teacher's features of them come from: a target store, or the teacher itself. */
 export interface ImageBatches {
-  /** Images a step, B: at least two, for the projector's batch norm. */
+  /** Images a batch, B: at least two, for the projector's batch norm. */
   readonly batch: number;
   /** Side S of the pixels; resampled where the student's is another. */
   readonly size: number;
-  /** Pixels [B, 3, S, S] and teacher image features [B, P_t] of any length; depends on the step alone. */
-  at(step: number): Promise<{ readonly pixels: HostTensor; readonly teacher: HostTensor }>;
+  /** Pixels [B, 3, S, S] and teacher image features [B, P_t] of any length; depends on the number of the batch alone. */
+  at(batch: number): Promise<{ readonly pixels: HostTensor; readonly teacher: HostTensor }>;
 }
 
 /** What the loss needs of the teacher, fixed for the run. */
@@ -35,9 +34,8 @@ export interface Cvpr2024Options {
 }
 
 export interface Cvpr2024Task extends Task {
-  /** Logits [B, N] of the last step, overwritten by the next. */
-  readonly logits: { readonly student?: HostTensor; readonly teacher?: HostTensor };
-  dispose(): Promise<void>;
+  /** Logits [B, N] in the graph. */
+  readonly logits: { readonly student: Tensor; readonly teacher: Tensor };
 }
 
 /**
@@ -46,16 +44,19 @@ export interface Cvpr2024Task extends Task {
  *
  *     z_s = exp(s) · cos(projector(image), teacher texts),  loss = w · T² · Σ KL(softmax(z_t/T) ‖ softmax(z_s/T)) / (B · N)
  *
- * with the student's own logit scale s. The student's towers and the teacher stand still. Parameters are named
- * `prompts/vision.N` and `projector/…`; the projector's running statistics are the task's state.
+ * with the student's own logit scale s. The student's towers and the teacher are frozen. Parameters are named
+ * `prompts/vision.N` and `projector/…`; the projector's running statistics are carried by the graph. Reports `agreement`, the
+ * share of the images for which both have the same best class.
+ *
+ * @throws UserError where the ranks do not divide the vision tower's heads and hidden units
  */
-export async function cvpr2024Task(
+export function cvpr2024Task(
   student: VisualStudent,
   teacher: TeacherClasses,
   batches: ImageBatches,
   options: Cvpr2024Options,
   compileOptions: CompileOptions = {},
-): Promise<Cvpr2024Task> {
+): Cvpr2024Task {
   const { config } = student;
   const { batch, size } = batches;
   const [classes, width] = teacher.texts.shape as [number, number];
@@ -77,64 +78,30 @@ export async function cvpr2024Task(
   const divergence = klDivergence(logits.student, logits.teacher, options.temperature); // T² Σ KL / B
   const total = t.mul(divergence, options.kdWeight / classes);
 
+  const same = t.equal(t.argMax(logits.student), t.argMax(logits.teacher)); // [B]
+  const agreement = t.mean(t.where(same, 1, 0));
+
   const inputs = { ...prefixed(p.prompts, 'prompts/'), ...prefixed(p.projector, 'projector/') };
   const trained = { ...paramFeeds(student.prompts, 'prompts/'), ...paramFeeds(student.projector, 'projector/') };
-  const [params, running]: [Params, Params] = [{}, {}];
-  for (const [name, tensor] of Object.entries(trained)) {
-    (isRunning(name.replace('projector/', '')) ? running : params)[name] = tensor;
+  const carried: Record<string, CarriedArray> = {};
+  for (const [name, after] of Object.entries(movedRunning(p.projector, 'bn', statistics, batch))) {
+    carried[`projector/${name}`] = { array: student.projector[name] as HostTensor<Float32Array>, after };
   }
-  const names = Object.keys(params);
-  const lossScale = lossScaleFor(compileOptions.precision);
-  const wrt = names.map((name) => inputs[name]!);
-  const gradients = scaledGradients(total, wrt, lossScale);
-  const program = await compile(
-    {
-      outputs: {
-        total,
-        ...prefixed(logits, 'logits/'),
-        ...prefixed({ ...statistics }, 'batch/'),
-        ...Object.fromEntries(names.map((name, i) => [`grad|${name}`, gradients[i]!])),
-      },
-      shards: taskShards,
-    },
-    { ...compileOptions, fixed: { ...paramFeeds(student.params, 'student/'), 'teacher/texts': teacher.texts } },
-  );
-
-  const last: { student?: HostTensor; teacher?: HostTensor } = {};
+  const learned = <V>(tree: Readonly<Record<string, V>>): Record<string, V> =>
+    Object.fromEntries(Object.entries(tree).filter(([name]) => !(name in carried)));
   return {
-    params,
-    lossScale,
-    imagesPerStep: batch,
-    logits: last,
-    state: () => running,
-    async step(step) {
-      const { pixels, teacher: images } = await batches.at(step);
-      const result = await program.run({ ...params, ...lossScale?.feeds, pixels, 'teacher/images': images });
-      const moments = { mean: result['batch/mean']!, variance: result['batch/variance']! };
-      updateRunning(student.projector, 'bn', moments, batch);
-      last.student = result['logits/student'];
-      last.teacher = result['logits/teacher'];
-      return {
-        losses: { total: result.total!.data[0]!, agreement: agreement(last.student!, last.teacher!) },
-        gradients: Object.fromEntries(names.map((name) => [name, result[`grad|${name}`]!.data as Float32Array])),
-      };
+    params: learned(trained),
+    parameters: learned(inputs),
+    losses: { total, agreement },
+    groups: [{ name: 'total', loss: total }],
+    frozen: { ...paramFeeds(student.params, 'student/'), 'teacher/texts': teacher.texts },
+    async feeds(n) {
+      const { pixels, teacher: images } = await batches.at(n);
+      return { pixels, 'teacher/images': images };
     },
-    dispose: () => program.dispose(),
+    imagesPerBatch: batch,
+    split: { ranks, axis: taskShards },
+    carried,
+    logits,
   };
-}
-
-function prefixed<V>(tree: Readonly<Record<string, V>>, prefix: string): Record<string, V> {
-  return Object.fromEntries(Object.entries(tree).map(([name, value]) => [prefix + name, value]));
-}
-
-/** Share of the images for which both have the same best class. */
-function agreement(a: HostTensor, b: HostTensor): number {
-  const [rows, classes] = a.shape as [number, number];
-  const best = ({ data }: HostTensor, row: number) => {
-    const scores = data.subarray(row * classes, (row + 1) * classes);
-    return scores.indexOf(Math.max(...scores));
-  };
-  let same = 0;
-  for (let row = 0; row < rows; row++) if (best(a, row) === best(b, row)) same++;
-  return same / rows;
 }

@@ -19,7 +19,15 @@ import {
 } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { type StepEvent, sgd, train, warmupCosine, writeTrainingRecord } from '../train/index.js';
+import {
+  engineOptions,
+  type StepEvent,
+  sgd,
+  takeValues,
+  train,
+  warmupCosine,
+  writeTrainingRecord,
+} from '../train/index.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
 import { liveBatches, renormalized, storedBatches } from './image-batches.js';
@@ -66,8 +74,9 @@ export interface Cvpr2024Run {
  */
 export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
   const { teacher, student, recipe, runDir, signal } = given;
-  const { recompute, precision } = recipe;
-  const compile = { ...given.compile, precision };
+  const { recompute, accumulate } = recipe;
+  const engine = engineOptions(recipe, given.compile);
+  const { compile = {} } = engine;
   ranksFor('teacher', teacher.config, compile);
   ranksFor('student', { vision_config: student.config.vision_config }, compile);
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
@@ -77,7 +86,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
   const isBase = (label: number) => !dataset.classes[label]!.novel;
 
   const tuned = await tuneTeacher({
-    ...{ teacher, dataset, prompts, augment, seed, signal, compile, templates: tuning.templates },
+    ...{ teacher, dataset, prompts, augment, seed, signal, engine, templates: tuning.templates },
     classes: [...dataset.classes.keys()].filter(isBase),
     examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
     training: {
@@ -111,7 +120,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
   });
   const images = await imageBatches({ ...given, target, compile }, tuned.teacher);
   if (!images) return undefined;
-  const task = await cvpr2024Task(
+  const task = cvpr2024Task(
     visual,
     { texts: distillation.classes === 'all' ? texts : baseTexts, logitScale: teacher.params.logit_scale! },
     images.batches,
@@ -119,9 +128,11 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     compile,
   );
   try {
-    const stepsPerEpoch = Math.floor(images.count / distillation.batch);
+    const seen = distillation.batch * accumulate; // a step
+    const stepsPerEpoch = Math.floor(images.count / seen);
     const steps = distillation.epochs * stepsPerEpoch;
-    const { finished, seconds } = await train(task, {
+    const { finished, seconds, averaged } = await train(task, {
+      ...engine,
       steps,
       optimizer: sgd(task.params, { momentum: distillation.momentum, weightDecay: distillation.weight_decay }),
       learningRate: warmupCosine({
@@ -144,10 +155,11 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
       onStep: (event) => given.onStep?.({ ...event, stage: 'distillation' }),
     });
     if (!finished) return undefined;
+    takeValues(task.params, averaged);
     const folder = join(runDir, 'student');
     await saveCheckpoint(folder, student);
     await saveVisualStudent(folder, { prompts: visual.prompts, projector: visual.projector, classes: names, texts });
-    await writeTrainingRecord(folder, { images_seen: steps * distillation.batch, train_seconds: Math.round(seconds) });
+    await writeTrainingRecord(folder, { images_seen: steps * seen, train_seconds: Math.round(seconds) });
     return {
       teacher: tuned.teacher,
       student: visual,
@@ -156,7 +168,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
       seconds: { tuning: tuned.seconds, distillation: seconds },
     };
   } finally {
-    await Promise.all([task.dispose(), images.dispose()]);
+    await images.dispose();
   }
 }
 
@@ -172,9 +184,11 @@ async function imageBatches(
   const { batch, views } = distillation;
   const examples = examplesOf(dataset, target.split);
   const count = examples.length;
-  if (count < batch || batch < 2) {
+  const most = Math.floor(count / recipe.accumulate);
+  if (most < batch || batch < 2) {
+    const steps = recipe.accumulate > 1 ? `, ${recipe.accumulate} batches a step` : '';
     throw new UserError(
-      `distillation.batch: expected 2 to ${count}, the images of ${dataset.name}/${target.split}, got ${batch}`,
+      `distillation.batch: expected 2 to ${most}, the images of ${dataset.name}/${target.split}${steps}, got ${batch}`,
     );
   }
   const own = (batches: ImageBatches) => renormalized(batches, preprocess, options.student.preprocess);

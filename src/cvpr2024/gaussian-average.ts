@@ -11,8 +11,9 @@ export class GaussianAverage {
   readonly sum: Params;
   private readonly weights: readonly number[];
 
+  /** @param params what is averaged: their names and shapes */
   constructor(
-    private readonly params: Params,
+    params: Params,
     { epochs, mean, deviation }: { readonly epochs: number; readonly mean: number; readonly deviation: number },
   ) {
     const logs = Array.from({ length: epochs }, (_, i) => -0.5 * ((i + 1 - mean) / deviation) ** 2);
@@ -25,11 +26,11 @@ export class GaussianAverage {
     );
   }
 
-  /** Adds the parameters as they stand after an epoch, counted from 1. */
-  add(epoch: number): void {
+  /** Adds the parameters as they are after an epoch, counted from 1. */
+  add(epoch: number, params: Params): void {
     const weight = this.weights[epoch - 1]!;
-    for (const [name, { data }] of Object.entries(this.params)) {
-      const target = this.sum[name]!.data;
+    for (const [name, { data: target }] of Object.entries(this.sum)) {
+      const { data } = params[name]!;
       for (let i = 0; i < data.length; i++) target[i] = target[i]! + weight * data[i]!;
     }
   }

@@ -15,10 +15,12 @@ import type { CompileOptions } from '../runtime/program.js';
 import { elements } from '../tensor/index.js';
 import { compileOptions, dataset, recipe, tokenizer } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
-import type { StepResult, Task } from '../train/task.js';
+import { openSteps, type Step } from '../test/training.fixture.js';
+import type { Task } from '../train/task.js';
 import { tunePromptsRecipe } from '../tune-prompts/tune-prompts-recipe.js';
 import { cvpr2024Recipe } from './cvpr2024-recipe.js';
 
+let gradients: typeof import('../train/step-gradients.js');
 let cvpr2024: typeof import('./cvpr2024.js');
 let cvpr2024Tasks: typeof import('./cvpr2024-task.js');
 let teacherTasks: typeof import('./teacher-prompts-task.js');
@@ -27,6 +29,7 @@ let tuneTasks: typeof import('../tune-prompts/tune-prompts-task.js');
 
 let root = '';
 beforeAll(async () => {
+  gradients = await built('train/step-gradients.js');
   cvpr2024 = await built('cvpr2024/cvpr2024.js');
   cvpr2024Tasks = await built('cvpr2024/cvpr2024-task.js');
   teacherTasks = await built('cvpr2024/teacher-prompts-task.js');
@@ -64,7 +67,7 @@ for (const [name, { data }] of Object.entries(params))
 const student = { config: small, params, preprocess: clipPreprocess(16), tokenizer };
 
 /** A fresh task of each kind. */
-const kinds: Record<string, (compile: CompileOptions) => Promise<Task & { dispose(): Promise<void> }>> = {
+const kinds: Record<string, (compile: CompileOptions) => Task> = {
   'tuning of a teacher’s prompts': (compile) => {
     const tuned = { ...fourHeads, prompts: initTeacherPrompts(fourHeads, { n_ctx: 2, depth: 2 }, 1) };
     const plan = { epochs: 9, stepsPerEpoch: 1, classesPerStep: 3, seed: 1, average: { mean: 5, deviation: 1 } };
@@ -89,13 +92,14 @@ const kinds: Record<string, (compile: CompileOptions) => Promise<Task & { dispos
 };
 
 describe.each(Object.entries(kinds))('%s', (_, make) => {
-  async function step(ranks: number): Promise<StepResult> {
-    const task = await make({ ...compileOptions, ranks });
+  async function step(ranks: number): Promise<Step> {
+    const task = make({ ...compileOptions, ranks });
+    const steps = await openSteps(task, { compile: compileOptions }, gradients.StepGradientsProgram);
     try {
-      await task.step(1); // the second run meets the other set of shared slots
-      return structuredClone(await task.step(0));
+      await steps.step(1); // the second run meets the other set of shared slots
+      return structuredClone(await steps.step(0));
     } finally {
-      await task.dispose();
+      await steps.dispose();
     }
   }
 

@@ -4,13 +4,12 @@ import type { ViewBatches } from '../loader/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import type { PromptedTeacher } from '../model/index.js';
 import { ranksFor, taskShards } from '../model/index.js';
-import { crossEntropy, klDivergence, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { crossEntropy, klDivergence, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients } from '../train/index.js';
 import { chooseClasses } from '../tune-prompts/index.js';
 import { GaussianAverage } from './gaussian-average.js';
 
@@ -27,6 +26,7 @@ export interface TunedClasses {
 
 export interface TeacherPromptsOptions {
   readonly epochs: number;
+  /** Updates an epoch. */
   readonly stepsPerEpoch: number;
   /** Classes told apart in a step: those of its labels and others by lot; all where there are no more. */
   readonly classesPerStep: number;
@@ -42,7 +42,6 @@ export interface TeacherPromptsOptions {
 export interface TeacherPromptsTask extends Task {
   /** The prompts averaged over the epochs: whole after the last step. */
   readonly averaged: PromptedTeacher['prompts'];
-  dispose(): Promise<void>;
 }
 
 /**
@@ -53,15 +52,17 @@ export interface TeacherPromptsTask extends Task {
  *
  * N are the classes of a step; v, t are the prompted model's unit features of images and classes, v₀, t₀ the frozen
  * model's, z and z₀ their logits.
- * The towers stand still; the prompts of `teacher` are updated in place.
+ * The towers are frozen; the prompts of `teacher` are updated in place.
+ *
+ * @throws UserError where the ranks do not divide the teacher's heads and hidden units
  */
-export async function teacherPromptsTask(
+export function teacherPromptsTask(
   teacher: PromptedTeacher,
   classes: TunedClasses,
   views: ViewBatches,
   options: TeacherPromptsOptions,
   compileOptions: CompileOptions = {},
-): Promise<TeacherPromptsTask> {
+): TeacherPromptsTask {
   const { config } = teacher;
   const [batch] = views.pixels.shape as [number];
   const ranks = ranksFor('teacher', config, compileOptions);
@@ -98,51 +99,42 @@ export async function teacherPromptsTask(
     logits: t.mul(divergence, options.weights.logits / chosen),
   };
   const total = Object.values(losses).reduce((a, b) => t.add(a, b));
-  const names = Object.keys(teacher.prompts);
-  const lossScale = lossScaleFor(compileOptions.precision);
-  const wrt = names.map((name) => prompts[name]!);
-  const gradients = scaledGradients(total, wrt, lossScale);
-  const outputs: Record<string, Tensor> = { total, ...losses };
-  for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const fixed = paramFeeds(teacher.params, 'teacher/');
-  const program = await compile({ outputs, shards: taskShards }, { ...compileOptions, fixed });
 
-  const params = paramFeeds(teacher.prompts, 'prompts/');
   const fed = {
     labels: { shape: [batch], data: new Int32Array(batch) },
     ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
     ends: { shape: [chosen], data: new Int32Array(chosen) },
     'frozen/texts': { shape: [chosen, width], data: new Float32Array(chosen * width) },
   };
-  const average = new GaussianAverage(teacher.prompts, { epochs: options.epochs, ...options.average });
-  let done = 0;
+  const params = paramFeeds(teacher.prompts, 'prompts/');
+  const average = new GaussianAverage(params, { epochs: options.epochs, ...options.average });
+  const averaged = Object.fromEntries(
+    Object.keys(teacher.prompts).map((name) => [name, average.sum[`prompts/${name}`]!]),
+  );
   return {
     params,
-    lossScale,
-    imagesPerStep: batch,
-    averaged: average.sum,
-    state: () => paramFeeds(average.sum, 'average/'),
-    async step(step) {
-      await views.fill(step);
+    parameters: prefixed(prompts, 'prompts/'),
+    losses: { total, ...losses },
+    groups: [{ name: 'total', loss: total }],
+    frozen: paramFeeds(teacher.params, 'teacher/'),
+    averaged,
+    state: () => paramFeeds(averaged, 'average/'),
+    async feeds(n) {
+      await views.fill(n);
       const rows = views.labels.data.map((label) => rowOf(classes.labels, label));
-      const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', step));
+      const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', n));
       for (const [i, row] of rows.entries()) fed.labels.data[i] = picked.indexOf(row);
       gatherHostRows(classes.ids.data, length, picked, fed.ids.data);
       gatherHostRows(classes.ends.data, 1, picked, fed.ends.data);
       gatherHostRows(classes.frozen.data, width, picked, fed['frozen/texts'].data);
-      const result = await program.run({ ...params, ...lossScale?.feeds, pixels: views.pixels, ...fed });
-      done = step + 1;
-      return {
-        losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
-        gradients: Object.fromEntries(
-          names.map((name) => [`prompts/${name}`, result[`grad|${name}`]!.data as Float32Array]),
-        ),
-      };
+      return { pixels: views.pixels, ...fed };
     },
-    constrain() {
-      if (done % options.stepsPerEpoch === 0) average.add(done / options.stepsPerEpoch);
+    imagesPerBatch: batch,
+    split: { ranks, axis: taskShards },
+    afterUpdates: {
+      every: options.stepsPerEpoch,
+      see: (done, now) => average.add(done / options.stepsPerEpoch, now),
     },
-    dispose: () => program.dispose(),
   };
 }
 

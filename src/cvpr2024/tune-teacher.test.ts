@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { labelledOf } from '../data/index.js';
 import { ViewBatches } from '../loader/view-batches.js';
 import { initTeacherPrompts, promptedTexts } from '../model/teacher-prompts.js';
-import type { CompileOptions } from '../runtime/program.js';
 import { compileOptions, config, dataset, recipe, teacher, tokenizer } from '../test/colours.fixture.js';
+import { openSteps } from '../test/training.fixture.js';
 import { train } from '../train/loop.js';
 import { sgd } from '../train/sgd.js';
 import { GaussianAverage } from './gaussian-average.js';
@@ -42,12 +42,12 @@ const options = (more: Partial<TuneTeacherOptions> = {}): TuneTeacherOptions => 
   },
   augment: recipe().augment,
   seed: 1,
-  compile: compileOptions,
+  engine: { compile: compileOptions },
   ...more,
 });
 
 /** The task on four classes, nine epochs of one step. */
-async function fourClasses(compile: CompileOptions, { batch = 4, classesPerStep = 4 } = {}) {
+function fourClasses({ batch = 4, classesPerStep = 4 } = {}) {
   const tuned = { ...teacher, prompts: initTeacherPrompts(teacher, prompts, 1) };
   const texts = promptedTexts(['red', 'green', 'blue', 'grey'], prompts, tokenizer, 12);
   const views = new ViewBatches(dataset, examples, {
@@ -62,12 +62,13 @@ async function fourClasses(compile: CompileOptions, { batch = 4, classesPerStep 
   };
   const classes = { labels: [0, 1, 2, 3], ...texts, frozen };
   const plan = { epochs: 9, stepsPerEpoch: 1, classesPerStep, seed: 1, weights, average: { mean: 5, deviation: 1 } };
-  return { tuned, task: await teacherPromptsTask(tuned, classes, views, plan, compile) };
+  return { tuned, task: teacherPromptsTask(tuned, classes, views, plan) };
 }
 
 it('differentiates cross-entropy and the three regularisers', async () => {
-  const { task } = await fourClasses(compileOptions);
-  const { gradients, losses } = await task.step(0);
+  const { task } = fourClasses();
+  const steps = await openSteps(task, { compile: compileOptions });
+  const { gradients, losses } = await steps.step(0);
   const parts = losses.cross_entropy! + losses.text! + losses.image! + losses.logits!;
   expect(parts).toBeCloseTo(losses.total!, 4);
   for (const part of Object.values(losses)) expect(part).toBeGreaterThan(0);
@@ -79,18 +80,19 @@ it('differentiates cross-entropy and the three regularisers', async () => {
     const kept = data[i]!;
     const at = async (x: number) => {
       data[i] = x;
-      return (await task.step(0)).losses.total!;
+      return (await steps.step(0)).losses.total!;
     };
     const slope = ((await at(kept + 1e-3)) - (await at(kept - 1e-3))) / 2e-3;
     data[i] = kept;
     expect(Math.abs(slope - gradient[i]!), name).toBeLessThan(0.05 * Math.abs(slope));
   }
-  await task.dispose();
+  await steps.dispose();
 });
 
 it('tells some classes of many apart in a step, those of its labels among them', async () => {
-  const { task: all } = await fourClasses(compileOptions, { batch: 2 });
-  const { task: some } = await fourClasses(compileOptions, { batch: 2, classesPerStep: 3 });
+  const open = (classesPerStep: number) =>
+    openSteps(fourClasses({ batch: 2, classesPerStep }).task, { compile: compileOptions });
+  const [all, some] = await Promise.all([open(4), open(3)]);
   const distances = new Set<number>();
   for (const step of [0, 1, 2, 3]) {
     const [whole, part] = [await all.step(step), await some.step(step)];
@@ -104,14 +106,16 @@ it('tells some classes of many apart in a step, those of its labels among them',
 });
 
 it('averages every epoch, also where an update overflowed in mixed precision', async () => {
-  const { task, tuned } = await fourClasses({ ...compileOptions, precision: 'mixed' });
-  task.lossScale!.state.loss_scale!.data[0] = 2 ** 40; // far beyond what fp16 can hold
+  const { task, tuned } = fourClasses();
   const start = structuredClone(tuned.prompts);
-  await train(task, { steps: 9, optimizer: sgd(task.params), learningRate: () => 0.01 });
+  await train(task, {
+    ...{ steps: 9, optimizer: sgd(task.params), learningRate: () => 0.01 },
+    compile: { ...compileOptions, precision: 'mixed' },
+    lossScale: 2 ** 40, // far beyond what fp16 can hold
+  });
   expect(tuned.prompts).toEqual(start);
   for (const [name, { data }] of Object.entries(task.averaged))
     for (const [i, x] of data.entries()) expect(x).toBeCloseTo(start[name]!.data[i]!, 5);
-  await task.dispose();
 });
 
 it('lowers the cross-entropy, changes nothing but prompts, and a stopped run resumes to the same bits', async () => {
@@ -146,19 +150,19 @@ it('averages the middle epochs most', () => {
   const average = new GaussianAverage(theta, { epochs: 3, mean: 2, deviation: 1 });
   for (const epoch of [1, 2, 3]) {
     theta.w.data[0] = 10 ** epoch;
-    average.add(epoch);
+    average.add(epoch, theta);
   }
   const side = Math.exp(-0.5);
   expect(average.sum.w!.data[0]).toBeCloseTo((10 * side + 100 + 1000 * side) / (1 + 2 * side), 3);
   const late = new GaussianAverage(theta, { epochs: 2, mean: 500, deviation: 1 });
-  late.add(1);
-  late.add(2);
+  late.add(1, theta);
+  late.add(2, theta);
   expect(late.sum.w!.data[0]).toBe(1000);
 });
 
 it.each([
   [{ prompts: { ...prompts, n_ctx: 3 } }, /prompts.context: expected 3 tokens \(prompts.n_ctx\), got 2 of "a drawing"/],
-  [{ examples: examples.slice(0, 5) }, /teacher.batch: 6 is more than the 5 labelled images/],
+  [{ examples: examples.slice(0, 5) }, /tuning.batch: 6 is more than the 5 labelled images/],
   [{ training: { ...options().training, classesPerStep: 3 } }, /tuning.classes_per_step: expected room .* 4, got 3/],
   [{ classes: [0, 1] }, /an image has label \d, which is none of the classes/],
 ])('refuses %j', async (more, message) => {

@@ -7,8 +7,7 @@ import type { LoaderOptions } from '../loader/index.js';
 import { ViewBatches } from '../loader/index.js';
 import type { PromptedTeacher } from '../model/index.js';
 import { type DeepPromptShape, initTeacherPrompts, promptedTexts, templateFeatures } from '../model/index.js';
-import type { CompileOptions } from '../runtime/index.js';
-import { type StepEvent, sgd, train, warmupCosine } from '../train/index.js';
+import { type LoopOptions, type StepEvent, sgd, train, warmupCosine } from '../train/index.js';
 import { type TeacherPromptsOptions, teacherPromptsTask } from './teacher-prompts-task.js';
 
 export interface TuneTeacherOptions {
@@ -37,7 +36,8 @@ export interface TuneTeacherOptions {
   readonly runDir?: string;
   readonly signal?: AbortSignal;
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
-  readonly compile?: CompileOptions;
+  /** With an average (EMA) of the prompts, the one over the epochs is of that. */
+  readonly engine?: Pick<LoopOptions, 'accumulate' | 'ema' | 'compile'>;
 }
 
 /**
@@ -49,7 +49,8 @@ export interface TuneTeacherOptions {
 export async function tuneTeacher(
   options: TuneTeacherOptions,
 ): Promise<{ teacher: PromptedTeacher; finished: boolean; seconds: number }> {
-  const { teacher, dataset, examples, classes, training, seed } = options;
+  const { teacher, dataset, examples, classes, training, seed, engine = {} } = options;
+  const { accumulate = 1, compile } = engine;
   const { batch, epochs, classesPerStep } = training;
   const fewest = Math.min(batch, classes.length);
   if (classesPerStep < fewest) {
@@ -57,10 +58,11 @@ export async function tuneTeacher(
       `tuning.classes_per_step: expected room for the labels of a batch, ${fewest}, got ${classesPerStep}`,
     );
   }
-  const stepsPerEpoch = Math.floor(examples.length / batch);
+  const stepsPerEpoch = Math.floor(examples.length / (batch * accumulate));
   if (stepsPerEpoch === 0) {
+    const step = accumulate > 1 ? `${accumulate} · ${batch} a step` : batch;
     throw new UserError(
-      `teacher.batch: ${batch} is more than the ${examples.length} labelled images; choose a smaller batch`,
+      `tuning.batch: ${step} is more than the ${examples.length} labelled images; choose a smaller batch`,
     );
   }
   const { config, params, preprocess, tokenizer } = teacher;
@@ -69,7 +71,7 @@ export async function tuneTeacher(
   const texts = {
     labels: classes,
     ...promptedTexts(names, options.prompts, tokenizer, config.text_config.max_position_embeddings),
-    frozen: await templateFeatures(teacher, names, options.templates, options.compile),
+    frozen: await templateFeatures(teacher, names, options.templates, compile),
   };
   const { loader } = options;
   const views = new ViewBatches(dataset, examples, {
@@ -79,9 +81,10 @@ export async function tuneTeacher(
     preprocess,
     loader,
   });
-  const task = await teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, options.compile);
+  const task = teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, compile);
   try {
     const { finished, seconds } = await train(task, {
+      ...engine,
       steps: epochs * stepsPerEpoch,
       optimizer: sgd(task.params, { momentum: training.momentum, weightDecay: training.weightDecay }),
       learningRate: warmupCosine({
@@ -98,16 +101,16 @@ export async function tuneTeacher(
     });
     return { teacher: { ...tuned, prompts: finished ? task.averaged : tuned.prompts }, finished, seconds };
   } finally {
-    await Promise.all([task.dispose(), views.dispose()]);
+    await views.dispose();
   }
 }
 
 function fingerprint({ teacher, dataset, examples, classes, ...options }: TuneTeacherOptions): string {
-  const { templates, prompts, training, augment, seed, compile } = options;
+  const { templates, prompts, training, augment, seed, engine: { accumulate, ema, compile } = {} } = options;
   return JSON.stringify({
     teacher: hashParams(teacher.params),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),
-    ...{ classes, templates, prompts, training, augment, seed, precision: compile?.precision },
+    ...{ classes, templates, prompts, training, augment, seed, accumulate, ema, precision: compile?.precision },
   });
 }

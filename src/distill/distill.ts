@@ -9,13 +9,14 @@ import { ranksFor } from '../model/index.js';
 import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
 import { promptConfig } from '../prompt/prompts-recipe.js';
 import type { CompileOptions } from '../runtime/index.js';
-import type { Task } from '../train/index.js';
 import {
   adamw,
   decaysByDefault,
+  engineOptions,
   History,
   type HistoryEntry,
   type StepEvent,
+  takeValues,
   train,
   warmupCosine,
   writeTrainingRecord,
@@ -215,47 +216,43 @@ async function trainPhases(
     teacher: teacher.fingerprint(),
     given: hash(JSON.stringify(full.config)),
   };
-  const compile = { ...options.compile, precision: recipe.precision };
+  const engine = engineOptions(recipe, options.compile);
   const position = { finished: true, step: 0, seconds: 0 };
   for (const phase of phases) {
-    const task: Task & { dispose(): Promise<void> } =
+    const task =
       recipe.method === 'kd'
-        ? await logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile)
-        : await dualStreamTask(full, batches, phase, compile);
-    try {
-      const trained = await train(task, {
+        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
+        : dualStreamTask(full, batches, phase, engine.compile);
+    const trained = await train(task, {
+      ...engine,
+      steps: phase.steps,
+      optimizer: adamw(task.params, {
+        beta1: recipe.optimizer.beta1,
+        beta2: recipe.optimizer.beta2,
+        weightDecay: recipe.optimizer.weight_decay,
+        // M and W measure distances; pulling them to zero would only lower what is measured.
+        decays: (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape),
+      }),
+      learningRate: warmupCosine({
+        peak: phase.lr,
         steps: phase.steps,
-        optimizer: adamw(task.params, {
-          beta1: recipe.optimizer.beta1,
-          beta2: recipe.optimizer.beta2,
-          weightDecay: recipe.optimizer.weight_decay,
-          // M and W measure distances; pulling them to zero would only lower what is measured.
-          decays: (name, shape) => !name.startsWith('heads/') && decaysByDefault(name, shape),
-        }),
-        learningRate: warmupCosine({
-          peak: phase.lr,
-          steps: phase.steps,
-          warmupSteps: Math.min(phase.warmupSteps, Math.floor(phase.steps / 5)),
-        }),
-        runDir: join(runDir, `phase-${phase.name}`),
-        checkpointEvery: recipe.checkpoint_every,
-        fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
-        signal,
-        ema: phase === phases.at(-1) ? recipe.ema : undefined,
-        onStep: async (event) => {
-          const overall = phase.firstStep + event.step;
-          history.add({ step: overall, phase: phase.name, losses: { ...event.losses } });
-          await options.onStep?.({ ...event, phase: phase.name, overall, overallSteps });
-        },
-      });
-      position.step = phase.firstStep + trained.step;
-      position.seconds += trained.seconds;
-      position.finished = trained.finished;
-      if (trained.finished)
-        for (const [name, { data }] of Object.entries(trained.averaged)) task.params[name]!.data.set(data);
-    } finally {
-      await task.dispose();
-    }
+        warmupSteps: Math.min(phase.warmupSteps, Math.floor(phase.steps / 5)),
+      }),
+      runDir: join(runDir, `phase-${phase.name}`),
+      checkpointEvery: recipe.checkpoint_every,
+      fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
+      signal,
+      ema: phase === phases.at(-1) ? engine.ema : undefined,
+      onStep: async (event) => {
+        const overall = phase.firstStep + event.step;
+        history.add({ step: overall, phase: phase.name, losses: { ...event.losses } });
+        await options.onStep?.({ ...event, phase: phase.name, overall, overallSteps });
+      },
+    });
+    position.step = phase.firstStep + trained.step;
+    position.seconds += trained.seconds;
+    position.finished = trained.finished;
+    if (trained.finished) takeValues(task.params, trained.averaged);
     if (!position.finished) break;
   }
   return { position, history: history.entries };

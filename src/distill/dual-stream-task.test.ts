@@ -8,7 +8,7 @@ import { headAverage } from '../nn/head-average.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import { initPromptEncoder } from '../prompt/index.js';
 import { promptConfig } from '../prompt/prompts-recipe.js';
-import { type CompileOptions, compile } from '../runtime/program.js';
+import { compile } from '../runtime/program.js';
 import { input } from '../tensor/index.js';
 import {
   compileOptions,
@@ -19,6 +19,7 @@ import {
   teacher,
   tokenizer,
 } from '../test/colours.fixture.js';
+import { openSteps } from '../test/training.fixture.js';
 import { adamw } from '../train/adamw.js';
 import { train } from '../train/loop.js';
 import { Batches } from './batches/batches.js';
@@ -40,7 +41,8 @@ afterAll(() => rmSync(root, { recursive: true }));
 describe('the joint step', () => {
   it('has the gradient of its total, by central differences, and clips the feature part alone', async () => {
     const { task, batches } = await jointTask({ coordination: { clip: 0, gamma: 0.7 } });
-    const { gradients, losses } = await task.step(0);
+    const steps = await openSteps(task, { compile: compileOptions });
+    const { gradients, losses } = await steps.step(0);
     const w = recipe().losses;
     const rest =
       w.response.weight * losses.response! +
@@ -64,51 +66,42 @@ describe('the joint step', () => {
       const step = 1e-2 * Math.max(0.1, Math.abs(kept));
       const at = async (x: number) => {
         data[i] = x;
-        const { losses: l } = await task.step(0);
+        const { losses: l } = await steps.step(0);
         data[i] = kept;
         return l.total!;
       };
       const slope = ((await at(kept + step)) - (await at(kept - step))) / (2 * step);
       expect(Math.abs(slope - free[name]![i]!), name).toBeLessThan(0.05 * Math.abs(slope) + 2e-3);
     }
-    await task.dispose();
+    await steps.dispose();
 
-    const clipped = await jointTask({ coordination: { clip: 1e-6, gamma: 0.7 } });
-    const second = (await clipped.task.step(0)).gradients;
+    const other = await jointTask({ coordination: { clip: 1e-6, gamma: 0.7 } });
+    const clipped = await openSteps(other.task, { compile: compileOptions });
+    const second = (await clipped.step(0)).gradients;
     expect(second['heads/feature.text']!.every((x) => Math.abs(x) <= 1e-6)).toBe(true);
     expect([...second['heads/cross.query']!]).toEqual([...free['heads/cross.query']!]);
-    await clipped.task.dispose();
-    batches.store.close();
+    await clipped.dispose();
+    for (const { store } of [batches, other.batches]) store.close();
   });
 
   it.each([1, 2])(
     'on a device that keeps the parameters gives what it gives here, with gradients averaged over %i batches, clipped and added there',
     async (accumulate) => {
       const [here, there] = await Promise.all(
-        ['cpu', 'cuda'].map(async (device) => {
-          const { task, batches } = await jointTask(
-            { accumulate, coordination: { clip: 0.05, gamma: 0.7 } },
-            { ...compileOptions, device: device as 'cpu' },
-          );
-          // What it does on that device, done by the CPU.
-          const traced = task.traced && { ...task.traced, options: compileOptions };
+        [false, true].map(async (resident) => {
+          const { task, batches } = await jointTask({ accumulate, coordination: { clip: 0.05, gamma: 0.7 } });
           const losses: Readonly<Record<string, number>>[] = [];
-          await train(
-            { ...task, traced },
-            {
-              steps: 4,
-              optimizer: adamw(task.params),
-              learningRate: () => 1e-3,
-              onStep: (event) => void losses.push(event.losses),
-            },
-          );
-          await task.dispose();
+          // What it does on such a device, done by the CPU.
+          await train(task, {
+            ...{ steps: 4, accumulate, resident, compile: compileOptions },
+            optimizer: adamw(task.params),
+            learningRate: () => 1e-3,
+            onStep: (event) => void losses.push(event.losses),
+          });
           batches.store.close();
-          return { traced, losses, params: task.params };
+          return { losses, params: task.params };
         }),
       );
-      expect(here!.traced).toBeUndefined();
-      expect(there!.traced).toBeDefined();
       for (const [step, expected] of here!.losses.entries()) {
         for (const [name, loss] of Object.entries(expected)) expect(there!.losses[step]![name]).toBeCloseTo(loss, 4);
       }
@@ -123,24 +116,25 @@ describe('the joint step', () => {
   it('averages each loss’s gradients over the batches of a step before it clips them', async () => {
     const clip = 0.05;
     /** Gradients and total of some steps. */
-    const steps = async (more: object, count: number) => {
+    const steps = async (more: object, count: number, accumulate = 1) => {
       const off = { enabled: false };
       const losses = { attention: off, cross_modal: off };
       const phases = { warmup: { steps: 0 }, prompt: { steps: 0 } }; // the joint one sees the first drawings
-      const { task, batches } = await jointTask({ ...more, losses, phases });
+      const { task, batches } = await jointTask({ ...more, accumulate, losses, phases });
+      const opened = await openSteps(task, { accumulate, compile: compileOptions });
       const results: { total: number; gradients: Map<string, Float32Array> }[] = [];
       for (let step = 0; step < count; step++) {
-        const { losses, gradients } = await task.step(step);
+        const { losses, gradients } = await opened.step(step);
         const kept = Object.entries(gradients).map(([name, g]) => [name, g.slice()] as const);
         results.push({ total: losses.total!, gradients: new Map(kept) });
       }
-      await task.dispose();
+      await opened.dispose();
       batches.store.close();
       return results;
     };
     const whole = await steps({ coordination: { clip: 0 } }, 4);
     const rest = await steps({ coordination: { clip: 1e-12 } }, 4); // nothing is left of the feature loss
-    const together = await steps({ accumulate: 2, coordination: { clip } }, 2);
+    const together = await steps({ coordination: { clip } }, 2, 2);
     for (const [step, { total, gradients }] of together.entries()) {
       const mean = (of: typeof whole, name: string, i: number) =>
         (of[2 * step]!.gradients.get(name)![i]! + of[2 * step + 1]!.gradients.get(name)![i]!) / 2;
@@ -154,7 +148,7 @@ describe('the joint step', () => {
     }
   });
 
-  async function jointTask(more: object, compile: CompileOptions = compileOptions) {
+  async function jointTask(more: object) {
     const r = recipe(more);
     const examples = dataset.splits.train!;
     const reader = teacherOf(teacher, { compile: compileOptions });
@@ -196,7 +190,7 @@ describe('the joint step', () => {
     };
     const full = { ...stream, heads: initHeads(stream, start.map) };
     const phase = phasesOf(r).at(-1)!;
-    return { batches, task: await dualStreamTask(full, batches, phase, compile) };
+    return { batches, task: dualStreamTask(full, batches, phase) };
   }
 });
 

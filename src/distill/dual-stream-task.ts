@@ -4,8 +4,7 @@ import { subset } from '../nn/subset.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
-import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
+import type { GradientGroup, Task } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import {
   allParams,
@@ -19,17 +18,18 @@ import { crossShardAxis } from './losses/cross-modal.js';
 import type { LossName } from './recipe.js';
 
 /**
- * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
- * (feature; response + γ·attention) in one compiled program. The teacher comes in as stored targets.
+ * The dual-stream task of one phase: forward of the student with prompts, all losses, and two gradient groups (response +
+ * γ·attention; feature, with its limit). The teacher comes in as stored targets.
+ *
+ * @throws UserError where the ranks do not divide the student's heads and hidden units, or the width of W_q and W_k
  */
-export async function dualStreamTask(
+export function dualStreamTask(
   s: DualStream,
   batches: Batches,
   phase: PhaseOptions,
   options: CompileOptions = {},
-): Promise<Task & { dispose(): Promise<void> }> {
+): Task {
   const { recipe } = s;
-  const { batch, accumulate } = recipe;
   const ranks = ranksFor('student', s.config, options, crossColumns(s));
   const p = tracedParams(s, ranks);
   const losses = buildLosses(s, batches, { ...phase, ranks }, p);
@@ -40,7 +40,6 @@ export async function dualStreamTask(
   const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
   const total = added([feature, rest])!;
 
-  const lossScale = lossScaleFor(options.precision);
   const everything = allParams(s);
   const inputs = Object.fromEntries(
     Object.entries(p).flatMap(([room, tree]) =>
@@ -51,36 +50,26 @@ export async function dualStreamTask(
   const names = Object.keys(everything).filter(
     (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && name in used,
   );
-  /** ∂loss/∂w of each parameter that it reaches. */
-  const backward = (loss: Tensor | undefined): Record<string, Tensor> => {
-    if (!loss) return {};
-    const own = t.inputsOf(loss);
-    const reached = names.filter((name) => name in own);
-    const wrt = reached.map((name) => inputs[name]!);
-    return Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [reached[i]!, g]));
-  };
-  const params = subset(everything, names);
+  const groups: GradientGroup[] = [];
+  if (rest) groups.push({ name: 'rest', loss: rest });
+  if (feature) groups.push({ name: 'feature', loss: feature, clip: clip > 0 ? clip : undefined });
   const needed = new Set(Object.keys(used));
-  return tracedTask(
-    { params, lossScale, imagesPerStep: batch * accumulate },
-    {
-      losses: { total, ...losses },
-      gradients: backward(rest),
-      limited: { gradients: backward(feature), clip: clip > 0 ? clip : undefined },
-      accumulate,
-      parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
-      frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
-      feeds: async (n) => batches.fill(phase.firstStep * accumulate + n, needed),
-      bounds: { 'student/logit_scale': largestLogitScale },
-      options,
-    },
-    (name) => headShards(name) ?? taskShards(name),
-  );
+  return {
+    params: subset(everything, names),
+    parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
+    losses: { total, ...losses },
+    groups,
+    frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
+    feeds: async (n) => batches.fill(phase.firstStep * recipe.accumulate + n, needed),
+    imagesPerBatch: recipe.batch,
+    bounds: { 'student/logit_scale': largestLogitScale },
+    split: { ranks, axis: (name) => headShards(name) ?? taskShards(name) },
+  };
 }
 
-/** How the losses' own matrices and their gradients are split. */
+/** How the losses' own matrices are split. */
 function headShards(name: string): number | undefined {
-  const own = /(?:^|\|)heads\/(.*)/.exec(name)?.[1];
+  const own = /^heads\/(.*)/.exec(name)?.[1];
   return own === undefined ? undefined : crossShardAxis(own);
 }
 

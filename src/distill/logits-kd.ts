@@ -1,27 +1,27 @@
 import { type ClipConfig, clipLogits, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
 import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
-import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { type Params, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { responseLoss } from './losses/response-loss.js';
 import type { DistillRecipe } from './recipe.js';
 
 /**
  * The baseline: logits-only distillation (Hinton et al., arXiv 1503.02531), T² KL(softmax(z_t/T) ‖ softmax(z_s/T))
- * over the same drawings and texts as the method sees, without prompts and without any other loss.
+ * over the same images and texts as the method sees, without prompts and without any other loss.
+ *
+ * @throws UserError where the ranks do not divide the student's heads and hidden units
  */
-export async function logitsKdTask(
+export function logitsKdTask(
   student: Params,
   config: ClipConfig,
   teacher: Params,
   batches: Batches,
   recipe: DistillRecipe,
   options: CompileOptions = {},
-): Promise<Task & { dispose(): Promise<void> }> {
-  const { batch, accumulate } = recipe;
+): Task {
   const tower = { recompute: recipe.recompute, ranks: ranksFor('student', config, options) };
   const p = paramInputs(student, 'student/', tower.ranks);
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
@@ -35,23 +35,16 @@ export async function logitsKdTask(
     [],
     { temperature: recipe.kd.temperature, lambda: 0, bothWays: recipe.kd.both_ways },
   );
-  const lossScale = lossScaleFor(options.precision);
-  const names = Object.keys(student);
-  const wrt = names.map((name) => p[name]!);
-  const gradients = Object.fromEntries(scaledGradients(loss, wrt, lossScale).map((g, i) => [`student/${names[i]}`, g]));
   const needed = new Set(Object.keys(t.inputsOf(loss)));
-  return tracedTask(
-    { params: paramFeeds(student, 'student/'), lossScale, imagesPerStep: batch * accumulate },
-    {
-      losses: { total: loss, response: loss },
-      gradients,
-      accumulate,
-      parameters: Object.fromEntries(names.map((name) => [`student/${name}`, p[name]!])),
-      frozen: {},
-      feeds: async (n) => batches.fill(n, needed),
-      bounds: { 'student/logit_scale': largestLogitScale },
-      options,
-    },
-    taskShards,
-  );
+  return {
+    params: paramFeeds(student, 'student/'),
+    parameters: prefixed(p, 'student/'),
+    losses: { total: loss, response: loss },
+    groups: [{ name: 'total', loss }],
+    frozen: {},
+    feeds: async (n) => batches.fill(n, needed),
+    imagesPerBatch: recipe.batch,
+    bounds: { 'student/logit_scale': largestLogitScale },
+    split: { ranks: tower.ranks, axis: taskShards },
+  };
 }

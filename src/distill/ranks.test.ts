@@ -7,9 +7,10 @@ import { halfToFloat } from '../files/index.js';
 import type { CompileOptions } from '../runtime/program.js';
 import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
-import type { StepResult } from '../train/task.js';
+import { openSteps, type Step } from '../test/training.fixture.js';
 import type { Prepared } from './distill.js';
 
+let gradients: typeof import('../train/step-gradients.js');
 let dualStream: typeof import('./dual-stream.js');
 let tasks: typeof import('./dual-stream-task.js');
 let shards: typeof import('../model/ranks.js');
@@ -25,20 +26,22 @@ let root = '';
 let ready: Prepared;
 
 /** A step of the joint phase: all losses, and the gradients of all parameters. */
-async function step(ranks: number): Promise<StepResult> {
+async function step(ranks: number): Promise<Step> {
   const { full, batches, phases } = ready;
-  const task = await tasks.dualStreamTask(full, batches, phases.at(-1)!, { ...compileOptions, ranks });
+  const task = tasks.dualStreamTask(full, batches, phases.at(-1)!, { ...compileOptions, ranks });
+  const steps = await openSteps(task, { compile: compileOptions }, gradients.StepGradientsProgram);
   try {
-    await task.step(1);
-    return await task.step(0); // the second run meets the other set of shared slots
+    await steps.step(1);
+    return await steps.step(0); // the second run meets the other set of shared slots
   } finally {
-    await task.dispose();
+    await steps.dispose();
   }
 }
 
 describe('on ranks', () => {
-  let whole: StepResult;
+  let whole: Step;
   beforeAll(async () => {
+    gradients = await built('train/step-gradients.js');
     dualStream = await built('distill/dual-stream.js');
     tasks = await built('distill/dual-stream-task.js');
     shards = await built('model/ranks.js');
@@ -82,7 +85,7 @@ describe('on ranks', () => {
   it('columns that the ranks do not divide are refused', async () => {
     const { full, batches, phases } = ready;
     const odd = { ...full, heads: { ...full.heads, 'cross.query': { shape: [12, 7], data: new Float32Array(84) } } };
-    await expect(tasks.dualStreamTask(odd, batches, phases.at(-1)!, { ranks: 2 })).rejects.toThrow(
+    expect(() => tasks.dualStreamTask(odd, batches, phases.at(-1)!, { ranks: 2 })).toThrow(
       '--tensor-parallel 2: expected a divisor of losses.cross_modal.dim, 7',
     );
   });

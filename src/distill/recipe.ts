@@ -112,11 +112,6 @@ export const distillRecipe = z.object({
   seed: z.number().int().default(0),
   /** Drawings a batch. */
   batch: count.default(128),
-  /**
-   * Batches a step, of which each loss's gradients are averaged before they are coordinated, so as with one large batch;
-   * where images are compared with one another, as by `both_ways`, it is within each batch.
-   */
-  accumulate: count.default(1),
   student: studentSchema.prefault({}),
   texts: textsSchema.prefault({}),
   prompts: promptsSchema.prefault({}),
@@ -159,9 +154,11 @@ export const distillRecipe = z.object({
   /** Augmented views a drawing whose teacher targets are stored; an epoch uses one of them. */
   views: count.default(4),
   augment: augmentOptions.prefault({}),
+  /**
+   * Each loss's gradients are averaged over the batches of a step before they are coordinated; where images are compared with
+   * one another, as by `both_ways`, it is within each batch. The average of the parameters is over the last phase.
+   */
   ...engineFields,
-  /** Decay of an average of the parameters over the last phase, which becomes the student; left out: they do as they end. */
-  ema: share.max(0.99999).optional(),
   checkpoint_every: count.default(200),
 });
 

@@ -1,6 +1,6 @@
-export { boundLogitScale, largestLogitScale } from './logit-scale.js';
+export { largestLogitScale } from './logit-scale.js';
 export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair, logitFactor } from './model.js';
-export { initProjector, isRunning, projector } from './projector.js';
+export { initProjector, projector } from './projector.js';
 export { type PromptedTeacher, type TeacherImages, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
 export { ranksFor, taskShards } from './ranks.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';

@@ -34,11 +34,6 @@ export function initProjector(from: number, to: number, seed: number): Params {
   };
 }
 
-/** Whether a parameter of a projector is a running statistic: kept up to date by training, but not by a gradient. */
-export function isRunning(name: string): boolean {
-  return name.startsWith('bn.running_');
-}
-
 /**
  * fc2(ReLU(BatchNorm(fc1(x)))): student features [B, P_s] in the teacher's joint space [B, P_t]
  * (Li et al., arXiv 2403.02781).

@@ -34,10 +34,10 @@ export function ranksFor(
 }
 
 /**
- * How a task's inputs and gradients are split: a tower's `student/NAME` and `PASS|student/NAME` (or `teacher/`, `model/`).
- * Every rank has the whole of the rest: prompts, their encoder, a projector.
+ * How a task's inputs are split: a tower's `student/NAME` (or `teacher/`, `model/`). Every rank has the whole of the rest:
+ * prompts, their encoder, a projector.
  */
 export function taskShards(name: string): number | undefined {
-  const own = /(?:^|\|)(?:student|teacher|model)\/(.*)/.exec(name)?.[1];
+  const own = /^(?:student|teacher|model)\/(.*)/.exec(name)?.[1];
   return own === undefined ? undefined : shardAxis(own);
 }

@@ -5,11 +5,12 @@ import { grad, type HostTensor, input, mul, sum } from '../tensor/index.js';
 import {
   batchNormLayer,
   batchStatistics,
+  movedRunning,
   type Params,
   paramFeeds,
   paramInputs,
+  prefixed,
   runningStatistics,
-  updateRunning,
 } from './index.js';
 
 const [rows, width] = [3, 2];
@@ -32,10 +33,10 @@ it('normalises with the statistics of its batch, and moves the running ones as P
   const p = paramInputs(params);
   const symbol = input('x', x.shape);
   const statistics = batchStatistics(symbol);
-  const program = await compile({ outputs: { y: batchNormLayer(p, 'bn', symbol, statistics), ...statistics } });
-  const { y, mean, variance } = await program.run({ ...paramFeeds(params), x });
-  updateRunning(params, 'bn', { mean: mean!, variance: variance! }, rows);
-  const before = norm();
+  const moved = movedRunning(p, 'bn', statistics, rows);
+  const normal = batchNormLayer(p, 'bn', symbol, statistics);
+  const program = await compile({ outputs: { y: normal, ...prefixed(moved, 'after/') } });
+  const { y, ...after } = await program.run({ ...paramFeeds(params), x });
   for (let j = 0; j < width; j++) {
     const mu = average(column(j));
     const squares = column(j).map((value) => (value - mu) ** 2);
@@ -44,8 +45,14 @@ it('normalises with the statistics of its batch, and moves the running ones as P
       expect(y!.data[i * width + j]).toBeCloseTo((column(j)[i]! - mu) * scale + params['bn.bias']!.data[j]!, 5);
     }
     const unbiased = (average(squares) * rows) / (rows - 1);
-    expect(params['bn.running_mean']!.data[j]).toBeCloseTo(0.9 * before['bn.running_mean']!.data[j]! + 0.1 * mu, 5);
-    expect(params['bn.running_var']!.data[j]).toBeCloseTo(0.9 * before['bn.running_var']!.data[j]! + 0.1 * unbiased, 5);
+    expect(after['after/bn.running_mean']!.data[j]).toBeCloseTo(
+      0.9 * params['bn.running_mean']!.data[j]! + 0.1 * mu,
+      5,
+    );
+    expect(after['after/bn.running_var']!.data[j]).toBeCloseTo(
+      0.9 * params['bn.running_var']!.data[j]! + 0.1 * unbiased,
+      5,
+    );
   }
   await program.dispose();
 });

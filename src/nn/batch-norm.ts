@@ -1,10 +1,10 @@
-import { add, div, formatShape, type HostTensor, mean, mul, sqrt, square, sub, type Tensor } from '../tensor/index.js';
-import { type Params, param, type TensorTree } from './params.js';
+import { add, div, formatShape, mean, mul, sqrt, square, sub, type Tensor } from '../tensor/index.js';
+import { param, type TensorTree } from './params.js';
 
 /** Mean and variance [D] of each feature; the variance is divided by the count. */
-export interface BatchStatistics<T = Tensor> {
-  readonly mean: T;
-  readonly variance: T;
+export interface BatchStatistics {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
 }
 
 /**
@@ -38,23 +38,24 @@ export function batchNormLayer(
 }
 
 /**
- * Moves the running statistics towards a batch's, in place and as PyTorch does: r ← (1 − m) r + m s, where the
- * variance is first made unbiased, · B / (B − 1).
+ * The running statistics `name.running_mean` and `name.running_var` [D] after a batch, moved towards its statistics as PyTorch
+ * does: r ← (1 − m) r + m s, where the variance is first made unbiased, · B / (B − 1).
  *
  * @param batch rows that the statistics are of, B
+ * @returns the new values, by parameter name
  */
-export function updateRunning(
-  params: Params,
+export function movedRunning(
+  p: TensorTree,
   name: string,
-  { mean: average, variance }: BatchStatistics<HostTensor>,
+  { mean: average, variance }: BatchStatistics,
   batch: number,
   momentum = 0.1,
-): void {
-  const move = (running: HostTensor, { data }: HostTensor, factor: number) => {
-    for (let i = 0; i < data.length; i++) {
-      running.data[i] = (1 - momentum) * running.data[i]! + momentum * factor * data[i]!;
-    }
+): Record<string, Tensor> {
+  const running = runningStatistics(p, name);
+  const move = (before: Tensor, now: Tensor, factor: number) =>
+    add(mul(before, 1 - momentum), mul(now, momentum * factor));
+  return {
+    [`${name}.running_mean`]: move(running.mean, average, 1),
+    [`${name}.running_var`]: move(running.variance, variance, batch / (batch - 1)),
   };
-  move(params[`${name}.running_mean`]!, average, 1);
-  move(params[`${name}.running_var`]!, variance, batch / (batch - 1));
 }

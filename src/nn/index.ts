@@ -3,14 +3,14 @@ export {
   type BatchStatistics,
   batchNormLayer,
   batchStatistics,
+  movedRunning,
   runningStatistics,
-  updateRunning,
 } from './batch-norm.js';
 export { crossEntropy } from './cross-entropy.js';
 export { headAverage, renormalizeRows } from './head-average.js';
 export { klDivergence } from './kl-divergence.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
-export { copyParams, type Params, param, paramFeeds, paramInputs, type TensorTree } from './params.js';
+export { copyParams, type Params, param, paramFeeds, paramInputs, prefixed, type TensorTree } from './params.js';
 export { shardAxis } from './shard-axis.js';
 export { subset } from './subset.js';
 export { intoRanks } from './tensor-parallel.js';

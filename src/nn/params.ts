@@ -24,7 +24,12 @@ export function paramInputs(
 
 /** The feeds for inputs made by {@link paramInputs}: the arrays themselves, so that updates in place are seen. */
 export function paramFeeds(params: Params, prefix = ''): Record<string, HostTensor> {
-  return Object.fromEntries(Object.entries(params).map(([name, value]) => [prefix + name, value]));
+  return prefixed(params, prefix);
+}
+
+/** The same values under the names of {@link paramInputs}. */
+export function prefixed<V>(tree: Readonly<Record<string, V>>, prefix: string): Record<string, V> {
+  return Object.fromEntries(Object.entries(tree).map(([name, value]) => [prefix + name, value]));
 }
 
 /** The same parameters in arrays of their own. */

@@ -1,21 +1,21 @@
 import { expect, it } from 'vitest';
 import { initClip } from '../clip/towers/initialise.js';
-import type { StepResult } from '../train/task.js';
+import { openSteps, type Step } from '../test/training.fixture.js';
 import { contrastiveTask } from './contrastive-task.js';
 import { batch, batches, config } from './tiny-contrastive.fixture.js';
 
 it.each([2, 3])('averages loss and gradients over %i batches a step', async (accumulate) => {
   const params = initClip(config, 1);
-  const options = { batch, context: 10, smoothing: 0, compile: { threads: 1 } };
-  const single = await contrastiveTask(config, params, batches, { ...options, accumulate: 1 });
-  const together = await contrastiveTask(config, params, batches, { ...options, accumulate });
+  const task = contrastiveTask(config, params, batches, { batch, context: 10, smoothing: 0 });
+  const single = await openSteps(task, { compile: { threads: 1 } });
+  const together = await openSteps(task, { accumulate, compile: { threads: 1 } });
   for (const step of [0, 1]) {
-    const parts: StepResult[] = [];
+    const parts: Step[] = [];
     for (let micro = 0; micro < accumulate; micro++) {
       const { losses, gradients } = await single.step(step * accumulate + micro);
       parts.push({ losses, gradients: structuredClone(gradients) });
     }
-    const mean = (of: (part: StepResult) => number) => parts.reduce((sum, part) => sum + of(part), 0) / accumulate;
+    const mean = (of: (part: Step) => number) => parts.reduce((sum, part) => sum + of(part), 0) / accumulate;
     const { losses, gradients } = await together.step(step);
     expect(losses.total).toBeCloseTo(
       mean((part) => part.losses.total!),

@@ -4,30 +4,30 @@ import { type Params, param, paramInputs, shardAxis } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { exp, input } from '../tensor/index.js';
 import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
 
 export interface ContrastiveTaskOptions {
   readonly batch: number;
   readonly context: number;
-  /** Batches a step, of which losses and gradients are averaged. */
-  readonly accumulate: number;
   readonly smoothing: number;
   readonly recompute?: boolean;
   readonly compile?: CompileOptions;
 }
 
-/** Both towers, trained by the symmetric contrastive loss: forward, loss and gradients in one compiled graph. */
-export async function contrastiveTask(
+/**
+ * Both towers, trained by the symmetric contrastive loss.
+ *
+ * @throws UserError where the ranks do not divide the towers' heads and hidden units
+ */
+export function contrastiveTask(
   config: ClipConfig,
   params: Params,
   batches: { batch(n: number): Promise<ContrastiveFeeds> },
   options: ContrastiveTaskOptions,
-): Promise<Task & { dispose(): Promise<void> }> {
-  const { batch, context, accumulate } = options;
+): Task {
+  const { batch, context } = options;
   const tower = { recompute: options.recompute, ranks: ranksFor('model', config, options.compile) };
-  const lossScale = lossScaleFor(options.compile?.precision);
   const size = config.vision_config.image_size;
   const p = paramInputs(params, '', tower.ranks);
   const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), tower);
@@ -40,22 +40,15 @@ export async function contrastiveTask(
     input('matches', [batch, batch]),
     options.smoothing,
   );
-  const names = Object.keys(params);
-  const gradients = Object.fromEntries(
-    scaledGradients(loss, Object.values(p), lossScale).map((gradient, i) => [names[i]!, gradient]),
-  );
-  return tracedTask(
-    { params, lossScale, imagesPerStep: batch * accumulate },
-    {
-      losses: { total: loss, scale: exp(logitScale) },
-      gradients,
-      accumulate,
-      parameters: p,
-      frozen: {},
-      feeds: (n) => batches.batch(n),
-      bounds: { logit_scale: largestLogitScale },
-      options: options.compile ?? {},
-    },
-    shardAxis,
-  );
+  return {
+    params,
+    parameters: p,
+    losses: { total: loss, scale: exp(logitScale) },
+    groups: [{ name: 'total', loss }],
+    frozen: {},
+    feeds: (n) => batches.batch(n),
+    imagesPerBatch: batch,
+    bounds: { logit_scale: largestLogitScale },
+    split: { ranks: tower.ranks, axis: shardAxis },
+  };
 }

@@ -71,14 +71,11 @@ export const pretrainRecipe = z.strictObject({
   minutes: positive.optional(),
   /** Drawings a contrastive batch, each with one of its captions. */
   batch: count.min(2).default(128),
-  /** Batches a step, of which the gradients are averaged. */
-  accumulate: count.default(1),
   optimizer: optimizerSchema.prefault({}),
   label_smoothing: z.number().min(0).max(0.9).default(0),
   augment: augmentOptions.prefault({}),
   ...engineFields,
-  /** Decay of the average of the weights that becomes the model. */
-  ema: z.number().min(0).max(0.99999).default(0.999),
+  ema: engineFields.ema.unwrap().default(0.999),
   /** Steps between saved states. */
   checkpoint_every: count.default(200),
   evaluation: z

@@ -23,16 +23,17 @@ import { UserError } from '../errors.js';
 import { ensureFolder, readJson, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { copyParams } from '../nn/index.js';
-import type { Device } from '../runtime/index.js';
+import type { CompileOptions, Device } from '../runtime/index.js';
 import { show } from '../schema-issue.js';
 import type { Task } from '../train/index.js';
 import {
   adamw,
+  engineOptions,
+  openExecutor,
   readTrainingRecord,
   type StepEvent,
   type TrainResult,
   train,
-  updatesOf,
   warmupCosine,
   writeTrainingRecord,
 } from '../train/index.js';
@@ -105,12 +106,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     augment: recipe.augment,
     loader: options.loader,
   });
-  const task = await contrastiveTask(config, params, batches, {
+  const engine = engineOptions(recipe, { device, threads, ranks: options.ranks });
+  const task = contrastiveTask(config, params, batches, {
     batch,
     context,
     recompute: recipe.recompute,
-    compile: { device, threads, ranks: options.ranks, precision: recipe.precision },
-    accumulate: recipe.accumulate,
+    compile: engine.compile,
     smoothing: recipe.label_smoothing,
   });
   const labelled = examplesOf(dataset, recipe.evaluation.split).some(isLabelled);
@@ -124,7 +125,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         threads,
       })
     : undefined;
-  const steps = await countSteps(recipe, runDir, task);
+  const steps = await countSteps(recipe, runDir, task, engine);
   const log = new Log(join(runDir, 'log.jsonl'));
   const modelDir = join(runDir, 'model');
   const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
@@ -132,7 +133,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   const publish = async ({ step, seconds, averaged }: Position) => {
     await saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
     await writeTrainingRecord(modelDir, {
-      images_seen: before.images_seen + step * task.imagesPerStep,
+      images_seen: before.images_seen + step * batch * recipe.accumulate,
       train_seconds: Math.round(before.train_seconds + seconds),
     });
   };
@@ -148,6 +149,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   };
 
   const result = await train(task, {
+    ...engine,
     steps,
     optimizer: adamw(params, {
       beta1: optimizer.beta1,
@@ -162,7 +164,6 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       steps,
     }),
     clipNorm: optimizer.clip,
-    ema: recipe.ema,
     runDir,
     checkpointEvery: recipe.checkpoint_every,
     lookEvery: recipe.evaluation.every,
@@ -176,7 +177,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     },
   });
   const accuracy = await measure(result);
-  await Promise.all([task.dispose(), probe?.dispose(), batches.dispose()]);
+  await Promise.all([probe?.dispose(), batches.dispose()]);
   return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
 }
 
@@ -226,7 +227,12 @@ function clipConfig({ model }: PretrainRecipe, tokenizer: Tokenizer): ClipConfig
 }
 
 /** The recipe's steps; for a recipe in minutes, as many as fit by the time of a few, counted once a run. */
-async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): Promise<number> {
+async function countSteps(
+  recipe: PretrainRecipe,
+  runDir: string,
+  task: Task,
+  { accumulate, compile }: { readonly accumulate?: number; readonly compile?: CompileOptions },
+): Promise<number> {
   if (recipe.minutes === undefined) return recipe.steps;
   const path = join(runDir, 'length.json');
   if (existsSync(path)) {
@@ -238,16 +244,16 @@ async function countSteps(recipe: PretrainRecipe, runDir: string, task: Task): P
   }
   // On copies: these updates are not the run's.
   const params = copyParams(task.params);
-  const updates = await updatesOf(
-    { ...task, params, lossScale: undefined },
-    { optimizer: adamw(params), learningRate: () => 0 },
+  const executor = await openExecutor(
+    { ...task, params },
+    { accumulate, compile, optimizer: adamw(params), learningRate: () => 0 },
   );
-  await updates.run(0, updates.stepsAtOnce); // the first is slow: pictures are read, buffers are made
-  const count = Math.max(3, updates.stepsAtOnce);
+  await executor.run(0, executor.stepsAtOnce); // the first is slow: images are read, buffers are made
+  const count = Math.max(3, executor.stepsAtOnce);
   const started = performance.now();
-  for (let step = 0; step < count; step += updates.stepsAtOnce) await updates.run(step, updates.stepsAtOnce);
+  for (let step = 0; step < count; step += executor.stepsAtOnce) await executor.run(step, executor.stepsAtOnce);
   const secondsPerStep = (performance.now() - started) / 1000 / count;
-  await updates.dispose();
+  await executor.dispose();
   const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));
   await writeFileAtomic(path, `${JSON.stringify({ minutes: recipe.minutes, steps })}\n`);
   return steps;

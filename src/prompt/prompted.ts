@@ -75,7 +75,7 @@ export function promptedTextTower(
   encoderConfig: PromptEncoderConfig,
   ids: Tensor,
   ends: Tensor,
-  options: Pick<TextOptions, 'pooledOnly'> = {},
+  options: Pick<TextOptions, 'pooledOnly' | 'recompute'> = {},
 ): TowerResult {
   const shared =
     encoderConfig.shared_embedding_width === undefined

@@ -45,19 +45,21 @@ export class Program {
   private constructor(
     private readonly session: ort.InferenceSession,
     readonly inputs: readonly ProgramInput[],
-    outputs: Readonly<Record<string, Tensor>>,
+    { outputs, into = {} }: TracedProgram,
     readonly device: Device,
   ) {
     for (const [name, tensor] of Object.entries(outputs)) {
       const shape = tensor.sizes(`program output ${name}`);
-      const data = tensor.dtype === 'float32' ? new Float32Array(elements(shape)) : new Int32Array(elements(shape));
+      const made = tensor.dtype === 'float32' ? Float32Array : Int32Array;
+      const data = into[name] ?? new made(elements(shape));
       this.results[name] = { shape, data };
       this.fetches[name] = ortTensor({ shape, data });
     }
   }
 
   /** @internal Use {@link compile}. */
-  static async create({ outputs, given }: TracedProgram, options: CompileOptions): Promise<Program> {
+  static async create(program: TracedProgram, options: CompileOptions): Promise<Program> {
+    const { outputs, given } = program;
     const device = options.device ?? 'cpu';
     const model = toOnnx({
       outputs,
@@ -75,7 +77,7 @@ export class Program {
       shape: tensor.sizes(`program input ${name}`),
       dtype: tensor.dtype,
     }));
-    return new Program(session, inputs, outputs, device);
+    return new Program(session, inputs, program, device);
   }
 
   /**
@@ -124,6 +126,8 @@ export interface TracedProgram {
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Values within the graph that are fed instead of computed, with the names of their inputs. */
   readonly given?: ReadonlyMap<Tensor, string>;
+  /** Where results of float32 are to lie, by output name; others get arrays of their own. Parts of larger arrays will do. */
+  readonly into?: Readonly<Record<string, Float32Array>>;
 }
 
 /**
@@ -138,5 +142,5 @@ export async function compile(
   if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program, options);
   if (program.given) throw new Error('compile: values that are given cannot be split over ranks');
   const { ParallelProgram } = await import('./parallel/parallel-program.js');
-  return ParallelProgram.create(program.outputs, program.shards, options.ranks!, options);
+  return ParallelProgram.create(program, program.shards, options.ranks!, options);
 }

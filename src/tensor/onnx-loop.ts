@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { AttributeProto_AttributeType, AttributeProtoSchema, GraphProtoSchema, type ValueInfoProto } from 'onnx-buf';
 import { emitGraph, modelOf, type OnnxOptions, valueInfo } from './onnx.js';
+import type { ExternalData } from './onnx-emitter.js';
 import { encodeModel, joinParts } from './onnx-encoding.js';
 import { emitMembers, emitPack, type Pack } from './packs.js';
 import { input, Tensor } from './tensor.js';
@@ -21,6 +22,8 @@ export interface LoopedModel {
   readonly inputs: readonly Tensor[];
   /** The name of the input that says how many steps, an int64 scalar. */
   readonly count: string;
+  /** What it refers to. */
+  readonly external: readonly ExternalData[];
   /** How the value after the last step is called, of a state or of a pack's member. */
   after(name: string): string;
 }
@@ -104,6 +107,7 @@ export function toOnnxLoop({ reports, state, ...options }: LoopedOptions): Loope
     },
     inputs,
     count: COUNT,
+    external: emitter.external,
     after,
   };
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { Checkpoint } from '../clip/checkpoint/checkpoint.js';
-import type { StepResult } from '../train/task.js';
 import { config, teacher } from './colours.fixture.js';
+import type { Step } from './training.fixture.js';
 
 /** A module as built, by its path in `dist`: worker threads run that, and so must the graphs that are made for them. */
 export async function built<T>(file: string): Promise<T> {
@@ -23,7 +23,7 @@ export const fourHeads: Checkpoint = {
 };
 
 /** The losses and gradients of `whole`, each to 1e-5 of its largest value. */
-export function expectSameStep(split: StepResult, whole: StepResult): void {
+export function expectSameStep(split: Step, whole: Step): void {
   expect(Object.keys(split.losses)).toEqual(Object.keys(whole.losses));
   for (const [name, loss] of Object.entries(whole.losses)) {
     expect(Math.abs(split.losses[name]! - loss), name).toBeLessThan(1e-5 * Math.abs(loss) + 1e-9);

@@ -70,20 +70,24 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
   });
 
   it.each([
-    ['24', '1'],
-    ['8', '2'],
+    ['contrastive', '24', '1'],
+    ['contrastive', '8', '2'],
+    ['visual', '24', '1'],
+    ['visual', '8', '2'],
   ])(
-    'keeps the parameters in the GPU’s memory over a training, with the CPU’s results, and does not grow: %s steps of %s batches',
-    async (count, accumulate) => {
+    'keeps the parameters in the GPU’s memory over a %s training, with the CPU’s results, and does not grow: %s steps of %s batches',
+    async (kind, count, accumulate) => {
       const [expected, found] = await Promise.all([
-        run<Trained>(training, ['cpu', '8', accumulate]),
-        run<Trained>(training, ['webgpu', count, accumulate]),
+        run<Trained>(training, ['cpu', kind, '8', accumulate]),
+        run<Trained>(training, ['webgpu', kind, count, accumulate]),
       ]);
       expect([expected.kept, found.kept]).toEqual([false, true]);
-      for (const [step, loss] of expected.losses.entries()) {
-        expect(Math.abs(found.losses[step]! - loss)).toBeLessThan(1e-3);
+      for (const [step, losses] of expected.losses.entries()) {
+        for (const [name, loss] of Object.entries(losses)) {
+          expect(Math.abs(found.losses[step]![name]! - loss), name).toBeLessThan(1e-3);
+        }
       }
-      for (const tree of ['params', 'averaged'] as const) {
+      for (const tree of ['params', 'averaged', 'carried'] as const) {
         for (const [name, values] of Object.entries(expected[tree])) {
           // The scores of a softmax do not change with the bias of the keys: Adam makes steps of its gradient's rounding.
           if (name.endsWith('k_proj.bias')) continue;
@@ -98,10 +102,11 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
 });
 
 interface Trained {
-  readonly losses: number[];
+  readonly losses: Record<string, number>[];
   readonly memory: number[];
   readonly params: Record<string, number[]>;
   readonly averaged: Record<string, number[]>;
+  readonly carried: Record<string, number[]>;
   readonly kept: boolean;
 }
 

@@ -1,8 +1,7 @@
 import { FusedLoop } from '../runtime/index.js';
 import { add, div, input, maximum, mul, sqrt, square, sum, type Tensor } from '../tensor/index.js';
-
-/** Gradients by parameter name. */
-export type Gradients = Record<string, Float32Array>;
+import type { Gradients } from './flat-gradients.js';
+import type { TracedGradients } from './group-gradients.js';
 
 /** Euclidean norm over all gradients together. */
 export function gradientNorm(gradients: Gradients): number {
@@ -20,35 +19,56 @@ const g = input('g', ['n']);
 const factor = input('factor', []);
 const squares = new FusedLoop(() => ({ total: sum(square(g)) }));
 const scaled = new FusedLoop(() => ({ out: mul(g, factor) }));
-const scaledAndAdded = new FusedLoop(() => ({ out: add(mul(g, factor), input('more', ['n'])) }));
+
+/** The gradients of one group; a parameter that it does not reach may be missing. */
+export interface GroupGradients<T> {
+  readonly gradients: T;
+  /** Their largest norm together. @defaultValue any */
+  readonly clip?: number;
+}
 
 /**
- * The coordinated gradient: g = clip(g_feature, c) + g_rest, with g_rest = g_response + γ·g_attention.
+ * The coordinated gradient: each group's, scaled down to its limit c where its norm over all parameters is larger, and all
+ * of them added.
  *
- * clip(g, c) = g · min(1, c / ‖g‖), the norm over all parameters together; c = Infinity leaves it alone.
- * Gradients are linear, so the program hands over g_rest already added: two backward passes serve three losses.
+ *     g = Σ_i clip(g_i, c_i),  clip(g, c) = g · min(1, c / ‖g‖)
  *
- * @param feature gradient of the feature loss; a parameter it does not reach may be missing
- * @param rest gradient of response + γ·attention; likewise
- * @param out where the sum goes (arrays are overwritten; every parameter of either must be there)
- * @returns the norm of the feature gradient before clipping
+ * @param out where the sum goes; arrays are overwritten, of a parameter that no group reaches with zeros
+ * @returns the groups' norms before clipping, 0 of a group without a limit
  */
-export function coordinate(feature: Gradients, rest: Gradients, clip: number, out: Gradients): number {
-  const norm = gradientNorm(feature);
-  const scale = norm > clip ? clip / norm : 1;
+export function coordinate(groups: readonly GroupGradients<Gradients>[], out: Gradients): number[] {
+  const norms = groups.map(({ gradients, clip }) => (clip === undefined ? 0 : gradientNorm(gradients)));
+  const scales = groups.map(({ clip }, i) => (clip !== undefined && norms[i]! > clip ? clip / norms[i]! : 1));
   for (const [name, target] of Object.entries(out)) {
-    const f = feature[name];
-    const r = rest[name];
-    if (f && r) scaledAndAdded.run({ g: f, more: r }, { factor: scale }, { out: target });
-    else if (f) scaleInto(target, scale, f);
-    else if (r) target.set(r);
-    else target.fill(0);
+    const own = groups.flatMap(({ gradients }, i) =>
+      gradients[name] ? { g: gradients[name], scale: scales[i]! } : [],
+    );
+    if (own.length === 0) target.fill(0);
+    else if (own.length === 1 && own[0]!.scale === 1) target.set(own[0]!.g);
+    else {
+      const arrays = Object.fromEntries(own.map((part, i) => [`g${i}`, part.g]));
+      const factors = Object.fromEntries(own.map((part, i) => [`factor${i}`, part.scale]));
+      sumLoop(own.length).run(arrays, factors, { out: target });
+    }
   }
-  return norm;
+  return norms;
+}
+
+const sumLoops = new Map<number, FusedLoop>();
+
+/** Σ factor_i · g_i over so many arrays. */
+function sumLoop(count: number): FusedLoop {
+  let loop = sumLoops.get(count);
+  if (!loop) {
+    const terms = Array.from({ length: count }, (_, i) => mul(input(`g${i}`, ['n']), input(`factor${i}`, [])));
+    loop = new FusedLoop(() => ({ out: terms.reduce((a, b) => add(a, b)) }));
+    sumLoops.set(count, loop);
+  }
+  return loop;
 }
 
 /** {@link gradientNorm} as a graph. */
-export function tracedNorm(gradients: Readonly<Record<string, Tensor>>): Tensor {
+export function tracedNorm(gradients: TracedGradients): Tensor {
   // First along the last axis, so that a GPU has as many sums as rows to work on side by side.
   const squares = Object.values(gradients).map((g) => {
     const s = square(g);
@@ -59,22 +79,22 @@ export function tracedNorm(gradients: Readonly<Record<string, Tensor>>): Tensor 
 
 /** Gradients scaled down to a norm of `clip` together, as a graph; without one, as they are. */
 export function tracedClip(
-  gradients: Readonly<Record<string, Tensor>>,
+  gradients: TracedGradients,
   clip: number | undefined,
   norm: Tensor | undefined = undefined,
-): Readonly<Record<string, Tensor>> {
+): TracedGradients {
   if (clip === undefined || Object.keys(gradients).length === 0) return gradients;
   const factor = div(clip, maximum(norm ?? tracedNorm(gradients), clip));
   return Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, mul(g, factor)]));
 }
 
 /** {@link coordinate} as a graph. */
-export function coordinated(
-  feature: Readonly<Record<string, Tensor>>,
-  rest: Readonly<Record<string, Tensor>>,
-  clip: number | undefined,
-): Record<string, Tensor> {
-  const sum = { ...rest };
-  for (const [name, f] of Object.entries(tracedClip(feature, clip))) sum[name] = sum[name] ? add(f, sum[name]) : f;
-  return sum;
+export function coordinated(groups: readonly GroupGradients<TracedGradients>[]): TracedGradients {
+  const total: Record<string, Tensor> = {};
+  for (const { gradients, clip } of groups) {
+    for (const [name, g] of Object.entries(tracedClip(gradients, clip))) {
+      total[name] = total[name] ? add(total[name], g) : g;
+    }
+  }
+  return total;
 }

@@ -1,8 +1,14 @@
 import { z } from 'zod';
+import type { CompileOptions } from '../runtime/index.js';
 import { precisions } from '../tensor/index.js';
+import type { LoopOptions } from './loop.js';
 
-/** Recipe fields about how a training step is computed, whatever is trained. */
+/** Recipe fields about how training is computed, whatever is trained. */
 export const engineFields = {
+  /** Batches a step, of which losses and gradients are averaged: as one large batch, for the memory of a small one. */
+  accumulate: z.int().positive().default(1),
+  /** Decay of an exponential moving average (EMA) of the parameters, which becomes the result; left out: they do as they end. */
+  ema: z.number().min(0).max(0.99999).optional(),
   /** Compute the blocks' inner values again in the backward pass instead of keeping them: less memory, a slower step. */
   recompute: z.boolean().default(false),
   /**
@@ -11,3 +17,16 @@ export const engineFields = {
    */
   precision: z.enum(precisions).default('fp32'),
 };
+
+const engine = z.object(engineFields);
+
+/** How training is computed: what {@link engineFields} say. */
+export type EngineSettings = z.infer<typeof engine>;
+
+/** What `train` is told of them. @param compile where the run computes */
+export function engineOptions(
+  { accumulate, ema, precision }: Partial<EngineSettings>,
+  compile: CompileOptions = {},
+): Pick<LoopOptions, 'accumulate' | 'ema' | 'compile'> {
+  return { accumulate, ema, compile: { ...compile, precision } };
+}

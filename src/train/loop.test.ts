@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
 import { Random } from '../math/random.js';
+import { add, input, mul, square, sub, sum, type Tensor } from '../tensor/index.js';
 import { adamw } from './adamw.js';
 import { type LoopOptions, train } from './loop.js';
 import { warmupCosine } from './schedule.js';
@@ -16,28 +17,26 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(runDir, { recursive: true }));
 
-/** Minimises ‖w − noise(step)‖² and keeps a running mean of its own, as batch norm does. */
+/** Minimises ‖w − noise(batch)‖² and carries a running mean of w, as batch norm does. */
 function quadratic(poisonAt?: number): Task & { seen: Float32Array } {
-  const w = new Float32Array(6).fill(2);
+  const [w, mean, noise] = ['w', 'mean', 'noise'].map((name) => input(name, [2, 3])) as [Tensor, Tensor, Tensor];
+  const total = sum(square(sub(w, noise)));
   const seen = new Float32Array(6);
-  const gradient = new Float32Array(6);
   return {
-    params: { w: { shape: [2, 3], data: w } },
-    seen,
-    imagesPerStep: 6,
-    async step(step) {
-      const random = new Random(7, 'noise', step);
-      let total = 0;
-      for (let i = 0; i < w.length; i++) {
-        const offset = w[i]! - 0.1 * random.normal();
-        gradient[i] = 2 * offset;
-        total += offset * offset;
-        seen[i] = 0.9 * seen[i]! + 0.1 * w[i]!;
-      }
-      if (step === poisonAt) total = Number.NaN;
-      return { losses: { total }, gradients: { w: gradient } };
+    params: { w: { shape: [2, 3], data: new Float32Array(6).fill(2) } },
+    parameters: { w },
+    losses: { total },
+    groups: [{ name: 'total', loss: total }],
+    frozen: {},
+    async feeds(batch) {
+      const random = new Random(7, 'noise', batch);
+      const data = Float32Array.from({ length: 6 }, () => 0.1 * random.normal());
+      if (batch === poisonAt) data[3] = Number.NaN;
+      return { noise: { shape: [2, 3], data } };
     },
-    state: () => ({ seen: { shape: [6], data: seen } }),
+    imagesPerBatch: 6,
+    carried: { mean: { array: { shape: [2, 3], data: seen }, after: add(mul(mean, 0.9), mul(w, 0.1)) } },
+    seen,
   };
 }
 

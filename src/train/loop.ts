@@ -1,18 +1,19 @@
 import { UserError } from '../errors.js';
 import { copyParams, type Params } from '../nn/index.js';
 import { type RunState, restoreState, saveState } from './checkpoint-state.js';
+import { type ComputeOptions, openExecutor, type StepReport } from './executor.js';
+import { lossScaleFor } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
 import type { Task } from './task.js';
-import { updatesOf } from './updates.js';
 
 /** What is reported after every update. */
-export interface StepEvent {
+export interface StepEvent extends Pick<StepReport, 'skipped' | 'lossScale'> {
   /** Updates done, this one included. */
   readonly step: number;
   readonly steps: number;
   readonly losses: Readonly<Record<string, number>>;
   readonly learningRate: number;
-  /** Norm of all gradients together, before clipping; not finite where they overflowed and the update was left out. */
+  /** Norm of all gradients together, before clipping; not finite where they overflowed and the step was skipped. */
   readonly gradientNorm: number;
   readonly imagesPerSecond: number;
   /** Seconds trained, over all sittings. */
@@ -26,7 +27,7 @@ export interface StepEvent {
   averaged(): Promise<Params>;
 }
 
-export interface LoopOptions {
+export interface LoopOptions extends ComputeOptions {
   readonly steps: number;
   readonly optimizer: Optimizer;
   readonly learningRate: (step: number) => number;
@@ -46,6 +47,8 @@ export interface LoopOptions {
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
   /** Decay of an exponential moving average of the parameters, e.g. 0.999. */
   readonly ema?: number;
+  /** First loss scale of mixed precision. @defaultValue 2¹⁶ */
+  readonly lossScale?: number;
 }
 
 export interface TrainResult {
@@ -68,27 +71,31 @@ export interface TrainResult {
  *   or where the run folder holds another run
  */
 export async function train(task: Task, options: LoopOptions): Promise<TrainResult> {
-  const { steps, optimizer, learningRate, clipNorm, runDir, fingerprint = '' } = options;
+  const { steps, learningRate, runDir, fingerprint = '' } = options;
   const averaged = options.ema === undefined ? task.params : copyParams(task.params);
   const average = options.ema === undefined ? undefined : { params: averaged, keep: keptBy(options.ema) };
+  const lossScale = lossScaleFor(options.compile?.precision, options.lossScale);
+  const carried = Object.entries(task.carried ?? {}).map(([name, { array }]) => [name, array] as const);
   const state: RunState = {
     params: task.params,
-    optimizer: optimizer.state(),
-    task: { ...task.state?.(), ...task.lossScale?.state },
+    optimizer: options.optimizer.state(),
+    task: { ...Object.fromEntries(carried), ...task.state?.(), ...lossScale?.state },
     averaged: average?.params ?? {},
   };
   const start = runDir ? await restoreState(runDir, state, fingerprint) : undefined;
   let step = start?.step ?? 0;
   let saved = start?.step;
   const clock = new StepClock(start?.seconds ?? 0);
-  const updates = await updatesOf(task, { optimizer, learningRate, clipNorm, average });
+  const { afterUpdates } = task;
+  const executor = await openExecutor(task, { ...options, average, lossScale });
   const save = async () => {
     if (!runDir || saved === step) return;
-    await updates.read();
+    await executor.read();
     await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
     saved = step;
   };
-  const stops = [updates.stepsAtOnce, options.checkpointEvery || steps, options.lookEvery ?? steps];
+  const looks = [options.checkpointEvery || steps, options.lookEvery ?? steps, afterUpdates?.every ?? steps];
+  const stops = [executor.stepsAtOnce, ...looks];
 
   try {
     while (step < steps) {
@@ -97,12 +104,17 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
       if (options.signal?.aborted) break;
       const count = Math.min(steps - step, ...stops.map((every) => every - (step % every)));
       clock.begin();
-      const reports = await updates.run(step, count);
+      const reports = await executor.run(step, count);
       clock.end(count);
+      const done = step + count;
+      if (afterUpdates && done % afterUpdates.every === 0) {
+        await executor.read();
+        afterUpdates.see(done, averaged);
+      }
 
-      for (const { losses, gradientNorm, heldBack } of reports) {
+      for (const { losses, gradientNorm, skipped, images, lossScale } of reports) {
         checkFinite(losses, step, saved, runDir);
-        if (!heldBack) checkFinite({ 'gradient norm': gradientNorm }, step, saved, runDir);
+        if (!skipped) checkFinite({ 'gradient norm': gradientNorm }, step, saved, runDir);
         const rate = learningRate(step);
         step++;
         await options.onStep?.({
@@ -111,11 +123,13 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
           losses,
           learningRate: rate,
           gradientNorm,
-          imagesPerSecond: task.imagesPerStep / clock.secondsPerStep,
+          skipped,
+          lossScale,
+          imagesPerSecond: images / clock.secondsPerStep,
           seconds: clock.seconds,
           secondsLeft: (steps - step) * clock.secondsPerStep,
           averaged: async () => {
-            await updates.read();
+            await executor.read();
             return averaged;
           },
         });
@@ -123,9 +137,9 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
       if (options.checkpointEvery && step % options.checkpointEvery === 0) await save();
     }
     await save();
-    await updates.read();
+    await executor.read();
   } finally {
-    await updates.dispose();
+    await executor.dispose();
   }
   return { finished: step >= steps, step, seconds: clock.seconds, averaged };
 }

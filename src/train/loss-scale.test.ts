@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { parseClipConfig } from '../clip/config.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { Random } from '../math/random.js';
+import type { Params } from '../nn/index.js';
 import { contrastiveTask } from '../pretrain/contrastive-task.js';
-import { compile } from '../runtime/program.js';
-import { greater, input, type Tensor } from '../tensor/index.js';
+import { type CompileOptions, compile } from '../runtime/program.js';
+import { greater, input, sqrt, sum, type Tensor } from '../tensor/index.js';
+import { openSteps } from '../test/training.fixture.js';
 import { adamw } from './adamw.js';
-import { train } from './loop.js';
+import { type StepEvent, train } from './loop.js';
 import { LossScale } from './loss-scale.js';
+import type { Task } from './task.js';
 
 const tower = { hidden_size: 16, intermediate_size: 32, num_hidden_layers: 2, num_attention_heads: 2 };
 const config = parseClipConfig({
@@ -31,24 +34,24 @@ const batches = {
   },
 };
 
-const task = async (options: { precision?: 'mixed'; recompute?: boolean } = {}) => {
-  const { precision, recompute } = options;
-  const compile = { threads: 1, precision };
-  return contrastiveTask(config, initClip(config, 1), batches, {
-    ...{ batch, context: 10, accumulate: 1, smoothing: 0, recompute, compile },
-  });
+const task = (recompute = false) =>
+  contrastiveTask(config, initClip(config, 1), batches, { batch, context: 10, smoothing: 0, recompute });
+const threads = 1;
+const mixed = { threads, precision: 'mixed' } as const;
+const plan = (params: Params, steps: number) => ({ steps, optimizer: adamw(params), learningRate: () => 3e-3 });
+/** The loss of the first batch. */
+const lossOf = async (t: Task, compile: CompileOptions = mixed) => {
+  const steps = await openSteps(t, { compile, lossScale: compile === mixed ? new LossScale() : undefined });
+  const { losses } = await steps.step(0);
+  await steps.dispose();
+  return losses.total!;
 };
-const plan = (params: Awaited<ReturnType<typeof task>>['params'], steps: number) => ({
-  steps,
-  optimizer: adamw(params),
-  learningRate: () => 3e-3,
-});
 
 describe('the loss scale', () => {
   it('is settled by a graph as it is here: halved at overflow down to 1, doubled after 2,000 updates without', async () => {
     const finite = greater(Number.POSITIVE_INFINITY, input('norm', []));
-    const [scale, streak, leftOut] = Object.values(new LossScale().settled(finite)) as [Tensor, Tensor, Tensor];
-    const program = await compile({ outputs: { scale, streak, leftOut } });
+    const [scale, streak, skipped] = Object.values(new LossScale().settled(finite)) as [Tensor, Tensor, Tensor];
+    const program = await compile({ outputs: { scale, streak, skipped } });
     for (const [start, stood] of [
       [1024, 0],
       [1024, 1998],
@@ -59,7 +62,7 @@ describe('the loss scale', () => {
         const host = new LossScale(start);
         host.state.loss_scale!.data.set([stood, 5], 1);
         const after = await program.run({ ...host.carried, norm: { shape: [], data: Float32Array.of(norm) } });
-        const found = [after.scale!.data[0], after.streak!.data[0], after.leftOut!.data[0]];
+        const found = [after.scale!.data[0], after.streak!.data[0], after.skipped!.data[0]];
         host.settle(Number.isFinite(norm));
         const [value, length, out] = host.state.loss_scale!.data;
         // At 1 an overflow is not the scale's: how long it has stood no longer matters.
@@ -74,12 +77,12 @@ describe('the loss scale', () => {
 
 describe('mixed precision', () => {
   it('gives fp32’s gradient to 1 %, each parameter’s to 3 %, with recomputation too', async () => {
-    const exact = await task();
+    const exact = await openSteps(task(), { compile: { threads } });
     const expected = Object.entries((await exact.step(0)).gradients);
     const length = Math.hypot(...expected.map(([, g]) => Math.hypot(...g)));
     for (const recompute of [false, true]) {
-      const half = await task({ precision: 'mixed', recompute });
-      half.lossScale!.state.loss_scale!.data[0] = 2 ** 8; // the first scale overflows with gradients as large as these
+      const lossScale = new LossScale(2 ** 8); // the first scale overflows with gradients as large as these
+      const half = await openSteps(task(recompute), { compile: mixed, lossScale });
       const { gradients } = await half.step(0);
       const errors = expected.map(([name, g]) => {
         const error = Math.hypot(...g.map((x, i) => x - gradients[name]![i]!));
@@ -96,27 +99,30 @@ describe('mixed precision', () => {
 
   it('learns as well as fp32', async () => {
     const finals: number[] = [];
-    for (const precision of [undefined, 'mixed'] as const) {
-      const t = await task({ precision });
-      const first = (await t.step(0)).losses.total!;
-      await train(t, plan(t.params, 40));
-      finals.push((await t.step(0)).losses.total! / first);
-      await t.dispose();
+    for (const compile of [{ threads }, mixed]) {
+      const t = task();
+      const first = await lossOf(t, compile);
+      await train(t, { ...plan(t.params, 40), compile });
+      finals.push((await lossOf(t, compile)) / first);
     }
     expect(finals[0]).toBeLessThan(0.5);
     expect(Math.abs(finals[1]! - finals[0]!)).toBeLessThan(0.02);
   });
 
-  it('leaves out updates that overflowed, and recovers', async () => {
-    const t = await task({ precision: 'mixed' });
-    t.lossScale!.state.loss_scale!.data[0] = 2 ** 40; // far beyond what fp16 can hold
+  it('skips steps that overflowed, and recovers', async () => {
+    const t = task();
     const before = Object.values(t.params).map(({ data }) => data.slice());
-    const first = (await t.step(0)).losses.total!;
+    const first = await lossOf(t);
     const skipped: boolean[] = [];
+    let last: StepEvent | undefined;
     await train(t, {
       ...plan(t.params, 60),
-      onStep: ({ gradientNorm }) => {
-        skipped.push(!Number.isFinite(gradientNorm));
+      compile: mixed,
+      lossScale: 2 ** 40, // far beyond what fp16 can hold
+      onStep: (event) => {
+        expect(event.skipped).toBe(!Number.isFinite(event.gradientNorm));
+        skipped.push(event.skipped);
+        last = event;
         if (skipped.length === 1) {
           for (const [i, { data }] of Object.values(t.params).entries()) expect(data).toEqual(before[i]);
         }
@@ -125,27 +131,26 @@ describe('mixed precision', () => {
     expect(skipped[0]).toBe(true);
     expect(skipped.at(-1)).toBe(false);
     const count = skipped.indexOf(false);
-    expect(t.lossScale!.value).toBe(2 ** (40 - skipped.filter(Boolean).length));
+    expect(last!.lossScale).toBe(2 ** (40 - skipped.filter(Boolean).length));
     // For the optimizer it is as if they had never been.
-    const other = await task({ precision: 'mixed' });
-    other.lossScale!.state.loss_scale!.data[0] = 2 ** (40 - count);
-    await train(other, plan(other.params, 60 - count));
+    const other = task();
+    await train(other, { ...plan(other.params, 60 - count), compile: mixed, lossScale: 2 ** (40 - count) });
     expect(other.params).toEqual(t.params);
-    await other.dispose();
-    expect((await t.step(0)).losses.total!).toBeLessThan(0.5 * first);
-    await t.dispose();
+    expect(await lossOf(t)).toBeLessThan(0.5 * first);
   });
 
   it('reports gradients that are not finite at a scale of 1', async () => {
-    const t = await task({ precision: 'mixed' });
-    t.lossScale!.state.loss_scale!.data[0] = 1;
-    await expect(
-      train(
-        { ...t, step: async () => ({ losses: {}, gradients: { a: Float32Array.of(Infinity) } }) },
-        plan(t.params, 2),
-      ),
-    ).rejects.toThrow(/gradient norm is Infinity at step 1/);
-    await t.dispose();
+    const w = input('w', [1]);
+    const total = sqrt(sum(w)); // its slope at 0 is infinite
+    const params = { w: { shape: [1], data: new Float32Array(1) } };
+    const root: Task = {
+      ...{ params, parameters: { w }, frozen: {}, imagesPerBatch: 1 },
+      losses: { total },
+      groups: [{ name: 'total', loss: total }],
+      feeds: async () => ({}),
+    };
+    const run = train(root, { ...plan(params, 2), compile: mixed, lossScale: 1 });
+    await expect(run).rejects.toThrow(/gradient norm is Infinity at step 1/);
   });
 });
 

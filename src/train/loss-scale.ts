@@ -7,15 +7,15 @@ const patience = 2000;
 
 const SCALE = 'loss_scale';
 const STREAK = 'loss_scale/streak';
-const LEFT_OUT = 'loss_scale/left_out';
+const SKIPPED = 'loss_scale/skipped_steps';
 
 /**
  * Dynamic loss scaling (Micikevicius et al., arXiv 1710.03740, section 3.2): the loss is multiplied before the backward
  * pass, so that small gradients do not vanish in fp16, and the gradients are divided by the same number in fp32 after it.
- * Where they overflow, the update is left out and the scale halved; after 2,000 updates without, it is doubled.
+ * A step whose gradients overflow is skipped and the scale halved; after 2,000 updates without, it is doubled.
  */
 export class LossScale {
-  /** The scale, updates since its last change, and updates left out over the whole run. */
+  /** The scale, updates since its last change, and steps skipped over the whole run. */
   private readonly values: Float32Array;
 
   constructor(start = 2 ** 16) {
@@ -26,8 +26,8 @@ export class LossScale {
     return this.values[0]!;
   }
 
-  /** Updates that were left out: for the optimizer they never were. */
-  get leftOut(): number {
+  /** Skipped steps: for the optimizer they never were. */
+  get skippedSteps(): number {
     return this.values[2]!;
   }
 
@@ -44,7 +44,7 @@ export class LossScale {
   /** What a graph that settles the scale itself carries from step to step, by input name. Live. */
   get carried(): Params {
     const scalar = (i: number) => ({ shape: [], data: this.values.subarray(i, i + 1) });
-    return { ...this.feeds, [STREAK]: scalar(1), [LEFT_OUT]: scalar(2) };
+    return { ...this.feeds, [STREAK]: scalar(1), [SKIPPED]: scalar(2) };
   }
 
   /** ∂loss/∂w of each w, through a scaled backward pass. */
@@ -54,17 +54,17 @@ export class LossScale {
   }
 
   /** One symbol for all losses of a program. */
-  private readonly symbol = input(SCALE, []);
+  readonly symbol = input(SCALE, []);
 
   /**
    * Adapts the scale to whether the gradients came out finite.
-   * @returns whether they are to be used; at a scale of 1 an overflow is no longer the scale's, and they are not held back
+   * @returns whether they are to be used; at a scale of 1 an overflow is no longer the scale's, and the step is not skipped
    */
   settle(finite: boolean): boolean {
-    const [scale, streak, leftOut] = this.values as unknown as [number, number, number];
+    const [scale, streak, skipped] = this.values as unknown as [number, number, number];
     if (!finite) {
       if (scale <= 1) return true;
-      this.values.set([Math.max(1, scale / 2), 0, leftOut + 1]);
+      this.values.set([Math.max(1, scale / 2), 0, skipped + 1]);
       return false;
     }
     const grown = streak + 1 >= patience;
@@ -86,25 +86,20 @@ export class LossScale {
     return {
       [SCALE]: or(where(finite, where(patient, mul(scale, 2), scale), maximum(mul(scale, 0.5), 1)), scale),
       [STREAK]: or(where(finite, where(patient, 0, streak), 0), before),
-      [LEFT_OUT]: or(add(this.tracedLeftOut, this.heldBack(finite)), this.tracedLeftOut),
+      [SKIPPED]: or(add(this.tracedSkippedSteps, this.skipped(finite)), this.tracedSkippedSteps),
     };
   }
 
-  /** Whether an update is left out, 1 or 0, as a graph: at a scale of 1 an overflow is no longer the scale's. */
-  heldBack(finite: Tensor): Tensor {
+  /** Whether a step is skipped, 1 or 0, as a graph: at a scale of 1 an overflow is no longer the scale's. */
+  skipped(finite: Tensor): Tensor {
     return where(finite, 0, where(greater(this.symbol, 1), 1, 0));
   }
 
-  /** {@link leftOut} before a step as a graph. */
-  readonly tracedLeftOut = input(LEFT_OUT, []);
+  /** {@link skippedSteps} before a step as a graph. */
+  readonly tracedSkippedSteps = input(SKIPPED, []);
 }
 
-/** A loss scale where the precision needs one. */
-export function lossScaleFor(precision: Precision | undefined): LossScale | undefined {
-  return precision === 'mixed' ? new LossScale() : undefined;
-}
-
-/** ∂loss/∂w of each w, scaled where there is a scale. */
-export function scaledGradients(loss: Tensor, wrt: readonly Tensor[], scale: LossScale | undefined): Tensor[] {
-  return scale ? scale.gradients(loss, wrt) : grad(loss, wrt);
+/** A loss scale where the precision needs one. @param start the first scale */
+export function lossScaleFor(precision: Precision | undefined, start?: number): LossScale | undefined {
+  return precision === 'mixed' ? new LossScale(start) : undefined;
 }

@@ -17,3 +17,8 @@ export function averageInto(average: Params, params: Params, keep: number): void
     loop.run({ average: target, now: data as Float32Array }, { keep }, { average: target });
   }
 }
+
+/** Gives the parameters the values of their average, or whatever else has their names. */
+export function takeValues(params: Params, values: Params): void {
+  for (const [name, { data }] of Object.entries(params)) if (values[name]!.data !== data) data.set(values[name]!.data);
+}

@@ -7,7 +7,7 @@ export interface Optimizer {
   /**
    * One update.
    * @param gradients by parameter name; a parameter without one is left as it is
-   * @param step updates done before this one, without those that were left out (bias correction counts from it)
+   * @param step updates done before this one, without skipped steps (bias correction counts from it)
    */
   update(gradients: Readonly<Record<string, Float32Array>>, learningRate: number, step: number): void;
   /** The live moment arrays, flat. Whoever resumes a run writes into them. */
@@ -28,7 +28,7 @@ export interface TracedUpdate {
   readonly moments: readonly string[];
   /**
    * Parameters of one group are updated by the same numbers, so also as one array.
-   * @returns undefined for a parameter that stands still
+   * @returns undefined for a frozen parameter
    */
   group(parameter: string): string | undefined;
   /**
@@ -90,7 +90,7 @@ interface DecayRules extends ParameterRules {
   readonly decays: (name: string, shape: readonly number[]) => boolean;
 }
 
-/** @internal The optimizer of a formula; a parameter whose rate is 0 stands still. */
+/** @internal The optimizer of a formula; a parameter whose rate is 0 is frozen. */
 export function optimizerOf(
   params: Params,
   formula: UpdateFormula,

@@ -1,35 +1,60 @@
-import type { Params } from '../nn/index.js';
-import type { LossScale } from './loss-scale.js';
-import type { TracedStep } from './traced-step.js';
+import type { Params, TensorTree } from '../nn/index.js';
+import type { Feeds, ShardAxis } from '../runtime/index.js';
+import type { HostTensor, Tensor } from '../tensor/index.js';
 
-/** What one training step gives back. */
-export interface StepResult {
-  /** Loss components and other figures to report; `total`, where present, is the one that is minimised. */
-  readonly losses: Record<string, number>;
-  /** Gradients by parameter name. A parameter without one is left as it is. The next step may reuse the arrays. */
-  readonly gradients: Record<string, Float32Array>;
+/** Losses that have one backward pass together, and a limit of their own on its gradient. */
+export interface GradientGroup {
+  readonly name: string;
+  /** What is differentiated, a scalar. */
+  readonly loss: Tensor;
+  /** Largest norm of its gradient over all parameters, applied before the groups' gradients are added. @defaultValue any */
+  readonly clip?: number;
+}
+
+/** An array that the graph itself updates at every batch, such as the running statistics of a batch norm. */
+export interface CarriedArray {
+  /** Live: where it starts from, and what is saved with the run. */
+  readonly array: HostTensor<Float32Array>;
+  /** Its value after a batch. */
+  readonly after: Tensor;
 }
 
 /**
- * What is trained: a task owns its models and its losses, the loop (`train`) owns the optimizer,
- * the clock and the checkpoints and knows nothing of CLIP.
+ * What is trained, as a graph: a task declares its losses and parameters, an executor differentiates and runs them, and the
+ * loop (`train`) owns the optimizer, the clock and the checkpoints. None of these knows CLIP.
  *
- * For a run that stops and resumes to end with the same bits, `step(n)` may depend on nothing but
- * `n`, the parameters and what `state` returns.
+ * For a run that stops and resumes to end with the same bits, `feeds(n)` may depend on nothing but `n`.
  */
 export interface Task {
-  /** Trainable arrays, flat; updated in place, so a program that is fed them sees the new values. */
+  /** Trainable arrays by name, updated in place. Some may be reached by no loss: they stay as they are. */
   readonly params: Params;
-  /** For the report of images a second. */
-  readonly imagesPerStep: number;
-  /** Losses and gradients of step `step` (from 0) at the present parameters. */
-  step(step: number): Promise<StepResult>;
-  /** The step as a graph, where the device keeps the parameters: the loop runs that, and `step` is not to be called. */
-  readonly traced?: TracedStep;
-  /** Live arrays to save beside the parameters, such as batch-norm statistics; a resume writes into them. */
+  /** The graph inputs of {@link params}: each is called as its parameter. */
+  readonly parameters: TensorTree;
+  /** Scalars of a batch that are reported; `total` is the one that is minimised. */
+  readonly losses: Readonly<Record<string, Tensor>>;
+  /** Their gradients are clipped each by its own limit and added. */
+  readonly groups: readonly GradientGroup[];
+  /** Inputs that never change, by name. Others than the graph has may stand among them. */
+  readonly frozen: Params;
+  /** What the remaining inputs are fed at batch `n`, counted from 0 over all steps. The next batch may reuse the arrays. */
+  feeds(batch: number): Promise<Feeds>;
+  readonly imagesPerBatch: number;
+  /** Upper bounds of parameters after each update, by name. */
+  readonly bounds?: Readonly<Record<string, number>>;
+  /** For a graph that was traced for several ranks (tensor parallelism): how many, and how its inputs are split over them. */
+  readonly split?: { readonly ranks: number; readonly axis: ShardAxis };
+  /** By the name of the graph input that holds the value before a batch. */
+  readonly carried?: Readonly<Record<string, CarriedArray>>;
+  /** Further live arrays that are saved with the run; a resume writes into them. */
   state?(): Params;
-  /** Of a task in mixed precision: the loop leaves out updates whose gradients overflowed, and keeps it with the state. */
-  readonly lossScale?: LossScale;
-  /** Called after every step, of an update left out too, e.g. to keep a parameter inside its bounds. */
-  constrain?(): void;
+  /**
+   * Values that parameters are fed as in a step, in place of their own, by name; the gradient at these is taken as theirs.
+   * A task that has it is run on the host.
+   */
+  fedAs?(): Params;
+  /**
+   * What looks at the parameters after every so many updates.
+   * `see` gets the updates done so far and the averaged parameters; without an average, the parameters themselves.
+   */
+  readonly afterUpdates?: { readonly every: number; see(done: number, averaged: Params): void };
 }

@@ -8,7 +8,7 @@ const weight = z.number().min(0);
 const positive = z.number().positive();
 const count = z.int().positive();
 
-/** `promptkd tune-prompts`: a prompt encoder for a model that stands still, from labelled images or from images alone. */
+/** `promptkd tune-prompts`: a prompt encoder for a frozen model, from labelled images or from images alone. */
 export const tunePromptsRecipe = z.strictObject({
   data: z
     .strictObject({ dataset: z.string().default('emoji'), split: z.string().default('train'), ...subsetFields })
@@ -17,7 +17,7 @@ export const tunePromptsRecipe = z.strictObject({
   /** Labels are not looked at: the model's own answers stand for them. */
   unlabelled: z.boolean().default(false),
   steps: count.default(300),
-  /** Images a step, each in a weak and a strong view. */
+  /** Images a batch, each in a weak and a strong view. */
   batch: count.default(32),
   lr: positive.default(1e-3),
   warmup_steps: z.int().min(0).default(20),

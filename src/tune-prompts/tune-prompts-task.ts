@@ -2,7 +2,7 @@ import { type Checkpoint, clipLogits, textTower, visionTower } from '../clip/ind
 import type { ViewBatches } from '../loader/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import { ranksFor, taskShards } from '../model/index.js';
-import { klDivergence, type Params, param, paramFeeds, paramInputs } from '../nn/index.js';
+import { klDivergence, type Params, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import {
   encodePromptTexts,
   type PromptEncoderConfig,
@@ -10,11 +10,10 @@ import {
   textPrompts,
   visionPrompts,
 } from '../prompt/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
-import { lossScaleFor, scaledGradients } from '../train/index.js';
 import { chooseClasses } from './step-classes.js';
 import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
 
@@ -49,15 +48,17 @@ export type TunedPrompts = { readonly params: Params; readonly config: PromptEnc
  * 2001.07685, with labels that stay); p₀ is what the model answers without prompts, which a few pictures must not make it
  * forget (Khattak et al., arXiv 2307.06948, section 3.2.1); neither KL has a gradient into its first distribution; the
  * entropies make answers sure and their mean even (Liang et al., arXiv 2002.08546).
+ *
+ * @throws UserError where the ranks do not divide the model's heads and hidden units
  */
-export async function tunePromptsTask(
+export function tunePromptsTask(
   { config, params }: Pick<Checkpoint, 'config' | 'params'>,
   prompt: TunedPrompts,
   texts: TaskTexts,
   views: TwoViews,
   recipe: Pick<TunePromptsRecipe, 'weights' | 'classes_per_step' | 'seed' | 'recompute'>,
   options: CompileOptions = {},
-): Promise<Task & { dispose(): Promise<void> }> {
+): Task {
   const [batch, channels, size] = views.weak.pixels.shape as [number, number, number];
   const [rows, length] = texts.ids.shape as [number, number];
   const tower = { recompute: recipe.recompute, ranks: ranksFor('model', config, options) };
@@ -104,13 +105,6 @@ export async function tunePromptsTask(
     t.mul(losses.diversity, -diversity),
     t.mul(losses.penalty, penalty),
   ].reduce((a, b) => t.add(a, b));
-  const names = Object.keys(prompt.params);
-  const lossScale = lossScaleFor(options.precision);
-  const wrt = names.map((name) => own[name]!);
-  const gradients = scaledGradients(total, wrt, lossScale);
-  const outputs: Record<string, Tensor> = { total, ...losses };
-  for (const [i, name] of names.entries()) outputs[`grad|${name}`] = gradients[i]!;
-  const program = await compile({ outputs, shards: taskShards }, { ...options, fixed: paramFeeds(params, 'model/') });
 
   const fed = {
     ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
@@ -123,22 +117,23 @@ export async function tunePromptsTask(
       data: new Float32Array(t.elements(frozenTexts.sizes('frozen'))),
     },
   };
-  const trained = paramFeeds(prompt.params, 'prompt/');
   return {
-    params: trained,
-    lossScale,
-    imagesPerStep: batch,
-    async step(step) {
-      await Promise.all([views.weak.fill(step), views.strong.fill(step)]);
+    params: paramFeeds(prompt.params, 'prompt/'),
+    parameters: prefixed(own, 'prompt/'),
+    losses: { total, ...losses },
+    groups: [{ name: 'total', loss: total }],
+    frozen: paramFeeds(params, 'model/'),
+    async feeds(n) {
+      await Promise.all([views.weak.fill(n), views.strong.fill(n)]);
       fed.pixels.data.set(views.weak.pixels.data);
       fed.pixels.data.set(views.strong.pixels.data, views.weak.pixels.data.length);
       const classes = chooseClasses(
         views.weak.labels.data,
         texts.classes,
         chosen,
-        new Random(recipe.seed, 'classes', step),
+        new Random(recipe.seed, 'classes', n),
       );
-      const random = new Random(recipe.seed, 'templates', step);
+      const random = new Random(recipe.seed, 'templates', n);
       const picked = classes.map((c) => random.int(rows / texts.classes) * texts.classes + c);
       gatherHostRows(texts.ids.data as Int32Array, length, picked, fed.ids.data);
       gatherHostRows(texts.ends.data as Int32Array, 1, picked, fed.ends.data);
@@ -147,15 +142,10 @@ export async function tunePromptsTask(
         fed.labels.data[i] = Math.max(0, classes.indexOf(label));
         fed.weights.data[i] = label < 0 ? 0 : views.classWeights[label]! / batch;
       }
-      const result = await program.run({ ...trained, ...lossScale?.feeds, ...fed });
-      return {
-        losses: Object.fromEntries(['total', ...Object.keys(losses)].map((name) => [name, result[name]!.data[0]!])),
-        gradients: Object.fromEntries(
-          names.map((name) => [`prompt/${name}`, result[`grad|${name}`]!.data as Float32Array]),
-        ),
-      };
+      return fed;
     },
-    dispose: () => program.dispose(),
+    imagesPerBatch: batch,
+    split: { ranks: tower.ranks, axis: taskShards },
   };
 }
 

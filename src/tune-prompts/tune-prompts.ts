@@ -16,7 +16,7 @@ import {
 } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { adamw, type StepEvent, train, warmupCosine } from '../train/index.js';
+import { adamw, engineOptions, type StepEvent, takeValues, train, warmupCosine } from '../train/index.js';
 import { pseudoLabels } from './pseudo-labels.js';
 import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
 import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
@@ -106,13 +106,12 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     pixels: views.weak.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, compile);
-  const task = await tunePromptsTask(model, prompt, rows, views, recipe, {
-    ...compile,
-    precision: recipe.precision,
-  });
+  const engine = engineOptions(recipe, compile);
+  const task = tunePromptsTask(model, prompt, rows, views, recipe, engine.compile);
   const folder = join(runDir, 'model');
   try {
-    const { finished, seconds } = await train(task, {
+    const { finished, seconds, averaged } = await train(task, {
+      ...engine,
       steps: recipe.steps,
       optimizer: adamw(task.params, { weightDecay: recipe.weight_decay }),
       learningRate: warmupCosine({ peak: recipe.lr, steps: recipe.steps, warmupSteps: recipe.warmup_steps }),
@@ -123,6 +122,7 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
       signal,
       onStep: options.onStep,
     });
+    if (finished) takeValues(task.params, averaged);
     const first = {
       ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
       ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
@@ -139,7 +139,7 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
       pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
     };
   } finally {
-    await Promise.all([task.dispose(), views.weak.dispose(), views.strong.dispose()]);
+    await Promise.all([views.weak.dispose(), views.strong.dispose()]);
   }
 }
 

@@ -2,19 +2,25 @@ import { realpath } from 'node:fs/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/index.js';
 import { UserError } from '../../errors.js';
+import type { Device } from '../../runtime/index.js';
 import type { FinetuneFlags } from '../finetune-source.js';
 import {
   type CommonOptions,
   dataOption,
+  deviceOption,
+  type EngineOptions,
+  engineFlags,
   examples,
   positiveInteger,
   positiveNumber,
   printResult,
+  threadsOption,
   wholeNumber,
   withCommonOptions,
+  withEngineOptions,
 } from '../options.js';
 
-interface QuantizeOptions extends CommonOptions, FinetuneFlags {
+interface QuantizeOptions extends CommonOptions, FinetuneFlags, EngineOptions {
   readonly out: string;
   readonly scheme: MixtureName;
   readonly rounding: Rounding;
@@ -26,6 +32,8 @@ interface QuantizeOptions extends CommonOptions, FinetuneFlags {
   readonly smaller?: number;
   readonly maxDrop?: number;
   readonly seed: number;
+  readonly device: Device;
+  readonly threads?: number;
 }
 
 const times = (text: string): number => {
@@ -44,7 +52,7 @@ export function addQuantize(program: Command): void {
   const command = program
     .command('quantize')
     .description('store a model in few bits: INT4 and FP8 where it hurts least, as a checkpoint and as ONNX files');
-  withCommonOptions(command)
+  withEngineOptions(withCommonOptions(command))
     .argument('<model>', 'checkpoint folder or Hugging Face id, or the folder of a finished run')
     .requiredOption('--out <folder>', 'folder that is written')
     .addOption(
@@ -88,6 +96,8 @@ export function addQuantize(program: Command): void {
     .option('--teacher <folder>', "checkpoint folder or Hugging Face id to learn from (default: the run's)")
     .option('--targets <folder>', "the teacher's stored targets (default: the run's, or made for the time being)")
     .option('--seed <n>', 'seed of the calibration pictures', wholeNumber, 0)
+    .addOption(deviceOption())
+    .addOption(threadsOption())
     .addHelpText(
       'after',
       examples(
@@ -99,7 +109,7 @@ export function addQuantize(program: Command): void {
         'quantize my-student --out small --finetune 300 --teacher my-clip --data folder:photos',
         'quantize my-clip --out small --data folder:photos --max-drop 0.5',
       ) +
-        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\nWithout --data, pictures come from the data that the run learned from, or from emoji.\n',
+        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n--recompute, --precision, --accumulate, --ema, --device and --threads are of tuning and fine-tuning.\nWithout --data, pictures come from the data that the run learned from, or from emoji.\n',
     )
     .action(run);
 }
@@ -137,6 +147,8 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
       ...options,
       student: { checkpoint: await loadCheckpoint(run.model), prompts: await loadPrompts(run.model) },
       dataset,
+      engine: engineFlags(options),
+      compile: { device: options.device, threads: options.threads },
       finetune: await finetuneSource(options, run, dataset, { onDownload }),
       signal: interruptSignal(),
       onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),

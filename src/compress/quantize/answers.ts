@@ -1,22 +1,29 @@
 import { clipLogits } from '../../clip/index.js';
 import { responseLoss } from '../../distill/index.js';
-import { boundLogitScale } from '../../model/index.js';
+import { largestLogitScale } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
-import { type CompileOptions, compile, type Feed, type Runnable } from '../../runtime/index.js';
-import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
-import { adamw, type Task, train, warmupCosine } from '../../train/index.js';
+import { subset } from '../../nn/subset.js';
+import type { CompileOptions, Feeds } from '../../runtime/index.js';
+import { constant, type HostTensor, input, inputsOf, type Tensor } from '../../tensor/index.js';
+import {
+  adamw,
+  type EngineSettings,
+  engineOptions,
+  type Task,
+  takeValues,
+  train,
+  warmupCosine,
+} from '../../train/index.js';
 import type { Student } from '../student.js';
-import { imageGraph, studentFeeds, textGraph } from './student-graph.js';
-
-const GRADIENT = 'gradient.';
+import { imageGraph, textGraph } from './student-graph.js';
 
 export interface AnswerOptions {
-  /** Pictures a step, B. */
+  /** Images a batch, B. */
   readonly images: number;
-  /** Texts a step, N, of `length` ids. */
+  /** Texts a batch, N, of `length` ids. */
   readonly texts: number;
   readonly length: number;
-  /** Side of the pictures fed. @defaultValue the student's own */
+  /** Side of the images fed. @defaultValue the student's own */
   readonly side?: number;
   /** Width of the target's embeddings. */
   readonly width: number;
@@ -24,68 +31,62 @@ export interface AnswerOptions {
   readonly scale: HostTensor;
   readonly temperature: number;
   readonly bothWays: boolean;
-  /** Whether a weight or vision prompt learns. @defaultValue all do */
-  readonly learns?: (name: string) => boolean;
-  readonly compile?: CompileOptions;
+  /** Keep only each block's input for the backward pass. */
+  readonly recompute?: boolean;
 }
 
-/** What a step is fed: `pixels` [B, 3, S, S], `ids` [N, L], `ends` [N], `target/image` [B, P] and `target/text` [N, P]. */
-export type AnswerFeeds = (step: number, wanted: ReadonlySet<string>) => Readonly<Record<string, Feed>>;
+/**
+ * T² KL between the softmaxes of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar. Its
+ * inputs are the weights and vision prompts as `studentFeeds` names them, and what {@link AnswerFeeds} are.
+ */
+export function answerLoss(student: Student, options: AnswerOptions): Tensor {
+  const { images, texts, length, side, width, temperature, bothWays, recompute } = options;
+  const tower = { recompute };
+  const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
+  return responseLoss(
+    clipLogits(
+      imageGraph(student, images, side, tower).embed,
+      textGraph(student, texts, length, tower).tower.embed,
+      scale,
+    ),
+    clipLogits(input('target/image', [images, width]), input('target/text', [texts, width]), constant(options.scale)),
+    [],
+    { temperature, lambda: 0, bothWays },
+  );
+}
 
-/** A student learning the answers of a target: T² KL between their softmaxes over a step's texts, see {@link responseLoss}. */
-export class AnswerProgram {
-  private constructor(
-    private readonly program: Runnable,
-    /** Weights and vision prompts that learn. */
-    readonly learned: readonly string[],
-    private readonly images: number,
-  ) {}
+/**
+ * What a batch is fed: `pixels` [B, 3, S, S], `ids` [N, L], `ends` [N], `target/image` [B, P] and `target/text` [N, P].
+ *
+ * @param wanted those that are read
+ */
+export type AnswerFeeds = (batch: number, wanted: ReadonlySet<string>) => Feeds;
 
-  static async create(student: Student, options: AnswerOptions): Promise<AnswerProgram> {
-    const { images, texts, length, side, width, temperature, bothWays, learns = () => true } = options;
-    const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
-    const total = responseLoss(
-      clipLogits(imageGraph(student, images, side).embed, textGraph(student, texts, length).tower.embed, scale),
-      clipLogits(input('target/image', [images, width]), input('target/text', [texts, width]), constant(options.scale)),
-      [],
-      { temperature, lambda: 0, bothWays },
-    );
-    const inputs = inputsOf(total);
-    const learned = Object.keys(studentFeeds(student)).filter((name) => name in inputs && learns(name));
-    const gradients = grad(
-      total,
-      learned.map((name) => inputs[name]!),
-    );
-    const outputs = Object.fromEntries(learned.map((name, i) => [GRADIENT + name, gradients[i]!]));
-    const program = await compile({ outputs: { total, ...outputs } }, options.compile);
-    return new AnswerProgram(program, learned, images);
-  }
-
-  /**
-   * @param params that learn, changed in place; a part of `weights` or all of them
-   * @param weights every weight and vision prompt, as {@link studentFeeds} names them
-   */
-  task(params: Params, weights: Params, feeds: AnswerFeeds): Task {
-    const { program } = this;
-    const wanted = new Set(program.inputs.map(({ name }) => name));
-    return {
-      params,
-      imagesPerStep: this.images,
-      async step(step) {
-        const { total, ...made } = await program.run({ ...weights, ...feeds(step, wanted) });
-        const gradients = Object.entries(made).map(([name, { data }]) => [name.slice(GRADIENT.length), data] as const);
-        return {
-          losses: { total: total!.data[0]! },
-          gradients: Object.fromEntries(gradients) as Record<string, Float32Array>,
-        };
-      },
-      constrain: () => boundLogitScale(params),
-    };
-  }
-
-  dispose(): Promise<void> {
-    return this.program.dispose();
-  }
+/**
+ * A student that learns the answers of a target.
+ *
+ * @param loss see {@link answerLoss}
+ * @param learned arrays that are changed in place; those that the loss does not depend on are left out
+ * @param frozen all other weights and vision prompts
+ * @param images a batch
+ */
+export function answerTask(
+  loss: Tensor,
+  given: { readonly learned: Params; readonly frozen: Params; readonly images: number; readonly feeds: AnswerFeeds },
+): Task {
+  const inputs = inputsOf(loss);
+  const wanted = new Set(Object.keys(inputs));
+  const names = Object.keys(given.learned).filter((name) => name in inputs);
+  return {
+    params: subset(given.learned, names),
+    parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
+    losses: { total: loss },
+    groups: [{ name: 'total', loss }],
+    frozen: given.frozen,
+    feeds: async (n) => given.feeds(n, wanted),
+    imagesPerBatch: given.images,
+    bounds: { logit_scale: largestLogitScale },
+  };
 }
 
 export interface AnswerTraining {
@@ -93,24 +94,22 @@ export interface AnswerTraining {
   readonly steps: number;
   /** Peak rate of AdamW. */
   readonly learningRate: number;
+  readonly engine?: Partial<EngineSettings>;
+  readonly compile?: CompileOptions;
   readonly signal?: AbortSignal;
   readonly onStep?: (done: number, total: number) => void;
 }
 
 /** Trains a task's parameters in place. @throws the signal's reason where it was aborted */
-export async function trainAnswers(task: Task, { steps, learningRate, signal, onStep }: AnswerTraining): Promise<void> {
-  await train(task, {
+export async function trainAnswers(task: Task, options: AnswerTraining): Promise<void> {
+  const { steps, learningRate, engine = {}, compile, signal, onStep } = options;
+  const { averaged } = await train(task, {
+    ...engineOptions(engine, compile),
     ...{ steps, clipNorm: 1, signal },
     optimizer: adamw(task.params, { weightDecay: 0 }),
     learningRate: warmupCosine({ peak: learningRate, steps, warmupSteps: Math.min(20, Math.floor(steps / 5)) }),
     onStep: ({ step }) => onStep?.(step, steps),
   });
   signal?.throwIfAborted();
-}
-
-/** Mean loss of a task over some steps. */
-export async function meanLoss(task: Task, first: number, count: number): Promise<number> {
-  let sum = 0;
-  for (let step = first; step < first + count; step++) sum += (await task.step(step)).losses.total!;
-  return sum / count;
+  takeValues(task.params, averaged);
 }

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
 import { type Batches, type DistillRecipe, openBatches, type TeacherModel, teacherOf } from '../../distill/index.js';
-import { copyParams } from '../../nn/index.js';
-import type { CompileOptions } from '../../runtime/index.js';
-import type { HostTensor } from '../../tensor/index.js';
+import { copyParams, type Params } from '../../nn/index.js';
+import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
+import type { HostTensor, Tensor } from '../../tensor/index.js';
+import type { EngineSettings } from '../../train/index.js';
 import { dequantize, rounder, roundTo } from '../../weight-formats/index.js';
 import { maxTextLength, type Student } from '../student.js';
-import { type AnswerFeeds, AnswerProgram, meanLoss, trainAnswers } from './answers.js';
+import { answerLoss, answerTask, trainAnswers } from './answers.js';
 import { withWeights } from './mixture.js';
 import type { QuantizedStudent } from './quantize.js';
 import { straightThrough } from './straight-through.js';
@@ -26,6 +27,8 @@ export interface FinetuneOptions {
   readonly dataset: ImageTextDataset;
   /** Folder of the teacher's stored targets. @defaultValue a temporary one, filled and removed again */
   readonly targetsDir?: string;
+  /** How the fine-tuning is computed; the recipe says how the teacher is. */
+  readonly engine?: Partial<EngineSettings>;
   readonly compile?: CompileOptions;
 }
 
@@ -53,7 +56,9 @@ export class Finetuner {
     private readonly student: Student,
     private readonly options: FinetuneOptions & FinetuneProgress,
     private readonly batches: Batches,
-    private readonly program: AnswerProgram,
+    private readonly loss: Tensor,
+    /** The loss alone. */
+    private readonly probe: Runnable,
     private readonly removeTargets: () => Promise<void>,
   ) {}
 
@@ -80,13 +85,15 @@ export class Finetuner {
         targets: { dir, signal, onProgress: onTargets },
       });
       signal?.throwIfAborted();
-      const program = await AnswerProgram.create(student, {
+      const loss = answerLoss(student, {
         ...answerShape(batches),
         scale: teacher.params.logit_scale!,
         ...responseOf(recipe),
-        compile: options.compile,
+        recompute: options.engine?.recompute,
       });
-      return new Finetuner(student, options, batches, program, removeTargets);
+      const precision = options.engine?.precision;
+      const probe = await compile({ outputs: { loss } }, { ...options.compile, precision });
+      return new Finetuner(student, options, batches, loss, probe, removeTargets);
     } catch (error) {
       batches?.store.close();
       await removeTargets();
@@ -101,7 +108,7 @@ export class Finetuner {
    */
   async tune(rounded: QuantizedStudent): Promise<Finetuned> {
     const { tensors } = rounded;
-    const { steps, learningRate = 1e-4, signal, onStep } = this.options;
+    const { steps, learningRate = 1e-4, engine, compile, signal, onStep } = this.options;
     const trained = studentFeeds(this.student);
     const latent = Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, trained[name]!)]),
@@ -109,10 +116,13 @@ export class Finetuner {
     // What is float32 may have been changed by the rounding, too: biases make up for its error.
     const params = copyParams(studentFeeds(rounded.student));
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
-    const task = straightThrough(this.program.task(params, params, this.feeds), latent, round);
-    const before = await meanLoss(task, steps, PROBES);
-    await trainAnswers(task, { steps, learningRate, signal, onStep });
-    const after = await meanLoss(task, steps, PROBES);
+    const { images } = answerShape(this.batches);
+    const feeds = (n: number, wanted: ReadonlySet<string>) => this.batches.fill(n, wanted);
+    const task = straightThrough(answerTask(this.loss, { learned: params, frozen: {}, images, feeds }), latent, round);
+    const seen = steps * (engine?.accumulate ?? 1);
+    const before = await this.meanLoss({ ...params, ...task.fedAs() }, seen);
+    await trainAnswers(task, { steps, learningRate, engine, compile, signal, onStep });
+    const after = await this.meanLoss({ ...params, ...task.fedAs() }, seen);
     if (after >= before) return { ...rounded, loss: { before, after: before } };
     const tuned = Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => [name, roundTo(tensor, latent[name]!)]),
@@ -123,10 +133,19 @@ export class Finetuner {
 
   async dispose(): Promise<void> {
     this.batches.store.close();
-    await Promise.all([this.program.dispose(), this.removeTargets()]);
+    await Promise.all([this.probe.dispose(), this.removeTargets()]);
   }
 
-  private readonly feeds: AnswerFeeds = (step, wanted) => this.batches.fill(step, wanted);
+  /** Mean loss of these weights over the batches from `first` on. */
+  private async meanLoss(weights: Params, first: number): Promise<number> {
+    const wanted = new Set(this.probe.inputs.map(({ name }) => name));
+    let sum = 0;
+    for (let n = first; n < first + PROBES; n++) {
+      const { loss } = await this.probe.run({ ...weights, ...this.batches.fill(n, wanted) });
+      sum += loss!.data[0]!;
+    }
+    return sum / PROBES;
+  }
 }
 
 /** What a step's batch holds. */

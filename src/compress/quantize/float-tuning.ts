@@ -1,9 +1,11 @@
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows } from '../../math/index.js';
 import { copyParams } from '../../nn/index.js';
+import type { CompileOptions } from '../../runtime/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
+import type { EngineSettings } from '../../train/index.js';
 import type { Student } from '../student.js';
-import { AnswerProgram, trainAnswers } from './answers.js';
+import { answerLoss, answerTask, trainAnswers } from './answers.js';
 import type { Calibration } from './calibration.js';
 import { withWeights } from './mixture.js';
 import { type Embeds, meanKl, type Predictor } from './predictor.js';
@@ -14,6 +16,9 @@ export interface FloatTuningOptions {
   /** Updates. */
   readonly steps: number;
   readonly seed?: number;
+  /** How training is computed. */
+  readonly engine?: Partial<EngineSettings>;
+  readonly compile?: CompileOptions;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -56,7 +61,7 @@ export async function tuneFloats(
   rounded: QuantizedStudent,
   calibration: Calibration,
   predictor: Predictor,
-  { steps, seed = 0, signal, onProgress }: FloatTuningOptions,
+  { steps, seed = 0, engine, compile, signal, onProgress }: FloatTuningOptions,
 ): Promise<TunedStudent> {
   const targets = await predictor.own();
   const { projection_dim: width } = student.checkpoint.config;
@@ -71,24 +76,21 @@ export async function tuneFloats(
   if (total === kept) return same;
 
   const batches = new TuningBatches(student, calibration, targets, total - kept, seed);
-  const program = await AnswerProgram.create(student, {
+  const loss = answerLoss(student, {
     ...batches.shape,
     scale: student.checkpoint.params.logit_scale!,
     temperature: 1,
     bothWays: true,
-    learns: (name) => !(name in rounded.tensors),
+    recompute: engine?.recompute,
   });
-  try {
-    const weights = studentFeeds(rounded.student);
-    const params = copyParams(Object.fromEntries(program.learned.map((name) => [name, weights[name]!])));
-    const task = program.task(params, { ...weights, ...params }, (step) => batches.at(step));
-    await trainAnswers(task, { steps, learningRate: RATE, signal, onStep: onProgress });
-    const tuned = withWeights(rounded.student, params);
-    const after = await klOf(tuned);
-    return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
-  } finally {
-    await program.dispose();
-  }
+  const frozen = studentFeeds(rounded.student);
+  const floats = Object.entries(frozen).filter(([name]) => !(name in rounded.tensors));
+  const learned = copyParams(Object.fromEntries(floats));
+  const task = answerTask(loss, { learned, frozen, images: batches.shape.images, feeds: (n) => batches.at(n) });
+  await trainAnswers(task, { steps, learningRate: RATE, engine, compile, signal, onStep: onProgress });
+  const tuned = withWeights(rounded.student, task.params);
+  const after = await klOf(tuned);
+  return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
 }
 
 /** Pictures and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
@@ -123,17 +125,18 @@ class TuningBatches {
     };
   }
 
-  at(step: number): Readonly<Record<string, HostTensor>> {
+  /** Batch `n`. */
+  at(n: number): Readonly<Record<string, HostTensor>> {
     const { images, texts: some } = this.shape;
     const { pixels, texts } = this.calibration;
     const fill = (name: string, source: Float32Array | Int32Array, rows: readonly number[]) => {
       const { shape, data } = this.feeds[name]!;
       gatherHostRows(source, data.length / shape[0]!, rows, data);
     };
-    const pictures = drawn(this.pictures, step, images);
+    const pictures = drawn(this.pictures, n, images);
     fill('pixels', pixels.data, pictures);
     fill('target/image', this.targets.images, pictures);
-    const lines = drawn(this.lines, step, some);
+    const lines = drawn(this.lines, n, some);
     fill('ids', texts.ids, lines);
     fill('ends', texts.ends, lines);
     fill('target/text', this.targets.texts, lines);
@@ -141,8 +144,8 @@ class TuningBatches {
   }
 }
 
-const drawn = (order: EpochOrder, step: number, count: number) =>
-  Array.from({ length: count }, (_, i) => order.at(step * count + i).example);
+const drawn = (order: EpochOrder, batch: number, count: number) =>
+  Array.from({ length: count }, (_, i) => order.at(batch * count + i).example);
 
 /** As many as have {@link TOKENS} tokens together, at most `most` and not fewer than four. */
 const within = (most: number, tokens: number) => Math.min(most, Math.max(4, Math.round(TOKENS / tokens)));

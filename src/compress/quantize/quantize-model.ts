@@ -3,6 +3,9 @@ import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
+
+import type { CompileOptions } from '../../runtime/index.js';
+import type { EngineSettings } from '../../train/index.js';
 import { type Scheme, storedBytes } from '../../weight-formats/index.js';
 
 import { checkPrompts, type Student } from '../student.js';
@@ -52,6 +55,9 @@ export interface QuantizeModelOptions {
   readonly seed?: number;
   /** Quantisation-aware distillation, of the checkpoint and of each 4-bit variant with codes of its own. */
   readonly finetune?: FinetuneOptions;
+  /** How tuning and fine-tuning are computed, and where. */
+  readonly engine?: Partial<EngineSettings>;
+  readonly compile?: CompileOptions;
   readonly signal?: AbortSignal;
   readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
@@ -111,7 +117,7 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
 async function quantizeInto(folder: string, options: QuantizeModelOptions): Promise<QuantizeModelResult> {
   const { student, dataset, rounding = 'gptaq', signal, onProgress, dtypes = quantizedDtypes } = options;
   const { tune = rounding === 'gptaq' ? usualTuning(student) : 0 } = options;
-  const { images, split, seed } = options;
+  const { images, split, seed, engine, compile } = options;
   onProgress?.('calibration', 0, 1);
   const calibration = await loadCalibration(student, dataset, { images, split, seed });
   const moments = needsMoments(options) ? await measureMoments(student, calibration, { signal }) : undefined;
@@ -129,7 +135,12 @@ async function quantizeInto(folder: string, options: QuantizeModelOptions): Prom
           ? await quantizeInOrder(student, mixture, calibration, rounds)
           : await quantizeStudent(student, mixture, { rounding, moments, ...rounds });
       if (tune === 0) return { rounded };
-      const tunings = { signal, onProgress: (done: number, total: number) => onProgress?.('tuning', done, total) };
+      const tunings = {
+        engine,
+        compile,
+        signal,
+        onProgress: (done: number, total: number) => onProgress?.('tuning', done, total),
+      };
       const tuned = await tuneFloats(student, rounded, calibration, predictor, { steps: tune, seed, ...tunings });
       return { rounded: tuned, tuned: { steps: tune, ...tuned.kl } };
     };
@@ -168,8 +179,10 @@ async function quantizeInto(folder: string, options: QuantizeModelOptions): Prom
   }
 }
 
-function openTuner({ student, signal, onProgress }: QuantizeModelOptions, finetune: FinetuneOptions) {
+function openTuner(options: QuantizeModelOptions, finetune: FinetuneOptions) {
+  const { student, engine, compile, signal, onProgress } = options;
   return Finetuner.create(student, {
+    ...{ engine, compile },
     ...finetune,
     signal,
     onTargets: (done, total) => onProgress?.('teacher targets', done, total),

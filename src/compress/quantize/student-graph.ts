@@ -1,4 +1,11 @@
-import { fitPixels, type TokenizedTexts, type TowerResult, textTower, visionTower } from '../../clip/index.js';
+import {
+  fitPixels,
+  type TokenizedTexts,
+  type TowerResult,
+  textTower,
+  type VisionOptions,
+  visionTower,
+} from '../../clip/index.js';
 import { paramFeeds, paramInputs } from '../../nn/index.js';
 import { deepPrompts, promptedTextTower } from '../../prompt/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
@@ -11,13 +18,19 @@ import { VISION, weightsOf } from './mixture.js';
  *
  * @param side of the pictures fed, which are resampled to the student's. @defaultValue the student's own
  */
-export function imageGraph({ checkpoint, prompts }: Student, count: number, side?: number): TowerResult {
+export function imageGraph(
+  { checkpoint, prompts }: Student,
+  count: number,
+  side?: number,
+  tower: Pick<VisionOptions, 'recompute'> = {},
+): TowerResult {
   const { params, config } = checkpoint;
   const { image_size: size, num_channels: channels } = config.vision_config;
   const fed = input('pixels', [count, channels, side ?? size, side ?? size]);
   return visionTower(paramInputs(params), config, fitPixels(fed, size), {
     prompts: deepPrompts(visionInputs(prompts), 'vision'),
     pooledOnly: true,
+    ...tower,
   });
 }
 
@@ -26,11 +39,12 @@ export function textGraph(
   { checkpoint, prompts }: Student,
   count: number,
   length: number,
+  tower: Pick<VisionOptions, 'recompute'> = {},
 ): { readonly tower: TowerResult; readonly ends: Tensor } {
   const { params, config } = checkpoint;
   const [ids, ends] = [input('ids', [count, length], 'int32'), input('ends', [count], 'int32')];
   const p = paramInputs(params);
-  const pooled = { pooledOnly: true };
+  const pooled = { pooledOnly: true, ...tower };
   if (!prompts) return { tower: textTower(p, config, ids, ends, pooled), ends };
   const encoder = paramInputs(prompts.encoder, ENCODER);
   return { tower: promptedTextTower(p, config, encoder, prompts.config, ids, ends, pooled), ends };

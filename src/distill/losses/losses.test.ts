@@ -4,7 +4,6 @@ import { headAverage } from '../../nn/head-average.js';
 import { compile } from '../../runtime/program.js';
 import type { HostTensor, Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
-import { coordinate, gradientNorm } from '../../train/coordinate.js';
 import { attentionLoss, regridAttention } from './attention-loss.js';
 import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
 import { embeddingFeature, featureLoss, initFeatureMap, regridTokens, standardize } from './feature-loss.js';
@@ -179,25 +178,6 @@ describe('cross-modal map', () => {
     for (const [i, x] of student.entries()) expect(out.student![i]).toBeCloseTo(x, 4);
     for (const [i, x] of teacher.entries()) expect(out.teacher![i]).toBeCloseTo(x, 4);
     expect(out.loss![0]).toBeCloseTo(mse(student, teacher), 5);
-  });
-});
-
-describe('coordinate', () => {
-  it('clips the feature gradient alone and adds the rest untouched', () => {
-    const out = { a: new Float32Array(2), b: new Float32Array(1), c: new Float32Array(1).fill(9) };
-    const feature = { a: Float32Array.of(3, 0), b: Float32Array.of(4) };
-    const norm = coordinate(feature, { a: Float32Array.of(10, 20) }, 1, out);
-    expect(norm).toBeCloseTo(5);
-    expect([...out.a]).toEqual([expect.closeTo(10.6, 4), 20]);
-    expect(out.b[0]).toBeCloseTo(0.8);
-    expect(out.c[0]).toBe(0);
-    expect(gradientNorm(feature)).toBeCloseTo(5);
-  });
-
-  it('leaves a small feature gradient as it is', () => {
-    const out = { a: new Float32Array(1) };
-    coordinate({ a: Float32Array.of(0.5) }, {}, 1, out);
-    expect(out.a[0]).toBe(0.5);
   });
 });
 

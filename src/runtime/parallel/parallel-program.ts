@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { elements, type HostTensor, stagesOf, type Tensor, toOnnx } from '../../tensor/index.js';
+import { elements, type HostTensor, stagesOf, toOnnx } from '../../tensor/index.js';
 import type { Device } from '../device.js';
 import type { Feed } from '../ort-tensor.js';
-import type { CompileOptions, ProgramInput, Runnable } from '../program.js';
+import type { CompileOptions, ProgramInput, Runnable, TracedProgram } from '../program.js';
 import { rankDevices, rankError } from './rank-devices.js';
 import { RankSum, sharedBytes } from './rank-sum.js';
 import { joinShards, shardOf } from './shard.js';
@@ -45,11 +45,12 @@ export class ParallelProgram implements Runnable {
     private readonly axis: ShardAxis,
     readonly inputs: readonly ProgramInput[],
     private readonly results: Readonly<Record<string, string>>,
+    private readonly into: Readonly<Record<string, Float32Array>>,
     readonly device: Device,
   ) {}
 
   static async create(
-    outputs: Readonly<Record<string, Tensor>>,
+    { outputs, into = {} }: TracedProgram,
     axis: ShardAxis,
     ranks: number,
     options: CompileOptions,
@@ -116,7 +117,7 @@ export class ParallelProgram implements Runnable {
       await close(workers);
       throw error;
     }
-    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, device);
+    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, into, device);
   }
 
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
@@ -150,14 +151,13 @@ export class ParallelProgram implements Runnable {
     return Object.fromEntries(
       Object.entries(this.results).map(([name, value]) => {
         const axis = this.axis(name);
-        if (axis === undefined) return [name, parts[0]!.results![value]!];
-        return [
-          name,
-          joinShards(
-            parts.map(({ results }) => results![value]!),
-            axis,
-          ),
-        ];
+        const own = parts.map(({ results }) => results![value]!);
+        const into = this.into[name];
+        if (axis !== undefined) return [name, joinShards(own, axis, into)];
+        const [first] = own as [HostTensor];
+        if (!into) return [name, first];
+        into.set(first.data);
+        return [name, { shape: first.shape, data: into }];
       }),
     );
   }

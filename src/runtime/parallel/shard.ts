@@ -11,12 +11,12 @@ export function shardOf({ shape, data }: HostTensor, axis: number, rank: number,
   return { shape: shape.map((size, i) => (i === axis ? size / ranks : size)), data: part };
 }
 
-/** The ranks' parts put together again. */
-export function joinShards(parts: readonly HostTensor[], axis: number): HostTensor {
+/** The ranks' parts put together again. @param into where, if not in a new array */
+export function joinShards(parts: readonly HostTensor[], axis: number, into?: Float32Array): HostTensor {
   const ranks = parts.length;
   const shape = parts[0]!.shape.map((size, i) => (i === axis ? size * ranks : size));
   const { rows, block } = blocksOf(shape, axis, ranks);
-  const data = new Float32Array(elements(shape));
+  const data = into ?? new Float32Array(elements(shape));
   for (const [rank, part] of parts.entries()) {
     for (let row = 0; row < rows; row++) {
       data.set((part.data as Float32Array).subarray(row * block, (row + 1) * block), (row * ranks + rank) * block);

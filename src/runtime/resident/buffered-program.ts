@@ -35,11 +35,11 @@ export class BufferedProgram implements Resident {
     { device = 'webgpu', precision, threads, fixed }: ResidentOptions,
   ): Promise<BufferedProgram> {
     const after = Object.fromEntries(Object.entries(state).map(([name, tensor]) => [AFTER + name, tensor]));
-    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: fixed, precision, packs });
+    const model = toOnnx({ outputs: { ...reports, ...after }, initializers: fixed, external: true, precision, packs });
     const outputLocations: Record<string, ort.Tensor.DataLocation> = {};
     for (const name of Object.keys(reports)) outputLocations[name] = 'cpu';
     for (const name of Object.keys(after)) outputLocations[name] = 'gpu-buffer';
-    const step = await openSession(model.bytes, device, { threads, outputLocations });
+    const step = await openSession(model.bytes, device, { threads, outputLocations, externalData: model.external });
     // onnxruntime-node reads a buffer of the GPU only as the input of a program whose output is wanted here.
     const copies = Object.entries(state).map(([name, { shape }]) => [AFTER + name, input(name, shape)] as const);
     const { bytes } = toOnnx({ outputs: Object.fromEntries(copies) });

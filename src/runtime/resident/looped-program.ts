@@ -44,8 +44,9 @@ export class LoopedProgram implements Resident {
     start: Readonly<Record<string, HostTensor>>,
     { device = 'cpu', precision, threads, fixed }: ResidentOptions,
   ): Promise<LoopedProgram> {
-    const model = toOnnxLoop({ ...graph, initializers: fixed, fused: device !== 'webgpu', precision });
-    const session = await openSession(model.bytes, device, { threads });
+    const fused = device !== 'webgpu';
+    const model = toOnnxLoop({ ...graph, initializers: fixed, external: true, fused, precision });
+    const session = await openSession(model.bytes, device, { threads, externalData: model.external });
     return new LoopedProgram(session, model, start, graph.reports);
   }
 

@@ -7,8 +7,10 @@ import { cvpr2024Task } from '../../cvpr2024/cvpr2024-task.js';
 import { readJson } from '../../files/index.js';
 import { teacherImages, teacherTextFeatures } from '../../model/prompted-teacher.js';
 import type { Params } from '../../nn/index.js';
+import { compile } from '../../runtime/program.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { sgd } from '../../train/sgd.js';
+import { openSteps } from '../training.fixture.js';
 import { eachTensor, parity } from './golden.fixture.js';
 
 const goldenRecipe = z.object({
@@ -66,10 +68,13 @@ async function replay(dir: string, golden: Params): Promise<Params> {
       return { pixels, teacher: await images.features(pixels) };
     },
   };
-  const task = await cvpr2024Task(student, { texts, logitScale: weights.params.logit_scale! }, batches, {
+  const task = cvpr2024Task(student, { texts, logitScale: weights.params.logit_scale! }, batches, {
     temperature: recipe.temperature,
     kdWeight: recipe.kd_weight,
   });
+  const { carried = {} } = task;
+  const steps = await openSteps(task);
+  const logits = await compile({ outputs: { ...task.logits } }, { fixed: task.frozen });
   const optimizer = sgd(task.params, { momentum: recipe.momentum, weightDecay: recipe.weight_decay });
 
   const results: Params = { teacher_text_features: texts };
@@ -81,9 +86,10 @@ async function replay(dir: string, golden: Params): Promise<Params> {
     if (golden[gradient]) results[gradient] = { ...tensor, data: tensor.data.map(() => 0) };
   }
   for (let step = 0; step < recipe.steps; step++) {
-    const { losses, gradients } = await task.step(step);
-    results[`step${step}.teacher_logits`] = copy(task.logits.teacher!);
-    results[`step${step}.student_logits`] = copy(task.logits.student!);
+    const { teacher: given, student: own } = await logits.run({ ...task.params, ...(await task.feeds(step)) });
+    results[`step${step}.teacher_logits`] = copy(given!);
+    results[`step${step}.student_logits`] = copy(own!);
+    const { losses, gradients } = await steps.step(step);
     results[`step${step}.loss`] = { shape: [], data: Float32Array.of(losses.total!) };
     if (step === 0) {
       for (const [name, { shape }] of Object.entries(task.params))
@@ -91,10 +97,10 @@ async function replay(dir: string, golden: Params): Promise<Params> {
     }
     optimizer.update(gradients, recipe.lr, step);
   }
-  for (const [name, tensor] of Object.entries({ ...task.params, ...task.state!() }))
+  const running = Object.entries(carried).map(([name, { array }]) => [name, array] as const);
+  for (const [name, tensor] of [...Object.entries(task.params), ...running])
     results[`final.${goldenName(name)}`] = tensor;
-  await task.dispose();
-  await images.dispose();
+  for (const each of [steps, logits, images]) await each.dispose();
   return results;
 }
 
