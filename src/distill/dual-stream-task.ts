@@ -7,20 +7,13 @@ import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
 import { lossScaleFor, scaledGradients, tracedTask } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
-import {
-  allParams,
-  buildLosses,
-  crossColumns,
-  type DualStream,
-  type PhaseOptions,
-  tracedParams,
-} from './dual-stream.js';
-import { crossShardAxis } from './losses/cross-modal.js';
-import type { LossName } from './recipe.js';
+import { allParams, buildLosses, type DualStream, type PhaseOptions, splitSizes, tracedParams } from './dual-stream.js';
+import { headShardAxis } from './losses/index.js';
+import { weightedLosses } from './losses/weighted-losses.js';
 
 /**
  * The dual-stream task of one phase: forward of the student with prompts, all losses, and both backward passes
- * (feature; response + γ·attention) in one compiled program. The teacher comes in as stored targets.
+ * (the clipped losses; the others) in one compiled program. The teacher comes in as stored targets.
  */
 export async function dualStreamTask(
   s: DualStream,
@@ -30,15 +23,11 @@ export async function dualStreamTask(
 ): Promise<Task & { dispose(): Promise<void> }> {
   const { recipe } = s;
   const { batch, accumulate } = recipe;
-  const ranks = ranksFor('student', s.config, options, crossColumns(s));
+  const ranks = ranksFor('student', s.config, options, splitSizes(s));
   const p = tracedParams(s, ranks);
   const losses = buildLosses(s, batches, { ...phase, ranks }, p);
-  const weight = (name: LossName, factor = 1) =>
-    losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined;
-  const { gamma, clip } = recipe.coordination;
-  const feature = weight('feature');
-  const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
-  const total = added([feature, rest])!;
+  const { total, clipped, free } = weightedLosses(losses, recipe);
+  const { clip } = recipe.coordination;
 
   const lossScale = lossScaleFor(options.precision);
   const everything = allParams(s);
@@ -65,8 +54,8 @@ export async function dualStreamTask(
     { params, lossScale, imagesPerStep: batch * accumulate },
     {
       losses: { total, ...losses },
-      gradients: backward(rest),
-      limited: { gradients: backward(feature), clip: clip > 0 ? clip : undefined },
+      gradients: backward(free),
+      limited: { gradients: backward(clipped), clip: clip > 0 ? clip : undefined },
       accumulate,
       parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
       frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
@@ -81,10 +70,5 @@ export async function dualStreamTask(
 /** How the losses' own matrices and their gradients are split. */
 function headShards(name: string): number | undefined {
   const own = /(?:^|\|)heads\/(.*)/.exec(name)?.[1];
-  return own === undefined ? undefined : crossShardAxis(own);
-}
-
-function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {
-  const present = terms.filter((x) => x !== undefined);
-  return present.length > 0 ? present.reduce((a, b) => t.add(a, b)) : undefined;
+  return own === undefined ? undefined : headShardAxis(own);
 }
