@@ -1,5 +1,5 @@
-// What each part of the method contributes: the demo's distillation again with one part off at a time, at the same
-// number of images, from one store of teacher targets. Prints a Markdown table or, with --json, each run's figures as it ends.
+// What each part of the method contributes: the demo's distillation again with one part off (or one loss more) at a time,
+// at the same number of images, from one store of teacher targets. Prints a Markdown table or, with --json, each run's figures as it ends.
 //
 //   npm run build && node bench/ablations.mjs [--teacher models/emoji-teacher] [--share 0.5] [--seeds 1]
 //     [--only full,kd] [--json]
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { loadCheckpoint } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
-import { distill, distillRecipe } from '../dist/distill/index.js';
+import { distill, distillRecipe, lossSwitches } from '../dist/distill/index.js';
 import { evaluateModel } from '../dist/evaluate/index.js';
 import { loadModel } from '../dist/model/index.js';
 import { readOptions, someOf } from './options.mjs';
@@ -22,13 +22,14 @@ const values = readOptions({
   ...{ share: '0.5', seeds: '1', only: undefined },
 });
 
-const off = (...losses) => ({ losses: Object.fromEntries(losses.map((name) => [name, { enabled: false }])) });
+// One row a loss: off where it is on by default, on where it is not.
+const switched = lossSwitches().map(({ name, title, losses, enabled }) => [
+  name,
+  [title, { losses: Object.fromEntries(losses.map((loss) => [loss, { enabled }])) }],
+]);
 const variants = {
   full: ['PromptKD', {}],
-  'no-feature': ['without feature alignment', off('feature')],
-  'no-attention': ['without attention, per-layer and cross-modal', off('attention', 'cross_modal')],
-  'no-cross-modal': ['without cross-modal attention', off('cross_modal')],
-  'no-response': ['without prompt response', off('response')],
+  ...Object.fromEntries(switched),
   'no-prompts': ['without prompts', { prompts: { enabled: false } }],
   'no-coordination': ['without gradient coordination', { coordination: { clip: 0, gamma: 1 } }],
   'strongest-channels': [

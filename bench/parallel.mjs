@@ -5,7 +5,7 @@
 //
 //   npm run build && node bench/parallel.mjs [--widths 64,192,384,768] [--ranks 2] [--batch 4] [--tokens 201]
 //     [--words 77] [--dim 32] [--json]
-import { crossShardAxis, studentCrossMap } from '../dist/distill/index.js';
+import { headShardAxis, studentCrossMap } from '../dist/distill/index.js';
 import { median } from '../dist/math/quantile.js';
 import { encoder, paramFeeds, paramInputs, shardAxis } from '../dist/nn/index.js';
 import { compile } from '../dist/runtime/index.js';
@@ -63,10 +63,10 @@ function crossStep(width) {
   const params = { 'cross.query': filled(width, dim), 'cross.key': filled(width, dim) };
   const sides = { patches: filled(batch, tokens, width), text: filled(batch, words, width) };
   const program = (ranks) => {
-    const p = paramInputs(params, '', ranks, crossShardAxis);
+    const p = paramInputs(params, '', ranks, headShardAxis);
     const [patches, text] = Object.entries(sides).map(([name, { shape }]) => input(name, shape));
     const map = studentCrossMap(patches, text, input('mask', [batch, words]), p['cross.query'], p['cross.key'], ranks);
-    return compiled(map, { ...p, patches, text }, crossShardAxis, ranks);
+    return compiled(map, { ...p, patches, text }, headShardAxis, ranks);
   };
   // The scores in the forward pass, the gradients of both sides in the backward pass.
   const summed = batch * (tokens * words + tokens * width + words * width);

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import type { DistillRecipe } from '../distill/recipe.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
 import { put } from '../test/pictures.fixture.js';
 import type { HistoryEntry } from '../train/history.js';
@@ -56,6 +57,29 @@ it('trains with --precision mixed', async () => {
   const mixed = await distilled('mixed', '--precision', 'mixed');
   // Later steps differ: this toy's gradients overflow at the first scales, and those updates are left out.
   expect(difference(plain, mixed, 1)).toBeLessThan(2e-3);
+});
+
+it('turns losses on and off by flags: they are trained, and the recipe of the run shows them', async () => {
+  const run = await distilled('losses', '--affinity', '--no-attention');
+  expect(Object.keys(plain.at(-1)!.losses).sort()).toEqual([
+    'attention',
+    'cross_modal',
+    'feature',
+    'response',
+    'total',
+  ]);
+  expect(Object.keys(run.at(-1)!.losses).sort()).toEqual(['affinity', 'feature', 'response', 'total']);
+  expect(run.at(-1)!.losses.affinity).toBeGreaterThan(0);
+  const { losses } = parse(await readFile(join(folder, 'losses', 'recipe.yaml'), 'utf8')) as DistillRecipe;
+  const on = Object.entries(losses).flatMap(([name, loss]) => (Object(loss).enabled === true ? [name] : []));
+  expect(on).toEqual(['feature', 'response', 'affinity']);
+
+  const said = (...args: string[]) => spawnSync(process.execPath, [main, 'distill', ...args], { encoding: 'utf8' });
+  expect(said('--help').stdout).toMatch(/--no-feature +without feature alignment\n.* --affinity +with affinity: KL/s);
+  expect(said('--teacher', 'x', '--out', 'y', '--no-atention')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('--no-attention?'),
+  });
 });
 
 it.each([

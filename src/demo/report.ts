@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import sharp from 'sharp';
 import { plainImage } from '../augment/index.js';
 import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
-import type { DistillResult } from '../distill/index.js';
+import { type DistillResult, distillLosses } from '../distill/index.js';
 import { Random } from '../math/index.js';
 import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -41,7 +41,7 @@ export async function reportData(source: ReportSource, options: CompileOptions):
       ['Date', new Date().toISOString().slice(0, 10)],
     ],
     models: measured.map(({ summary }) => summary),
-    curves: lossCurves(histories),
+    curves: lossCurves(histories, distillLosses),
     curveUnit: 'step',
     phases: phaseSpans(prompted, phaseNames),
     examples: await drawingExamples(source, options),

@@ -24,15 +24,16 @@ import {
 import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
 import { type TextBank, textLimit } from './batches/text-bank.js';
-import { activeLosses, crossColumns, type DualStream, initHeads } from './dual-stream.js';
+import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
+import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
 import { type Phase, phasesOf } from './phases.js';
-import type { DistillRecipe, LossName } from './recipe.js';
+import type { DistillRecipe } from './recipe.js';
 import { startStudent } from './student/student.js';
-import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
 export interface DistillStep extends StepEvent {
   readonly phase: string;
@@ -127,14 +128,13 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
-  ranksFor('student', start.config, options.compile, recipe.method === 'promptkd' ? crossColumns(full) : {});
-  const words = recipe.method === 'promptkd' && needs.has('cross_modal');
+  ranksFor('student', start.config, options.compile, recipe.method === 'promptkd' ? splitSizes(full) : {});
   const batches = await openBatches({
     teacher,
     dataset,
     recipe,
     student: { tokenizer: start.tokenizer, limit },
-    inner: { ...innerStates(recipe, teacher, pairs, needs), words },
+    inner: storedStates(needs, pairs, teacher.config),
     texts: options,
     halves: options.compile?.device !== 'webgpu', // whose shaders need not have fp16
     targets: {
@@ -183,20 +183,6 @@ export async function saveStudent(
 ): Promise<void> {
   await saveCheckpoint(dir, student);
   if (prompts) await savePrompts(dir, prompts);
-}
-
-/** The teacher's layers that the losses compare with. */
-function innerStates(
-  recipe: DistillRecipe,
-  teacher: Teacher,
-  pairs: readonly { teacher: number }[],
-  needs: ReadonlySet<LossName>,
-): InnerStates {
-  const full = recipe.method === 'promptkd';
-  const layers = (wanted: boolean, more: number[]) =>
-    full ? [...new Set([...(wanted ? pairs.map((p) => p.teacher) : []), ...more])].sort((a, b) => a - b) : [];
-  const last = needs.has('cross_modal') ? [teacher.config.vision_config.num_hidden_layers] : [];
-  return { hidden: layers(needs.has('feature'), last), attention: layers(needs.has('attention'), []) };
 }
 
 async function trainPhases(

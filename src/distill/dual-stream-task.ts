@@ -2,26 +2,19 @@ import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
 import { paramFeeds } from '../nn/index.js';
 import { subset } from '../nn/subset.js';
 import type { CompileOptions } from '../runtime/index.js';
-import type { Tensor } from '../tensor/index.js';
+
 import * as t from '../tensor/index.js';
 import type { GradientGroup, Task } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
-import {
-  allParams,
-  buildLosses,
-  crossColumns,
-  type DualStream,
-  type PhaseOptions,
-  tracedParams,
-} from './dual-stream.js';
-import { crossShardAxis } from './losses/cross-modal.js';
-import type { LossName } from './recipe.js';
+import { allParams, buildLosses, type DualStream, type PhaseOptions, splitSizes, tracedParams } from './dual-stream.js';
+import { headShardAxis } from './losses/index.js';
+import { weightedLosses } from './losses/weighted-losses.js';
 
 /**
- * The dual-stream task of one phase: forward of the student with prompts, all losses, and two gradient groups (response +
- * γ·attention; feature, with its limit). The teacher comes in as stored targets.
+ * The dual-stream task of one phase: forward of the student with prompts, all losses, and two gradient groups (the losses
+ * that are clipped together, with their limit; the others). The teacher comes in as stored targets.
  *
- * @throws UserError where the ranks do not divide the student's heads and hidden units, or the width of W_q and W_k
+ * @throws UserError where the ranks do not divide the student's heads and hidden units, or a loss's own sizes
  */
 export function dualStreamTask(
   s: DualStream,
@@ -30,15 +23,11 @@ export function dualStreamTask(
   options: CompileOptions = {},
 ): Task {
   const { recipe } = s;
-  const ranks = ranksFor('student', s.config, options, crossColumns(s));
+  const ranks = ranksFor('student', s.config, options, splitSizes(s));
   const p = tracedParams(s, ranks);
   const losses = buildLosses(s, batches, { ...phase, ranks }, p);
-  const weight = (name: LossName, factor = 1) =>
-    losses[name] ? t.mul(losses[name], factor * recipe.losses[name].weight) : undefined;
-  const { gamma, clip } = recipe.coordination;
-  const feature = weight('feature');
-  const rest = added([weight('response'), weight('attention', gamma), weight('cross_modal', gamma)]);
-  const total = added([feature, rest])!;
+  const { total, clipped, free } = weightedLosses(losses, recipe);
+  const { clip } = recipe.coordination;
 
   const everything = allParams(s);
   const inputs = Object.fromEntries(
@@ -51,8 +40,8 @@ export function dualStreamTask(
     (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && name in used,
   );
   const groups: GradientGroup[] = [];
-  if (rest) groups.push({ name: 'rest', loss: rest });
-  if (feature) groups.push({ name: 'feature', loss: feature, clip: clip > 0 ? clip : undefined });
+  if (free) groups.push({ name: 'free', loss: free });
+  if (clipped) groups.push({ name: 'clipped', loss: clipped, clip: clip > 0 ? clip : undefined });
   const needed = new Set(Object.keys(used));
   return {
     params: subset(everything, names),
@@ -70,10 +59,5 @@ export function dualStreamTask(
 /** How the losses' own matrices are split. */
 function headShards(name: string): number | undefined {
   const own = /^heads\/(.*)/.exec(name)?.[1];
-  return own === undefined ? undefined : crossShardAxis(own);
-}
-
-function added(terms: readonly (Tensor | undefined)[]): Tensor | undefined {
-  const present = terms.filter((x) => x !== undefined);
-  return present.length > 0 ? present.reduce((a, b) => t.add(a, b)) : undefined;
+  return own === undefined ? undefined : headShardAxis(own);
 }

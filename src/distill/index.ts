@@ -1,12 +1,16 @@
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
+export { affinityLoss } from './losses/affinity-loss.js';
 export { attentionLoss } from './losses/attention-loss.js';
-export { crossModalLoss, crossShardAxis, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
+export { crossModalLoss, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
 export { featureLoss } from './losses/feature-loss.js';
+export { headShardAxis, type LossName, losses as distillLosses } from './losses/index.js';
+export type { Loss, LossContext } from './losses/loss.js';
 export { responseLoss } from './losses/response-loss.js';
+export { type LossSwitch, lossSwitches } from './losses/switches.js';
 export { phasesOf } from './phases.js';
-export { type DistillRecipe, distillRecipe, type LossName } from './recipe.js';
+export { type DistillRecipe, distillRecipe } from './recipe.js';
 export { type InheritOptions, inherit } from './student/inherit.js';
 export { principalStreams, type TrainingData } from './student/principal-streams.js';
 export { importantStreams, type Streams } from './student/residual-stream.js';

@@ -1,6 +1,7 @@
 import { UserError } from '../errors.js';
-import { activeLosses, type PhaseOptions } from './dual-stream.js';
-import type { DistillRecipe, LossName } from './recipe.js';
+import type { PhaseOptions } from './dual-stream.js';
+import { activeLosses, type LossName } from './losses/index.js';
+import type { DistillRecipe } from './recipe.js';
 
 /** One phase of a run: what learns, by which losses, at which rate. */
 export interface Phase extends PhaseOptions {

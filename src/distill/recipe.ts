@@ -4,6 +4,7 @@ import { subsetFields } from '../data/index.js';
 import { classTemplate } from '../prompt/index.js';
 import { promptsSchema } from '../prompt/prompts-recipe.js';
 import { engineFields } from '../train/index.js';
+import { lossNames, lossSections } from './losses/index.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -52,43 +53,10 @@ const textsSchema = z.object({
   captions: z.boolean().default(true),
 });
 
-const lossNames = z.enum(['feature', 'attention', 'cross_modal', 'response']);
-export type LossName = z.infer<typeof lossNames>;
-
 const lossesSchema = z.object({
   /** Mapped layers: `even`, `last`, `none` (final embeddings alone), or pairs [student, teacher] that count from 1. */
   layers: z.union([z.enum(['even', 'last', 'none']), z.array(z.tuple([count, count])).min(1)]).default('even'),
-  feature: z
-    .object({
-      enabled: z.boolean().default(true),
-      weight: share.default(1),
-      /** Hidden features are brought to mean 0 and variance 1 a token before they are compared. */
-      standardize: z.boolean().default(true),
-      /** Whether M of the final embeddings is learned, or stays the identity (needs equal joint spaces). */
-      embedding_map: z.enum(['learned', 'identity']).default('learned'),
-    })
-    .prefault({}),
-  attention: z.object({ enabled: z.boolean().default(true), weight: share.default(100) }).prefault({}),
-  cross_modal: z
-    .object({
-      enabled: z.boolean().default(true),
-      weight: share.default(10),
-      /** d, the width of W_q and W_k. */
-      dim: count.default(32),
-      /** Temperature of the teacher's cosines. */
-      temperature: positive.default(0.1),
-    })
-    .prefault({}),
-  response: z
-    .object({
-      enabled: z.boolean().default(true),
-      weight: share.default(1),
-      temperature: positive.default(2),
-      lambda: share.default(0.01),
-      /** Also the KL over the images of each text, for retrieval. */
-      both_ways: z.boolean().default(true),
-    })
-    .prefault({}),
+  ...lossSections,
 });
 
 const phase = (defaults: { steps: number; lr: number }) =>
@@ -98,7 +66,7 @@ const phase = (defaults: { steps: number; lr: number }) =>
       lr: positive.default(defaults.lr),
       warmup_steps: steps.default(50),
       /** Losses used in this phase; one that is switched off under `losses` stays off. */
-      losses: z.array(lossNames).min(1).default(['feature', 'attention', 'cross_modal', 'response']),
+      losses: z.array(z.enum(lossNames)).min(1).default(lossNames),
     })
     .prefault({});
 

@@ -11,7 +11,7 @@ export type {
   ReportData,
 } from './data.js';
 export { Html, html } from './html.js';
-export { type LossHistory, lossCurves, phaseSpans } from './loss-curves.js';
+export { type LossHistory, type LossTitle, lossCurves, phaseSpans } from './loss-curves.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { bytes, count, duration, percent } from './numbers.js';
 export { reportPage, writeReport } from './page.js';

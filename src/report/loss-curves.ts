@@ -10,21 +10,22 @@ export interface LossHistory {
   }[];
 }
 
-const titles: Record<string, readonly [title: string, about: string]> = {
-  feature: ['Feature alignment', 'Distance of mapped layers and final embeddings, after the learnable M.'],
-  attention: ['Attention', 'Distance of mapped layers’ attention maps.'],
-  cross_modal: ['Cross-modal attention', 'Distance of the maps from patches to words.'],
-  response: ['Response', 'KL divergence of the logits at temperature T.'],
-  total: ['Total', 'What is minimised, with all weights.'],
-};
+/** How a loss is shown; `distillLosses` is a list of them. */
+export interface LossTitle {
+  readonly name: string;
+  readonly label: string;
+  readonly about: string;
+}
 
-/** One curve a component, in the order above, then whatever else was reported. */
-export function lossCurves(histories: readonly LossHistory[]): LossCurve[] {
+const total: LossTitle = { name: 'total', label: 'Total', about: 'What is minimised, with all weights.' };
+
+/** One curve a loss: the known ones in their order, the total, then whatever else was reported. */
+export function lossCurves(histories: readonly LossHistory[], known: readonly LossTitle[]): LossCurve[] {
   const found = new Set(histories.flatMap(({ entries }) => entries.flatMap(({ losses }) => Object.keys(losses))));
-  const known = Object.keys(titles).filter((name) => found.has(name));
-  const names = [...known, ...[...found].filter((name) => !known.includes(name))];
+  const titles = new Map([...known, total].map((title) => [title.name, title]));
+  const names = [...[...titles.keys()].filter((name) => found.has(name)), ...[...found].filter((n) => !titles.has(n))];
   return names.map((name) => {
-    const [component, about] = titles[name] ?? [name.replaceAll('_', ' '), undefined];
+    const { label: component, about } = titles.get(name) ?? { label: name.replaceAll('_', ' '), about: undefined };
     const series = histories.map(({ model, entries }) => ({
       model,
       points: entries.flatMap(({ step, losses }) =>

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { losses as distillLosses } from '../distill/losses/index.js';
 import { Random } from '../math/random.js';
 import { browserName, hasBrowser, launchBrowser } from '../test/browser.fixture.js';
 import {
@@ -201,7 +202,7 @@ describe('report', () => {
         entry(3, 'joint', { odd_one: 4 }),
       ],
     };
-    const curves = lossCurves([full, { model: 'KD', entries: [entry(1, 'kd', { response: 3 })] }]);
+    const curves = lossCurves([full, { model: 'KD', entries: [entry(1, 'kd', { response: 3 })] }], distillLosses);
     expect(curves.map(({ component }) => component)).toEqual(['Feature alignment', 'Response', 'odd one']);
     expect(curves[1]!.series).toEqual([
       {

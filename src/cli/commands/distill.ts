@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Device } from '../../runtime/index.js';
+import { lossFields, withLossFlags } from '../loss-flags.js';
 import {
   type CommonOptions,
   dataOption,
@@ -28,10 +29,6 @@ interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, En
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
-  readonly feature: boolean;
-  readonly attention: boolean;
-  readonly crossModal: boolean;
-  readonly response: boolean;
   /** A file of `--prompts`; false with `--no-prompts`. */
   readonly prompts?: string | false;
   readonly coordination: boolean;
@@ -58,10 +55,6 @@ export function addDistill(program: Command): void {
         'kd',
       ]),
     )
-    .option('--no-feature', 'without feature alignment')
-    .option('--no-attention', 'without attention distillation, per-layer and cross-modal')
-    .option('--no-cross-modal', 'without the cross-modal attention alone')
-    .option('--no-response', 'without the prompt response')
     // Before --no-prompts, which would otherwise make true the default of both.
     .addOption(promptsOption())
     .option('--no-prompts', 'without learned prompts')
@@ -83,10 +76,11 @@ export function addDistill(program: Command): void {
       ),
     )
     .action(run);
+  withLossFlags(program, command);
 }
 
 /** The recipe fields that the flags stand for. */
-async function flags(options: DistillOptions): Promise<Record<string, unknown>> {
+async function flags(options: DistillOptions, command: Command): Promise<Record<string, unknown>> {
   const off = (flag: boolean) => (flag ? undefined : false);
   const { readPromptSet } = await import('../../prompt/index.js');
   const { templates, weights } = options.prompts ? await readPromptSet(options.prompts) : {};
@@ -94,23 +88,20 @@ async function flags(options: DistillOptions): Promise<Record<string, unknown>> 
     'data.dataset': options.data,
     ...subsetFlags(options),
     ...engineFlags(options),
+    ...(await lossFields(command)),
     seed: options.seed,
     method: options.method,
     'texts.templates': templates,
     'texts.weights': weights,
     'student.checkpoint': options.student,
     'student.init': options.student ? 'given' : options.inherit ? undefined : 'random',
-    'losses.feature.enabled': off(options.feature),
-    'losses.attention.enabled': off(options.attention),
-    'losses.cross_modal.enabled': off(options.attention && options.crossModal),
-    'losses.response.enabled': off(options.response),
     'prompts.enabled': off(options.prompts !== false),
     'coordination.clip': options.coordination ? undefined : 0,
     'coordination.gamma': options.coordination ? undefined : 1,
   };
 }
 
-async function run(options: DistillOptions): Promise<void> {
+async function run(options: DistillOptions, command: Command): Promise<void> {
   const [
     { distill, distillRecipe, loadTeacher },
     { openDataset },
@@ -129,7 +120,7 @@ async function run(options: DistillOptions): Promise<void> {
   const recipe = await loadRecipe(distillRecipe, {
     file: options.recipe,
     set: options.set,
-    flags: await flags(options),
+    flags: await flags(options, command),
   });
   const progress = createProgress(options);
   const onDownload = showDownload(progress);

@@ -1,10 +1,12 @@
 import { type ClipConfig, isSiglip } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
-import type { DistillRecipe, LossName } from '../recipe.js';
+import type { DistillRecipe } from '../recipe.js';
 import type { Teacher } from '../teacher/teacher.js';
+import { type LossName, losses } from './index.js';
 
 /**
- * Refuses losses that have nothing to compare: no captions, no mapped layers, or a teacher without inner states.
+ * Refuses losses that have nothing to compare, by what each requires: no captions, no mapped layers, or a model without
+ * inner states.
  *
  * @param needs the losses of all phases
  * @param student left out while it is not known
@@ -16,19 +18,17 @@ export function checkLosses(
   teacher: Pick<Teacher, 'inner'>,
   student?: ClipConfig,
 ): void {
-  const { method, losses, texts } = recipe;
-  const full = method === 'promptkd';
   if (!teacher.inner) checkEmbeddingsSuffice(recipe, needs, 'teacher');
   if (student && isSiglip(student)) checkEmbeddingsSuffice(recipe, needs, 'student');
-  if (full && needs.has('cross_modal') && !texts.captions) {
-    throw new UserError(
-      'losses.cross_modal: it compares drawings with their captions: set texts.captions, or switch it off',
-    );
-  }
-  if (full && needs.has('attention') && losses.layers === 'none') {
-    throw new UserError(
-      'losses.attention: it compares the attention of mapped layers, and losses.layers is none: map some, or switch it off',
-    );
+  for (const { name, requires } of losses.filter((loss) => needs.has(loss.name))) {
+    if (requires?.captions && !recipe.texts.captions) {
+      throw new UserError(`losses.${name}: ${requires.captions}: set texts.captions, or switch it off`);
+    }
+    if (requires?.mappedLayers && recipe.losses.layers === 'none') {
+      throw new UserError(
+        `losses.${name}: ${requires.mappedLayers}, and losses.layers is none: map some, or switch it off`,
+      );
+    }
   }
 }
 
@@ -38,15 +38,16 @@ function checkEmbeddingsSuffice(
   needs: ReadonlySet<LossName>,
   model: 'teacher' | 'student',
 ): void {
-  const { method, losses, kd, student } = recipe;
-  const full = method === 'promptkd';
+  const section = recipe.method === 'promptkd' ? 'student' : 'kd';
+  const inner = losses.filter(({ name, requires }) => needs.has(name) && requires?.innerStates);
+  const mapped = inner.some(({ requires }) => requires?.innerStates === 'mapped layers');
   const settings = [
-    full && needs.has('attention') && 'losses.attention.enabled=false',
-    full && needs.has('cross_modal') && 'losses.cross_modal.enabled=false',
-    full && needs.has('feature') && losses.layers !== 'none' && 'losses.layers=none',
-    full && student.init === 'inherit' && 'student.init=random (or given)',
-    !full && kd.init === 'inherit' && 'kd.init=random (or given)',
-  ].filter((setting) => setting !== false);
+    ...inner
+      .filter(({ requires }) => requires?.innerStates === 'always')
+      .map(({ name }) => `losses.${name}.enabled=false`),
+    ...(mapped && recipe.losses.layers !== 'none' ? ['losses.layers=none'] : []),
+    ...(recipe[section].init === 'inherit' ? [`${section}.init=random (or given)`] : []),
+  ];
   if (settings.length > 0) {
     throw new UserError(
       `${model}: a pair of ONNX files and a SigLIP are compared by their embeddings alone, not by hidden states or attention maps: ` +

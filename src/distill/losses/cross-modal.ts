@@ -1,6 +1,83 @@
-import { intoRanks } from '../../nn/index.js';
+import { z } from 'zod';
+import { intoRanks, paramInputs } from '../../nn/index.js';
+import { subset } from '../../nn/subset.js';
+import { tokenMask } from '../../prompt/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
+import { defineLoss, type LossContext, lossFields } from './loss.js';
+
+/**
+ * Cross-modal attention: where an image's patches look in its caption, by the student's learned W_q and W_k and by the
+ * teacher's cosines in the joint space: ‖softmax((V W_q)(X W_k)ᵀ / √d) − softmax(cos / τ)‖² / elements. Texts that the
+ * two tokenizers cut into other tokens are compared word by word.
+ */
+export const crossModal = defineLoss({
+  name: 'cross_modal',
+  label: 'Cross-modal attention',
+  about: 'Distance of the maps from patches to words.',
+  schema: z
+    .object({
+      ...lossFields(10),
+      /** d, the width of W_q and W_k. */
+      dim: z.number().int().positive().default(32),
+      /** Temperature of the teacher's cosines. */
+      temperature: z.number().positive().default(0.1),
+    })
+    .prefault({}),
+  partOf: 'attention',
+  coordination: 'gamma',
+  requires: { innerStates: 'always', captions: 'it compares images with their captions' },
+  // By their columns, which are what the map's scores are sums over.
+  split: { axes: { 'cross.query': 1, 'cross.key': 1 }, field: 'dim' },
+  stored: (_, { vision_config }) => ({ hidden: [vision_config.num_hidden_layers], words: true }),
+  heads({ student, random }, { dim }) {
+    const normal = (name: string, width: number) => {
+      const draw = random(name);
+      const data = Float32Array.from({ length: width * dim }, () => draw.normal() * width ** -0.5);
+      return { shape: [width, dim], data };
+    };
+    return {
+      'cross.query': normal('cross.query', student.vision_config.hidden_size),
+      'cross.key': normal('cross.key', student.text_config.hidden_size),
+    };
+  },
+  build(context, { temperature }) {
+    const { captions, fed, heads, ranks, target } = context;
+    const words = context.words();
+    const patches = context.tokens(context.image.hidden.length - 1);
+    const mask = tokenMask(t.slice(context.ends, 0, 0, captions), words); // [B, L]
+    const student = studentCrossMap(
+      t.slice(patches, 1, 1),
+      t.slice(words, 0, 0, captions),
+      mask,
+      heads['cross.query']!,
+      heads['cross.key']!,
+      ranks,
+    );
+    const read = target('words');
+    // Another tokenizer's tokens have no partners, but whole words do: a word has the attention of its tokens.
+    const [own, theirs] = [fed['align/student'], fed['align/teacher']];
+    const readMask = own ? tokenMask(target('words_ends'), read) : mask;
+    const teacher = teacherCrossMap(jointPatches(context), read, readMask, temperature);
+    return own && theirs
+      ? crossModalLoss(t.matmul(student, own), t.matmul(teacher, theirs))
+      : crossModalLoss(student, teacher);
+  },
+});
+
+const PATCH_PARAMS = [
+  'vision_model.post_layernorm.weight',
+  'vision_model.post_layernorm.bias',
+  'visual_projection.weight',
+];
+
+/** The teacher's patch tokens in the joint space, from its stored last layer: [B, patches, P]. */
+function jointPatches({ teacher, target }: LossContext): Tensor {
+  const p = paramInputs(subset(teacher.params, PATCH_PARAMS), 'teacher/');
+  const { num_hidden_layers: last, layer_norm_eps: eps } = teacher.config.vision_config;
+  const patches = t.slice(target(`hidden.${last}`), 1, 1);
+  return t.linear(t.layerNorm(patches, p[PATCH_PARAMS[0]!]!, p[PATCH_PARAMS[1]!]!, eps), p[PATCH_PARAMS[2]!]!);
+}
 
 /** Added to the scores of padding, so that softmax gives it nothing. */
 const NEVER = -1e9;
@@ -9,14 +86,6 @@ const NEVER = -1e9;
 function keyBias(mask: Tensor): Tensor {
   const [batch, length] = mask.shape as number[];
   return t.reshape(t.mul(t.sub(1, mask), NEVER), [batch!, 1, length!]);
-}
-
-/**
- * The axis along which the losses' own matrices are split over ranks (`shardAxis` is the towers'): W_q and W_k by their
- * columns, which are what the map's scores are sums over.
- */
-export function crossShardAxis(name: string): 1 | undefined {
-  return name === 'cross.query' || name === 'cross.key' ? 1 : undefined;
 }
 
 /**

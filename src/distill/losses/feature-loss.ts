@@ -1,22 +1,60 @@
+import { z } from 'zod';
 import type { Random } from '../../math/index.js';
 import type { HostTensor, Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
-
-/** Tokens of a Vision Transformer: the class token, then rows × columns patches. */
-export type Grid = readonly [rows: number, columns: number];
+import { defineLoss, lossFields } from './loss.js';
 
 /**
- * Token features carried to another patch grid: the class token as it is, the patches interpolated bilinearly.
- *
- * @param x [B, 1 + h·w, D]
- * @returns [B, 1 + H·W, D]
+ * Feature alignment: mapped layers' tokens of the vision tower, and the final embeddings of images and texts, after a
+ * learned matrix M between the widths: see {@link featureLoss}.
  */
-export function regridTokens(x: Tensor, from: Grid, to: Grid): Tensor {
-  if (from[0] === to[0] && from[1] === to[1]) return x;
-  const tokens = x.shape[1] as number;
-  const patches = t.interpolateGrid(t.slice(x, 1, 1, tokens), from, to); // [B, H·W, D]
-  return t.concat([t.slice(x, 1, 0, 1), patches], 1);
-}
+export const feature = defineLoss({
+  name: 'feature',
+  label: 'Feature alignment',
+  about: 'Distance of mapped layers and final embeddings, after the learnable M.',
+  schema: z
+    .object({
+      ...lossFields(1),
+      /** Hidden features are brought to mean 0 and variance 1 a token before they are compared. */
+      standardize: z.boolean().default(true),
+      /** Whether M of the final embeddings is learned, or stays the identity (needs equal joint spaces). */
+      embedding_map: z.enum(['learned', 'identity']).default('learned'),
+    })
+    .prefault({}),
+  coordination: 'clip',
+  requires: { innerStates: 'mapped layers' },
+  stored: (pairs) => ({ hidden: pairs.map(({ teacher }) => teacher) }),
+  heads({ student, teacher, pairs, inheritedMap, random }, { embedding_map }) {
+    const fresh = (name: string, from: number, to: number) => [name, initFeatureMap(from, to, random(name))] as const;
+    const hidden = pairs.map((pair) => {
+      const name = `feature.hidden.${pair.student}-${pair.teacher}`;
+      return inheritedMap
+        ? ([name, { shape: inheritedMap.shape, data: inheritedMap.data.slice() }] as const)
+        : fresh(name, student.vision_config.hidden_size, teacher.vision_config.hidden_size);
+    });
+    const embeddings = embedding_map === 'learned' ? ['feature.image', 'feature.text'] : [];
+    return Object.fromEntries([
+      ...hidden,
+      ...embeddings.map((name) => fresh(name, student.projection_dim, teacher.projection_dim)),
+    ]);
+  },
+  build({ image, text, pairs, heads, tokens, target }, settings) {
+    const shape = settings.standardize ? standardize : (x: Tensor) => x;
+    return featureLoss([
+      ...pairs.map(({ student, teacher }) => ({
+        student: shape(tokens(student)),
+        teacher: shape(target(`hidden.${teacher}`)),
+        map: heads[`feature.hidden.${student}-${teacher}`],
+      })),
+      {
+        student: embeddingFeature(image.embed),
+        teacher: embeddingFeature(target('image')),
+        map: heads['feature.image'],
+      },
+      { student: embeddingFeature(text.embed), teacher: embeddingFeature(target('text')), map: heads['feature.text'] },
+    ]);
+  },
+});
 
 /**
  * Features of one token with mean 0 and variance 1: (x − mean) / √(variance + 1e-5) over the last axis.

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { clipLogits } from '../../clip/towers/similarity.js';
 import { Random } from '../../math/random.js';
 import { headAverage } from '../../nn/head-average.js';
 import { compile } from '../../runtime/program.js';
 import type { HostTensor, Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
-import { attentionLoss, regridAttention } from './attention-loss.js';
+import { affinityLoss } from './affinity-loss.js';
+import { attentionLoss } from './attention-loss.js';
 import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
-import { embeddingFeature, featureLoss, initFeatureMap, regridTokens, standardize } from './feature-loss.js';
+import { embeddingFeature, featureLoss, initFeatureMap, standardize } from './feature-loss.js';
 import { mapLayers } from './layer-map.js';
+import { regridAttention, regridTokens } from './regrid.js';
+
 import { responseLoss } from './response-loss.js';
 
 const draw = (name: string, ...shape: number[]): HostTensor<Float32Array> => {
@@ -81,6 +85,51 @@ describe('response', () => {
     });
     expect(out.ds!.some((x) => x !== 0)).toBe(true);
     expect(out.dt!.every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe('affinity', () => {
+  /** Images, captions and logarithms of the logit scale of a student (of width 3) and a teacher (of width 4). */
+  const student = {
+    image: { shape: [3, 3], data: Float32Array.of(0.9, -0.2, 0.4, 0.1, 0.8, -0.3, -0.5, 0.3, 0.7) },
+    text: { shape: [3, 3], data: Float32Array.of(0.7, 0.1, 0.2, 0.2, 0.9, 0.1, -0.4, 0.2, 0.9) },
+    scale: { shape: [], data: Float32Array.of(1.2) },
+  };
+  const theirs = {
+    image: { shape: [3, 4], data: Float32Array.of(0.8, 0.1, 0.3, -0.2, 0.2, 0.7, -0.4, 0.1, -0.3, 0.5, 0.6, 0.4) },
+    text: { shape: [3, 4], data: Float32Array.of(0.6, 0.3, 0.1, -0.1, 0.1, 0.8, -0.2, 0.3, -0.2, 0.1, 0.9, 0.2) },
+    scale: { shape: [], data: Float32Array.of(1.7) },
+  };
+  /**
+   * By NumPy in fp64: TinyCLIP's cross-entropies of both ways, halved, less the teacher's entropies; and their central
+   * differences.
+   */
+  const reference = {
+    loss: 0.02336025995427833,
+    image: [-0.00392621, 0.0381178, 0.02789288, -0.03243055, 0.0004544, -0.00959846, 0.01265536, 0.01766041, 0.0014708],
+    text: [
+      -0.00378166, 0.00402437, 0.01122363, 0.03902856, -0.01530088, 0.05965083, 0.02287785, 0.01829405, 0.00610259,
+    ],
+    scale: [-0.09938788],
+  };
+
+  it('is the mean of both ways’ KL, with the gradients of a reference, and none into the teacher', async () => {
+    const named = (models: object, prefix: string) =>
+      Object.fromEntries(Object.entries(models).map(([name, x]) => [prefix + name, x as HostTensor]));
+    const out = await run({ ...named(student, 's.'), ...named(theirs, 't.') }, (p) => {
+      const logits = (of: string) => clipLogits(p[`${of}.image`]!, p[`${of}.text`]!, p[`${of}.scale`]!);
+      const loss = affinityLoss(logits('s'), logits('t'));
+      const [image, text, scale, teacher] = t.grad(loss, [p['s.image']!, p['s.text']!, p['s.scale']!, p['t.image']!]);
+      const same = affinityLoss(logits('t'), logits('t'));
+      return { loss, same, image: image!, text: text!, scale: scale!, teacher: teacher! };
+    });
+    expect(out.loss![0]).toBeCloseTo(reference.loss, 6);
+    expect(out.same![0]).toBeCloseTo(0, 6);
+    for (const name of ['image', 'text', 'scale'] as const) {
+      expect(out[name]).toHaveLength(reference[name].length);
+      for (const [i, x] of reference[name].entries()) expect(out[name]![i], `${name} ${i}`).toBeCloseTo(x, 5);
+    }
+    expect(out.teacher!.every((x) => x === 0)).toBe(true);
   });
 });
 

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { ClipConfig, TowerResult } from '../../clip/index.js';
+import type { Random } from '../../math/index.js';
+import type { Params, TensorTree } from '../../nn/index.js';
+import type { HostTensor, Tensor } from '../../tensor/index.js';
+import type { InnerStates } from '../teacher/teacher.js';
+import type { LayerPair } from './layer-map.js';
+
+/** The recipe fields that every loss has; its own come beside them. */
+export interface LossSettings {
+  readonly enabled: boolean;
+  readonly weight: number;
+}
+
+/** The schema of {@link LossSettings}, for a loss's section of the recipe. @param enabled by default */
+export const lossFields = (weight: number, enabled = true) => ({
+  enabled: z.boolean().default(enabled),
+  weight: z.number().min(0).default(weight),
+});
+
+/** What is needed of the teacher beside its embeddings: layers (which count from 1), and its text tokens. */
+export interface StoredStates extends InnerStates {
+  /** Token features of the captions. */
+  readonly words: boolean;
+}
+
+/** What a loss cannot do without. A recipe that lacks it is refused by `checkLosses`. */
+export interface LossRequirements {
+  /** Captions among the step's texts. Says why, as a sentence about the loss: `it compares …`. */
+  readonly captions?: string;
+  /** Mapped layers (`losses.layers`). Says why, in the same form. */
+  readonly mappedLayers?: string;
+  /** Hidden states or attention maps of both models; with `mapped layers`, only while layers are mapped. */
+  readonly innerStates?: 'always' | 'mapped layers';
+}
+
+/** The two models as a loss's own matrices depend on them. */
+export interface HeadModels {
+  readonly student: ClipConfig;
+  readonly teacher: ClipConfig;
+  readonly pairs: readonly LayerPair[];
+  /** From the student's vision width to the teacher's: where an inherited student's hidden features start. */
+  readonly inheritedMap?: HostTensor;
+  /** Random numbers for a matrix of this name; the same for the same seed and name. */
+  random(name: string): Random;
+}
+
+/**
+ * What all losses of a step are made from: B images and N texts, of which the first `captions` are the images' own and
+ * the others the classes. What no loss reads never reaches the program.
+ */
+export interface LossContext {
+  /** The student's vision tower: `embed` [B, P_s], hidden states, attention maps; with prompt tokens. */
+  readonly image: TowerResult;
+  /** Its text tower: `embed` [N, P_s], …. */
+  readonly text: TowerResult;
+  /** The student's logarithm of the logit scale, a scalar. */
+  readonly logitScale: Tensor;
+  /** The student's prompts in use, of both towers; none in a phase without. */
+  readonly prompts: readonly Tensor[];
+  /** Captions among the texts: B, or 0 where the recipe has none. */
+  readonly captions: number;
+  /** Index of each text's end token [N], int32. */
+  readonly ends: Tensor;
+  readonly teacher: { readonly config: ClipConfig; readonly params: Params };
+  readonly pairs: readonly LayerPair[];
+  /** This loss's own matrices, and all others', by the names of {@link Loss.heads}. */
+  readonly heads: TensorTree;
+  /** Over how many ranks the student's blocks are split. */
+  readonly ranks: number;
+  /** All that a step is fed, by name. */
+  readonly fed: TensorTree;
+  /**
+   * A stored output of the teacher: `image` [B, P_t], `text` [N, P_t], `hidden.l` [B, T, D_t], `attention.l` [B, T, T],
+   * `words` [B, L_t, P_t].
+   *
+   * @throws where the run does not store it: {@link Loss.stored} does not ask for it
+   */
+  target(name: string): Tensor;
+  /** The student's image tokens after a layer, without prompts, on the teacher's patch grid [B, T, D_s]. */
+  tokens(layer: number): Tensor;
+  /** Its attention map of a layer, averaged over heads, without prompts, on the teacher's patch grid [B, T, T]. */
+  attention(layer: number): Tensor;
+  /** Its text tokens after the last layer, without prompts [N, L, D_x]. */
+  words(): Tensor;
+}
+
+/**
+ * One loss of the distillation. All that the rest of the program knows of it stands here: the recipe's section and phases,
+ * the flag of the command line, checks, stored teacher targets, matrices, the weighted total, the report's curve and the
+ * ablation bench read the list in `index.ts`.
+ */
+export interface Loss<
+  Name extends string = string,
+  Schema extends z.ZodType<LossSettings, unknown> = z.ZodType<LossSettings, unknown>,
+> {
+  /** Its section of the recipe under `losses`, and its name among reported losses. */
+  readonly name: Name;
+  /** A title, without the word loss: `Feature alignment`. */
+  readonly label: string;
+  /** One sentence: what it compares. */
+  readonly about: string;
+  /** The recipe's section: {@link lossFields} and its own, all with defaults. */
+  readonly schema: Schema;
+  /** The loss that it is a part of: what switches that one off on the command line switches this one off too. */
+  readonly partOf?: string;
+  /**
+   * How its gradient is coordinated with the others': clipped to `coordination.clip` (together with all that are), scaled
+   * by `coordination.gamma`, or added as it is.
+   */
+  readonly coordination: 'clip' | 'gamma' | 'none';
+  readonly requires?: LossRequirements;
+  /** Which of its matrices are split over ranks, along which axis; `field` of its section is the size of that axis. */
+  readonly split?: { readonly axes: Readonly<Record<string, number>>; readonly field: string };
+  /** What it reads of the teacher's stored targets beside the embeddings. */
+  stored?(pairs: readonly LayerPair[], teacher: ClipConfig): Partial<StoredStates>;
+  /** Its own matrices, which learn with the student, at their start. */
+  heads?(models: HeadModels, settings: z.output<Schema>): Params;
+  /** The loss as a scalar, unweighted. */
+  build(context: LossContext, settings: z.output<Schema>): Tensor;
+}
+
+/** A loss with its name and section as types. */
+export function defineLoss<Name extends string, Schema extends z.ZodType<LossSettings, unknown>>(
+  loss: Loss<Name, Schema>,
+): Loss<Name, Schema> {
+  return loss;
+}
