@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { issueError, show } from '../schema-issue.js';
+import { families } from './family.js';
 
 const size = z.int().positive();
 const activation = z.enum(['quick_gelu', 'gelu', 'gelu_pytorch_tanh']);
@@ -153,14 +154,14 @@ export function clipConfigJson(config: ClipConfig): object {
   const { projection_dim, logit_scale_init_value, text_config, vision_config } = config;
   if (isSiglip(config)) {
     return {
-      architectures: ['SiglipModel'],
+      architectures: [families.siglip.modelClass],
       model_type: 'siglip',
       text_config: { model_type: 'siglip_text_model', ...text_config, projection_size: projection_dim },
       vision_config: { model_type: 'siglip_vision_model', ...vision_config },
     };
   }
   return {
-    architectures: ['CLIPModel'],
+    architectures: [families.clip.modelClass],
     model_type: 'clip',
     projection_dim,
     logit_scale_init_value,

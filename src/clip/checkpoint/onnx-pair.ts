@@ -7,6 +7,7 @@ import { readJson, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from '../config.js';
+import { families } from '../family.js';
 import { type PreprocessConfig, parsePreprocessConfig } from '../preprocess/preprocess-config.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import type { TokenizedTexts } from '../tokenizer/tokenize-all.js';
@@ -22,10 +23,10 @@ export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'thread
   readonly dtype?: Dtype;
 }
 /** What encoders call their embedding: CLIP's, SigLIP's, sentence-transformers'. */
-const IMAGE = ['image_embeds', 'pooler_output', 'sentence_embedding'];
-const TEXTS = ['text_embeds', 'pooler_output', 'sentence_embedding'];
-/** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
-const TRAINED_LOGIT_SCALE = Math.log(100);
+const IMAGE = [families.clip.outputs.image, families.siglip.outputs.image, 'sentence_embedding'];
+const TEXTS = [families.clip.outputs.text, families.siglip.outputs.text, 'sentence_embedding'];
+/** CLIP's training ends at its bound. */
+const TRAINED_LOGIT_SCALE = families.clip.largestLogitScale;
 
 /** Image and text encoder of a CLIP-like model as ONNX files: embeddings alone, no weights and no inner states. */
 export class OnnxPair {
@@ -205,7 +206,7 @@ async function modelType(file: string): Promise<string> {
 function checkPooling(file: OnnxFile, path: string, names: readonly string[], type: string): void {
   const [projected] = names;
   const used = names.find((name) => file.outputs.includes(name));
-  if (used !== 'pooler_output' || type.startsWith('siglip')) return;
+  if (used !== families.siglip.outputs.image || type.startsWith('siglip')) return;
   throw new UserError(
     `${path}: expected the output ${projected}, got ${file.outputs.join(', ')}: of a model of the type ${type} pooler_output is not projected into the space that images and texts share; export it with its projection (CLIPVisionModelWithProjection, CLIPTextModelWithProjection)`,
   );
