@@ -11,6 +11,7 @@ import { cvpr2024 } from '../cvpr2024/cvpr2024.js';
 import { cvpr2024Recipe } from '../cvpr2024/cvpr2024-recipe.js';
 import { distill } from '../distill/distill.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
+import { visualModel } from '../model/visual-student.js';
 import { teacher as clip, compileOptions, dataset, recipe } from '../test/colours.fixture.js';
 import { exportModel } from './index.js';
 
@@ -31,7 +32,7 @@ it('teaches a SigLIP student with prompts, whose export gives the same embedding
   for (const { losses } of history) expect(Object.values(losses).every(Number.isFinite)).toBe(true);
 
   const out = join(root, 'exported');
-  const { maxDifference } = await exportModel({ checkpoint: student, prompts, out, classes: ['red', 'gold'] });
+  const { maxDifference } = await exportModel({ model: { ...student, prompts }, out, classes: ['red', 'gold'] });
   expect(maxDifference).toBeLessThan(1e-4);
   const pair = await loadOnnxPair(join(out, 'onnx'));
   expect(pair.config.projection_dim).toBe(12);
@@ -66,14 +67,13 @@ it('has its prompts tuned and is distilled by the CVPR 2024 recipe, into a SigLI
   const student = { ...siglip, params: initClip(siglip.config, 8) };
   const options = { teacher: siglip, student, dataset, recipe: published, runDir: join(root, 'cvpr') };
   const run = await cvpr2024({ ...options, compile: compileOptions });
-  const { prompts, projector } = run!.student;
-  const visual = { prompts, projector, texts: run!.texts, classes: dataset.classes.map(({ name }) => name) };
-  const model = { checkpoint: student, visual, params: 0, bytes: 0 };
+  const names = dataset.classes.map(({ name }) => name);
+  const model = visualModel(student, run!.student, { names, features: run!.texts });
   const measured = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.train! } };
   const { zeroShot } = await evaluateModel(model, measured, { latencyRuns: 0, ...compileOptions });
   expect(zeroShot!.top1.low).toBeLessThan(1);
   expect(zeroShot!.top1.high).toBeGreaterThan(0.2); // of five classes
   // Two layers, both prompted: all prompts are folded.
-  const { maxDifference } = await exportModel({ checkpoint: student, visual, out: join(root, 'visual') });
+  const { maxDifference } = await exportModel({ model, out: join(root, 'visual') });
   expect(maxDifference).toBeLessThan(1e-4);
 });

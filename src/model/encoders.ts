@@ -1,54 +1,125 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  type DownloadOptions,
-  loadCheckpoint,
-  loadOnnxPair,
-  OnnxPair,
-  type OnnxPairOptions,
-  onnxFolder,
-  resolveCheckpoint,
-} from '../clip/index.js';
+import type { TokenizedTexts } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { visualStudentFile } from '../model/index.js';
-import { loadPrompts } from '../prompt/index.js';
-import { OnnxFile } from '../runtime/index.js';
-import { toOnnx } from '../tensor/index.js';
-import { foldVisionPrompts } from './fold.js';
-import { exportGraph, type GraphName } from './graphs.js';
-import { checkPrompts, maxTextLength, type Student } from './student.js';
+import { type Params, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
+import { constant, type HostTensor, input, l2Normalize } from '../tensor/index.js';
+import { imageFeatures, textFeatures } from './graphs.js';
+import type { EncoderModel, Model } from './model.js';
+import { modelWeights } from './weights.js';
+
+/** A model's image side for batches of one size, ready to run. */
+export interface ImageEncoder {
+  /** Pixels [B, 3, S, S] → features [B, P], overwritten by the next call. */
+  run(pixels: HostTensor<Float32Array>): Promise<HostTensor>;
+  /** An {@link EncoderModel} stays open. */
+  dispose(): Promise<void>;
+}
+
+/** A model's text side, ready to run. */
+export interface TextEncoder {
+  /** At most as many texts as it was made for, of its length → features [texts, P], overwritten by the next call. */
+  run(texts: TokenizedTexts): Promise<HostTensor>;
+  /** An {@link EncoderModel} stays open. */
+  dispose(): Promise<void>;
+}
+
+export interface ImageEncoderOptions extends Pick<CompileOptions, 'device' | 'threads'> {
+  /** Whether features are brought to unit length. @defaultValue true */
+  readonly unit?: boolean;
+  /** Whether the weights stand in the graph as constants, as in an exported model, and not in arrays that are fed. */
+  readonly constantWeights?: boolean;
+}
 
 /**
- * Opens a model for inference, batch and text length left open: its ONNX files where it has some, otherwise the graphs
- * that its export would have, prompts folded, without writing them. A variant that is asked for by `dtype` must be there.
+ * The image side of a model, with its prompts and its projector, for `batch` images at a time.
  *
- * @param idOrFolder checkpoint folder, export or hub id
- * @throws UserError where it cannot be read
+ * @throws UserError where the device cannot be used
  */
-export async function openEncoders(
-  idOrFolder: string,
-  options: DownloadOptions & OnnxPairOptions = {},
-): Promise<OnnxPair> {
-  const folder = await resolveCheckpoint(idOrFolder, options);
-  if (options.dtype !== undefined || onnxFolder(folder)) return loadOnnxPair(folder, options);
-  if (existsSync(join(folder, visualStudentFile))) {
+export async function imageEncoder(
+  model: Model,
+  batch: number,
+  { unit = true, constantWeights = false, ...options }: ImageEncoderOptions = {},
+): Promise<ImageEncoder> {
+  if (model.encoders) {
+    const { encoders } = model;
+    const embed = (pixels: HostTensor<Float32Array>) => encoders.images(pixels);
+    return unit ? unitRows(model, batch, embed, options) : { run: embed, dispose: async () => {} };
+  }
+  const { size } = model.preprocess;
+  const weights = modelWeights(model);
+  const p = constantWeights ? constants(weights) : paramInputs(weights);
+  const features = imageFeatures(p, model, input('pixels', [batch, 3, size, size]));
+  const fixed = constantWeights ? {} : paramFeeds(weights);
+  const program = await compile(
+    { outputs: { features: unit ? l2Normalize(features) : features } },
+    { ...options, fixed },
+  );
+  return { run: async (pixels) => (await program.run({ pixels })).features!, dispose: () => program.dispose() };
+}
+
+/**
+ * The text side of a model for up to `batch` texts of `length` tokens at a time, each with the prompts that a prompted
+ * model makes of it; features of unit length.
+ *
+ * @throws UserError for a visual student, which has no text tower in its teacher's joint space
+ */
+export async function textEncoder(
+  model: Model,
+  batch: number,
+  length: number,
+  options: Pick<CompileOptions, 'device' | 'threads'> = {},
+): Promise<TextEncoder> {
+  if (model.encoders) {
+    const { encoders } = model;
+    return unitRows(model, batch, (texts: TokenizedTexts) => encoders.texts(texts), options);
+  }
+  if (model.projector) {
     throw new UserError(
-      `${folder}: a visual student (cvpr2024) reads no texts: expected a model with a text tower; export it, and use its vision model with classifier.safetensors`,
+      'the model is a visual student (cvpr2024): it knows the classes that it was saved with, and no other texts; use its teacher here',
     );
   }
-  const student: Student = { checkpoint: await loadCheckpoint(folder), prompts: await loadPrompts(folder) };
-  checkPrompts(student);
-  const { params, config, preprocess, tokenizer } = student.checkpoint;
-  const vision = student.prompts && (await foldVisionPrompts(params, config, student.prompts.vision));
-  const open = (name: GraphName) => {
-    const { outputs, weights } = exportGraph(name, student, vision);
-    return OnnxFile.open(toOnnx({ outputs, initializers: weights }).bytes, options);
+  const weights = modelWeights(model);
+  const [ids, ends] = [input('ids', [batch, length], 'int32'), input('ends', [batch], 'int32')];
+  const features = l2Normalize(textFeatures(paramInputs(weights), model, ids, ends));
+  const program = await compile({ outputs: { features } }, { ...options, fixed: paramFeeds(weights) });
+  const block = {
+    ids: { shape: [batch, length], data: new Int32Array(batch * length) },
+    ends: { shape: [batch], data: new Int32Array(batch) },
   };
-  const [images, texts] = [await open('vision_model'), await open('text_model')];
-  const limited = {
-    ...config,
-    text_config: { ...config.text_config, max_position_embeddings: maxTextLength(student) },
+  return {
+    async run(texts) {
+      // Rows behind the texts keep what they had: their features are dropped.
+      block.ids.data.set(texts.ids);
+      block.ends.data.set(texts.ends);
+      return firstRowsOf((await program.run(block)).features!, texts.ends.length);
+    },
+    dispose: () => program.dispose(),
   };
-  const logitScale = params.logit_scale!.data[0]!;
-  return new OnnxPair(images, texts, limited, preprocess, tokenizer, logitScale, '', []);
 }
+
+/** What ONNX files give, brought to unit length by the engine. */
+async function unitRows<Input>(
+  { config }: EncoderModel,
+  batch: number,
+  embed: (given: Input) => Promise<HostTensor<Float32Array>>,
+  options: CompileOptions,
+): Promise<{ run(given: Input): Promise<HostTensor>; dispose(): Promise<void> }> {
+  const rows = { shape: [batch, config.projection_dim], data: new Float32Array(batch * config.projection_dim) };
+  const program: Runnable = await compile({ outputs: { unit: l2Normalize(input('rows', rows.shape)) } }, options);
+  return {
+    async run(given) {
+      const { shape, data } = await embed(given);
+      rows.data.set(data);
+      return firstRowsOf((await program.run({ rows })).unit!, shape[0]!);
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+const firstRowsOf = ({ shape, data }: HostTensor, count: number): HostTensor => ({
+  shape: [count, ...shape.slice(1)],
+  data: data.subarray(0, (count * data.length) / shape[0]!),
+});
+
+const constants = (params: Params): TensorTree =>
+  Object.fromEntries(Object.entries(params).map(([name, value]) => [name, constant(value)]));

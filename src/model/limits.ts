@@ -1,28 +1,18 @@
-import type { Checkpoint } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import type { SavedVisualStudent } from '../model/index.js';
-import type { SavedPrompts } from '../prompt/index.js';
+import type { Model, TowerModel } from './model.js';
 
-/** What is exported: two towers, and the prompts they were trained with. */
-export interface Student {
-  readonly checkpoint: Checkpoint;
-  readonly prompts?: SavedPrompts;
-  /** Of a student of the CVPR 2024 recipe: its vision tower alone is exported, with its projector, and its classes. */
-  readonly visual?: SavedVisualStudent;
-}
-
-/** Most tokens a text may have: inserted prompts take positions of the text tower, and their encoder has its own limit. */
-export function maxTextLength({ checkpoint, prompts }: Student): number {
-  const positions = checkpoint.config.text_config.max_position_embeddings;
-  if (!prompts) return positions;
-  const { n_ctx, text_layers, max_length } = prompts.config;
+/** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit. */
+export function textLimit(model: Pick<Model, 'config'> & Pick<TowerModel, 'prompts'>): number {
+  const { max_position_embeddings: positions } = model.config.text_config;
+  if (!model.prompts?.encoder) return positions;
+  const { text_layers, n_ctx, max_length } = model.prompts.config;
   return Math.min(max_length, text_layers > 0 ? positions - n_ctx : positions);
 }
 
-/** @throws UserError where the prompts were made for another student. */
-export function checkPrompts({ checkpoint, prompts }: Student): void {
-  if (!prompts) return;
-  const { text_config: text, vision_config: vision } = checkpoint.config;
+/** @throws UserError where a prompt encoder and its prompts were made for another model. */
+export function checkPrompts({ config: towers, prompts }: Pick<TowerModel, 'config' | 'prompts'>): void {
+  if (!prompts?.encoder) return;
+  const { text_config: text, vision_config: vision } = towers;
   const { config } = prompts;
   const faults: [field: string, expected: string, got: number, fits: boolean][] = [
     ['vision_width', `${vision.hidden_size}`, config.vision_width, config.vision_width === vision.hidden_size],

@@ -1,12 +1,12 @@
 import { clipLogits } from '../../clip/index.js';
 import { responseLoss } from '../../distill/index.js';
-import { boundLogitScale } from '../../model/index.js';
+import type { TowerModel } from '../../model/index.js';
+import { boundLogitScale, modelWeights } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { type CompileOptions, compile, type Feed, type Runnable } from '../../runtime/index.js';
 import { constant, grad, type HostTensor, input, inputsOf } from '../../tensor/index.js';
 import { adamw, type Task, train, warmupCosine } from '../../train/index.js';
-import type { Student } from '../student.js';
-import { imageGraph, studentFeeds, textGraph } from './student-graph.js';
+import { imageGraph, textGraph } from './student-graph.js';
 
 const GRADIENT = 'gradient.';
 
@@ -41,9 +41,9 @@ export class AnswerProgram {
     private readonly images: number,
   ) {}
 
-  static async create(student: Student, options: AnswerOptions): Promise<AnswerProgram> {
+  static async create(student: TowerModel, options: AnswerOptions): Promise<AnswerProgram> {
     const { images, texts, length, side, width, temperature, bothWays, learns = () => true } = options;
-    const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
+    const scale = input('logit_scale', student.params.logit_scale!.shape);
     const total = responseLoss(
       clipLogits(imageGraph(student, images, side).embed, textGraph(student, texts, length).tower.embed, scale),
       clipLogits(input('target/image', [images, width]), input('target/text', [texts, width]), constant(options.scale)),
@@ -51,7 +51,7 @@ export class AnswerProgram {
       { temperature, lambda: 0, bothWays },
     );
     const inputs = inputsOf(total);
-    const learned = Object.keys(studentFeeds(student)).filter((name) => name in inputs && learns(name));
+    const learned = Object.keys(modelWeights(student)).filter((name) => name in inputs && learns(name));
     const gradients = grad(
       total,
       learned.map((name) => inputs[name]!),
@@ -63,7 +63,7 @@ export class AnswerProgram {
 
   /**
    * @param params that learn, changed in place; a part of `weights` or all of them
-   * @param weights every weight and vision prompt, as {@link studentFeeds} names them
+   * @param weights every weight and vision prompt, as {@link modelWeights} names them
    */
   task(params: Params, weights: Params, feeds: AnswerFeeds): Task {
     const { program } = this;
