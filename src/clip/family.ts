@@ -48,6 +48,12 @@ export const families = {
   },
 } as const satisfies Record<string, Family>;
 
+/** What encoders of any origin call their embedding, most telling first; the last is sentence-transformers'. */
+export const embeddingOutputs = {
+  image: [families.clip.outputs.image, families.siglip.outputs.image, 'sentence_embedding'],
+  text: [families.clip.outputs.text, families.siglip.outputs.text, 'sentence_embedding'],
+} as const;
+
 /** The family of a model. */
 export function familyOf({ model_type }: Pick<ClipConfig, 'model_type'>): Family {
   return families[model_type ?? 'clip'];

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -13,7 +14,8 @@ import { distill } from '../distill/distill.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { visualModel } from '../model/visual-student.js';
 import { teacher as clip, compileOptions, dataset, recipe } from '../test/colours.fixture.js';
-import { exportModel } from './index.js';
+import { chooseVariant } from '../web/variants.js';
+import { exportModel, quantizeModel } from './index.js';
 
 const root = mkdtempSync(join(tmpdir(), 'promptkd-siglip-student-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -38,6 +40,23 @@ it('teaches a SigLIP student with prompts, whose export gives the same embedding
   expect(pair.config.projection_dim).toBe(12);
   await pair.dispose();
   expect((await loadCheckpoint(out)).config).toEqual(student.config);
+  const card = await readFile(join(out, 'README.md'), 'utf8');
+  for (const part of ['A SigLIP model of', 'gives `pooler_output`', 'transformers.SiglipModel'])
+    expect(card).toContain(part);
+  expect(card).not.toContain('_embeds');
+});
+
+it('is quantised, and its files are checked by the names that its family has', async () => {
+  const out = join(root, 'small');
+  const options = { images: 6, tune: 0, dtypes: ['bnb4'] } as const;
+  const { variants } = await quantizeModel({ model: siglip, dataset, out, ...options });
+  expect(variants.bnb4!.difference).toBeLessThan(1e-3);
+  const pair = await loadOnnxPair(out, { dtype: 'bnb4' });
+  for (const name of ['vision_model', 'text_model'] as const) {
+    const chosen = await chooseVariant(join(out, 'onnx'), name, pair, 'bnb4');
+    expect(chosen.cosine).toBeCloseTo(1, 5);
+  }
+  await pair.dispose();
 });
 
 it('teaches a CLIP student, which reads texts by its own tokenizer', async () => {

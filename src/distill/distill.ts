@@ -22,7 +22,7 @@ import {
 } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
-import { type TextBank, textLimit } from './batches/text-bank.js';
+import { sharedTextLimit, type TextBank } from './batches/text-bank.js';
 import { activeLosses, crossColumns, type DualStream, initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { logitsKdTask } from './logits-kd.js';
@@ -111,7 +111,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
           teacher.config.vision_config.num_hidden_layers,
         )
       : [];
-  const limit = textLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
+  const limit = sharedTextLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
   const prompted = recipe.method === 'promptkd' && recipe.prompts.enabled;
   const encoder = prompted ? promptConfig(recipe, start.config, limit) : undefined;
   const stream: Omit<DualStream, 'heads'> = {

@@ -169,7 +169,14 @@ describe('evaluateModel', () => {
       { ...dataset, splits: { ...dataset.splits, test } },
       { ...engine, latencyRuns: 3, onProgress: (phase, done, total) => void phases.push(`${phase} ${done}/${total}`) },
     );
-    expect(evaluation).toMatchObject({ data: 'colours', split: 'test', drawings: 72, classes: 4, params: countParameters(teacher.params), bytes: 2 });
+    expect(evaluation).toMatchObject({
+      data: 'colours',
+      split: 'test',
+      drawings: 72,
+      classes: 4,
+      params: countParameters(teacher.params) + countParameters(prompts.encoder) + 48,
+      bytes: 2,
+    });
     expect(evaluation.zeroShot!.top1).toEqual(wilson(54, 72));
     expect(evaluation.zeroShot!.top5.value).toBe(1);
     expect(evaluation.baseNovel).toMatchObject({ base: wilson(54, 72), novel: wilson(3, 3) });

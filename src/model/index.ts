@@ -9,7 +9,7 @@ export {
 export { type ExportGraph, exportGraph, type GraphName, graphNames, graphsOf } from './export-graphs.js';
 export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
-export { checkPrompts, textLimit } from './limits.js';
+export { checkPrompts, textLimit, textRoom } from './limits.js';
 export { type LoadOptions, loadModel, loadTowerModel, modelFolder, openEncoders } from './load.js';
 export { boundLogitScale, largestLogitScale } from './logit-scale.js';
 export {

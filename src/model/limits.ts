@@ -1,12 +1,18 @@
+import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Model, TowerModel } from './model.js';
 
+/** Tokens of a text that a text tower has positions for, with so many prompts inserted. */
+export function textRoom({ text_config }: Pick<ClipConfig, 'text_config'>, prompts: number): number {
+  return text_config.max_position_embeddings - prompts;
+}
+
 /** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit. */
 export function textLimit(model: Pick<Model, 'config'> & Pick<TowerModel, 'prompts'>): number {
-  const { max_position_embeddings: positions } = model.config.text_config;
-  if (!model.prompts?.encoder) return positions;
-  const { text_layers, n_ctx, max_length } = model.prompts.config;
-  return Math.min(max_length, text_layers > 0 ? positions - n_ctx : positions);
+  const { config, prompts } = model;
+  if (!prompts?.encoder) return textRoom(config, 0);
+  const { text_layers, n_ctx, max_length } = prompts.config;
+  return Math.min(max_length, textRoom(config, text_layers > 0 ? n_ctx : 0));
 }
 
 /** @throws UserError where a prompt encoder and its prompts were made for another model. */

@@ -155,7 +155,7 @@ describe('gradients of a template’s words', () => {
     const without = await findPrompts(model, dataset, small);
     const withTokens = await findPrompts(model, dataset, { ...small, tokens: 2 });
     expect(withTokens.scored).toBeGreaterThan(without.scored);
-    const pair = { pair: {} } as never;
+    const pair = { encoders: {} } as never;
     const images = { rows: { data: new Float32Array(0), count: 0, width: 1 }, labels: [] };
     expect(() => new TokenGradients(pair, names, images, {})).toThrow(UserError);
   });

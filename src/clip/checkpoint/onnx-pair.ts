@@ -7,7 +7,7 @@ import { readJson, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from '../config.js';
-import { families } from '../family.js';
+import { embeddingOutputs, families } from '../family.js';
 import { type PreprocessConfig, parsePreprocessConfig } from '../preprocess/preprocess-config.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import type { TokenizedTexts } from '../tokenizer/tokenize-all.js';
@@ -22,9 +22,7 @@ export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'thread
   /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
   readonly dtype?: Dtype;
 }
-/** What encoders call their embedding: CLIP's, SigLIP's, sentence-transformers'. */
-const IMAGE = [families.clip.outputs.image, families.siglip.outputs.image, 'sentence_embedding'];
-const TEXTS = [families.clip.outputs.text, families.siglip.outputs.text, 'sentence_embedding'];
+const { image: IMAGE, text: TEXTS } = embeddingOutputs;
 /** CLIP's training ends at its bound. */
 const TRAINED_LOGIT_SCALE = families.clip.largestLogitScale;
 
