@@ -18,7 +18,7 @@ try {
   const start = performance.now();
   let result;
   const { others } = await watched(async () => {
-    result = await exportModel({ checkpoint, out });
+    result = await exportModel({ model: checkpoint, out });
   });
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);

@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadCheckpoint } from '../dist/clip/index.js';
 import { exportModel } from '../dist/compress/index.js';
 import { openDataset } from '../dist/data/index.js';
-import { loadPrompts } from '../dist/prompt/index.js';
+import { loadModel } from '../dist/model/index.js';
 
 const shipped = fileURLToPath(new URL('../models/emoji-student', import.meta.url));
 
@@ -15,13 +14,9 @@ export async function withExport(given, use) {
   if (given !== undefined) return use(given);
   const out = mkdtempSync(join(tmpdir(), 'promptkd-exported-'));
   try {
-    const [checkpoint, prompts, dataset] = await Promise.all([
-      loadCheckpoint(shipped),
-      loadPrompts(shipped),
-      openDataset('emoji'),
-    ]);
+    const [model, dataset] = await Promise.all([loadModel(shipped), openDataset('emoji')]);
     const classes = dataset.classes.filter(({ novel }) => !novel).map(({ name }) => name);
-    await exportModel({ checkpoint, prompts, out, classes });
+    await exportModel({ model, out, classes });
     return await use(out);
   } finally {
     rmSync(out, { recursive: true });

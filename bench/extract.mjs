@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { CLIPVisionModelWithProjection, env, Tensor } from '@huggingface/transformers';
 import { clipConfigJson, clipPreprocess } from '../dist/clip/index.js';
-import { exportGraph } from '../dist/compress/graphs.js';
 import { teacherOf } from '../dist/distill/index.js';
+import { exportGraph } from '../dist/model/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
 import { toOnnx } from '../dist/tensor/index.js';
 import { randomClip } from './models.mjs';
@@ -38,7 +38,7 @@ const peer = await startPeer('extract.py', { pixels, ...paramFeeds(vision, 'teac
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-extract-'));
 mkdirSync(join(folder, 'onnx'));
 writeFileSync(join(folder, 'config.json'), JSON.stringify(clipConfigJson(config)));
-const { outputs, weights } = exportGraph('vision_model', { checkpoint: { config, params } });
+const { outputs, weights } = exportGraph('vision_model', { config, params });
 writeFileSync(join(folder, 'onnx', 'vision_model.onnx'), toOnnx({ outputs, initializers: weights }).bytes);
 env.allowRemoteModels = false;
 env.localModelPath = `${dirname(folder)}/`;

@@ -7,9 +7,9 @@
 
 import * as ort from 'onnxruntime-node';
 import { initClip, visionTower } from '../dist/clip/index.js';
-import { foldVisionPrompts, promptTokens } from '../dist/compress/fold.js';
 import { median } from '../dist/math/quantile.js';
 import { Random } from '../dist/math/random.js';
+import { foldVisionPrompts, promptTokens } from '../dist/model/index.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { constant, input, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, vitB16 } from './models.mjs';

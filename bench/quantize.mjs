@@ -40,7 +40,7 @@ import { writeFileAtomic } from '../dist/files/index.js';
 import { loadRecipe } from '../dist/files/recipe-file.js';
 import { median } from '../dist/math/quantile.js';
 import { Random } from '../dist/math/random.js';
-import { loadModel } from '../dist/model/index.js';
+import { loadTowerModel, modelFolder } from '../dist/model/index.js';
 import { paramFeeds, paramInputs } from '../dist/nn/index.js';
 import { input, toOnnx } from '../dist/tensor/index.js';
 import { imageOnly, randomCheckpoint, vitB16 } from './models.mjs';
@@ -58,9 +58,8 @@ else if (what === 'large') await large();
 else usage(`${what ?? 'no argument'}: expected accuracy, latency or large`);
 
 async function accuracy() {
-  const run = await readRun(values.run);
-  const model = await loadModel(run.model);
-  const student = { checkpoint: model.checkpoint, prompts: model.prompts };
+  const run = await readRun(modelFolder(values.run));
+  const student = await loadTowerModel(values.run, 'bench');
   const dataset = await openDataset('emoji');
   const calibration = await loadCalibration(student, dataset, { images });
   const moments = await measureMoments(student, calibration);
@@ -70,7 +69,7 @@ async function accuracy() {
     const figures = {};
     for (const split of ['test', 'val+style']) {
       const options = { split, latencyRuns: 0 };
-      const { zeroShot, retrieval } = await evaluateModel({ ...model, ...quantized }, dataset, options);
+      const { zeroShot, retrieval } = await evaluateModel(quantized, dataset, options);
       figures[split] = {
         top1: percent(zeroShot.top1),
         r1_image_to_text: percent(retrieval.imageToText.r1),
@@ -142,8 +141,8 @@ async function latency() {
   );
   const missing = Object.keys(files).filter((dtype) => !existsSync(files[dtype]));
   if (missing.length > 0) {
-    const student = { checkpoint: { config, params: initClip(config, 1) } };
-    const { params } = student.checkpoint;
+    const student = { config, params: initClip(config, 1) };
+    const { params } = student;
     const { embed } = visionTower(paramInputs(params), config, input('pixel_values', ['batch', 3, 224, 224]), {
       pooledOnly: true,
     });
@@ -190,7 +189,7 @@ async function latency() {
 
 async function large() {
   const out = mkdtempSync(join(tmpdir(), 'promptkd-quantize-'));
-  const student = { checkpoint: await randomCheckpoint('vit-b-16') };
+  const model = await randomCheckpoint('vit-b-16');
   const seconds = {};
   let [phase, since] = ['', performance.now()];
   const enter = (next) => {
@@ -199,7 +198,7 @@ async function large() {
   };
   try {
     const { bytes } = await quantizeModel({
-      ...{ student, out, dataset: await openDataset('emoji'), images },
+      ...{ model, out, dataset: await openDataset('emoji'), images },
       onProgress: (next) => next === phase || enter(next),
     });
     enter('');

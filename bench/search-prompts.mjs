@@ -60,7 +60,7 @@ const tune = (unlabelled) => async (seed) => {
   });
   const started = performance.now();
   const { folder, images, labelled, pseudoAccuracy } = await tunePrompts({
-    model: model.checkpoint,
+    model,
     dataset,
     recipe,
     runDir,

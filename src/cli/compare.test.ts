@@ -8,7 +8,7 @@ import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { exportModel, quantizeModel } from '../compress/index.js';
 import { openDataset } from '../data/index.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
-import { loadModel } from '../model/model.js';
+import { loadModel } from '../model/load.js';
 import { teacher } from '../test/colours.fixture.js';
 import { picture, put } from '../test/pictures.fixture.js';
 
@@ -31,10 +31,10 @@ beforeAll(async () => {
   }
   await saveCheckpoint(at('teacher'), teacher);
   await cp(at('teacher'), at('other', 'teacher'), { recursive: true });
-  await exportModel({ checkpoint: teacher, out: at('exported') });
+  await exportModel({ model: teacher, out: at('exported') });
   const dataset = await openDataset(`folder:${at('pictures')}`);
   const few = { images: 12, tune: 0, dtypes: ['q4'] } as const;
-  await quantizeModel({ student: { checkpoint: teacher }, dataset, out: at('small'), ...few });
+  await quantizeModel({ model: teacher, dataset, out: at('small'), ...few });
 });
 afterAll(() => rm(folder, { recursive: true }));
 

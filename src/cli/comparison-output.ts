@@ -1,30 +1,23 @@
 import { basename, resolve, sep } from 'node:path';
-import { type Dtype, splitVariant } from '../clip/index.js';
-import type { Comparison } from '../evaluate/index.js';
+import { splitVariant } from '../clip/index.js';
+import type { Comparison, VariantSource } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
 import { bytes, paretoFile, percent, textTable } from '../report/index.js';
 
-/** A `FOLDER` or `FOLDER#DTYPE` of the command line. */
-interface NamedSource {
-  readonly name: string;
-  readonly folder: string;
-  readonly dtype?: Dtype;
-}
-
-/** Models as they stand on the command line, named by their folders, with those above where names would be equal. */
-export function variantsOf(models: readonly string[]): NamedSource[] {
-  const given = models.map((argument) => {
-    const { model: folder, dtype } = splitVariant(argument);
+/** Models as they stand on the command line, `FOLDER` or `FOLDER#DTYPE`, named by their folders, with those above where names would be equal. */
+export function variantsOf(models: readonly string[]): VariantSource[] {
+  const given = models.map((model) => {
+    const { model: folder, dtype } = splitVariant(model);
     const parts = resolve(folder).split(sep);
     const nameAt = (depth: number) => [parts.slice(-depth).join('/'), ...(dtype ? [dtype] : [])].join(' ');
-    return { folder, dtype, nameAt, most: parts.length, depth: 1 };
+    return { model, nameAt, most: parts.length, depth: 1 };
   });
   for (;;) {
     const names = given.map(({ nameAt, depth }) => nameAt(depth));
     const wider = given.filter(
       ({ depth, most }, i) => depth < most && names.indexOf(names[i]!) !== names.lastIndexOf(names[i]!),
     );
-    if (wider.length === 0) return given.map(({ folder, dtype }, i) => ({ name: names[i]!, folder, dtype }));
+    if (wider.length === 0) return given.map(({ model }, i) => ({ name: names[i]!, model }));
     for (const one of wider) one.depth++;
   }
 }

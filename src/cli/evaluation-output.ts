@@ -61,7 +61,7 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     row(`top-1, drawn by ${artist}`, top1, `${number(own)} drawings${unseen ? ', style kept out of training' : ''}`);
   }
   if (evaluation.params !== undefined) rows.push(['parameters', count(evaluation.params), '', '']);
-  rows.push(['size', bytes(evaluation.bytes), '', '']);
+  if (evaluation.bytes !== undefined) rows.push(['size', bytes(evaluation.bytes), '', '']);
   if (latency) {
     const { medianMs, p95Ms, runs } = latency;
     rows.push([

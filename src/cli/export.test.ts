@@ -60,7 +60,7 @@ describe('promptkd export', () => {
   });
 
   it.each([
-    [() => [join(run, 'nowhere'), '--out', out()], /nowhere: expected the folder of a checkpoint/],
+    [() => [join(run, 'nowhere'), '--out', out()], /nowhere: expected the folder of a CLIP checkpoint/],
     [() => [run, '--out', out(), '--classes', 'nowhere.txt'], /--classes nowhere\.txt: no such file/],
     [() => [run, '--out', out(), '--classes', ' , '], /--classes .*: expected class names, got none/],
     [() => [run, '--out', out(), '--classes', 'cat,cat'], /classes: expected each name once, got cat twice/],

@@ -1,14 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.js';
 import { parseYaml, readJson, readText } from '../files/index.js';
 import { issueError } from '../schema-issue.js';
 
-/** What a run left beside its student. */
+/** What a run left beside its model. */
 export interface RunRecord {
-  /** The checkpoint folder. */
-  readonly model: string;
   /** The recipe as run, YAML, and its file. */
   readonly recipe?: string;
   readonly recipeFile?: string;
@@ -52,24 +49,15 @@ const modelMetrics = z.object({
 const measured = z.object({ teacher: modelMetrics, kd: modelMetrics, promptkd: modelMetrics }).partial();
 
 /**
- * A checkpoint folder, or a run folder with the checkpoint in `student/`, and the run's `recipe.yaml` and `metrics.json`
- * where they are there.
+ * The run that a model's folder belongs to: `recipe.yaml`, `metrics.json` and stored targets, beside it or, where it is the
+ * `student/` or `model/` of a run's folder, in that.
  *
- * @throws UserError where the folder is neither, or one of its files is broken.
+ * @throws UserError where one of the files is broken.
  */
-export async function readRun(folder: string): Promise<RunRecord> {
-  const isModel = (dir: string) => ['config.json', 'open_clip_config.json'].some((file) => existsSync(join(dir, file)));
-  const inside = join(folder, 'student');
-  const model = [folder, inside].find(isModel);
-  if (!model) {
-    throw new UserError(
-      `${folder}: expected the folder of a checkpoint (config.json) or of a finished run (student/config.json)`,
-    );
-  }
-  const run = basename(resolve(model)) === 'student' ? dirname(resolve(model)) : model;
+export async function readRun(model: string): Promise<RunRecord> {
+  const run = ['student', 'model'].includes(basename(resolve(model))) ? dirname(resolve(model)) : model;
   const targets = join(run, 'targets');
   return {
-    model,
     targetsDir: existsSync(targets) ? targets : undefined,
     ...(await readRecipe(join(run, 'recipe.yaml'))),
     ...(await readMetrics(join(run, 'metrics.json'))),

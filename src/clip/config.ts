@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { issueError, show } from '../schema-issue.js';
+import { families } from './family.js';
 
 /** Longest side of the square that a vision tower takes, in pixels. */
 export const MAX_EDGE = 4096;
@@ -163,14 +164,14 @@ export function clipConfigJson(config: ClipConfig): object {
   const { projection_dim, logit_scale_init_value, text_config, vision_config } = config;
   if (isSiglip(config)) {
     return {
-      architectures: ['SiglipModel'],
+      architectures: [families.siglip.modelClass],
       model_type: 'siglip',
       text_config: { model_type: 'siglip_text_model', ...text_config, projection_size: projection_dim },
       vision_config: { model_type: 'siglip_vision_model', ...vision_config },
     };
   }
   return {
-    architectures: ['CLIPModel'],
+    architectures: [families.clip.modelClass],
     model_type: 'clip',
     projection_dim,
     logit_scale_init_value,

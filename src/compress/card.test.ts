@@ -26,7 +26,7 @@ describe('a model card', () => {
     };
     await writeCard(
       folder,
-      { checkpoint },
+      checkpoint,
       {
         name: `emoji-student ${evil}`,
         licence: 'mit\npipeline_tag: evil\n---\n# evil',

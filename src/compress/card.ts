@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { familyOf } from '../clip/index.js';
 import { writeFileAtomic } from '../files/index.js';
-import { countParameters } from '../prompt/index.js';
+import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import type { Classes } from './classifier.js';
 import { code, codeBlock, inCode, plain } from './markdown.js';
-import { maxTextLength, type Student } from './student.js';
 
 /** What the model card says beside what the model itself shows. What is left out is said to be unknown. */
 export interface ModelCard {
@@ -27,7 +27,7 @@ export interface CardFacts {
 }
 
 /** Writes the model card, `README.md`, with the front matter that the Hugging Face hub reads. */
-export async function writeCard(folder: string, student: Student, card: ModelCard, facts: CardFacts): Promise<void> {
+export async function writeCard(folder: string, model: TowerModel, card: ModelCard, facts: CardFacts): Promise<void> {
   const { name, licence } = card;
   const text = [
     [
@@ -37,11 +37,11 @@ export async function writeCard(folder: string, student: Student, card: ModelCar
       '---',
     ].join('\n'),
     `# ${plain(name ?? '')}`,
-    about(student),
-    ...prompts(student, facts.folded),
-    ...visual(student),
-    usage(student, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
-    ...(facts.classes ? [classifier(facts.classes)] : []),
+    about(model),
+    ...prompts(model, facts.folded),
+    ...visual(model),
+    usage(model, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
+    ...(facts.classes ? [classifier(model, facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
     `## Data\n\n${data(card.data)}`,
     `## Recipe\n\n${card.recipe ? codeBlock(card.recipe.trim(), 'yaml') : 'Not recorded.'}`,
@@ -62,46 +62,43 @@ function data(from: ModelCard['data']): string {
   return typeof from === 'string' ? plain(from) : `Data set ${code(from.dataset)}, split ${code(from.split)}.`;
 }
 
-function about(student: Student): string {
-  const { config, params } = student.checkpoint;
+function about(model: TowerModel): string {
+  const { config } = model;
   const { vision_config: vision, text_config: text } = config;
-  const towers = countParameters(params);
-  const { prompts, visual } = student;
-  const parts = [prompts?.encoder, prompts?.vision, visual?.prompts, visual?.projector];
-  const more = parts.reduce((sum, part) => sum + countParameters(part ?? {}), 0);
   return (
-    `A CLIP model of ${count(towers + more)} parameters: a vision tower of ${vision.num_hidden_layers} layers of width ` +
+    `A ${familyOf(config).name} model of ${count(parameterCount(model)!)} parameters: a vision tower of ${vision.num_hidden_layers} layers of width ` +
     `${vision.hidden_size} on ${vision.image_size}×${vision.image_size} pixels in patches of ${vision.patch_size}, a text tower of ` +
     `${text.num_hidden_layers} layers of width ${text.hidden_size}, and ${config.projection_dim} joint dimensions. Made with promptkd.`
   );
 }
 
-function prompts({ prompts }: Student, folded: boolean): string[] {
-  if (!prompts) return [];
+function prompts({ config, prompts }: TowerModel, folded: boolean): string[] {
+  if (!prompts?.encoder) return [];
   const { n_ctx, vision_layers, text_layers } = prompts.config;
   return [
     `## Prompts
 
-This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_layers} layers of the vision tower, the same for every image, and in ${text_layers} layers of the text tower, made from each text by a small prompt encoder. The ONNX files have them inside${folded && vision_layers > 0 ? ', the vision prompts folded into constant keys and values where that changes nothing' : ''}: feed pictures and texts as to any CLIP model.
+This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_layers} layers of the vision tower, the same for every image, and in ${text_layers} layers of the text tower, made from each text by a small prompt encoder. The ONNX files have them inside${folded && vision_layers > 0 ? ', the vision prompts folded into constant keys and values where that changes nothing' : ''}: feed pictures and texts as to any ${familyOf(config).name} model.
 
-\`config.json\` and \`model.safetensors\` hold the two towers alone, a plain CLIP checkpoint that PyTorch loads. Without the prompts (\`prompt_encoder.safetensors\`) it is **not** the student as trained, and its figures are not those of this card.`,
+\`config.json\` and \`model.safetensors\` hold the two towers alone, a plain ${familyOf(config).name} checkpoint that PyTorch loads. Without the prompts (\`prompt_encoder.safetensors\`) it is **not** the student as trained, and its figures are not those of this card.`,
   ];
 }
 
-function visual({ visual }: Student): string[] {
-  if (!visual) return [];
+function visual({ config, projector, classes }: TowerModel): string[] {
+  if (!projector || !classes) return [];
   return [
     `## Visual student
 
-Distilled as PromptKD of CVPR 2024: this frozen CLIP model learned deep visual prompts and a projector into its teacher's joint space of ${visual.texts.shape[1]} dimensions. It tells apart the ${visual.classes.length} classes of \`classifier.safetensors\`, whose features are its teacher's; it reads no other texts. \`onnx/vision_model.onnx\` has prompts and projector inside.
+Distilled as PromptKD of CVPR 2024: this frozen ${familyOf(config).name} model learned deep visual prompts and a projector into its teacher's joint space of ${classes.features.shape[1]} dimensions. It tells apart the ${classes.names.length} classes of \`classifier.safetensors\`, whose features are its teacher's; it reads no other texts. \`onnx/vision_model.onnx\` has prompts and projector inside.
 
 \`config.json\` and \`model.safetensors\` are the frozen model alone, as it was before. Without \`visual_student.safetensors\` it is **not** the student as trained.`,
   ];
 }
 
-function usage(student: Student, template: string): string {
-  if (student.visual) return visionUsage(student);
-  const { image_size: size } = student.checkpoint.config.vision_config;
+function usage(model: TowerModel, template: string): string {
+  if (model.projector) return visionUsage(model);
+  const { image_size: size } = model.config.vision_config;
+  const { outputs, modelClass } = familyOf(model.config);
   return `## Use
 
 Transformers.js, with this folder as \`models/NAME\`:
@@ -116,23 +113,25 @@ console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_tem
 
 Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's bicubic): embeddings of large pictures differ a little.
 
-ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`text_embeds\`. Bring both to unit length before you compare them. A text may have ${maxTextLength(student)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
+ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`${outputs.text}\`. Bring both to unit length before you compare them. A text may have ${textLimit(model)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 
-PyTorch: \`transformers.CLIPModel.from_pretrained('models/NAME')\`.`;
+PyTorch: \`transformers.${modelClass}.from_pretrained('models/NAME')\`.`;
 }
 
-function visionUsage({ checkpoint }: Student): string {
-  const { image_size: size } = checkpoint.config.vision_config;
+function visionUsage({ config }: TowerModel): string {
+  const { image_size: size } = config.vision_config;
+  const { outputs, visionClass } = familyOf(config);
   return `## Use
 
-ONNX Runtime, in any language, or \`CLIPVisionModelWithProjection\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
+ONNX Runtime, in any language, or \`${visionClass}\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
 }
 
-function classifier({ names, templates }: Classes): string {
+function classifier({ config }: TowerModel, { names, templates }: Classes): string {
+  const { image } = familyOf(config).outputs;
   const forms = templates.map(code).join(', ');
   return `## Classifier
 
-\`classifier.safetensors\` holds the text features of ${names.length} classes (${forms}) and \`logit_scale\`: with it only the vision model is needed. logits = exp(logit_scale) · image_embeds / ‖image_embeds‖ · text_featuresᵀ. Their names stand in the file's metadata.`;
+\`classifier.safetensors\` holds the text features of ${names.length} classes (${forms}) and \`logit_scale\`: with it only the vision model is needed. logits = exp(logit_scale) · ${image} / ‖${image}‖ · text_featuresᵀ. Their names stand in the file's metadata.`;
 }
 
 function figures(metrics: Readonly<Record<string, ModelMetrics>>): string {

@@ -1,17 +1,15 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { familyOf } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../files/index.js';
-import type { SavedVisualStudent } from '../model/index.js';
+import { writeSafetensors } from '../files/index.js';
+import { type ClassVectors, classifierFile, type TowerModel, textLimit } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { embedNames } from './graphs.js';
 import { onnxPath } from './onnx-files.js';
-import { maxTextLength, type Student } from './student.js';
 
-/** The classes a student is to tell apart, and the texts that name them (`{}` or `[OBJ]` stands for the class). */
+/** The classes a model is to tell apart, and the texts that name them (`{}` or `[OBJ]` stands for the class). */
 export interface Classes {
   readonly names: readonly string[];
   readonly templates: readonly string[];
@@ -19,7 +17,6 @@ export interface Classes {
   readonly weights?: readonly number[];
 }
 
-export const classifierFile = 'classifier.safetensors';
 const BATCH = 64;
 
 /**
@@ -30,12 +27,12 @@ const BATCH = 64;
  */
 export async function writeClassifier(
   folder: string,
-  student: Student,
+  model: TowerModel,
   { names, templates, weights }: Classes,
 ): Promise<void> {
-  const { params } = student.checkpoint;
-  if (student.visual) {
-    const texts = savedFeatures(student.visual, names);
+  const { params, tokenizer, config } = model;
+  if (model.projector) {
+    const texts = savedFeatures(model.classes!, names);
     return save(
       folder,
       { text_features: texts, logit_scale: params.logit_scale! },
@@ -45,9 +42,9 @@ export async function writeClassifier(
       },
     );
   }
-  const model = await OnnxFile.open(join(folder, onnxPath('text_model', false)));
-  const { tokenizer, config } = student.checkpoint;
-  const [length, width] = [maxTextLength(student), config.projection_dim];
+  const encoder = await OnnxFile.open(join(folder, onnxPath('text_model', false)));
+  const [length, width] = [textLimit(model), config.projection_dim];
+  const { text: output } = familyOf(config).outputs;
   const features = new Float32Array(names.length * width);
   try {
     for (const [t, template] of templates.entries()) {
@@ -55,15 +52,15 @@ export async function writeClassifier(
       for (let from = 0; from < names.length; from += BATCH) {
         const texts = names.slice(from, from + BATCH).map((name) => classText(template, name));
         const { ids } = tokenizer.encode(texts, length);
-        const made = await model.run({ input_ids: { shape: [texts.length, length], data: ids } });
+        const made = await encoder.run({ input_ids: { shape: [texts.length, length], data: ids } });
         for (let n = 0; n < texts.length; n++) {
-          const row = unit(made[embedNames(config).text]!.data.subarray(n * width, (n + 1) * width));
+          const row = unit(made[output]!.data.subarray(n * width, (n + 1) * width));
           for (let k = 0; k < width; k++) features[(from + n) * width + k]! += weight * row[k]!;
         }
       }
     }
   } finally {
-    await model.dispose();
+    await encoder.dispose();
   }
   for (let n = 0; n < names.length; n++) features.set(unit(features.subarray(n * width, (n + 1) * width)), n * width);
   await save(
@@ -81,67 +78,16 @@ const save = (folder: string, tensors: Params, metadata: Record<string, string>)
   writeSafetensors(join(folder, classifierFile), tensors, { metadata });
 
 /** Of some of the classes that a visual student was saved with. */
-function savedFeatures({ classes, texts }: SavedVisualStudent, names: readonly string[]): HostTensor {
-  const width = texts.shape[1]!;
+function savedFeatures({ names: known, features }: ClassVectors, names: readonly string[]): HostTensor {
+  const width = features.shape[1]!;
   const rows = names.map((name) => {
-    const row = classes.indexOf(name);
+    const row = known.indexOf(name);
     if (row >= 0) return row;
-    throw new UserError(`classes: "${name}" is none of the ${classes.length} that the visual student was saved with`);
+    throw new UserError(`classes: "${name}" is none of the ${known.length} that the visual student was saved with`);
   });
   const data = new Float32Array(rows.length * width);
-  for (const [i, row] of rows.entries()) data.set(texts.data.subarray(row * width, (row + 1) * width), i * width);
+  for (const [i, row] of rows.entries()) data.set(features.data.subarray(row * width, (row + 1) * width), i * width);
   return { shape: [rows.length, width], data };
-}
-
-/** The classes that an export was made for, as `writeClassifier` wrote them. */
-export interface SavedClassifier {
-  readonly names: readonly string[];
-  readonly templates: readonly string[];
-  /** Of the templates in a class's mean; without them all weighed alike. */
-  readonly weights?: readonly number[];
-  /** [classes, P], unit rows. */
-  readonly features: Float32Array;
-}
-
-/**
- * Reads the classes of an export.
- *
- * @returns undefined where it was made without
- * @throws UserError where the file is broken, or was made for another width
- */
-export function readClassifier(folder: string, width: number): SavedClassifier | undefined {
-  const path = join(folder, classifierFile);
-  if (!existsSync(path)) return undefined;
-  const { tensors, metadata } = readSafetensors(path);
-  const [names, templates] = ['classes', 'templates'].map((key) => nameList(path, key, metadata[key]));
-  const features = tensors.text_features;
-  if (features?.shape.join() !== `${names!.length},${width}` || !(features.data instanceof Float32Array)) {
-    throw new UserError(
-      `${path}: text_features: expected [${names!.length}, ${width}], got ${features ? `[${features.shape.join(', ')}]` : 'nothing'}`,
-    );
-  }
-  const weights = metadata.weights === undefined ? undefined : listOf<number>(metadata.weights, 'number');
-  if (metadata.weights !== undefined && weights?.length !== templates!.length) {
-    throw new UserError(`${path}: metadata weights: expected a number for each of ${templates!.length} templates`);
-  }
-  return { names: names!, templates: templates!, weights, features: features.data };
-}
-
-function nameList(path: string, key: string, json: string | undefined): string[] {
-  const list = listOf<string>(json, 'string');
-  if (list) return list;
-  throw new UserError(`${path}: metadata ${key}: expected a JSON list of names: export the model again with --classes`);
-}
-
-/** A JSON list of strings or numbers with something in it; undefined where it is anything else. */
-function listOf<Item>(json: string | undefined, type: 'string' | 'number'): Item[] | undefined {
-  let list: unknown;
-  try {
-    list = JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
-  return Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === type) ? list : undefined;
 }
 
 /** @throws UserError where there are no classes, two of one name, an empty name, or a template without a place for it. */

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Checkpoint, loadCheckpoint, loadWeights } from '../clip/checkpoint/checkpoint.js';
 import { readSafetensors } from '../files/index.js';
 import { Random } from '../math/random.js';
-import { loadPrompts, type SavedPrompts } from '../prompt/index.js';
+import { foldVisionPrompts, promptTokens } from '../model/fold.js';
+import type { TowerModel } from '../model/model.js';
+import { loadPrompts } from '../prompt/index.js';
 import { OnnxFile } from '../runtime/onnx-file.js';
 import type { HostTensor } from '../tensor/index.js';
-import { foldVisionPrompts, promptTokens } from './fold.js';
 import { exportModel } from './index.js';
 import { writeOnnx } from './onnx-files.js';
 import { checkpoint, promptsFor } from './student.fixture.js';
@@ -48,14 +49,11 @@ async function run(file: string, feeds: Record<string, HostTensor>) {
 }
 
 const golden = fileURLToPath(new URL('../../fixtures/golden/clip', import.meta.url));
-const models: [string, () => Promise<{ checkpoint: Checkpoint; prompts?: SavedPrompts }>][] = [
+const models: [string, () => Promise<TowerModel>][] = [
   // The golden folder has no tokenizer; the towers need none.
-  [
-    'the golden CLIP',
-    async () => ({ checkpoint: { ...(await loadWeights(golden)), tokenizer: checkpoint.tokenizer } }),
-  ],
-  ['a prompted student', async () => ({ checkpoint, prompts: promptsFor(3) })],
-  ['a student whose prompts borrow its embedding', async () => ({ checkpoint, prompts: promptsFor(1, 1, true) })],
+  ['the golden CLIP', async () => ({ ...(await loadWeights(golden)), tokenizer: checkpoint.tokenizer })],
+  ['a prompted student', async () => ({ ...checkpoint, prompts: promptsFor(3) })],
+  ['a student whose prompts borrow its embedding', async () => ({ ...checkpoint, prompts: promptsFor(1, 1, true) })],
 ];
 
 describe.each(models)('encoders of %s', (name, load) => {
@@ -68,13 +66,13 @@ describe.each(models)('encoders of %s', (name, load) => {
     const student = await load();
     const dir = join(folder, name);
     const vision = student.prompts && promptTokens(student.prompts.vision);
-    const inputs = samples(student.checkpoint, batch, length);
+    const inputs = samples(student, batch, length);
     const engine = await engineEmbeds(student, inputs);
     const image = join(dir, await writeOnnx(dir, 'vision_model', undefined, student, vision));
     const text = join(dir, await writeOnnx(dir, 'text_model', undefined, student, vision));
     const { image_embeds } = await run(image, { pixel_values: inputs.pixels });
     const { text_embeds } = await run(text, { input_ids: inputs.ids });
-    expect(image_embeds!.shape).toEqual([batch, student.checkpoint.config.projection_dim]);
+    expect(image_embeds!.shape).toEqual([batch, student.config.projection_dim]);
     expect(difference(image_embeds!.data, engine.image!.data)).toBeLessThan(1e-5);
     expect(difference(text_embeds!.data, engine.text!.data)).toBeLessThan(1e-5);
   });
@@ -83,8 +81,8 @@ describe.each(models)('encoders of %s', (name, load) => {
 describe('the text encoder', () => {
   it('finds the end token as old configurations ask for it: the largest id', async () => {
     const config = { ...checkpoint.config, text_config: { ...checkpoint.config.text_config, eos_token_id: 2 } };
-    const student = { checkpoint: { ...checkpoint, config } };
-    const inputs = samples(student.checkpoint, 2, 6);
+    const student = { ...checkpoint, config };
+    const inputs = samples(student, 2, 6);
     inputs.ids.data.set([513, 5, 514, 2, 2, 2, 513, 7, 2, 12, 514, 3]);
     const engine = await engineEmbeds(student, inputs);
     const dir = join(folder, 'old');
@@ -96,7 +94,7 @@ describe('the text encoder', () => {
   it('puts an end token at the end of a text that was cut without one', async () => {
     const { startId, endId } = checkpoint.tokenizer;
     const dir = join(folder, 'cut');
-    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, { checkpoint }));
+    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, checkpoint));
     const of = async (...ids: number[]) => {
       const { text_embeds } = await run(file, { input_ids: { shape: [1, ids.length], data: Int32Array.from(ids) } });
       return text_embeds!.data;
@@ -109,7 +107,7 @@ describe('the text encoder', () => {
 
   it('refuses more tokens than there are positions', async () => {
     const dir = join(folder, 'long');
-    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, { checkpoint }));
+    const file = join(dir, await writeOnnx(dir, 'text_model', undefined, checkpoint));
     const ids = { shape: [1, 25], data: new Int32Array(25) };
     await expect(run(file, { input_ids: ids })).rejects.toThrow(/out of/);
   });
@@ -118,7 +116,7 @@ describe('the text encoder', () => {
 describe('folding', () => {
   it.each([0, 1, 2, 3])('changes nothing with %i of 3 layers prompted', async (layers) => {
     const prompts = promptsFor(layers);
-    const student = { checkpoint, prompts };
+    const student = { ...checkpoint, prompts };
     const inputs = samples(checkpoint, 3, 4);
     const folded = await foldVisionPrompts(checkpoint.params, checkpoint.config, prompts.vision);
     // The last prompted layer's tokens flow on unless it is the tower's last.
@@ -135,7 +133,7 @@ describe('folding', () => {
       embeds.push((await run(file, { pixel_values: inputs.pixels })).image_embeds!.data);
     }
     expect(difference(embeds[1]!, embeds[0]!)).toBeLessThan(1e-5);
-    const without = await engineEmbeds({ checkpoint }, inputs);
+    const without = await engineEmbeds(checkpoint, inputs);
     if (layers > 0) expect(difference(embeds[1]!, without.image!.data)).toBeGreaterThan(1e-2);
   });
 });
@@ -147,8 +145,7 @@ describe('exportModel', () => {
     const out = join(folder, 'whole');
     const prompts = promptsFor(2);
     const result = await exportModel({
-      checkpoint,
-      prompts,
+      model: { ...checkpoint, prompts },
       out,
       classes,
       templates: ['a drawing of a {}', '{}'],
@@ -166,10 +163,10 @@ describe('exportModel', () => {
     const { tensors, metadata } = readSafetensors(join(out, 'classifier.safetensors'));
     expect(JSON.parse(metadata.classes!)).toEqual(classes);
     const inputs = samplesFor(
-      { checkpoint, prompts },
+      { ...checkpoint, prompts },
       classes.flatMap((c) => [`a drawing of a ${c}`, c]),
     );
-    const { text_unit } = await engineEmbeds({ checkpoint, prompts }, inputs);
+    const { text_unit } = await engineEmbeds({ ...checkpoint, prompts }, inputs);
     const width = checkpoint.config.projection_dim;
     const expected = classes.flatMap((_, c) => {
       const rows = [2 * c, 2 * c + 1].map((n) => text_unit!.data.slice(n * width, (n + 1) * width));
@@ -185,8 +182,8 @@ describe('exportModel', () => {
 
   it('leaves nothing of an earlier export that contradicts the new one', async () => {
     const out = join(folder, 'twice');
-    await exportModel({ checkpoint, prompts: promptsFor(3), out, classes });
-    await exportModel({ checkpoint, out });
+    await exportModel({ model: { ...checkpoint, prompts: promptsFor(3) }, out, classes });
+    await exportModel({ model: checkpoint, out });
     expect(await loadPrompts(out)).toBeUndefined();
     expect(await readFile(join(out, 'README.md'), 'utf8')).not.toMatch(/Prompts|Classifier/);
     await expect(readFile(join(out, 'classifier.safetensors'))).rejects.toThrow(/ENOENT/);
@@ -204,18 +201,22 @@ describe('exportModel', () => {
     ],
     [
       'prompts of another width',
-      { prompts: { ...narrow, config: { ...narrow.config, vision_width: 99 } } },
+      { model: { ...checkpoint, prompts: { ...narrow, config: { ...narrow.config, vision_width: 99 } } } },
       /prompts: vision_width: expected 24 for this student, got 99/,
     ],
     [
       'prompts of a deeper tower',
-      { prompts: { ...narrow, config: { ...narrow.config, text_layers: 9 } } },
+      { model: { ...checkpoint, prompts: { ...narrow, config: { ...narrow.config, text_layers: 9 } } } },
       /text_layers: expected at most 2/,
     ],
-    ['a missing prompt', { prompts: { ...narrow, vision: {} } }, /prompts: vision\.0: expected \[3, 24\], got nothing/],
+    [
+      'a missing prompt',
+      { model: { ...checkpoint, prompts: { ...narrow, vision: {} } } },
+      /prompts: vision\.0: expected \[3, 24\], got nothing/,
+    ],
   ])('refuses %s', async (_, bad, message) => {
     const out = join(folder, 'bad');
-    await expect(exportModel({ checkpoint, out, ...bad })).rejects.toThrow(message);
+    await expect(exportModel({ model: checkpoint, out, ...bad })).rejects.toThrow(message);
     await expect(readFile(join(out, 'config.json'))).rejects.toThrow(/ENOENT/);
   });
 
@@ -223,7 +224,7 @@ describe('exportModel', () => {
     const params = { ...checkpoint.params };
     const { shape, data } = params['visual_projection.weight']!;
     params['visual_projection.weight'] = { shape, data: (data as Float32Array).map((x, i) => (i === 0 ? 1e6 : x)) };
-    await expect(exportModel({ checkpoint: { ...checkpoint, params }, out: join(folder, 'huge') })).rejects.toThrow(
+    await expect(exportModel({ model: { ...checkpoint, params }, out: join(folder, 'huge') })).rejects.toThrow(
       /visual_projection\.weight: expected values within ±65,504/,
     );
   });

@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { toHalf, writeFileAtomic } from '../files/index.js';
+import { exportGraph, type GraphName, type TowerModel, type VisionPrompts } from '../model/index.js';
 import { type HalfTensor, type HostTensor, toOnnx } from '../tensor/index.js';
-import type { VisionPrompts } from './fold.js';
-import { exportGraph, type GraphName } from './graphs.js';
-import type { Student } from './student.js';
 
 /** One file holds at most this much: a limit of protobuf, which ONNX is made of. */
 const MAX_BYTES = 2 ** 31 - 1;
@@ -16,7 +14,7 @@ export const onnxPath = (name: GraphName, half: boolean): string => join('onnx',
 export type Rounded = Map<HostTensor['data'], Uint16Array>;
 
 /**
- * Writes one graph of a student with its weights inside.
+ * Writes one graph of a model with its weights inside.
  *
  * With `half`, matrices are stored as binary16 and cast to float32 when the file is loaded: half the bytes, and it runs
  * wherever the other does. Vectors stay float32: they are few, and norms and biases feel rounding most.
@@ -28,10 +26,10 @@ export async function writeOnnx(
   folder: string,
   name: GraphName,
   half: Rounded | undefined,
-  student: Student,
+  model: TowerModel,
   vision?: VisionPrompts,
 ): Promise<string> {
-  const { outputs, weights } = exportGraph(name, student, vision);
+  const { outputs, weights } = exportGraph(name, model, vision);
   const file = onnxPath(name, half !== undefined);
   const size = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0) / (half ? 2 : 1);
   if (size > MAX_BYTES) {

@@ -19,7 +19,7 @@ let exported = '';
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'promptkd-onnx-pair-'));
   exported = join(root, 'exported');
-  await exportModel({ checkpoint: teacher, out: exported });
+  await exportModel({ model: teacher, out: exported });
 });
 afterAll(() => rm(root, { recursive: true }));
 

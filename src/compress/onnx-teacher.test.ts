@@ -9,7 +9,8 @@ import { type DistillOptions, distill } from '../distill/distill.js';
 import { ensureTargets } from '../distill/targets/extract-targets.js';
 import { loadTeacher, type TeacherModel, teacherOf } from '../distill/teacher/teacher.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
-import { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from '../model/model.js';
+import { loadModel } from '../model/load.js';
+import type { Model } from '../model/model.js';
 import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
 import { exportModel } from './index.js';
 import { difference } from './verify.js';
@@ -20,7 +21,7 @@ let pair: OnnxPair;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'promptkd-onnx-teacher-'));
   exported = join(root, 'exported');
-  await exportModel({ checkpoint: teacher, out: exported });
+  await exportModel({ model: teacher, out: exported });
   pair = (await loadTeacher(join(exported, 'onnx'), { threads: 1 })) as OnnxPair;
 });
 afterAll(async () => {
@@ -88,17 +89,17 @@ describe('an ONNX pair as teacher', () => {
   });
 
   it('is measured as the checkpoint it was exported from', async () => {
-    const measure = async (model: EvaluatedModel | EvaluatedPair) => {
+    const measure = async (model: Model) => {
       const { zeroShot, retrieval, predictions, ...size } = await evaluateModel(model, dataset, {
         ...{ split: 'train', latencyRuns: 2, threads: 1 },
       });
       const answers = predictions.map(({ id, top }) => [id, top[0]!.label]);
       return { figures: { zeroShot, retrieval, answers }, size };
     };
-    const measured = await loadModelOrPair(join(exported, 'onnx'), { threads: 1 });
-    if (!('pair' in measured)) throw new Error('expected a pair');
+    const measured = await loadModel(join(exported, 'onnx'), { threads: 1 });
+    if (!measured.encoders) throw new Error('expected a pair');
     const [engine, onnx] = [await measure(await loadModel(exported)), await measure(measured)];
-    await measured.pair.dispose();
+    await measured.encoders.dispose();
     expect(onnx.figures).toEqual(engine.figures);
     expect(onnx.size).toMatchObject({ drawings: 12, latency: { runs: 2 } });
     expect(onnx.size.params).toBeUndefined();

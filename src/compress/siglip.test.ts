@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -11,8 +12,10 @@ import { cvpr2024 } from '../cvpr2024/cvpr2024.js';
 import { cvpr2024Recipe } from '../cvpr2024/cvpr2024-recipe.js';
 import { distill } from '../distill/distill.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
+import { visualModel } from '../model/visual-student.js';
 import { teacher as clip, compileOptions, dataset, recipe } from '../test/colours.fixture.js';
-import { exportModel } from './index.js';
+import { chooseVariant } from '../web/variants.js';
+import { exportModel, quantizeModel } from './index.js';
 
 const root = mkdtempSync(join(tmpdir(), 'promptkd-siglip-student-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -31,12 +34,29 @@ it('teaches a SigLIP student with prompts, whose export gives the same embedding
   for (const { losses } of history) expect(Object.values(losses).every(Number.isFinite)).toBe(true);
 
   const out = join(root, 'exported');
-  const { maxDifference } = await exportModel({ checkpoint: student, prompts, out, classes: ['red', 'gold'] });
+  const { maxDifference } = await exportModel({ model: { ...student, prompts }, out, classes: ['red', 'gold'] });
   expect(maxDifference).toBeLessThan(1e-4);
   const pair = await loadOnnxPair(join(out, 'onnx'));
   expect(pair.config.projection_dim).toBe(12);
   await pair.dispose();
   expect((await loadCheckpoint(out)).config).toEqual(student.config);
+  const card = await readFile(join(out, 'README.md'), 'utf8');
+  for (const part of ['A SigLIP model of', 'gives `pooler_output`', 'transformers.SiglipModel'])
+    expect(card).toContain(part);
+  expect(card).not.toContain('_embeds');
+});
+
+it('is quantised, and its files are checked by the names that its family has', async () => {
+  const out = join(root, 'small');
+  const options = { images: 6, tune: 0, dtypes: ['bnb4'] } as const;
+  const { variants } = await quantizeModel({ model: siglip, dataset, out, ...options });
+  expect(variants.bnb4!.difference).toBeLessThan(1e-3);
+  const pair = await loadOnnxPair(out, { dtype: 'bnb4' });
+  for (const name of ['vision_model', 'text_model'] as const) {
+    const chosen = await chooseVariant(join(out, 'onnx'), name, pair, 'bnb4');
+    expect(chosen.cosine).toBeCloseTo(1, 5);
+  }
+  await pair.dispose();
 });
 
 it('teaches a CLIP student, which reads texts by its own tokenizer', async () => {
@@ -66,14 +86,13 @@ it('has its prompts tuned and is distilled by the CVPR 2024 recipe, into a SigLI
   const student = { ...siglip, params: initClip(siglip.config, 8) };
   const options = { teacher: siglip, student, dataset, recipe: published, runDir: join(root, 'cvpr') };
   const run = await cvpr2024({ ...options, compile: compileOptions });
-  const { prompts, projector } = run!.student;
-  const visual = { prompts, projector, texts: run!.texts, classes: dataset.classes.map(({ name }) => name) };
-  const model = { checkpoint: student, visual, params: 0, bytes: 0 };
+  const names = dataset.classes.map(({ name }) => name);
+  const model = visualModel(student, run!.student, { names, features: run!.texts });
   const measured = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.train! } };
   const { zeroShot } = await evaluateModel(model, measured, { latencyRuns: 0, ...compileOptions });
   expect(zeroShot!.top1.low).toBeLessThan(1);
   expect(zeroShot!.top1.high).toBeGreaterThan(0.2); // of five classes
   // Two layers, both prompted: all prompts are folded.
-  const { maxDifference } = await exportModel({ checkpoint: student, visual, out: join(root, 'visual') });
+  const { maxDifference } = await exportModel({ model, out: join(root, 'visual') });
   expect(maxDifference).toBeLessThan(1e-4);
 });

@@ -14,13 +14,13 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { normalizePixels } from '../clip/preprocess/pixels.js';
 import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
+import { textLimit } from '../model/limits.js';
 import type { HostTensor } from '../tensor/index.js';
 import { exportModel } from './index.js';
 import { checkpoint, promptsFor } from './student.fixture.js';
-import { maxTextLength } from './student.js';
 import { difference, engineEmbeds, samplesFor } from './verify.js';
 
-const student = { checkpoint, prompts: promptsFor(2) };
+const student = { ...checkpoint, prompts: promptsFor(2) };
 const texts = ['a red cat', 'two houses'];
 const long = 'two small houses under a tree';
 const { size } = checkpoint.preprocess;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-transformers-'));
   env.allowRemoteModels = false;
   env.localModelPath = `${dirname(folder)}/`;
-  await exportModel({ ...student, out: folder });
+  await exportModel({ model: student, out: folder });
   const pixels = new Float32Array(3 * size * size);
   normalizePixels(rgb, size, checkpoint.preprocess, pixels, 0);
   const { ids, length } = tokenizeAll(checkpoint.tokenizer, texts, 20);
@@ -99,7 +99,7 @@ describe('Transformers.js', () => {
   });
 
   it('cuts a long text where the engine does: to the tokens that the prompts leave room for', async () => {
-    const limit = maxTextLength(student);
+    const limit = textLimit(student);
     const tokenize = await AutoTokenizer.from_pretrained(basename(folder));
     const feeds = tokenize([long], { padding: true, truncation: true });
     expect(feeds.input_ids.dims).toEqual([1, limit]);

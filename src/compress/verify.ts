@@ -1,22 +1,20 @@
 import { join } from 'node:path';
-import {
-  type Checkpoint,
-  type ClipConfig,
-  eosPositions,
-  normalizePixels,
-  textTower,
-  tokenizeAll,
-  visionTower,
-} from '../clip/index.js';
+import { type ClipConfig, eosPositions, familyOf, normalizePixels, tokenizeAll } from '../clip/index.js';
 import { Random } from '../math/index.js';
-import { visionSide } from '../model/index.js';
-import { paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts, promptedTextTower } from '../prompt/index.js';
+import {
+  type GraphName,
+  graphsOf,
+  imageFeatures,
+  modelWeights,
+  type TowerModel,
+  textLimit,
+  textPass,
+  visionPass,
+} from '../model/index.js';
+import { paramInputs } from '../nn/index.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
-import { embedNames, type GraphName, graphsOf } from './graphs.js';
 import { onnxPath } from './onnx-files.js';
-import { maxTextLength, type Student } from './student.js';
 
 /** Largest difference that an exported file may have from the engine: float32, another order of summation. */
 export const TOLERANCE = 1e-4;
@@ -29,10 +27,9 @@ export interface Samples {
   readonly ids: HostTensor<Int32Array>; // [N, L]
 }
 
-/** Three pictures (a ramp, a checkerboard, noise) as the student's preprocessing makes them, and texts padded to the longest. */
-export function samplesFor(student: Student, texts: readonly string[]): Samples {
-  const { checkpoint } = student;
-  const { size } = checkpoint.preprocess;
+/** Three pictures (a ramp, a checkerboard, noise) as the model's preprocessing makes them, and texts padded to the longest. */
+export function samplesFor(model: TowerModel, texts: readonly string[]): Samples {
+  const { size } = model.preprocess;
   const random = new Random('export samples');
   const paint: ((y: number, x: number, c: number) => number)[] = [
     (y, x, c) => (255 * (c === 0 ? y : c === 1 ? x : size - y)) / size,
@@ -45,9 +42,9 @@ export function samplesFor(student: Student, texts: readonly string[]): Samples 
       const place = Math.floor(at / 3);
       return colour(Math.floor(place / size), place % size, at % 3);
     });
-    normalizePixels(rgb, size, checkpoint.preprocess, pixels, i * 3 * size * size);
+    normalizePixels(rgb, size, model.preprocess, pixels, i * 3 * size * size);
   }
-  const { ids, length } = tokenizeAll(checkpoint.tokenizer, texts, maxTextLength(student));
+  const { ids, length } = tokenizeAll(model.tokenizer, texts, textLimit(model));
   return {
     pixels: { shape: [paint.length, 3, size, size], data: pixels },
     ids: { shape: [texts.length, length], data: ids },
@@ -55,36 +52,22 @@ export function samplesFor(student: Student, texts: readonly string[]): Samples 
 }
 
 /**
- * The engine's own embeddings, with prompts where the student has them, not normalised and of unit length; of a visual
+ * The engine's own embeddings, with prompts where the model has them, not normalised and of unit length; of a visual
  * student those of pictures alone.
  */
-export async function engineEmbeds(student: Student, { pixels, ids }: Samples): Promise<Record<string, HostTensor>> {
-  const { checkpoint, prompts } = student;
-  if (student.visual) {
-    const side = visionSide(student);
-    const image = side.features(paramInputs(side.params), input('pixels', pixels.shape));
-    return runOnce({ image }, { ...paramFeeds(side.params), pixels });
-  }
-  const { config } = checkpoint;
-  const ends = eosPositions(ids.data, ids.shape[1]!, config);
-  const p = paramInputs(checkpoint.params);
-  const [tokens, last] = [input('ids', ids.shape, 'int32'), input('ends', [ends.length], 'int32')];
+export async function engineEmbeds(model: TowerModel, { pixels, ids }: Samples): Promise<Record<string, HostTensor>> {
+  const weights = modelWeights(model);
+  const p = paramInputs(weights);
   const picture = input('pixels', pixels.shape);
-  const vision = deepPrompts(paramInputs(prompts?.vision ?? {}, 'prompts.'), 'vision');
-  const image = visionTower(p, config, picture, { prompts: vision }).embed;
-  const { embed: text } = prompts
-    ? promptedTextTower(p, config, paramInputs(prompts.encoder, 'encoder.'), prompts.config, tokens, last)
-    : textTower(p, config, tokens, last);
+  if (model.projector) return runOnce({ image: imageFeatures(p, model, picture) }, { ...weights, pixels });
+  const ends = eosPositions(ids.data, ids.shape[1]!, model.config);
+  const [tokens, last] = [input('ids', ids.shape, 'int32'), input('ends', [ends.length], 'int32')];
+  // The whole of each last block: the files have a shorter one, which is to be checked too.
+  const image = visionPass(p, model, picture, {}).embed;
+  const text = textPass(p, model, tokens, last, {}).embed;
   return runOnce(
     { image, text, image_unit: l2Normalize(image), text_unit: l2Normalize(text) },
-    {
-      ...paramFeeds(checkpoint.params),
-      ...(prompts ? paramFeeds(prompts.encoder, 'encoder.') : {}),
-      ...(prompts ? paramFeeds(prompts.vision, 'prompts.') : {}),
-      pixels,
-      ids,
-      ends: { shape: [ends.length], data: ends },
-    },
+    { ...weights, pixels, ids, ends: { shape: [ends.length], data: ends } },
   );
 }
 
@@ -103,26 +86,26 @@ async function runOnce(outputs: Record<string, Tensor>, feeds: Record<string, Ho
  * @returns for each file the largest difference, as a share of the largest embedding value where that is above 1.
  * @throws where one is above its tolerance: the file must not be used.
  */
-export async function verifyOnnx(folder: string, student: Student, samples: Samples): Promise<Record<string, number>> {
-  const engine = await engineEmbeds(student, samples);
+export async function verifyOnnx(folder: string, model: TowerModel, samples: Samples): Promise<Record<string, number>> {
+  const engine = await engineEmbeds(model, samples);
   const { ids } = samples;
   const feeds = {
     pixel_values: samples.pixels,
     input_ids: ids,
-    attention_mask: { shape: ids.shape, data: attentionMask(ids, student.checkpoint.config) },
+    attention_mask: { shape: ids.shape, data: attentionMask(ids, model.config) },
   };
-  const expected = expectedOutputs(engine, student.checkpoint);
+  const expected = expectedOutputs(engine, model);
   const differences: Record<string, number> = {};
   for (const half of [false, true]) {
-    for (const name of graphsOf(student)) {
+    for (const name of graphsOf(model)) {
       const file = onnxPath(name, half);
-      const model = await OnnxFile.open(join(folder, file));
+      const opened = await OnnxFile.open(join(folder, file));
       try {
-        const made = await model.run(feeds);
+        const made = await opened.run(feeds);
         const all = Object.entries(expected[name]!).map(([output, values]) => difference(made[output]!.data, values));
         differences[file] = Math.max(...all);
       } finally {
-        await model.dispose();
+        await opened.dispose();
       }
       const limit = half ? HALF_TOLERANCE : TOLERANCE;
       // Written so that NaN is refused too.
@@ -144,9 +127,9 @@ type Outputs = Readonly<Record<string, ArrayLike<number>>>;
 
 function expectedOutputs(
   engine: Record<string, HostTensor>,
-  { params, config }: Checkpoint,
+  { params, config }: TowerModel,
 ): Partial<Record<GraphName, Outputs>> {
-  const names = embedNames(config);
+  const names = familyOf(config).outputs;
   const [images, texts] = [engine.image_unit, engine.text_unit];
   if (!images || !texts) return { vision_model: { [names.image]: engine.image!.data } };
   const width = images.shape[1]!;

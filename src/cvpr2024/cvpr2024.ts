@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Checkpoint, saveCheckpoint } from '../clip/index.js';
+import type { Checkpoint } from '../clip/index.js';
 import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
@@ -12,10 +12,11 @@ import {
   type PromptedTeacher,
   promptedTexts,
   ranksFor,
-  saveVisualStudent,
+  saveModel,
   teacherImages,
   teacherTextFeatures,
   type VisualStudent,
+  visualModel,
 } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -157,8 +158,7 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     if (!finished) return undefined;
     takeValues(task.params, averaged);
     const folder = join(runDir, 'student');
-    await saveCheckpoint(folder, student);
-    await saveVisualStudent(folder, { prompts: visual.prompts, projector: visual.projector, classes: names, texts });
+    await saveModel(folder, visualModel(student, visual, { names, features: texts }));
     await writeTrainingRecord(folder, { images_seen: steps * seen, train_seconds: Math.round(seconds) });
     return {
       teacher: tuned.teacher,

@@ -1,4 +1,4 @@
-import { type Checkpoint, visionTower } from '../clip/index.js';
+import type { Checkpoint } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
 import { UserError } from '../errors.js';
 import {
@@ -8,15 +8,14 @@ import {
   type EmbeddedImages,
   type EmbedOptions,
   embedImages,
-  embedPictures,
   embedTexts,
   top1,
   topClasses,
 } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
 import { type Rows, selectRows } from '../math/index.js';
-import { paramFeeds, paramInputs } from '../nn/index.js';
-import { classText, deepPrompts } from '../prompt/index.js';
+import { type Model, teacherPrompts, visualModel } from '../model/index.js';
+import { classText } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { Cvpr2024Run } from './cvpr2024.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
@@ -103,35 +102,18 @@ async function measure<T>(
   const { templates } = recipe.tuning;
   const texts = dataset.classes.flatMap(({ name }) => templates.map((text) => classText(text, name)));
   const own = classFeatures(
-    await embedTexts({ checkpoint: student }, texts, options),
+    await embedTexts(student, texts, options),
     dataset.classes.map((_, label) => templates.map((_, i) => label * templates.length + i)),
   );
   const taught = rowsOf(run.texts);
-  const images = (visual?: Cvpr2024Run['student']) =>
-    embedImages({ checkpoint: student, visual }, dataset, examples, options);
+  const names = dataset.classes.map(({ name }) => name);
+  const images = (model: Model) => embedImages(model, dataset, examples, options);
+  const { params, prompts } = run.teacher;
   return {
-    zeroShot: of(await images(), own),
-    teacher: of(await embedTeacher(run, teacher, dataset, examples, options), taught),
-    student: of(await images(run.student), taught),
+    zeroShot: of(await images(student), own),
+    teacher: of(await images({ ...teacher, params, prompts: teacherPrompts(prompts) }), taught),
+    student: of(await images(visualModel(student, run.student, { names, features: run.texts })), taught),
   };
-}
-
-function embedTeacher(
-  { teacher }: Cvpr2024Run,
-  { preprocess }: Checkpoint,
-  dataset: ImageTextDataset,
-  examples: readonly Example[],
-  options: EmbedOptions,
-): Promise<EmbeddedImages> {
-  const prompts = deepPrompts(paramInputs(teacher.prompts), 'vision');
-  return embedPictures(
-    (pixels) => visionTower(paramInputs(teacher.params), teacher.config, pixels, { prompts, pooledOnly: true }).embed,
-    { ...paramFeeds(teacher.params), ...paramFeeds(teacher.prompts) },
-    preprocess,
-    dataset,
-    examples,
-    options,
-  );
 }
 
 function predict(images: EmbeddedImages, split: ReadonlySet<Example>, classes: Rows, labels: readonly number[]) {

@@ -1,9 +1,8 @@
 import { plainImage } from '../augment/index.js';
-import { normalizePixels, patchGrid, visionTower } from '../clip/index.js';
+import { normalizePixels, patchGrid } from '../clip/index.js';
 import type { Picture } from '../data/index.js';
-import type { EvaluatedModel } from '../model/index.js';
+import { modelWeights, type TowerModel, visionPass } from '../model/index.js';
 import { headAverage, paramFeeds, paramInputs } from '../nn/index.js';
-import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import { input } from '../tensor/index.js';
 
@@ -16,11 +15,11 @@ export interface ClassAttention {
 
 /** A model's attention over some pictures. */
 export async function classAttention(
-  { checkpoint, prompts }: Pick<EvaluatedModel, 'checkpoint' | 'prompts'>,
+  model: TowerModel,
   pictures: readonly Picture[],
   options: CompileOptions = {},
 ): Promise<ClassAttention> {
-  const { config, params, preprocess } = checkpoint;
+  const { config, preprocess } = model;
   const size = config.vision_config.image_size;
   const grid = patchGrid(config);
   const tokens = 1 + grid[0] * grid[1];
@@ -29,15 +28,12 @@ export async function classAttention(
     normalizePixels(plainImage(picture, size), size, preprocess, pixels, i * 3 * size * size);
   }
   const shape = [pictures.length, 3, size, size];
-  const vision = prompts?.vision ?? {};
-  const tower = visionTower(paramInputs(params), config, input('pixels', shape), {
-    prompts: deepPrompts(paramInputs(vision), 'vision'),
-  });
+  const weights = modelWeights(model);
+  const tower = visionPass(paramInputs(weights), model, input('pixels', shape), {});
   const program = await compile({ outputs: { map: headAverage(tower.attention.at(-1)!, tokens) } }, options);
   try {
     const { map } = await program.run({
-      ...paramFeeds(params),
-      ...paramFeeds(vision),
+      ...paramFeeds(weights),
       pixels: { shape, data: pixels },
     });
     const data = map!.data as Float32Array; // [pictures, tokens, tokens]

@@ -4,7 +4,7 @@ import type { ImageTextDataset } from '../data/index.js';
 import { type DistillOptions, type DistillRecipe, type DistillStep, distill } from '../distill/index.js';
 import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
-import { loadModel } from '../model/index.js';
+import { loadTowerModel } from '../model/index.js';
 import { type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { readTrainingRecord } from '../train/index.js';
@@ -61,8 +61,8 @@ export interface DemoResult {
 export async function demo(options: DemoOptions): Promise<DemoResult> {
   const { dataset, recipe, out, compile, signal, onStage } = options;
   onStage?.('Reading the teacher');
-  const teacher = await loadModel(options.teacher);
-  const train = (name: 'promptkd' | 'kd') => trainStudent(options, teacher.checkpoint, name);
+  const teacher = await loadTowerModel(options.teacher, 'demo');
+  const train = (name: 'promptkd' | 'kd') => trainStudent(options, teacher, name);
   // PromptKD's teacher targets hold the baseline's, which needs less: both train from one store.
   const promptkd = await train('promptkd');
   const kd = await train('kd');
@@ -81,14 +81,14 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
       {
         name: 'Plain KD',
         role: 'baseline',
-        model: await loadModel(join(out, 'kd', 'student')),
+        model: await loadTowerModel(join(out, 'kd'), 'demo'),
         imagesSeen: kd.imagesSeen,
         trainSeconds: kd.seconds,
       },
       {
         name: 'PromptKD',
         role: 'student',
-        model: await loadModel(join(out, 'promptkd', 'student')),
+        model: await loadTowerModel(join(out, 'promptkd'), 'demo'),
         imagesSeen: promptkd.imagesSeen,
         trainSeconds: promptkd.seconds,
       },
@@ -108,8 +108,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   onStage?.('Exporting the student');
   const student = join(out, 'student');
   const exported = await exportModel({
-    checkpoint: promptkd.student,
-    prompts: promptkd.prompts,
+    model: { ...promptkd.student, prompts: promptkd.prompts },
     out: student,
     classes: dataset.classes.filter(({ novel }) => !novel).map(({ name }) => name),
     templates: defaultTemplates,

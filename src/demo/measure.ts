@@ -2,7 +2,7 @@ import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Evaluation, evaluateModel, imageLatency } from '../evaluate/index.js';
 import { median } from '../math/index.js';
-import type { EvaluatedModel } from '../model/index.js';
+import { parameterCount, type TowerModel } from '../model/index.js';
 import type { ModelSummary } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 
@@ -10,7 +10,7 @@ import type { CompileOptions } from '../runtime/index.js';
 export interface Contestant {
   readonly name: string;
   readonly role: ModelSummary['role'];
-  readonly model: EvaluatedModel;
+  readonly model: TowerModel;
   readonly imagesSeen?: number;
   readonly trainSeconds?: number;
 }
@@ -60,8 +60,8 @@ function summarise(
     top5: zeroShot.top5,
     r1ImageToText: retrieval.imageToText.r1,
     r1TextToImage: retrieval.textToImage.r1,
-    params: model.params,
-    bytes: model.bytes,
+    params: parameterCount(model)!,
+    bytes: model.source!.bytes,
     latencyMs,
     imagesSeen,
     trainSeconds,

@@ -23,7 +23,8 @@ import {
 } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
-import { type TextBank, textLimit } from './batches/text-bank.js';
+import type { TextBank } from './batches/text-bank.js';
+import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { logitsKdTask } from './logits-kd.js';
@@ -113,7 +114,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
           teacher.config.vision_config.num_hidden_layers,
         )
       : [];
-  const limit = textLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
+  const limit = sharedTextLimit(teacher.config, start.config, recipe.prompts.enabled ? recipe.prompts.n_ctx : 0);
   const prompted = recipe.method === 'promptkd' && recipe.prompts.enabled;
   const encoder = prompted ? promptConfig(recipe, start.config, limit) : undefined;
   const stream: Omit<DualStream, 'heads'> = {

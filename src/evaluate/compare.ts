@@ -1,25 +1,25 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Dtype } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Interval, wilson } from '../math/index.js';
-import { loadModelOrPair } from '../model/index.js';
+import { type ImageEncoder, loadModel } from '../model/index.js';
 import { type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
-import { type ImageEncoder, imageEncoder, latencyImage } from './latency.js';
+import { latencyImage, oneImageEncoder } from './latency.js';
 import { type Limits, paretoFront, recommend } from './pareto.js';
 import type { Prediction } from './zero-shot.js';
 
 /** A model, or one variant of its ONNX files. */
 export interface VariantSource {
+  /** What it is called in the result. */
   readonly name: string;
-  readonly folder: string;
-  readonly dtype?: Dtype;
+  /** As `loadModel` takes it. */
+  readonly model: string;
 }
 
 export interface CompareOptions
   extends Pick<EvaluateOptions, 'split' | 'templates' | 'weights' | 'threads' | 'signal'> {
-  /** Folder of the model that answers are compared with; left out: the first variant. */
+  /** The model that answers are compared with, as `loadModel` takes it; left out: the first variant. */
   readonly teacher?: string;
   /** Timed runs of each variant. @defaultValue 200 */
   readonly runs?: number;
@@ -73,8 +73,8 @@ export async function compareModels(
   const { teacher, runs = 200, threads, signal, onProgress, limits = { maxDrop: 1 }, ...more } = options;
   const twice = sources.find(({ name }, i) => sources.findIndex((one) => one.name === name) < i);
   if (twice) throw new UserError(`models: expected each once, got ${twice.name} twice`);
-  const evaluate = async ({ name, folder, dtype }: VariantSource): Promise<Evaluation> => {
-    const model = await loadModelOrPair(folder, { dtype, threads });
+  const evaluate = async ({ name, model: from }: VariantSource): Promise<Evaluation> => {
+    const model = await loadModel(from, { threads });
     const evaluation = await evaluateModel(model, dataset, {
       ...more,
       threads,
@@ -82,26 +82,26 @@ export async function compareModels(
       latencyRuns: 0,
       onProgress: (phase, done, total) => onProgress?.(`${name}: ${phase}`, done, total),
     });
-    if ('pair' in model) await model.pair.dispose();
+    await model.encoders?.dispose();
     if (!evaluation.zeroShot)
       throw new UserError(`${dataset.name}: expected pictures with classes to compare on, got none`);
     return evaluation;
   };
   const evaluations: Evaluation[] = [];
   for (const source of sources) evaluations.push(await evaluate(source));
-  const reference = teacher === undefined ? evaluations[0]! : await evaluate({ name: teacher, folder: teacher });
+  const reference = teacher === undefined ? evaluations[0]! : await evaluate({ name: teacher, model: teacher });
   const times = await timesInTurn(sources, runs, options);
   const variants: VariantFigures[] = [];
-  for (const [i, { name, ...source }] of sources.entries()) {
+  for (const [i, { name, model }] of sources.entries()) {
     signal?.throwIfAborted();
     const { bytes, zeroShot, retrieval, predictions } = evaluations[i]!;
     variants.push({
       name,
-      bytes,
+      bytes: bytes!,
       top1: zeroShot!.top1,
       r1: retrieval && { imageToText: retrieval.imageToText.r1, textToImage: retrieval.textToImage.r1 },
       agreement: sameAnswers(predictions, reference.predictions),
-      memory: await memoryOf(source),
+      memory: await memoryOf(model),
       p50: quantileInterval(times[i]!, 0.5),
       p95: quantileInterval(times[i]!, 0.95),
     });
@@ -135,11 +135,11 @@ async function timesInTurn(
   { threads, signal, onProgress }: CompareOptions,
 ): Promise<number[][]> {
   const warmUp = Math.ceil(runs / 10);
-  const models = await Promise.all(sources.map(({ folder, dtype }) => loadModelOrPair(folder, { dtype, threads })));
+  const models = await Promise.all(sources.map(({ model }) => loadModel(model, { threads })));
   const encoders: ImageEncoder[] = [];
   const times = sources.map((): number[] => []);
   try {
-    for (const model of models) encoders.push(await imageEncoder(model, { threads }));
+    for (const model of models) encoders.push(await oneImageEncoder(model, { threads }));
     const images = models.map(latencyImage);
     for (let run = -warmUp; run < runs; run++) {
       signal?.throwIfAborted();
@@ -153,7 +153,7 @@ async function timesInTurn(
     }
   } finally {
     for (const encoder of encoders) await encoder.dispose();
-    for (const model of models) if ('pair' in model) await model.pair.dispose();
+    for (const model of models) await model.encoders?.dispose();
   }
   return times;
 }
@@ -177,9 +177,9 @@ export function quantileInterval(values: readonly number[], q: number): Interval
 
 const probe = fileURLToPath(new URL('./memory-probe.js', import.meta.url));
 
-function memoryOf({ folder, dtype }: Omit<VariantSource, 'name'>): Promise<number> {
+function memoryOf(model: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = fork(probe, dtype ? [folder, dtype] : [folder], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const child = fork(probe, [model], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     let grown: number | undefined;
     child.on('message', (message) => {
       grown = message as number;
@@ -187,7 +187,7 @@ function memoryOf({ folder, dtype }: Omit<VariantSource, 'name'>): Promise<numbe
     child.on('error', reject);
     child.on('exit', (code) =>
       grown === undefined
-        ? reject(new Error(`${folder}: the process that measures memory ended with ${code}`))
+        ? reject(new Error(`${model}: the process that measures memory ended with ${code}`))
         : resolve(grown),
     );
   });

@@ -10,7 +10,9 @@ import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { wilson } from '../math/interval.js';
 import { Random } from '../math/random.js';
-import { type EvaluatedModel, loadModel } from '../model/model.js';
+import { loadTowerModel } from '../model/load.js';
+import type { TowerModel } from '../model/model.js';
+import { parameterCount } from '../model/weights.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
 import {
   countParameters,
@@ -75,8 +77,8 @@ const prompts: SavedPrompts = {
   ),
   vision: { 'vision.0': { shape: [2, 24], data: Float32Array.from({ length: 48 }, () => random.normal()) } },
 };
-const plain: EvaluatedModel = { checkpoint: teacher, params: 1, bytes: 2 };
-const prompted: EvaluatedModel = { ...plain, prompts };
+const plain: TowerModel = { ...teacher, source: { folder: 'teacher', files: [], bytes: 2 } };
+const prompted: TowerModel = { ...plain, prompts };
 
 let folder = '';
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -148,7 +150,7 @@ describe('embedding', () => {
       ...teacher.params,
       'visual_projection.weight': { shape: [12, 24], data: new Float32Array(288).fill(Number.NaN) },
     };
-    const model = { checkpoint: { ...teacher, params: broken } };
+    const model = { ...teacher, params: broken };
     await expect(embedImages(model, dataset, dataset.splits.style!, engine)).rejects.toThrow(/not finite/);
   });
 });
@@ -167,7 +169,14 @@ describe('evaluateModel', () => {
       { ...dataset, splits: { ...dataset.splits, test } },
       { ...engine, latencyRuns: 3, onProgress: (phase, done, total) => void phases.push(`${phase} ${done}/${total}`) },
     );
-    expect(evaluation).toMatchObject({ data: 'colours', split: 'test', drawings: 72, classes: 4, params: 1, bytes: 2 });
+    expect(evaluation).toMatchObject({
+      data: 'colours',
+      split: 'test',
+      drawings: 72,
+      classes: 4,
+      params: countParameters(teacher.params) + countParameters(prompts.encoder) + 48,
+      bytes: 2,
+    });
     expect(evaluation.zeroShot!.top1).toEqual(wilson(54, 72));
     expect(evaluation.zeroShot!.top5.value).toBe(1);
     expect(evaluation.baseNovel).toMatchObject({ base: wilson(54, 72), novel: wilson(3, 3) });
@@ -268,14 +277,15 @@ describe('loadModel', () => {
   it('counts towers, prompt encoder and vision prompts, and their bytes on disk', async () => {
     folder = await mkdtemp(join(tmpdir(), 'promptkd-model-'));
     await saveCheckpoint(folder, teacher, { dtype: 'F16' });
-    const bare = await loadModel(folder);
+    const bare = await loadTowerModel(folder, 'test');
     const towers = countParameters(teacher.params);
     const { size } = await stat(join(folder, 'model.safetensors'));
-    expect(bare).toMatchObject({ params: towers, bytes: size, prompts: undefined });
+    expect(bare).toMatchObject({ source: { folder, bytes: size }, prompts: undefined });
+    expect(parameterCount(bare)).toBe(towers);
     await savePrompts(folder, prompts);
-    const loaded = await loadModel(folder);
-    expect(loaded.params).toBe(towers + countParameters(prompts.encoder) + 48);
-    expect(loaded.bytes).toBe(size + (await stat(join(folder, 'prompt_encoder.safetensors'))).size);
+    const loaded = await loadTowerModel(folder, 'test');
+    expect(parameterCount(loaded)).toBe(towers + countParameters(prompts.encoder) + 48);
+    expect(loaded.source!.bytes).toBe(size + (await stat(join(folder, 'prompt_encoder.safetensors'))).size);
     expect(loaded.prompts!.vision).toEqual(prompts.vision);
   });
 });

@@ -1,8 +1,7 @@
 import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Rows, selectRows } from '../math/index.js';
-import type { SavedVisualStudent } from '../model/index.js';
-import { type EvaluatedModel, type EvaluatedPair, logitFactor } from '../model/index.js';
+import { type ClassVectors, logitFactor, type Model, modelFingerprint, parameterCount } from '../model/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
@@ -40,10 +39,12 @@ export interface Evaluation {
   readonly templates: readonly string[];
   /** Of the templates, where they do not weigh alike. */
   readonly weights?: readonly number[];
+  /** Of the weights, prompts and projector, or of the ONNX files. */
+  readonly fingerprint: string;
   /** Left out where a model does not tell: ONNX files. */
   readonly params?: number;
-  /** Of the weights on disk. */
-  readonly bytes: number;
+  /** Of the weights on disk; left out of a model that was read from none. */
+  readonly bytes?: number;
   /** Left out where no picture's class is known. */
   readonly zeroShot?: ZeroShot;
   /** Left out where the pictures have no captions. */
@@ -77,17 +78,17 @@ const answers = 5;
  * console.log(evaluation.zeroShot.top1.value);
  */
 export async function evaluateModel(
-  model: EvaluatedModel | EvaluatedPair,
+  model: Model,
   dataset: ImageTextDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const visual = 'pair' in model ? undefined : model.visual;
-  if (visual && (options.templates || options.weights)) {
+  const known = knownClasses(model);
+  if (known && (options.templates || options.weights)) {
     throw new UserError('a visual student has its class features from its teacher: leave the templates out');
   }
   const {
     split = 'test',
-    templates = visual ? [] : defaultTemplates,
+    templates = known ? [] : defaultTemplates,
     weights,
     latencyRuns = 50,
     device,
@@ -95,7 +96,7 @@ export async function evaluateModel(
     signal,
     onProgress,
   } = options;
-  if (!visual) checkTemplates(templates, weights);
+  if (!known) checkTemplates(templates, weights);
   const own = examplesOf(dataset, split);
   if (!own.some((example) => isLabelled(example) || example.captions.length > 0)) {
     throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
@@ -108,8 +109,8 @@ export async function evaluateModel(
     ...engine,
     onProgress: progress('images'),
   });
-  const { list, texts } = visual
-    ? savedTexts(visual, dataset)
+  const { list, texts } = known
+    ? savedTexts(known, dataset)
     : await embedList(model, listTexts(dataset, templates, own), { ...engine, onProgress: progress('texts') });
 
   const scale = logitFactor(model);
@@ -146,8 +147,9 @@ export async function evaluateModel(
     classes: candidateClasses(dataset, own.filter(isLabelled)).length,
     templates,
     weights,
-    params: 'pair' in model ? undefined : model.params,
-    bytes: model.bytes,
+    fingerprint: modelFingerprint(model),
+    params: parameterCount(model),
+    bytes: model.source?.bytes,
     zeroShot,
     ...(list.captions && (await retrieve(images, own, texts, list.captions, options.folds))),
     baseNovel:
@@ -167,25 +169,25 @@ interface TextList {
   readonly captions?: ReadonlyMap<Example, readonly number[]>;
 }
 
-async function embedList(
-  model: EvaluatedModel | EvaluatedPair,
-  list: TextList & { readonly texts: readonly string[] },
-  options: EmbedOptions,
-) {
+async function embedList(model: Model, list: TextList & { readonly texts: readonly string[] }, options: EmbedOptions) {
   return { list, texts: await embedTexts(model, list.texts, options) };
 }
 
+/** The classes of a visual student, which reads no other texts; undefined of any other model. */
+const knownClasses = (model: Model): ClassVectors | undefined =>
+  !model.encoders && model.projector ? model.classes : undefined;
+
 /** The class features that a visual student was saved with. */
-function savedTexts({ classes, texts }: SavedVisualStudent, dataset: ImageTextDataset) {
-  const rows = new Map(classes.map((name, row) => [name, row]));
+function savedTexts({ names, features }: ClassVectors, dataset: ImageTextDataset) {
+  const rows = new Map(names.map((name, row) => [name, row]));
   const missing = dataset.classes.find(({ name }) => !rows.has(name));
   if (missing) {
     throw new UserError(
-      `${dataset.name}: the class "${missing.name}" is none of the ${classes.length} that this visual student knows: distil it on this data with promptkd cvpr2024`,
+      `${dataset.name}: the class "${missing.name}" is none of the ${names.length} that this visual student knows: distil it on this data with promptkd cvpr2024`,
     );
   }
   const list: TextList = { classes: dataset.classes.map(({ name }) => [rows.get(name)!]) };
-  return { list, texts: { data: texts.data, count: classes.length, width: texts.shape[1]! } };
+  return { list, texts: { data: features.data, count: names.length, width: features.shape[1]! } };
 }
 
 /** All texts of a measurement, each once. */

@@ -2,8 +2,14 @@ export { type BaseNovel, baseNovel } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
 export { candidateClasses } from './candidate-classes.js';
-export { type CompareOptions, type Comparison, compareModels, type VariantFigures } from './compare.js';
-export { type EmbeddedImages, type EmbedOptions, embedImages, embedPictures, embedTexts, type Model } from './embed.js';
+export {
+  type CompareOptions,
+  type Comparison,
+  compareModels,
+  type VariantFigures,
+  type VariantSource,
+} from './compare.js';
+export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
 export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js';

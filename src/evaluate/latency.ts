@@ -1,9 +1,7 @@
 import { median, quantile, Random } from '../math/index.js';
-import { visionSide } from '../model/index.js';
-import type { Params, TensorTree } from '../nn/index.js';
-import { type CompileOptions, compile } from '../runtime/index.js';
-import { constant, type HostTensor, input } from '../tensor/index.js';
-import type { Model } from './embed.js';
+import { type ImageEncoder, imageEncoder, type Model } from '../model/index.js';
+import type { CompileOptions } from '../runtime/index.js';
+import type { HostTensor } from '../tensor/index.js';
 
 export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Timed runs. */
@@ -29,7 +27,7 @@ export interface Latency {
 export async function imageLatency(model: Model, options: LatencyOptions = {}): Promise<Latency> {
   const { runs = 50, warmUp = 10, signal } = options;
   const image = latencyImage(model);
-  const encoder = await imageEncoder(model, options);
+  const encoder = await oneImageEncoder(model, options);
   const times: number[] = [];
   try {
     for (let run = 0; run < warmUp + runs; run++) {
@@ -48,27 +46,12 @@ export async function imageLatency(model: Model, options: LatencyOptions = {}): 
 
 /** Noise of the size that a model takes, [1, 3, S, S]. */
 export function latencyImage(model: Model): HostTensor<Float32Array> {
-  const { size } = 'pair' in model ? model.pair.preprocess : model.checkpoint.preprocess;
+  const { size } = model.preprocess;
   const random = new Random('latency');
   return { shape: [1, 3, size, size], data: Float32Array.from({ length: 3 * size * size }, () => random.normal()) };
 }
 
-/** The vision side for one image. */
-export interface ImageEncoder {
-  run(pixels: HostTensor<Float32Array>): Promise<unknown>;
-  dispose(): Promise<void>;
-}
-
-/** A model's vision side for one image, weights in the graph. An ONNX pair stays open. */
-export async function imageEncoder(model: Model, { device, threads }: LatencyOptions = {}): Promise<ImageEncoder> {
-  if ('pair' in model) return { run: (pixels) => model.pair.images(pixels), dispose: async () => {} };
-  const { size } = model.checkpoint.preprocess;
-  const side = visionSide(model);
-  const embed = side.features(constants(side.params), input('pixels', [1, 3, size, size]));
-  const program = await compile({ outputs: { embed } }, { device, threads });
-  return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };
-}
-
-function constants(params: Params): TensorTree {
-  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, constant(value)]));
+/** A model's image side for one image, weights in the graph. */
+export function oneImageEncoder(model: Model, { device, threads }: LatencyOptions = {}): Promise<ImageEncoder> {
+  return imageEncoder(model, 1, { device, threads, unit: false, constantWeights: true });
 }

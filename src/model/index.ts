@@ -1,15 +1,46 @@
+export { classifierFile, readClassifier } from './class-vectors.js';
+export {
+  type ImageEncoder,
+  type ImageEncoderOptions,
+  imageEncoder,
+  type TextEncoder,
+  textEncoder,
+} from './encoders.js';
+export { type ExportGraph, exportGraph, type GraphName, graphNames, graphsOf } from './export-graphs.js';
+export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
+export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
+export { checkPrompts, textLimit, textRoom } from './limits.js';
+export { type LoadOptions, loadModel, loadTowerModel, modelFolder, openEncoders } from './load.js';
 export { largestLogitScale } from './logit-scale.js';
-export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair, logitFactor } from './model.js';
+export {
+  type ClassVectors,
+  type DeepPrompts,
+  type EncoderModel,
+  logitFactor,
+  type Model,
+  type ModelSource,
+  type TowerModel,
+  withTowers,
+} from './model.js';
 export { initProjector, projector } from './projector.js';
-export { type PromptedTeacher, type TeacherImages, teacherImages, teacherTextFeatures } from './prompted-teacher.js';
+export {
+  type PromptedTeacher,
+  type TeacherImages,
+  teacherImages,
+  teacherPrompts,
+  teacherTextFeatures,
+} from './prompted-teacher.js';
 export { ranksFor, taskShards } from './ranks.js';
+export { saveModel } from './save.js';
+export { servingEncoders } from './serving-encoders.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';
 export { templateFeatures } from './template-features.js';
-export { type Towers, visionSide } from './vision-side.js';
-export { initVisualStudent, type VisualHead, type VisualStudent, visualStudentFeatures } from './visual-student.js';
 export {
-  loadVisualStudent,
-  type SavedVisualStudent,
-  saveVisualStudent,
-  visualStudentFile,
-} from './visual-student-file.js';
+  initVisualStudent,
+  type VisualHead,
+  type VisualStudent,
+  visualModel,
+  visualStudentFeatures,
+} from './visual-student.js';
+export { visualStudentFile } from './visual-student-file.js';
+export { modelFingerprint, modelWeights, PARTS, parameterCount, withWeights } from './weights.js';

@@ -1,2 +1,4 @@
-/** CLIP's bound: exp(logit_scale) stays at most 100 (Radford et al. 2021, section 2.5). */
-export const largestLogitScale = Math.log(100);
+import { families } from '../clip/index.js';
+
+/** CLIP's bound: exp(logit_scale) stays at most 100. */
+export const { largestLogitScale } = families.clip;

@@ -1,83 +1,81 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  type Checkpoint,
-  type DownloadOptions,
-  isOnnxPair,
-  loadCheckpoint,
-  loadOnnxPair,
-  type OnnxPair,
-  type OnnxPairOptions,
-  resolveCheckpoint,
-  weightFiles,
-} from '../clip/index.js';
-import { countParameters, loadPrompts, promptFile, type SavedPrompts } from '../prompt/index.js';
-import { loadVisualStudent, type SavedVisualStudent, visualStudentFile } from './visual-student-file.js';
+import type { Checkpoint, Dtype, OnnxPair } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import type { Params } from '../nn/index.js';
+import type { SavedPrompts } from '../prompt/index.js';
+import type { HostTensor } from '../tensor/index.js';
 
-/** A model as it is measured: towers, and a prompted or a visual student's parts. */
-export interface EvaluatedModel {
-  readonly checkpoint: Checkpoint;
-  readonly prompts?: SavedPrompts;
-  /** Of a student of the CVPR 2024 recipe, which tells apart only the classes that it was saved with. */
-  readonly visual?: SavedVisualStudent;
-  /** Numbers in the towers, the prompt encoder, the vision prompts and the projector. */
-  readonly params: number;
-  /** Of the weights on disk. */
+/** Deep prompts alone, the same for all images and for all texts, without an encoder that makes them of a text. */
+export interface DeepPrompts {
+  /** `vision.0`, `vision.1`, … [n, width of the vision tower] */
+  readonly vision: Params;
+  /** `text.0`, `text.1`, … [n, width of the text tower]; they stand in the place of a text's first n tokens. */
+  readonly text?: Params;
+  readonly encoder?: undefined;
+}
+
+/** Text features that stay as they are: those of some classes. */
+export interface ClassVectors {
+  readonly names: readonly string[];
+  /** [classes, P], unit rows */
+  readonly features: HostTensor<Float32Array>;
+  /** Texts that they are the mean of, `{}` or `[OBJ]` standing for the name. */
+  readonly templates: readonly string[];
+  /** Of the templates in a class's mean; without them all weighed alike. */
+  readonly weights?: readonly number[];
+}
+
+/** Where a model was read from. */
+export interface ModelSource {
+  readonly folder: string;
+  /** Of its ONNX files. */
+  readonly dtype?: Dtype;
+  /** The files that hold its weights, and their bytes together. */
+  readonly files: readonly string[];
   readonly bytes: number;
 }
 
-/** An ONNX pair as it is measured. */
-export interface EvaluatedPair {
-  readonly pair: OnnxPair;
-  /** Of its files. */
-  readonly bytes: number;
+/** What every model has. */
+interface Described extends Pick<Checkpoint, 'config' | 'preprocess' | 'tokenizer'> {
+  readonly classes?: ClassVectors;
+  /** Left out of a model that was read from no folder. */
+  readonly source?: ModelSource;
+}
+
+/** A model whose weights the engine has: two towers, and what was learned beside them. A {@link Checkpoint} is one. */
+export interface TowerModel extends Described {
+  readonly params: Params;
+  /** The prompts that it was trained with. */
+  readonly prompts?: SavedPrompts | DeepPrompts;
+  /**
+   * Of a visual student (the CVPR 2024 recipe): from its joint space to its teacher's, see `projector`. It tells apart
+   * `classes`, whose features are its teacher's, and reads no other texts.
+   */
+  readonly projector?: Params;
+  readonly encoders?: undefined;
+}
+
+/** A model of which there are two encoders to run, but no weights: ONNX files. */
+export interface EncoderModel extends Described {
+  readonly encoders: OnnxPair;
+}
+
+/** A model as everything takes it that evaluates, compares, searches, exports, quantises or serves. */
+export type Model = TowerModel | EncoderModel;
+
+/**
+ * A model whose weights are there.
+ *
+ * @param what is to be done with them, for the message
+ * @throws UserError for ONNX files
+ */
+export function withTowers(model: Model, what: string): TowerModel {
+  if (!model.encoders) return model;
+  throw new UserError(
+    `${what}: expected a model with its weights, got the ONNX files ${model.encoders.paths.join(' and ')}: give the checkpoint that they were exported from`,
+  );
 }
 
 /** exp(logit_scale), the factor on cosines. */
-export function logitFactor(model: Pick<EvaluatedModel, 'checkpoint'> | Pick<EvaluatedPair, 'pair'>): number {
-  return Math.exp('pair' in model ? model.pair.logitScale : model.checkpoint.params.logit_scale!.data[0]!);
-}
-
-/**
- * Reads a model to measure: an ONNX pair where a folder holds nothing else, is itself one's `onnx/`, or a variant of its
- * files is asked for; otherwise as `loadModel` does.
- *
- * @throws UserError where it cannot be read
- */
-export async function loadModelOrPair(
-  idOrFolder: string,
-  options: DownloadOptions & OnnxPairOptions = {},
-): Promise<EvaluatedModel | EvaluatedPair> {
-  const folder = await resolveCheckpoint(idOrFolder, options);
-  if (options.dtype === undefined && !isOnnxPair(folder)) return loadModel(folder);
-  const pair = await loadOnnxPair(folder, options);
-  return { pair, bytes: await sizeOf(pair.paths) };
-}
-
-async function sizeOf(files: readonly string[]): Promise<number> {
-  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
-  return sizes.reduce((a, b) => a + b, 0);
-}
-
-/**
- * Reads a checkpoint folder or hub id, with its prompts where it has some.
- *
- * @throws UserError where it cannot be read
- */
-export async function loadModel(idOrFolder: string, options: DownloadOptions = {}): Promise<EvaluatedModel> {
-  const folder = await resolveCheckpoint(idOrFolder, options);
-  const checkpoint = await loadCheckpoint(folder);
-  const prompts = await loadPrompts(folder);
-  const visual = await loadVisualStudent(folder, checkpoint.config);
-  const files = await weightFiles(folder);
-  if (prompts) files.push(join(folder, promptFile));
-  if (visual) files.push(join(folder, visualStudentFile));
-  const parts = [checkpoint.params, prompts?.encoder, prompts?.vision, visual?.prompts, visual?.projector];
-  return {
-    checkpoint,
-    prompts,
-    visual,
-    params: parts.reduce((sum, p) => sum + countParameters(p ?? {}), 0),
-    bytes: await sizeOf(files),
-  };
+export function logitFactor(model: Model): number {
+  return Math.exp(model.encoders ? model.encoders.logitScale : model.params.logit_scale!.data[0]!);
 }

@@ -1,18 +1,11 @@
-import {
-  type ClipConfig,
-  runTextBlocks,
-  type TextOptions,
-  type TowerResult,
-  textBlockInputs,
-  textTower,
-  type VisionOptions,
-  visionTower,
-} from '../clip/index.js';
+import { type ClipConfig, runTextBlocks, textBlockInputs } from '../clip/index.js';
 import { type Params, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
-import { deepPrompts } from '../prompt/index.js';
 import { type CompileOptions, compile, type Runnable } from '../runtime/index.js';
-import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
+import { type HostTensor, input, l2Normalize, type Tensor } from '../tensor/index.js';
+import { type GraphModel, imageFeatures, textPass } from './graphs.js';
+import type { DeepPrompts } from './model.js';
 import { ranksFor, taskShards } from './ranks.js';
+import { modelWeights } from './weights.js';
 
 /** A frozen CLIP model with deep prompts of its own in both towers: the teacher of the CVPR 2024 recipe. */
 export interface PromptedTeacher {
@@ -20,6 +13,12 @@ export interface PromptedTeacher {
   readonly params: Params;
   /** `vision.0`, … and `text.0`, …; a tower without any runs as it is. */
   readonly prompts: Params;
+}
+
+/** A teacher's prompts as a model has them. */
+export function teacherPrompts(prompts: Params): DeepPrompts {
+  const of = (tower: string) => Object.fromEntries(Object.entries(prompts).filter(([name]) => name.startsWith(tower)));
+  return { vision: of('vision.'), text: of('text.') };
 }
 
 /**
@@ -40,8 +39,10 @@ export async function teacherTextFeatures(
 ): Promise<HostTensor<Float32Array>> {
   const [count, length] = ids.shape as [number, number];
   const fed = textBlockInputs(count, length);
-  const program = await featureProgram(teacher, options, 'text', (p, tower) =>
-    textTower(p, teacher.config, fed.ids, fed.ends, tower),
+  const program = await featureProgram(
+    teacher,
+    options,
+    (p, model, ranks) => textPass(p, model, fed.ids, fed.ends, { pooledOnly: true, ranks }).embed,
   );
   const width = teacher.config.projection_dim;
   const all = new Float32Array(count * width);
@@ -75,8 +76,8 @@ export async function teacherImages(
 ): Promise<TeacherImages> {
   const { num_channels: channels, image_size: size } = teacher.config.vision_config;
   const pixels = input('pixels', [batch, channels, size, size]);
-  const program = await featureProgram(teacher, options, 'vision', (p, tower) =>
-    visionTower(p, teacher.config, pixels, tower),
+  const program = await featureProgram(teacher, options, (p, model, ranks) =>
+    imageFeatures(p, model, pixels, { ranks }),
   );
   return {
     features: async (pixels) => (await program.run({ pixels })).features!,
@@ -88,12 +89,12 @@ export async function teacherImages(
 function featureProgram(
   { config, params, prompts }: PromptedTeacher,
   options: CompileOptions,
-  tower: 'text' | 'vision',
-  run: (p: TensorTree, options: TextOptions & VisionOptions) => TowerResult,
+  features: (p: TensorTree, model: GraphModel, ranks: number) => Tensor,
 ): Promise<Runnable> {
   const ranks = ranksFor('teacher', config, options);
-  const own = deepPrompts(paramInputs(prompts, 'prompts/'), tower);
-  const { embed } = run(paramInputs(params, 'teacher/', ranks), { prompts: own, pooledOnly: true, ranks });
-  const fixed = { ...paramFeeds(params, 'teacher/'), ...paramFeeds(prompts, 'prompts/') };
+  const model = { config, params, prompts: teacherPrompts(prompts) };
+  const weights = modelWeights(model);
+  const embed = features(paramInputs(weights, 'teacher/', ranks), model, ranks);
+  const fixed = paramFeeds(weights, 'teacher/');
   return compile({ outputs: { features: l2Normalize(embed) }, shards: taskShards }, { ...options, fixed });
 }

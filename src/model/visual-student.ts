@@ -1,7 +1,8 @@
-import { type ClipConfig, type VisionOptions, visionTower } from '../clip/index.js';
+import { type Checkpoint, type ClipConfig, type VisionOptions, visionTower } from '../clip/index.js';
 import type { BatchStatistics, Params, TensorTree } from '../nn/index.js';
 import { deepPrompts, initDeepPrompts } from '../prompt/index.js';
 import type { Tensor } from '../tensor/index.js';
+import type { ClassVectors, TowerModel } from './model.js';
 import { initProjector, projector } from './projector.js';
 
 /** What a visual student learns. */
@@ -33,6 +34,15 @@ export function initVisualStudent(
     prompts: initDeepPrompts('vision', shape, seed),
     projector: initProjector(config.projection_dim, width, seed),
   };
+}
+
+/** A visual student as a model: a frozen checkpoint with what was learned, and the classes that it tells apart. */
+export function visualModel(
+  checkpoint: Checkpoint,
+  { prompts, projector }: VisualHead,
+  { names, features }: Pick<ClassVectors, 'names' | 'features'>,
+): TowerModel {
+  return { ...checkpoint, prompts: { vision: prompts }, projector, classes: { names, features, templates: ['{}'] } };
 }
 
 /** The parts of a `VisualStudent` in a traced graph. */

@@ -30,7 +30,7 @@ const dataset: ImageTextDataset = {
   },
   load: (example) => colours.load({ ...example, label: Number(example.id.split('-')[1]) }),
 };
-const model = { checkpoint: teacher };
+const model = teacher;
 const small: PromptSearchOptions = {
   threads: 1,
   domains: ['drawings'],
@@ -73,7 +73,7 @@ describe('findPrompts', () => {
     expect({ ...again, seconds: 0 }).toEqual({ ...result, seconds: 0 });
 
     // What is reported is what evaluate gives with these templates and weights.
-    const { zeroShot } = await evaluateModel({ ...model, params: 0, bytes: 0 }, dataset, {
+    const { zeroShot } = await evaluateModel(model, dataset, {
       ...found,
       threads: 1,
       latencyRuns: 0,
@@ -155,7 +155,7 @@ describe('gradients of a template’s words', () => {
     const without = await findPrompts(model, dataset, small);
     const withTokens = await findPrompts(model, dataset, { ...small, tokens: 2 });
     expect(withTokens.scored).toBeGreaterThan(without.scored);
-    const pair = { pair: {} } as never;
+    const pair = { encoders: {} } as never;
     const images = { rows: { data: new Float32Array(0), count: 0, width: 1 }, labels: [] };
     expect(() => new TokenGradients(pair, names, images, {})).toThrow(UserError);
   });

@@ -1,8 +1,8 @@
 import { type Example, type ImageTextDataset, isLabelled, type LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { candidateClasses, defaultTemplates, type EmbeddedImages, embedImages, type Model } from '../evaluate/index.js';
+import { candidateClasses, defaultTemplates, type EmbeddedImages, embedImages } from '../evaluate/index.js';
 import { Random } from '../math/index.js';
-import { logitFactor } from '../model/index.js';
+import { logitFactor, type Model } from '../model/index.js';
 import { drawSlots, findTemplates, type PromptSet, type PromptTemplate, publishedEnsembles } from '../prompt/index.js';
 import { type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
 import { ImageScorer } from './image-scorer.js';

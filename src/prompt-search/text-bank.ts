@@ -1,5 +1,6 @@
-import { type EmbedOptions, embedTexts, type Model } from '../evaluate/index.js';
+import { type EmbedOptions, embedTexts } from '../evaluate/index.js';
 import type { Rows } from '../math/index.js';
+import type { Model } from '../model/index.js';
 import { classText } from '../prompt/index.js';
 
 /** Texts of one call of the text tower; long enough that compiling it does not count. */

@@ -1,8 +1,8 @@
-import { clipLogits, type Tokenizer, textTower, tokenizeAll } from '../clip/index.js';
+import { type Tokenizer, tokenizeAll } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import type { Model } from '../evaluate/index.js';
 import type { Rows } from '../math/index.js';
-import { param, paramFeeds, paramInputs } from '../nn/index.js';
+import { type Model, modelLogits, textFeatures, textLimit } from '../model/index.js';
+import { paramFeeds, paramInputs } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
 import * as promptSearch from './selection/index.js';
@@ -32,11 +32,11 @@ export class TokenGradients {
     private readonly images: GradientImages,
     private readonly options: CompileOptions,
   ) {
-    if ('pair' in model || model.prompts || model.visual) {
+    if (model.encoders || model.prompts || model.projector) {
       throw new UserError('--tokens: expected a CLIP checkpoint without learned prompts: leave it out for this model');
     }
-    this.model = model.checkpoint;
-    this.vocabulary = wordsOf(model.checkpoint.tokenizer, model.checkpoint.params[table]!);
+    this.model = model;
+    this.vocabulary = wordsOf(model.tokenizer, model.params[table]!);
   }
 
   /** @returns for each word, its gradient [width]; zeros for one that a class text has no room for */
@@ -44,7 +44,7 @@ export class TokenGradients {
     const { config, params, tokenizer } = this.model;
     const { names, images } = this;
     const texts = names.map((name) => promptSearch.templateText(template).replace('{}', () => name));
-    const { ids, ends, length } = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings);
+    const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit(this.model));
     const width = config.text_config.hidden_size;
     const count = images.labels.length;
 
@@ -53,8 +53,8 @@ export class TokenGradients {
     const places = t.constant({ shape: [texts.length, length], data: Int32Array.from(ids, (_, i) => i) });
     const { [table]: _, ...rest } = params;
     const p = { ...paramInputs(rest), [table]: tokens };
-    const text = textTower(p, config, places, t.input('ends', [texts.length], 'int32'), { pooledOnly: true }).embed;
-    const logits = clipLogits(t.input('images', [count, images.rows.width]), text, param(p, 'logit_scale'));
+    const text = textFeatures(p, this.model, places, t.input('ends', [texts.length], 'int32'));
+    const logits = modelLogits(p, t.input('images', [count, images.rows.width]), text);
     const labels = t.input('labels', [count], 'int32');
     const chosen = t.gatherRows(t.reshape(t.logSoftmax(logits), [count, texts.length, 1]), labels);
     const [gradient] = t.grad(t.neg(t.mean(chosen)), [tokens]);

@@ -1,7 +1,6 @@
 import { initClip } from '../clip/towers/initialise.js';
 import { answerLoss, answerTask } from '../compress/quantize/answers.js';
 import { straightThrough } from '../compress/quantize/straight-through.js';
-import { studentFeeds } from '../compress/quantize/student-graph.js';
 import { cvpr2024Task } from '../cvpr2024/cvpr2024-task.js';
 import { teacherPromptsTask } from '../cvpr2024/teacher-prompts-task.js';
 import { labelledOf } from '../data/index.js';
@@ -12,6 +11,7 @@ import { ViewBatches } from '../loader/view-batches.js';
 import { Random } from '../math/random.js';
 import { initTeacherPrompts, promptedTexts } from '../model/teacher-prompts.js';
 import { initVisualStudent } from '../model/visual-student.js';
+import { modelWeights } from '../model/weights.js';
 import { copyParams } from '../nn/index.js';
 import { contrastiveTask } from '../pretrain/contrastive-task.js';
 import { batch, batches, config as tiny } from '../pretrain/tiny-contrastive.fixture.js';
@@ -88,13 +88,13 @@ export const taskKinds: Readonly<Record<string, (ready: Prepared) => Task>> = {
 };
 
 function answers(): Task {
-  const student = { checkpoint: teacher };
+  const student = teacher;
   const shape = { images: 4, texts: 3, length: 12, width };
   const loss = answerLoss(student, { ...shape, scale: draw('scale'), temperature: 1, bothWays: true });
   const random = new Random('answers');
   const ids = Int32Array.from({ length: 36 }, () => random.int(500));
   return answerTask(loss, {
-    learned: copyParams(studentFeeds(student)),
+    learned: copyParams(modelWeights(student)),
     frozen: {},
     images: 4,
     feeds: (n) => ({

@@ -5,9 +5,9 @@ import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dtype, dtypes } from '../clip/checkpoint/onnx-dtypes.js';
 import { onnxFolder } from '../clip/checkpoint/onnx-pair.js';
-import { openEncoders, readClassifier } from '../compress/index.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
+import { openEncoders } from '../model/index.js';
 import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
@@ -58,9 +58,8 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize`,
     );
   }
-  const pair = await openEncoders(model);
+  const { encoders: pair, classes: classifier } = await openEncoders(model);
   try {
-    const classifier = readClassifier(model, pair.config.projection_dim);
     const { templates = ['a drawing of {}'], weights } = options.templates ? options : (classifier ?? {});
     checkTemplates(templates, weights);
     const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
@@ -95,7 +94,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       [modelFiles.tokenizerSettings, () => (existsSync(settings) ? readFile(settings) : '{}')],
     ]);
     if (classifier)
-      contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features).buffer));
+      contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });
     const { bytes, version } = await writeAll(out, contents);
     // Last: a browser that has an older page takes the new files when this one has changed.

@@ -31,7 +31,7 @@ let folder: string;
 const small = () => join(folder, 'small');
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-web-quantized-'));
-  await quantizeModel({ student: { checkpoint, prompts: promptsFor(2) }, dataset, images: 12, out: small(), tune: 0 });
+  await quantizeModel({ model: { ...checkpoint, prompts: promptsFor(2) }, dataset, images: 12, out: small(), tune: 0 });
 });
 afterAll(() => rm(folder, { recursive: true }));
 

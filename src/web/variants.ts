@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Dtype, dtypes, type OnnxPair, suffixes } from '../clip/index.js';
+import { type Dtype, dtypes, embeddingOutputs, type OnnxPair, suffixes } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/index.js';
 import { OnnxFile } from '../runtime/index.js';
@@ -65,8 +65,8 @@ export async function chooseVariant(
 async function run(path: string, feeds: Readonly<Record<string, HostTensor>>): Promise<Float32Array> {
   const model = await OnnxFile.open(path);
   try {
-    const { image_embeds, text_embeds } = await model.run(feeds);
-    return (image_embeds ?? text_embeds)!.data;
+    const outputs = await model.run(feeds);
+    return outputs[[...embeddingOutputs.image, ...embeddingOutputs.text].find((name) => outputs[name])!]!.data;
   } finally {
     await model.dispose();
   }

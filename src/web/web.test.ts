@@ -30,7 +30,7 @@ let folder = '';
 const [model, page] = [() => join(folder, 'exported'), () => join(folder, 'page')];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-web-'));
-  await exportModel({ checkpoint, prompts: promptsFor(2), out: model(), classes, templates: [template] });
+  await exportModel({ model: { ...checkpoint, prompts: promptsFor(2) }, out: model(), classes, templates: [template] });
   const { code, err } = promptkd('web', model(), '--out', page(), '--dtype', 'fp32', '--name', 'A <b>page</b>');
   expect([code, err]).toEqual([0, '']);
 });

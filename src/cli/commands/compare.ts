@@ -39,7 +39,7 @@ export function addCompare(program: Command): void {
   withCommonOptions(command)
     .argument(
       '<models...>',
-      'checkpoint folders; with #DTYPE behind one, that variant of its ONNX files (fp32, fp16, q8, q4, bnb4)',
+      'folders of models or of runs; with #DTYPE behind one, that variant of its ONNX files (fp32, fp16, q8, q4, bnb4)',
     )
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split', 'test')

@@ -34,7 +34,10 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('measure a model: zero-shot, retrieval, base to novel, by artist, size and latency');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student, or of ONNX encoders')
+    .argument(
+      '<model>',
+      'folder or Hugging Face id of a CLIP model or a student, a run’s folder, or ONNX encoders; with #DTYPE behind it, that variant of them (fp32, fp16, q8, q4, bnb4)',
+    )
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
@@ -58,8 +61,8 @@ export function addEvaluate(program: Command): void {
       'after',
       examples(
         'evaluate models/emoji-teacher',
-        'evaluate runs/student/student --split style --json',
-        'evaluate runs/tail/student --imbalance 7 --many 4 --few 2',
+        'evaluate runs/student --split style --json',
+        'evaluate runs/tail --imbalance 7 --many 4 --few 2',
         'evaluate my-clip --data coco:coco2014 --folds 5',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
@@ -73,7 +76,7 @@ export function addEvaluate(program: Command): void {
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const [
     { byTrainingCount, evaluateModel },
-    { loadModelOrPair },
+    { loadModel },
     { examplesOf, openDataset, withSubset },
     { createProgress, showDownload },
     { interruptSignal },
@@ -91,7 +94,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(folder, { onDownload: showDownload(progress), device, threads });
     const dataset = await openDataset(options.data);
     const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
     const evaluation = await evaluateModel(model, dataset, {

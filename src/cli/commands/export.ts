@@ -43,36 +43,25 @@ export function addExport(program: Command): void {
 }
 
 async function run(idOrFolder: string, options: ExportCommandOptions): Promise<void> {
-  const [
-    { exportModel },
-    { loadCheckpoint, resolveCheckpoint },
-    { loadVisualStudent },
-    { loadPrompts, readPromptSet },
-    { readRun },
-    { readNames },
-    progress,
-  ] = await Promise.all([
-    import('../../compress/index.js'),
-    import('../../clip/index.js'),
-    import('../../model/index.js'),
-    import('../../prompt/index.js'),
-    import('../run-record.js'),
-    import('../../files/index.js'),
-    import('../progress.js'),
-  ]);
+  const [{ exportModel }, { loadTowerModel }, { readPromptSet }, { readRun }, { readNames }, progress] =
+    await Promise.all([
+      import('../../compress/index.js'),
+      import('../../model/index.js'),
+      import('../../prompt/index.js'),
+      import('../run-record.js'),
+      import('../../files/index.js'),
+      import('../progress.js'),
+    ]);
   const { out, fold, name, licence } = options;
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
-  const folder = await resolveCheckpoint(idOrFolder, { onDownload }).finally(() => download.stop());
-  const { model, recipe, data, metrics, ...run } = await readRun(folder);
+  const model = await loadTowerModel(idOrFolder, 'export', { onDownload }).finally(() => download.stop());
+  const { recipe, data, metrics, ...run } = await readRun(model.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
   const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
-  const checkpoint = await loadCheckpoint(model);
   const { files, maxDifference, differences } = await exportModel({
-    checkpoint,
-    prompts: await loadPrompts(model),
-    visual: await loadVisualStudent(model, checkpoint.config),
+    model,
     out,
     classes,
     templates,

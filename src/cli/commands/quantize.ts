@@ -117,8 +117,7 @@ export function addQuantize(program: Command): void {
 async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> {
   const [
     { quantizeModel },
-    { loadCheckpoint, resolveCheckpoint },
-    { loadPrompts },
+    { loadTowerModel },
     { openDataset },
     { readRun },
     { finetuneSource },
@@ -127,8 +126,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     output,
   ] = await Promise.all([
     import('../../compress/index.js'),
-    import('../../clip/index.js'),
-    import('../../prompt/index.js'),
+    import('../../model/index.js'),
     import('../../data/index.js'),
     import('../run-record.js'),
     import('../finetune-source.js'),
@@ -140,12 +138,13 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   let result: QuantizeModelResult;
   try {
     const onDownload = showDownload(progress);
-    const run = await readRun(await resolveCheckpoint(idOrFolder, { onDownload }));
-    await refuseSame(options.out, [idOrFolder, run.model]);
+    const model = await loadTowerModel(idOrFolder, 'quantize', { onDownload });
+    const run = await readRun(model.source!.folder);
+    await refuseSame(options.out, [idOrFolder, model.source!.folder]);
     const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');
     result = await quantizeModel({
       ...options,
-      student: { checkpoint: await loadCheckpoint(run.model), prompts: await loadPrompts(run.model) },
+      model,
       dataset,
       engine: engineFlags(options),
       compile: { device: options.device, threads: options.threads },

@@ -37,7 +37,7 @@ export function addSearchPrompts(program: Command): void {
     .command('search-prompts')
     .description('find the prompt templates and weights that serve a model best, and what they gain on other pictures');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model or a student, or of ONNX encoders')
+    .argument('<model>', 'folder or Hugging Face id of a CLIP model or a student, a run’s folder, or ONNX encoders')
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'pictures to search on; one half makes sets, the other chooses among them', 'val')
     .option('--held-out <name>', 'pictures to report on; if the same split, it is cut in two', 'test')
@@ -75,7 +75,7 @@ export function addSearchPrompts(program: Command): void {
 async function run(folder: string, options: SearchOptions): Promise<void> {
   const [
     { findPrompts },
-    { loadModelOrPair },
+    { loadModel },
     { writePromptSet },
     { checkWritable },
     { openDataset },
@@ -97,7 +97,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   await checkWritable(out);
   const progress = createProgress(options);
   try {
-    const model = await loadModelOrPair(folder, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(folder, { onDownload: showDownload(progress), device, threads });
     const result = await findPrompts(model, await openDataset(data), {
       ...search,
       templates: sample,

@@ -56,16 +56,15 @@ threads need, so that the page loads itself once more on its first visit; where 
 }
 
 async function run(folder: string, options: WebCommandOptions): Promise<void> {
-  const [{ basename, resolve }, { readNames }, { writePage }, { readRun }] = await Promise.all([
+  const [{ basename, resolve }, { readNames }, { writePage }, { modelFolder }] = await Promise.all([
     import('node:path'),
     import('../../files/index.js'),
     import('../../web/index.js'),
-    import('../run-record.js'),
+    import('../../model/index.js'),
   ]);
-  const { model } = await readRun(folder);
   const { out, templates, name = basename(resolve(folder)) } = options;
   const result = await writePage({
-    model,
+    model: modelFolder(folder) ?? folder,
     out,
     title: name,
     templates,

@@ -7,6 +7,8 @@ import { readJson, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, MAX_POSITIONS, parseClipConfig } from '../config.js';
+
+import { embeddingOutputs, families } from '../family.js';
 import { type PreprocessConfig, parsePreprocessConfig } from '../preprocess/preprocess-config.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import type { TokenizedTexts } from '../tokenizer/tokenize-all.js';
@@ -22,11 +24,9 @@ export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'thread
   /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
   readonly dtype?: Dtype;
 }
-/** What encoders call their embedding: CLIP's, SigLIP's, sentence-transformers'. */
-const IMAGE = ['image_embeds', 'pooler_output', 'sentence_embedding'];
-const TEXTS = ['text_embeds', 'pooler_output', 'sentence_embedding'];
-/** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
-const TRAINED_LOGIT_SCALE = Math.log(100);
+const { image: IMAGE, text: TEXTS } = embeddingOutputs;
+/** CLIP's training ends at its bound. */
+const TRAINED_LOGIT_SCALE = families.clip.largestLogitScale;
 
 /** Image and text encoder of a CLIP-like model as ONNX files: embeddings alone, no weights and no inner states. */
 export class OnnxPair {
@@ -230,7 +230,7 @@ async function modelType(file: string): Promise<string> {
 function checkPooling(file: OnnxFile, path: string, names: readonly string[], type: string): void {
   const [projected] = names;
   const used = names.find((name) => file.outputs.includes(name));
-  if (used !== 'pooler_output' || type.startsWith('siglip')) return;
+  if (used !== families.siglip.outputs.image || type.startsWith('siglip')) return;
   throw new UserError(
     `${path}: expected the output ${projected}, got ${file.outputs.join(', ')}: of a model of the type ${type} pooler_output is not projected into the space that images and texts share; export it with its projection (CLIPVisionModelWithProjection, CLIPTextModelWithProjection)`,
   );

@@ -1,6 +1,6 @@
 import { clipLogits } from '../../clip/index.js';
 import { responseLoss } from '../../distill/index.js';
-import { largestLogitScale } from '../../model/index.js';
+import { largestLogitScale, type TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { subset } from '../../nn/subset.js';
 import type { CompileOptions, Feeds } from '../../runtime/index.js';
@@ -14,7 +14,6 @@ import {
   train,
   warmupCosine,
 } from '../../train/index.js';
-import type { Student } from '../student.js';
 import { imageGraph, textGraph } from './student-graph.js';
 
 export interface AnswerOptions {
@@ -39,10 +38,10 @@ export interface AnswerOptions {
  * T² KL between the softmaxes of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar. Its
  * inputs are the weights and vision prompts as `studentFeeds` names them, and what {@link AnswerFeeds} are.
  */
-export function answerLoss(student: Student, options: AnswerOptions): Tensor {
+export function answerLoss(student: TowerModel, options: AnswerOptions): Tensor {
   const { images, texts, length, side, width, temperature, bothWays, recompute } = options;
   const tower = { recompute };
-  const scale = input('logit_scale', student.checkpoint.params.logit_scale!.shape);
+  const scale = input('logit_scale', student.params.logit_scale!.shape);
   return responseLoss(
     clipLogits(
       imageGraph(student, images, side, tower).embed,

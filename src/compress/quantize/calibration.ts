@@ -4,9 +4,9 @@ import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../
 import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
 import { Random } from '../../math/index.js';
+import { type TowerModel, textLimit } from '../../model/index.js';
 import { classText } from '../../prompt/index.js';
 import type { HostTensor } from '../../tensor/index.js';
-import { maxTextLength, type Student } from '../student.js';
 
 /** What a student is calibrated and compared on. */
 export interface Calibration {
@@ -37,7 +37,7 @@ export interface CalibrationOptions {
  * @throws UserError where the split is unknown, or its data have no classes.
  */
 export async function loadCalibration(
-  student: Student,
+  student: TowerModel,
   dataset: ImageTextDataset,
   {
     images = enoughImages(student),
@@ -59,23 +59,23 @@ export async function loadCalibration(
   const all = [...new Set([...own, ...candidateClasses(dataset, labelled)])].slice(0, Math.max(classes, own.length));
   const names = all.map((label) => classText(template, dataset.classes[label]!.name));
   const captions = chosen.flatMap(({ captions }) => captions);
-  const { tokenizer } = student.checkpoint;
+  const { tokenizer } = student;
   return {
     pixels,
     labels: chosen.map(({ label }) => all.indexOf(label)),
-    texts: tokenizeAll(tokenizer, names, maxTextLength(student)),
-    allTexts: tokenizeAll(tokenizer, [...new Set([...names, ...captions])], maxTextLength(student)),
+    texts: tokenizeAll(tokenizer, names, textLimit(student)),
+    allTexts: tokenizeAll(tokenizer, [...new Set([...names, ...captions])], textLimit(student)),
   };
 }
 
 /** As many pictures as have patches enough for the moments of what a large tower's layers are fed. */
-function enoughImages({ checkpoint }: Student): number {
-  const { image_size: size, patch_size: patch } = checkpoint.config.vision_config;
+function enoughImages({ config }: TowerModel): number {
+  const { image_size: size, patch_size: patch } = config.vision_config;
   return Math.round(Math.min(1024, Math.max(128, 40_000 / (size / patch) ** 2)));
 }
 
-async function pixelsOf(student: Student, dataset: ImageTextDataset, examples: readonly Example[]) {
-  const { preprocess } = student.checkpoint;
+async function pixelsOf(student: TowerModel, dataset: ImageTextDataset, examples: readonly Example[]) {
+  const { preprocess } = student;
   const { size } = preprocess;
   const shape = [examples.length, 3, size, size];
   const data = new Float32Array(examples.length * 3 * size * size);

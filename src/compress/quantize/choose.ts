@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js';
+import type { TowerModel } from '../../model/index.js';
 import { type Scheme, storedBytes } from '../../weight-formats/index.js';
-import type { Student } from '../student.js';
 import { type Mixture, weightsOf } from './mixture.js';
 import type { Sensitivity } from './sensitivity.js';
 
@@ -15,7 +15,7 @@ export interface Path {
  * Makes the weights smaller one after the other, each time the one whose KL grows least for each byte that it saves. That
  * the KLs of weights add up is assumed.
  */
-export function greedyPath(student: Student, sensitivities: readonly Sensitivity[]): Path {
+export function greedyPath(student: TowerModel, sensitivities: readonly Sensitivity[]): Path {
   const weights = weightsOf(student);
   const choices = new Map<string, Choice[]>();
   for (const [name, { shape }] of Object.entries(weights)) {

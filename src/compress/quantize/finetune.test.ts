@@ -18,7 +18,7 @@ import { measureMoments } from './moments.js';
 import { quantizeStudent } from './quantize.js';
 
 /** The teacher itself as the student: whatever parts them is rounding. */
-const student = { checkpoint: teacher };
+const student = teacher;
 const options = { steps: 60, learningRate: 1e-3, teacher, dataset, recipe: recipe(), compile: compileOptions };
 
 describe('fine-tuning in few bits', () => {
@@ -28,7 +28,7 @@ describe('fine-tuning in few bits', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'promptkd-finetune-'));
     const few = { images: 12, rounding: 'nearest', dtypes: ['bnb4', 'q4'] } as const;
-    const [both, out] = [{ student, dataset, ...few }, join(folder, 'tuned')];
+    const [both, out] = [{ model: student, dataset, ...few }, join(folder, 'tuned')];
     result = await quantizeModel({ ...both, out, finetune: { ...options, targetsDir: join(folder, 'targets') } });
     plain = await quantizeModel({ ...both, out: join(folder, 'plain') });
   });
@@ -84,7 +84,7 @@ describe('fine-tuning in few bits', () => {
   });
 
   it('moves vision prompts, and a prompt encoder in four bits', async () => {
-    const prompted = { checkpoint, prompts: promptsFor(2) };
+    const prompted = { ...checkpoint, prompts: promptsFor(2) };
     const name = 'prompt_encoder.text_heads.0.weight';
     const rounded = await quantizeStudent(prompted, { ...mixtureOf(prompted), [name]: 'nf4' });
     const tuner = await Finetuner.create(prompted, { ...options, steps: 10 });
@@ -93,7 +93,7 @@ describe('fine-tuning in few bits', () => {
     expect(tuned.loss.after).toBeLessThan(tuned.loss.before);
     const { encoder, vision } = tuned.student.prompts!;
     expect(difference(vision['vision.1']!.data, prompted.prompts.vision['vision.1']!.data)).toBeGreaterThan(1e-5);
-    expect(encoder['text_heads.0.weight']).toEqual(dequantize(tuned.tensors[name]!));
+    expect(encoder!['text_heads.0.weight']).toEqual(dequantize(tuned.tensors[name]!));
     expect(tuned.tensors[name]!.codes).not.toEqual(rounded.tensors[name]!.codes);
   });
 

@@ -3,17 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
 import { type Batches, type DistillRecipe, openBatches, type TeacherModel, teacherOf } from '../../distill/index.js';
+import { modelWeights, type TowerModel, textLimit, withWeights } from '../../model/index.js';
 import { copyParams, type Params } from '../../nn/index.js';
 import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
 import type { HostTensor, Tensor } from '../../tensor/index.js';
 import type { EngineSettings } from '../../train/index.js';
 import { dequantize, rounder, roundTo } from '../../weight-formats/index.js';
-import { maxTextLength, type Student } from '../student.js';
 import { answerLoss, answerTask, trainAnswers } from './answers.js';
-import { withWeights } from './mixture.js';
 import type { QuantizedStudent } from './quantize.js';
 import { straightThrough } from './straight-through.js';
-import { studentFeeds } from './student-graph.js';
 
 export interface FinetuneOptions {
   /** Updates. */
@@ -53,7 +51,7 @@ const PROBES = 8;
  */
 export class Finetuner {
   private constructor(
-    private readonly student: Student,
+    private readonly student: TowerModel,
     private readonly options: FinetuneOptions & FinetuneProgress,
     private readonly batches: Batches,
     private readonly loss: Tensor,
@@ -66,7 +64,7 @@ export class Finetuner {
    * @param student with its weights as they were trained
    * @throws UserError where recipe, data, teacher and stored targets do not fit together
    */
-  static async create(student: Student, options: FinetuneOptions & FinetuneProgress): Promise<Finetuner> {
+  static async create(student: TowerModel, options: FinetuneOptions & FinetuneProgress): Promise<Finetuner> {
     const { recipe, targetsDir, signal, onTargets } = options;
     const teacher = teacherOf(options.teacher, { compile: { ...options.compile, precision: recipe.precision } });
     const { max_position_embeddings: positions } = teacher.config.text_config;
@@ -80,7 +78,7 @@ export class Finetuner {
         teacher,
         recipe,
         dataset: withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed),
-        student: { tokenizer: student.checkpoint.tokenizer, limit: Math.min(maxTextLength(student), positions) },
+        student: { tokenizer: student.tokenizer, limit: Math.min(textLimit(student), positions) },
         inner: { hidden: [], attention: [], words: false },
         targets: { dir, signal, onProgress: onTargets },
       });
@@ -109,12 +107,12 @@ export class Finetuner {
   async tune(rounded: QuantizedStudent): Promise<Finetuned> {
     const { tensors } = rounded;
     const { steps, learningRate = 1e-4, engine, compile, signal, onStep } = this.options;
-    const trained = studentFeeds(this.student);
+    const trained = modelWeights(this.student);
     const latent = Object.fromEntries(
       Object.entries(tensors).map(([name, tensor]) => [name, latentOf(tensor, trained[name]!)]),
     );
     // What is float32 may have been changed by the rounding, too: biases make up for its error.
-    const params = copyParams(studentFeeds(rounded.student));
+    const params = copyParams(modelWeights(rounded.student));
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
     const { images } = answerShape(this.batches);
     const feeds = (n: number, wanted: ReadonlySet<string>) => this.batches.fill(n, wanted);

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { modelWeights } from '../../model/weights.js';
 import { dataset, teacher } from '../../test/colours.fixture.js';
 import { difference } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
@@ -10,9 +11,8 @@ import { quantizeModel } from './index.js';
 import { mixtureOf } from './mixture.js';
 import { meanKl, Predictor } from './predictor.js';
 import { type QuantizedStudent, quantizeStudent } from './quantize.js';
-import { studentFeeds } from './student-graph.js';
 
-const student = { checkpoint: teacher };
+const student = teacher;
 
 describe('tuning what stays float32', () => {
   let calibration: Calibration;
@@ -37,7 +37,7 @@ describe('tuning what stays float32', () => {
 
   it('moves norms and biases of both towers, and no code or scale', () => {
     expect(tuned.tensors).toEqual(rounded.tensors);
-    const [was, is] = [studentFeeds(rounded.student), studentFeeds(tuned.student)];
+    const [was, is] = [modelWeights(rounded.student), modelWeights(tuned.student)];
     for (const name of Object.keys(rounded.tensors)) expect(is[name]!.data).toEqual(was[name]!.data);
     for (const name of ['vision_model.post_layernorm.weight', 'text_model.encoder.layers.0.mlp.fc1.bias']) {
       expect(difference(is[name]!.data, was[name]!.data)).toBeGreaterThan(1e-4);
@@ -66,7 +66,7 @@ describe('tuning what stays float32', () => {
 
   it('is part of the default rounding alone, and recorded', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'promptkd-tuning-'));
-    const few = { student, dataset, images: 8, dtypes: [] } as const;
+    const few = { model: student, dataset, images: 8, dtypes: [] } as const;
     const made = await quantizeModel({ ...few, out: join(folder, 'default') });
     expect(made.tuned!.steps).toBe(300);
     const record = JSON.parse(await readFile(join(folder, 'default', 'quantization.json'), 'utf8'));

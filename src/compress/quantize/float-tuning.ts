@@ -1,16 +1,16 @@
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows } from '../../math/index.js';
+import { modelWeights, type TowerModel, withWeights } from '../../model/index.js';
 import { copyParams } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
 import type { EngineSettings } from '../../train/index.js';
-import type { Student } from '../student.js';
+
 import { answerLoss, answerTask, trainAnswers } from './answers.js';
+
 import type { Calibration } from './calibration.js';
-import { withWeights } from './mixture.js';
 import { type Embeds, meanKl, type Predictor } from './predictor.js';
 import type { QuantizedStudent } from './quantize.js';
-import { studentFeeds } from './student-graph.js';
 
 export interface FloatTuningOptions {
   /** Updates. */
@@ -39,8 +39,8 @@ const KEPT_BACK = 8;
  * Updates that pay. On the shipped student 300 bring the KL down to two thirds, 1,000 to six tenths, 30 to no less than
  * nineteen twentieths. Large models have fewer, so that they take some ten minutes, and none where those would be too few.
  */
-export function usualTuning(student: Student): number {
-  const parameters = Object.values(studentFeeds(student)).reduce((sum, { data }) => sum + data.length, 0);
+export function usualTuning(student: TowerModel): number {
+  const parameters = Object.values(modelWeights(student)).reduce((sum, { data }) => sum + data.length, 0);
   const steps = Math.min(300, Math.floor(3e9 / parameters));
   return steps < 100 ? 0 : steps;
 }
@@ -57,20 +57,20 @@ export function usualTuning(student: Student): number {
  * @throws the signal's reason where it was aborted
  */
 export async function tuneFloats(
-  student: Student,
+  student: TowerModel,
   rounded: QuantizedStudent,
   calibration: Calibration,
   predictor: Predictor,
   { steps, seed = 0, engine, compile, signal, onProgress }: FloatTuningOptions,
 ): Promise<TunedStudent> {
   const targets = await predictor.own();
-  const { projection_dim: width } = student.checkpoint.config;
+  const { projection_dim: width } = student.config;
   const total = calibration.pixels.shape[0]!;
   const kept = Math.ceil(total / KEPT_BACK);
-  const answers = ({ images, texts }: Embeds, s: Student) =>
+  const answers = ({ images, texts }: Embeds, s: TowerModel) =>
     predictor.predict({ images: images.subarray((total - kept) * width), texts }, s);
   const own = answers(targets, student);
-  const klOf = async (s: Student) => meanKl(own, answers(await predictor.embeds(s), s));
+  const klOf = async (s: TowerModel) => meanKl(own, answers(await predictor.embeds(s), s));
   const before = await klOf(rounded.student);
   const same = { ...rounded, kl: { before, after: before } };
   if (total === kept) return same;
@@ -78,12 +78,12 @@ export async function tuneFloats(
   const batches = new TuningBatches(student, calibration, targets, total - kept, seed);
   const loss = answerLoss(student, {
     ...batches.shape,
-    scale: student.checkpoint.params.logit_scale!,
+    scale: student.params.logit_scale!,
     temperature: 1,
     bothWays: true,
     recompute: engine?.recompute,
   });
-  const frozen = studentFeeds(rounded.student);
+  const frozen = modelWeights(rounded.student);
   const floats = Object.entries(frozen).filter(([name]) => !(name in rounded.tensors));
   const learned = copyParams(Object.fromEntries(floats));
   const task = answerTask(loss, { learned, frozen, images: batches.shape.images, feeds: (n) => batches.at(n) });
@@ -101,14 +101,14 @@ class TuningBatches {
   private readonly feeds: Readonly<Record<string, HostTensor>>;
 
   constructor(
-    student: Student,
+    student: TowerModel,
     private readonly calibration: Calibration,
     private readonly targets: Embeds,
     pictures: number,
     seed: number,
   ) {
     const { pixels, texts } = calibration;
-    const { vision_config: vision, projection_dim: width } = student.checkpoint.config;
+    const { vision_config: vision, projection_dim: width } = student.config;
     const [lines, length] = [texts.ends.length, texts.length];
     const images = Math.min(pictures, within(64, (vision.image_size / vision.patch_size) ** 2));
     const some = Math.min(lines, within(128, length));

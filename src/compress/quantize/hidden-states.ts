@@ -1,8 +1,7 @@
 import type { TowerResult } from '../../clip/index.js';
+import { modelWeights, type TowerModel } from '../../model/index.js';
 import { compile } from '../../runtime/index.js';
 import { type HostTensor, inputsOf, type Tensor } from '../../tensor/index.js';
-import type { Student } from '../student.js';
-import { studentFeeds } from './student-graph.js';
 
 /** The input that the hidden state at the cut is fed to. */
 const STATE = 'state';
@@ -39,13 +38,13 @@ export class HiddenStates {
    *
    * @returns whether it moved
    */
-  async moveTo(cut: number, student: Student, signal?: AbortSignal): Promise<boolean> {
+  async moveTo(cut: number, student: TowerModel, signal?: AbortSignal): Promise<boolean> {
     if (cut === this.cut) return false;
     if (cut < this.cut) [this.cut, this.states] = [-1, []];
     if (cut >= 0) {
       const program = await compile({ outputs: { next: this.tower.hidden[cut]! }, given: this.given });
       try {
-        const weights = studentFeeds(student);
+        const weights = modelWeights(student);
         for (let batch = 0; batch < this.batches; batch++) {
           signal?.throwIfAborted();
           const { shape, data } = (await program.run({ ...weights, ...this.feeds(batch) })).next!;

@@ -1,21 +1,20 @@
+import { modelWeights, type TowerModel, withWeights } from '../../model/index.js';
 import { compile, product } from '../../runtime/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 import { dequantize, type QuantizedTensor } from '../../weight-formats/index.js';
-import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { cutBefore, HiddenStates } from './hidden-states.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
 import type { Matrix } from './matrices.js';
-import { type Mixture, weightsOf, withWeights } from './mixture.js';
+import { type Mixture, weightsOf } from './mixture.js';
 import { type CalibrationPass, calibrationPasses, groupsOf, meanOver } from './moments.js';
 import { type CentredMoments, type LayerMoments, type PairMoments, splitMoments, withOne } from './pair-moments.js';
 import { type QuantizedStudent, quantizeWeight } from './quantize.js';
-import { studentFeeds } from './student-graph.js';
 
 /** The student before quantisation, and with what is quantised so far. */
 interface Pair {
-  readonly original: Student;
-  readonly quantized: Student;
+  readonly original: TowerModel;
+  readonly quantized: TowerModel;
 }
 
 /** The input for what a layer was fed before quantisation. */
@@ -34,7 +33,7 @@ const ORIGINAL = 'original';
  * [pictures or texts, tokens, width].
  */
 export async function quantizeInOrder(
-  student: Student,
+  student: TowerModel,
   mixture: Mixture,
   calibration: Calibration,
   options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
@@ -103,7 +102,7 @@ async function pairMoments(
   const outputs = { fed: moments(fed1, fed1), both: moments(own1, fed1) };
   const after = await compile({ outputs, given: states.quantized.given });
   try {
-    const [own, few] = [studentFeeds(original), studentFeeds(quantized)];
+    const [own, few] = [modelWeights(original), modelWeights(quantized)];
     const { fed, both } = await meanOver(
       batches,
       async (batch) => {

@@ -1,34 +1,13 @@
-import { type Params, paramFeeds } from '../../nn/index.js';
+import { modelWeights, PARTS, type TowerModel } from '../../model/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import type { Scheme } from '../../weight-formats/index.js';
-import { ENCODER } from '../graphs.js';
-import type { Student } from '../student.js';
 
 /** The scheme of each weight, by the name that {@link weightsOf} gives it; what is not named stays float32. */
 export type Mixture = Readonly<Record<string, Scheme>>;
 
-/** All that a student has learned but its vision prompts, by name; the prompt encoder's names begin with `prompt_encoder.` */
-export function weightsOf({ checkpoint, prompts }: Student): Record<string, HostTensor> {
-  return { ...paramFeeds(checkpoint.params), ...paramFeeds(prompts?.encoder ?? {}, ENCODER) };
-}
-
-/** Before a vision prompt's name, where prompts stand beside weights. */
-export const VISION = 'vision_prompts.';
-
-/** The student with some weights in place of its own, and vision prompts by names that begin with {@link VISION}. */
-export function withWeights(student: Student, weights: Readonly<Record<string, HostTensor>>): Student {
-  const { checkpoint, prompts } = student;
-  const replaced = (params: Params, prefix = ''): Params =>
-    Object.fromEntries(Object.entries(params).map(([name, own]) => [name, weights[prefix + name] ?? own]));
-  return {
-    ...student,
-    checkpoint: { ...checkpoint, params: replaced(checkpoint.params) },
-    prompts: prompts && {
-      ...prompts,
-      encoder: replaced(prompts.encoder, ENCODER),
-      vision: replaced(prompts.vision, VISION),
-    },
-  };
+/** What is stored in few bits or may be: all that a model has learned but its vision prompts, as {@link modelWeights}. */
+export function weightsOf(model: TowerModel): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(modelWeights(model)).filter(([name]) => !name.startsWith(PARTS.vision)));
 }
 
 /** Named mixtures: what the towers' linear layers become. */
@@ -41,12 +20,12 @@ export type MixtureName = (typeof mixtures)[number];
  * the first block, which read the embeddings) and the last (the last block's `fc2`). Norms, biases, logit_scale and the
  * prompt encoder stay float32. `nf4` is the default; `int8` is everywhere the same.
  */
-export function mixtureOf(student: Student, scheme: MixtureName = 'nf4'): Mixture {
-  const { vision_config: vision, text_config: text } = student.checkpoint.config;
+export function mixtureOf(student: TowerModel, scheme: MixtureName = 'nf4'): Mixture {
+  const { vision_config: vision, text_config: text } = student.config;
   const last = { vision_model: vision.num_hidden_layers - 1, text_model: text.num_hidden_layers - 1 };
   const careful: Scheme = scheme === 'int8' ? 'int8' : 'fp8';
   const mixture: Record<string, Scheme> = {};
-  for (const [name, { shape }] of Object.entries(student.checkpoint.params)) {
+  for (const [name, { shape }] of Object.entries(student.params)) {
     if (shape.length < 2) continue;
     const layer = /^(vision_model|text_model)\.encoder\.layers\.(\d+)\.(.+)\.weight$/.exec(name);
     const [, tower, index, part] = layer ?? [];

@@ -1,4 +1,5 @@
 import type { TowerResult } from '../../clip/index.js';
+import { modelWeights, type TowerModel } from '../../model/index.js';
 import { tokenMask } from '../../prompt/index.js';
 import { compile } from '../../runtime/index.js';
 import {
@@ -12,10 +13,9 @@ import {
   type Tensor,
   transpose,
 } from '../../tensor/index.js';
-import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { weightsOf } from './mixture.js';
-import { imageGraph, pictureFeeds, studentFeeds, textFeeds, textGraph } from './student-graph.js';
+import { imageGraph, pictureFeeds, textFeeds, textGraph } from './student-graph.js';
 
 /** E[x xᵀ] [I, I] of what each linear layer's weight [O, I] is multiplied by, by its name. */
 export type Moments = Readonly<Record<string, HostTensor<Float32Array>>>;
@@ -33,7 +33,7 @@ export interface CalibrationPass {
 }
 
 /** Both towers'; what stands behind a text's end does not count, and a last part of a batch is left out. */
-export function calibrationPasses(student: Student, { pixels, allTexts: texts }: Calibration): CalibrationPass[] {
+export function calibrationPasses(student: TowerModel, { pixels, allTexts: texts }: Calibration): CalibrationPass[] {
   const [images, count] = [Math.min(BATCH, pixels.shape[0]!), Math.min(BATCH, texts.ends.length)];
   const text = textGraph(student, count, texts.length);
   return [
@@ -57,11 +57,11 @@ const products = (x: Tensor, y: Tensor) => matmul(transpose(x), y);
 
 /** The moments of all linear layers over the calibration's pictures and texts. */
 export async function measureMoments(
-  student: Student,
+  student: TowerModel,
   calibration: Calibration,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<Moments> {
-  const [weights, feeds] = [weightsOf(student), studentFeeds(student)];
+  const [weights, feeds] = [weightsOf(student), modelWeights(student)];
   const moments: Record<string, HostTensor<Float32Array>> = {};
   for (const pass of calibrationPasses(student, calibration)) {
     const groups = groupsOf(pass, (name) => name in weights);

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { suffixes } from '../../clip/index.js';
+import { familyOf, suffixes } from '../../clip/index.js';
 import { writeFileAtomic } from '../../files/index.js';
+import { exportedPrompts, exportGraph, type GraphName, graphNames } from '../../model/index.js';
 import { OnnxFile } from '../../runtime/index.js';
 import { toOnnx } from '../../tensor/index.js';
-import { foldVisionPrompts } from '../fold.js';
-import { exportGraph, type GraphName, graphNames } from '../graphs.js';
 import { roundsActivations, storedForm } from '../stored-form.js';
 import { difference, engineEmbeds, type Samples } from '../verify.js';
 import type { QuantizedStudent } from './quantize.js';
@@ -48,8 +47,7 @@ export async function writeVariant(
   { student, tensors }: QuantizedStudent,
   samples: Samples,
 ): Promise<OnnxVariant> {
-  const { params, config } = student.checkpoint;
-  const vision = student.prompts && (await foldVisionPrompts(params, config, student.prompts.vision));
+  const vision = await exportedPrompts(student);
   const forms = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, storedForm(tensor)]));
   const files: string[] = [];
   let size = 0;
@@ -64,9 +62,10 @@ export async function writeVariant(
   const engine = await engineEmbeds(student, samples);
   const feeds = { pixel_values: samples.pixels, input_ids: samples.ids };
   const differences: number[] = [];
+  const { outputs } = familyOf(student.config);
   for (const [file, output, expected] of [
-    [files[0]!, 'image_embeds', engine.image!],
-    [files[1]!, 'text_embeds', engine.text!],
+    [files[0]!, outputs.image, engine.image!],
+    [files[1]!, outputs.text, engine.text!],
   ] as const) {
     const model = await OnnxFile.open(join(folder, file));
     try {

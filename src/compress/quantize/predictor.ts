@@ -1,11 +1,10 @@
 import type { TowerResult } from '../../clip/index.js';
+import { modelWeights, type TowerModel, withWeights } from '../../model/index.js';
 import { compile, type Runnable } from '../../runtime/index.js';
 import { type HostTensor, l2Normalize, type Tensor } from '../../tensor/index.js';
-import type { Student } from '../student.js';
 import type { Calibration } from './calibration.js';
 import { cutsOfInputs, HiddenStates } from './hidden-states.js';
-import { withWeights } from './mixture.js';
-import { imageGraph, pictureFeeds, studentFeeds, textFeeds, textGraph } from './student-graph.js';
+import { imageGraph, pictureFeeds, textFeeds, textGraph } from './student-graph.js';
 
 const BATCH = 64;
 
@@ -26,13 +25,13 @@ export class Predictor {
   private kept?: Promise<Embeds>;
 
   private constructor(
-    private readonly student: Student,
+    private readonly student: TowerModel,
     readonly images: TowerEmbeds,
     readonly texts: TowerEmbeds,
   ) {}
 
   /** @param student whose {@link own} embeddings the others are measured by */
-  static async create(student: Student, { pixels, texts }: Calibration): Promise<Predictor> {
+  static async create(student: TowerModel, { pixels, texts }: Calibration): Promise<Predictor> {
     const [pictures, lines] = [pixels.shape[0]!, texts.ends.length];
     const [some, few] = [Math.min(BATCH, pictures), Math.min(BATCH, lines)];
     const text = textGraph(student, few, texts.length).tower;
@@ -43,7 +42,7 @@ export class Predictor {
     );
   }
 
-  async embeds(student: Student): Promise<Embeds> {
+  async embeds(student: TowerModel): Promise<Embeds> {
     return { images: await this.images.of(student), texts: await this.texts.of(student) };
   }
 
@@ -54,9 +53,9 @@ export class Predictor {
   }
 
   /** softmax(exp(logit_scale) · cosine) of each picture over the classes. */
-  predict({ images, texts }: Embeds, { checkpoint }: Student): Predictions {
-    const scale = Math.exp(checkpoint.params.logit_scale!.data[0]!);
-    const width = checkpoint.config.projection_dim;
+  predict({ images, texts }: Embeds, { config, params }: TowerModel): Predictions {
+    const scale = Math.exp(params.logit_scale!.data[0]!);
+    const width = config.projection_dim;
     const [count, classes] = [images.length / width, texts.length / width];
     const probabilities = new Float64Array(count * classes);
     for (let i = 0; i < count; i++) {
@@ -105,7 +104,7 @@ class TowerEmbeds {
   }
 
   /** Unit embeddings [total, P]. */
-  async of(student: Student): Promise<Float32Array> {
+  async of(student: TowerModel): Promise<Float32Array> {
     await this.startAt(-1, student);
     return this.rest(student);
   }
@@ -124,7 +123,7 @@ class TowerEmbeds {
    * The same where only the weight called `name` differs from those of `student`: what stands before it is kept from call to
    * call, as long as they come in the order of {@link placeOf}.
    */
-  async changed(name: string, value: HostTensor, student: Student): Promise<Float32Array> {
+  async changed(name: string, value: HostTensor, student: TowerModel): Promise<Float32Array> {
     await this.startAt(this.placeOf(name), student);
     return this.rest(withWeights(student, { [name]: value }));
   }
@@ -137,14 +136,14 @@ class TowerEmbeds {
     return Math.min(batch * this.batch, this.total - this.batch);
   }
 
-  private async startAt(cut: number, student: Student): Promise<void> {
+  private async startAt(cut: number, student: TowerModel): Promise<void> {
     if (!(await this.states.moveTo(cut, student))) return;
     await this.program.dispose();
     this.program = await embedProgram(this.tower, this.states.given);
   }
 
-  private async rest(student: Student): Promise<Float32Array> {
-    const weights = studentFeeds(student);
+  private async rest(student: TowerModel): Promise<Float32Array> {
+    const weights = modelWeights(student);
     let all: Float32Array | undefined;
     for (let n = 0; n * this.batch < this.total; n++) {
       const { data } = (await this.program.run({ ...weights, ...this.states.feeds(n) })).embed!;

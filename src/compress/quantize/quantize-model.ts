@@ -3,12 +3,10 @@ import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
-
+import { checkPrompts, type Model, type TowerModel, withTowers } from '../../model/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { EngineSettings } from '../../train/index.js';
 import { type Scheme, storedBytes } from '../../weight-formats/index.js';
-
-import { checkPrompts, type Student } from '../student.js';
 import { samplesFor } from '../verify.js';
 import { type Calibration, loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
@@ -24,7 +22,7 @@ import { checkTarget, replacedFiles, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
 
 export interface QuantizeModelOptions {
-  readonly student: Student;
+  readonly model: Model;
   /** Folder that is written. */
   readonly out: string;
   /** What the towers' linear layers become. @defaultValue 'nf4' */
@@ -100,21 +98,25 @@ export interface QuantizeModelResult {
  *
  * The folder gets its files when all are made; of an earlier result in it they then take the place.
  *
- * @throws UserError where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
+ * @throws UserError for ONNX files, where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
  * too small
  * @example
- * await quantizeModel({ student: { checkpoint: await loadCheckpoint(dir) }, dataset: await openDataset('emoji'), out: 'small' });
+ * await quantizeModel({ model: await loadModel('runs/demo'), dataset: await openDataset('emoji'), out: 'small' });
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
-  const { student, out } = options;
-  if (student.visual) throw new UserError('quantize: expected a model with a text tower, got a visual student');
+  const { out } = options;
+  const student = withTowers(options.model, 'quantize');
+  if (student.projector) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
   await finishFolder(out); // an earlier call may have been killed while it moved its files
   checkTarget(out);
-  return fillFolder(out, replacedFiles, (folder) => quantizeInto(folder, options));
+  return fillFolder(out, replacedFiles, (folder) => quantizeInto(folder, { ...options, student }));
 }
 
-async function quantizeInto(folder: string, options: QuantizeModelOptions): Promise<QuantizeModelResult> {
+/** The options with the model that has its weights. */
+type Options = QuantizeModelOptions & { readonly student: TowerModel };
+
+async function quantizeInto(folder: string, options: Options): Promise<QuantizeModelResult> {
   const { student, dataset, rounding = 'gptaq', signal, onProgress, dtypes = quantizedDtypes } = options;
   const { tune = rounding === 'gptaq' ? usualTuning(student) : 0 } = options;
   const { images, split, seed, engine, compile } = options;
@@ -179,7 +181,7 @@ async function quantizeInto(folder: string, options: QuantizeModelOptions): Prom
   }
 }
 
-function openTuner(options: QuantizeModelOptions, finetune: FinetuneOptions) {
+function openTuner(options: Options, finetune: FinetuneOptions) {
   const { student, engine, compile, signal, onProgress } = options;
   return Finetuner.create(student, {
     ...{ engine, compile },
@@ -212,7 +214,7 @@ export function schemesBeside(scheme: MixtureName): readonly MixtureName[] {
 
 /** The mixture asked for: by kind, or by sensitivity within a budget or a loss. */
 async function chosenMixture(
-  options: QuantizeModelOptions,
+  options: Options,
   moments: Moments | undefined,
   predictor: Predictor,
   calibration: Calibration,
@@ -257,7 +259,7 @@ async function chosenMixture(
 /** A quantised student against the float32 one on the calibration's pictures. */
 async function compareOn(
   predictor: Predictor,
-  student: Student,
+  student: TowerModel,
   quantized: QuantizedStudent['student'],
   { labels, pixels, texts }: Calibration,
 ): Promise<QuantizeModelResult['calibration']> {
@@ -273,7 +275,7 @@ async function compareOn(
 }
 
 /** Bytes of all weights and vision prompts under a mixture, without names. */
-export function weightBytes(student: Student, mixture: Mixture): number {
+export function weightBytes(student: TowerModel, mixture: Mixture): number {
   const prompts = Object.values(student.prompts?.vision ?? {}).reduce((sum, { data }) => sum + data.byteLength, 0);
   const of = ([name, { shape }]: [string, { readonly shape: readonly number[] }]) =>
     storedBytes(mixture[name] ?? ('fp32' satisfies Scheme), shape);

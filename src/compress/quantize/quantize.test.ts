@@ -8,12 +8,13 @@ import { loadCheckpoint, saveCheckpoint, saveDescription } from '../../clip/chec
 import { quantizedFile } from '../../clip/checkpoint/weight-files.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { Random } from '../../math/random.js';
+import type { TowerModel } from '../../model/model.js';
+import { withWeights } from '../../model/weights.js';
 import { loadPrompts } from '../../prompt/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { readQuantized } from '../../weight-formats/file.js';
 import { dequantize, roundTo, weightGrid } from '../../weight-formats/quantized.js';
 import { checkpoint, promptsFor } from '../student.fixture.js';
-import type { Student } from '../student.js';
 import { difference, engineEmbeds, samplesFor } from '../verify.js';
 import { loadCalibration } from './calibration.js';
 import { greedyPath, smallestThatDoes, withinBudget } from './choose.js';
@@ -21,14 +22,14 @@ import { compensated } from './gptq.js';
 import { quantizeInOrder } from './in-order.js';
 import { type QuantizeModelResult, quantizeModel } from './index.js';
 import { damped, inverseOf, timesInverse } from './inverse.js';
-import { type Mixture, mixtureOf, mixtures, weightsOf, withWeights } from './mixture.js';
+import { type Mixture, mixtureOf, mixtures, weightsOf } from './mixture.js';
 import { measureMoments } from './moments.js';
 import { splitMoments } from './pair-moments.js';
 import { meanKl, Predictor } from './predictor.js';
 import { type QuantizedStudent, quantizeStudent } from './quantize.js';
 import { weightBytes } from './quantize-model.js';
 
-const student = { checkpoint, prompts: promptsFor(2) };
+const student = { ...checkpoint, prompts: promptsFor(2) };
 const names = ['red cat', 'small house', 'tree', 'two houses'];
 /** Pictures of noise in four classes. */
 const pictures = (first: number) =>
@@ -131,7 +132,7 @@ describe('rounding in order', () => {
       await loadCalibration(student, dataset, { images: 40, split: 'test' }),
     ];
     const predictor = await Predictor.create(student, unseen);
-    const predict = async (s: Student) => predictor.predict(await predictor.embeds(s), s);
+    const predict = async (s: TowerModel) => predictor.predict(await predictor.embeds(s), s);
     const before = await predict(student);
     const kl = async ({ student: s }: QuantizedStudent) => meanKl(before, await predict(s));
     const mixture = mixtureOf(student);
@@ -178,7 +179,7 @@ describe('quantizeModel', () => {
   let result: QuantizeModelResult;
   beforeAll(async () => {
     out = await mkdtemp(join(tmpdir(), 'promptkd-quantize-'));
-    result = await quantizeModel({ student, dataset, out, images: 40, sensitivity: true, tune: 0 });
+    result = await quantizeModel({ model: student, dataset, out, images: 40, sensitivity: true, tune: 0 });
   });
   afterAll(() => rm(out, { recursive: true }));
 
@@ -214,7 +215,7 @@ describe('quantizeModel', () => {
     env.allowRemoteModels = false;
     env.localModelPath = `${dirname(out)}/`;
     const samples = samplesFor(student, names);
-    const own = { checkpoint: await loadCheckpoint(out), prompts: await loadPrompts(out) };
+    const own = { ...(await loadCheckpoint(out)), prompts: await loadPrompts(out) };
     const engine = await engineEmbeds(dtype === 'bnb4' ? own : student, samples);
     const vision = await CLIPVisionModelWithProjection.from_pretrained(basename(out), { dtype });
     const text = await CLIPTextModelWithProjection.from_pretrained(basename(out), { dtype });
@@ -231,7 +232,14 @@ describe('quantizeModel', () => {
     'stores linear layers as %s, in the checkpoint and in the file of its own codes',
     async (scheme) => {
       const out = await mkdtemp(join(tmpdir(), 'promptkd-quantize-scheme-'));
-      const { variants } = await quantizeModel({ student, dataset, out, scheme, rounding: 'nearest', images: 12 });
+      const { variants } = await quantizeModel({
+        model: student,
+        dataset,
+        out,
+        scheme,
+        rounding: 'nearest',
+        images: 12,
+      });
       const rounds = scheme.startsWith('int');
       // Activations rounded to 8 bits show, and shift embeddings by little.
       expect(variants.bnb4!.difference).toBeLessThan(rounds ? 0.1 : 1e-4);
@@ -276,7 +284,7 @@ describe('quantizeModel', () => {
 
   it('takes the place of an earlier result when all is made, and leaves nothing when it fails', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'promptkd-quantize-again-'));
-    const quick = { student, dataset, rounding: 'nearest', images: 12 } as const;
+    const quick = { model: student, dataset, rounding: 'nearest', images: 12 } as const;
     const stopped = new AbortController();
     const failing = (out: string) =>
       quantizeModel({
@@ -295,7 +303,7 @@ describe('quantizeModel', () => {
     expect(await listed(fresh)).toEqual([...files, 'notes.txt'].sort());
     expect(await readFile(join(fresh, quantizedFile))).toEqual(before);
 
-    const bare = { student: { checkpoint }, scheme: 'fp8', dtypes: ['q8'] } as const;
+    const bare = { model: checkpoint, scheme: 'fp8', dtypes: ['q8'] } as const;
     const other = await quantizeModel({ ...quick, ...bare, out: fresh });
     expect(other.files.length).toBeLessThan(files.length);
     expect(await listed(fresh)).toEqual([...other.files, 'notes.txt'].sort());
@@ -310,7 +318,7 @@ describe('quantizeModel', () => {
   it('refuses a folder that holds another checkpoint, and a model of another kind', async () => {
     const other = await mkdtemp(join(tmpdir(), 'promptkd-quantize-other-'));
     await saveCheckpoint(other, checkpoint);
-    await expect(quantizeModel({ student, dataset, out: other })).rejects.toThrow(/another checkpoint/);
+    await expect(quantizeModel({ model: student, dataset, out: other })).rejects.toThrow(/another checkpoint/);
     expect(existsSync(join(other, quantizedFile))).toBe(false);
     // Its configuration says other widths than the quantised weights have.
     const { config } = checkpoint;

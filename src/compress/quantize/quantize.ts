@@ -1,8 +1,8 @@
+import { type TowerModel, withWeights } from '../../model/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { dequantize, type QuantizedTensor, roundTo, weightGrid } from '../../weight-formats/index.js';
-import type { Student } from '../student.js';
 import { compensated } from './gptq.js';
-import { type Mixture, weightsOf, withWeights } from './mixture.js';
+import { type Mixture, weightsOf } from './mixture.js';
 import { type Moments, meanSquares } from './moments.js';
 
 /**
@@ -30,14 +30,14 @@ export interface QuantizeOptions {
 
 export interface QuantizedStudent {
   /** The student with the values that its weights have in few bits. */
-  readonly student: Student;
+  readonly student: TowerModel;
   /** Those weights as they are stored. */
   readonly tensors: Readonly<Record<string, QuantizedTensor>>;
 }
 
 /** A student in few bits. */
 export async function quantizeStudent(
-  student: Student,
+  student: TowerModel,
   mixture: Mixture,
   { moments = {}, rounding, signal, onProgress }: QuantizeOptions = {},
 ): Promise<QuantizedStudent> {

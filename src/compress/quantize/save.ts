@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { quantizationRecord, quantizedFile, saveDescription } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
+import { graphNames, PARTS, textLimit } from '../../model/index.js';
 import { promptFile, savePrompts } from '../../prompt/index.js';
 import { type QuantizedTensor, writeQuantized } from '../../weight-formats/index.js';
-import { ENCODER, graphNames } from '../graphs.js';
-import { maxTextLength } from '../student.js';
 import { quantizedDtypes, variantFile } from './onnx-variants.js';
 import type { QuantizedStudent } from './quantize.js';
 
@@ -38,18 +37,18 @@ export const replacedFiles: readonly string[] = [
  * @returns the files, relative to the folder
  */
 export async function saveQuantized(folder: string, { student, tensors }: QuantizedStudent): Promise<string[]> {
-  const { checkpoint, prompts } = student;
-  await saveDescription(folder, checkpoint, { maxLength: maxTextLength(student) });
+  const { params, prompts } = student;
+  await saveDescription(folder, student, { maxLength: textLimit(student) });
   const files = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json', quantizedFile];
-  if (prompts) {
-    const own = Object.entries(tensors).filter(([name]) => name.startsWith(ENCODER));
+  if (prompts?.encoder) {
+    const own = Object.entries(tensors).filter(([name]) => name.startsWith(PARTS.encoder));
     const quantized: Record<string, QuantizedTensor> = Object.fromEntries(
-      own.map(([name, tensor]) => [name.slice(ENCODER.length), tensor]),
+      own.map(([name, tensor]) => [name.slice(PARTS.encoder.length), tensor]),
     );
     await savePrompts(folder, prompts, quantized);
     files.push(promptFile);
   }
-  const weights = Object.entries(checkpoint.params).map(([name, value]) => [name, tensors[name] ?? value] as const);
+  const weights = Object.entries(params).map(([name, value]) => [name, tensors[name] ?? value] as const);
   await writeQuantized(join(folder, quantizedFile), Object.fromEntries(weights));
   return files;
 }

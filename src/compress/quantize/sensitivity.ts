@@ -1,5 +1,5 @@
+import type { TowerModel } from '../../model/index.js';
 import { dequantize, type Scheme, storedBytes } from '../../weight-formats/index.js';
-import type { Student } from '../student.js';
 import { weightsOf } from './mixture.js';
 import type { Moments } from './moments.js';
 import { meanKl, type Predictor } from './predictor.js';
@@ -25,7 +25,7 @@ export interface SensitivityOptions {
 
 /** Tries every matrix of a student in every scheme, one at a time, on the predictor's pictures. */
 export async function measureSensitivity(
-  student: Student,
+  student: TowerModel,
   predictor: Predictor,
   { schemes, rounding, moments = {}, signal, onProgress }: SensitivityOptions,
 ): Promise<Sensitivity[]> {

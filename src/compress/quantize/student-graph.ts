@@ -1,17 +1,7 @@
-import {
-  fitPixels,
-  type TokenizedTexts,
-  type TowerResult,
-  textTower,
-  type VisionOptions,
-  visionTower,
-} from '../../clip/index.js';
-import { paramFeeds, paramInputs } from '../../nn/index.js';
-import { deepPrompts, promptedTextTower } from '../../prompt/index.js';
+import { fitPixels, type TokenizedTexts, type TowerResult, type VisionOptions } from '../../clip/index.js';
+import { modelWeights, type TowerModel, textPass, visionPass } from '../../model/index.js';
+import { paramInputs } from '../../nn/index.js';
 import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
-import { ENCODER } from '../graphs.js';
-import type { Student } from '../student.js';
-import { VISION, weightsOf } from './mixture.js';
 
 /**
  * The vision tower over the input `pixels`, its last block for the class tokens alone; weights are inputs too.
@@ -19,45 +9,28 @@ import { VISION, weightsOf } from './mixture.js';
  * @param side of the pictures fed, which are resampled to the student's. @defaultValue the student's own
  */
 export function imageGraph(
-  { checkpoint, prompts }: Student,
+  student: TowerModel,
   count: number,
   side?: number,
   tower: Pick<VisionOptions, 'recompute'> = {},
 ): TowerResult {
-  const { params, config } = checkpoint;
-  const { image_size: size, num_channels: channels } = config.vision_config;
+  const { image_size: size, num_channels: channels } = student.config.vision_config;
   const fed = input('pixels', [count, channels, side ?? size, side ?? size]);
-  return visionTower(paramInputs(params), config, fitPixels(fed, size), {
-    prompts: deepPrompts(visionInputs(prompts), 'vision'),
-    pooledOnly: true,
-    ...tower,
-  });
+  return visionPass(paramInputs(modelWeights(student)), student, fitPixels(fed, size), { pooledOnly: true, ...tower });
 }
 
 /** The text tower over the inputs `ids` and `ends`, its last block for the end tokens alone; weights are inputs too. */
 export function textGraph(
-  { checkpoint, prompts }: Student,
+  student: TowerModel,
   count: number,
   length: number,
   tower: Pick<VisionOptions, 'recompute'> = {},
 ): { readonly tower: TowerResult; readonly ends: Tensor } {
-  const { params, config } = checkpoint;
   const [ids, ends] = [input('ids', [count, length], 'int32'), input('ends', [count], 'int32')];
-  const p = paramInputs(params);
-  const pooled = { pooledOnly: true, ...tower };
-  if (!prompts) return { tower: textTower(p, config, ids, ends, pooled), ends };
-  const encoder = paramInputs(prompts.encoder, ENCODER);
-  return { tower: promptedTextTower(p, config, encoder, prompts.config, ids, ends, pooled), ends };
-}
-
-const visionInputs = (prompts: Student['prompts']) =>
-  Object.fromEntries(
-    Object.entries(prompts?.vision ?? {}).map(([name, { shape }]) => [name, input(VISION + name, shape)]),
-  );
-
-/** Feeds of the weights and vision prompts of both graphs. */
-export function studentFeeds(student: Student): Record<string, HostTensor> {
-  return { ...weightsOf(student), ...paramFeeds(student.prompts?.vision ?? {}, VISION) };
+  return {
+    tower: textPass(paramInputs(modelWeights(student)), student, ids, ends, { pooledOnly: true, ...tower }),
+    ends,
+  };
 }
 
 /** Feeds of some pictures of [N, 3, S, S]. */

@@ -4,6 +4,7 @@ import type { Example, ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { halfToFloat } from '../../files/index.js';
 import { Random } from '../../math/index.js';
+import { textRoom } from '../../model/index.js';
 import { classText } from '../../prompt/index.js';
 import { alignWords, type WordAlignment } from '../losses/word-alignment.js';
 import type { Teacher, TeacherTexts } from '../teacher/teacher.js';
@@ -92,7 +93,7 @@ function otherWays(caption: string, keep: readonly string[], { text, seed, sayin
   );
 }
 
-/** The student's tokenizer, and the most tokens a text may have (see {@link textLimit}). */
+/** The student's tokenizer, and the most tokens a text may have (see {@link sharedTextLimit}). */
 export interface StudentTexts {
   readonly tokenizer: Tokenizer;
   readonly limit: number;
@@ -151,6 +152,6 @@ export function gatherWords(bank: TextBank, rows: readonly number[], out: Float3
 }
 
 /** How many tokens a text may have in both towers, with `prompts` more in the student's. */
-export function textLimit(teacher: ClipConfig, student: ClipConfig, prompts: number): number {
-  return Math.min(teacher.text_config.max_position_embeddings, student.text_config.max_position_embeddings - prompts);
+export function sharedTextLimit(teacher: ClipConfig, student: ClipConfig, prompts: number): number {
+  return Math.min(textRoom(teacher, 0), textRoom(student, prompts));
 }

@@ -1,6 +1,6 @@
-import type { SavedClassifier } from '../../compress/index.js';
 import type { Picture } from '../../data/index.js';
 import type { Rows } from '../../math/index.js';
+import type { ClassVectors } from '../../model/index.js';
 import type { Prepared } from '../prepared.js';
 
 /** A picture file's bytes, or a picture that is decoded already. */
@@ -17,7 +17,7 @@ export interface EncoderInfo {
   /** exp(logit_scale), the factor on cosines. */
   readonly logitFactor: number;
   /** The classes that it was exported with. */
-  readonly classifier?: SavedClassifier;
+  readonly classifier?: ClassVectors;
 }
 
 export interface EncodedImages {

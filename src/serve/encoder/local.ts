@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { plainImage } from '../../augment/index.js';
-import { normalizePixels, type OnnxPair, resolveCheckpoint, splitVariant, tokenizeAll } from '../../clip/index.js';
-import { openEncoders, readClassifier } from '../../compress/index.js';
+import { normalizePixels, type OnnxPair, tokenizeAll } from '../../clip/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
+import { logitFactor, openEncoders, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 
@@ -17,22 +17,19 @@ export class LocalEncoder implements Encoder {
   ) {}
 
   /**
-   * @param name checkpoint folder, export or hub id; with `#DTYPE` behind it, that variant of its ONNX files
+   * @param name as `openEncoders` takes it: a folder or hub id; with `#DTYPE` behind it, that variant of its ONNX files
    * @throws UserError where it cannot be read
    */
   static async open(name: string, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
-    const { model, dtype } = splitVariant(name);
-    const pair = await openEncoders(model, { threads, dtype });
-    const { config, preprocess, logitScale } = pair;
-    const width = config.projection_dim;
+    const model = await openEncoders(name, { threads });
     const info: EncoderInfo = {
-      width,
-      imageSize: preprocess.size,
-      textTokens: config.text_config.max_position_embeddings,
-      logitFactor: Math.exp(logitScale),
-      classifier: readClassifier(await resolveCheckpoint(model), width),
+      width: model.config.projection_dim,
+      imageSize: model.preprocess.size,
+      textTokens: textLimit(model),
+      logitFactor: logitFactor(model),
+      classifier: model.classes,
     };
-    return new LocalEncoder(info, pair, maxPixels);
+    return new LocalEncoder(info, model.encoders, maxPixels);
   }
 
   async images(

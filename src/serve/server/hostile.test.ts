@@ -27,7 +27,7 @@ beforeAll(async () => {
   ({ ModelServer, LocalEncoder } = (await import(built.href)) as typeof serve);
   root = await mkdtemp(join(tmpdir(), 'promptkd-hostile-'));
   model = join(root, 'model');
-  await exportModel({ checkpoint, out: model, classes: ['cat', 'dog'] });
+  await exportModel({ model: checkpoint, out: model, classes: ['cat', 'dog'] });
   png = (await flat(20, 20).png().toBuffer()).toString('base64');
   server = await ModelServer.start({ models: [model], port: 0, threads: 1, maxPixels: 1e6 }, log);
 });

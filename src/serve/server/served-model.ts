@@ -86,7 +86,7 @@ export class ServedModel {
   async classRows(classes: readonly string[], templates: readonly string[], signal?: AbortSignal): Promise<Rows> {
     const { classifier, width } = this.info;
     if (classifier && same(classifier.names, classes) && same(classifier.templates, templates)) {
-      return { data: classifier.features, count: classes.length, width };
+      return { data: classifier.features.data, count: classes.length, width };
     }
     const texts = classes.flatMap((one) => templates.map((template) => classText(template, one)));
     return classRows(await this.textRows(texts, signal), classes.length);

@@ -32,8 +32,8 @@ beforeAll(async () => {
   if (!existsSync(built)) throw new Error('worker threads are tested as built: run "npm run build" first');
   ({ ModelServer, LocalEncoder, encoderStage, writeCascade } = (await import(built.href)) as typeof serve);
   root = await mkdtemp(join(tmpdir(), 'promptkd-serve-'));
-  await exportModel({ checkpoint, out: path('small'), classes });
-  await exportModel({ checkpoint, out: path('large') });
+  await exportModel({ model: checkpoint, out: path('small'), classes });
+  await exportModel({ model: checkpoint, out: path('large') });
   const noise = Buffer.from(Array.from({ length: 20 * 20 * 3 }, (_, i) => (i * 37) % 251));
   png = await sharp(noise, { raw: { width: 20, height: 20, channels: 3 } })
     .png()

@@ -30,7 +30,7 @@ beforeAll(async () => {
     .png()
     .toBuffer();
   const few = { images: 12, tune: 0, dtypes: ['q4', 'bnb4'] } as const;
-  await quantizeModel({ student: { checkpoint: teacher }, dataset, out: small(), ...few });
+  await quantizeModel({ model: teacher, dataset, out: small(), ...few });
   await room.writeCascade(join(root, 'both.json'), {
     confidence: 'probability',
     stages: [

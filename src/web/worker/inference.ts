@@ -1,5 +1,11 @@
 /** The page's inference worker: decodes, preprocesses and encodes, so that the page itself never waits. */
-import { normalizePixels, resizeAndCrop, type Tokenizer, tokenizerFromJson } from '../../clip/browser.js';
+import {
+  embeddingOutputs,
+  normalizePixels,
+  resizeAndCrop,
+  type Tokenizer,
+  tokenizerFromJson,
+} from '../../clip/browser.js';
 import { type ModelFile, modelFiles } from '../model-file.js';
 import { type Encoder, openText, openVision } from './encoder.js';
 import { decode } from './picture.js';
@@ -74,11 +80,11 @@ async function embedImage({ model, vision }: State, picture: Blob | ImageBitmap)
   const pixels = new Float32Array(3 * size * size);
   normalizePixels(seen, size, model.preprocess, pixels, 0);
   const prepared = performance.now();
-  const { image_embeds } = await vision.session.run({
+  const outputs = await vision.session.run({
     pixel_values: new vision.ort.Tensor('float32', pixels, [1, 3, size, size]),
   });
   const ms = { decode: decoded - started, prepare: prepared - decoded, run: performance.now() - prepared };
-  return { embedding: Float32Array.from(image_embeds!.data as Float32Array), seen, size, ms };
+  return { embedding: Float32Array.from(embeddingOf(outputs, 'image')), seen, size, ms };
 }
 
 /** Every text is padded to the model's length: some text encoders take no other. */
@@ -94,10 +100,15 @@ async function embedTexts({ model, text, tokenizer }: State, texts: readonly str
     const shown = ids.map((_, i) => (i % length <= eos[Math.floor(i / length)]! ? 1 : 0));
     const all = { input_ids: int64(ids), attention_mask: int64(shown) };
     const feeds = Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)));
-    const { text_embeds } = await session.run(feeds);
-    out.set(text_embeds!.data as Float32Array, from * width);
+    out.set(embeddingOf(await session.run(feeds), 'text'), from * width);
   }
   return out;
+}
+
+/** The embedding among an encoder's outputs, whatever its family calls it. */
+function embeddingOf(outputs: Awaited<ReturnType<Encoder['session']['run']>>, of: 'image' | 'text'): Float32Array {
+  const name = embeddingOutputs[of].find((one) => outputs[one])!;
+  return outputs[name]!.data as Float32Array;
 }
 
 async function get(base: string, file: string): Promise<Response> {

@@ -1,28 +1,24 @@
-import type { Checkpoint } from '../clip/index.js';
+import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import type { SavedVisualStudent } from '../model/index.js';
-import type { SavedPrompts } from '../prompt/index.js';
+import type { Model, TowerModel } from './model.js';
 
-/** What is exported: two towers, and the prompts they were trained with. */
-export interface Student {
-  readonly checkpoint: Checkpoint;
-  readonly prompts?: SavedPrompts;
-  /** Of a student of the CVPR 2024 recipe: its vision tower alone is exported, with its projector, and its classes. */
-  readonly visual?: SavedVisualStudent;
+/** Tokens of a text that a text tower has positions for, with so many prompts inserted. */
+export function textRoom({ text_config }: Pick<ClipConfig, 'text_config'>, prompts: number): number {
+  return text_config.max_position_embeddings - prompts;
 }
 
-/** Most tokens a text may have: inserted prompts take positions of the text tower, and their encoder has its own limit. */
-export function maxTextLength({ checkpoint, prompts }: Student): number {
-  const positions = checkpoint.config.text_config.max_position_embeddings;
-  if (!prompts) return positions;
-  const { n_ctx, text_layers, max_length } = prompts.config;
-  return Math.min(max_length, text_layers > 0 ? positions - n_ctx : positions);
+/** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit. */
+export function textLimit(model: Pick<Model, 'config'> & Pick<TowerModel, 'prompts'>): number {
+  const { config, prompts } = model;
+  if (!prompts?.encoder) return textRoom(config, 0);
+  const { text_layers, n_ctx, max_length } = prompts.config;
+  return Math.min(max_length, textRoom(config, text_layers > 0 ? n_ctx : 0));
 }
 
-/** @throws UserError where the prompts were made for another student. */
-export function checkPrompts({ checkpoint, prompts }: Student): void {
-  if (!prompts) return;
-  const { text_config: text, vision_config: vision } = checkpoint.config;
+/** @throws UserError where a prompt encoder and its prompts were made for another model. */
+export function checkPrompts({ config: towers, prompts }: Pick<TowerModel, 'config' | 'prompts'>): void {
+  if (!prompts?.encoder) return;
+  const { text_config: text, vision_config: vision } = towers;
   const { config } = prompts;
   const faults: [field: string, expected: string, got: number, fits: boolean][] = [
     ['vision_width', `${vision.hidden_size}`, config.vision_width, config.vision_width === vision.hidden_size],

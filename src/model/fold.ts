@@ -1,8 +1,9 @@
-import { type ClipConfig, isSiglip } from '../clip/index.js';
+import { type ClipConfig, familyOf } from '../clip/index.js';
 import { layerNormLayer, linearLayer, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { compile } from '../runtime/index.js';
 import { constant, type HostTensor, type Tensor } from '../tensor/index.js';
+import type { TowerModel } from './model.js';
 
 /** Vision prompts as the exported tower uses them, a place a layer. */
 export interface VisionPrompts {
@@ -15,6 +16,15 @@ export interface VisionPrompts {
 /** The saved vision prompts as tokens, in layer order. */
 export function promptTokens(vision: Params): VisionPrompts {
   return { tokens: deepPrompts(vision, 'vision'), prefixes: [] };
+}
+
+/** A model's vision prompts as its exported tower uses them: folded, or as tokens; undefined where it has none. */
+export async function exportedPrompts(
+  { params, config, prompts }: TowerModel,
+  fold = true,
+): Promise<VisionPrompts | undefined> {
+  if (!prompts) return undefined;
+  return fold ? foldVisionPrompts(params, config, prompts.vision) : promptTokens(prompts.vision);
 }
 
 /**
@@ -31,11 +41,12 @@ export async function foldVisionPrompts(params: Params, config: ClipConfig, visi
   const { num_hidden_layers: layers, layer_norm_eps: eps } = config.vision_config;
   const folded = all.length === layers ? layers : Math.max(0, all.length - 1);
   if (folded === 0) return { tokens: all, prefixes: [] };
+  const { hasClassToken } = familyOf(config);
   const p = paramInputs(params);
   const outputs: Record<string, Tensor> = {};
   for (let l = 0; l < folded; l++) {
     const given = constant(all[l]!);
-    const prompt = l === 0 && !isSiglip(config) ? layerNormLayer(p, 'vision_model.pre_layrnorm', given, eps) : given;
+    const prompt = l === 0 && hasClassToken ? layerNormLayer(p, 'vision_model.pre_layrnorm', given, eps) : given;
     const layer = `vision_model.encoder.layers.${l}`;
     const x = layerNormLayer(p, `${layer}.layer_norm1`, prompt, eps);
     outputs[`${l}.key`] = linearLayer(p, `${layer}.self_attn.k_proj`, x);
