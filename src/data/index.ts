@@ -11,7 +11,7 @@ export type {
   PictureSource,
   Skipped,
 } from './dataset.js';
-export { decodePicture } from './decode.js';
+export { type DecodeOptions, decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
 export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
@@ -19,6 +19,7 @@ export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { shardsOf } from './shards-of.js';
+export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';

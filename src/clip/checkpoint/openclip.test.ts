@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../../files/index.js';
 import { loadWeights } from './checkpoint.js';
-import { fromOpenClip, parseOpenClipConfig } from './openclip.js';
+import { fromOpenClip } from './openclip.js';
+import { parseOpenClipConfig } from './openclip-config.js';
 
 const golden = 'fixtures/golden/openclip';
 const readConfig = async () => JSON.parse(await readFile(join(golden, 'open_clip_config.json'), 'utf8'));
