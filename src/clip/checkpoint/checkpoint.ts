@@ -1,4 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../../files/index.js';
@@ -159,6 +160,8 @@ export async function saveDescription(
     writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
   await json('config.json', { ...clipConfigJson(config), torch_dtype: dtype === 'F16' ? 'float16' : 'float32' });
   await json('preprocessor_config.json', preprocessConfigJson(preprocess));
+  // Another model's in the same folder would count before the one just written.
+  await rm(join(folder, 'processor_config.json'), { force: true });
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);
   await json('tokenizer_config.json', tokenizerSettings(tokenizer, config, maxLength));
 }
