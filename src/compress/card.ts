@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../files/index.js';
 import { countParameters } from '../prompt/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
+import { imagesSection } from './card-images.js';
 import type { Classes } from './classifier.js';
 import { maxTextLength, type Student } from './student.js';
 
@@ -35,6 +36,7 @@ export async function writeCard(folder: string, student: Student, card: ModelCar
     ...prompts(student, facts.folded),
     ...visual(student),
     usage(student, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
+    imagesSection(student.checkpoint.preprocess),
     ...(facts.classes ? [classifier(facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
     `## Data\n\n${card.data ?? 'Not recorded.'}`,
@@ -102,8 +104,6 @@ env.localModelPath = 'models/';
 const classify = await pipeline('zero-shot-image-classification', 'NAME', { dtype: 'fp32' });
 console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${JSON.stringify(template)} }));
 \`\`\`
-
-Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's bicubic): embeddings of large pictures differ a little.
 
 ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`image_embeds\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`text_embeds\`. Bring both to unit length before you compare them. A text may have ${maxTextLength(student)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 
