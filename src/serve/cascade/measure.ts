@@ -20,8 +20,8 @@ export interface MeasureOptions {
   readonly onProgress?: (phase: string, done: number, total: number) => void;
 }
 
-/** Pictures between two reports. */
-const block = 32;
+/** Pictures between two reports; all are held decoded, and a photo takes 36 MB. */
+const block = 8;
 
 /**
  * Asks each model alone for all pictures of a split whose class is known, among the classes that fit the split, and
