@@ -3,7 +3,7 @@ import { bytes, percent, textTable } from '../report/index.js';
 
 /** What was made of a model, for machines. */
 export function quantizationJson(result: QuantizeModelResult) {
-  const { bytes, calibration, tuned, finetuned, variants, mixture, sensitivity, files } = result;
+  const { bytes, calibration, tuned, finetuned, variants, mixture, sensitivity, files, skipped } = result;
   return {
     files,
     bytes_fp32: bytes.fp32,
@@ -19,12 +19,13 @@ export function quantizationJson(result: QuantizeModelResult) {
     variants,
     mixture,
     sensitivity,
+    skipped,
   };
 }
 
 /** The same for people, with the table of sensitivities where they were measured. */
 export function quantizationTable(out: string, result: QuantizeModelResult): string {
-  const { calibration, tuned, finetuned, variants, mixture, sensitivity } = result;
+  const { calibration, tuned, finetuned, variants, mixture, sensitivity, skipped } = result;
   const kinds = new Map<string, number>();
   for (const scheme of Object.values(mixture)) kinds.set(scheme, (kinds.get(scheme) ?? 0) + 1);
   const lines = [
@@ -32,6 +33,9 @@ export function quantizationTable(out: string, result: QuantizeModelResult): str
     `  ${[...kinds].map(([scheme, n]) => `${n} weights in ${scheme}`).join(', ')}; the rest in fp32`,
     `  on ${calibration.images} calibration pictures of ${calibration.classes} classes: top-1 ${percent(calibration.top1.fp32)} % before, ` +
       `${percent(calibration.top1.quantized)} % after; ${percent(calibration.agreement)} % equal answers, KL ${calibration.kl.toPrecision(3)} nats`,
+    ...(skipped.length > 0
+      ? [`  skipped ${skipped.length} calibration images, the first: ${skipped[0]!.id}: ${skipped[0]!.reason}`]
+      : []),
     ...(tuned
       ? [
           `  tuned for ${tuned.steps} updates: KL on pictures kept back ${tuned.before.toPrecision(3)} before, ${tuned.after.toPrecision(3)} after`,

@@ -10,22 +10,17 @@ export { resolveCheckpoint, resolveModel } from './checkpoint/hub.js';
 export type { DownloadOptions, DownloadProgress } from './checkpoint/hub-cache.js';
 export { type Dtype, dtypes, suffixes } from './checkpoint/onnx-dtypes.js';
 export { isOnnxPair, loadOnnxPair, OnnxPair, type OnnxPairOptions, onnxFolder } from './checkpoint/onnx-pair.js';
-export { fromOpenClip, parseOpenClipConfig } from './checkpoint/openclip.js';
+export { fromOpenClip } from './checkpoint/openclip.js';
+export { parseOpenClipConfig } from './checkpoint/openclip-config.js';
 export { checkParams, expectedParams } from './checkpoint/params.js';
 export { regridKernel, regridPositions, withImageSize, withTextLength } from './checkpoint/regrid.js';
 export { type NamedVariant, splitVariant } from './checkpoint/variant-name.js';
 export { quantizationRecord, quantizedFile, weightFiles } from './checkpoint/weight-files.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
 export { embeddingOutputs, type Family, families, familyOf } from './family.js';
-export { MAX_PIXELS, normalizePixels, pictureError } from './preprocess/pixels.js';
-export { preprocessImage } from './preprocess/preprocess.js';
-export {
-  clipPreprocess,
-  type PreprocessConfig,
-  parsePreprocessConfig,
-  preprocessAt,
-  preprocessConfigJson,
-} from './preprocess/preprocess-config.js';
+export { MAX_PIXELS, normalizePixels, pictureError, resizeAndCrop } from './preprocess/pixels.js';
+export { clipPreprocess, type PreprocessConfig, preprocessAt } from './preprocess/preprocess-config.js';
+export { parsePreprocessConfig, preprocessConfigJson } from './preprocess/processor-config.js';
 export { resizePixels } from './preprocess/resize.js';
 export { trainTokenizer } from './tokenizer/bpe-trainer.js';
 export { clipTokenizerJson, type TokenizerJson } from './tokenizer/clip-tokenizer.js';

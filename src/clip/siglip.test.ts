@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint/checkpoint.js';
 import { parseClipConfig } from './config.js';
-import { parsePreprocessConfig } from './preprocess/preprocess-config.js';
+import { parsePreprocessConfig } from './preprocess/processor-config.js';
 import { siglip } from './siglip.fixture.js';
 import { tokenizeAll } from './tokenizer/tokenize-all.js';
 

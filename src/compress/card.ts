@@ -3,6 +3,7 @@ import { familyOf } from '../clip/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
+import { imagesSection } from './card-images.js';
 import type { Classes } from './classifier.js';
 import { code, codeBlock, inCode, plain } from './markdown.js';
 
@@ -41,6 +42,7 @@ export async function writeCard(folder: string, model: TowerModel, card: ModelCa
     ...prompts(model, facts.folded),
     ...visual(model),
     usage(model, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
+    imagesSection(model.preprocess),
     ...(facts.classes ? [classifier(model, facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
     `## Data\n\n${data(card.data)}`,
@@ -110,8 +112,6 @@ env.localModelPath = 'models/';
 const classify = await pipeline('zero-shot-image-classification', 'NAME', { dtype: 'fp32' });
 console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${inCode(JSON.stringify(template))} }));
 \`\`\`
-
-Its image processor shrinks pictures by another kernel than PyTorch's (Pillow's bicubic): embeddings of large pictures differ a little.
 
 ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`${outputs.text}\`. Bring both to unit length before you compare them. A text may have ${textLimit(model)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 

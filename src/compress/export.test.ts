@@ -176,7 +176,14 @@ describe('exportModel', () => {
     expect(difference(tensors.text_features!.data, expected)).toBeLessThan(1e-5);
 
     const card = await readFile(join(out, 'README.md'), 'utf8');
-    for (const part of ['license: cc-by-4.0', '# Small CLIP', 'seed: 1', 'Drawings of cats.', 'is **not** the student'])
+    for (const part of [
+      'license: cc-by-4.0',
+      '# Small CLIP',
+      'seed: 1',
+      'Drawings of cats.',
+      'is **not** the student',
+      'transparent pixels on white',
+    ])
       expect(card).toContain(part);
   });
 

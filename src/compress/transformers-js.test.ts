@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import {
@@ -13,9 +13,12 @@ import {
 } from '@huggingface/transformers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { normalizePixels } from '../clip/preprocess/pixels.js';
+import { preprocessConfigJson } from '../clip/preprocess/processor-config.js';
 import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
+import { preprocessImage } from '../loader/pixels.js';
 import { textLimit } from '../model/limits.js';
 import type { HostTensor } from '../tensor/index.js';
+import { configs } from '../test/preprocess.fixture.js';
 import { exportModel } from './index.js';
 import { checkpoint, promptsFor } from './student.fixture.js';
 import { difference, engineEmbeds, samplesFor } from './verify.js';
@@ -112,5 +115,46 @@ describe('Transformers.js', () => {
       ids: { shape: [1, limit], data: cut },
     });
     expect(difference(text_embeds.data, engine.text!.data)).toBeLessThan(1e-4);
+  });
+});
+
+describe('Transformers.js by the preprocessor_config.json that is exported', () => {
+  /** Red grows to the right, green downwards: whoever cuts or squeezes otherwise shows other levels. */
+  function ramp(width: number, height: number) {
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+      const pixel = Math.floor(i / 3);
+      const [x, y] = [(pixel % width) / width, Math.floor(pixel / width) / height];
+      return [255 * x, 255 * y, 120 * (x + y)][i % 3]!;
+    });
+    return { width, height, channels: 3 as const, data };
+  }
+
+  it.each([
+    ['clip-224', 224],
+    ['clip-336', 336],
+    ['siglip-384', 384],
+    ['openclip-squash-256', 256],
+    ['openclip-shortest-225', 225],
+    ['crop-200-of-256', 256],
+  ])('of %s takes the same part of an image, and of one that needs no resizing the same pixels', async (name, side) => {
+    const config = configs[name]!;
+    const own = join(folder, name);
+    await mkdir(own, { recursive: true });
+    await writeFile(join(own, 'preprocessor_config.json'), JSON.stringify(preprocessConfigJson(config)));
+    const process = await AutoProcessor.from_pretrained(`${basename(folder)}/${name}`);
+    const apart = async (picture: ReturnType<typeof ramp>) => {
+      const image = new RawImage(new Uint8ClampedArray(picture.data), picture.width, picture.height, 3);
+      const { pixel_values } = await process(image);
+      const ours = await preprocessImage(picture, config);
+      expect(pixel_values.dims).toEqual([1, 3, config.size, config.size]);
+      const levels = ours.map((x, i) => {
+        const std = config.std[Math.floor(i / config.size ** 2)]!;
+        return (Math.abs(x - pixel_values.data[i]) * std) / config.rescale;
+      });
+      return levels.reduce((a, b) => a + b) / levels.length;
+    };
+    expect(await apart(ramp(side, side))).toBeLessThan(1e-3);
+    // Its kernels are its own; squeezed where it is to be cut, a ramp is 40 levels aside.
+    expect(await apart(ramp(900, 300))).toBeLessThan(0.5);
   });
 });

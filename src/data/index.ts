@@ -13,7 +13,7 @@ export type {
   Skipped,
 } from './dataset.js';
 export { dealingRule } from './deal-splits.js';
-export { decodePicture } from './decode.js';
+export { type DecodeOptions, decodePicture } from './decode.js';
 export { type Edition, editions } from './emoji/index.js';
 export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
@@ -22,6 +22,7 @@ export { type Inspection, type InspectOptions, inspectDataset } from './inspect.
 export { openDataset } from './open.js';
 export { PictureError } from './picture-error.js';
 export { shardsOf } from './shards-of.js';
+export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';

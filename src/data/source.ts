@@ -3,7 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { fileFault } from '../files/index.js';
 import type { Picture, PictureSource } from './dataset.js';
-import { decodePicture } from './decode.js';
+import { type DecodeOptions, decodePicture } from './decode.js';
 import { PictureError } from './picture-error.js';
 
 /** Of an image's bytes in a shard or in the cache. */
@@ -16,8 +16,12 @@ export const checksum = (bytes: Uint8Array): string => createHash('sha1').update
  * @throws PictureError where it cannot be read or decoded, and UserError where the cache's copy of it is damaged, which is
  * no fault of the picture: the copy is removed, so that the next run makes it again
  */
-export async function readPicture({ file, part }: PictureSource, id: string): Promise<Picture> {
-  if (!part) return decodePicture(file, id);
+export async function readPicture(
+  { file, part }: PictureSource,
+  id: string,
+  options: DecodeOptions = {},
+): Promise<Picture> {
+  if (!part) return decodePicture(file, id, options);
   const handle = await open(file).catch((error: Error) => {
     throw new PictureError(id, `${file} cannot be opened: ${fileFault(error) ?? error.message}`);
   });
@@ -34,5 +38,5 @@ export async function readPicture({ file, part }: PictureSource, id: string): Pr
       `${id}: ${file}, an unpacked copy in the cache, was damaged and is removed: run again, and it is made again`,
     );
   }
-  return decodePicture(content, id);
+  return decodePicture(content, id, options);
 }

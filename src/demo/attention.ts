@@ -1,6 +1,6 @@
-import { plainImage } from '../augment/index.js';
-import { normalizePixels, patchGrid } from '../clip/index.js';
+import { patchGrid } from '../clip/index.js';
 import type { Picture } from '../data/index.js';
+import { modelPixels } from '../loader/index.js';
 import { modelWeights, type TowerModel, visionPass } from '../model/index.js';
 import { headAverage, paramFeeds, paramInputs } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
@@ -25,7 +25,7 @@ export async function classAttention(
   const tokens = 1 + grid[0] * grid[1];
   const pixels = new Float32Array(pictures.length * 3 * size * size);
   for (const [i, picture] of pictures.entries()) {
-    normalizePixels(plainImage(picture, size), size, preprocess, pixels, i * 3 * size * size);
+    pixels.set(modelPixels(picture, preprocess), i * 3 * size * size);
   }
   const shape = [pictures.length, 3, size, size];
   const weights = modelWeights(model);

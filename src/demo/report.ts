@@ -1,8 +1,10 @@
 import { availableParallelism, cpus } from 'node:os';
 import sharp from 'sharp';
-import { plainImage } from '../augment/index.js';
+import { clipPreprocess } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
 import { type DistillResult, distillLosses } from '../distill/index.js';
+
+import { squareRgb, wholePicture } from '../loader/index.js';
 import { Random } from '../math/index.js';
 import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -56,7 +58,7 @@ async function drawingExamples(
 ): Promise<DrawingExample[]> {
   const split = measured[0]!.evaluation.split;
   const chosen = new Random(seed, 'report').shuffle(labelledOf(dataset, split)).slice(0, shown);
-  const pictures = await Promise.all(chosen.map((example) => dataset.load(example)));
+  const pictures = await Promise.all(chosen.map((example) => wholePicture(dataset, example)));
   const answers = measured.map(({ name, evaluation }) => ({
     name,
     top: new Map(evaluation.predictions.map(({ id, top }) => [id, top])),
@@ -64,7 +66,7 @@ async function drawingExamples(
   const attention: (ClassAttention & { name: string })[] = [];
   for (const { name, model } of measured) attention.push({ name, ...(await classAttention(model, pictures, options)) });
   const card = async (example: LabelledExample, i: number): Promise<DrawingExample> => ({
-    png: await sharp(plainImage(pictures[i]!, pictureSize), {
+    png: await sharp(squareRgb(pictures[i]!, clipPreprocess(pictureSize)), {
       raw: { width: pictureSize, height: pictureSize, channels: 3 },
     })
       .png()

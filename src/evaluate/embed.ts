@@ -1,7 +1,7 @@
-import { plainImage } from '../augment/index.js';
-import { normalizePixels, type PreprocessConfig, tokenizeAll } from '../clip/index.js';
-import type { Example, ImageTextDataset, Picture, Skipped } from '../data/index.js';
+import { tokenizeAll } from '../clip/index.js';
+import type { Example, ImageTextDataset, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { PixelBlocks } from '../loader/index.js';
 import type { Rows } from '../math/index.js';
 import { imageEncoder, type Model, textEncoder, textLimit } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -34,58 +34,13 @@ export async function embedImages(
   examples: readonly Example[],
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
-  const pictures = new PictureBlocks(dataset, examples, model.preprocess);
+  const pictures = new PixelBlocks(dataset, examples, model.preprocess, block);
   const encoder = await imageEncoder(model, block, engineOf(options));
   const rows = await inBlocks(encoder, widthOf(model), examples.length, options, async (from, count) => {
     const filled = await pictures.fill(from, count);
     return { features: await encoder.run(pictures.pixels), filled };
   });
   return { rows, examples: pictures.kept, skipped: pictures.skipped };
-}
-
-/** Pictures as pixels, a block at a time. */
-class PictureBlocks {
-  readonly pixels: HostTensor<Float32Array>; // [block, 3, S, S]
-  readonly kept: Example[] = [];
-  readonly skipped: Skipped[] = [];
-
-  constructor(
-    private readonly dataset: ImageTextDataset,
-    private readonly examples: readonly Example[],
-    private readonly preprocess: PreprocessConfig,
-  ) {
-    const { size } = preprocess;
-    this.pixels = { shape: [block, 3, size, size], data: new Float32Array(block * 3 * size * size) };
-  }
-
-  /** Puts those of pictures `from` to `from + count` that can be read into the first rows, and returns how many they are. */
-  async fill(from: number, count: number): Promise<number> {
-    const { size } = this.preprocess;
-    const chosen = this.examples.slice(from, from + count);
-    const pictures = await Promise.all(chosen.map((example) => readPicture(this.dataset, example)));
-    let row = 0;
-    for (const [i, picture] of pictures.entries()) {
-      const example = chosen[i]!;
-      if (picture instanceof UserError) {
-        this.skipped.push({ id: example.id, reason: picture.message });
-        continue;
-      }
-      const offset = row++ * 3 * size * size;
-      normalizePixels(plainImage(picture, size), size, this.preprocess, this.pixels.data, offset);
-      this.kept.push(example);
-    }
-    return row;
-  }
-}
-
-/** The error of a picture that cannot be read is a result: one bad file does not end the measurement. */
-async function readPicture(dataset: ImageTextDataset, example: Example): Promise<Picture | UserError> {
-  try {
-    return await dataset.load(example);
-  } catch (error) {
-    if (error instanceof UserError) return error;
-    throw error;
-  }
 }
 
 /**

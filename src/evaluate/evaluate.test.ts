@@ -2,12 +2,11 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { plainImage } from '../augment/index.js';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
-import { normalizePixels } from '../clip/preprocess/pixels.js';
 import { visionTower } from '../clip/towers/vision.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { preprocessImage } from '../loader/pixels.js';
 import { wilson } from '../math/interval.js';
 import { Random } from '../math/random.js';
 import { loadTowerModel } from '../model/load.js';
@@ -111,8 +110,7 @@ describe('embedding', () => {
       prompts: deepPrompts(paramInputs(vision), 'vision'),
     }).embed;
     for (const row of [0, 40, 71]) {
-      const data = new Float32Array(3 * 16 * 16);
-      normalizePixels(plainImage(await dataset.load(examples[row]!), 16), 16, teacher.preprocess, data, 0);
+      const data = await preprocessImage(await dataset.load(examples[row]!), teacher.preprocess);
       const feeds = { ...paramFeeds(teacher.params), ...paramFeeds(vision), pixels: { shape: [1, 3, 16, 16], data } };
       const expected = await alone(output, feeds);
       expect(largestDifference(rows.data.subarray(row * 12, row * 12 + 12), expected)).toBeLessThan(1e-5);

@@ -1,9 +1,12 @@
 import sharp from 'sharp';
-import { type AugmentOptions, plainImage } from '../augment/index.js';
+import type { AugmentOptions } from '../augment/index.js';
+import { clipPreprocess } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset } from '../data/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import { Random } from '../math/index.js';
 import { Loader } from './loader.js';
+import { wholePicture } from './pixel-blocks.js';
+import { squareRgb } from './pixels.js';
 import { storedView } from './stored-view.js';
 
 export interface ViewSheetOptions {
@@ -41,7 +44,7 @@ export async function viewSheet(dataset: ImageTextDataset, options: ViewSheetOpt
     );
   const loader = new Loader(dataset, examples, { size, augment, batch: views, views: viewsOf });
   for (const [row, example] of order.entries()) {
-    place(plainImage(await dataset.load(examples[example]!), size), row, 0);
+    place(squareRgb(await wholePicture(dataset, examples[example]!), clipPreprocess(size)), row, 0);
     const { rgb } = await loader.batch(row);
     for (let v = 0; v < views; v++) place(rgb.subarray(v * size * size * 3, (v + 1) * size * size * 3), row, 1 + v);
   }

@@ -1,7 +1,5 @@
-import { plainImage } from '../augment/index.js';
 import {
   type ClipConfig,
-  normalizePixels,
   type PreprocessConfig,
   runTextBlocks,
   type Tokenizer,
@@ -9,7 +7,9 @@ import {
   textTower,
   visionTower,
 } from '../clip/index.js';
-import { type Example, type ImageTextDataset, labelledOf } from '../data/index.js';
+import { type ImageTextDataset, labelledOf } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { datasetPixels } from '../loader/index.js';
 import { Random } from '../math/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { compile, type Device } from '../runtime/index.js';
@@ -17,7 +17,7 @@ import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
 
 export interface ProbeOptions {
   readonly split: string;
-  /** Drawings looked at, the same at every call. */
+  /** Drawings looked at, the same at every call; fewer where some cannot be read. */
   readonly drawings: number;
   /** Text of a class, `{}` standing for its name. */
   readonly template: string;
@@ -49,12 +49,17 @@ export async function zeroShotProbe(
 ): Promise<{ measure(params: Params): Promise<ProbeResult>; dispose(): Promise<void> }> {
   const { context, preprocess, tokenizer, device, threads } = options;
   const size = config.vision_config.image_size;
-  const examples = new Random('probe').shuffle(labelledOf(dataset, options.split)).slice(0, options.drawings);
+  const drawn = new Random('probe').shuffle(labelledOf(dataset, options.split)).slice(0, options.drawings);
+  const { pixels, examples, skipped } = await datasetPixels(dataset, drawn, preprocess);
+  if (examples.length === 0 && skipped.length > 0) {
+    throw new UserError(
+      `${dataset.name}: none of the ${skipped.length} images drawn from ${options.split} can be read; the first: ${skipped[0]!.reason}`,
+    );
+  }
   const classes = [...new Set(examples.map(({ label }) => label))];
   // Guesses are among all classes of the split, so that few drawings do not make it easier.
   for (const { label } of labelledOf(dataset, options.split)) if (!classes.includes(label)) classes.push(label);
 
-  const pixels = await preparePixels(dataset, examples, size, preprocess);
   const texts = classes.map((label) => options.template.replace('{}', dataset.classes[label]!.name));
   const { ids, eos } = tokenizer.encode(texts, context);
 
@@ -74,7 +79,7 @@ export async function zeroShotProbe(
       });
       const imageRows: Float32Array[] = [];
       for (let from = 0; from < examples.length; from += block) {
-        const data = padded(pixels, from * 3 * size * size, block * 3 * size * size);
+        const data = padded(pixels.data, from * 3 * size * size, block * 3 * size * size);
         const { embeds } = await imageProgram.run({ ...weights, pixels: { shape: [block, 3, size, size], data } });
         imageRows.push(...rowsOf(embeds!, Math.min(block, examples.length - from)));
       }
@@ -89,19 +94,6 @@ export async function zeroShotProbe(
       await textProgram.dispose();
     },
   };
-}
-
-async function preparePixels(
-  dataset: ImageTextDataset,
-  examples: readonly Example[],
-  size: number,
-  preprocess: PreprocessConfig,
-): Promise<Float32Array> {
-  const out = new Float32Array(examples.length * 3 * size * size);
-  for (const [i, example] of examples.entries()) {
-    normalizePixels(plainImage(await dataset.load(example), size), size, preprocess, out, i * 3 * size * size);
-  }
-  return out;
 }
 
 /** The first rows, copied: a program overwrites its results. */

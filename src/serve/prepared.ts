@@ -3,7 +3,7 @@ const capacity = 128 * 2 ** 20;
 
 /**
  * What one stage of a cascade made of its inputs, for those behind it that need the same: a picture is decoded once, and
- * made pixels once for all models of one size and normalization. It lives as long as one call. What does not fit is made
+ * made pixels once for all models of one preprocessing. It lives as long as one call. What does not fit is made
  * anew by each stage.
  */
 export class Prepared {

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { plainImage } from '../augment/index.js';
-import { type Checkpoint, normalizePixels, type PreprocessConfig, saveCheckpoint, tokenizeAll } from '../clip/index.js';
+import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
-import { ViewBatches } from '../loader/index.js';
+import { PixelBlocks, ViewBatches } from '../loader/index.js';
 import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
 import {
   classText,
@@ -164,7 +163,11 @@ function checkSizes(
   }
 }
 
-/** For each image the column of its pseudo-label, or −1. @param texts the frozen model's features of the classes */
+/**
+ * For each image the column of its pseudo-label, or −1; an image that cannot be read has none.
+ *
+ * @param texts the frozen model's features of the classes
+ */
 async function guessed(
   { model, recipe, compile }: TunePromptsOptions,
   dataset: ImageTextDataset,
@@ -178,43 +181,35 @@ async function guessed(
   const scale = Math.exp(params.logit_scale!.data[0]!);
   const logits = new Float32Array(examples.length * classes);
   const unit = unitRows(texts.data, width);
+  const pixels = new PixelBlocks(dataset, examples, preprocess, block);
   try {
     for (let from = 0; from < examples.length; from += block) {
-      // The last block may reach back: it is always full.
-      const first = Math.min(from, examples.length - block);
-      const { data } = await images.features(
-        await plainPixels(dataset, examples.slice(first, first + block), preprocess),
-      );
-      for (let i = 0; i < block; i++) {
+      const row = pixels.kept.length;
+      const filled = await pixels.fill(from, block);
+      const { data } = await images.features(pixels.pixels); // rows behind the filled ones are not read
+      for (let i = 0; i < filled; i++) {
         for (let c = 0; c < classes; c++) {
           let cosine = 0;
           for (let k = 0; k < width; k++) cosine += data[i * width + k]! * unit[c * width + k]!;
-          logits[(first + i) * classes + c] = scale * cosine;
+          logits[(row + i) * classes + c] = scale * cosine;
         }
       }
     }
   } finally {
     await images.dispose();
   }
+  const [fault] = pixels.skipped;
+  if (fault && pixels.kept.length === 0) {
+    throw new UserError(`none of the ${examples.length} images can be read, the first: ${fault.reason}`);
+  }
   const found = new Array<number>(examples.length).fill(-1);
   const { threshold, per_class: perClass } = recipe.pseudo;
-  for (const { image, label } of pseudoLabels(logits, classes, { threshold, perClass })) found[image] = label;
-  return found;
-}
-
-/** Pictures as the model takes them, without augmentation [B, 3, S, S]. */
-async function plainPixels(
-  dataset: ImageTextDataset,
-  examples: readonly Example[],
-  preprocess: PreprocessConfig,
-): Promise<HostTensor<Float32Array>> {
-  const { size } = preprocess;
-  const plane = 3 * size * size;
-  const pixels = { shape: [examples.length, 3, size, size], data: new Float32Array(examples.length * plane) };
-  for (const [i, example] of examples.entries()) {
-    normalizePixels(plainImage(await dataset.load(example), size), size, preprocess, pixels.data, i * plane);
+  const read = logits.subarray(0, pixels.kept.length * classes);
+  const places = new Map(examples.map(({ id }, place) => [id, place]));
+  for (const { image, label } of pseudoLabels(read, classes, { threshold, perClass })) {
+    found[places.get(pixels.kept[image]!.id)!] = label;
   }
-  return pixels;
+  return found;
 }
 
 function unitRows(rows: Float32Array, width: number): Float32Array {

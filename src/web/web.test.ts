@@ -8,11 +8,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Dtype } from '../clip/checkpoint/onnx-dtypes.js';
 import { loadOnnxPair, type OnnxPair } from '../clip/checkpoint/onnx-pair.js';
-import { preprocessImage } from '../clip/preprocess/preprocess.js';
 import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
 import { exportModel } from '../compress/index.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { UserError } from '../errors.js';
+import { preprocessImage } from '../loader/pixels.js';
 import { Random } from '../math/random.js';
 import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from '../test/browser.fixture.js';
 import { writePage } from './index.js';
@@ -236,10 +236,10 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     ).toBe(0);
   });
 
-  it('reads a turned JPEG and a transparent PNG as Node does, to the decoders’ rounding', async () => {
+  it('reads a turned JPEG, a transparent PNG and one in Display P3 as Node does, to the decoders’ rounding', async () => {
     const jpeg = await patches('jpeg', 200, 150).jpeg({ quality: 90 }).withMetadata({ orientation: 6 }).toBuffer();
     const clear = await patches('clear', 64, 64, 4).png().toBuffer();
-    const onWhite = await sharp(clear).flatten({ background: '#fff' }).png().toBuffer();
+    const tagged = await patches('wide gamut', 64, 64).withIccProfile('p3').png().toBuffer();
     const seen = await inPage<number[][]>(
       `const { openEngine } = await import('./engine.js');
        const engine = await openEngine({ device: 'wasm' });
@@ -250,9 +250,9 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
        }
        engine.close();
        return seen;`,
-      { pictures: [jpeg, clear].map((bytes) => bytes.toString('base64')) },
+      { pictures: [jpeg, clear, tagged].map((bytes) => bytes.toString('base64')) },
     );
-    for (const [n, picture] of [jpeg, onWhite].entries()) {
+    for (const [n, picture] of [jpeg, clear, tagged].entries()) {
       const plain = { ...pair.preprocess, rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
       const pixels = await preprocessImage(picture, plain);
       const area = pixels.length / 3;

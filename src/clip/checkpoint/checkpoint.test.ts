@@ -60,6 +60,29 @@ describe('a checkpoint', () => {
     expect(Object.keys(expectedParams(weights.config)).sort()).toEqual(Object.keys(tensors).sort());
   });
 
+  it('may have its preprocessing in processor_config.json alone, or before preprocessor_config.json', async () => {
+    await saveCheckpoint(folder, checkpoint);
+    const processor = {
+      image_processor_type: 'SiglipImageProcessorFast',
+      size: { height: 16, width: 16 },
+      resample: 2,
+    };
+    await writeFile(
+      path('processor_config.json'),
+      JSON.stringify({ image_processor: processor, processor_class: 'X' }),
+    );
+    const squash = { size: 16, resize: [16, 16], crop: false, resample: 2, mean: [0.5, 0.5, 0.5] };
+    expect((await loadCheckpoint(folder)).preprocess).toMatchObject(squash);
+    await rm(path('preprocessor_config.json'));
+    expect((await loadCheckpoint(folder)).preprocess).toMatchObject(squash);
+    // Saved over it, a model has its own.
+    await saveCheckpoint(folder, checkpoint);
+    expect((await loadCheckpoint(folder)).preprocess).toEqual(checkpoint.preprocess);
+    // An older file says nothing of images.
+    await writeFile(path('processor_config.json'), JSON.stringify({ processor_class: 'CLIPProcessor' }));
+    expect((await loadCheckpoint(folder)).preprocess).toEqual(checkpoint.preprocess);
+  });
+
   it('may lie in shards', async () => {
     const { tensors } = readSafetensors(join(golden, 'model.safetensors'));
     const map: Record<string, string> = {};
@@ -156,6 +179,13 @@ describe('a bad checkpoint', () => {
     await saveCheckpoint(folder, checkpoint);
     await writeFile(path('preprocessor_config.json'), '{"size": 224}');
     await refused(/preprocessor_config.json: crop_size: expected 16, .* got 224/);
+  });
+
+  it('with a processor that is not known, in the file of newer folders', async () => {
+    await saveCheckpoint(folder, checkpoint);
+    const processor = { image_processor_type: 'Siglip2ImageProcessor' };
+    await writeFile(path('processor_config.json'), JSON.stringify({ image_processor: processor }));
+    await refused(/processor_config.json: image_processor: image_processor_type: expected one of .*NaFlex/);
   });
 
   it('without files says what is expected', async () => {

@@ -1,23 +1,20 @@
 import { existsSync, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import { readQuantized } from '../../weight-formats/index.js';
 import { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from '../config.js';
-import {
-  clipPreprocess,
-  type PreprocessConfig,
-  parsePreprocessConfig,
-  preprocessConfigJson,
-  siglipPreprocess,
-} from '../preprocess/preprocess-config.js';
+import { clipPreprocess, type PreprocessConfig, siglipPreprocess } from '../preprocess/preprocess-config.js';
+import { preprocessConfigJson } from '../preprocess/processor-config.js';
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import { type Tokenizer, vocabulary } from '../tokenizer/tokenizer.js';
 import { resolveCheckpoint } from './hub.js';
 import type { DownloadOptions } from './hub-cache.js';
 import { loadOpenClip } from './openclip.js';
 import { checkParams, isBuffer } from './params.js';
+import { readPreprocess } from './processor-file.js';
 import { checkQuantized, quantizedFile } from './weight-files.js';
 
 /** A CLIP or SigLIP model with all that is needed to use it. */
@@ -33,7 +30,7 @@ export type ClipWeights = Omit<Checkpoint, 'tokenizer'>;
 
 /**
  * Reads a checkpoint folder in Hugging Face's layout (`config.json`; `model.safetensors`, whole or in shards;
- * `preprocessor_config.json`; tokenizer files), the same with `quantized.safetensors` (`promptkd quantize`), or
+ * `preprocessor_config.json` or `processor_config.json`; tokenizer files), the same with `quantized.safetensors` (`promptkd quantize`), or
  * OpenCLIP's (`open_clip_config.json`, `open_clip_model.safetensors`). F16 and BF16 weights become F32. Every tensor is
  * accounted for.
  *
@@ -57,14 +54,12 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
   if (!existsSync(path('config.json')) && existsSync(path('open_clip_config.json'))) return loadOpenClip(folder);
   const config = parseClipConfig(await readJson(path('config.json')), path('config.json'));
   const params = checkParams(await readParams(folder), config, folder);
-  const file = path('preprocessor_config.json');
   const { image_size: size } = config.vision_config;
-  const preprocess = existsSync(file)
-    ? parsePreprocessConfig(await readJson(file), file)
-    : (isSiglip(config) ? siglipPreprocess : clipPreprocess)(size);
+  const found = await readPreprocess(folder);
+  const preprocess = found?.preprocess ?? (isSiglip(config) ? siglipPreprocess : clipPreprocess)(size);
   if (preprocess.size !== size) {
     throw new UserError(
-      `${file}: crop_size: expected ${size}, config.json's vision_config.image_size, got ${preprocess.size}`,
+      `${found!.file}: ${preprocess.crop ? 'crop_size' : 'size'}: expected ${size}, config.json's vision_config.image_size, got ${preprocess.size}`,
     );
   }
   return { config, params, preprocess };
@@ -165,6 +160,8 @@ export async function saveDescription(
     writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
   await json('config.json', { ...clipConfigJson(config), torch_dtype: dtype === 'F16' ? 'float16' : 'float32' });
   await json('preprocessor_config.json', preprocessConfigJson(preprocess));
+  // Another model's in the same folder would count before the one just written.
+  await rm(join(folder, 'processor_config.json'), { force: true });
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);
   await json('tokenizer_config.json', tokenizerSettings(tokenizer, config, maxLength));
 }

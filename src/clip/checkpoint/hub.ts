@@ -9,6 +9,7 @@ const BESIDE = [
   'config.json',
   'open_clip_config.json',
   'preprocessor_config.json',
+  'processor_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'vocab.json',

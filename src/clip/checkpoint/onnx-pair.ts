@@ -9,12 +9,14 @@ import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, MAX_POSITIONS, parseClipConfig } from '../config.js';
 
 import { embeddingOutputs, families } from '../family.js';
-import { type PreprocessConfig, parsePreprocessConfig } from '../preprocess/preprocess-config.js';
+import type { PreprocessConfig } from '../preprocess/preprocess-config.js';
+
 import { loadTokenizer } from '../tokenizer/load-tokenizer.js';
 import type { TokenizedTexts } from '../tokenizer/tokenize-all.js';
 import { type Tokenizer, withTokenizer } from '../tokenizer/tokenizer.js';
 
 import { type Dtype, suffixes } from './onnx-dtypes.js';
+import { readPreprocess } from './processor-file.js';
 import { checkQuantized, hasWeights, quantizedFile } from './weight-files.js';
 
 /** Image and text encoder of a variant. */
@@ -146,8 +148,10 @@ export async function loadOnnxPair(
   if (!dir) throw new UserError(`${folder}: expected onnx/${filesOf(dtype).join(' and onnx/')}`);
   const model = basename(resolve(dir)) === 'onnx' ? dirname(resolve(dir)) : dir;
   const path = (name: string) => join(model, name);
-  const file = path('preprocessor_config.json');
-  const preprocess = parsePreprocessConfig(await readJson(file), file);
+  const found = await readPreprocess(model);
+  if (!found)
+    throw new UserError(`${path('preprocessor_config.json')}: no such file: it says how images become pixels`);
+  const { preprocess } = found;
   const tokenizer = await loadTokenizer(model);
   const paths = filesOf(dtype).map((name) => join(dir, name));
   const [vision, text] = await openBoth(paths, options);
@@ -244,9 +248,7 @@ async function outputWidth(vision: OnnxFile, path: string, side: number): Promis
     ({ shape } = await runRows(vision, { pixel_values }, IMAGE));
   } catch (error) {
     const reason = (error as Error).message.split('\n')[0];
-    throw new UserError(
-      `${path}: expected to take a picture of ${side}×${side}, as preprocessor_config.json says: ${reason}`,
-    );
+    throw new UserError(`${path}: expected to take an image of ${side}×${side}, as its preprocessing says: ${reason}`);
   }
   if (shape.length !== 2 || shape[0] !== 1) {
     throw new UserError(

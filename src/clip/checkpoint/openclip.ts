@@ -1,57 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { readJson, readSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
-import { issueError } from '../../schema-issue.js';
 import type { HostTensor } from '../../tensor/index.js';
-import { type ClipConfig, parseClipConfig } from '../config.js';
-import { clipPreprocess, type PreprocessConfig } from '../preprocess/preprocess-config.js';
 import type { ClipWeights } from './checkpoint.js';
+import { parseOpenClipConfig } from './openclip-config.js';
 import { checkParams } from './params.js';
-
-const size = z.int().positive();
-const three = z.tuple([z.number(), z.number(), z.number()]);
-// Defaults are those of OpenCLIP's CLIPVisionCfg and CLIPTextCfg.
-const openClipConfig = z.object({
-  model_cfg: z.object({
-    embed_dim: size,
-    quick_gelu: z.boolean().default(false),
-    init_logit_scale: z.number().default(Math.log(1 / 0.07)),
-    vision_cfg: z.object({
-      timm_model_name: z.string().optional(),
-      layers: z.union([size, z.array(size).max(8)]).default(12),
-      width: size.default(768),
-      head_width: size.default(64),
-      mlp_ratio: z.number().positive().default(4),
-      patch_size: size.default(16),
-      image_size: z.union([size, z.tuple([size, size])]).default(224),
-      attentional_pool: z.unknown().optional(),
-      pool_type: z.string().default('tok'),
-    }),
-    text_cfg: z.object({
-      hf_model_name: z.string().optional(),
-      context_length: size.default(77),
-      vocab_size: size.default(49408),
-      width: size.default(512),
-      heads: size.default(8),
-      layers: size.default(12),
-      mlp_ratio: z.number().positive().default(4),
-      embed_cls: z.boolean().default(false),
-      pool_type: z.string().default('argmax'),
-    }),
-    multimodal_cfg: z.unknown().optional(),
-  }),
-  preprocess_cfg: z
-    .object({
-      mean: three.optional(),
-      std: three.optional(),
-      interpolation: z.string().optional(),
-      resize_mode: z.string().optional(),
-    })
-    .default({}),
-});
 
 /**
  * Reads an OpenCLIP folder (`open_clip_config.json`, `open_clip_model.safetensors`) into the Hugging Face form: fused
@@ -71,85 +26,6 @@ export async function loadOpenClip(folder: string): Promise<ClipWeights> {
   }
   const { tensors } = readSafetensors(file, { skip: (name) => name === 'attn_mask' || name === 'text.attn_mask' });
   return { config, params: checkParams(fromOpenClip(tensors), config, file), preprocess };
-}
-
-/** OpenCLIP's configuration in Hugging Face's terms. */
-export function parseOpenClipConfig(
-  json: unknown,
-  file = 'open_clip_config.json',
-): { config: ClipConfig; preprocess: PreprocessConfig } {
-  const parsed = openClipConfig.safeParse(withoutNulls(json), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { model_cfg: model, preprocess_cfg: pre } = parsed.data;
-  const { vision_cfg: vision, text_cfg: text } = model;
-  const refuse = (field: string, what: string): never => {
-    throw new UserError(`${file}: ${field}: ${what} not supported: expected a model of two plain CLIP Transformers`);
-  };
-  if (vision.timm_model_name)
-    refuse('model_cfg.vision_cfg.timm_model_name', `the timm tower ${vision.timm_model_name} is`);
-  if (text.hf_model_name)
-    refuse('model_cfg.text_cfg.hf_model_name', `the Hugging Face text tower ${text.hf_model_name} is`);
-  if (typeof vision.layers !== 'number') return refuse('model_cfg.vision_cfg.layers', 'ResNet towers are');
-  if (vision.attentional_pool) refuse('model_cfg.vision_cfg.attentional_pool', 'attentional pooling is');
-  if (vision.pool_type !== 'tok') refuse('model_cfg.vision_cfg.pool_type', `"${vision.pool_type}" pooling is`);
-  if (text.embed_cls || model.multimodal_cfg) refuse('model_cfg', 'CoCa is');
-  if (text.pool_type !== 'argmax') refuse('model_cfg.text_cfg.pool_type', `"${text.pool_type}" pooling is`);
-  const [height, width] =
-    typeof vision.image_size === 'number' ? [vision.image_size, vision.image_size] : vision.image_size;
-  if (height !== width) refuse('model_cfg.vision_cfg.image_size', `${height}×${width}, not square, is`);
-  if (vision.width % vision.head_width)
-    refuse('model_cfg.vision_cfg.head_width', `${vision.head_width}, no divisor of width ${vision.width}, is`);
-
-  const activation = model.quick_gelu ? 'quick_gelu' : 'gelu';
-  const config = parseClipConfig(
-    {
-      projection_dim: model.embed_dim,
-      logit_scale_init_value: model.init_logit_scale,
-      text_config: {
-        hidden_size: text.width,
-        intermediate_size: Math.trunc(text.width * text.mlp_ratio),
-        num_hidden_layers: text.layers,
-        num_attention_heads: text.heads,
-        vocab_size: text.vocab_size,
-        max_position_embeddings: text.context_length,
-        hidden_act: activation,
-        // CLIP's tokenizer has start and end token last; OpenCLIP pools at the largest id.
-        bos_token_id: text.vocab_size - 2,
-        eos_token_id: text.vocab_size - 1,
-        pad_token_id: 0,
-      },
-      vision_config: {
-        hidden_size: vision.width,
-        intermediate_size: Math.trunc(vision.width * vision.mlp_ratio),
-        num_hidden_layers: vision.layers,
-        num_attention_heads: vision.width / vision.head_width,
-        image_size: height,
-        patch_size: vision.patch_size,
-        hidden_act: activation,
-      },
-    },
-    file,
-  );
-  const clip = clipPreprocess(height);
-  const mode = pre.resize_mode ?? 'shortest';
-  if (mode !== 'shortest' && mode !== 'squash') refuse('preprocess_cfg.resize_mode', `"${mode}" is`);
-  const squash = mode === 'squash';
-  const preprocess: PreprocessConfig = {
-    ...clip,
-    resize: squash ? [height, height] : height,
-    crop: !squash,
-    resample: pre.interpolation === 'bilinear' ? 2 : 3,
-    mean: pre.mean ?? clip.mean,
-    std: pre.std ?? clip.std,
-  };
-  return { config, preprocess };
-}
-
-/** A JSON value in which null stands for a missing field, without its nulls. */
-function withoutNulls(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
-  const fields = Object.entries(json).filter(([, value]) => value !== null);
-  return Object.fromEntries(fields.map(([name, value]) => [name, withoutNulls(value)]));
 }
 
 /** OpenCLIP's names of whole parameters, and Hugging Face's. */

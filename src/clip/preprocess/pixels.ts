@@ -18,35 +18,62 @@ export function pictureError(label: string, error: unknown, maxPixels = MAX_PIXE
   return new UserError(`${label}: ${reason}`);
 }
 
-/** Resizes as the configuration says, then cuts the central square. [height, width, 3] → [size, size, 3] */
+/**
+ * Resizes as the configuration says, then cuts the central square. What lies outside the square is not computed.
+ * [height, width, 3] → [size, size, 3]
+ *
+ * @throws UserError for a strip whose resized form would have more than {@link MAX_PIXELS}
+ */
 export function resizeAndCrop(
   rgb: Uint8Array,
   from: readonly [number, number],
   config: PreprocessConfig,
   label: string,
 ): Uint8Array {
+  const { size, resample } = config;
+  const to = resizedShape(from, config.resize);
+  if (to[0] * to[1] > MAX_PIXELS) {
+    throw new UserError(`${label}: expected an image that is not a thin strip, got ${from[1]}×${from[0]}: cut it`);
+  }
+  if (!config.crop) return resizePixels(rgb, from, to, resample);
+  const [top, left] = [cropOffset(to[0] - size, config), cropOffset(to[1] - size, config)];
+  const part = {
+    ...{ top: Math.max(0, top), left: Math.max(0, left), height: Math.min(size, to[0]), width: Math.min(size, to[1]) },
+  };
+  const cut = resizePixels(rgb, from, to, resample, part);
+  if (part.height === size && part.width === size) return cut;
+  const filled = new Uint8Array(size * size * 3); // where there is less image than square it stays black
+  const [down, across] = [Math.max(0, -top), Math.max(0, -left)];
+  for (let y = 0; y < part.height; y++) {
+    const row = cut.subarray(y * part.width * 3, (y + 1) * part.width * 3);
+    filled.set(row, ((y + down) * size + across) * 3);
+  }
+  return filled;
+}
+
+function resizedShape(from: readonly [number, number], resize: PreprocessConfig['resize']): readonly [number, number] {
   const [height, width] = from;
-  const { resize, size } = config;
-  let to = from;
+  if (resize === undefined) return from;
   if (typeof resize === 'number') {
     const long = (edge: number) => Math.trunc((resize * edge) / Math.min(height, width));
-    to = height <= width ? [resize, long(width)] : [long(height), resize];
-  } else if (resize) to = resize;
-  if (to[0] * to[1] > MAX_PIXELS) {
-    throw new UserError(`${label}: expected a picture that is not a thin strip, got ${width}×${height}: cut it`);
+    return height <= width ? [resize, long(width)] : [long(height), resize];
   }
-  const resized = resizePixels(rgb, from, to, config.resample);
-  if (!config.crop || (to[0] === size && to[1] === size)) return resized;
-  const top = Math.floor((to[0] - size) / 2);
-  const left = Math.floor((to[1] - size) / 2);
-  const cut = new Uint8Array(size * size * 3); // where the picture is smaller it stays black
-  for (let y = Math.max(0, -top); y < Math.min(size, to[0] - top); y++) {
-    const first = Math.max(0, -left);
-    const end = Math.min(size, to[1] - left);
-    const row = (y + top) * to[1] + left;
-    cut.set(resized.subarray((row + first) * 3, (row + end) * 3), (y * size + first) * 3);
-  }
-  return cut;
+  if (!('longest' in resize)) return resize;
+  const ratio = Math.max(height / resize.longest, width / resize.longest);
+  return [Math.max(1, roundHalfEven(height / ratio)), Math.max(1, roundHalfEven(width / ratio))];
+}
+
+/** Where the square begins in a resized edge that is longer than it by `margin`; below 0 that many rows are filled. */
+function cropOffset(margin: number, { torchvisionCrop }: PreprocessConfig): number {
+  if (!torchvisionCrop) return Math.floor(margin / 2);
+  return margin < 0 ? Math.ceil(margin / 2) : roundHalfEven(margin / 2);
+}
+
+/** Python's `round`. */
+function roundHalfEven(x: number): number {
+  const down = Math.floor(x);
+  if (x - down !== 0.5) return Math.round(x);
+  return down % 2 === 0 ? down : down + 1;
 }
 
 /**

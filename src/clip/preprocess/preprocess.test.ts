@@ -1,11 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { normalizePixels } from './pixels.js';
-import { preprocessImage } from './preprocess.js';
-import { clipPreprocess, parsePreprocessConfig, preprocessConfigJson } from './preprocess-config.js';
+import { clipPreprocess, preprocessAt } from './preprocess-config.js';
+import { parsePreprocessConfig, preprocessConfigJson } from './processor-config.js';
 
 describe('parsePreprocessConfig', () => {
   it('reads the variants in the wild', () => {
@@ -25,6 +21,36 @@ describe('parsePreprocessConfig', () => {
       std: [1, 1, 1],
     });
     expect(parsePreprocessConfig({ do_resize: false })).toMatchObject({ resize: undefined, size: 224 });
+    expect(parsePreprocessConfig({ image_mean: 0.5, image_std: 0.25 })).toMatchObject({
+      mean: [0.5, 0.5, 0.5],
+      std: [0.25, 0.25, 0.25],
+    });
+  });
+
+  it('takes the defaults of the processor that is named', () => {
+    const half = [0.5, 0.5, 0.5];
+    const square = { size: 224, resize: [224, 224], crop: false, mean: half, std: half };
+    const of = (name: string) => parsePreprocessConfig({ image_processor_type: name });
+    expect(of('SiglipImageProcessorFast')).toMatchObject({ ...square, resample: 3 });
+    expect(of('ViTImageProcessor')).toMatchObject({ ...square, resample: 2 });
+    expect(parsePreprocessConfig({ feature_extractor_type: 'ViTFeatureExtractor' })).toMatchObject(square);
+    expect(of('CLIPImageProcessorFast')).toEqual(clipPreprocess(224));
+    const jina = {
+      image_processor_type: 'JinaCLIPImageProcessor',
+      size: 128,
+      interpolation: 'bilinear',
+      fill_color: 0,
+    };
+    expect(parsePreprocessConfig({ ...jina, resize_mode: 'squash' })).toMatchObject({
+      resize: [128, 128],
+      resample: 2,
+    });
+    expect(parsePreprocessConfig({ ...jina, resize_mode: 'longest' })).toMatchObject({ resize: { longest: 128 } });
+  });
+
+  it('passes over what leaves pixels as they are', () => {
+    const more = { do_pad: null, pad_size: null, do_convert_rgb: true, data_format: 'channels_first', device: 'cpu' };
+    expect(parsePreprocessConfig({ ...more, do_flip_channel_order: false })).toEqual(clipPreprocess(224));
   });
 
   it('reads what it writes', () => {
@@ -32,14 +58,29 @@ describe('parsePreprocessConfig', () => {
       clipPreprocess(48),
       { ...clipPreprocess(48), resize: [48, 48] as const, crop: false },
       { ...clipPreprocess(48), resize: undefined },
+      { ...clipPreprocess(48), resize: 64, resample: 0, torchvisionCrop: true },
+      { ...clipPreprocess(48), resize: { longest: 48 }, torchvisionCrop: true },
     ];
     for (const config of configs) expect(parsePreprocessConfig(preprocessConfigJson(config))).toEqual(config);
   });
 
   it.each([
-    ['text', 'f: content: expected object'],
-    [{ size: 'large' }, 'f: size: expected: a number, shortest_edge, or height and width, got "large"'],
-    [{ resample: 0 }, "f: resample: expected: one of 1,2,3,4,5 (Pillow's numbers), got 0"],
+    ['text', 'f: expected a JSON object, got "text"'],
+    [[], 'f: expected a JSON object, got []'],
+    [{ size: 'large' }, 'f: size: expected: a number, shortest_edge, longest_edge, or height and width, got "large"'],
+    [{ resample: 6 }, "f: resample: expected: one of 0,1,2,3,4,5 (Pillow's numbers), got 6"],
+    [{ do_flip_channel_order: true }, 'f: do_flip_channel_order: expected none, got true: it changes pixels'],
+    [{ do_pad: true }, 'f: do_pad: expected none'],
+    [{ crop_pct: 0.9 }, 'f: crop_pct: expected none, got 0.9'],
+    [{ resize_mode: 'squash' }, 'f: resize_mode: expected none, got "squash"'],
+    [{ image_processor_type: 'Siglip2ImageProcessor' }, /f: image_processor_type: expected one of .*NaFlex/],
+    [{ feature_extractor_type: 'ConvNextFeatureExtractor' }, /f: feature_extractor_type: expected one of CLIP/],
+    [
+      { image_processor_type: 'JinaCLIPImageProcessor', resize_mode: 'fit' },
+      /f: resize_mode: expected one of shortest/,
+    ],
+    [{ image_processor_type: 'JinaCLIPImageProcessor', fill_color: 128 }, /f: fill_color: expected: 0/],
+    [{ size: { longest_edge: 224 }, do_center_crop: false }, 'f: do_center_crop: expected true'],
     [{ image_mean: [0.5] }, 'f: image_mean'],
     [{ image_std: [1, 0, 1] }, 'f: image_std: expected: three positive numbers, got [1,0,1]'],
     [{ crop_size: { height: 224, width: 200 } }, 'f: crop_size: expected a square, got 224×200'],
@@ -49,66 +90,12 @@ describe('parsePreprocessConfig', () => {
   });
 });
 
-describe('preprocessImage', () => {
-  const config = { ...clipPreprocess(8), rescale: 1, mean: [0, 0, 0] as const, std: [1, 1, 1] as const };
-  const solid = (channels: 3 | 4, width = 8, height = 8) =>
-    sharp({ create: { width, height, channels, background: { r: 10, g: 20, b: 30, alpha: 0.5 } } }).png();
-
-  it('drops the alpha channel without compositing, as Pillow does', async () => {
-    const pixels = await preprocessImage(await solid(4).toBuffer(), config);
-    expect([pixels[0], pixels[64], pixels[128]]).toEqual([10, 20, 30]);
-  });
-
-  it('reads gray, palette and 16-bit pictures', async () => {
-    const buffers = [
-      solid(3).grayscale().toBuffer(),
-      solid(3).png({ palette: true }).toBuffer(),
-      solid(4).toColourspace('rgb16').toBuffer(),
-    ];
-    const [gray, palette, deep] = await Promise.all(
-      buffers.map(async (buffer) => preprocessImage(await buffer, config)),
-    );
-    expect(gray![0]).toBe(gray![128]);
-    expect([palette![0], palette![64], palette![128]]).toEqual([10, 20, 30]);
-    expect([deep![0], deep![64], deep![128]]).toEqual([10, 20, 30]);
-  });
-
-  it('fills with black where there is less picture than crop', async () => {
-    const pixels = await preprocessImage(await solid(3, 4, 6).toBuffer(), { ...config, resize: undefined });
-    const inside = [...pixels.subarray(0, 64)].flatMap((value, i) => (value === 10 ? [i] : []));
-    expect(inside).toEqual([1, 2, 3, 4, 5, 6].flatMap((y) => [2, 3, 4, 5].map((x) => y * 8 + x)));
-    expect(pixels.subarray(0, 64).filter((value) => value === 0)).toHaveLength(40);
-  });
-
-  it('names the picture that cannot be read', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'promptkd-picture-'));
-    try {
-      const path = join(folder, 'broken.png');
-      const whole = await sharp({
-        create: {
-          width: 64,
-          height: 64,
-          channels: 3,
-          background: 'red',
-          noise: { type: 'gaussian', mean: 128, sigma: 30 },
-        },
-      })
-        .png()
-        .toBuffer();
-      await writeFile(path, whole.subarray(0, whole.length / 2));
-      await expect(preprocessImage(path, config)).rejects.toThrow(
-        /broken.png: expected a picture that is whole, got one that is damaged: /,
-      );
-      await expect(preprocessImage(join(folder, 'none.png'), config)).rejects.toThrow(
-        /none.png: expected a picture, found no such file/,
-      );
-      await expect(preprocessImage(await solid(3, 20000, 1).toBuffer(), clipPreprocess(224))).rejects.toThrow(
-        /thin strip/,
-      );
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+it('keeps the proportion of resize to crop at another size', () => {
+  const config = { ...clipPreprocess(224), resize: 256 };
+  expect(preprocessAt(config, 112)).toMatchObject({ size: 112, resize: 128 });
+  expect(preprocessAt({ ...config, resize: { longest: 224 } }, 96).resize).toEqual({ longest: 96 });
+  expect(preprocessAt({ ...config, resize: [224, 224] }, 96).resize).toEqual([96, 96]);
+  expect(preprocessAt({ ...config, resize: undefined }, 96).resize).toBe(96);
 });
 
 describe('normalizePixels', () => {

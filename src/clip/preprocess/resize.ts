@@ -28,8 +28,10 @@ function cubic(signed: number): number {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
+const NEAREST = 0;
+
 /** Pillow's numbers of the kernels that `resizePixels` knows. */
-export const resampleCodes: readonly number[] = Object.keys(KERNELS).map(Number);
+export const resampleCodes: readonly number[] = [NEAREST, ...Object.keys(KERNELS).map(Number)];
 
 /** 8 bits of value, 2 of headroom, the rest of 32 for the fraction. */
 const PRECISION = 22;
@@ -71,63 +73,121 @@ function tapsFor(from: number, to: number, kernel: Kernel): Taps {
   return { size, bounds, weights };
 }
 
+/** A part of an image, in whole pixels. */
+export interface Part {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
 /**
- * Resizes an RGB picture.
+ * Resizes an RGB image.
  *
  * @param pixels [height, width, 3]
- * @param resample Pillow's number: 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
- * @returns [toHeight, toWidth, 3]
+ * @param resample Pillow's number: 0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming
+ * @param part of the result, which alone is computed; left out: all of it
+ * @returns [part.height, part.width, 3]
  */
 export function resizePixels(
   pixels: Uint8Array,
   [height, width]: readonly [number, number],
   [toHeight, toWidth]: readonly [number, number],
   resample = 3,
+  part: Part = { top: 0, left: 0, height: toHeight, width: toWidth },
 ): Uint8Array {
+  if (resample === NEAREST) return nearest(pixels, [height, width], [toHeight, toWidth], part);
   const kernel = KERNELS[resample]!;
-  let current = pixels;
+  const vertical = toHeight === height ? undefined : tapsFor(height, toHeight, kernel);
+  const last = part.top + part.height - 1;
+  const firstRow = vertical ? vertical.bounds[part.top * 2]! : part.top;
+  const endRow = vertical ? vertical.bounds[last * 2]! + vertical.bounds[last * 2 + 1]! : last + 1;
+  const stride = part.width * 3;
+  let rows: Uint8Array; // [endRow - firstRow, part.width, 3]
   if (toWidth !== width) {
-    const rows = new Uint8ClampedArray(height * toWidth * 3);
+    const across = new Uint8ClampedArray((endRow - firstRow) * stride);
     const taps = tapsFor(width, toWidth, kernel);
-    for (let y = 0; y < height; y++) alongRow(current, y * width * 3, rows, y * toWidth * 3, taps, toWidth);
-    current = new Uint8Array(rows.buffer);
-  }
-  if (toHeight !== height) {
-    const stride = toWidth * 3;
-    const columns = new Uint8ClampedArray(toHeight * stride);
-    const taps = tapsFor(height, toHeight, kernel);
-    for (let y = 0; y < toHeight; y++) acrossRows(current, stride, columns, y, taps);
-    current = new Uint8Array(columns.buffer);
-  }
-  return current;
+    for (let y = firstRow; y < endRow; y++) {
+      alongRow(pixels, y * width * 3, across, (y - firstRow) * stride, taps, part.left, part.width);
+    }
+    rows = new Uint8Array(across.buffer);
+  } else rows = cutRows(pixels, width, { ...part, top: firstRow, height: endRow - firstRow });
+  if (!vertical) return rows;
+  const columns = new Uint8ClampedArray(part.height * stride);
+  for (let y = 0; y < part.height; y++) acrossRows(rows, firstRow, stride, columns, y, part.top + y, vertical);
+  return new Uint8Array(columns.buffer);
 }
 
-/** A row of RGB pixels through the taps. */
+/** A part of an image as it is; the image itself where the part is all of it. */
+function cutRows(pixels: Uint8Array, width: number, { top, left, height, width: wide }: Part): Uint8Array {
+  if (wide === width) return pixels.subarray(top * width * 3, (top + height) * width * 3);
+  const out = new Uint8Array(height * wide * 3);
+  for (let y = 0; y < height; y++) {
+    const start = ((top + y) * width + left) * 3;
+    out.set(pixels.subarray(start, start + wide * 3), y * wide * 3);
+  }
+  return out;
+}
+
+/** Each pixel is the input's under its centre. Places are summed up step by step, as in Pillow's `ImagingScaleAffine`. */
+function nearest(
+  pixels: Uint8Array,
+  [height, width]: readonly [number, number],
+  [toHeight, toWidth]: readonly [number, number],
+  part: Part,
+): Uint8Array {
+  const places = (from: number, to: number) => {
+    const step = from / to;
+    let at = step * 0.5;
+    return Int32Array.from({ length: to }, () => {
+      const place = Math.min(from - 1, Math.trunc(at));
+      at += step;
+      return place;
+    });
+  };
+  const [ys, xs] = [places(height, toHeight), places(width, toWidth)];
+  const out = new Uint8Array(part.height * part.width * 3);
+  let to = 0;
+  for (let y = part.top; y < part.top + part.height; y++) {
+    for (let x = part.left; x < part.left + part.width; x++) {
+      const from = (ys[y]! * width + xs[x]!) * 3;
+      out[to++] = pixels[from]!;
+      out[to++] = pixels[from + 1]!;
+      out[to++] = pixels[from + 2]!;
+    }
+  }
+  return out;
+}
+
+/** Of a row of RGB pixels through the taps those from `left` on. */
 function alongRow(
   from: Uint8Array,
   start: number,
   to: Uint8ClampedArray,
   toStart: number,
   { size, bounds, weights }: Taps,
+  left: number,
   count: number,
 ): void {
-  for (let i = 0; i < count; i++) {
+  for (let i = left, out = toStart; i < left + count; i++, out += 3) {
     const first = i * size;
-    weigh(from, start + bounds[i * 2]! * 3, 3, weights, first, first + bounds[i * 2 + 1]!, to, toStart + i * 3);
+    weigh(from, start + bounds[i * 2]! * 3, 3, weights, first, first + bounds[i * 2 + 1]!, to, out);
   }
 }
 
-/** Row `y` out of the rows that its taps weigh. */
+/** Row `y` of the result out of the rows that its taps weigh; `from` begins with row `firstRow`. */
 function acrossRows(
   from: Uint8Array,
+  firstRow: number,
   stride: number,
   to: Uint8ClampedArray,
+  toRow: number,
   y: number,
   { size, bounds, weights }: Taps,
 ): void {
-  const start = bounds[y * 2]! * stride;
+  const start = (bounds[y * 2]! - firstRow) * stride;
   const [first, end] = [y * size, y * size + bounds[y * 2 + 1]!];
-  for (let i = 0; i < stride; i += 3) weigh(from, start + i, stride, weights, first, end, to, y * stride + i);
+  for (let i = 0; i < stride; i += 3) weigh(from, start + i, stride, weights, first, end, to, toRow * stride + i);
 }
 
 /** One pixel out of those from `at` on, `step` bytes apart; overshoot is clamped as it is stored. */

@@ -1,8 +1,8 @@
-import { plainImage } from '../../augment/index.js';
-import { normalizePixels, type TokenizedTexts, tokenizeAll } from '../../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../../data/index.js';
+import { type TokenizedTexts, tokenizeAll } from '../../clip/index.js';
+import { examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
+import { datasetPixels } from '../../loader/index.js';
 import { Random } from '../../math/index.js';
 import { type TowerModel, textLimit } from '../../model/index.js';
 import { classText } from '../../prompt/index.js';
@@ -12,6 +12,8 @@ import type { HostTensor } from '../../tensor/index.js';
 export interface Calibration {
   /** [N, 3, S, S], as the student's preprocessing makes them. */
   readonly pixels: HostTensor<Float32Array>;
+  /** Images drawn that cannot be read, and so are not among them. */
+  readonly skipped: readonly Skipped[];
   /** The class of each picture, as an index of `texts`. */
   readonly labels: readonly number[];
   /** One text a class. */
@@ -53,15 +55,21 @@ export async function loadCalibration(
       `${dataset.name}: expected pictures with classes in the split ${split} to calibrate on, got none`,
     );
   }
-  const chosen = new Random(seed, 'calibration').shuffle(labelled).slice(0, images);
-  const pixels = await pixelsOf(student, dataset, chosen);
+  const drawn = new Random(seed, 'calibration').shuffle(labelled).slice(0, images);
+  const { preprocess, tokenizer } = student;
+  const { pixels, examples: chosen, skipped } = await datasetPixels(dataset, drawn, preprocess);
+  if (chosen.length === 0) {
+    throw new UserError(
+      `${dataset.name}: expected images to calibrate on, none of the ${drawn.length} drawn from ${split} can be read; the first: ${skipped[0]!.reason}`,
+    );
+  }
   const own = [...new Set(chosen.map(({ label }) => label))];
   const all = [...new Set([...own, ...candidateClasses(dataset, labelled)])].slice(0, Math.max(classes, own.length));
   const names = all.map((label) => classText(template, dataset.classes[label]!.name));
   const captions = chosen.flatMap(({ captions }) => captions);
-  const { tokenizer } = student;
   return {
     pixels,
+    skipped,
     labels: chosen.map(({ label }) => all.indexOf(label)),
     texts: tokenizeAll(tokenizer, names, textLimit(student)),
     allTexts: tokenizeAll(tokenizer, [...new Set([...names, ...captions])], textLimit(student)),
@@ -72,16 +80,4 @@ export async function loadCalibration(
 function enoughImages({ config }: TowerModel): number {
   const { image_size: size, patch_size: patch } = config.vision_config;
   return Math.round(Math.min(1024, Math.max(128, 40_000 / (size / patch) ** 2)));
-}
-
-async function pixelsOf(student: TowerModel, dataset: ImageTextDataset, examples: readonly Example[]) {
-  const { preprocess } = student;
-  const { size } = preprocess;
-  const shape = [examples.length, 3, size, size];
-  const data = new Float32Array(examples.length * 3 * size * size);
-  for (const [i, example] of examples.entries()) {
-    const picture = await dataset.load(example);
-    normalizePixels(plainImage(picture, size), size, preprocess, data, i * 3 * size * size);
-  }
-  return { shape, data };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { quantizationRecord } from '../../clip/index.js';
-import type { ImageTextDataset } from '../../data/index.js';
+import type { ImageTextDataset, Skipped } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
 import { checkPrompts, type Model, type TowerModel, withTowers } from '../../model/index.js';
@@ -82,6 +82,8 @@ export interface QuantizeModelResult {
     readonly agreement: number;
     readonly top1: { readonly fp32: number; readonly quantized: number };
   };
+  /** Calibration images that cannot be read. */
+  readonly skipped: readonly Skipped[];
   /** KL from the float32 student in nats before and after tuning, on calibration pictures that it was not tuned on. */
   readonly tuned?: { readonly steps: number; readonly before: number; readonly after: number };
   /** T² KL from the teacher in nats before and after fine-tuning, on batches that it did not train on. */
@@ -170,7 +172,7 @@ async function quantizeInto(folder: string, options: Options): Promise<QuantizeM
     onProgress?.('onnx', dtypes.length, dtypes.length);
     const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
     const result = {
-      ...{ files: [...files, quantizationRecord], bytes, calibration: measured },
+      ...{ files: [...files, quantizationRecord], bytes, calibration: measured, skipped: calibration.skipped },
       ...{ tuned, finetuned: finetuned && { steps: options.finetune!.steps, ...finetuned.loss } },
       ...{ variants, mixture, sensitivity },
     };

@@ -1,10 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { plainImage } from '../../augment/index.js';
 import { checkParams } from '../../clip/checkpoint/params.js';
 import type { ClipConfig } from '../../clip/config.js';
-import { normalizePixels } from '../../clip/preprocess/pixels.js';
 import { textTower } from '../../clip/towers/text.js';
 import { visionTower } from '../../clip/towers/vision.js';
+import { preprocessImage } from '../../loader/pixels.js';
 import { Random } from '../../math/random.js';
 import { type Params, paramFeeds, paramInputs } from '../../nn/index.js';
 import { compile } from '../../runtime/program.js';
@@ -36,7 +35,7 @@ const feeds = {
 
 beforeAll(async () => {
   for (const [i, example] of dataset.splits.train!.slice(0, 3).entries()) {
-    normalizePixels(plainImage(await dataset.load(example), 16), 16, teacher.preprocess, feeds.pixels.data, i * 768);
+    feeds.pixels.data.set(await preprocessImage(await dataset.load(example), teacher.preprocess), i * 768);
   }
 });
 

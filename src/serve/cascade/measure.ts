@@ -1,6 +1,7 @@
 import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
+import { wholePicture } from '../../loader/index.js';
 import { median } from '../../math/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import { Prepared } from '../prepared.js';
@@ -19,8 +20,8 @@ export interface MeasureOptions {
   readonly onProgress?: (phase: string, done: number, total: number) => void;
 }
 
-/** Pictures between two reports. */
-const block = 32;
+/** Pictures between two reports; all are held decoded, and a photo takes 36 MB. */
+const block = 8;
 
 /**
  * Asks each model alone for all pictures of a split whose class is known, among the classes that fit the split, and
@@ -48,14 +49,16 @@ export async function measureStages(
     const logits: ArrayLike<number>[] = [];
     for (let from = 0; from < examples.length; from += block) {
       signal?.throwIfAborted();
-      const pictures = await Promise.all(examples.slice(from, from + block).map((example) => dataset.load(example)));
+      const pictures = await Promise.all(
+        examples.slice(from, from + block).map((example) => wholePicture(dataset, example)),
+      );
       logits.push(...(await stage.logits(pictures)));
       onProgress?.(`${name} on ${split}`, logits.length, examples.length);
     }
     measured.push({ name, logits, labels, latencyMs: 0, behindMs: 0 });
   }
   if (runs === 0) return measured;
-  const pictures = await Promise.all(examples.slice(0, batch).map((example) => dataset.load(example)));
+  const pictures = await Promise.all(examples.slice(0, batch).map((example) => wholePicture(dataset, example)));
   const times = await timed(stages, pictures, runs, signal);
   return measured.map((stage, s) => ({ ...stage, ...times[s]! }));
 }

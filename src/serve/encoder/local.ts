@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { plainImage } from '../../augment/index.js';
-import { normalizePixels, type OnnxPair, tokenizeAll } from '../../clip/index.js';
+import { type OnnxPair, tokenizeAll } from '../../clip/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
+import { modelPixels } from '../../loader/index.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
 import { logitFactor, openEncoders, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
@@ -64,17 +64,14 @@ export class LocalEncoder implements Encoder {
 
   /** Normalized pixels of one picture, [3, S, S], or why it cannot be read. */
   private async pixels(input: PictureInput, label: string, prepared: Prepared): Promise<Float32Array | UserError> {
-    const { size, mean, std, rescale } = this.pair.preprocess;
+    const { preprocess } = this.pair;
     const limit = this.maxPixels ?? '';
     const decode = () => readPicture(input, label, this.maxPixels);
     const toPixels = async () => {
       const picture = await prepared.of(input, `decoded ${limit}`, decode, bytesOf);
-      if (picture instanceof UserError) return picture;
-      const pixels = new Float32Array(3 * size * size);
-      normalizePixels(plainImage(picture, size), size, this.pair.preprocess, pixels, 0);
-      return pixels;
+      return picture instanceof UserError ? picture : faultOr(() => modelPixels(picture, preprocess, label));
     };
-    return prepared.of(input, `pixels ${[limit, size, mean, std, rescale].join(' ')}`, toPixels, bytesOf);
+    return prepared.of(input, `pixels ${limit} ${JSON.stringify(preprocess)}`, toPixels, bytesOf);
   }
 
   async texts(texts: readonly string[]): Promise<Rows> {
@@ -107,11 +104,15 @@ function bytesOf(made: Picture | Float32Array | UserError): number {
   return made instanceof Float32Array ? made.byteLength : made.data.byteLength;
 }
 
-/** A picture that cannot be read is a result: it must not fail those it is batched with. */
 async function readPicture(input: PictureInput, label: string, maxPixels?: number): Promise<Picture | UserError> {
   if (!(input instanceof Uint8Array)) return input;
+  return faultOr(() => decodePicture(input, label, { maxPixels, longest: Number.POSITIVE_INFINITY }));
+}
+
+/** A picture that cannot be read is a result: it must not fail those it is batched with. */
+async function faultOr<T>(make: () => T | Promise<T>): Promise<T | UserError> {
   try {
-    return await decodePicture(input, label, maxPixels);
+    return await make();
   } catch (error) {
     if (error instanceof UserError) return error;
     throw error;

@@ -6,8 +6,8 @@ import { pino } from 'pino';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
-import { preprocessImage } from '../../clip/preprocess/preprocess.js';
 import { quantizeModel } from '../../compress/index.js';
+import { preprocessImage } from '../../loader/pixels.js';
 import { dataset, teacher } from '../../test/colours.fixture.js';
 import type * as serve from '../index.js';
 

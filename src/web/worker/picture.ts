@@ -8,8 +8,8 @@ export interface Rgb {
 }
 
 /**
- * Decodes a picture upright, without applying its colour profile, transparent parts on white: as training pictures are
- * read. Opaque PNG pixels are the file's own, bit for bit.
+ * Decodes a picture upright and in sRGB, its colour profile applied, transparent parts on white: as Node reads images.
+ * Opaque PNG pixels without a profile are the file's own, bit for bit.
  *
  * @throws where it is no picture that this browser can read
  */
@@ -39,7 +39,7 @@ export async function decode(picture: Blob | ImageBitmap): Promise<Rgb> {
 
 async function open(blob: Blob): Promise<ImageBitmap> {
   try {
-    return await createImageBitmap(blob, { imageOrientation: 'from-image', colorSpaceConversion: 'none' });
+    return await createImageBitmap(blob, { imageOrientation: 'from-image', colorSpaceConversion: 'default' });
   } catch {
     const name = blob instanceof File && blob.name ? blob.name : 'This file';
     throw new Error(`${name} is not a picture that this browser can read. Try PNG, JPEG, WebP, GIF or AVIF.`);
