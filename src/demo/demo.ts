@@ -10,7 +10,7 @@ import {
 } from '../distill/index.js';
 import { defaultTemplates, loadModel } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
-import { type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
+import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { measure } from './measure.js';
 import { reportData } from './report.js';
@@ -48,6 +48,8 @@ export interface DemoMetrics {
 
 export interface DemoResult {
   readonly models: readonly ModelSummary[];
+  /** What guessing reaches. */
+  readonly chance: ChanceLevels;
   readonly metrics: DemoMetrics;
   /** Student folder: checkpoint, ONNX encoders and model card. */
   readonly student: string;
@@ -132,7 +134,8 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     { model: 'PromptKD', entries: promptkd.history },
   ];
   const source = { dataset, measured, histories, recipe: options.recipeText, seed: recipe.seed };
-  await writeReport(report, await reportData(source, compile ?? {}));
+  const data = await reportData(source, compile ?? {});
+  await writeReport(report, data);
   const metrics: DemoMetrics = {
     ...figures,
     data: { name: dataset.name, fingerprint: dataset.fingerprint, test_drawings: measured[0]!.evaluation.drawings },
@@ -141,7 +144,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     peak_memory_bytes: process.resourceUsage().maxRSS * 1024,
   };
   await writeFileAtomic(join(out, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  return { models, metrics, student, report };
+  return { models, chance: data.chance ?? {}, metrics, student, report };
 }
 
 async function trainStudent(options: DemoOptions, teacher: DistillOptions['teacher'], method: 'promptkd' | 'kd') {

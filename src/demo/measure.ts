@@ -1,6 +1,13 @@
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type EvaluatedModel, type Evaluation, evaluateModel, imageLatency, median } from '../evaluate/index.js';
+import {
+  type EvaluatedModel,
+  type Evaluation,
+  evaluateModel,
+  harmonicInterval,
+  imageLatency,
+  median,
+} from '../evaluate/index.js';
 import type { ModelSummary } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 
@@ -63,8 +70,8 @@ function summarise(
     latencyMs,
     imagesSeen,
     trainSeconds,
-    base: e.baseNovel?.base.value,
-    novel: e.baseNovel?.novel.value,
-    harmonic: e.baseNovel?.harmonic,
+    base: e.baseNovel?.base,
+    novel: e.baseNovel?.novel,
+    harmonic: e.baseNovel && harmonicInterval(e.baseNovel.base, e.baseNovel.novel),
   };
 }

@@ -1,6 +1,6 @@
 export type { Interval } from '../interval.js';
 export { median } from '../quantile.js';
-export { type BaseNovel, baseNovel } from './base-novel.js';
+export { type BaseNovel, baseNovel, harmonicInterval } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
 export { candidateClasses } from './candidate-classes.js';
