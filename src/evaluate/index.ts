@@ -25,6 +25,7 @@ export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js
 export { type EvaluatedModel, type EvaluatedPair, loadModel, loadModelOrPair } from './model.js';
 export {
   findPrompts,
+  gainOverDefault,
   type HeldOutFigure,
   type PromptSearch,
   type PromptSearchOptions,

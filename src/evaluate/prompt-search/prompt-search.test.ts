@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Example, ImageTextDataset } from '../../data/index.js';
 import { dataset as colours, teacher } from '../../distill/colours.fixture.js';
 import { UserError } from '../../errors.js';
-import { embedTexts, evaluateModel, findPrompts, type PromptSearchOptions } from '../index.js';
+import { embedTexts, evaluateModel, findPrompts, gainOverDefault, type PromptSearchOptions } from '../index.js';
 import { heldOutFigures, rivals } from './held-out.js';
 import { partsOf } from './parts.js';
 import { TemplateBank } from './text-bank.js';
@@ -76,6 +76,18 @@ describe('findPrompts', () => {
       latencyRuns: 0,
     });
     expect(zeroShot!.top1).toEqual(ours!.top1);
+  });
+
+  it('keeps the default templates where no set it found does better on the pictures that choose', async () => {
+    const first = await findPrompts(model, dataset, small);
+    const defaults = first.found.templates;
+    // A search too small to find them again.
+    const poor = { ...small, defaults, templates: 1, pool: 1, size: 1, generations: 0, tuned: 0 };
+    const second = await findPrompts(model, dataset, poor);
+    const [better, worse] = [second.choice!.validation, first.choice!.validation];
+    expect(better.top1).toBeGreaterThanOrEqual(worse.top1);
+    if (defaults.length > 1) expect(second.choice!.method).toBe('default');
+    expect(gainOverDefault(second)).toBeDefined();
   });
 
   it('needs no labels to search, and none to be there', async () => {

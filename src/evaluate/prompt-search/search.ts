@@ -1,5 +1,6 @@
 import { type Example, type ImageTextDataset, isLabelled, type LabelledExample } from '../../data/index.js';
 import { UserError } from '../../errors.js';
+import type { Interval } from '../../interval.js';
 import {
   drawSlots,
   findTemplates,
@@ -13,7 +14,7 @@ import { candidateClasses } from '../candidate-classes.js';
 import { type EmbeddedImages, embedImages, type Model } from '../embed.js';
 import { defaultTemplates } from '../evaluate.js';
 import { logitFactor } from '../model.js';
-import { type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
+import { defaultName, type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
 import { ImageScorer } from './image-scorer.js';
 import { type LabelledChoice, searchLabelled } from './labelled.js';
 import { type PromptSearchOptions, type SearchSettings, searchDefaults } from './options.js';
@@ -40,6 +41,15 @@ export interface PromptSearch {
   readonly choice?: LabelledChoice;
   /** On pictures that the search did not see; left out where they have no classes. */
   readonly heldOut?: { readonly split: string; readonly images: number; readonly figures: readonly HeldOutFigure[] };
+}
+
+/**
+ * What the found prompts gain over the default templates on pictures that the search did not see, a difference of shares.
+ *
+ * @returns undefined where those pictures have no classes
+ */
+export function gainOverDefault({ heldOut }: PromptSearch): Interval | undefined {
+  return heldOut?.figures.find(({ name }) => name.split(', ')[0] === defaultName)?.gain;
 }
 
 /**
@@ -119,7 +129,9 @@ async function withLabels(
       : undefined;
   const scorer = await ImageScorer.open(images.rows, classes.length, settings);
   try {
-    const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale: logitFactor(model), library };
+    const { defaults = defaultTemplates } = settings;
+    const scale = logitFactor(model);
+    const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale, library, defaults };
     const found = await searchLabelled(task, drawn(library, settings), fixedTexts(settings), settings);
     return { ...found, images: labels.length };
   } finally {
