@@ -19,5 +19,6 @@ export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { shardsOf } from './shards-of.js';
+export { type SheetText, sheetOverlay } from './sheet-text.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
