@@ -9,6 +9,7 @@ export {
 } from './checkpoint.js';
 export { clipTokenizerJson, type TokenizerJson } from './clip-tokenizer.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
+export { embeddingOutput, embeddingOutputs } from './embedding-outputs.js';
 export { endPositions, eosPositions } from './eos.js';
 export { resolveCheckpoint, resolveModel } from './hub.js';
 export type { DownloadOptions, DownloadProgress } from './hub-cache.js';

@@ -7,6 +7,7 @@ import { readJson, readSafetensors } from '../files/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { type ClipConfig, parseClipConfig } from './config.js';
+import { embeddingOutputs } from './embedding-outputs.js';
 import { loadTokenizer } from './load-tokenizer.js';
 import { type Dtype, suffixes } from './onnx-dtypes.js';
 import { type PreprocessConfig, parsePreprocessConfig } from './preprocess-config.js';
@@ -21,9 +22,7 @@ export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'thread
   /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
   readonly dtype?: Dtype;
 }
-/** What encoders call their embedding: CLIP's, SigLIP's, sentence-transformers'. */
-const IMAGE = ['image_embeds', 'pooler_output', 'sentence_embedding'];
-const TEXTS = ['text_embeds', 'pooler_output', 'sentence_embedding'];
+const { image: IMAGE, text: TEXTS } = embeddingOutputs;
 /** CLIP's training ends at its bound, a factor of 100 (Radford et al. 2021, section 2.5). */
 const TRAINED_LOGIT_SCALE = Math.log(100);
 
