@@ -44,7 +44,7 @@ ${
     'curves',
     'Losses',
     html`<div class="charts">${data.curves.map((curve) => lineChart(curve, { phases: data.phases.spans, unit: data.curveUnit, tone }))}</div>`,
-    `One panel per loss. Faint: the value of each step. Solid: a running mean within each phase. ${data.phases.spans.length > 0 ? `Shaded: the training phases of ${data.phases.model}. ` : ''}Point at a panel to read its values.`,
+    html`One panel per loss. Faint: the value of each step. Solid: a running mean within each phase. ${data.phases.spans.length > 0 && `Shaded: the training phases of ${data.phases.model}. `}<span class="screen">Point at a panel to read its values.</span>`,
   )
 }
 ${
@@ -73,7 +73,7 @@ ${section('recipe', 'Recipe', html`<details><summary>The recipe as run</summary>
   return page.markup;
 }
 
-function section(id: string, title: string, body: Html, note?: string): Html {
+function section(id: string, title: string, body: Html, note?: Html | string): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${note && html`<p class="note">${note}</p>`}
 ${body}</section>`;
 }

@@ -50,7 +50,7 @@ td.best{background:color-mix(in srgb,var(--t2) 8%,transparent)}td.best b{color:v
 path{fill:none;stroke:var(--tone);stroke-linejoin:round;stroke-linecap:round}
 .raw{opacity:.26;stroke-width:1}.mean{stroke-width:2.1}.end{fill:var(--tone);stroke:var(--card);stroke-width:1.5}
 .key{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:.8125rem;color:var(--soft);margin-top:8px}.key b{color:var(--ink);font-variant-numeric:tabular-nums}
-.drawings{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr));gap:16px;margin-top:16px}
+.drawings{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:16px;margin-top:16px}
 .drawing header{display:flex;gap:14px;align-items:center}
 .drawing header p{font-size:.8125rem;color:var(--soft)}
 .drawing h3::first-letter{text-transform:uppercase}
@@ -82,9 +82,10 @@ meter::-moz-meter-bar{background:var(--tone);border-radius:3px}
 details summary{cursor:pointer;font-weight:550;margin-top:8px;width:fit-content}
 details summary:focus-visible{outline:2px solid var(--t2);outline-offset:3px}
 pre{margin:0;padding:18px;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+@media (max-width:960px){.maps,.answers{column-gap:10px}.answers h4 i{display:none}.answers h4{color:var(--tone)}.answers li{grid-template-columns:1fr}.answers li b{grid-row:2}.right,.wrong{padding:1px 5px}}
 @media (max-width:640px){main{padding:28px 16px 56px}section{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}.tiles li{padding:14px}.tiles strong{font-size:1.6rem}
-.wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}
-.maps,.answers{column-gap:10px}.answers h4 i{display:none}.answers h4{color:var(--tone)}.answers li{grid-template-columns:1fr}.answers li b{grid-row:2}.right,.wrong{padding:1px 5px}}
-@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
+.wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
+@page{margin:14mm}
+@media print{.screen{display:none}.note{break-after:avoid}:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
 .chart,.drawing,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}
 `.trim();
