@@ -87,7 +87,13 @@ describe('promptkd augment images', () => {
       const sheet = draw('a.png', '--preset', 'photos', '--set', 'mix.cutmix=1');
       expect(draw('b.png', '--preset', 'photos', '--set', 'mix.cutmix=1')).toEqual(sheet);
       expect(draw('c.png', '--preset', 'photos', '--seed', '1')).not.toEqual(sheet);
-      expect(await sharp(sheet).metadata()).toMatchObject({ width: 6 + 4 * 30, height: 6 + 2 * 30 });
+      expect(await sharp(sheet).metadata()).toMatchObject({ width: 156 + 4 * 30, height: 24 + 2 * 30 });
+      // Beside each row stands what it is.
+      for (const top of [24, 54]) {
+        const label = await sharp(sheet).extract({ left: 0, top, width: 150, height: 24 }).stats();
+        expect(label.isOpaque).toBe(true);
+        expect(label.channels[0]!.min).toBeLessThan(120);
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,15 +1,27 @@
-import { percent, textTable } from '../report/index.js';
+import { wilson } from '../math/index.js';
+import { type Interval, milliseconds, percent, type Tradeoff, textTable } from '../report/index.js';
 import type { CascadeFigures, MeasuredStage, Tuned } from '../serve/index.js';
 
 type AccuracyOf = (stage: MeasuredStage) => number;
 
-/** A cascade and its models on the same pictures, in the names of the JSON output; shares are fractions. */
+/** What was asked for, as it is measured on the images that thresholds were tuned on. */
+export type TuneTarget = { readonly accuracy: number } | { readonly latencyMs: number };
+
+/** A share of some images with its 95 % interval. */
+const shareOf = (share: number, images: number): Interval => wilson(Math.round(share * images), images);
+const bounds = ({ low, high }: Interval) => [low, high] as const;
+
+/** A cascade and its models on the same images, in the names of the JSON output; shares are fractions. */
 export function figures(stages: readonly MeasuredStage[], cascade: CascadeFigures, accuracyOf: AccuracyOf) {
   const last = stages.at(-1)!;
+  const { length: pictures } = last.labels;
+  const models = stages.map(accuracyOf);
   return {
-    pictures: last.labels.length,
+    pictures,
     accuracy: cascade.accuracy,
-    models: stages.map(accuracyOf),
+    accuracy_interval: bounds(shareOf(cascade.accuracy, pictures)),
+    models,
+    model_intervals: models.map((accuracy) => bounds(shareOf(accuracy, pictures))),
     seen: cascade.seen,
     latency_ms: cascade.latencyMs,
     latency_of_last: cascade.latencyMs / last.latencyMs,
@@ -26,91 +38,102 @@ export interface TunedJson {
   readonly data: string;
   readonly split: string;
   readonly held_out: string;
+  readonly batch: number;
+  /** What all latencies are. */
+  readonly latency: string;
+  /** Of each model alone. */
   readonly latency_ms: readonly number[];
-  readonly latency_behind_ms: readonly number[];
+  /** What each stage adds for an image that reaches it. */
+  readonly latency_added_ms: readonly number[];
+  readonly target: TuneTarget;
   readonly tuned_on: Figures;
   readonly held_out_figures: Figures;
   readonly calibration: readonly { readonly name: string; readonly before: number; readonly after: number }[];
 }
 
-/** What tuning found, for people. */
+/** What tuning found, for people, in 80 columns where model names are short. */
 export function tunedText(json: TunedJson): string {
-  const { stages, tuned_on, held_out_figures: held, latency_ms, latency_behind_ms, calibration } = json;
-  const head = [
-    '',
-    `${json.split}, tuned on`,
-    json.held_out,
-    'ms a picture',
-    'behind others',
-    'threshold',
-    'temperature',
-    'ECE before',
-    'after',
-  ];
-  const rows = stages.map(({ model, temperature, threshold }, s) => [
+  const { stages, tuned_on: tuned, held_out_figures: held, latency_ms, latency_added_ms, calibration } = json;
+  const range = ([low, high]: readonly [number, number]) => `(${percent(low)}–${percent(high)})`;
+  const rows = stages.map(({ model }, s) => [
     model,
-    `${percent(tuned_on.models[s]!)} %`,
-    `${percent(held.models[s]!)} %`,
-    latency_ms[s]!.toFixed(3),
-    s > 0 ? latency_behind_ms[s]!.toFixed(3) : '',
-    threshold?.toFixed(4) ?? '',
-    temperature.toFixed(3),
-    calibration[s]!.before.toFixed(3),
-    calibration[s]!.after.toFixed(3),
+    percent(tuned.models[s]!),
+    `${percent(held.models[s]!)} ${range(held.model_intervals[s]!)}`,
+    milliseconds(latency_ms[s]!),
   ]);
-  const both = [
+  const cascade = [
     'cascade',
-    `${percent(tuned_on.accuracy)} %`,
-    `${percent(held.accuracy)} %`,
-    held.latency_ms.toFixed(3),
+    percent(tuned.accuracy),
+    `${percent(held.accuracy)} ${range(held.accuracy_interval)}`,
+    milliseconds(held.latency_ms),
   ];
-  const sent = stages
-    .slice(1)
-    .map(({ model }, s) => `${percent(held.seen[s + 1]!)} % of ${held.pictures} pictures to ${model}`);
+  const settings = stages.map(({ model, temperature, threshold }, s) => [
+    model,
+    threshold?.toFixed(4) ?? '–',
+    temperature.toFixed(3),
+    `${calibration[s]!.before.toFixed(3)} → ${calibration[s]!.after.toFixed(3)}`,
+    `${percent(held.seen[s]!)} %`,
+    milliseconds(latency_added_ms[s]!),
+  ]);
   return [
-    textTable([head, ...rows, [...both, '', '', '', '', '']]),
-    `sent on by ${json.confidence}: ${sent.join(', ')}; ${percent(held.latency_of_last)} % of the last model’s time`,
-    `${json.file}: for promptkd serve; ${json.chart}: the curves on ${json.held_out}`,
+    textTable([['top-1, %', json.split, `${json.held_out} (95 % interval)`, 'latency'], ...rows, cascade]),
+    '',
+    textTable([['stage', 'threshold', 'temperature', 'ECE', 'images', 'adds'], ...settings]),
+    '',
+    `confidence: ${json.confidence}; an image goes on to the next stage below the threshold`,
+    `latency: ${json.latency}${json.batch > 1 ? `, ${json.batch} at a time` : ''}; of the cascade, the sum over`,
+    `  its stages of the share of the images that a stage sees × what it adds`,
+    `  ${percent(held.latency_of_last)} % of ${stages.at(-1)!.model} alone on ${json.held_out}`,
+    kept(json),
+    '',
+    `cascade  ${json.file} (start it: promptkd serve ${json.file})`,
+    `plot     ${json.chart} (top-1 over latency on ${json.held_out})`,
   ].join('\n');
 }
 
-/** Accuracy, share sent on and latency over the first threshold, what the threshold sends on shaded. */
-export function charts(
+/** Whether what was asked for holds, where it was tuned and where it was not. */
+function kept({ target, split, held_out, tuned_on: tuned, held_out_figures: held }: TunedJson): string {
+  if ('latencyMs' in target) {
+    const there = held.latency_ms <= target.latencyMs ? '' : ', above it';
+    return `limit: at most ${milliseconds(target.latencyMs)}: ${milliseconds(tuned.latency_ms)} on ${split}, ${milliseconds(held.latency_ms)} on ${held_out}${there}`;
+  }
+  const there = held.accuracy >= target.accuracy ? '' : ', below it';
+  return `target: top-1 of at least ${percent(target.accuracy)} %: ${percent(tuned.accuracy)} % on ${split}, ${percent(held.accuracy)} % on ${held_out}${there}`;
+}
+
+/** Top-1 over latency at all thresholds of the first stage, with the point that was chosen and its limit. */
+export function tradeoff(
+  json: TunedJson,
   stages: readonly MeasuredStage[],
   tuned: Tuned,
-  curve: readonly CascadeFigures[],
+  chosen: CascadeFigures,
+  curves: { readonly heldOut: readonly CascadeFigures[]; readonly tunedOn: readonly CascadeFigures[] },
   accuracyOf: AccuracyOf,
-) {
-  const first = curve.map(({ thresholds }) => thresholds[0]!);
-  const ends = [first[0]!, first.at(-1)!];
-  const [student, teacher] = [stages[0]!, stages.at(-1)!];
-  const line = (model: string, value: number) => ({ model, points: ends.map((x) => [x, value] as const) });
-  const over = (value: (one: CascadeFigures) => number) => ({
-    model: 'cascade',
-    points: curve.map((one, i) => [first[i]!, value(one)] as const),
+): Tradeoff {
+  const images = stages[0]!.labels.length;
+  const point = ({ accuracy, latencyMs }: CascadeFigures) => ({ latencyMs, top1: shareOf(accuracy, images) });
+  const { held_out, split, latency, stages: settings, target } = json;
+  const onTuned = ({ accuracy, latencyMs }: CascadeFigures) => ({
+    latencyMs,
+    top1: shareOf(accuracy, json.tuned_on.pictures),
   });
-  const tones = ['last alone', 'first alone', 'cascade'];
   return {
-    title: `Cascade of ${stages.length} models over the threshold of its first`,
-    curves: [
-      {
-        component: 'Top-1, %',
-        series: [
-          over(({ accuracy }) => accuracy * 100),
-          line('first alone', accuracyOf(student) * 100),
-          line('last alone', accuracyOf(teacher) * 100),
-        ],
-      },
-      { component: 'Sent on, %', series: [over(({ seen }) => seen[1]! * 100)] },
-      {
-        component: 'Mean latency, ms a picture',
-        series: [over(({ latencyMs }) => latencyMs), line('last alone', teacher.latencyMs)],
-      },
-    ],
-    chartOptions: {
-      unit: `threshold (${tuned.confidence})`,
-      phases: [{ name: 'sent on', start: ends[0]!, end: tuned.thresholds[0]! }],
-      tone: (model: string) => `tone-${tones.indexOf(model)}`,
-    },
+    title: `Cascade of ${stages.length} models on ${held_out}`,
+    latency: `latency: ${latency}`,
+    curve: curves.heldOut.map(point),
+    tunedOn: { name: `tuned on ${split}`, curve: curves.tunedOn.map(onTuned) },
+    models: stages.map((stage, s) => ({
+      name: `${shortName(settings[s]!.model)} alone`,
+      latencyMs: stage.latencyMs,
+      top1: shareOf(accuracyOf(stage), images),
+    })),
+    chosen: { ...point(chosen), name: `chosen: threshold ${tuned.thresholds.map((t) => t.toFixed(3)).join(', ')}` },
+    limit:
+      'latencyMs' in target
+        ? { latencyMs: target.latencyMs, name: `limit ${milliseconds(target.latencyMs)}` }
+        : { accuracy: target.accuracy, name: `target ${percent(target.accuracy)} % on ${split}` },
   };
 }
+
+/** The last part of a folder or a hub id. */
+const shortName = (model: string) => model.split(/[\\/]/).findLast((part) => part !== '') ?? model;

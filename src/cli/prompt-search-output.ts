@@ -1,6 +1,6 @@
 import type { Interval } from '../math/index.js';
 import type { PromptSet } from '../prompt/index.js';
-import type { PromptSearch } from '../prompt-search/index.js';
+import { gainOverDefault, type PromptSearch } from '../prompt-search/index.js';
 import { percent, textTable } from '../report/index.js';
 
 /** A found set, the weightiest first. */
@@ -14,15 +14,21 @@ export function promptSearchText(file: string, result: PromptSearch): string {
   const number = (n: number) => n.toLocaleString('en-GB');
   const how = unlabelled
     ? 'without labels'
-    : `by ${choice!.method} search${choice!.weighted ? ' and fitted weights' : ''}`;
+    : choice!.method === 'default'
+      ? `as before: no set found did better than the default on the images that choose${choice!.weighted ? '; weights fitted' : ''}`
+      : `by ${choice!.method} search${choice!.weighted ? ' and fitted weights' : ''}`;
   const lines = [
-    `${number(scored)} templates scored on ${number(images)} pictures of ${data}/${split}, ${number(classes)} classes, in ${seconds.toFixed(1)} s`,
+    `${number(scored)} templates scored on ${number(images)} images of ${data}/${split}, ${number(classes)} classes, in ${seconds.toFixed(1)} s`,
     `${found.templates.length} chosen ${how}:`,
     ...promptList(found).map(({ template, weight }) => `  ${weight.toFixed(3)}  ${template}`),
     '',
   ];
   if (!heldOut)
-    return [...lines, 'gain: not measured, the held-out pictures have no classes', `written: ${file}`].join('\n');
+    return [
+      ...lines,
+      'gain: not measured, as the held-out images have no classes; it may be worse than the default templates',
+      `written: ${file}`,
+    ].join('\n');
   const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
   const points = (share: number) => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
   const rows = heldOut.figures.map(({ name, templates, top1, gain }) => [
@@ -34,19 +40,31 @@ export function promptSearchText(file: string, result: PromptSearch): string {
     gain ? `${points(gain.low)} to ${points(gain.high)}` : '',
   ]);
   const head = [
-    `${number(heldOut.images)} other pictures, ${data}/${heldOut.split}`,
+    `${number(heldOut.images)} other images, ${data}/${heldOut.split}`,
     'templates',
     'top-1',
     '95 % interval',
     'gain over it',
     '95 % interval',
   ];
-  return [...lines, textTable([head, ...rows], [0]), '', `written: ${file}`].join('\n');
+  return [...lines, textTable([head, ...rows], [0]), '', verdict(result), `written: ${file}`].join('\n');
+}
+
+/** Whether the found set is worth taking, in one sentence. */
+function verdict(result: PromptSearch): string {
+  const gain = gainOverDefault(result)!;
+  const points = (share: number) => percent(Math.abs(share));
+  if (gain.value < 0)
+    return `warning: worse than the default templates by ${points(gain.value)} points of top-1 on ${result.heldOut!.split}: leave --prompts out, or search on more images`;
+  if (gain.value === 0) return `no gain over the default templates on ${result.heldOut!.split}`;
+  const doubt = gain.low <= 0 ? '; the interval includes 0, so this may be chance' : '';
+  return `better than the default templates by ${points(gain.value)} points of top-1 on ${result.heldOut!.split}${doubt}`;
 }
 
 /** The same for machines, in the file that is written; shares are fractions, intervals [low, high]. */
 export function promptSearchJson(model: string, result: PromptSearch): Record<string, unknown> {
   const { data, split, unlabelled, seed, images, classes, scored, seconds, choice, heldOut } = result;
+  const gain = gainOverDefault(result);
   const quality = ({ top1, logLikelihood }: { top1: number; logLikelihood: number }) => ({
     top1,
     log_likelihood: logLikelihood,
@@ -64,6 +82,7 @@ export function promptSearchJson(model: string, result: PromptSearch): Record<st
       held_out: {
         split: heldOut.split,
         images: heldOut.images,
+        worse_than_default: gain!.value < 0,
         figures: heldOut.figures.map(({ name, templates, top1, gain }) => ({
           name,
           templates,

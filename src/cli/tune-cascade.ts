@@ -7,8 +7,8 @@ export interface Goal {
   readonly relative: boolean;
 }
 
-/** Points of the chart: with fewer than forty its mean is the curve itself. */
-const points = 38;
+/** Points of the plot's curve. */
+const points = 60;
 
 /** `promptkd cascade tune`. */
 export async function tuneCommand(
@@ -22,7 +22,7 @@ export async function tuneCommand(
     { checkWritable, writeFileAtomic },
     { createProgress },
     { interruptSignal },
-    { chartFile },
+    { tradeoffFile },
     output,
   ] = await Promise.all([
     import('../serve/index.js'),
@@ -53,7 +53,8 @@ export async function tuneCommand(
     const held = await measure(split, 60);
     const temperatures = serve.fitTemperatures(held);
     const kinds = options.confidence ? [options.confidence] : serve.confidences;
-    const tuned = serve.tuneCascade(held, temperatures, kinds, targetOf(options, held, serve.accuracyOf));
+    const target = targetOf(options, held, serve.accuracyOf);
+    const tuned = serve.tuneCascade(held, temperatures, kinds, target);
     const others = (await measure(heldOut, 0)).map((stage, s) => ({
       ...stage,
       latencyMs: held[s]!.latencyMs,
@@ -64,25 +65,28 @@ export async function tuneCommand(
       temperature: temperatures[s]!,
       ...(s < models.length - 1 && { threshold: tuned.thresholds[s]! }),
     }));
+    const chosen = serve.cascadeFigures(others, tuned);
     const report = {
-      ...{ data, split, held_out: heldOut, batch },
+      ...{ data, split, held_out: heldOut, batch, latency: serve.latencyMeaning },
       latency_ms: held.map(({ latencyMs }) => latencyMs),
-      latency_behind_ms: held.map(({ behindMs }) => behindMs),
-      ...{
-        tuned_on: output.figures(held, serve.cascadeFigures(held, tuned), serve.accuracyOf),
-        held_out_figures: output.figures(others, serve.cascadeFigures(others, tuned), serve.accuracyOf),
-        calibration: serve.calibrationOf(others, temperatures),
-      },
+      latency_added_ms: held.map(({ behindMs }) => behindMs),
+      target,
+      tuned_on: output.figures(held, serve.cascadeFigures(held, tuned), serve.accuracyOf),
+      held_out_figures: output.figures(others, chosen, serve.accuracyOf),
+      calibration: serve.calibrationOf(others, temperatures),
     };
-    const curve = serve.thresholdCurve(others, tuned, points);
-    const { title, curves, chartOptions } = output.charts(others, tuned, curve, serve.accuracyOf);
-    await writeFileAtomic(chart, chartFile(title, curves, chartOptions));
+    const json = { file: out, chart, confidence: tuned.confidence, stages, ...report };
+    const curves = {
+      heldOut: serve.thresholdCurve(others, tuned, points),
+      tunedOn: serve.thresholdCurve(held, tuned, points),
+    };
+    const drawn = output.tradeoff(json, others, tuned, chosen, curves, serve.accuracyOf);
+    await writeFileAtomic(chart, tradeoffFile(drawn));
     await serve.writeCascade(
       out,
       { confidence: tuned.confidence, templates: templates && [...templates], stages },
       report,
     );
-    const json = { file: out, chart, confidence: tuned.confidence, stages, ...report };
     return { json, lines: () => output.tunedText(json) };
   } finally {
     progress.stop();

@@ -58,3 +58,12 @@ export const embeddingOutputs = {
 export function familyOf({ model_type }: Pick<ClipConfig, 'model_type'>): Family {
   return families[model_type ?? 'clip'];
 }
+
+/**
+ * The output of an encoder that is its embedding: a file says itself which it has, by the names of its outputs.
+ *
+ * @returns undefined where none of the known names is among them
+ */
+export function embeddingOutput(kind: keyof typeof embeddingOutputs, outputs: readonly string[]): string | undefined {
+  return embeddingOutputs[kind].find((name) => outputs.includes(name));
+}

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { familyOf } from '../clip/index.js';
-import { writeFileAtomic } from '../files/index.js';
+import { readLines, writeFileAtomic } from '../files/index.js';
 import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import { imagesSection } from './card-images.js';
@@ -51,6 +51,21 @@ export async function writeCard(folder: string, model: TowerModel, card: ModelCa
     `## Checked\n\nEvery ONNX file was run in ONNX Runtime when it was written. The float32 files differ from the training engine's own embeddings by at most ${facts.maxDifference.toExponential(1)}.`,
   ];
   await writeFileAtomic(join(folder, 'README.md'), `${text.join('\n\n')}\n`);
+}
+
+/**
+ * The title of a model card, `README.md`, as an export writes it.
+ *
+ * @returns undefined where there is no card, or it has no title
+ */
+export async function cardTitle(folder: string): Promise<string | undefined> {
+  const card = (await readLines(join(folder, 'README.md'))) ?? [];
+  return (
+    card
+      .find((line) => line.startsWith('# '))
+      ?.slice(2)
+      .trim() || undefined
+  );
 }
 
 const FRONT = [

@@ -1,4 +1,4 @@
-export type { ModelCard } from './card.js';
+export { cardTitle, type ModelCard } from './card.js';
 export { type ExportOptions, type ExportResult, exportModel } from './export.js';
 export * from './quantize/index.js';
 export { straightThrough } from './quantize/straight-through.js';

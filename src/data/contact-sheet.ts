@@ -3,52 +3,86 @@ import { writeFileAtomic } from '../files/index.js';
 import { Random } from '../math/index.js';
 import type { Example, ImageTextDataset, Picture } from './dataset.js';
 import { examplesOf, isLabelled } from './examples-of.js';
+import { type SheetText, sheetOverlay } from './sheet-text.js';
 
 export interface SheetOptions {
   readonly split: string;
-  /** Pictures on the sheet, drawn by lot. */
+  /** Images on the sheet, sampled. */
   readonly count: number;
   /** PNG file. */
   readonly file: string;
 }
 
-const cell = 96;
+/** Side of an image on the sheet, and of one whose boxes are drawn with their names. */
+const [plain, boxed] = [96, 192];
 const label = 16;
 const gap = 8;
+const tones = ['#d6336c', '#1c7ed6', '#2b8a3e', '#e8590c', '#7048e8', '#0c8599'];
 
-/** Draws some pictures of a split with their class names, or a caption where there is none, as a PNG. */
+/**
+ * Draws some images of a split with their class names, or a caption where there is none, as a PNG. Boxes are drawn with
+ * the names of their classes.
+ */
 export async function contactSheet(dataset: ImageTextDataset, { split, count, file }: SheetOptions): Promise<void> {
   const examples = new Random('sheet', split).shuffle(examplesOf(dataset, split)).slice(0, count);
+  const cell = examples.some(({ boxes }) => boxes?.length) ? boxed : plain;
   const columns = Math.max(1, Math.ceil(Math.sqrt(examples.length * 1.4)));
   const rows = Math.max(1, Math.ceil(examples.length / columns));
   const width = gap + columns * (cell + gap);
   const height = gap + rows * (cell + label + gap);
+  const texts: SheetText[] = [];
+  const shapes: string[] = [];
   const tiles = await Promise.all(
-    examples.map(async (example, i) => ({
-      input: await tile(await dataset.load(example)),
-      left: gap + (i % columns) * (cell + gap),
-      top: gap + Math.floor(i / columns) * (cell + label + gap),
-    })),
+    examples.map(async (example, i) => {
+      const left = gap + (i % columns) * (cell + gap);
+      const top = gap + Math.floor(i / columns) * (cell + label + gap);
+      const picture = await dataset.load(example);
+      texts.push({ text: captionOf(dataset, example), x: left + cell / 2, y: top + cell + 12, width: cell + gap });
+      for (const [n, box] of boxesOn(example, picture, cell).entries()) {
+        const [x, y] = [left + box.left, top + box.top];
+        const tone = tones[n % tones.length]!;
+        shapes.push(
+          `<rect x="${x}" y="${y}" width="${box.width}" height="${box.height}" fill="none" stroke="${tone}" stroke-width="2"/>`,
+        );
+        const { name } = dataset.classes[box.label]!;
+        // White behind the name, so that it can be read on any image.
+        const baseline = Math.min(top + cell - 3, Math.max(top + 11, y - 3));
+        const half = Math.min(cell, name.length * 6.2) / 2;
+        const middle = Math.max(left + half, Math.min(left + cell - half, x + box.width / 2));
+        shapes.push(
+          `<rect x="${middle - half}" y="${baseline - 10}" width="${2 * half}" height="13" fill="#fff" fill-opacity="0.8"/>`,
+        );
+        texts.push({ text: name, x: middle, y: baseline, width: cell });
+      }
+      return { input: await tile(picture, cell), left, top };
+    }),
   );
-  const captions = tiles.map(({ left, top }, i) => caption(dataset, examples[i]!, left + cell / 2, top + cell + 12));
-  const text = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="11" fill="#334" text-anchor="middle">${captions.join('')}</svg>`;
   const sheet = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
-    .composite([...tiles, { input: Buffer.from(text), left: 0, top: 0 }])
+    .composite([...tiles, { input: sheetOverlay(width, height, texts, shapes), left: 0, top: 0 }])
     .png()
     .toBuffer();
   await writeFileAtomic(file, sheet);
 }
 
-function tile({ data, width, height, channels }: Picture): Promise<Buffer> {
+function tile({ data, width, height, channels }: Picture, cell: number): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels } })
     .resize(cell, cell, { fit: 'contain', background: '#ffffff' })
     .png()
     .toBuffer();
 }
 
-function caption(dataset: ImageTextDataset, example: Example, x: number, y: number): string {
-  const name = (isLabelled(example) ? dataset.classes[example.label]!.name : example.captions[0]) ?? '';
-  const short = name.length > 16 ? `${name.slice(0, 15)}…` : name;
-  const escaped = short.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-  return `<text x="${x}" y="${y}">${escaped}</text>`;
+/** The boxes of an example where they stand in its cell, in pixels: the image is fitted into its middle. */
+function boxesOn({ boxes = [] }: Example, { width, height }: Picture, cell: number) {
+  const scale = cell / Math.max(width, height);
+  const [wide, tall] = [width * scale, height * scale];
+  return boxes.map(({ label, at: [x, y, w, h] }) => ({
+    label,
+    left: (cell - wide) / 2 + x * wide,
+    top: (cell - tall) / 2 + y * tall,
+    width: w * wide,
+    height: h * tall,
+  }));
 }
+
+const captionOf = (dataset: ImageTextDataset, example: Example): string =>
+  (isLabelled(example) ? dataset.classes[example.label]!.name : example.captions[0]) ?? '';

@@ -22,6 +22,7 @@ export { type Inspection, type InspectOptions, inspectDataset } from './inspect.
 export { openDataset } from './open.js';
 export { PictureError } from './picture-error.js';
 export { shardsOf } from './shards-of.js';
+export { type SheetText, sheetOverlay } from './sheet-text.js';
 export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';

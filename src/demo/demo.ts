@@ -5,7 +5,7 @@ import { type DistillOptions, type DistillRecipe, type DistillStep, distill } fr
 import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import { loadTowerModel } from '../model/index.js';
-import { type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
+import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { readTrainingRecord } from '../train/index.js';
 import { measure } from './measure.js';
@@ -44,6 +44,8 @@ export interface DemoMetrics {
 
 export interface DemoResult {
   readonly models: readonly ModelSummary[];
+  /** What guessing reaches. */
+  readonly chance: ChanceLevels;
   readonly metrics: DemoMetrics;
   /** Student folder: checkpoint, ONNX encoders and model card. */
   readonly student: string;
@@ -127,7 +129,8 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     { model: 'PromptKD', entries: promptkd.history },
   ];
   const source = { dataset, measured, histories, recipe: options.recipeText, seed: recipe.seed };
-  await writeReport(report, await reportData(source, compile ?? {}));
+  const data = await reportData(source, compile ?? {});
+  await writeReport(report, data);
   const metrics: DemoMetrics = {
     ...figures,
     data: { name: dataset.name, fingerprint: dataset.fingerprint, test_drawings: measured[0]!.evaluation.drawings },
@@ -136,7 +139,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     peak_memory_bytes: process.resourceUsage().maxRSS * 1024,
   };
   await writeFileAtomic(join(out, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  return { models, metrics, student, report };
+  return { models, chance: data.chance ?? {}, metrics, student, report };
 }
 
 async function trainStudent(options: DemoOptions, teacher: DistillOptions['teacher'], method: 'promptkd' | 'kd') {

@@ -1,6 +1,6 @@
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type Evaluation, evaluateModel, imageLatency } from '../evaluate/index.js';
+import { type Evaluation, evaluateModel, harmonicInterval, imageLatency } from '../evaluate/index.js';
 import { median } from '../math/index.js';
 import { parameterCount, type TowerModel } from '../model/index.js';
 import type { ModelSummary } from '../report/index.js';
@@ -65,8 +65,8 @@ function summarise(
     latencyMs,
     imagesSeen,
     trainSeconds,
-    base: e.baseNovel?.base.value,
-    novel: e.baseNovel?.novel.value,
-    harmonic: e.baseNovel?.harmonic,
+    base: e.baseNovel?.base,
+    novel: e.baseNovel?.novel,
+    harmonic: e.baseNovel && harmonicInterval(e.baseNovel.base, e.baseNovel.novel),
   };
 }

@@ -9,6 +9,7 @@ import { Random } from '../math/index.js';
 import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type ClassAttention, classAttention } from './attention.js';
+import { chanceLevels } from './chance.js';
 import type { Measured } from './measure.js';
 
 export interface ReportSource {
@@ -20,9 +21,9 @@ export interface ReportSource {
   readonly seed: number;
 }
 
-/** Drawings shown, chosen by lot. */
+/** Images shown, chosen at random. */
 const shown = 12;
-/** Side of a shown drawing, in pixels. */
+/** Side of a shown image, in pixels. */
 const pictureSize = 96;
 
 const phaseNames = { warmup: 'Warm-up', prompt: 'Prompt encoder', joint: 'Student and prompts' };
@@ -31,21 +32,23 @@ const phaseNames = { warmup: 'Warm-up', prompt: 'Prompt encoder', joint: 'Studen
 export async function reportData(source: ReportSource, options: CompileOptions): Promise<ReportData> {
   const { dataset, measured, histories, recipe, seed } = source;
   const [teacher] = measured;
-  const drawings = teacher!.evaluation.drawings;
+  const images = (n: number) => n.toLocaleString('en-GB');
   const prompted = histories.at(-1)!;
+  const evaluation = teacher!.evaluation;
   return {
-    title: 'A teacher of drawings, distilled twice',
-    summary: `A CLIP teacher that knows ${teacher!.evaluation.classes} concepts taught two students of the same size on the same drawings: one by its answers alone, one by PromptKD's dynamic prompts, features and attention. All were measured on ${drawings.toLocaleString('en-GB')} drawings that none of them saw.`,
+    title: 'One teacher, distilled twice',
+    summary: `A CLIP teacher that tells ${evaluation.classes} classes apart taught two students of the same size on the same images: one by its answers alone (plain KD), one by PromptKD’s dynamic prompts, features and attention. All were measured on ${images(evaluation.drawings)} images that none of them saw in training.`,
     facts: [
-      ['Data', `${dataset.name}, ${examplesOf(dataset, 'train').length.toLocaleString('en-GB')} training drawings`],
+      ['Data', `${dataset.name}, ${images(examplesOf(dataset, 'train').length)} training images`],
       ['Seed', String(seed)],
       ['Machine', `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores`],
       ['Date', new Date().toISOString().slice(0, 10)],
     ],
     models: measured.map(({ summary }) => summary),
-    curves: lossCurves(histories, distillLosses),
-    curveUnit: 'step',
-    phases: phaseSpans(prompted, phaseNames),
+    chance: chanceLevels(dataset, evaluation.split, evaluation.classes),
+    curves: lossCurves(histories, distillLosses, phaseNames),
+    curveUnit: 'training step',
+    phases: { model: prompted.model, spans: phaseSpans(prompted, phaseNames) },
     examples: await drawingExamples(source, options),
     artists: artistAccuracies(measured),
     recipe,

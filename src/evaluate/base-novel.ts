@@ -14,3 +14,19 @@ export function baseNovel(base: Interval, novel: Interval): BaseNovel {
   const total = base.value + novel.value;
   return { base, novel, harmonic: total === 0 ? 0 : (2 * base.value * novel.value) / total };
 }
+
+/**
+ * 95 % interval of the harmonic mean of two independent shares: each bound is as far from it as the shares' own bounds
+ * carry it together, √(Σ (∂H/∂s · (s − bound))²) (Zou and Donner 2008, who recover variances from intervals this way).
+ */
+export function harmonicInterval(base: Interval, novel: Interval): Interval {
+  const { harmonic: value } = baseNovel(base, novel);
+  const total = base.value + novel.value;
+  if (total === 0) return { value, low: 0, high: baseNovel(upper(base), upper(novel)).harmonic };
+  const [byBase, byNovel] = [2 * (novel.value / total) ** 2, 2 * (base.value / total) ** 2];
+  const reach = (bound: 'low' | 'high') =>
+    Math.hypot(byBase * (base.value - base[bound]), byNovel * (novel.value - novel[bound]));
+  return { value, low: Math.max(0, value - reach('low')), high: Math.min(1, value + reach('high')) };
+}
+
+const upper = ({ low, high }: Interval): Interval => ({ value: high, low, high });

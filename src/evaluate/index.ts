@@ -1,4 +1,4 @@
-export { type BaseNovel, baseNovel } from './base-novel.js';
+export { type BaseNovel, baseNovel, harmonicInterval } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
 export { candidateClasses } from './candidate-classes.js';

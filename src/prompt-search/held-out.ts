@@ -22,10 +22,13 @@ interface Rival extends PromptSet {
 
 const alike = (templates: readonly string[]): PromptSet => ({ templates, weights: templates.map(() => 1) });
 
+/** What the default templates are called among the rivals. */
+export const defaultName = 'default';
+
 /** The default templates and everything published, each once. */
 export function rivals(defaults: readonly string[]): Rival[] {
   const sets = new Map<string, Rival>();
-  const all = [{ name: 'default', templates: defaults }, ...publishedEnsembles];
+  const all = [{ name: defaultName, templates: defaults }, ...publishedEnsembles];
   for (const { name, templates } of all) {
     const key = JSON.stringify(templates);
     const same = sets.get(key);

@@ -20,13 +20,16 @@ export interface LabelledTask {
   readonly classes: number;
   readonly scale: number;
   readonly library: readonly PromptTemplate[];
+  /** The default templates: a set that is found must do at least as well as them on the pictures that choose. */
+  readonly defaults: readonly string[];
   /** Of the pictures that make sets, for the token search; left out: none. */
   readonly gradients?: TokenGradients;
 }
 
 /** How a set was found, and how good it is on the pictures it was made of and on those that chose it. */
 export interface LabelledChoice {
-  readonly method: 'greedy' | 'beam';
+  /** `default`: no set that was found did better than the default templates. */
+  readonly method: 'greedy' | 'beam' | 'default';
   /** Whether fitted weights were better than equal ones. */
   readonly weighted: boolean;
   readonly fit: Quality;
@@ -47,7 +50,7 @@ export async function searchLabelled(
   fixed: readonly string[],
   settings: SearchSettings,
 ): Promise<{ found: PromptSet; scored: number; choice: LabelledChoice }> {
-  const { bank, scorer, labels, fit, classes, scale, library } = task;
+  const { bank, scorer, labels, fit, classes, scale, library, defaults } = task;
   const { generations, population, tuned, pool, size, beam, seed, onProgress, signal } = settings;
   const fitLabels = labels.slice(0, fit);
   const qualities = new Map<string, Quality>();
@@ -88,13 +91,16 @@ export async function searchLabelled(
   const ranked = () =>
     [...qualities].sort(([, a], [, b]) => promptSearch.byQuality(a, b)).map(([template]) => template);
   if (task.gradients) await searchTokens(task.gradients, ranked(), score, qualities, settings);
-  const best = ranked().slice(0, pool);
+  const best = [...new Set([...ranked().slice(0, pool), ...defaults])];
   const [fitted, validation] = await poolScores(task, best);
   const greedy = await promptSearch.beamSearch(fitted, { size, width: 1, signal });
   onProgress?.('sets', 1, 2);
   const wide = await promptSearch.beamSearch(fitted, { size, width: beam, signal });
   onProgress?.('sets', 2, 2);
-  const chosen = promptSearch.chooseHeldOut([...greedy, ...wide], validation);
+  const usual = defaults.map((template) => best.indexOf(template));
+  const asTheyAre = { members: usual, quality: promptSearch.ensembleQuality(fitted, promptSearch.uniform(usual)) };
+  const chosen = promptSearch.chooseHeldOut([...greedy, ...wide, asTheyAre], validation);
+  const isSame = ({ members }: promptSearch.Found) => members.join() === chosen.members.join();
   const even = promptSearch.uniform(chosen.members);
   const learned = promptSearch.fitWeights(fitted, chosen.members);
   const gained = promptSearch.ensembleQuality(validation, learned);
@@ -104,7 +110,7 @@ export async function searchLabelled(
     found: { templates: ensemble.members.map((member) => best[member]!), weights: ensemble.weights },
     scored: qualities.size,
     choice: {
-      method: greedy.some(({ members }) => members.join() === chosen.members.join()) ? 'greedy' : 'beam',
+      method: greedy.some(isSame) ? 'greedy' : wide.some(isSame) ? 'beam' : 'default',
       weighted,
       fit: promptSearch.ensembleQuality(fitted, ensemble),
       validation: weighted ? gained : chosen.quality,

@@ -7,7 +7,7 @@ import { dataset as colours, teacher } from '../test/colours.fixture.js';
 import { heldOutFigures, rivals } from './held-out.js';
 import type { PromptSearchOptions } from './options.js';
 import { partsOf } from './parts.js';
-import { findPrompts } from './search.js';
+import { findPrompts, gainOverDefault } from './search.js';
 import { TemplateBank } from './text-bank.js';
 import { TokenGradients } from './token-gradients.js';
 
@@ -79,6 +79,18 @@ describe('findPrompts', () => {
       latencyRuns: 0,
     });
     expect(zeroShot!.top1).toEqual(ours!.top1);
+  });
+
+  it('keeps the default templates where no set it found does better on the pictures that choose', async () => {
+    const first = await findPrompts(model, dataset, small);
+    const defaults = first.found.templates;
+    // A search too small to find them again.
+    const poor = { ...small, defaults, templates: 1, pool: 1, size: 1, generations: 0, tuned: 0 };
+    const second = await findPrompts(model, dataset, poor);
+    const [better, worse] = [second.choice!.validation, first.choice!.validation];
+    expect(better.top1).toBeGreaterThanOrEqual(worse.top1);
+    if (defaults.length > 1) expect(second.choice!.method).toBe('default');
+    expect(gainOverDefault(second)).toBeDefined();
   });
 
   it('needs no labels to search, and none to be there', async () => {

@@ -1,10 +1,10 @@
 import { type Example, type ImageTextDataset, isLabelled, type LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { candidateClasses, defaultTemplates, type EmbeddedImages, embedImages } from '../evaluate/index.js';
-import { Random } from '../math/index.js';
+import { type Interval, Random } from '../math/index.js';
 import { logitFactor, type Model } from '../model/index.js';
 import { drawSlots, findTemplates, type PromptSet, type PromptTemplate, publishedEnsembles } from '../prompt/index.js';
-import { type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
+import { defaultName, type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
 import { ImageScorer } from './image-scorer.js';
 import { type LabelledChoice, searchLabelled } from './labelled.js';
 import { type PromptSearchOptions, type SearchSettings, searchDefaults } from './options.js';
@@ -32,6 +32,15 @@ export interface PromptSearch {
   readonly choice?: LabelledChoice;
   /** On pictures that the search did not see; left out where they have no classes. */
   readonly heldOut?: { readonly split: string; readonly images: number; readonly figures: readonly HeldOutFigure[] };
+}
+
+/**
+ * What the found prompts gain over the default templates on pictures that the search did not see, a difference of shares.
+ *
+ * @returns undefined where those pictures have no classes
+ */
+export function gainOverDefault({ heldOut }: PromptSearch): Interval | undefined {
+  return heldOut?.figures.find(({ name }) => name.split(', ')[0] === defaultName)?.gain;
 }
 
 /**
@@ -111,7 +120,9 @@ async function withLabels(
       : undefined;
   const scorer = await ImageScorer.open(images.rows, classes.length, settings);
   try {
-    const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale: logitFactor(model), library };
+    const { defaults = defaultTemplates } = settings;
+    const scale = logitFactor(model);
+    const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale, library, defaults };
     const found = await searchLabelled(task, drawn(library, settings), fixedTexts(settings), settings);
     return { ...found, images: labels.length };
   } finally {

@@ -1,6 +1,6 @@
-import type { Interval, ModelSummary } from './data.js';
+import type { ChanceLevels, Interval, ModelSummary } from './data.js';
 import { type Html, html } from './html.js';
-import { bytes, count, duration, percent } from './numbers.js';
+import { accuracy, bytes, chancePercent, count, duration, milliseconds, percent, ratio } from './numbers.js';
 
 /** The three or four figures that say how the distillation went. */
 export function headline(models: readonly ModelSummary[]): Html {
@@ -12,17 +12,17 @@ export function headline(models: readonly ModelSummary[]): Html {
     [
       `${percent(student.top1.value / teacher.top1.value)} %`,
       'of the teacher’s top-1',
-      `${percent(student.top1.value)} % against ${percent(teacher.top1.value)} %`,
+      `${accuracy(student.top1)} vs. ${accuracy(teacher.top1)}`,
     ],
     [
       `${ratio(teacher.params / student.params)}×`,
       'fewer parameters',
-      `${count(student.params)} against ${count(teacher.params)}`,
+      `${count(student.params)} vs. ${count(teacher.params)}`,
     ],
     [
-      `${percent(student.latencyMs / teacher.latencyMs, 0)} %`,
-      'of the teacher’s latency',
-      `${student.latencyMs.toFixed(1)} ms an image against ${teacher.latencyMs.toFixed(1)} ms`,
+      `${ratio(teacher.latencyMs / student.latencyMs)}×`,
+      teacher.latencyMs >= student.latencyMs ? 'faster' : 'as fast',
+      `${milliseconds(student.latencyMs)} per image vs. ${milliseconds(teacher.latencyMs)}`,
     ],
   ];
   if (baseline) {
@@ -38,97 +38,97 @@ export function headline(models: readonly ModelSummary[]): Html {
 }
 
 /** Rows are measures and columns are models, so that it fits a narrow screen. */
-export function comparisonTable(models: readonly ModelSummary[], tone: (model: string) => string): Html {
+export function comparisonTable(
+  models: readonly ModelSummary[],
+  tone: (model: string) => string,
+  chance: ChanceLevels = {},
+): Html {
   const teacher = models.find((m) => m.role === 'teacher');
-  const accuracy = (name: string, of: (m: ModelSummary) => Interval, note?: string) =>
-    row(
-      name,
-      note,
-      models,
-      (m) => accuracyCell(of(m), m, teacher && m !== teacher ? of(teacher) : undefined),
-      best(models, (m) => of(m).value),
-    );
+  const share = (name: keyof ChanceLevels, title: string, note: string) => {
+    const level = chance[name];
+    const notes = level === undefined ? [note] : [note, `chance ${chancePercent(level)}`];
+    if (!models.some((m) => m[name])) return html``;
+    return row(title, notes, models, (m) => accuracyCell(m[name], m, teacher?.[name]), best(models, name));
+  };
   const plain = (
-    name: string,
+    title: string,
     note: string | undefined,
     of: (m: ModelSummary) => number | undefined,
     print: (n: number) => string,
-    lessIsBetter = true,
+    words?: Comparative,
   ) =>
     models.some((m) => of(m) !== undefined)
-      ? row(
-          name,
-          note,
-          models,
-          (m) => html`<b>${of(m) === undefined ? '–' : print(of(m)!)}</b>${smaller(m, of, teacher, lessIsBetter)}`,
-        )
+      ? row(title, note ? [note] : [], models, (m) => {
+          const value = of(m);
+          return html`<b>${value === undefined ? '–' : print(value)}</b>${words && compared(m, of, teacher, words)}`;
+        })
       : html``;
-  const fraction = (n: number) => `${percent(n)} %`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Comparison of the models"><table class="comparison">
 <thead><tr><th scope="col"><span class="hidden">Measure</span></th>${models.map((m) => html`<th scope="col" class="${tone(m.name)}"><i></i>${m.name}</th>`)}</tr></thead>
 <tbody>
-${accuracy('Top-1', (m) => m.top1, 'zero-shot')}
-${accuracy('Top-5', (m) => m.top5, 'zero-shot')}
-${accuracy('R@1 image → text', (m) => m.r1ImageToText, 'retrieval')}
-${accuracy('R@1 text → image', (m) => m.r1TextToImage, 'retrieval')}
-${plain('Base concepts', 'top-1', (m) => m.base, fraction, false)}
-${plain('Novel concepts', 'top-1, kept out of training', (m) => m.novel, fraction, false)}
-${plain('Harmonic mean', 'of base and novel', (m) => m.harmonic, fraction, false)}
-${plain('Parameters', undefined, (m) => m.params, count)}
-${plain('Size', 'on disk', (m) => m.bytes, bytes)}
-${plain(
-  'Latency',
-  'one image, median',
-  (m) => m.latencyMs,
-  (n) => `${n.toFixed(1)} ms`,
-)}
+${share('top1', 'Top-1', 'zero-shot')}
+${share('top5', 'Top-5', 'zero-shot')}
+${share('r1ImageToText', 'R@1 image → text', 'retrieval')}
+${share('r1TextToImage', 'R@1 text → image', 'retrieval')}
+${share('base', 'Base classes', 'top-1, trained on')}
+${share('novel', 'Novel classes', 'top-1, kept out of training')}
+${share('harmonic', 'Harmonic mean', 'of base and novel')}
+${plain('Parameters', undefined, (m) => m.params, count, ['fewer', 'more'])}
+${plain('Size', 'on disk', (m) => m.bytes, bytes, ['smaller', 'larger'])}
+${plain('Latency', 'one image, median', (m) => m.latencyMs, milliseconds, ['faster', 'slower'])}
 ${plain(
   'Images seen',
   'in training',
   (m) => m.imagesSeen,
   (n) => n.toLocaleString('en-GB'),
-  false,
 )}
-${plain('Training', 'wall time', (m) => m.trainSeconds, duration, false)}
+${plain('Training', 'wall time', (m) => m.trainSeconds, duration)}
 </tbody></table></div>
-<p class="note">Second line: 95 % interval. Third: the share of the teacher’s figure that a student keeps. All accuracies are on drawings that no model saw in training.</p>`;
+<p class="note">Accuracies are on images that no model saw in training. Below each: its 95 % interval, then the share of the teacher’s accuracy that a student keeps. Chance is what guessing reaches.</p>`;
 }
 
 function row(
   name: string,
-  note: string | undefined,
+  notes: readonly string[],
   models: readonly ModelSummary[],
   cell: (m: ModelSummary) => Html,
   winner?: ModelSummary,
 ): Html {
-  return html`<tr><th scope="row">${name}${note ? html`<small>${note}</small>` : ''}</th>${models.map((m) => html`<td${m === winner ? html` class="best"` : ''}>${cell(m)}</td>`)}</tr>
+  return html`<tr><th scope="row">${name}${notes.map((note) => html`<small>${note}</small>`)}</th>${models.map((m) => html`<td${m === winner ? html` class="best"` : ''}>${cell(m)}</td>`)}</tr>
 `;
 }
 
-function accuracyCell(interval: Interval, model: ModelSummary, teacher: Interval | undefined): Html {
-  const share = teacher
-    ? html`${percent(interval.value / teacher.value)} %<span class="wide"> of teacher</span>`
-    : model.role === 'teacher' && 'reference';
+function accuracyCell(interval: Interval | undefined, model: ModelSummary, teacher: Interval | undefined): Html {
+  if (!interval) return html`<b>–</b>`;
+  const share =
+    model.role === 'teacher'
+      ? 'reference'
+      : teacher &&
+        teacher.value > 0 &&
+        html`${percent(interval.value / teacher.value)} %<span class="wide"> of teacher</span>`;
   return html`<b>${percent(interval.value)} %</b><small>${percent(interval.low)}–${percent(interval.high)}</small><small class="share">${share}</small>`;
 }
 
 /** The better of the students; the teacher is the reference and takes no part. */
-function best(models: readonly ModelSummary[], of: (m: ModelSummary) => number): ModelSummary | undefined {
+function best(models: readonly ModelSummary[], name: keyof ChanceLevels): ModelSummary | undefined {
+  const of = (m: ModelSummary) => m[name]?.value ?? -1;
   const students = models.filter((m) => m.role !== 'teacher').sort((a, b) => of(b) - of(a));
   return students.length > 1 && of(students[0]!) > of(students[1]!) ? students[0] : undefined;
 }
 
-function smaller(
+/** Words for less and for more of a measure. */
+type Comparative = readonly [less: string, more: string];
+
+function compared(
   model: ModelSummary,
   of: (m: ModelSummary) => number | undefined,
   teacher: ModelSummary | undefined,
-  shown: boolean,
+  [less, more]: Comparative,
 ): Html {
   const mine = of(model);
   const theirs = teacher && of(teacher);
-  if (!shown || !mine || !theirs || model === teacher) return html``;
-  return html`<small class="share">${mine < theirs ? `${ratio(theirs / mine)}× less` : `${ratio(mine / theirs)}× more`}</small>`;
+  if (!mine || !theirs || model === teacher) return html``;
+  return html`<small class="share">${mine < theirs ? `${ratio(theirs / mine)}× ${less}` : `${ratio(mine / theirs)}× ${more}`}</small>`;
 }
 
-const ratio = (n: number) => (n >= 100 ? n.toFixed(0) : n.toFixed(1));
 const signed = (n: number) => `${n < 0 ? '−' : '+'}${Math.abs(n).toFixed(1)}`;

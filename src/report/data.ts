@@ -18,21 +18,35 @@ export interface ModelSummary {
   readonly latencyMs: number;
   readonly imagesSeen?: number;
   readonly trainSeconds?: number;
-  /** Top-1 among concepts that were trained on, among those kept out of all training, and their harmonic mean. */
-  readonly base?: number;
-  readonly novel?: number;
-  readonly harmonic?: number;
+  /** Top-1 among classes that were trained on, among those kept out of all training, and their harmonic mean. */
+  readonly base?: Interval;
+  readonly novel?: Interval;
+  readonly harmonic?: Interval;
 }
 
-/** One loss component, with one line a model that has it. */
+/** What a model would reach by guessing, as fractions; left out where it is not known. */
+export type ChanceLevels = Partial<
+  Readonly<Record<'top1' | 'top5' | 'r1ImageToText' | 'r1TextToImage' | 'base' | 'novel' | 'harmonic', number>>
+>;
+
+/** A step of the training and the loss there. */
+export type LossPoint = readonly [step: number, loss: number];
+
+/** One loss of one model. Each phase is a line of its own: its losses are minimised together with others, at other rates. */
+export interface LossSeries {
+  readonly model: string;
+  readonly phases: readonly { readonly name: string; readonly points: readonly LossPoint[] }[];
+}
+
+/** One loss, with the lines of the models that have it. */
 export interface LossCurve {
   readonly component: string;
   /** One sentence under the title. */
   readonly about?: string;
-  readonly series: readonly { readonly model: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
+  readonly series: readonly LossSeries[];
 }
 
-/** A stretch of the training, shaded in the loss curves. */
+/** A stretch of the training, shaded and named in the loss curves. */
 export interface PhaseSpan {
   readonly name: string;
   readonly start: number;
@@ -63,7 +77,7 @@ export interface DrawingExample {
 export interface ArtistAccuracy {
   readonly artist: string;
   readonly drawings: number;
-  /** No model saw any drawing of this artist. */
+  /** No model saw any image by this artist. */
   readonly unseen?: boolean;
   /** Top-1 by model name. */
   readonly accuracy: Readonly<Record<string, Interval>>;
@@ -72,15 +86,18 @@ export interface ArtistAccuracy {
 /** All that a report page shows, as plain data. */
 export interface ReportData {
   readonly title: string;
-  /** One or two sentences: what was distilled from what, on which drawings. */
+  /** One or two sentences: what was distilled from what, on which images. */
   readonly summary: string;
   /** Small print facts at the top: data, machine, seed, date. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   readonly models: readonly ModelSummary[];
+  /** Of the accuracies that `models` hold. */
+  readonly chance?: ChanceLevels;
   readonly curves: readonly LossCurve[];
-  /** What the curves' horizontal axis counts. */
+  /** Name of the curves' horizontal axis, as `training step`. */
   readonly curveUnit: string;
-  readonly phases: readonly PhaseSpan[];
+  /** The stretches of the training that are shaded in the curves, and whose they are. */
+  readonly phases: { readonly model: string; readonly spans: readonly PhaseSpan[] };
   readonly examples: readonly DrawingExample[];
   readonly artists: readonly ArtistAccuracy[];
   /** The recipe as run, YAML. */

@@ -3,7 +3,7 @@ import type { AttentionMap, DrawingExample } from './data.js';
 import { type Html, html } from './html.js';
 import { percent } from './numbers.js';
 
-/** Example drawings, each with what every model answered and where it looked. */
+/** Example images, each with what every model answered and where it looked. */
 export async function drawings(examples: readonly DrawingExample[], tone: (model: string) => string): Promise<Html> {
   return html`<ul class="drawings">${await Promise.all(examples.map((example) => card(example, tone)))}</ul>`;
 }
@@ -12,7 +12,7 @@ async function card(example: DrawingExample, tone: (model: string) => string): P
   const image = `data:image/png;base64,${Buffer.from(example.png).toString('base64')}`;
   const maps = await Promise.all((example.attention ?? []).map(async (map) => ({ map, heat: await heatImage(map) })));
   return html`<li class="drawing">
-<header><img class="picture" src="${image}" alt="${`Drawing of ${example.truth}`}" width="84" height="84"><div><h3>${example.truth}</h3>${example.artist ? html`<p>drawn by ${example.artist}</p>` : ''}</div></header>
+<header><img class="picture" src="${image}" alt="${`Image of ${example.truth}`}" width="84" height="84"><div><h3>${example.truth}</h3>${example.artist ? html`<p>by ${example.artist}</p>` : ''}</div></header>
 ${
   maps.length > 0 &&
   html`<div class="maps">${maps.map(
@@ -39,7 +39,7 @@ const verdict = (right: boolean) =>
     : html`<span class="wrong" role="img" aria-label="wrong">✗</span>`;
 
 /**
- * The map as a tiny PNG, one pixel a cell, which the browser stretches smoothly over the drawing:
+ * The map as a tiny PNG, one pixel a cell, which the browser stretches smoothly over the image:
  * what a model ignored is dimmed, what it looked at stays bright with a warm tint.
  */
 async function heatImage({ grid: [rows, columns], weights }: AttentionMap): Promise<string> {

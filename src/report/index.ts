@@ -1,11 +1,13 @@
-export { chartFile } from './chart-file.js';
 export type {
   Answer,
   ArtistAccuracy,
   AttentionMap,
+  ChanceLevels,
   DrawingExample,
   Interval,
   LossCurve,
+  LossPoint,
+  LossSeries,
   ModelSummary,
   PhaseSpan,
   ReportData,
@@ -13,8 +15,9 @@ export type {
 export { Html, html } from './html.js';
 export { type LossHistory, type LossTitle, lossCurves, phaseSpans } from './loss-curves.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
-export { bytes, count, duration, percent } from './numbers.js';
+export { accuracy, bytes, count, duration, milliseconds, percent, ratio } from './numbers.js';
 export { reportPage, writeReport } from './page.js';
 export { type ParetoPoint, paretoFile } from './pareto-file.js';
 export { summaryTable } from './summary-table.js';
 export { textTable } from './text-table.js';
+export { type Tradeoff, type TradeoffPoint, tradeoffFile } from './tradeoff-file.js';

@@ -1,4 +1,4 @@
-import type { LossCurve, PhaseSpan } from './data.js';
+import type { LossCurve, LossPoint, LossSeries, PhaseSpan } from './data.js';
 
 /** The losses of a run, step by step; `step` counts over all phases. */
 export interface LossHistory {
@@ -17,22 +17,34 @@ export interface LossTitle {
   readonly about: string;
 }
 
-const total: LossTitle = { name: 'total', label: 'Total', about: 'What is minimised, with all weights.' };
+const total: LossTitle = { name: 'total', label: 'Total', about: 'The weighted sum that training minimises.' };
 
-/** One curve a loss: the known ones in their order, the total, then whatever else was reported. */
-export function lossCurves(histories: readonly LossHistory[], known: readonly LossTitle[]): LossCurve[] {
+/**
+ * One curve per loss: the known ones in their order, the total, then whatever else was reported.
+ *
+ * @param names shown names of phases
+ */
+export function lossCurves(
+  histories: readonly LossHistory[],
+  known: readonly LossTitle[],
+  names: Readonly<Record<string, string>> = {},
+): LossCurve[] {
   const found = new Set(histories.flatMap(({ entries }) => entries.flatMap(({ losses }) => Object.keys(losses))));
   const titles = new Map([...known, total].map((title) => [title.name, title]));
-  const names = [...[...titles.keys()].filter((name) => found.has(name)), ...[...found].filter((n) => !titles.has(n))];
-  return names.map((name) => {
-    const { label: component, about } = titles.get(name) ?? { label: name.replaceAll('_', ' '), about: undefined };
-    const series = histories.map(({ model, entries }) => ({
-      model,
-      points: entries.flatMap(({ step, losses }) =>
-        losses[name] === undefined ? [] : [[step, losses[name]] as const],
-      ),
-    }));
-    return { component, about, series: series.filter(({ points }) => points.length > 0) };
+  const shown = [...[...titles.keys()].filter((name) => found.has(name)), ...[...found].filter((n) => !titles.has(n))];
+  return shown.map((loss) => {
+    const { label: component, about } = titles.get(loss) ?? { label: loss.replaceAll('_', ' '), about: undefined };
+    const series = histories.map(({ model, entries }): LossSeries => {
+      const phases: { name: string; points: LossPoint[] }[] = [];
+      for (const { step, phase, losses } of entries) {
+        if (losses[loss] === undefined) continue;
+        const name = names[phase] ?? phase;
+        if (phases.at(-1)?.name !== name) phases.push({ name, points: [] });
+        phases.at(-1)!.points.push([step, losses[loss]]);
+      }
+      return { model, phases };
+    });
+    return { component, about, series: series.filter(({ phases }) => phases.length > 0) };
   });
 }
 

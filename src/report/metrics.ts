@@ -1,6 +1,6 @@
 import type { ModelSummary } from './data.js';
 
-/** One model of `metrics.json`: accuracies are fractions on drawings no model saw, with the bounds of their 95 % intervals. */
+/** One model of `metrics.json`: accuracies are fractions on images no model saw, with the bounds of their 95 % intervals. */
 export interface ModelMetrics {
   readonly params: number;
   readonly bytes: number;
@@ -31,6 +31,6 @@ export function modelMetrics(model: ModelSummary): ModelMetrics {
     latency_ms: model.latencyMs,
     images_seen: model.imagesSeen ?? 0,
     train_seconds: model.trainSeconds ?? 0,
-    ...(base === undefined ? {} : { base, novel, harmonic }),
+    ...(base && { base: base.value, novel: novel?.value, harmonic: harmonic?.value }),
   };
 }

@@ -1,6 +1,28 @@
+import type { Interval } from '../math/index.js';
+
 /** 0.7312 → "73.1". */
 export function percent(fraction: number, digits = 1): string {
   return Number.isFinite(fraction) ? (fraction * 100).toFixed(digits) : '–';
+}
+
+/** A measured share: "57.2 % (54.2–60.2)", with its 95 % interval. */
+export function accuracy({ value, low, high }: Interval): string {
+  return `${percent(value)} % (${percent(low)}–${percent(high)})`;
+}
+
+/** What guessing reaches: 0.00286 → "0.29 %". Two digits, as it is often below one per cent. */
+export function chancePercent(fraction: number): string {
+  return `${Number((fraction * 100).toPrecision(2))} %`;
+}
+
+/** 13.93 → "13.9", 1.04 → "1.04": at least two digits behind which a ratio of two measured values can be checked. */
+export function ratio(n: number): string {
+  return n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2);
+}
+
+/** 0.3841 → "0.38 ms", 12.34 → "12.3 ms": at least two digits, so that ratios of latencies can be checked. */
+export function milliseconds(ms: number): string {
+  return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms >= 0.1 ? ms.toFixed(2) : ms.toPrecision(2)} ms`;
 }
 
 /** 3512000 → "3.51 M". */

@@ -5,6 +5,7 @@ import type { ReportData } from './data.js';
 import { drawings } from './drawings.js';
 import { Html, html } from './html.js';
 import { lineChart } from './line-chart.js';
+import { chancePercent } from './numbers.js';
 import { style } from './style.js';
 
 /** Writes {@link reportPage} to `file`. */
@@ -36,23 +37,23 @@ export async function reportPage(data: ReportData): Promise<string> {
 <dl class="facts">${data.facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 </header>
 ${headline(data.models)}
-${section('comparison', 'Comparison', comparisonTable(data.models, tone))}
+${section('comparison', 'Comparison', comparisonTable(data.models, tone, data.chance))}
 ${
   data.curves.length > 0 &&
   section(
     'curves',
     'Losses',
-    html`<div class="charts">${data.curves.map((curve) => lineChart(curve, { phases: data.phases, unit: data.curveUnit, tone }))}</div>`,
-    'One panel a component. Faint: every reported value; solid: a running mean. Shaded: the phases of the training.',
+    html`<div class="charts">${data.curves.map((curve) => lineChart(curve, { phases: data.phases.spans, unit: data.curveUnit, tone }))}</div>`,
+    html`One panel per loss. Faint: the value of each step. Solid: a running mean within each phase. ${data.phases.spans.length > 0 && `Shaded: the training phases of ${data.phases.model}. `}<span class="screen">Point at a panel to read its values.</span>`,
   )
 }
 ${
   data.examples.length > 0 &&
   section(
     'drawings',
-    'Drawings and answers',
+    'Images and answers',
     await drawings(data.examples, tone),
-    'Each model’s three most likely answers, and its last layer’s attention from the class token over the drawing: bright is where it looked.',
+    'Each model’s three most likely answers, and its last layer’s attention from the class token over the image: bright is where it looked.',
   )
 }
 ${
@@ -60,8 +61,8 @@ ${
   section(
     'artists',
     'Accuracy by artist',
-    artistBars(data.artists, names, tone),
-    'Zero-shot top-1; the whisker is the 95 % interval.',
+    artistBars(data.artists, names, tone, data.chance?.top1),
+    `Zero-shot top-1 with its 95 % interval.${data.chance?.top1 === undefined ? '' : ` Vertical line: chance, ${chancePercent(data.chance.top1)}.`}`,
   )
 }
 ${section('recipe', 'Recipe', html`<details><summary>The recipe as run</summary><div class="scroll" tabindex="0" role="region" aria-label="Recipe"><pre>${data.recipe}</pre></div></details>`)}
@@ -72,7 +73,7 @@ ${section('recipe', 'Recipe', html`<details><summary>The recipe as run</summary>
   return page.markup;
 }
 
-function section(id: string, title: string, body: Html, note?: string): Html {
+function section(id: string, title: string, body: Html, note?: Html | string): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>${note && html`<p class="note">${note}</p>`}
 ${body}</section>`;
 }

@@ -1,11 +1,13 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { losses as distillLosses } from '../distill/losses/index.js';
 import { Random } from '../math/random.js';
 import { browserName, hasBrowser, launchBrowser } from '../test/browser.fixture.js';
+import { ticks } from './axes.js';
 import {
   type Interval,
   lossCurves,
@@ -15,7 +17,7 @@ import {
   summaryTable,
   writeReport,
 } from './index.js';
-import { ticks } from './line-chart.js';
+import { lineChart } from './line-chart.js';
 
 const hostile = '<script>alert("x")</script> & \'co\'';
 
@@ -30,17 +32,17 @@ const model = (name: string, role: 'teacher' | 'baseline' | 'student', top1: num
   params: small ? 812_000 : 11_400_000,
   bytes: small ? 1_630_000 : 22_900_000,
   latencyMs: small ? 1.4 : 6.2,
-  base: top1 + 0.01,
-  novel: top1 - 0.3,
-  harmonic: top1 - 0.18,
+  base: interval(top1 + 0.01),
+  novel: interval(top1 - 0.3),
+  harmonic: interval(top1 - 0.18),
   ...(small ? { imagesSeen: 96_000, trainSeconds: 201 } : {}),
 });
 
 async function sample(): Promise<ReportData> {
   const random = new Random(7, 'report');
-  const fall = (from: number, to: number, start = 0) =>
+  const fall = (from: number, to: number, start = 0, end = 2990) =>
     Array.from({ length: 300 }, (_, i): [number, number] => [
-      start + i * 10,
+      start + 1 + Math.round((i * (end - start - 1)) / 299),
       (to + (from - to) * Math.exp(-i / 60)) * (1 + 0.12 * random.normal()),
     ]);
   const svg = (emblem: string) =>
@@ -57,15 +59,15 @@ async function sample(): Promise<ReportData> {
       png: await sharp(svg(emblems[n]!)).png().toBuffer(),
       truth,
       artist: 'openmoji',
-      answers: ['Teacher', 'PromptKD'].map((name, m) => ({
+      answers: ['Teacher', 'Plain KD', 'PromptKD'].map((name, m) => ({
         model: name,
         top: [
-          { label: n === 1 && m === 1 ? 'umbrella' : truth, probability: 0.81 - 0.2 * n },
-          { label: n === 1 && m === 1 ? truth : 'house', probability: 0.1 },
+          { label: n === 1 && m === 2 ? 'umbrella' : truth, probability: 0.81 - 0.2 * n },
+          { label: n === 1 && m === 2 ? truth : 'house', probability: 0.1 },
           { label: 'umbrella with rain drops', probability: 0.04 },
         ],
       })),
-      attention: ['Teacher', 'PromptKD'].map((name) => ({
+      attention: ['Teacher', 'Plain KD', 'PromptKD'].map((name) => ({
         model: name,
         grid: [6, 6] as const,
         weights: Array.from(
@@ -94,28 +96,40 @@ async function sample(): Promise<ReportData> {
       {
         component: 'Feature alignment',
         about: 'Distance of mapped layers, after the learnable M.',
-        series: [{ model: 'PromptKD', points: fall(1.4, 0.21) }],
+        series: [
+          {
+            model: 'PromptKD',
+            phases: [
+              { name: 'Warm-up', points: fall(1.4, 0.9, 0, 1800) },
+              { name: 'Student and prompts', points: fall(0.5, 0.21, 1950, 2990) },
+            ],
+          },
+        ],
       },
       {
         component: 'Attention',
         about: 'Per-layer maps and the cross-modal map.',
-        series: [{ model: 'PromptKD', points: fall(0.09, 0.0007) }],
+        series: [{ model: 'PromptKD', phases: [{ name: 'Warm-up', points: fall(0.09, 0.0007) }] }],
       },
       {
         component: 'Response',
         about: 'KL of the logits at temperature T.',
         series: [
-          { model: 'PromptKD', points: fall(3.1, 0.4) },
-          { model: 'Plain KD', points: fall(3.3, 0.9) },
+          { model: 'PromptKD', phases: [{ name: 'Student and prompts', points: fall(3.1, 0.4, 1950) }] },
+          { model: 'Plain KD', phases: [{ name: 'kd', points: fall(3.3, 0.9) }] },
         ],
       },
     ],
-    curveUnit: 'steps',
-    phases: [
-      { name: 'Warm-up', start: 0, end: 800 },
-      { name: 'Prompts', start: 800, end: 1400 },
-      { name: 'Student and prompts', start: 1400, end: 2990 },
-    ],
+    chance: { top1: 0.00286, top5: 0.0143, r1ImageToText: 0.001, r1TextToImage: 0.001, base: 0.00286, novel: 0.0074 },
+    curveUnit: 'training step',
+    phases: {
+      model: 'PromptKD',
+      spans: [
+        { name: 'Warm-up', start: 0, end: 1800 },
+        { name: 'Prompt encoder', start: 1800, end: 1950 },
+        { name: 'Student and prompts', start: 1950, end: 2990 },
+      ],
+    },
     examples,
     artists: ['noto', 'twemoji', 'openmoji', 'fxemoji'].map((artist, n) => ({
       artist,
@@ -155,11 +169,56 @@ describe('report', () => {
     expect(page).toContain('97.5 %<span class="wide"> of teacher');
     expect(page).toContain('66.7–72.1');
     expect(page).toContain('+9.0');
-    expect(page).toContain('14.0×');
+    expect(page).toContain('14.0× fewer');
+    // Latencies with as many digits as it takes to check their ratio.
+    expect(page).toContain('1.40 ms</b><small class="share">4.43× faster');
+    expect(page).not.toMatch(/× less|× more/);
+  });
+
+  it('shows interval and chance level beside every accuracy', async () => {
+    const rows = [...page.matchAll(/<th scope="row">(.*?)<\/tr>/gs)].map(([, row]) => row!);
+    const accuracies = rows.filter((row) => row.includes('</b><small>'));
+    expect(accuracies.map((row) => /^[^<]*/.exec(row)![0])).toEqual([
+      ...['Top-1', 'Top-5', 'R@1 image → text', 'R@1 text → image', 'Base classes', 'Novel classes', 'Harmonic mean'],
+    ]);
+    for (const row of accuracies.slice(0, 6)) expect(row).toMatch(/chance \d+(\.\d+)? %/);
+    for (const row of accuracies) expect(row.match(/<small>\d+\.\d–\d+\.\d<\/small>/g)).toHaveLength(3);
+    expect(page).toMatch(/class="chance" style="left:0\.29%"/);
+    expect(page).toContain('74.0 % <small>71.3–76.7</small>');
+  });
+
+  it('breaks lines between phases, smooths each alone, and names all phases', async () => {
+    const flat = (from: number, to: number, value: number) =>
+      Array.from({ length: to - from }, (_, i) => [from + 1 + i, value] as const);
+    const phases = [
+      { name: 'one', points: flat(0, 100, 8) },
+      { name: 'two', points: flat(100, 105, 2) },
+      { name: 'three', points: flat(105, 200, 4) },
+    ];
+    const spans = phases.map(({ name, points }) => ({ name, start: points[0]![0] - 1, end: points.at(-1)![0] }));
+    const chart = lineChart(
+      { component: 'c', series: [{ model: 'm', phases }] },
+      { unit: 'training step', phases: spans, tone: () => 'tone-0' },
+    ).markup;
+    const means = [...chart.matchAll(/<path class="mean tone-0" d="([^"]*)"/g)].map(([, path]) => path!);
+    expect(means).toHaveLength(3);
+    // A phase of equal values is a level line: nothing of the next one is mixed in.
+    for (const path of means)
+      expect(
+        new Set(
+          path
+            .split(/[ML]/)
+            .slice(1)
+            .map((p) => p.split(' ')[1]),
+        ).size,
+      ).toBe(1);
+    for (const { name } of phases) expect(chart).toContain(`text-anchor="middle">${name}</text>`);
+    expect(chart).toContain('>training step</text>');
+    expect(chart).toMatch(/>loss<\/text>/);
   });
 
   it('leaves out sections without data', async () => {
-    await writeReport(`${file}.empty.html`, { ...(await sample()), curves: [], examples: [], artists: [], phases: [] });
+    await writeReport(`${file}.empty.html`, { ...(await sample()), curves: [], examples: [], artists: [] });
     const empty = await readFile(`${file}.empty.html`, 'utf8');
     expect(empty).not.toContain('id="curves"');
     expect(empty).not.toContain('id="drawings"');
@@ -167,11 +226,15 @@ describe('report', () => {
   });
 
   it('prints the comparison on a terminal', async () => {
-    const table = summaryTable((await sample()).models).split('\n');
-    expect(table[0]).toMatch(/^ +Teacher +Plain KD +PromptKD$/);
-    expect(table[2]).toMatch(/^top-1 +71\.2 % \(68\.5–73\.9\) +60\.4 % .* 69\.4 % \(66\.7–72\.1\)$/);
-    expect(table[3]).toMatch(/^ {2}of teacher +– +84\.8 % +97\.5 %$/);
+    const { models, chance } = await sample();
+    const table = summaryTable(models, chance).split('\n');
+    expect(table[0]).toMatch(/^ +Teacher +Plain KD +PromptKD +chance$/);
+    expect(table[2]).toMatch(/^top-1 +71\.2 % +60\.4 % +69\.4 % +0\.29 %$/);
+    expect(table[3]).toMatch(/^ {2}95 % interval +68\.5–73\.9 .* 66\.7–72\.1$/);
+    expect(table[4]).toMatch(/^ {2}of teacher +– +84\.8 % +97\.5 %$/);
     expect(table.join()).toContain('812 k (7.1 %)');
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(summaryTable(models).split('\n')[0]).not.toContain('chance');
   });
 
   it('writes metrics with every figure that is asked for', async () => {
@@ -202,17 +265,24 @@ describe('report', () => {
         entry(3, 'joint', { odd_one: 4 }),
       ],
     };
-    const curves = lossCurves([full, { model: 'KD', entries: [entry(1, 'kd', { response: 3 })] }], distillLosses);
+    const curves = lossCurves([full, { model: 'KD', entries: [entry(1, 'kd', { response: 3 })] }], distillLosses, {
+      prompt: 'Prompts',
+    });
     expect(curves.map(({ component }) => component)).toEqual(['Feature alignment', 'Response', 'odd one']);
     expect(curves[1]!.series).toEqual([
       {
         model: 'PromptKD',
-        points: [
-          [1, 2],
-          [2, 1],
+        phases: [
+          {
+            name: 'Prompts',
+            points: [
+              [1, 2],
+              [2, 1],
+            ],
+          },
         ],
       },
-      { model: 'KD', points: [[1, 3]] },
+      { model: 'KD', phases: [{ name: 'kd', points: [[1, 3]] }] },
     ]);
     expect(phaseSpans(full, { prompt: 'Prompts' })).toEqual([
       { name: 'Prompts', start: 0, end: 2 },
@@ -225,10 +295,15 @@ describe('report', () => {
     expect(ticks(0.13, 0.31, 4)).toEqual([0.15, 0.2, 0.25, 0.3]);
   });
 
-  it.skipIf(!hasBrowser)(`opens in a browser without complaint (${browserName})`, async () => {
-    const running = await launchBrowser();
-    try {
-      const tab = await running.newPage({ viewport: { width: 400, height: 800 } });
+  describe.skipIf(!hasBrowser)(`in a browser (${browserName})`, () => {
+    let browser: Browser;
+    beforeAll(async () => {
+      browser = await launchBrowser();
+    });
+    afterAll(() => browser?.close());
+
+    it('opens without complaint and fits every screen', async () => {
+      const tab = await browser.newPage();
       const complaints: string[] = [];
       const requests: string[] = [];
       tab.on('console', (message) => complaints.push(message.text()));
@@ -244,13 +319,39 @@ describe('report', () => {
       expect(await tab.locator('table.comparison tbody tr').first().textContent()).toContain('69.4 %');
       expect(await tab.locator('figure.chart').count()).toBe(3);
       expect(await tab.locator('.drawing').count()).toBe(3);
-      // Nothing wider than a narrow screen: only the table may scroll, within itself.
-      const overflow = '() => document.documentElement.scrollWidth - document.documentElement.clientWidth';
-      expect(await tab.evaluate(`(${overflow})()`)).toBe(0);
+      const tops = (selector: string) =>
+        tab.evaluate<number[]>(
+          `[...document.querySelector('.drawing').querySelectorAll('${selector}')].map((e) => e.getBoundingClientRect().top)`,
+        );
+      for (const width of [1280, 820, 390]) {
+        await tab.setViewportSize({ width, height: 800 });
+        // Nothing wider than the screen: only the table may scroll, within itself.
+        const overflow = '() => document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        expect(await tab.evaluate(`(${overflow})()`)).toBe(0);
+        // The answers of all three models stand beside each other.
+        const heads = await tops('.answers h4');
+        expect(heads).toHaveLength(3);
+        expect(new Set(heads).size).toBe(1);
+      }
       expect(complaints).toEqual([]);
       expect(requests.filter((url) => !/^(file|data):/.test(url))).toEqual([]);
-    } finally {
-      await running.close();
-    }
+      await tab.close();
+    });
+
+    it('reads the values at a pointer', async () => {
+      const tab = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      await tab.goto(`file://${file}`);
+      const chart = tab.locator('figure.chart').nth(2);
+      const shown = () =>
+        tab.evaluate<string[]>(
+          `[...document.querySelectorAll('figure.chart')[2].querySelectorAll('.reading')].filter((r) => getComputedStyle(r).visibility === 'visible').map((r) => r.textContent)`,
+        );
+      expect(await shown()).toEqual([]);
+      await chart.locator('.probe > rect').nth(36).hover();
+      expect(await shown()).toEqual([
+        expect.stringMatching(/^2,\d\d\d · Student and promptsPromptKD [\d.]+Plain KD [\d.]+$/),
+      ]);
+      await tab.close();
+    });
   });
 });

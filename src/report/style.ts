@@ -40,24 +40,25 @@ td.best{background:color-mix(in srgb,var(--t2) 8%,transparent)}td.best b{color:v
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px;margin-top:16px}
 .chart,.drawing,.artists li{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 18px}
 .chart{display:flex;flex-direction:column}
-.chart figcaption{min-height:3.6em}.chart figcaption p{font-size:.8125rem;color:var(--soft);line-height:1.4}
+.chart figcaption{min-height:4.4em}.chart figcaption p{font-size:.8125rem;color:var(--soft);line-height:1.4}
 .chart svg{display:block;width:100%;height:auto;margin-top:auto;overflow:visible}
 .phase-0{fill:var(--phase-a)}.phase-1{fill:var(--phase-b)}
-.rule{stroke:var(--line);stroke-width:1}
-.tick,.phase-name{fill:var(--soft);font-size:11px}
+.rule{stroke:var(--line);stroke-width:1}.leader{stroke:var(--soft);stroke-width:1;opacity:.5}
+.tick,.phase-name,.reading text{fill:var(--soft);font-size:11px}.phase-name{fill:var(--ink);paint-order:stroke;stroke:var(--card);stroke-width:4px;stroke-linejoin:round}
+.probe>rect{fill:transparent}.reading{visibility:hidden;pointer-events:none}.probe:hover .reading{visibility:visible}
+.reading line{stroke:var(--soft);stroke-width:1}.reading rect{fill:var(--card);stroke:var(--line)}.reading text{fill:var(--ink)}.dot{fill:var(--tone)}
 path{fill:none;stroke:var(--tone);stroke-linejoin:round;stroke-linecap:round}
 .raw{opacity:.26;stroke-width:1}.mean{stroke-width:2.1}.end{fill:var(--tone);stroke:var(--card);stroke-width:1.5}
 .key{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:.8125rem;color:var(--soft);margin-top:8px}.key b{color:var(--ink);font-variant-numeric:tabular-nums}
-.drawings{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px;margin-top:16px}
+.drawings{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:16px;margin-top:16px}
 .drawing header{display:flex;gap:14px;align-items:center}
 .drawing header p{font-size:.8125rem;color:var(--soft)}
 .drawing h3::first-letter{text-transform:uppercase}
 .picture{background:#fff;border-radius:10px;border:1px solid var(--line);padding:6px;object-fit:contain;flex:none}
-.maps{display:grid;grid-template-columns:repeat(auto-fit,minmax(0,1fr));grid-auto-flow:column;gap:10px;margin-top:14px}
+.maps,.answers{display:grid;grid-auto-columns:minmax(0,1fr);grid-auto-flow:column;gap:10px 16px;margin-top:14px}
 .overlay{position:relative;aspect-ratio:1;border-radius:10px;overflow:hidden;background:#fff}
 .overlay img{position:absolute;inset:0;width:100%;height:100%;display:block}
 .maps figcaption{font-size:.8125rem;margin-top:6px;color:var(--soft)}
-.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:14px 20px;margin-top:16px}
 .answers h4{font-size:.8125rem;display:flex;align-items:center;white-space:nowrap;margin-bottom:6px}
 .right,.wrong{margin-left:auto;font-weight:600;font-size:.75rem;padding:1px 7px;border-radius:99px}
 .right{color:var(--good);background:var(--good-wash)}.wrong{color:var(--bad);background:var(--bad-wash)}
@@ -72,16 +73,19 @@ meter::-moz-meter-bar{background:var(--tone);border-radius:3px}
 .artists{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px;margin-top:16px}
 .artists h3{display:flex;flex-wrap:wrap;align-items:baseline;gap:4px 8px;margin-bottom:10px}.artists h3 small{margin-left:auto;font-weight:400}
 .artists em{font-style:normal;font-size:.75rem;font-weight:550;color:var(--t2);background:color-mix(in srgb,var(--t2) 12%,transparent);border-radius:99px;padding:1px 8px}
-.bar{display:grid;grid-template-columns:6.5em 1fr 4em;gap:10px;align-items:center;font-size:.8125rem;margin-top:5px}
+.bar{display:grid;grid-template-columns:5.2em 1fr 10.4em;gap:10px;align-items:center;font-size:.8125rem;margin-top:5px}
 .bar .name{color:var(--soft);white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.bar b{text-align:right;font-weight:600;font-variant-numeric:tabular-nums}
 .track{position:relative;height:10px;border-radius:3px;background:var(--wash)}
 .fill{position:absolute;inset:0 auto 0 0;border-radius:3px;background:var(--tone)}
+.chance{position:absolute;inset:-2px auto -2px 0;width:1.5px;background:var(--ink);opacity:.45}.bar b{white-space:nowrap}.bar small{font-weight:400;font-size:.75rem}
 .whisker{position:absolute;top:4px;height:2px;background:var(--ink);opacity:.7}
 details summary{cursor:pointer;font-weight:550;margin-top:8px;width:fit-content}
 details summary:focus-visible{outline:2px solid var(--t2);outline-offset:3px}
 pre{margin:0;padding:18px;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+@media (max-width:960px){.maps,.answers{column-gap:10px}.answers h4 i{display:none}.answers h4{color:var(--tone)}.answers li{grid-template-columns:1fr}.answers li b{grid-row:2}.right,.wrong{padding:1px 5px}}
 @media (max-width:640px){main{padding:28px 16px 56px}section{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}.tiles li{padding:14px}.tiles strong{font-size:1.6rem}
 .wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
-@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
+@page{margin:14mm}
+@media print{.screen{display:none}.note{break-after:avoid}:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
 .chart,.drawing,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}
 `.trim();

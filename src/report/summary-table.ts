@@ -1,33 +1,41 @@
-import type { Interval, ModelSummary } from './data.js';
-import { bytes, count, duration, percent } from './numbers.js';
+import type { ChanceLevels, Interval, ModelSummary } from './data.js';
+import { bytes, chancePercent, count, duration, milliseconds, percent } from './numbers.js';
 import { textTable } from './text-table.js';
 
-/** The comparison as plain text for a terminal, one column a model. */
-export function summaryTable(models: readonly ModelSummary[]): string {
+/**
+ * The comparison as plain text for a terminal: one column per model, and what guessing reaches where that is known.
+ * Three models with short names fit 80 columns.
+ */
+export function summaryTable(models: readonly ModelSummary[], chance: ChanceLevels = {}): string {
   const teacher = models.find((m) => m.role === 'teacher');
-  const rows: string[][] = [['', ...models.map((m) => m.name)]];
-  const row = (name: string, cell: (m: ModelSummary) => string | undefined) => {
+  const hasChance = Object.values(chance).some((level) => level !== undefined);
+  const rows: string[][] = [['', ...models.map((m) => m.name), ...(hasChance ? ['chance'] : [])]];
+  const row = (name: string, cell: (m: ModelSummary) => string | undefined, last = '') => {
     const cells = models.map(cell);
-    if (cells.some((text) => text !== undefined)) rows.push([name, ...cells.map((text) => text ?? '–')]);
+    if (cells.every((text) => text === undefined)) return;
+    rows.push([name, ...cells.map((text) => text ?? '–'), ...(hasChance ? [last] : [])]);
   };
-  const accuracy = (name: string, of: (m: ModelSummary) => Interval) => {
-    row(name, (m) => `${percent(of(m).value)} % (${percent(of(m).low)}–${percent(of(m).high)})`);
-    if (teacher)
-      row('  of teacher', (m) => (m === teacher ? undefined : `${percent(of(m).value / of(teacher).value)} %`));
+  const accuracy = (name: string, key: keyof ChanceLevels) => {
+    const level = chance[key];
+    const of = (m: ModelSummary): Interval | undefined => m[key];
+    const reference = teacher && of(teacher);
+    row(name, (m) => of(m) && `${percent(of(m)!.value)} %`, level === undefined ? undefined : chancePercent(level));
+    row('  95 % interval', (m) => of(m) && `${percent(of(m)!.low)}–${percent(of(m)!.high)}`);
+    if (reference && reference.value > 0)
+      row('  of teacher', (m) => (m !== teacher && of(m) ? `${percent(of(m)!.value / reference.value)} %` : undefined));
   };
-  const share = (fraction: number | undefined) => (fraction === undefined ? undefined : `${percent(fraction)} %`);
-  const times = (m: ModelSummary, of: (m: ModelSummary) => number) =>
-    teacher && m !== teacher ? ` (${((of(m) / of(teacher)) * 100).toFixed(1)} %)` : '';
-  accuracy('top-1', (m) => m.top1);
-  accuracy('top-5', (m) => m.top5);
-  accuracy('R@1 image → text', (m) => m.r1ImageToText);
-  accuracy('R@1 text → image', (m) => m.r1TextToImage);
-  row('base concepts', (m) => share(m.base));
-  row('novel concepts', (m) => share(m.novel));
-  row('harmonic mean', (m) => share(m.harmonic));
-  row('parameters', (m) => count(m.params) + times(m, (x) => x.params));
-  row('size', (m) => bytes(m.bytes) + times(m, (x) => x.bytes));
-  row('latency, one image', (m) => `${m.latencyMs.toFixed(1)} ms${times(m, (x) => x.latencyMs)}`);
+  const share = (m: ModelSummary, of: (m: ModelSummary) => number) =>
+    teacher && m !== teacher ? ` (${percent(of(m) / of(teacher))} %)` : '';
+  accuracy('top-1', 'top1');
+  accuracy('top-5', 'top5');
+  accuracy('R@1 image → text', 'r1ImageToText');
+  accuracy('R@1 text → image', 'r1TextToImage');
+  accuracy('base classes', 'base');
+  accuracy('novel classes', 'novel');
+  accuracy('harmonic mean', 'harmonic');
+  row('parameters', (m) => count(m.params) + share(m, (x) => x.params));
+  row('size', (m) => bytes(m.bytes) + share(m, (x) => x.bytes));
+  row('latency, one image', (m) => `${milliseconds(m.latencyMs)}${share(m, (x) => x.latencyMs)}`);
   row('images seen', (m) => m.imagesSeen?.toLocaleString('en-GB'));
   row('training', (m) => (m.trainSeconds === undefined ? undefined : duration(m.trainSeconds)));
   return textTable(rows);

@@ -29,7 +29,17 @@ export interface ModelFile {
   readonly classes?: readonly string[];
   /** Class names that stand in the page's field at first. */
   readonly suggested: readonly string[];
+  /** Sample images of the model's data, relative to the page. */
+  readonly samples: readonly string[];
+  /** Bytes of every file that the page fetches while it loads, by its path. */
+  readonly sizes: Readonly<Record<string, number>>;
 }
+
+/** ONNX Runtime's binaries, gzipped: hardly any file server compresses WebAssembly. */
+export const runtimeFiles = {
+  wasm: 'ort/ort-wasm-simd-threaded.wasm.gz',
+  webgpu: 'ort/ort-wasm-simd-threaded.asyncify.wasm.gz',
+} as const;
 
 /** The model's files within the page's folder. */
 export const modelFiles = {

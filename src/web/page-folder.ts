@@ -9,7 +9,7 @@ import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
 import { openEncoders } from '../model/index.js';
 import { checkTemplates } from '../prompt/index.js';
-import { type ModelFile, modelFiles } from './model-file.js';
+import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
 
 export interface PageOptions {
@@ -18,8 +18,10 @@ export interface PageOptions {
   /** Folder that is written; files of the same names are replaced. */
   readonly out: string;
   readonly title: string;
-  /** Class names that stand in the page's field at first. */
+  /** Class names that stand in the page's field at first. @defaultValue the classifier's */
   readonly classes?: readonly string[];
+  /** Image files that the page offers to try, as sample images of the model's data. @defaultValue none */
+  readonly samples?: readonly { readonly bytes: Uint8Array; readonly extension: 'png' | 'jpg' }[];
   /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue the classifier's, or `a drawing of {}` */
   readonly templates?: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */
@@ -64,7 +66,9 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     checkTemplates(templates, weights);
     const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
     const text = await chooseVariant(onnx, 'text_model', pair, options.dtype);
-    const about: ModelFile = {
+    const { samples: sampleImages = [] } = options;
+    const samples = sampleImages.map(({ extension }, i) => `model/sample-${i + 1}.${extension}`);
+    const about: Omit<ModelFile, 'sizes'> = {
       title,
       preprocess: pair.preprocess,
       width: pair.config.projection_dim,
@@ -75,7 +79,8 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       vision: { file: modelFiles.vision, dtype: vision.dtype, bytes: vision.bytes },
       text: { file: modelFiles.text, dtype: text.dtype, bytes: text.bytes },
       classes: classifier?.names,
-      suggested: options.classes ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
+      suggested: options.classes ?? classifier?.names ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
+      samples,
     };
     if (!existsSync(join(bundle, script))) {
       throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
@@ -87,21 +92,21 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       .filter((file) => file !== script);
     const contents = new Map<string, () => Promise<string | Uint8Array> | string | Uint8Array>([
       ...shell.map((file) => [file, () => readFile(join(bundle, file))] as const),
-      [modelFiles.about, () => JSON.stringify(about)],
       [modelFiles.vision, () => readFile(vision.path)],
       [modelFiles.text, () => readFile(text.path)],
       [modelFiles.tokenizer, () => JSON.stringify(pair.tokenizer.json)],
       [modelFiles.tokenizerSettings, () => (existsSync(settings) ? readFile(settings) : '{}')],
+      ...sampleImages.map(({ bytes }, i) => [samples[i]!, () => bytes] as const),
     ]);
     if (classifier)
       contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });
-    const { bytes, version } = await writeAll(out, contents);
+    const { bytes, version } = await writeAll(out, contents, about);
     // Last: a browser that has an older page takes the new files when this one has changed.
     const worker = serviceWorker(await readFile(join(bundle, script), 'utf8'), version, shell);
     await writeFileAtomic(join(out, script), worker);
     return {
-      files: [...contents.keys(), script],
+      files: [...contents.keys(), modelFiles.about, script],
       bytes: bytes + Buffer.byteLength(worker),
       vision,
       text,
@@ -115,15 +120,22 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
 async function writeAll(
   out: string,
   contents: ReadonlyMap<string, () => Promise<string | Uint8Array> | string | Uint8Array>,
+  about: Omit<ModelFile, 'sizes'>,
 ): Promise<{ bytes: number; version: string }> {
   const sum = createHash('sha256');
+  const sizes: Record<string, number> = {};
   let bytes = 0;
-  for (const [file, content] of contents) {
-    const data = Buffer.from(await content());
+  const write = async (file: string, content: string | Uint8Array) => {
+    const data = Buffer.from(content);
     sum.update(`${file} ${data.length} `).update(data);
     bytes += data.length;
+    sizes[file] = data.length;
     await writeFileAtomic(join(out, ...file.split('/')), data);
-  }
+  };
+  for (const [file, content] of contents) await write(file, await content());
+  const loaded = [...Object.values(modelFiles), ...Object.values(runtimeFiles)];
+  const known = Object.fromEntries(loaded.flatMap((file) => (sizes[file] === undefined ? [] : [[file, sizes[file]]])));
+  await write(modelFiles.about, JSON.stringify({ ...about, sizes: known } satisfies ModelFile));
   return { bytes, version: sum.digest('hex').slice(0, 16) };
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Dtype, dtypes, embeddingOutputs, type OnnxPair, suffixes } from '../clip/index.js';
+import { type Dtype, dtypes, embeddingOutput, type OnnxPair, suffixes } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/index.js';
 import { OnnxFile } from '../runtime/index.js';
@@ -53,7 +53,8 @@ export async function chooseVariant(
       continue;
     }
     try {
-      const cosine = leastCosine(await run(candidate.path, probe), expected, pair.config.projection_dim);
+      const kind = name === 'vision_model' ? 'image' : 'text';
+      const cosine = leastCosine(await run(candidate.path, kind, probe), expected, pair.config.projection_dim);
       if (wanted !== undefined || cosine >= ENOUGH) return { ...candidate, cosine };
     } catch (error) {
       reason = `${candidate.path}: expected a model that ONNX Runtime runs: ${(error as Error).message.split('\n')[0]}`;
@@ -62,11 +63,16 @@ export async function chooseVariant(
   throw new UserError(reason);
 }
 
-async function run(path: string, feeds: Readonly<Record<string, HostTensor>>): Promise<Float32Array> {
+async function run(
+  path: string,
+  kind: 'image' | 'text',
+  feeds: Readonly<Record<string, HostTensor>>,
+): Promise<Float32Array> {
   const model = await OnnxFile.open(path);
   try {
-    const outputs = await model.run(feeds);
-    return outputs[[...embeddingOutputs.image, ...embeddingOutputs.text].find((name) => outputs[name])!]!.data;
+    const name = embeddingOutput(kind, model.outputs);
+    if (name === undefined) throw new Error(`expected an embedding among its outputs, got ${model.outputs.join(', ')}`);
+    return (await model.run(feeds))[name]!.data;
   } finally {
     await model.dispose();
   }

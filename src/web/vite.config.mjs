@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { defineConfig } from 'vite';
 import { contentSecurityPolicy } from './worker/policy.ts';
 
@@ -46,7 +47,14 @@ export default defineConfig({
       name: 'onnxruntime-files',
       generateBundle() {
         for (const file of runtimeFiles) {
-          this.emitFile({ type: 'asset', fileName: `ort/${file}`, source: readFileSync(join(runtime, file)) });
+          const source = readFileSync(join(runtime, file));
+          // The page unpacks them itself (worker/runtime.ts): 14 MB of WebAssembly are 4 on the way.
+          const isBinary = file.endsWith('.wasm');
+          this.emitFile({
+            type: 'asset',
+            fileName: `ort/${file}${isBinary ? '.gz' : ''}`,
+            source: isBinary ? gzipSync(source, { level: 9 }) : source,
+          });
         }
       },
     },

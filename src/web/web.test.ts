@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,11 +27,20 @@ function promptkd(...args: string[]): { code: number | null; out: string; err: s
 }
 
 let folder = '';
+let samples: Buffer[] = [];
 const [model, page] = [() => join(folder, 'exported'), () => join(folder, 'page')];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-web-'));
-  await exportModel({ model: { ...checkpoint, prompts: promptsFor(2) }, out: model(), classes, templates: [template] });
-  const { code, err } = promptkd('web', model(), '--out', page(), '--dtype', 'fp32', '--name', 'A <b>page</b>');
+  const card = { name: 'A <b>page</b>' };
+  const prompted = { ...checkpoint, prompts: promptsFor(2) };
+  await exportModel({ model: prompted, out: model(), classes, templates: [template], card });
+  samples = await Promise.all(['first', 'second', 'third'].map((seed) => patches(seed, 60, 50).png().toBuffer()));
+  for (const [n, bytes] of samples.entries()) {
+    await mkdir(join(folder, 'photos', 'test', `class ${n}`), { recursive: true });
+    await writeFile(join(folder, 'photos', 'test', `class ${n}`, '1.png'), bytes);
+  }
+  const data = `folder:${join(folder, 'photos')}`;
+  const { code, err } = promptkd('web', model(), '--out', page(), '--dtype', 'fp32', '--data', data);
   expect([code, err]).toEqual([0, '']);
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -49,6 +58,24 @@ describe('promptkd web', () => {
     expect(result.fixedClasses).toBe(5);
     const about = JSON.parse(await readFile(join(folder, 'small', 'model', 'model.json'), 'utf8'));
     expect(about).toMatchObject({ classes, templates: [template], vision: { bytes: result.vision.bytes } });
+  });
+
+  it('counts all that a browser loads, the runtime in its compressed form', async () => {
+    const { sizes, vision } = JSON.parse(await readFile(join(page(), 'model', 'model.json'), 'utf8')) as {
+      sizes: Record<string, number>;
+      vision: { file: string };
+    };
+    const runtime = 'ort/ort-wasm-simd-threaded.wasm.gz';
+    for (const file of [vision.file, 'model/text.onnx', 'model/tokenizer.json', runtime])
+      expect(sizes[file]).toBe((await stat(join(page(), file))).size);
+    expect(sizes[runtime]).toBeLessThan(5e6);
+    await expect(stat(join(page(), 'ort', 'ort-wasm-simd-threaded.wasm'))).rejects.toThrow('ENOENT');
+  });
+
+  it('goes on without samples where a run’s data are gone, but not where they were asked for', () => {
+    const { code, err } = promptkd('web', model(), '--out', join(folder, 'x'), '--data', 'folder:/nowhere');
+    expect(err).toMatch(/nowhere/);
+    expect(code).toBe(2);
   });
 
   it('writes a page with no inline script and no address but its own', async () => {
@@ -207,6 +234,30 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     expect(await textOf('h1')).toBe('A <b>page</b>');
   });
 
+  it('opens with the model’s own name and classes and three sample images, which answer at a click', async () => {
+    expect(await textOf('#fixed-names')).toBe(classes.join(', '));
+    expect(await tab.locator('#samples img').count()).toBe(3);
+    const answered: string[] = [];
+    for (const n of [0, 1, 2]) {
+      await tab.locator('#samples button').nth(n).click();
+      await eventually(() => inPage<string>('return document.getElementById("picture").alt')).toContain(
+        `sample-${n + 1}`,
+      );
+      await eventually(() => inPage<number>('return document.querySelectorAll("#answers li").length')).toBe(5);
+      answered.push(JSON.stringify(await shownAnswers()));
+    }
+    const expected = await Promise.all(samples.map(async (bytes) => JSON.stringify((await inNode(bytes)).answers)));
+    expect(answered.sort()).toEqual(expected.sort());
+  });
+
+  it('starts “My own” with the model’s classes', async () => {
+    const before = await shownAnswers();
+    await tab.locator('label[for="kind-live"]').click();
+    expect(await tab.locator('#names').inputValue()).toBe(classes.join('\n'));
+    await eventually(shownAnswers).toEqual(before);
+    await tab.locator('label[for="kind-fixed"]').click();
+  });
+
   it('gives Node’s embeddings of pictures and texts in float32', async () => {
     const png = await patches('opaque', 90, 60).png().toBuffer();
     const texts = ['a drawing of a red cat', 'tree', 'two small houses under a tree, and another red cat behind them'];
@@ -293,7 +344,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
   it('says that a file is no picture and keeps the answers', async () => {
     const before = await shownAnswers();
     await drop(asFile(Buffer.from('not a picture'), 'notes.png'));
-    await eventually(() => textOf('#fault')).toMatch(/^notes\.png is not a picture/);
+    await eventually(() => textOf('#fault')).toMatch(/^notes\.png is not an image/);
     expect(await shownAnswers()).toEqual(before);
   });
 

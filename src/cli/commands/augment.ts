@@ -32,21 +32,21 @@ interface TextOptions extends CommonOptions {
 export function addAugment(program: Command): void {
   const augment = program
     .command('augment')
-    .description('look at augmentation')
+    .description('see what augmentation does to images and texts')
     .addHelpText('after', examples('augment images --out sheet.png', 'augment text --samples 50'));
   addImages(augment);
-  withCommonOptions(augment.command('text').description('print texts and what augmentation makes of them'))
-    .addOption(new Option('--kind <kinds...>', 'which ways').choices([...kinds]).default([...kinds]))
+  withCommonOptions(augment.command('text').description('print texts before and after augmentation'))
+    .addOption(new Option('--kind <kinds...>', 'which kinds of change').choices([...kinds]).default([...kinds]))
     .addOption(dataOption().default('emoji-scenes'))
-    .option('--split <name>', 'whose captions', 'train')
-    .option('--text <text...>', 'these texts instead of captions; no class word is kept')
-    .option('--samples <n>', 'samples of each kind', positiveInteger, 50)
+    .option('--split <name>', 'split whose captions are used', 'train')
+    .option('--text <text...>', 'texts to use instead of captions; no class name is protected')
+    .option('--samples <n>', 'samples per kind', positiveInteger, 50)
     .option('--p <share>', 'probability that a word is replaced', Number, 0.3)
-    .option('--language <code>', 'language that back translation goes through, as fr or de', 'fr')
+    .option('--language <code>', 'language that back translation goes through, such as fr or de', 'fr')
     .option('--translation <models...>', 'back translation by two models, there and back: hub ids or folders')
     .option('--paraphraser <model>', 'paraphrase by a model: a hub id or a folder')
-    .option('--prefix <text>', 'what stands before every text for the paraphraser, as "paraphrase: "')
-    .option('--dtype <name>', 'which of the models’ variants, as fp32 or q8')
+    .option('--prefix <text>', 'text that the paraphraser expects before its input, such as "paraphrase: "')
+    .option('--dtype <name>', 'variant of the models, such as fp32 or q8')
     .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
     .addHelpText(
       'after',
@@ -73,11 +73,11 @@ interface ImageOptions extends CommonOptions {
 }
 
 function addImages(augment: Command): void {
-  withCommonOptions(augment.command('images').description('draw pictures and the views that training has of them'))
+  withCommonOptions(augment.command('images').description('draw images and the augmented views that training uses'))
     .addOption(dataOption().default('emoji'))
-    .option('--split <name>', 'whose pictures', 'train')
+    .option('--split <name>', 'which split', 'train')
     .addOption(
-      new Option('--preset <name>', 'what the options start from (default: drawings)').choices([
+      new Option('--preset <name>', 'options to start from; photos for photographs (default: drawings)').choices([
         'drawings',
         'photos',
         'crop',
@@ -88,9 +88,9 @@ function addImages(augment: Command): void {
       'one field of a recipe’s augment block; repeatable',
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
     )
-    .option('--pictures <n>', 'pictures, one a row', positiveInteger, 6)
-    .option('--views <n>', 'views of each', positiveInteger, 8)
-    .option('--size <pixels>', 'side of a view', positiveInteger, 96)
+    .option('--pictures <n>', 'images, one per row', positiveInteger, 6)
+    .option('--views <n>', 'views per image', positiveInteger, 8)
+    .option('--size <pixels>', 'side of a view, in pixels', positiveInteger, 96)
     .option('--seed <n>', 'seed of everything random', wholeNumber, 0)
     .requiredOption('--out <file>', 'PNG file')
     .addHelpText(

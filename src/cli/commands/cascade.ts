@@ -27,40 +27,39 @@ export interface TuneOptions extends CommonOptions {
 export function addCascade(program: Command): void {
   const group = program
     .command('cascade')
-    .description('a fast model that asks a slower one where it is in doubt')
+    .description('a fast model that defers to a slower one when unsure')
     .addHelpText('after', examples('cascade tune runs/demo/student models/emoji-teacher', 'serve cascade.json'));
   withCommonOptions(
     group
       .command('tune')
       .description(
-        'find the threshold for an accuracy or a latency, draw what it costs, and write a cascade for serve',
+        'find the threshold for an accuracy or a latency, plot top-1 over latency, and write a cascade for serve',
       ),
   )
     .argument(
       '<models...>',
-      'checkpoint folders, exports or Hugging Face ids, the fastest first, at least two; with #DTYPE behind one, that variant of its ONNX files',
+      'checkpoint folders, exports or Hugging Face ids, the fastest first, at least two; NAME#DTYPE takes that variant of its ONNX files',
     )
     .addOption(dataOption().default('emoji'))
     .option(
       '--split <name>',
-      'pictures that temperatures and thresholds are fitted on; several splits as val+style',
+      'images that temperatures and thresholds are fitted on; several splits as val+style',
       'val',
     )
-    .option('--held-out <name>', 'pictures to report on, none of them of --split', 'test')
+    .option('--held-out <name>', 'images to report on, none of them in --split', 'test')
     .option(
       '--templates <text...>',
       'texts of a class, {} or [OBJ] standing for its name (default: "a drawing of {}" "{}")',
     )
     .addOption(
-      new Option(
-        '--confidence <kind>',
-        'what a threshold is compared with (default: the one that serves best)',
-      ).choices([...confidences]),
+      new Option('--confidence <kind>', 'what a threshold is compared with (default: the one that works best)').choices(
+        [...confidences],
+      ),
     )
     .addOption(
       new Option(
         '--target-accuracy <percent>',
-        'least top-1 at the least latency: per cent, or teacher-N for N points below the last model (default: teacher-0.5)',
+        'lowest acceptable top-1, reached at the lowest latency: per cent, or teacher-N for N points below the last model (default: teacher-0.5)',
       )
         .argParser(accuracyGoal)
         .conflicts('maxLatency'),
@@ -68,12 +67,12 @@ export function addCascade(program: Command): void {
     .addOption(
       new Option(
         '--max-latency <ms>',
-        'most mean time a picture at the best top-1, spent whole where few pictures cannot tell: milliseconds, or N% of the last model’s',
+        'highest acceptable latency, used for the best top-1: milliseconds, or N% of the last model’s. Latency is the mean time per image, from decoded image to answer. Among thresholds too close to tell apart, the one that sends most images on is taken',
       ).argParser(latencyGoal),
     )
-    .option('--batch <n>', 'pictures at a time where the latency is timed', positiveInteger, 1)
+    .option('--batch <n>', 'images at a time when latency is measured', positiveInteger, 1)
     .addOption(threadsOption())
-    .option('--out <file>', 'JSON file for serve; the chart lies beside it as .svg', 'cascade.json')
+    .option('--out <file>', 'JSON file for serve; the plot is written beside it as .svg', 'cascade.json')
     .addHelpText(
       'after',
       examples(

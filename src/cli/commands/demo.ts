@@ -86,7 +86,7 @@ async function run(options: DemoOptions): Promise<void> {
     progress.stop();
     printResult(options, { ...result.metrics, student: result.student, report: result.report }, () =>
       [
-        summaryTable(result.models),
+        summaryTable(result.models, result.chance),
         '',
         `report   ${result.report}`,
         `student  ${result.student} (checkpoint, ONNX encoders, model card)`,

@@ -35,19 +35,25 @@ interface SearchOptions extends CommonOptions {
 export function addSearchPrompts(program: Command): void {
   const command = program
     .command('search-prompts')
-    .description('find the prompt templates and weights that serve a model best, and what they gain on other pictures');
+    .description(
+      'find the prompt templates and weights that suit a model best, and measure what they gain on other images',
+    );
   withCommonOptions(command)
     .argument('<model>', 'folder or Hugging Face id of a CLIP model or a student, a run’s folder, or ONNX encoders')
     .addOption(dataOption().default('emoji'))
-    .option('--split <name>', 'pictures to search on; one half makes sets, the other chooses among them', 'val')
-    .option('--held-out <name>', 'pictures to report on; if the same split, it is cut in two', 'test')
-    .option('--images <n>', 'most pictures to search on', positiveInteger, 1000)
-    .option('--domains <names...>', 'domains of the library, as drawings or food (default: all)')
-    .option('--sample <n>', 'so many templates of them at random, instead of all', positiveInteger)
+    .option(
+      '--split <name>',
+      'images to search on: one half builds template sets, the other half chooses among them and the default',
+      'val',
+    )
+    .option('--held-out <name>', 'images to report on; the same split is cut in two', 'test')
+    .option('--images <n>', 'most images to search on', positiveInteger, 1000)
+    .option('--domains <names...>', 'domains of the library, such as drawings or food (default: all)')
+    .option('--sample <n>', 'this many templates of them, sampled, instead of all', positiveInteger)
     .option('--unlabelled', 'search without looking at labels')
     .option('--size <n>', 'most templates of the set', positiveInteger, 12)
-    .option('--beam <n>', 'sets that the beam search keeps', positiveInteger, 4)
-    .option('--pool <n>', 'best templates that sets are made of', positiveInteger, 96)
+    .option('--beam <n>', 'template sets that the beam search keeps', positiveInteger, 4)
+    .option('--pool <n>', 'how many of the best templates sets are built from', positiveInteger, 96)
     .option('--generations <n>', 'generations of the evolutionary search', wholeNumber, 6)
     .option('--population <n>', 'templates of a generation', positiveInteger, 48)
     .addOption(

@@ -6,6 +6,7 @@ interface WebCommandOptions extends CommonOptions {
   readonly out: string;
   readonly classes?: string;
   readonly templates?: readonly string[];
+  readonly data?: string;
   readonly name?: string;
   readonly dtype: Dtype | 'auto';
 }
@@ -22,17 +23,21 @@ export function addWeb(program: Command): void {
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
-      'class names that the page begins with: commas between them, or a file with one a line',
+      'class names that the page starts with: comma-separated, or a file with one per line (default: the model’s own)',
+    )
+    .option(
+      '--data <data>',
+      'data set of which the page offers three sample images (default: the data of the run, where the folder is one)',
     )
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name (default: those of the export)',
+      'prompt templates, with {} or [OBJ] in place of the class (default: those of the export)',
     )
-    .option('--name <title>', 'title of the page (default: the name of the folder)')
+    .option('--name <title>', 'title of the page (default: the title of the model card)')
     .addOption(
       new Option(
         '--dtype <name>',
-        'variant of the ONNX files; auto: the smallest whose embeddings keep a cosine of 0.99',
+        'variant of the ONNX files; auto: the smallest whose embeddings have a cosine of at least 0.99 to float32',
       )
         .choices(['auto', ...dtypes])
         .default('auto'),
@@ -44,10 +49,13 @@ export function addWeb(program: Command): void {
         'web small --out page --dtype q4',
         'web runs/demo --out page --name "Emoji student" --classes "cat, house, tree"',
       )}
-Serve the folder by anything that hands out files, over https:// or on localhost:
-  $ npx http-server page        or        $ python3 -m http.server -d page
-After its first load the page works offline: its service worker keeps the files. It also adds the headers that WASM
-threads need, so that the page loads itself once more on its first visit; where your server sends them, it does not:
+Serve the folder with any file server, over https:// or on localhost:
+  $ npx serve page        or        $ python3 -m http.server -d page
+ONNX Runtime is stored compressed. Let the server compress the other files with
+gzip or brotli (serve does; http.server does not): tokenizer.json is the
+largest. The service worker keeps all files, so the page works offline after
+its first load. It also adds the headers that WASM threads need, and for that
+reloads the page once on the first visit. A server can send them itself:
   Cross-Origin-Opener-Policy: same-origin
   Cross-Origin-Embedder-Policy: require-corp
 `,
@@ -56,19 +64,48 @@ threads need, so that the page loads itself once more on its first visit; where 
 }
 
 async function run(folder: string, options: WebCommandOptions): Promise<void> {
-  const [{ basename, resolve }, { readNames }, { writePage }, { modelFolder }] = await Promise.all([
+  const [
+    { basename, resolve },
+    { readNames },
+    { sampleImages, writePage },
+    { readRun },
+    { openDataset },
+    { cardTitle },
+    { UserError },
+    { modelFolder },
+  ] = await Promise.all([
     import('node:path'),
     import('../../files/index.js'),
     import('../../web/index.js'),
+    import('../run-record.js'),
+    import('../../data/index.js'),
+    import('../../compress/index.js'),
+    import('../../errors.js'),
     import('../../model/index.js'),
   ]);
-  const { out, templates, name = basename(resolve(folder)) } = options;
+  const { dataset } = await readRun(folder);
+  const model = modelFolder(folder) ?? folder;
+  const { out, templates, data = dataset } = options;
+  const title = options.name ?? (await cardTitle(model)) ?? basename(resolve(folder));
+  let unread = 'name a data set with --data';
+  const samples =
+    data === undefined
+      ? undefined
+      : await openDataset(data)
+          .then((opened) => sampleImages(opened))
+          .catch((error: unknown) => {
+            // The data of a run may be gone by now; a page needs none.
+            if (options.data !== undefined || !(error instanceof UserError)) throw error;
+            unread = error.message;
+            return undefined;
+          });
   const result = await writePage({
-    model: modelFolder(folder) ?? folder,
+    model,
     out,
-    title: name,
+    title,
     templates,
     classes: options.classes === undefined ? undefined : await readNames(options.classes),
+    samples,
     dtype: options.dtype === 'auto' ? undefined : options.dtype,
   });
   const { files, bytes, vision, text, fixedClasses } = result;
@@ -77,11 +114,12 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     `  ${what.padEnd(8)} ${path}, ${megabytes(size)}, cosine to float32 ${cosine.toFixed(4)}`;
   printResult(options, { out, ...result }, () =>
     [
-      `${out}: a page of ${files.length} files, ${megabytes(bytes)}; a browser fetches the runtime that it uses`,
-      line('pictures', vision),
+      `${out}: a page of ${files.length} files, ${megabytes(bytes)}; a browser fetches only the runtime that it uses`,
+      line('images', vision),
       line('texts', text),
       `  ${'classes'.padEnd(8)} ${fixedClasses > 0 ? `${fixedClasses} of the model's own, or typed` : 'typed in the page'}`,
-      `serve it over https:// or on localhost: python3 -m http.server -d ${out}`,
+      samples ? `  samples  ${samples.length} images of ${data}` : `  samples  none: ${unread}`,
+      `open it: npx serve ${out} (or any file server, over https:// or on localhost)`,
     ].join('\n'),
   );
 }

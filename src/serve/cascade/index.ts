@@ -18,6 +18,7 @@ export {
   calibrationOf,
   cascadeFigures,
   fitTemperatures,
+  latencyMeaning,
   type MeasuredStage,
   type Target,
   type Tuned,

@@ -3,12 +3,15 @@ import { percent } from '../../report/index.js';
 import { calibrationError, fitTemperature, type Scored } from './calibration.js';
 import { argMax, type Confidence, confidenceOf } from './confidence.js';
 
-/** A stage as it was measured: its answers to the same pictures as the others', and its time a picture. */
+/** What every latency of a cascade and its models is: in the table, in the plot, in the file and as a limit. */
+export const latencyMeaning = 'mean time per image, from decoded image to answer';
+
+/** A stage as it was measured: its answers to the same images as the others', and its time per image. */
 export interface MeasuredStage extends Scored {
   readonly name: string;
   /** Asked alone. */
   readonly latencyMs: number;
-  /** Asked after the stages before it, whose prepared pictures it shares. */
+  /** Asked after the stages before it, whose resized images it shares: what it adds to the time of an image. */
   readonly behindMs: number;
 }
 
@@ -23,7 +26,7 @@ export interface CascadeFigures {
   readonly accuracy: number;
   /** For each stage the share of pictures that it sees. */
   readonly seen: readonly number[];
-  /** Mean over the pictures: Σ share seen · latency of the stage behind those before it. */
+  /** Mean time per image: Σ share of the images that a stage sees · the time it adds behind those before it. */
   readonly latencyMs: number;
 }
 

@@ -18,12 +18,14 @@ export function editClasses(model: ModelFile, onChange: (choice: Choice) => void
   templates.value = model.templates.join('\n');
   templates.rows = Math.min(5, Math.max(2, model.templates.length));
   element('fixed-count').textContent = String(model.classes?.length ?? 0);
+  element('fixed-names').textContent = model.classes?.join(', ') ?? '';
   element('kinds').hidden = !model.classes;
   fixed.checked = Boolean(model.classes);
   live.checked = !model.classes;
 
   const report = () => {
     element('live-fields').hidden = fixed.checked;
+    element('fixed-names').hidden = !fixed.checked;
     if (fixed.checked) return onChange({ kind: 'fixed' });
     const chosen = { names: [...new Set(lines(names))], templates: lines(templates) };
     const fault = faultOf(chosen.names, chosen.templates);
@@ -40,7 +42,7 @@ export function editClasses(model: ModelFile, onChange: (choice: Choice) => void
   report();
 }
 
-/** A name or template a line; names may also stand with commas between them. */
+/** One name or template per line; names may also be comma-separated. */
 function lines(field: HTMLTextAreaElement): string[] {
   const split = field.id === 'names' ? /[\n,]/ : /\n/;
   return field.value
@@ -51,7 +53,7 @@ function lines(field: HTMLTextAreaElement): string[] {
 
 function faultOf(names: readonly string[], templates: readonly string[]): string | undefined {
   if (names.length === 0) return 'Type at least one class.';
-  if (templates.length === 0) return 'Type at least one sentence, {} standing for the class.';
+  if (templates.length === 0) return 'Type at least one prompt template, with {} in place of the class.';
   const without = templates.find((template) => !/\{\}|\[OBJ\]/.test(template));
-  return without && `“${without}” needs {} where the class stands.`;
+  return without && `“${without}” needs {} in place of the class.`;
 }

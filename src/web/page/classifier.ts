@@ -26,17 +26,36 @@ export async function fixedClassifier(names: readonly string[], width: number): 
   return { names, features: new Float32Array(bytes) };
 }
 
-/** Makes classifiers of names; a text's embedding is kept, so that typing one more name costs one text. */
+/**
+ * Makes classifiers of names. A text's embedding is kept, so that typing one more name costs one text; with the model's own
+ * templates its own classes cost none.
+ */
 export function liveClassifiers(engine: Engine) {
-  const { width } = engine.model;
+  const { model } = engine;
+  const { width } = model;
   const kept = new Map<string, Float32Array>();
+  let own: Promise<Classifier> | undefined;
+  /** Features of the model's own classes, where they are made of the same templates. */
+  const ownRows = async (templates: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> => {
+    if (!model.classes || templates.join('\n') !== model.templates.join('\n')) return new Map();
+    own ??= fixedClassifier(model.classes, width);
+    const { names, features } = await own;
+    return new Map(names.map((name, n) => [name, features.subarray(n * width, (n + 1) * width)]));
+  };
   return async (names: readonly string[], templates: readonly string[], weights?: readonly number[]) => {
     const textsOf = (name: string) => templates.map((template) => classText(template, name));
-    const missing = [...new Set(names.flatMap(textsOf))].filter((text) => !kept.has(text));
+    const ready = await ownRows(templates);
+    const typed = names.filter((name) => !ready.has(name));
+    const missing = [...new Set(typed.flatMap(textsOf))].filter((text) => !kept.has(text));
     const embeds = await engine.embedTexts(missing);
     for (const [n, text] of missing.entries()) kept.set(text, unit(embeds.subarray(n * width, (n + 1) * width)));
     const features = new Float32Array(names.length * width);
     for (const [n, name] of names.entries()) {
+      const row = ready.get(name);
+      if (row) {
+        features.set(row, n * width);
+        continue;
+      }
       const mean = new Float32Array(width);
       for (const [t, text] of textsOf(name).entries()) {
         const [row, weight] = [kept.get(text)!, weights?.[t] ?? 1];

@@ -7,6 +7,7 @@ import { element } from './dom.js';
 import { type Device, type Engine, type ImageResult, openEngine } from './engine.js';
 import { startOffline } from './offline.js';
 import { listenForPictures } from './picture-input.js';
+import { offerSamples } from './samples.js';
 import { type Shown, showBackend, showLoading, showPicture, showSeen, showTimes, stage } from './stage.js';
 
 void start();
@@ -84,10 +85,12 @@ function run(engine: Engine): void {
     camera = undefined;
     element('camera').setAttribute('aria-pressed', 'false');
   };
-  listenForPictures((file) => {
+  const seeFile = (file: File) => {
     endCamera();
     void see(file, { kind: 'file', file });
-  });
+  };
+  listenForPictures(seeFile);
+  offerSamples(model.samples, seeFile);
   element('camera').addEventListener('click', async () => {
     if (camera) {
       if (element('camera').getAttribute('aria-pressed') === 'true') endCamera();

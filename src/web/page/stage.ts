@@ -13,12 +13,12 @@ export function stage(name: Stage): void {
   document.body.dataset.stage = name;
 }
 
-/** Bytes of the model fetched so far. */
+/** Bytes of model and runtime fetched so far. */
 export function showLoading(done: number, total: number): void {
   const bar = element<HTMLProgressElement>('loading-bar');
-  bar.value = done / total;
+  bar.value = total > 0 ? done / total : 0;
   element('loading-text').textContent =
-    done < total ? `Fetching the model: ${megabytes(done)} of ${megabytes(total)}` : 'Starting the model';
+    done < total ? `Loading model and runtime: ${megabytes(done)} of ${megabytes(total)}` : 'Starting the model';
 }
 
 export function showBackend({ backend, model }: Engine): void {
@@ -40,7 +40,7 @@ export async function showPicture(shown: Shown): Promise<void> {
   if (shown.kind === 'file') {
     URL.revokeObjectURL(picture.src);
     picture.src = URL.createObjectURL(shown.file);
-    picture.alt = `The chosen picture, ${shown.file.name}`;
+    picture.alt = `The chosen image, ${shown.file.name}`;
     await picture.decode();
     times = [];
   }

@@ -1,4 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web';
+import { runtimeFiles } from '../model-file.js';
+import type { FileFetcher } from './fetch-file.js';
 import type { Backend, Device } from './protocol.js';
 
 type Ort = typeof import('onnxruntime-web');
@@ -16,26 +18,29 @@ const QUICK = 20;
  * Opens the vision encoder where it shall run. With `auto` that is WASM, and where an image takes longer than 20 ms
  * there and the browser has a GPU, whichever of the two was faster.
  *
+ * @param files fetches the runtime that is used; that of the device, or of WASM with `auto`, was expected
  * @param feed one image, as a tensor of the runtime that is tried
  */
 export async function openVision(
   bytes: Uint8Array,
   device: Device,
-  base: string,
+  files: FileFetcher,
   feed: (ort: Ort) => Record<string, Tensor>,
 ): Promise<{ encoder: Encoder; backend: Backend }> {
   if (device === 'webgpu') {
     try {
-      return await openOn('webgpu', bytes, base, feed);
+      return await openOn('webgpu', bytes, files, feed);
     } catch (error) {
-      const wasm = await openOn('wasm', bytes, base, feed);
+      files.expect(runtimeFiles.wasm);
+      const wasm = await openOn('wasm', bytes, files, feed);
       return { ...wasm, backend: { ...wasm.backend, note: `WebGPU cannot be used here: ${reason(error)}` } };
     }
   }
-  const wasm = await openOn('wasm', bytes, base, feed);
+  const wasm = await openOn('wasm', bytes, files, feed);
   if (device === 'wasm' || wasm.backend.warm <= QUICK || (await findGpu())?.isFallbackAdapter !== false) return wasm;
   try {
-    const webgpu = await openOn('webgpu', bytes, base, feed);
+    files.expect(runtimeFiles.webgpu);
+    const webgpu = await openOn('webgpu', bytes, files, feed);
     const [kept, other] = webgpu.backend.warm < wasm.backend.warm ? [webgpu, wasm] : [wasm, webgpu];
     await other.encoder.session.release();
     return kept;
@@ -52,7 +57,7 @@ export async function openText(bytes: Uint8Array, { ort }: Encoder): Promise<Enc
 async function openOn(
   device: 'wasm' | 'webgpu',
   bytes: Uint8Array,
-  base: string,
+  files: FileFetcher,
   feed: (ort: Ort) => Record<string, Tensor>,
 ): Promise<{ encoder: Encoder; backend: Backend }> {
   if (device === 'webgpu' && !(await findGpu())) throw new Error('this browser offers no GPU');
@@ -60,7 +65,8 @@ async function openOn(
   const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 8) : 1;
   ort.env.logLevel = 'error';
   ort.env.wasm.numThreads = threads;
-  ort.env.wasm.wasmPaths = new URL('ort/', base).href;
+  ort.env.wasm.wasmPaths = new URL('ort/', files.base).href;
+  ort.env.wasm.wasmBinary = await files.unpacked(runtimeFiles[device]);
   // Warnings of nodes that run on the CPU are no news to whoever opens the console.
   const session = await ort.InferenceSession.create(bytes, { executionProviders: [device], logSeverityLevel: 3 });
   return { encoder: { ort, session }, backend: { device, threads, warm: await warm(session, feed(ort)) } };

@@ -1,13 +1,15 @@
 /** The page's inference worker: decodes, preprocesses and encodes, so that the page itself never waits. */
+import type { InferenceSession } from 'onnxruntime-web';
 import {
-  embeddingOutputs,
+  embeddingOutput,
   normalizePixels,
   resizeAndCrop,
   type Tokenizer,
   tokenizerFromJson,
 } from '../../clip/browser.js';
-import { type ModelFile, modelFiles } from '../model-file.js';
+import { type ModelFile, modelFiles, runtimeFiles } from '../model-file.js';
 import { type Encoder, openText, openVision } from './encoder.js';
+import { FileFetcher, get } from './fetch-file.js';
 import { decode } from './picture.js';
 import type { Calls, Device, ImageResult, Loaded, Reply, Request } from './protocol.js';
 
@@ -49,26 +51,32 @@ function perform(request: Request): Promise<ReturnType<Calls[keyof Calls]>> {
 }
 
 async function load(base: string, device: Device): Promise<Loaded> {
-  const json = async (file: string) => (await get(base, file)).json();
-  const model = (await json(modelFiles.about)) as ModelFile;
-  const tokenizer = tokenizerFromJson(await json(modelFiles.tokenizer), {
-    settings: await json(modelFiles.tokenizerSettings),
+  const model = (await (await get(base, modelFiles.about)).json()) as ModelFile;
+  const files = new FileFetcher(base, model.sizes, (done, total) => send({ progress: { done, total } }));
+  files.expect(
+    ...[modelFiles.tokenizer, modelFiles.tokenizerSettings, model.vision.file, model.text.file],
+    runtimeFiles[device === 'webgpu' ? 'webgpu' : 'wasm'],
+  );
+  const tokenizer = tokenizerFromJson(await files.json(modelFiles.tokenizer), {
+    settings: await files.json(modelFiles.tokenizerSettings),
   });
-  const total = model.vision.bytes + model.text.bytes;
-  let done = 0;
-  const onBytes = (bytes: number) => {
-    done += bytes;
-    send({ progress: { done, total } });
-  };
-  const visionBytes = await download(base, model.vision.file, onBytes);
-  const textBytes = await download(base, model.text.file, onBytes);
+  const visionBytes = await files.bytes(model.vision.file);
+  const textBytes = await files.bytes(model.text.file);
   const { size } = model.preprocess;
   const black = new Float32Array(3 * size * size);
-  const { encoder: vision, backend } = await openVision(visionBytes, device, base, (ort) => ({
+  const { encoder: vision, backend } = await openVision(visionBytes, device, files, (ort) => ({
     pixel_values: new ort.Tensor('float32', black, [1, 3, size, size]),
   }));
   state = { model, tokenizer, vision, text: await openText(textBytes, vision) };
   return { model, backend };
+}
+
+/** The embeddings among an encoder's outputs, which says itself what it calls them. */
+function embeddings(kind: 'image' | 'text', outputs: InferenceSession.OnnxValueMapType): Float32Array {
+  const name = embeddingOutput(kind, Object.keys(outputs));
+  if (name === undefined)
+    throw new Error(`The ${kind} encoder gives no embedding, but ${Object.keys(outputs).join(', ')}.`);
+  return Float32Array.from(outputs[name]!.data as Float32Array);
 }
 
 async function embedImage({ model, vision }: State, picture: Blob | ImageBitmap): Promise<ImageResult> {
@@ -84,7 +92,7 @@ async function embedImage({ model, vision }: State, picture: Blob | ImageBitmap)
     pixel_values: new vision.ort.Tensor('float32', pixels, [1, 3, size, size]),
   });
   const ms = { decode: decoded - started, prepare: prepared - decoded, run: performance.now() - prepared };
-  return { embedding: Float32Array.from(embeddingOf(outputs, 'image')), seen, size, ms };
+  return { embedding: embeddings('image', outputs), seen, size, ms };
 }
 
 /** Every text is padded to the model's length: some text encoders take no other. */
@@ -100,29 +108,7 @@ async function embedTexts({ model, text, tokenizer }: State, texts: readonly str
     const shown = ids.map((_, i) => (i % length <= eos[Math.floor(i / length)]! ? 1 : 0));
     const all = { input_ids: int64(ids), attention_mask: int64(shown) };
     const feeds = Object.fromEntries(Object.entries(all).filter(([name]) => session.inputNames.includes(name)));
-    out.set(embeddingOf(await session.run(feeds), 'text'), from * width);
+    out.set(embeddings('text', await session.run(feeds)), from * width);
   }
   return out;
-}
-
-/** The embedding among an encoder's outputs, whatever its family calls it. */
-function embeddingOf(outputs: Awaited<ReturnType<Encoder['session']['run']>>, of: 'image' | 'text'): Float32Array {
-  const name = embeddingOutputs[of].find((one) => outputs[one])!;
-  return outputs[name]!.data as Float32Array;
-}
-
-async function get(base: string, file: string): Promise<Response> {
-  const response = await fetch(new URL(file, base));
-  if (!response.ok) throw new Error(`${file}: the server answered ${response.status}. Copy the page's whole folder.`);
-  return response;
-}
-
-async function download(base: string, file: string, onBytes: (bytes: number) => void): Promise<Uint8Array> {
-  const reader = (await get(base, file)).body!.getReader();
-  const parts: Uint8Array[] = [];
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    parts.push(part.value);
-    onBytes(part.value.length);
-  }
-  return new Uint8Array(await new Blob(parts as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }

@@ -18,7 +18,7 @@ export async function decode(picture: Blob | ImageBitmap): Promise<Rgb> {
   try {
     const { width, height } = bitmap;
     if (width * height > MAX_PIXELS) {
-      throw new Error(`Expected a picture of at most ${MAX_PIXELS / 1e6} million pixels, got ${width} × ${height}.`);
+      throw new Error(`Expected an image of at most ${MAX_PIXELS / 1e6} million pixels, got ${width} × ${height}.`);
     }
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
     context.fillStyle = '#fff';
@@ -42,6 +42,6 @@ async function open(blob: Blob): Promise<ImageBitmap> {
     return await createImageBitmap(blob, { imageOrientation: 'from-image', colorSpaceConversion: 'default' });
   } catch {
     const name = blob instanceof File && blob.name ? blob.name : 'This file';
-    throw new Error(`${name} is not a picture that this browser can read. Try PNG, JPEG, WebP, GIF or AVIF.`);
+    throw new Error(`${name} is not an image that this browser can read. Try PNG, JPEG, WebP, GIF or AVIF.`);
   }
 }

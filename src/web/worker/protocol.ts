@@ -45,5 +45,5 @@ export type Request = {
 export type Reply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
-  /** Bytes of the model fetched, and of how many. */
+  /** Bytes of model and runtime fetched, and of how many. */
   | { readonly progress: { readonly done: number; readonly total: number } };

@@ -22,7 +22,7 @@ small{color:var(--soft);font-size:.8125rem;font-weight:400}
 select,textarea,input[type=password]{width:100%;font:inherit;font-size:.9375rem;color:var(--ink);background:var(--bg);border:1px solid var(--line);border-radius:9px;padding:9px 11px}
 textarea{min-height:104px;resize:vertical;line-height:1.45}
 .drop{display:grid;place-items:center;gap:4px;min-height:150px;padding:16px;text-align:center;border:1.5px dashed var(--line);border-radius:12px;background:var(--bg);cursor:pointer;margin:0}
-.drop:hover,.drop.over{border-color:var(--tone)}
+.drop:hover,.dragging .drop{border-color:var(--tone)}.dragging .drop{outline:2px solid var(--tone);outline-offset:2px}
 .drop img{max-width:100%;max-height:190px;border-radius:8px;background:#fff;display:block}
 .drop span{font-weight:550;font-size:.9375rem}
 button{font:inherit;font-weight:600;color:var(--on);background:var(--tone);border:0;border-radius:10px;padding:11px 18px;cursor:pointer}
@@ -34,6 +34,12 @@ button:disabled{opacity:.5;cursor:default}
 .facts{display:flex;flex-wrap:wrap;gap:6px;margin-top:16px}
 .facts li{font-size:.8125rem;color:var(--soft);background:var(--wash);border-radius:99px;padding:2px 10px}
 .facts .warn{color:var(--warm);background:var(--warm-wash)}
+fieldset{border:0;margin:0;padding:3px;display:flex;background:var(--wash);border-radius:10px}
+.tasks label{flex:1;text-align:center;margin:0;padding:7px 8px;border-radius:8px;font-size:.9375rem;font-weight:550;color:var(--soft);cursor:pointer}
+.tasks input:checked+label{background:var(--card);color:var(--ink);box-shadow:0 1px 3px rgb(0 0 0/14%)}
+.tasks input:focus-visible+label{outline:2px solid var(--tone);outline-offset:2px}
+.rows{display:grid;gap:2px}.rows dt{font-weight:600;overflow-wrap:anywhere}.rows dd{margin-bottom:12px;color:var(--soft);font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
+.answer button{margin-top:16px;width:fit-content}
 .top{display:grid;gap:14px;margin-top:4px}
 .top li{display:grid;grid-template-columns:1fr auto;gap:2px 12px;font-size:.9375rem}
 .top li:first-child{font-size:1.25rem;font-weight:600;letter-spacing:-.01em}
