@@ -1,7 +1,6 @@
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillStep, distill, saveStudent } from './distill.js';
-export { affinityLoss } from './losses/affinity-loss.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
 export { featureLoss } from './losses/feature-loss.js';

@@ -34,7 +34,7 @@ export const affinity = defineLoss({
 });
 
 /**
- * Affinity mimicking (TinyCLIP, Wu et al., arXiv 2309.12314, section 3.1): with A_I2T the softmax of the logits over each
+ * Affinity mimicking (TinyCLIP, Wu et al., arXiv 2309.12314, eq. 2–3): with A_I2T the softmax of the logits over each
  * image's captions and A_T2I that over each caption's images,
  *
  *     (KL(A_I2T of the teacher ‖ the student's) + KL(A_T2I of the teacher ‖ the student's)) / 2.

@@ -3,6 +3,7 @@ import { affinity } from './affinity-loss.js';
 import { attention } from './attention-loss.js';
 import { crossModal } from './cross-modal.js';
 import { feature } from './feature-loss.js';
+import { interactive } from './interactive-loss.js';
 import type { LayerPair } from './layer-map.js';
 import type { Loss, LossSettings, StoredStates } from './loss.js';
 import { response } from './response-loss.js';
@@ -10,7 +11,7 @@ import { response } from './response-loss.js';
 /**
  * All losses of a distillation, in the order in which they are added and shown. To add one: its file, and its line here.
  */
-const list = [feature, response, attention, crossModal, affinity] as const;
+const list = [feature, response, attention, crossModal, affinity, interactive] as const;
 
 type Listed = (typeof list)[number];
 export type LossName = Listed['name'];

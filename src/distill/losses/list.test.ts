@@ -63,6 +63,38 @@ describe('every loss of the list', () => {
   });
 });
 
+describe('matrices', () => {
+  it('are learned between joint spaces of different widths, as the interactive loss has them, and not between equal ones', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'promptkd-widths-'));
+    const { student } = recipe();
+    const made = async (name: string, width?: number) => {
+      const given = only(['interactive'], { student: { ...student, init: 'random', projection_dim: width } });
+      const runDir = join(dir, name);
+      const { full, batches, phases } = await prepare({
+        teacher,
+        dataset,
+        recipe: given,
+        runDir,
+        compile: compileOptions,
+      });
+      const task = await dualStreamTask(full, batches, phases.at(-1)!, compileOptions);
+      const { gradients } = await task.step(0);
+      await task.dispose();
+      batches.store.close();
+      const heads = Object.entries(full.heads).map(([head, { shape }]) => [head, shape] as const);
+      const moved = heads.map(([head]) => gradients[`heads/${head}`]!.some((x) => x !== 0));
+      return { heads: Object.fromEntries(heads), moved };
+    };
+    const { projection_dim: to } = config;
+    expect(await made('narrow', 8)).toEqual({
+      heads: { 'interactive.image': [8, to], 'interactive.text': [8, to] },
+      moved: [true, true],
+    });
+    expect(await made('equal')).toEqual({ heads: {}, moved: [] });
+    await rm(dir, { recursive: true });
+  });
+});
+
 describe('what losses need', () => {
   it('is stored of the teacher, each layer once', () => {
     const pairs = [
@@ -109,6 +141,7 @@ describe('switches', () => {
       ['no-attention', ['attention', 'cross_modal'], false],
       ['no-cross-modal', ['cross_modal'], false],
       ['affinity', ['affinity'], true],
+      ['interactive', ['interactive'], true],
     ]);
   });
 });

@@ -9,6 +9,7 @@ import { affinityLoss } from './affinity-loss.js';
 import { attentionLoss } from './attention-loss.js';
 import { crossModalLoss, studentCrossMap, teacherCrossMap } from './cross-modal.js';
 import { embeddingFeature, featureLoss, initFeatureMap, standardize } from './feature-loss.js';
+import { interactiveLoss } from './interactive-loss.js';
 import { mapLayers } from './layer-map.js';
 import { regridAttention, regridTokens } from './regrid.js';
 
@@ -130,6 +131,50 @@ describe('affinity', () => {
       for (const [i, x] of reference[name].entries()) expect(out[name]![i], `${name} ${i}`).toBeCloseTo(x, 5);
     }
     expect(out.teacher!.every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe('interactive contrastive learning', () => {
+  const feeds = {
+    image: { shape: [3, 3], data: Float32Array.of(0.9, -0.2, 0.4, 0.1, 0.8, -0.3, -0.5, 0.3, 0.7) },
+    text: { shape: [3, 3], data: Float32Array.of(0.7, 0.1, 0.2, 0.2, 0.9, 0.1, -0.4, 0.2, 0.9) },
+    scale: { shape: [], data: Float32Array.of(1.2) },
+    images: { shape: [3, 3], data: Float32Array.of(0.8, 0.1, 0.3, 0.2, 0.7, -0.4, -0.3, 0.5, 0.6) },
+    texts: { shape: [3, 3], data: Float32Array.of(0.6, 0.3, 0.1, 0.1, 0.8, -0.2, -0.2, 0.1, 0.9) },
+    // The third image's caption is the first's.
+    twice: { shape: [3, 3], data: Float32Array.of(0.6, 0.3, 0.1, 0.1, 0.8, -0.2, 0.6, 0.3, 0.1) },
+  };
+  /** By NumPy in fp64, with the right answers written by hand; gradients are its central differences with `twice`. */
+  const reference = {
+    once: 0.18173872546199651,
+    twice: 1.0887384780206568,
+    image: [
+      0.00094089, 0.00392634, -0.00015384, 0.13577, -0.00445282, 0.03338249, -0.20868683, 0.14671542, -0.21194006,
+    ],
+    text: [
+      0.10170129, -0.18091201, -0.26549853, -0.02905889, -0.02309589, 0.26598074, -0.23006207, 0.07820585, -0.11962889,
+    ],
+    scale: [0.41410113],
+  };
+
+  const named = Object.fromEntries(Object.entries(feeds).map(([name, x]) => [`in.${name}`, x]));
+
+  it('finds the teacher’s own caption and image, all of equal ones being right, as a reference does', async () => {
+    const out = await run(named, (p) => {
+      const student = { image: p['in.image']!, text: p['in.text']! };
+      const loss = interactiveLoss(student, { image: p['in.images']!, text: p['in.twice']! }, p['in.scale']!);
+      const wrt = [p['in.image']!, p['in.text']!, p['in.scale']!, p['in.images']!, p['in.twice']!];
+      const [image, text, scale, images, twice] = t.grad(loss, wrt).map((g) => g!);
+      const once = interactiveLoss(student, { image: p['in.images']!, text: p['in.texts']! }, p['in.scale']!);
+      return { once, loss, image: image!, text: text!, scale: scale!, images: images!, twice: twice! };
+    });
+    expect(out.once![0]).toBeCloseTo(reference.once, 5);
+    expect(out.loss![0]).toBeCloseTo(reference.twice, 5);
+    for (const name of ['image', 'text', 'scale'] as const) {
+      expect(out[name]).toHaveLength(reference[name].length);
+      for (const [i, x] of reference[name].entries()) expect(out[name]![i], `${name} ${i}`).toBeCloseTo(x, 5);
+    }
+    expect([...out.images!, ...out.twice!].every((x) => x === 0)).toBe(true);
   });
 });
 
