@@ -87,7 +87,7 @@ describe('promptkd compare', () => {
     const options = [...data(), '--runs', '5', '--threads', '1', '--max-bytes', '10'];
     const { code, out } = promptkd('compare', at('teacher'), at('other', 'teacher'), ...options);
     expect(code).toBe(0);
-    expect(out).toMatch(/15 pictures, 3 classes; 95 % intervals/);
+    expect(out).toMatch(/12 pictures, 3 classes; 95 % intervals/);
     const first = `${basename(folder)}/teacher`;
     expect(out).toMatch(/^other\/teacher .*\(\d/m);
     expect(out).toMatch(new RegExp(`^${first} .*\\(\\d`, 'm'));

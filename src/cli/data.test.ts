@@ -34,6 +34,20 @@ it('inspects data: a text with what looks wrong, or one JSON object, and a conta
   expect(JSON.parse(json.out)).toMatchObject({ splits: { train: { pictures: 2 } }, sheet, findings: [{}, {}] });
 });
 
+it('says by which rule splits were dealt, and writes control characters of names out', async () => {
+  for (let i = 0; i < 10; i++) await put(folder, `owl/${i}.png`, await picture(`#0${i}0`));
+  await put(folder, 'owl/\u001b]0;x\u0007.png');
+  const { out } = data('show', `folder:${folder}`, '--split', 'train', '--out', join(folder, 'sheet.png'), '--quiet');
+  expect(out).toMatch(/train +8 pictures\n/);
+  expect(out).toContain('a fifth is test, and a tenth, at least one, val');
+  const inspected = data('inspect', `folder:${folder}`, '--samples', '11', '--quiet');
+  expect(inspected.out).toContain('owl/\\x1b]0;x\\x07.png');
+  expect(inspected.out).not.toContain('\u001b');
+  const { dealt } = JSON.parse(data('inspect', `folder:${folder}`, '--json', '--quiet').out);
+  expect(dealt).toContain('of each class of at least 5 images');
+  expect(data('inspect', '--help').out).toContain(dealt);
+});
+
 it('explains every kind of data and its options, and refuses others with exit code 2', () => {
   const { out } = data('inspect', '--help');
   for (const text of ['folder:DIR', 'wds:DIR/{000..099}.tar', 'novel=', 'images=']) expect(out).toContain(text);

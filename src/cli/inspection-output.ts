@@ -1,5 +1,6 @@
 import type { Inspection } from '../data/index.js';
 import { textTable } from '../report/index.js';
+import { printable } from './printable.js';
 
 const number = (n: number) => n.toLocaleString('en-GB');
 /** Captions may be long; a line holds one. */
@@ -45,7 +46,7 @@ export function inspectionText(inspection: Inspection): string {
       ...examples.map((example) => `    ${cut(example)}`),
     ]),
   ];
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
 }
 
 function skippedLines(skipped: Inspection['skipped']): string[] {

@@ -22,7 +22,7 @@ const run = () => at('run');
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-quantize-cli-'));
   await saveCheckpoint(at('teacher'), teacher);
-  for (const name of ['ant', 'owl', 'cat']) for (let i = 0; i < 6; i++) await put(at('pictures'), `${name}/${i}.png`);
+  for (const name of ['ant', 'owl', 'cat']) for (let i = 0; i < 10; i++) await put(at('pictures'), `${name}/${i}.png`);
   const small = '{ hidden_size: 12, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 1 }';
   const sets = [
     `student.vision=${small}`,

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
+import { printable } from '../printable.js';
 
 interface ShowOptions extends CommonOptions {
   readonly split: string;
@@ -101,7 +102,9 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
         ? [`  skipped ${dataset.skipped.length}, the first: ${dataset.skipped[0]!.id}: ${dataset.skipped[0]!.reason}`]
         : []),
       `contact sheet: ${file}`,
-    ].join('\n'),
+    ]
+      .map(printable)
+      .join('\n'),
   );
 }
 

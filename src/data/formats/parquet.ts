@@ -61,7 +61,11 @@ async function readParquet(name: string, options: Readonly<Record<string, string
   try {
     metadata = await parquetMetadataAsync(file);
   } catch (error) {
-    const reason = `expected a parquet file: ${file.byteLength === 0 ? 'it has 0 bytes' : (error as Error).message}`;
+    // Damaged metadata shows itself as missing fields.
+    const isDamaged = error instanceof TypeError || error instanceof RangeError;
+    const why =
+      file.byteLength === 0 ? 'it has 0 bytes' : isDamaged ? 'its metadata is damaged' : (error as Error).message;
+    const reason = `expected a parquet file: ${why}`;
     return { file: unpacked.file, pictures, skipped: [{ id: '', reason }], remarks: [] };
   }
   const columns = await chooseParquetColumns(name, file, metadata, options);
