@@ -1,6 +1,7 @@
 import type { AugmentOptions } from '../augment/index.js';
 import type { Picture, PictureSource } from '../data/index.js';
 import { readPicture } from '../data/source.js';
+import { UserError } from '../errors.js';
 import { drawView, shownBy, type View } from './view.js';
 
 /** What all jobs of a loader share. */
@@ -20,25 +21,31 @@ export interface EncodedPicture {
 /** The views of a batch, and what they are made of: plain data over shared memory. */
 export interface Job {
   readonly views: readonly View[];
+  /** For each view, its place in `rgb`. */
+  readonly places: readonly number[];
   /** By place in the list: pictures decoded before, or where they lie. */
   readonly pictures: ReadonlyMap<number, Picture | EncodedPicture>;
   /** The next view that nobody works at; every thread takes from it. [1] */
   readonly next: Int32Array;
-  /** Views, one after the other. [views, size, size, 3] */
+  /** Views, one place after the other. [places, size, size, 3] */
   readonly rgb: Uint8Array;
+}
+
+/** What came of a job. */
+export interface JobResult {
+  /** Pictures that were decoded on the way and may be kept. */
+  readonly decoded: ReadonlyMap<number, Picture>;
+  /** By place in the list: why a picture cannot be read. Views that show it are not made. */
+  readonly unreadable: ReadonlyMap<number, string>;
 }
 
 /** Views at work in a thread at the same time: while one is decoded, another is augmented. */
 export const lanes = 2;
 
-/**
- * Makes views of a job until none is left that nobody works at.
- *
- * @returns pictures that were decoded here and may be kept
- * @throws UserError where one cannot be read
- */
-export async function workAt(job: Job, { size, augment, room }: JobSettings): Promise<Map<number, Picture>> {
+/** Makes views of a job until none is left that nobody works at. */
+export async function workAt(job: Job, { size, augment, room }: JobSettings): Promise<JobResult> {
   const kept = new Map<number, Picture>();
+  const unreadable = new Map<number, string>();
   const decoded = async (example: number): Promise<Picture> => {
     const given = kept.get(example) ?? job.pictures.get(example)!;
     if (!('source' in given)) return given;
@@ -51,12 +58,23 @@ export async function workAt(job: Job, { size, augment, room }: JobSettings): Pr
     for (let i = Atomics.add(job.next, 0, 1); i < job.views.length; i = Atomics.add(job.next, 0, 1)) {
       const view = job.views[i]!;
       const shown = new Map<number, Picture>();
-      for (const example of shownBy(view)) shown.set(example, await decoded(example));
-      job.rgb.set(drawView(view, shown, size, augment), i * size * size * 3);
+      for (const example of shownBy(view)) {
+        const picture = await decoded(example).catch(onlyUnreadable);
+        if (picture instanceof UserError) unreadable.set(example, picture.message);
+        else shown.set(example, picture);
+      }
+      if (shownBy(view).every((example) => shown.has(example)))
+        job.rgb.set(drawView(view, shown, size, augment), job.places[i]! * size * size * 3);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  return kept;
+  return { decoded: kept, unreadable };
+}
+
+/** One bad file is a result, and does not end the training; any other error does. */
+export function onlyUnreadable(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
 }
 
 export const kibOf = ({ data }: Picture): number => Math.ceil(data.length / 1024);
