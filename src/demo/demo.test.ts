@@ -5,23 +5,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { loadModel } from '../model/model.js';
 import { dataset as colours, compileOptions, recipe, teacher } from '../test/colours.fixture.js';
+import { made } from '../test/finished.fixture.js';
+import type { RunProgress, RunResult } from '../train/index.js';
 import { classAttention } from './attention.js';
-import { type DemoResult, demo } from './index.js';
+import { type DemoMade, demo } from './index.js';
 
 const dataset = { ...colours, splits: { train: colours.splits.train!, test: colours.splits.train! } };
 let folder = '';
-let result: DemoResult;
+let result: RunResult & DemoMade;
 const stages: string[] = [];
 
-const run = (more: { signal?: AbortSignal; onStep?: () => void } = {}) =>
+const run = (more: { signal?: AbortSignal; onProgress?: (progress: RunProgress) => void } = {}) =>
   demo({
     teacher: join(folder, 'teacher'),
     dataset,
     recipe: recipe({ seed: 3 }),
-    recipeText: 'batch: 6',
-    out: join(folder, 'run'),
-    compile: compileOptions,
-    onStage: (stage) => stages.push(stage),
+    runDir: join(folder, 'run'),
+    engine: compileOptions,
+    onMessage: (message) => stages.push(message),
     ...more,
   });
 
@@ -32,12 +33,12 @@ describe('demo', () => {
     // Stopped once on the way: what comes out is what the second sitting ends with.
     const controller = new AbortController();
     let steps = 0;
-    const stopped = run({
+    const stopped = await run({
       signal: controller.signal,
-      onStep: () => ++steps === 6 && controller.abort(new Error('stopped')),
+      onProgress: ({ losses }) => void (losses && ++steps === 6 && controller.abort(new Error('stopped'))),
     });
-    await expect(stopped).rejects.toThrow('stopped');
-    result = await run();
+    expect(stopped).toMatchObject({ finished: false, steps: 6 });
+    result = made(await run());
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -59,12 +60,12 @@ describe('demo', () => {
 
   it('exports the student it measured', async () => {
     const trained = await loadCheckpoint(join(folder, 'run', 'promptkd', 'student'));
-    const exported = await loadModel(result.student);
+    const exported = await loadModel(result.folder);
     expect(exported.checkpoint.params).toEqual(trained.params);
     expect(exported.prompts).toBeDefined();
     expect(exported.params).toBe(result.metrics.promptkd.params);
     for (const file of ['vision_model.onnx', 'text_model.onnx'])
-      expect(existsSync(join(result.student, 'onnx', file))).toBe(true);
+      expect(existsSync(join(result.folder, 'onnx', file))).toBe(true);
     expect(result.metrics.export_difference).toBeLessThan(1e-4);
   });
 
@@ -87,7 +88,7 @@ describe('demo', () => {
   });
 
   it('gives attention that is a distribution but for the class token itself', async () => {
-    const model = await loadModel(result.student);
+    const model = await loadModel(result.folder);
     const picture = await dataset.load(dataset.splits.test[0]!);
     const { grid, maps } = await classAttention(model, [picture, picture], compileOptions);
     expect(grid).toEqual([2, 2]);

@@ -1,5 +1,5 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
-export { fileFault } from './faults.js';
+export { cannotWrite, fileFault } from './faults.js';
 export { checksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { ensureFolder } from './folders.js';
@@ -8,7 +8,8 @@ export { readJson } from './json.js';
 export { readLines } from './lines.js';
 export { readNames } from './names.js';
 export { packageVersion } from './package-version.js';
-export { loadRecipe, versions } from './recipe-file.js';
+export { processRuns } from './process-runs.js';
+export { loadRecipe, versions, writeRecipe } from './recipe-file.js';
 export { checkWritable, fillFolder } from './room-to-write.js';
 export {
   encodeSafetensors,

@@ -1,5 +1,6 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processRuns } from './process-runs.js';
 
 const day = 24 * 3600 * 1000; // ms
 
@@ -12,20 +13,12 @@ const day = 24 * 3600 * 1000; // ms
 export async function removeLeftovers(folder: string, processOf: (name: string) => string | undefined): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     const id = processOf(name);
-    if (id === undefined || runs(Number(id))) continue;
+    if (id === undefined || processRuns(Number(id))) continue;
     const path = join(folder, name);
     try {
       if (Date.now() - (await lstat(path)).mtimeMs > day) await rm(path, { recursive: true, force: true });
     } catch {
       // Another process was quicker, or it is not ours to remove.
     }
-  }
-}
-
-function runs(id: number): boolean {
-  try {
-    return process.kill(id, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
+import { History } from '../train/run/history.js';
 import { readTrainingRecord } from '../train/training-record.js';
 import { type PretrainOptions, pretrain } from './pretrain.js';
 import { pretrainRecipe } from './pretrain-recipe.js';
@@ -66,54 +67,52 @@ const options = (more: Partial<PretrainOptions> = {}): PretrainOptions => ({
   recipe,
   dataset,
   runDir,
-  threads: 1,
+  engine: { threads: 1 },
   ...more,
 });
 
 describe('pretrain', () => {
   it('learns colours, writes log and model, and resumes to the same bits', async () => {
     const losses: number[] = [];
-    const whole = await pretrain(options({ onStep: ({ losses: l }) => void losses.push(l.total!) }));
-    expect(whole).toMatchObject({ finished: true, step: 30 });
+    const whole = await pretrain(options({ onProgress: ({ losses: l }) => void (l && losses.push(l.total!)) }));
+    expect(whole).toMatchObject({ finished: true, steps: 30, imagesSeen: 30 * 16 });
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3);
-    expect(whole.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
-    const log = readFileSync(join(runDir, 'log.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(log.map(({ step }) => step)).toEqual([1, 10, 15, 20, 30]);
-    expect(log[2]).toMatchObject({ drawings: 8 });
-    const weights = (await loadCheckpoint(whole.modelDir)).params;
+    expect(whole.evaluation!.top1).toBeGreaterThanOrEqual(0.75);
+    const measured = new History(join(runDir, 'history.jsonl')).entries.filter(({ evaluation }) => evaluation);
+    expect(measured.map(({ step }) => step)).toEqual([15, 30]);
+    expect(measured[1]!.evaluation).toEqual({ ...whole.evaluation, split: 'val', images: 8 });
+    const weights = (await loadCheckpoint(whole.folder)).params;
 
     const parts = join(runDir, 'parts');
     const controller = new AbortController();
     const stop = ({ step }: { step: number }) => (step === 12 ? controller.abort() : undefined);
-    const stopped = await pretrain(options({ runDir: parts, signal: controller.signal, onStep: stop }));
-    expect(stopped).toMatchObject({ finished: false, step: 12 });
+    const stopped = await pretrain(options({ runDir: parts, signal: controller.signal, onProgress: stop }));
+    expect(stopped).toMatchObject({ finished: false, steps: 12 });
     const resumed = await pretrain(options({ runDir: parts }));
     expect(resumed.finished).toBe(true);
-    expect((await loadCheckpoint(resumed.modelDir)).params).toEqual(weights);
+    expect((await loadCheckpoint(resumed.folder)).params).toEqual(weights);
+    expect({ ...resumed.best, folder: '' }).toEqual({ ...whole.best, folder: '' });
   });
 
   it('continues a checkpoint, for a number of minutes', async () => {
     const first = await pretrain(options({ recipe: { ...recipe, steps: 2 } }));
     const further = join(runDir, 'further');
-    const short = { ...recipe, from: first.modelDir, minutes: 0.002 };
+    const short = { ...recipe, from: first.folder, minutes: 0.002 };
     const second = await pretrain(options({ recipe: short, runDir: further }));
-    expect(second.step).toBeGreaterThan(0);
-    expect(second.step).toBe(JSON.parse(readFileSync(join(further, 'length.json'), 'utf8')).steps);
-    expect(existsSync(join(second.modelDir, 'model.safetensors'))).toBe(true);
+    expect(second.steps).toBeGreaterThan(0);
+    expect(second.steps).toBe(JSON.parse(readFileSync(join(further, 'length.json'), 'utf8')).steps);
+    expect(existsSync(join(second.folder, 'model.safetensors'))).toBe(true);
   });
 
   it('goes on with larger pictures', async () => {
     const first = await pretrain(options());
-    const larger = { ...recipe, from: first.modelDir, image_size: 24, steps: 2 };
+    const larger = { ...recipe, from: first.folder, image_size: 24, steps: 2 };
     const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));
-    expect(readTrainingRecord(second.modelDir)).toMatchObject({ images_seen: (30 + 2) * 16 });
-    const { config, preprocess } = await loadCheckpoint(second.modelDir);
+    expect(readTrainingRecord(second.folder)).toMatchObject({ images_seen: (30 + 2) * 16 });
+    const { config, preprocess } = await loadCheckpoint(second.folder);
     expect([config.vision_config.image_size, preprocess.size, preprocess.resize]).toEqual([24, 24, 24]);
     // Colours are told apart at any size: what was learned is still there.
-    expect(second.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
+    expect(second.evaluation!.top1).toBeGreaterThanOrEqual(0.75);
     await expect(
       pretrain(options({ recipe: { ...larger, image_size: 20 }, runDir: join(runDir, 'odd') })),
     ).rejects.toThrow('image_size: expected a multiple of the patch size 8, got 20');

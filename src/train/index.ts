@@ -1,10 +1,13 @@
 export { type AdamWOptions, adamw } from './adamw.js';
 export { coordinate } from './coordinate.js';
 export { engineFields } from './engine-fields.js';
-export { History, type HistoryEntry } from './history.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
 export { lossScaleFor, scaledGradients } from './loss-scale.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';
+export { History, type HistoryEntry, type RunEvaluation } from './run/history.js';
+export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
+export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
+export { type RunRecord, readRunRecord } from './run/run-record.js';
 export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export type { StepResult, Task } from './task.js';
