@@ -41,10 +41,15 @@ export class LiveLines {
   }
 
   private erasure(): string {
-    const width = this.stream.columns ?? 80;
+    const width = columnsOf(this.stream);
     const rows = this.drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / width)), 0);
     return `\r${rows > 0 ? `\x1b[${rows}A` : ''}\x1b[J`;
   }
+}
+
+/** Columns of a terminal now: it may have been resized while a step kept this process from hearing of it. */
+export function columnsOf(stream: NodeJS.WriteStream): number {
+  return stream.getWindowSize?.()[0] || 80;
 }
 
 /** Writes a line to stderr, above what is drawn there. */

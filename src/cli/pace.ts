@@ -20,25 +20,25 @@ export interface TimeLeft {
 export class Pace {
   private phase = '';
   private begun = 0;
-  private first: { readonly step: number; readonly at: number } | undefined;
+  private first: { readonly step: number; readonly share: number; readonly at: number } | undefined;
 
   constructor(private readonly now = () => performance.now() / 1000) {}
 
-  after({ phase, step, steps, overall, overallSteps }: ProgressUpdate): TimeLeft {
+  after({ phase, step, steps, share = 0 }: ProgressUpdate): TimeLeft {
     const at = this.now();
     if (phase !== this.phase) {
       this.phase = phase;
       this.begun = at;
       this.first = undefined;
     }
-    if (step > 0) this.first ??= { step, at };
+    if (step > 0) this.first ??= { step, share, at };
     const spent = at - this.begun;
     if (!this.first || step <= this.first.step || at - this.first.at < settled) return { spent };
-    const pace = (at - this.first.at) / (step - this.first.step);
+    const taken = at - this.first.at;
     return {
       spent,
-      phase: pace * (steps - step),
-      ...(overall !== undefined && overallSteps !== undefined && { overall: pace * (overallSteps - overall) }),
+      phase: (taken / (step - this.first.step)) * (steps - step),
+      ...(share > this.first.share && { overall: (taken / (share - this.first.share)) * (1 - share) }),
     };
   }
 }

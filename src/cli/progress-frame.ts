@@ -23,11 +23,12 @@ export function progressFrame(update: ProgressUpdate, left: TimeLeft, columns: n
     { name: phase, share: step / steps, figures: [`${count(step)}/${count(steps)}`, ...remaining(left.phase)] },
   ];
   if (overall !== undefined && overallSteps !== undefined && overallSteps > steps) {
-    const share = overall / overallSteps;
-    lines.push({ name: 'all', share, figures: [`${Math.floor(share * 100)} %`, ...remaining(left.overall)] });
+    const share = update.share ?? overall / overallSteps;
+    lines.push({ name: 'all', share, figures: [`${Math.floor(share * 100)} %`, ...remaining(left.overall, 'about ')] });
   }
-  if (imagesPerSecond !== undefined) lines.at(-1)!.figures.push(`${count(Math.round(imagesPerSecond))} images/s`);
-  return [...barLines(lines, width, colours), ...lossLines(losses ?? {}, width, colours)];
+  const cells = Object.entries(losses ?? {}).map(([name, value]) => [name, value.toPrecision(4)] as const);
+  if (imagesPerSecond !== undefined) cells.push(['images/s', count(Math.round(imagesPerSecond))]);
+  return [...barLines(lines, width, colours), ...cellLines(cells, width, colours)];
 }
 
 interface Line {
@@ -37,7 +38,8 @@ interface Line {
 }
 
 const count = (n: number) => n.toLocaleString('en-GB');
-const remaining = (seconds: number | undefined) => (seconds === undefined ? [] : [`${clockTime(seconds)} left`]);
+const remaining = (seconds: number | undefined, about = '') =>
+  seconds === undefined ? [] : [`${about}${clockTime(seconds)} left`];
 
 function barLines(lines: readonly Line[], width: number, { dim, cyan }: Colours): string[] {
   const columns = Math.max(...lines.map(({ figures }) => figures.length));
@@ -58,16 +60,19 @@ function barLines(lines: readonly Line[], width: number, { dim, cyan }: Colours)
   });
 }
 
-/** Losses as a table, names above values, in as many rows as the width asks for. */
-export function lossLines(losses: Readonly<Record<string, number>>, width: number, { dim }: Colours): string[] {
+/** Figures as a table, names above values, in as many rows as the width asks for. */
+function cellLines(
+  cells: readonly (readonly [name: string, figure: string])[],
+  width: number,
+  { dim }: Colours,
+): string[] {
   const lines: string[] = [];
   let [names, values] = ['', ''];
   const flush = () => {
     if (names) lines.push(dim(names), values);
     [names, values] = ['', ''];
   };
-  for (const [name, value] of Object.entries(losses)) {
-    const figure = value.toPrecision(4);
+  for (const [name, figure] of cells) {
     const cell = Math.max(name.length, figure.length) + (names ? 2 : 0);
     if (names.length + cell > width) flush();
     const size = Math.max(name.length, figure.length) + (names ? 2 : 0);

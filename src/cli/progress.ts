@@ -1,6 +1,6 @@
 import type { DownloadProgress } from '../clip/index.js';
 import { coloursOf } from './colours.js';
-import { cut, LiveLines } from './live-lines.js';
+import { columnsOf, cut, LiveLines } from './live-lines.js';
 import type { CommonOptions } from './options.js';
 import { clockTime, Pace } from './pace.js';
 import { progressFrame } from './progress-frame.js';
@@ -15,6 +15,8 @@ export interface ProgressUpdate {
   /** Over all phases, where the job has several. */
   readonly overall?: number;
   readonly overallSteps?: number;
+  /** The part of all phases' work that is done, from 0 to 1. */
+  readonly share?: number;
   readonly losses?: Readonly<Record<string, number>>;
   readonly imagesPerSecond?: number;
 }
@@ -73,7 +75,7 @@ function plainLines(stream: NodeJS.WriteStream): Progress {
       const parts = [
         steps === 0 ? phase : `${phase} ${step}/${steps}`,
         ...(left.phase && step < steps ? [`${clockTime(left.phase)} left`] : []),
-        ...(left.overall && update.overallSteps! > steps ? [`${clockTime(left.overall)} in all`] : []),
+        ...(left.overall && update.overallSteps! > steps ? [`about ${clockTime(left.overall)} in all`] : []),
         ...Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
         ...(imagesPerSecond === undefined ? [] : [`${imagesPerSecond.toFixed(0)} images/s`]),
       ];
@@ -90,7 +92,7 @@ function onTerminal(stream: NodeJS.WriteStream): Progress {
   const colours = coloursOf(stream);
   let last: ProgressUpdate | undefined;
   let drawn = 0;
-  const columns = () => stream.columns ?? 80;
+  const columns = () => columnsOf(stream);
   const draw = () => {
     if (!last) return;
     drawn = performance.now();
@@ -110,24 +112,29 @@ function onTerminal(stream: NodeJS.WriteStream): Progress {
     const name = cut(phase, columns() - what.length - 3);
     live.keep([`${done ? colours.green('✓') : colours.yellow('·')} ${name}${colours.dim(what)}`]);
   };
+  const over = () => {
+    live.clear();
+    leave();
+    last = undefined;
+  };
   return {
     update(update) {
       if (update.phase !== last?.phase) {
-        live.clear();
-        leave();
+        over();
         drawn = 0;
       }
       last = update;
       pace.after(update);
       if (performance.now() - drawn >= frameTime || update.step >= update.steps) draw();
     },
-    log: (line) => live.keep([line]),
+    log(line) {
+      if (last && last.steps > 0 && last.step >= last.steps) over();
+      live.keep([line]);
+    },
     stop() {
       clearInterval(clock);
       stream.off('resize', draw);
-      live.clear();
-      leave();
-      last = undefined;
+      over();
     },
   };
 }

@@ -83,33 +83,18 @@ export interface Closing {
 /**
  * Runs a recipe as every training command does: recipe and data, the run with its progress, Ctrl-C that saves, and the
  * result.
+ *
+ * @param load what is run; it is loaded once something is on the screen
  */
 export async function runTraining<
   Recipe extends { readonly data: { readonly dataset: string } },
   Result extends RunResult,
->(options: RecipeRunOptions & Partial<TrainingOptions>, training: Training<Recipe, Result>): Promise<void> {
-  const [{ openDataset }, { loadRecipe }, { createProgress, showDownload }, { resumable }, { printClosing }] =
-    await Promise.all([
-      import('../data/index.js'),
-      import('../files/index.js'),
-      import('./progress.js'),
-      import('./interrupt.js'),
-      import('./closing.js'),
-    ]);
+>(options: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
+  const [{ createProgress, showDownload }, { resumable }] = await Promise.all([
+    import('./progress.js'),
+    import('./interrupt.js'),
+  ]);
   const { out, device, threads, loaderMemory } = options;
-  const recipe = await loadRecipe(training.schema, {
-    file: options.recipe,
-    set: options.set,
-    flags: {
-      'data.dataset': options.data,
-      ...subsetFlags(options),
-      ...engineFlags(options),
-      seed: options.seed,
-      ...training.flags,
-    },
-  });
-  const loader =
-    loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
   const onProgress = (update: RunProgress) => {
@@ -122,10 +107,33 @@ export async function runTraining<
       );
   };
   try {
+    progress.update({ phase: 'starting', step: 0, steps: 0 });
+    const [training, { openDataset }, { loadRecipe }, { printClosing }] = await Promise.all([
+      load(),
+      import('../data/index.js'),
+      import('../files/index.js'),
+      import('./closing.js'),
+    ]);
+    const recipe = await loadRecipe(training.schema, {
+      file: options.recipe,
+      set: options.set,
+      flags: {
+        'data.dataset': options.data,
+        ...subsetFlags(options),
+        ...engineFlags(options),
+        seed: options.seed,
+        ...training.flags,
+      },
+    });
+    const loader =
+      loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
     const result = await resumable(out, async (signal) => {
-      progress.update({ phase: `opening ${recipe.data.dataset}`, step: 0, steps: 0 });
-      const dataset = await openDataset(recipe.data.dataset);
+      const { dataset: spec } = recipe.data;
+      const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
+      progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
+      const dataset = await openDataset(spec);
       progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
+      progress.update({ phase: 'reading models', step: 0, steps: 0 });
       return training.run(
         {
           ...{ recipe, runDir: out, loader, signal, onProgress, sources: training.sources },

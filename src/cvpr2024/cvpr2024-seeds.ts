@@ -57,14 +57,23 @@ export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<RunO
     { command: 'cvpr2024', data: { name, fingerprint } },
     options,
     async (run): Promise<RunWork<RunOutcome<Cvpr2024Seeds>>> => {
+      const runs = recipe.seeds * Math.max(1, recipe.transfer.length);
+      let done = 0;
       const onProgress = async (progress: RunProgress) => {
-        if (progress.overall !== undefined) await run.accept();
-        await options.onProgress?.(progress);
+        const { overall, overallSteps, share } = progress;
+        if (overall !== undefined) await run.accept();
+        await options.onProgress?.({
+          ...progress,
+          // Of all runs, which are about alike.
+          ...(overallSteps && { overall: done * overallSteps + overall!, overallSteps: runs * overallSteps }),
+          ...(share !== undefined && { share: (done + share) / runs }),
+        });
       };
       const seeds: Cvpr2024Seed[] = [];
       const total = { steps: 0, seconds: 0, imagesSeen: 0 };
       const count = (one: typeof total) => {
         for (const field of ['steps', 'seconds', 'imagesSeen'] as const) total[field] += one[field];
+        done++;
       };
       for (let seed = recipe.seed; seed < recipe.seed + recipe.seeds; seed++) {
         // A run is of one seed: how many others there are is none of its identity.

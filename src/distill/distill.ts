@@ -29,6 +29,7 @@ import { checkLosses } from './losses/check-losses.js';
 import { mapLayers } from './losses/layer-map.js';
 import { type Phase, phasesOf } from './phases.js';
 import type { DistillRecipe, LossName } from './recipe.js';
+import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
 import { type InnerStates, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
@@ -134,6 +135,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
 export async function distill(given: DistillOptions): Promise<DistillResult> {
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
+    await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
     const { options, teacher, phases, full, batches } = await prepare(given);
     const { store, bank } = batches;
     run.own({ dispose: () => store.close() });
@@ -185,6 +187,9 @@ async function trainPhases(
 ): Promise<{ finished: boolean; step: number; seconds: number }> {
   const { recipe, runDir, signal } = options;
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+  const costs = phases.map((phase) => stepCost(full, phase, batches));
+  const work = phases.map(({ steps }, i) => steps * costs[i]!);
+  const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {
     recipe,
     data: options.dataset.fingerprint,
@@ -193,7 +198,8 @@ async function trainPhases(
   };
   const compile = { ...options.engine, precision: recipe.precision };
   const position = { finished: true, step: 0, seconds: 0 };
-  for (const phase of phases) {
+  for (const [i, phase] of phases.entries()) {
+    const place = { before: workOf(work.slice(0, i)), step: costs[i]!, total: workOf(work) };
     await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
     const task: Task & { dispose(): Promise<void> } =
       recipe.method === 'kd'
@@ -219,7 +225,8 @@ async function trainPhases(
         fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
         signal,
         ema: phase === phases.at(-1) ? recipe.ema : undefined,
-        onStep: (event) => run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps }, event),
+        onStep: (event) =>
+          run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event),
       });
       position.step = phase.firstStep + trained.step;
       position.seconds += trained.seconds;

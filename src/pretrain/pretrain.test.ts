@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { History } from '../train/run/history.js';
 import { readTrainingRecord } from '../train/training-record.js';
 import { type PretrainOptions, pretrain } from './pretrain.js';
@@ -116,6 +117,49 @@ describe('pretrain', () => {
     await expect(
       pretrain(options({ recipe: { ...larger, image_size: 20 }, runDir: join(runDir, 'odd') })),
     ).rejects.toThrow('image_size: expected a multiple of the patch size 8, got 20');
+  });
+
+  it('measures itself on another split where val is not there, says so, and keeps the best checkpoint', async () => {
+    const said: string[] = [];
+    const onMessage = (message: string) => void said.push(message);
+    const { train, val } = dataset.splits;
+    const short = { ...recipe, steps: 3, evaluation: { ...recipe.evaluation, every: 1 } };
+    const tested = await pretrain(
+      options({ recipe: short, dataset: { ...dataset, splits: { train: train!, test: val! } }, onMessage }),
+    );
+    expect(tested.evaluation).toMatchObject({ split: 'test', images: 8 });
+    const { entries } = new History(join(runDir, 'history.jsonl'));
+    expect(tested.best!.top1).toBe(Math.max(...entries.map(({ evaluation }) => evaluation!.top1)));
+    expect((await loadCheckpoint(tested.best!.folder)).config).toEqual((await loadCheckpoint(tested.folder)).config);
+    const alone = { ...dataset, splits: { train: train! } };
+    const blind = await pretrain(options({ recipe: short, dataset: alone, onMessage, runDir: join(runDir, 'blind') }));
+    expect([blind.evaluation, blind.best]).toEqual([undefined, undefined]);
+    expect(said).toEqual([
+      'colours has no split val: the run measures itself on test',
+      'colours has no split val: the run does not measure itself; give data with one, or name another with --set evaluation.split=…',
+    ]);
+  });
+
+  it('passes over an image that cannot be read, names it, and resumes to the same bits', async () => {
+    const torn = { ...dataset, load: async (example: Example) => load(example) };
+    const load = async (example: Example) => {
+      if (example.id === 'train-red-1') throw new UserError('train-red-1: torn');
+      return dataset.load(example);
+    };
+    const short = { ...recipe, steps: 6 };
+    const said: string[] = [];
+    const onMessage = (message: string) => void said.push(message);
+    const whole = await pretrain(options({ recipe: short, dataset: torn, onMessage }));
+    expect(said).toEqual([
+      '1 image could not be read and others stood in for them, the first: train-red-1: torn; run.json lists all',
+    ]);
+    const parts = join(runDir, 'parts');
+    const controller = new AbortController();
+    const onProgress = ({ overall }: { overall?: number }) => void (overall === 3 && controller.abort());
+    await pretrain(options({ recipe: short, dataset: torn, runDir: parts, signal: controller.signal, onProgress }));
+    const resumed = await pretrain(options({ recipe: short, dataset: torn, runDir: parts }));
+    const weights = async (folder: string) => (await loadCheckpoint(folder)).params;
+    expect(await weights(resumed.folder)).toEqual(await weights(whole.folder));
   });
 
   it('names a split that is not there, and a batch that is too large', async () => {

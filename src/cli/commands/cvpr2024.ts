@@ -42,38 +42,41 @@ export function addCvpr2024(program: Command): void {
 }
 
 async function run(options: Cvpr2024Options): Promise<void> {
-  const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
-    await Promise.all([
-      import('../../cvpr2024/index.js'),
-      import('../../clip/index.js'),
-      import('../../data/index.js'),
-      import('../../files/index.js'),
-      import('../cvpr2024-output.js'),
-    ]);
-  const { out } = options;
-  await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, {
-    schema: cvpr2024Recipe,
-    flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
-    sources: { teacher: options.teacher, student: options.student },
-    run: async (given, dataset) => {
-      const teacher = await loadCheckpoint(options.teacher, given);
-      const student = await loadCheckpoint(options.student, given);
-      const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
-      const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
-      if (result.finished) {
-        const figures = `${JSON.stringify(output.cvpr2024Json(result), null, 1)}\n`;
-        await writeFileAtomic(join(out, 'figures.json'), figures);
-      }
-      return result;
-    },
-    json: output.cvpr2024Json,
-    closing: (result) => {
-      const students = result.seeds.flatMap((seed) => seed.students);
-      return {
-        lines: [output.cvpr2024Table(result)],
-        saved: out,
-        next: students.slice(0, 1).map((folder) => `evaluate ${folder} --data …`),
-      };
-    },
+  await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, async () => {
+    const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
+      await Promise.all([
+        import('../../cvpr2024/index.js'),
+        import('../../clip/index.js'),
+        import('../../data/index.js'),
+        import('../../files/index.js'),
+        import('../cvpr2024-output.js'),
+      ]);
+    const { out } = options;
+
+    return {
+      schema: cvpr2024Recipe,
+      flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
+      sources: { teacher: options.teacher, student: options.student },
+      run: async (given, dataset) => {
+        const teacher = await loadCheckpoint(options.teacher, given);
+        const student = await loadCheckpoint(options.student, given);
+        const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
+        const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
+        if (result.finished) {
+          const figures = `${JSON.stringify(output.cvpr2024Json(result), null, 1)}\n`;
+          await writeFileAtomic(join(out, 'figures.json'), figures);
+        }
+        return result;
+      },
+      json: output.cvpr2024Json,
+      closing: (result) => {
+        const students = result.seeds.flatMap((seed) => seed.students);
+        return {
+          lines: [output.cvpr2024Table(result)],
+          saved: out,
+          next: students.slice(0, 1).map((folder) => `evaluate ${folder} --data …`),
+        };
+      },
+    };
   });
 }

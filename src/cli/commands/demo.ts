@@ -24,15 +24,15 @@ export function addDemo(program: Command): void {
 }
 
 async function run(options: DemoOptions): Promise<void> {
-  const [{ demo }, { distillRecipe }, { summaryTable }] = await Promise.all([
-    import('../../demo/index.js'),
-    import('../../distill/index.js'),
-    import('../../report/index.js'),
-  ]);
-  const { out, teacher } = options;
-  await runTraining(
-    { ...options, recipe: options.recipe ?? shipped('recipes/distill-emoji.yaml') },
-    {
+  await runTraining({ ...options, recipe: options.recipe ?? shipped('recipes/distill-emoji.yaml') }, async () => {
+    const [{ demo }, { distillRecipe }, { summaryTable }] = await Promise.all([
+      import('../../demo/index.js'),
+      import('../../distill/index.js'),
+      import('../../report/index.js'),
+    ]);
+    const { out, teacher } = options;
+
+    return {
       schema: distillRecipe,
       sources: { teacher },
       run: (given, dataset): Promise<RunOutcome<DemoMade>> => demo({ ...given, teacher, dataset }),
@@ -42,6 +42,6 @@ async function run(options: DemoOptions): Promise<void> {
         saved: `${folder} (checkpoint, ONNX encoders, model card)`,
         next: [`serve ${folder}`, `web ${folder} --out page`],
       }),
-    },
-  );
+    };
+  });
 }

@@ -76,25 +76,28 @@ async function flags(options: DistillOptions): Promise<Record<string, unknown>> 
 }
 
 async function run(options: DistillOptions): Promise<void> {
-  const { distill, distillRecipe, loadTeacher } = await import('../../distill/index.js');
-  const { device, threads } = options;
-  await runTraining(options, {
-    schema: distillRecipe,
-    flags: await flags(options),
-    sources: { teacher: options.teacher },
-    run: async ({ onDownload, ...given }, dataset) => {
-      const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
-      return distill({ ...given, onDownload, dataset, teacher });
-    },
-    json: ({ folder, parameters, imagesSeen, seconds }) => ({
-      ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
-    }),
-    closing: ({ folder, parameters, imagesSeen, seconds }, recipe) => ({
-      lines: [
-        `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
-      ],
-      saved: folder,
-      next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
-    }),
+  await runTraining(options, async () => {
+    const { distill, distillRecipe, loadTeacher } = await import('../../distill/index.js');
+    const { device, threads } = options;
+
+    return {
+      schema: distillRecipe,
+      flags: await flags(options),
+      sources: { teacher: options.teacher },
+      run: async ({ onDownload, ...given }, dataset) => {
+        const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
+        return distill({ ...given, onDownload, dataset, teacher });
+      },
+      json: ({ folder, parameters, imagesSeen, seconds }) => ({
+        ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
+      }),
+      closing: ({ folder, parameters, imagesSeen, seconds }, recipe) => ({
+        lines: [
+          `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
+        ],
+        saved: folder,
+        next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      }),
+    };
   });
 }

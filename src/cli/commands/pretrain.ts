@@ -25,26 +25,29 @@ export function addPretrain(program: Command): void {
 }
 
 async function run(options: PretrainOptions): Promise<void> {
-  const [{ pretrain, pretrainRecipe }, { percent }] = await Promise.all([
-    import('../../pretrain/index.js'),
-    import('../../report/index.js'),
-  ]);
-  await runTraining(options, {
-    schema: pretrainRecipe,
-    flags: { from: options.from },
-    run: (given, dataset) => pretrain({ ...given, dataset }),
-    json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
-      ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },
-    }),
-    closing: ({ folder, steps, seconds, evaluation, best }, recipe) => ({
-      lines: [
-        `${steps.toLocaleString('en-GB')} steps in ${Math.round(seconds)} s${evaluation ? `, top-1 ${percent(evaluation.top1)} %, top-5 ${percent(evaluation.top5)} % of ${evaluation.images} images of ${evaluation.split}` : ''}`,
-        ...(best && best.step !== steps
-          ? [`best at step ${best.step.toLocaleString('en-GB')}, top-1 ${percent(best.top1)} %: ${best.folder}`]
-          : []),
-      ],
-      saved: folder,
-      next: [`evaluate ${folder} --data ${recipe.data.dataset}`],
-    }),
+  await runTraining(options, async () => {
+    const [{ pretrain, pretrainRecipe }, { percent }] = await Promise.all([
+      import('../../pretrain/index.js'),
+      import('../../report/index.js'),
+    ]);
+
+    return {
+      schema: pretrainRecipe,
+      flags: { from: options.from },
+      run: (given, dataset) => pretrain({ ...given, dataset }),
+      json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
+        ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },
+      }),
+      closing: ({ folder, steps, seconds, evaluation, best }, recipe) => ({
+        lines: [
+          `${steps.toLocaleString('en-GB')} steps in ${Math.round(seconds)} s${evaluation ? `, top-1 ${percent(evaluation.top1)} %, top-5 ${percent(evaluation.top5)} % of ${evaluation.images} images of ${evaluation.split}` : ''}`,
+          ...(best && best.step !== steps
+            ? [`best at step ${best.step.toLocaleString('en-GB')}, top-1 ${percent(best.top1)} %: ${best.folder}`]
+            : []),
+        ],
+        saved: folder,
+        next: [`evaluate ${folder} --data ${recipe.data.dataset}`],
+      }),
+    };
   });
 }

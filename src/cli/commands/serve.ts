@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { serverDefaults } from '../../serve/server/options.js';
+import { coloursOf } from '../colours.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
 
 interface ServeOptions {
@@ -56,7 +57,7 @@ export function addServe(program: Command): void {
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
-Logs are JSON lines on stderr. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
+Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
 SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json describes all fields.
 `,
     )
@@ -69,7 +70,10 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     import('../../serve/index.js'),
     import('../server-keys.js'),
   ]);
-  const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
+  const watched = process.stdout.isTTY && process.stderr.isTTY;
+  // People see a few lines, and what goes wrong; logs are for machines.
+  const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
+  if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
   const keys = await readKeys(options.keyFile);
   const server = await ModelServer.start(
@@ -83,11 +87,23 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     },
     log,
   );
-  process.stdout.write(`${server.url}\n`);
+  process.stdout.write(watched && !options.quiet ? banner(server.url, models) : `${server.url}\n`);
   const stop = () => void server.stop();
   // A second signal kills: the handlers are gone by then.
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   // A reload that fails has been logged; the models that were there go on.
   if (process.platform !== 'win32') process.on('SIGHUP', () => void server.reload().catch(() => {}));
+}
+
+/** What people read once the server answers. */
+function banner(url: string, models: readonly string[]): string {
+  const { bold, dim } = coloursOf(process.stdout);
+  return [
+    `${dim('serving')}  ${models.join(', ')}`,
+    `${dim('page   ')}  ${bold(url)}`,
+    `${dim('also   ')}  ${url}/openapi.json, ${url}/metrics`,
+    `${dim('stop   ')}  Ctrl-C`,
+    '',
+  ].join('\n');
 }

@@ -27,31 +27,34 @@ export function addTunePrompts(program: Command): void {
 }
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
-  const [{ tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
-    import('../../tune-prompts/index.js'),
-    import('../../clip/index.js'),
-    import('../../report/index.js'),
-  ]);
-  await runTraining(options, {
-    schema: tunePromptsRecipe,
-    flags: { 'data.split': options.split, unlabelled: options.unlabelled },
-    sources: { model: folder },
-    run: async (given, dataset) => tunePrompts({ ...given, dataset, model: await loadCheckpoint(folder, given) }),
-    json: (result, { unlabelled }) => ({
-      ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
-      ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
-      pseudo_accuracy: result.pseudoAccuracy,
-    }),
-    closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds }, recipe) => {
-      const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
-      return {
-        lines: [
-          `learned from ${images} images in ${Math.round(seconds)} s`,
-          `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
-        ],
-        saved: made,
-        next: [`evaluate ${made} --data ${recipe.data.dataset}`],
-      };
-    },
+  await runTraining(options, async () => {
+    const [{ tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
+      import('../../tune-prompts/index.js'),
+      import('../../clip/index.js'),
+      import('../../report/index.js'),
+    ]);
+
+    return {
+      schema: tunePromptsRecipe,
+      flags: { 'data.split': options.split, unlabelled: options.unlabelled },
+      sources: { model: folder },
+      run: async (given, dataset) => tunePrompts({ ...given, dataset, model: await loadCheckpoint(folder, given) }),
+      json: (result, { unlabelled }) => ({
+        ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
+        ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
+        pseudo_accuracy: result.pseudoAccuracy,
+      }),
+      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds }, recipe) => {
+        const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
+        return {
+          lines: [
+            `learned from ${images} images in ${Math.round(seconds)} s`,
+            `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
+          ],
+          saved: made,
+          next: [`evaluate ${made} --data ${recipe.data.dataset}`],
+        };
+      },
+    };
   });
 }

@@ -31,6 +31,8 @@ export interface RunProgress {
   /** Of a training step, as all that follows: updates done over all phases, and how many there are. */
   readonly overall?: number;
   readonly overallSteps?: number;
+  /** The part of all the phases' work that is done, from 0 to 1: a step of one phase may take longer than one of another. */
+  readonly share?: number;
   readonly losses?: Readonly<Record<string, number>>;
   readonly learningRate?: number;
   /** Not finite where gradients overflowed: a skipped step. */

@@ -21,6 +21,8 @@ export interface PhasePlace {
   /** Updates of the phases before it. */
   readonly firstStep: number;
   readonly overallSteps: number;
+  /** About how much is computed by the phases before it, by a step of it, and in all, where steps of phases differ. */
+  readonly work?: { readonly before: number; readonly step: number; readonly total: number };
 }
 
 /** What work gives back to {@link inRun}. */
@@ -73,7 +75,7 @@ export class Run {
 
   /** Notes a step of training and reports it. */
   async step(
-    { phase, firstStep, overallSteps }: PhasePlace,
+    { phase, firstStep, overallSteps, work }: PhasePlace,
     event: StepEvent,
     evaluation?: RunEvaluation,
   ): Promise<void> {
@@ -88,6 +90,7 @@ export class Run {
     });
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
+      share: work ? (work.before + step * work.step) / work.total : overall / overallSteps,
       ...(evaluation && { evaluation }),
     });
   }
