@@ -25,8 +25,8 @@ export async function openDemoStep(folder, { lr = 1e-4, compile = {} } = {}) {
   const teacher = await loadCheckpoint(here('../models/emoji-teacher'));
   const dataset = await openDataset(recipe.data.dataset);
   const extracted = []; // how many, and when
-  const onTargets = (done) => extracted.push([done, performance.now()]);
-  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder, onTargets });
+  const onProgress = ({ phase, step }) => phase === 'teacher targets' && extracted.push([step, performance.now()]);
+  const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir: folder, onProgress });
   const [first, last] = [extracted[0], extracted.at(-1)]; // the first batch has the session's start in it
   const task = dualStreamTask(full, batches, phases.at(-1), compile);
   const { beta1, beta2, weight_decay: weightDecay } = recipe.optimizer;

@@ -34,11 +34,11 @@ export function cvpr2024Json({ seeds, baseNovel, transfer }: Cvpr2024Seeds): Rec
     student: of('student'),
   });
   return {
-    seeds: seeds.map(({ seed, students, seconds }) => ({
+    seeds: seeds.map(({ seed, students, stageSeconds }) => ({
       seed,
       students,
-      tuning_seconds: seconds.tuning,
-      distillation_seconds: seconds.distillation,
+      tuning_seconds: stageSeconds.tuning,
+      distillation_seconds: stageSeconds.distillation,
     })),
     ...(baseNovel && models((role) => baseNovel[role])),
     ...(transfer.length > 0 && {

@@ -2,14 +2,22 @@ import { UserError } from '../errors.js';
 import { fileFault } from '../files/index.js';
 import { printable } from './printable.js';
 
-/** Ctrl-C after which the run was saved: the message says how to go on. */
+/** Ctrl-C or SIGTERM after which the run was saved: the message says how to go on. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
+
+  /** @param code exit code: 128 and the signal's number, as a shell has it */
+  constructor(
+    message: string,
+    readonly code = 130,
+  ) {
+    super(message);
+  }
 }
 
 /**
  * What the command line says about an error, and its exit code: 2 bad input or a machine that has too little of something,
- * 130 interrupted, 1 a fault of ours.
+ * 130 or 143 interrupted, 1 a fault of ours.
  */
 export function describeFailure(
   error: unknown,
@@ -21,7 +29,7 @@ export function describeFailure(
 
 function describe(error: unknown, debug: boolean): { message: string; code: number } {
   if (error instanceof UserError) return { message: error.message, code: 2 };
-  if (error instanceof Interrupted) return { message: error.message, code: 130 };
+  if (error instanceof Interrupted) return { message: error.message, code: error.code };
   if (error instanceof Error && error.name === 'AbortError') return { message: 'interrupted', code: 130 };
   if (!(error instanceof Error)) return { message: String(error), code: 1 };
   const reason = fileReason(error) ?? shortage(error);

@@ -7,7 +7,7 @@ import { describeFailure } from './failure.js';
 import { resumable } from './interrupt.js';
 
 /** What the command line says of work that goes on after Ctrl-C. */
-async function afterCtrlC(work: (signal: AbortSignal) => Promise<unknown>) {
+async function afterCtrlC(work: (signal: AbortSignal) => Promise<{ finished: boolean }>) {
   const quiet = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
     const run = resumable('runs/a', (signal) => {
@@ -23,9 +23,9 @@ async function afterCtrlC(work: (signal: AbortSignal) => Promise<unknown>) {
 const saved = { message: 'interrupted; runs/a is saved, the same command goes on from there', code: 130 };
 
 it.each([
-  ['returns', async () => undefined],
-  ['throws the reason', async (signal: AbortSignal) => signal.throwIfAborted()],
-  ['is stopped by Node', (signal: AbortSignal) => setTimeout(1000, undefined, { signal })],
+  ['returns', async () => ({ finished: false })],
+  ['throws the reason', async (signal: AbortSignal) => Promise.reject(signal.reason)],
+  ['is stopped by Node', (signal: AbortSignal) => setTimeout(1000, { finished: true }, { signal })],
 ])('says that a run is saved where the work %s', async (_, work) => {
   expect(await afterCtrlC(work)).toEqual(saved);
 });
@@ -34,7 +34,10 @@ it('says what failed where the state could not be saved', async () => {
   const root = await mkdtemp(join(tmpdir(), 'promptkd-interrupt-'));
   const folder = join(root, 'phase-joint');
   await writeFile(folder, '');
-  const failed = await afterCtrlC(() => mkdir(folder, { recursive: true }));
+  const failed = await afterCtrlC(async () => {
+    await mkdir(folder, { recursive: true });
+    return { finished: true };
+  });
   expect(failed).toEqual({ message: `${folder}: expected a folder, or nothing yet; got a file`, code: 2 });
   await rm(root, { recursive: true });
 });

@@ -1,30 +1,45 @@
 import { Interrupted } from './failure.js';
+import { sayLine } from './live-lines.js';
+
+const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * A signal that the first Ctrl-C aborts, so that a run can finish its step and save; the second kills at once,
- * because the handler is gone by then.
+ * A signal that the first Ctrl-C, or SIGTERM, aborts, so that a run can finish its step and save; the second kills at once,
+ * because the handlers are gone by then.
  */
 export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
-  process.once('SIGINT', () => {
-    process.stderr.write('\nStopping after this step; press Ctrl-C again to quit at once.\n');
-    controller.abort(new Interrupted('interrupted'));
-  });
+  const stop = (name: NodeJS.Signals) => {
+    for (const each of Object.keys(signals)) process.off(each, stop);
+    sayLine(
+      name === 'SIGTERM'
+        ? 'Stopping after this step.'
+        : 'Stopping after this step; press Ctrl-C again to quit at once.',
+    );
+    controller.abort(new Interrupted('interrupted', signals[name as keyof typeof signals]));
+  };
+  for (const each of Object.keys(signals)) process.on(each, stop);
   return controller.signal;
 }
 
 /**
- * Runs work that saves when the signal is aborted; after Ctrl-C it fails with how to go on.
+ * Runs work that saves when the signal is aborted; where it was stopped by Ctrl-C or SIGTERM it fails with how to go on.
  *
  * @throws whatever else the work fails with, also after Ctrl-C: what could not be saved is not saved
  */
-export async function resumable<T>(folder: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function resumable<T extends { readonly finished: boolean }>(
+  folder: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const signal = interruptSignal();
-  const interrupted = () => new Interrupted(`interrupted; ${folder} is saved, the same command goes on from there`);
+  const interrupted = () => {
+    const { code } = signal.reason as Interrupted;
+    return new Interrupted(`interrupted; ${folder} is saved, the same command goes on from there`, code);
+  };
   const result = await work(signal).catch((error: unknown) => {
     throw signal.aborted && isAbort(error, signal) ? interrupted() : error;
   });
-  if (signal.aborted) throw interrupted();
+  if (!result.finished) throw interrupted();
   return result;
 }
 

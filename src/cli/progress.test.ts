@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { clockTime, createProgress } from './progress.js';
+import { clockTime } from './pace.js';
+import { createProgress } from './progress.js';
 
 function recorder(): { stream: NodeJS.WriteStream; text: () => string } {
   const parts: string[] = [];

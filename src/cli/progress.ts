@@ -1,15 +1,23 @@
-import cliProgress, { type SingleBar } from 'cli-progress';
 import type { DownloadProgress } from '../clip/index.js';
+import { coloursOf } from './colours.js';
+import { columnsOf, cut, LiveLines } from './live-lines.js';
 import type { CommonOptions } from './options.js';
+import { clockTime, Pace } from './pace.js';
 import { printable, printableJson } from './printable.js';
+import { progressFrame } from './progress-frame.js';
 
-/** One report from a running job. */
+/** One report from a running job: the part of `RunProgress` that is shown. */
 export interface ProgressUpdate {
   /** What is running, e.g. "PromptKD · prompts". A new name starts a new bar. */
   readonly phase: string;
-  /** Steps done, and of how many. */
+  /** Steps done, and of how many; 0 of 0 where they are not counted. */
   readonly step: number;
   readonly steps: number;
+  /** Over all phases, where the job has several. */
+  readonly overall?: number;
+  readonly overallSteps?: number;
+  /** The part of all phases' work that is done, from 0 to 1. */
+  readonly share?: number;
   readonly losses?: Readonly<Record<string, number>>;
   readonly imagesPerSecond?: number;
 }
@@ -18,6 +26,7 @@ export interface Progress {
   update(update: ProgressUpdate): void;
   /** A line that stays. */
   log(line: string): void;
+  /** Ends the report; nothing that is written behind it is touched. Calling it again changes nothing. */
   stop(): void;
 }
 
@@ -34,15 +43,17 @@ export function showTexts(progress: Progress): (what: string, done: number, tota
 }
 
 const lineSeconds = 10;
+/** Milliseconds between two frames. */
+const frameTime = 100;
 
 /**
- * Progress on stderr: a bar on a terminal, a line every ten seconds otherwise, JSON lines with `--json`, nothing with
+ * Progress on stderr: bars on a terminal, a line every ten seconds otherwise, JSON lines with `--json`, nothing with
  * `--quiet`.
  */
 export function createProgress(options: CommonOptions, stream: NodeJS.WriteStream = process.stderr): Progress {
   if (options.quiet) return { update() {}, log() {}, stop() {} };
   if (options.json) return jsonLines(stream);
-  return stream.isTTY ? bar(stream) : plainLines(stream);
+  return stream.isTTY && process.env.TERM !== 'dumb' ? onTerminal(stream) : plainLines(stream);
 }
 
 function jsonLines(stream: NodeJS.WriteStream): Progress {
@@ -56,46 +67,76 @@ function jsonLines(stream: NodeJS.WriteStream): Progress {
 
 function plainLines(stream: NodeJS.WriteStream): Progress {
   const due = throttle();
-  const clock = etaClock();
+  const pace = new Pace();
   return {
     update(update) {
-      const eta = clock(update);
+      const left = pace.after(update);
       if (!due(update)) return;
-      stream.write(
-        `${printable(update.phase)} ${update.step}/${update.steps}${eta ? ` · ${eta} left` : ''}${figures(update)}\n`,
-      );
+      const { phase, step, steps, losses = {}, imagesPerSecond } = update;
+      const parts = [
+        steps === 0 ? phase : `${phase} ${step}/${steps}`,
+        ...(left.phase && step < steps ? [`${clockTime(left.phase)} left`] : []),
+        ...(left.overall && update.overallSteps! > steps ? [`about ${clockTime(left.overall)} in all`] : []),
+        ...Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
+        ...(imagesPerSecond === undefined ? [] : [`${imagesPerSecond.toFixed(0)} images/s`]),
+      ];
+      stream.write(`${printable(parts.join(' · '))}\n`);
     },
     log: (line) => void stream.write(`${printable(line)}\n`),
     stop() {},
   };
 }
 
-function bar(stream: NodeJS.WriteStream): Progress {
-  const bars = new cliProgress.MultiBar({
-    stream,
-    hideCursor: true,
-    // Ctrl-C is ours: a run saves before it ends.
-    gracefulExit: false,
-    emptyOnZero: true,
-    forceRedraw: true,
-    format: (settings, params, payload) =>
-      `${payload.phase} ${cliProgress.Format.BarFormat(params.progress, { ...settings, barsize: 24 })} ${params.value}/${params.total}${payload.eta}${payload.figures}`,
-    barCompleteChar: '━',
-    barIncompleteChar: '─',
-  });
-  const clock = etaClock();
-  let current: { bar: SingleBar; phase: string } | undefined;
+function onTerminal(stream: NodeJS.WriteStream): Progress {
+  const live = new LiveLines(stream);
+  const pace = new Pace();
+  const colours = coloursOf(stream);
+  let last: ProgressUpdate | undefined;
+  let drawn = 0;
+  const columns = () => columnsOf(stream);
+  const draw = () => {
+    if (!last) return;
+    drawn = performance.now();
+    live.show(progressFrame(last, pace.after(last), columns(), colours));
+  };
+  // What takes long without a step shows that it goes on.
+  const clock = setInterval(draw, 1000);
+  clock.unref();
+  stream.on('resize', draw);
+  /** A phase that is over leaves one line. */
+  const leave = () => {
+    if (!last || last.steps === 0) return;
+    const { phase, step, steps } = last;
+    const { spent } = pace.after(last);
+    const done = step >= steps;
+    const what = ` ${step.toLocaleString('en-GB')}${done ? '' : ` of ${steps.toLocaleString('en-GB')}`} in ${clockTime(spent)}`;
+    const name = cut(phase, columns() - what.length - 3);
+    live.keep([`${done ? colours.green('✓') : colours.yellow('·')} ${name}${colours.dim(what)}`]);
+  };
+  const over = () => {
+    live.clear();
+    leave();
+    last = undefined;
+  };
   return {
     update(update) {
-      const eta = clock(update);
-      const payload = { phase: printable(update.phase), eta: eta ? ` · ${eta} left` : '', figures: figures(update) };
-      if (current?.phase !== update.phase)
-        current = { bar: bars.create(update.steps, update.step, payload), phase: update.phase };
-      current.bar.setTotal(update.steps);
-      current.bar.update(update.step, payload);
+      if (printable(update.phase) !== last?.phase) {
+        over();
+        drawn = 0;
+      }
+      last = { ...update, phase: printable(update.phase) };
+      pace.after(update);
+      if (performance.now() - drawn >= frameTime || update.step >= update.steps) draw();
     },
-    log: (line) => bars.log(`${printable(line)}\n`),
-    stop: () => bars.stop(),
+    log(line) {
+      if (last && last.steps > 0 && last.step >= last.steps) over();
+      live.keep([printable(line)]);
+    },
+    stop() {
+      clearInterval(clock);
+      stream.off('resize', draw);
+      over();
+    },
   };
 }
 
@@ -105,33 +146,9 @@ function throttle(): (update: ProgressUpdate) => boolean {
   let last = 0;
   return (update) => {
     const now = Date.now();
-    const due = update.phase !== phase || update.step >= update.steps || now - last >= lineSeconds * 1000;
+    const due =
+      update.phase !== phase || (update.steps > 0 && update.step >= update.steps) || now - last >= lineSeconds * 1000;
     if (due) [phase, last] = [update.phase, now];
     return due;
   };
-}
-
-/** Time left in the phase at the pace of this process's own steps: a resumed run did not do the first ones. */
-function etaClock(now = () => Date.now()): (update: ProgressUpdate) => string {
-  let phase = '';
-  let start = 0;
-  let first = 0;
-  return ({ phase: name, step, steps }) => {
-    if (name !== phase) [phase, start, first] = [name, now(), step];
-    if (step <= first || step >= steps) return '';
-    return clockTime(((now() - start) / 1000 / (step - first)) * (steps - step));
-  };
-}
-
-function figures({ losses = {}, imagesPerSecond }: ProgressUpdate): string {
-  const shown = Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`);
-  if (imagesPerSecond !== undefined) shown.push(`${imagesPerSecond.toFixed(0)} images/s`);
-  return shown.length > 0 ? ` · ${shown.join(' · ')}` : '';
-}
-
-/** 431 → "7:11", 4310 → "1:11:50". */
-export function clockTime(seconds: number): string {
-  const total = Math.round(seconds);
-  const parts = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
-  return (parts[0] ? parts : parts.slice(1)).map((n, i) => (i ? String(n).padStart(2, '0') : String(n))).join(':');
 }

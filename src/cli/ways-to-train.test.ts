@@ -10,7 +10,7 @@ import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { DistillRecipe } from '../distill/recipe.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
 import { put } from '../test/pictures.fixture.js';
-import type { HistoryEntry } from '../train/history.js';
+import type { HistoryEntry } from '../train/index.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const steps = 12;

@@ -74,7 +74,7 @@ describe('an ONNX pair as teacher', () => {
         recipe: recipe({ phases, ...more }),
         runDir: join(root, name),
       };
-      return distill({ ...options, compile: compileOptions });
+      return distill({ ...options, engine: compileOptions });
     };
     await expect(run('all', {})).rejects.toThrow(
       /^teacher: .* embeddings alone, .*: set losses.attention.enabled=false, losses.cross_modal.enabled=false, losses.layers=none, student.init=random \(or given\)$/,

@@ -14,6 +14,7 @@ import { distill } from '../distill/distill.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { visualModel } from '../model/visual-student.js';
 import { teacher as clip, compileOptions, dataset, recipe } from '../test/colours.fixture.js';
+import { made } from '../test/finished.fixture.js';
 import { chooseVariant } from '../web/variants.js';
 import { exportModel, quantizeModel } from './index.js';
 
@@ -27,7 +28,7 @@ it('teaches a SigLIP student with prompts, whose export gives the same embedding
   const small = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 2 };
   const config = recipe({ ...steps, student: { init: 'random', projection_dim: 12, vision: small, text: small } });
   const runDir = join(root, 'run');
-  const run = { teacher: siglip, dataset, recipe: config, runDir, compile: compileOptions };
+  const run = { teacher: siglip, dataset, recipe: config, runDir, engine: compileOptions };
   const { student, prompts, finished, history } = await distill(run);
   expect(finished).toBe(true);
   expect(student.config.model_type).toBe('siglip');
@@ -66,12 +67,12 @@ it('teaches a CLIP student, which reads texts by its own tokenizer', async () =>
   const shape = parseClipConfig({ ...clip.config, projection_dim: 8 });
   await saveCheckpoint(join(root, 'clip'), { ...clip, config: shape, params: initClip(shape, 2) });
   const runDir = join(root, 'clip-run');
-  const done = await distill({ teacher: siglip, dataset, recipe: given, runDir, compile: compileOptions });
+  const done = await distill({ teacher: siglip, dataset, recipe: given, runDir, engine: compileOptions });
   expect([done.finished, done.student.config.model_type]).toEqual([true, undefined]);
 });
 
 it('refuses losses on inner states, naming what to set', async () => {
-  const run = { teacher: siglip, dataset, recipe: recipe(), runDir: join(root, 'no'), compile: compileOptions };
+  const run = { teacher: siglip, dataset, recipe: recipe(), runDir: join(root, 'no'), engine: compileOptions };
   await expect(distill(run)).rejects.toThrow(
     /^teacher: .*SigLIP .*: set losses.attention.enabled=false, .*, student.init=random/,
   );
@@ -85,9 +86,9 @@ it('has its prompts tuned and is distilled by the CVPR 2024 recipe, into a SigLI
   });
   const student = { ...siglip, params: initClip(siglip.config, 8) };
   const options = { teacher: siglip, student, dataset, recipe: published, runDir: join(root, 'cvpr') };
-  const run = await cvpr2024({ ...options, compile: compileOptions });
+  const run = made(await cvpr2024({ ...options, engine: compileOptions }));
   const names = dataset.classes.map(({ name }) => name);
-  const model = visualModel(student, run!.student, { names, features: run!.texts });
+  const model = visualModel(student, run.student, { names, features: run.texts });
   const measured = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.train! } };
   const { zeroShot } = await evaluateModel(model, measured, { latencyRuns: 0, ...compileOptions });
   expect(zeroShot!.top1.low).toBeLessThan(1);

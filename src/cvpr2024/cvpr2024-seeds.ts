@@ -3,20 +3,16 @@ import type { ImageTextDataset } from '../data/index.js';
 import type { BaseNovel } from '../evaluate/index.js';
 import { type Spread, spread } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
-import { type Cvpr2024Run, type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
+import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
+import { type Cvpr2024Run, type Cvpr2024RunOptions, checkRanks, cvpr2024 } from './cvpr2024.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
 
-type RunOptions = Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset' | 'recipe' | 'runDir'>;
-type StepEvent = Parameters<NonNullable<Cvpr2024RunOptions['onStep']>>[0];
-
-export interface Cvpr2024SeedsOptions extends RunOptions, Pick<Cvpr2024RunOptions, 'signal' | 'compile'> {
+export interface Cvpr2024SeedsOptions
+  extends RunOptions<Cvpr2024Recipe>,
+    Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset'> {
   /** Data sets of the recipe's `transfer`, in its order. */
   readonly targets?: readonly ImageTextDataset[];
-  /** @param job which seed, and on which data set where there are targets */
-  readonly onStep?: (job: string, event: StepEvent) => void;
-  readonly onTargets?: (job: string, done: number, total: number) => void;
-  readonly onMeasure?: (job: string) => void;
 }
 
 /** Top-1 on another data set. */
@@ -33,7 +29,7 @@ export interface Cvpr2024Seed {
   /** Left out in the cross-data-set setting. */
   readonly baseNovel?: Cvpr2024Models<BaseNovel>;
   readonly transfer: readonly Transfer<Interval>[];
-  readonly seconds: Cvpr2024Run['seconds'];
+  readonly stageSeconds: Cvpr2024Run['stageSeconds'];
 }
 
 /** Figures of all seeds, as mean and deviation. */
@@ -49,48 +45,82 @@ export interface Cvpr2024Seeds {
  * `runDir/seed-N/student` and is measured from base to novel classes. With targets (the cross-data-set setting), the
  * teacher tuned on `dataset` is distilled on each of them instead, into `runDir/seed-N/NAME/student`, and measured there.
  *
- * @returns undefined where the signal stopped it; the same call continues
+ * @returns its folder is the run's; seconds and images are those of all seeds
  * @throws UserError for a recipe that does not fit data or models, or a run folder of another run
  */
-export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<Cvpr2024Seeds | undefined> {
-  const { recipe } = options;
-  if (recipe.transfer.length === 0) checkNovel(options.dataset);
-  const seeds: Cvpr2024Seed[] = [];
-  for (let seed = recipe.seed; seed < recipe.seed + recipe.seeds; seed++) {
-    // A run is of one seed: how many others there are is none of its identity.
-    const one = await measureSeed({ ...options, recipe: { ...recipe, seed, seeds: 1, transfer: [] } }, recipe.transfer);
-    if (!one) return undefined;
-    seeds.push(one);
-  }
-  return { seeds, ...summary(seeds) };
+export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<RunOutcome<Cvpr2024Seeds>> {
+  const { recipe, dataset, runDir, teacher, student, engine } = options;
+  if (recipe.transfer.length === 0) checkNovel(dataset);
+  checkRanks(teacher, student, engine);
+  const { name, fingerprint } = dataset;
+  return inRun(
+    { command: 'cvpr2024', data: { name, fingerprint } },
+    options,
+    async (run): Promise<RunWork<RunOutcome<Cvpr2024Seeds>>> => {
+      const runs = recipe.seeds * Math.max(1, recipe.transfer.length);
+      let done = 0;
+      const onProgress = async (progress: RunProgress) => {
+        const { overall, overallSteps, share } = progress;
+        if (overall !== undefined) await run.accept();
+        await options.onProgress?.({
+          ...progress,
+          // Of all runs, which are about alike.
+          ...(overallSteps && { overall: done * overallSteps + overall!, overallSteps: runs * overallSteps }),
+          ...(share !== undefined && { share: (done + share) / runs }),
+        });
+      };
+      const seeds: Cvpr2024Seed[] = [];
+      const total = { steps: 0, seconds: 0, imagesSeen: 0 };
+      const count = (one: typeof total) => {
+        for (const field of ['steps', 'seconds', 'imagesSeen'] as const) total[field] += one[field];
+        done++;
+      };
+      for (let seed = recipe.seed; seed < recipe.seed + recipe.seeds; seed++) {
+        // A run is of one seed: how many others there are is none of its identity.
+        const one = await measureSeed(
+          { ...options, onProgress, recipe: { ...recipe, seed, seeds: 1, transfer: [] } },
+          recipe.transfer,
+          count,
+        );
+        if (!one) return { result: { folder: runDir, finished: false, ...total } as const };
+        seeds.push(one);
+      }
+      const result = { folder: runDir, finished: true, ...total, seeds, ...summary(seeds) } as const;
+      const { baseNovel, transfer } = result;
+      return { result, figures: { base_novel: baseNovel, transfer } };
+    },
+  );
 }
 
+/** @returns undefined where the signal stopped it */
 async function measureSeed(
   options: Cvpr2024SeedsOptions,
   transfer: Cvpr2024Recipe['transfer'],
+  count: (run: { readonly steps: number; readonly seconds: number; readonly imagesSeen: number }) => void,
 ): Promise<Cvpr2024Seed | undefined> {
-  const { teacher, student, dataset, recipe, signal, compile, targets = [] } = options;
+  const { teacher, student, dataset, recipe, signal, engine, targets = [] } = options;
   const { seed } = recipe;
   const folder = join(options.runDir, `seed-${seed}`);
-  const run = (job: string, runDir: string, target?: Cvpr2024RunOptions['target']) =>
-    cvpr2024({
-      ...{ teacher, student, dataset, recipe, signal, compile, runDir, target },
-      tuningDir: join(folder, 'tuning'),
-      onStep: (event) => options.onStep?.(job, event),
-      onTargets: (done, total) => options.onTargets?.(job, done, total),
-    });
-  const engine = { signal, device: compile?.device, threads: compile?.threads };
+  const run = async (job: string, runDir: string, target?: Cvpr2024RunOptions['target']) => {
+    const onProgress = (progress: RunProgress) =>
+      options.onProgress?.({ ...progress, phase: `${job} · ${progress.phase}` });
+    const done = await cvpr2024({ ...options, runDir, target, onProgress, tuningDir: join(folder, 'tuning') });
+    count(done);
+    return done;
+  };
+  const measuring = (job: string) => options.onProgress?.({ phase: `${job} · measuring`, step: 0, steps: 0 });
+  const measure = { signal, device: engine?.device, threads: engine?.threads };
 
   if (targets.length === 0) {
     const job = `seed ${seed}`;
     const done = await run(job, folder);
-    if (!done) return undefined;
-    options.onMeasure?.(job);
-    const figures = await evaluateCvpr2024({ run: done, teacher, student, dataset, recipe }, engine);
-    return { seed, students: [done.folder], baseNovel: figures, transfer: [], seconds: done.seconds };
+    if (!done.finished) return undefined;
+    await measuring(job);
+    const figures = await evaluateCvpr2024({ run: done, teacher, student, dataset, recipe }, measure);
+    return { seed, students: [done.folder], baseNovel: figures, transfer: [], stageSeconds: done.stageSeconds };
   }
-  const seconds = { tuning: 0, distillation: 0 };
-  const result = { seed, students: [] as string[], transfer: [] as Transfer<Interval>[], seconds };
+  const stageSeconds = { tuning: 0, distillation: 0 };
+  const result = { seed, students: [] as string[], transfer: [] as Transfer<Interval>[], stageSeconds };
   for (const [i, { split, test }] of transfer.entries()) {
     const target = targets[i]!;
     const job = `seed ${seed} · ${target.name}`;
@@ -98,13 +128,13 @@ async function measureSeed(
       dataset: target,
       split,
     });
-    if (!done) return undefined;
-    options.onMeasure?.(job);
-    const figures = await evaluateTransfer({ run: done, teacher, student, dataset: target, recipe }, test, engine);
+    if (!done.finished) return undefined;
+    await measuring(job);
+    const figures = await evaluateTransfer({ run: done, teacher, student, dataset: target, recipe }, test, measure);
     result.students.push(done.folder);
     result.transfer.push({ data: target.name, ...figures });
-    seconds.tuning = done.seconds.tuning;
-    seconds.distillation += done.seconds.distillation;
+    stageSeconds.tuning = done.stageSeconds.tuning;
+    stageSeconds.distillation += done.stageSeconds.distillation;
   }
   return result;
 }

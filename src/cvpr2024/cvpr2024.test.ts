@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { compileOptions, config, dataset, teacher, tokenizer } from '../test/colours.fixture.js';
+import { made } from '../test/finished.fixture.js';
 import { type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
 import { type Cvpr2024Recipe, cvpr2024Recipe } from './cvpr2024-recipe.js';
 
@@ -24,30 +25,33 @@ function options(dir: string, distillation: object = {}, more: Partial<Cvpr2024R
     tuning: { shots: 2, epochs: 3, lr: 0.02, average: { mean: 2 } },
     distillation: { batch: 6, epochs: 15, views: 2, warmup_lr: 1e-3, ...distillation },
   });
-  return { teacher, student, dataset, recipe, runDir: join(root, dir), compile: compileOptions, ...more };
+  return { teacher, student, dataset, recipe, runDir: join(root, dir), engine: compileOptions, ...more };
 }
 
 it('tunes the teacher, then distils: the loss falls, and a run stopped in either stage resumes to the same bits', async () => {
   const losses: number[] = [];
-  const whole = await cvpr2024(
-    options('whole', {}, { onStep: (e) => void (e.stage === 'distillation' && losses.push(e.losses.total!)) }),
+  const outcome = await cvpr2024(
+    options('whole', {}, { onProgress: (e) => void (e.phase === 'distillation' && losses.push(e.losses!.total!)) }),
   );
+  const whole = made(outcome);
   expect(losses).toHaveLength(15 * 2);
   const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
   expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
-  expect(Object.keys(whole!.teacher.prompts)).toEqual(['vision.0', 'vision.1', 'text.0', 'text.1']);
-  expect(whole!.texts.shape).toEqual([5, config.projection_dim]); // the novel class too
+  expect(Object.keys(whole.teacher.prompts)).toEqual(['vision.0', 'vision.1', 'text.0', 'text.1']);
+  expect(whole.texts.shape).toEqual([5, config.projection_dim]); // the novel class too
 
   for (const stage of ['tuning', 'distillation']) {
     const controller = new AbortController();
-    const stop = (event: { stage: string; step: number }) => {
-      if (event.stage === stage && event.step === 4) controller.abort();
+    const stop = (event: { phase: string; step: number }) => {
+      if (event.phase === stage && event.step === 4) controller.abort();
     };
-    expect(await cvpr2024(options('parts', {}, { signal: controller.signal, onStep: stop }))).toBeUndefined();
+    const part = await cvpr2024(options('parts', {}, { signal: controller.signal, onProgress: stop }));
+    expect(part.finished).toBe(false);
   }
-  const { seconds, folder, ...resumed } = (await cvpr2024(options('parts')))!;
-  expect(Math.min(seconds.tuning, seconds.distillation)).toBeGreaterThan(0);
-  expect({ ...resumed, seconds: 0 }).toEqual({ ...whole, folder: undefined, seconds: 0 });
+  const resumed = made(await cvpr2024(options('parts')));
+  expect(Math.min(resumed.stageSeconds.tuning, resumed.stageSeconds.distillation)).toBeGreaterThan(0);
+  const timeless = { folder: '', seconds: 0, stageSeconds: undefined };
+  expect({ ...resumed, ...timeless }).toEqual({ ...whole, ...timeless });
 });
 
 it('begins the same in mixed precision, but for rounding, and with recomputation', async () => {
@@ -57,7 +61,7 @@ it('begins the same in mixed precision, but for rounding, and with recomputation
     const tuning = { ...given.recipe.tuning, epochs: 1 }; // at the rate of the first epoch: next to nothing is tuned
     await cvpr2024({
       ...{ ...given, recipe: { ...given.recipe, tuning, ...engine } },
-      onStep: (event) => void losses[event.stage].push(event.losses.total!),
+      onProgress: ({ phase, losses: now }) => void (now && losses[phase as keyof typeof losses].push(now.total!)),
     });
     return losses;
   };
@@ -74,8 +78,8 @@ it('begins the same in mixed precision, but for rounding, and with recomputation
 });
 
 it('runs with the teacher live, on the names of all classes', async () => {
-  const run = await cvpr2024(options('live', { targets: 'live', classes: 'all', epochs: 2 }));
-  expect(run!.student.projector['bn.running_mean']!.data.some((x) => x !== 0)).toBe(true);
+  const run = made(await cvpr2024(options('live', { targets: 'live', classes: 'all', epochs: 2 })));
+  expect(run.student.projector['bn.running_mean']!.data.some((x) => x !== 0)).toBe(true);
 });
 
 it('refuses a batch that the images do not fill', async () => {

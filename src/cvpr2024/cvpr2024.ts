@@ -4,8 +4,7 @@ import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } fr
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
-import type { LoaderOptions } from '../loader/index.js';
-import { ViewBatches } from '../loader/index.js';
+import { type UnreadableImage, ViewBatches } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
 import {
   initVisualStudent,
@@ -22,7 +21,10 @@ import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import {
   engineOptions,
-  type StepEvent,
+  inRun,
+  type Run,
+  type RunOptions,
+  type RunOutcome,
   sgd,
   takeValues,
   train,
@@ -34,62 +36,77 @@ import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
 import { liveBatches, renormalized, storedBatches } from './image-batches.js';
 import { tuneTeacher } from './tune-teacher.js';
 
-export interface Cvpr2024RunOptions {
+export interface Cvpr2024RunOptions extends RunOptions<Cvpr2024Recipe> {
   readonly teacher: Checkpoint;
   /** Its vision tower stays frozen; its text tower is not used. */
   readonly student: Checkpoint;
   readonly dataset: ImageTextDataset;
   /** Distilled on instead of `dataset`, with all its classes: the cross-data-set setting. */
   readonly target?: { readonly dataset: ImageTextDataset; readonly split: string };
-  readonly recipe: Cvpr2024Recipe;
-  /** State of both stages, the stored targets, and at the end `student/`; call again with the same folder to resume. */
-  readonly runDir: string;
   /** State of the tuning, shared by runs with other targets; left out: inside the run folder. */
   readonly tuningDir?: string;
-  readonly signal?: AbortSignal;
-  readonly onStep?: (event: StepEvent & { readonly stage: 'tuning' | 'distillation' }) => void | Promise<void>;
-  /** While the teacher's targets are extracted. */
-  readonly onTargets?: (done: number, total: number) => void;
-  readonly compile?: CompileOptions;
-  readonly loader?: LoaderOptions;
 }
 
+/** What a finished run has made. */
 export interface Cvpr2024Run {
   readonly teacher: PromptedTeacher;
   readonly student: VisualStudent;
-  /** Checkpoint folder of the student. */
-  readonly folder: string;
   /** The prompted teacher's text features of every class distilled on, novel ones too [classes, P], unit length. */
   readonly texts: HostTensor<Float32Array>;
   /** Seconds trained. */
-  readonly seconds: { readonly tuning: number; readonly distillation: number };
+  readonly stageSeconds: { readonly tuning: number; readonly distillation: number };
+}
+
+/** @throws UserError where ranks do not divide the models' heads and hidden units */
+export function checkRanks(teacher: Checkpoint, student: Checkpoint, engine: CompileOptions | undefined): void {
+  ranksFor('teacher', teacher.config, engine);
+  ranksFor('student', { vision_config: student.config.vision_config }, engine);
 }
 
 /**
  * PromptKD as published (Li et al., arXiv 2403.02781): tunes the teacher's prompts on a few labelled images, computes its
  * class features once, and distils it into the student's visual prompts and projector without labels.
  *
- * @returns undefined where the signal stopped it; the same call continues
+ * @returns its folder is the student's checkpoint
  * @throws UserError for a recipe that does not fit data or models, ranks that do not divide heads and hidden units, or a
- *   run folder of another run
+ *   run folder of another run or in use
  */
-export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run | undefined> {
-  const { teacher, student, recipe, runDir, signal } = given;
-  const { recompute, accumulate } = recipe;
-  const engine = engineOptions(recipe, given.compile);
+export async function cvpr2024(options: Cvpr2024RunOptions): Promise<RunOutcome<Cvpr2024Run>> {
+  const { teacher, student, recipe, engine } = options;
+  checkRanks(teacher, student, engine);
+  const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
+  const { name, fingerprint } = (options.target ?? { dataset }).dataset;
+  return inRun({ command: 'cvpr2024', data: { name, fingerprint } }, options, async (run) => {
+    const result = await cvpr2024In(run, { ...options, dataset });
+    return { result, ...(result.finished && { figures: { stage_seconds: result.stageSeconds } }) };
+  });
+}
+
+async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOutcome<Cvpr2024Run>> {
+  const { teacher, student, dataset, recipe, runDir, signal, loader, onProgress } = options;
+  const { recompute, accumulate, tuning, distillation, prompts, seed, augment } = recipe;
+  const engine = engineOptions(recipe, options.engine);
   const { compile = {} } = engine;
-  ranksFor('teacher', teacher.config, compile);
-  ranksFor('student', { vision_config: student.config.vision_config }, compile);
-  const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
-  const { tuning, distillation, prompts, seed, augment } = recipe;
-  const target = given.target ?? { dataset, split: recipe.data.split };
+  const target = options.target ?? { dataset, split: recipe.data.split };
   const labels = [...target.dataset.classes.keys()];
   const isBase = (label: number) => !dataset.classes[label]!.novel;
+  const folder = join(runDir, 'student');
+  const few = fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed);
+  // Both stages are known from the start, for the whole run's length.
+  const tuningSteps = tuning.epochs * Math.floor(few.length / (tuning.batch * accumulate));
+  const images = examplesOf(target.dataset, target.split).length;
+  const seen = distillation.batch * accumulate; // a step
+  const stepsPerEpoch = Math.floor(images / seen);
+  const steps = distillation.epochs * stepsPerEpoch;
+  const overallSteps = tuningSteps + steps;
+  const stopped = (done: number, seconds: number, imagesSeen: number) =>
+    ({ folder, finished: false, steps: done, seconds, imagesSeen }) as const;
 
+  await onProgress?.({ phase: 'preparing tuning', step: 0, steps: 0 });
   const tuned = await tuneTeacher({
-    ...{ teacher, dataset, prompts, augment, seed, signal, engine, templates: tuning.templates },
+    ...{ teacher, dataset, prompts, augment, seed, signal, engine, loader, templates: tuning.templates },
     classes: [...dataset.classes.keys()].filter(isBase),
-    examples: fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed),
+    examples: few,
     training: {
       ...tuning,
       recompute,
@@ -97,21 +114,22 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
       warmupLr: tuning.warmup_lr,
       weightDecay: tuning.weight_decay,
     },
-    runDir: given.tuningDir ?? join(runDir, 'tuning'),
-    loader: given.loader,
-    onStep: (event) => given.onStep?.({ ...event, stage: 'tuning' }),
+    runDir: options.tuningDir ?? join(runDir, 'tuning'),
+    onStep: (event) => run.step({ phase: 'tuning', firstStep: 0, overallSteps }, event),
   });
-  if (!tuned.finished) return undefined;
+  run.skip(tuned.unreadable);
+  const tunedOn = tuned.steps * tuning.batch;
+  if (!tuned.finished) return stopped(tuned.steps, tuned.seconds, tunedOn);
   const names = target.dataset.classes.map(({ name }) => name);
   const limit = teacher.config.text_config.max_position_embeddings;
   const texts = await teacherTextFeatures(
     tuned.teacher,
     promptedTexts(names, prompts, teacher.tokenizer, limit),
-    given.compile, // they stay with the student: in fp32
+    options.engine, // they stay with the student: in fp32
   );
 
   const { projection_dim: width } = teacher.config;
-  const base = given.target ? labels : labels.filter(isBase);
+  const base = options.target ? labels : labels.filter(isBase);
   const baseTexts = { shape: [base.length, width], data: new Float32Array(base.length * width) };
   gatherHostRows(texts.data, width, base, baseTexts.data);
   const visual = initVisualStudent(student, width, {
@@ -119,65 +137,72 @@ export async function cvpr2024(given: Cvpr2024RunOptions): Promise<Cvpr2024Run |
     depth: Math.min(prompts.depth, student.config.vision_config.num_hidden_layers),
     seed,
   });
-  const images = await imageBatches({ ...given, target, compile }, tuned.teacher);
-  if (!images) return undefined;
+  const source = await imageBatches({ ...options, target }, compile, tuned.teacher);
+  run.own(source);
+  if (!source.batches) return stopped(tuned.steps, tuned.seconds, tunedOn);
+  await onProgress?.({ phase: 'preparing distillation', step: 0, steps: 0 });
   const task = cvpr2024Task(
     visual,
     { texts: distillation.classes === 'all' ? texts : baseTexts, logitScale: teacher.params.logit_scale! },
-    images.batches,
+    source.batches,
     { temperature: distillation.temperature, kdWeight: distillation.kd_weight, recompute },
     compile,
   );
-  try {
-    const seen = distillation.batch * accumulate; // a step
-    const stepsPerEpoch = Math.floor(images.count / seen);
-    const steps = distillation.epochs * stepsPerEpoch;
-    const { finished, seconds, averaged } = await train(task, {
-      ...engine,
+  const fingerprints = {
+    teacher: hashParams({ ...teacher.params, ...tuned.teacher.prompts }),
+    student: hashParams(student.params),
+  };
+  for (const [role, fingerprint] of Object.entries(fingerprints)) run.identify(role, fingerprint);
+  const { finished, step, seconds, averaged } = await train(task, {
+    ...engine,
+    steps,
+    optimizer: sgd(task.params, { momentum: distillation.momentum, weightDecay: distillation.weight_decay }),
+    learningRate: warmupCosine({
+      peak: distillation.lr,
       steps,
-      optimizer: sgd(task.params, { momentum: distillation.momentum, weightDecay: distillation.weight_decay }),
-      learningRate: warmupCosine({
-        peak: distillation.lr,
-        steps,
-        warmupSteps: stepsPerEpoch,
-        constantWarmup: distillation.warmup_lr,
-      }),
-      clipNorm: distillation.clip,
-      runDir: join(runDir, 'distillation'),
-      checkpointEvery: stepsPerEpoch,
-      fingerprint: JSON.stringify({
-        recipe,
-        data: dataset.fingerprint,
-        target: given.target && { data: target.dataset.fingerprint, split: target.split },
-        teacher: hashParams({ ...teacher.params, ...tuned.teacher.prompts }),
-        student: hashParams(student.params),
-      }),
-      signal,
-      onStep: (event) => given.onStep?.({ ...event, stage: 'distillation' }),
-    });
-    if (!finished) return undefined;
-    takeValues(task.params, averaged);
-    const folder = join(runDir, 'student');
-    await saveModel(folder, visualModel(student, visual, { names, features: texts }));
-    await writeTrainingRecord(folder, { images_seen: steps * seen, train_seconds: Math.round(seconds) });
-    return {
-      teacher: tuned.teacher,
-      student: visual,
-      folder,
-      texts,
-      seconds: { tuning: tuned.seconds, distillation: seconds },
-    };
-  } finally {
-    await images.dispose();
-  }
+      warmupSteps: stepsPerEpoch,
+      constantWarmup: distillation.warmup_lr,
+    }),
+    clipNorm: distillation.clip,
+    runDir: join(runDir, 'distillation'),
+    checkpointEvery: stepsPerEpoch,
+    fingerprint: JSON.stringify({
+      recipe,
+      data: dataset.fingerprint,
+      target: options.target && { data: target.dataset.fingerprint, split: target.split },
+      ...fingerprints,
+    }),
+    signal,
+    onStep: (event) => run.step({ phase: 'distillation', firstStep: tuningSteps, overallSteps }, event),
+  });
+  run.skip(source.unreadable());
+  const imagesSeen = tunedOn + step * seen;
+  if (!finished) return stopped(tuned.steps + step, tuned.seconds + seconds, imagesSeen);
+  takeValues(task.params, averaged);
+  await saveModel(folder, visualModel(student, visual, { names, features: texts }));
+  await writeTrainingRecord(folder, { images_seen: steps * seen, train_seconds: Math.round(seconds) });
+  return {
+    ...{ folder, finished, steps: tuned.steps + step, seconds: tuned.seconds + seconds, imagesSeen, texts },
+    teacher: tuned.teacher,
+    student: visual,
+    stageSeconds: { tuning: tuned.seconds, distillation: seconds },
+  };
 }
 
-/** The images of the distillation as the recipe wants the teacher's features; undefined where the signal stopped it. */
+interface ImageSource {
+  /** Undefined where the signal stopped the extraction of targets. */
+  readonly batches?: ImageBatches;
+  unreadable(): readonly UnreadableImage[];
+  dispose(): void | Promise<void>;
+}
+
+/** The images of the distillation as the recipe wants the teacher's features. */
 async function imageBatches(
   options: Cvpr2024RunOptions & Required<Pick<Cvpr2024RunOptions, 'target'>>,
+  compile: CompileOptions,
   teacher: PromptedTeacher,
-): Promise<{ batches: ImageBatches; count: number; dispose(): void | Promise<void> } | undefined> {
-  const { target, recipe, runDir, signal, onTargets, compile, loader } = options;
+): Promise<ImageSource> {
+  const { target, recipe, runDir, signal, onProgress, loader } = options;
   const { preprocess, tokenizer } = options.teacher;
   const { dataset } = target;
   const { distillation, augment, seed } = recipe;
@@ -198,19 +223,16 @@ async function imageBatches(
     const dispose = async () => {
       await Promise.all([images.dispose(), seen.dispose()]);
     };
-    return { batches: own(liveBatches(seen, images)), count, dispose };
+    return { batches: own(liveBatches(seen, images)), unreadable: () => seen.unreadable, dispose };
   }
   const { config, params, prompts } = teacher;
   const store = await ensureTargets({
     ...{ dataset, examples, views, augment, seed, signal, loader, hidden: [], attention: [] },
     teacher: teacherOf({ config, params, preprocess, tokenizer }, { prompts, compile }),
     dir: join(runDir, 'targets'),
-    onProgress: onTargets,
+    onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
   });
-  if (store.complete) {
-    const stored = storedBatches(store, preprocess, { seed, batch, views });
-    return { batches: own(stored), count, dispose: () => store.close() };
-  }
-  store.close();
-  return undefined;
+  const kept = { unreadable: () => store.unreadable, dispose: () => store.close() };
+  if (!store.complete) return kept;
+  return { ...kept, batches: own(storedBatches(store, preprocess, { seed, batch, views })) };
 }

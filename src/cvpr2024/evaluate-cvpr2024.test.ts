@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { initClip } from '../clip/towers/initialise.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { dataset as colours, compileOptions, config, teacher, tokenizer } from '../test/colours.fixture.js';
+import { made } from '../test/finished.fixture.js';
 import { cvpr2024 } from './cvpr2024.js';
 import { cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { evaluateCvpr2024 } from './evaluate-cvpr2024.js';
@@ -34,8 +35,8 @@ it('measures student and teacher on base and novel classes', async () => {
     distillation: { batch: 6, epochs: 12, warmup_lr: 1e-3 },
     augment: { scale: 0.5 },
   });
-  const run = await cvpr2024({ teacher, student, dataset, recipe, runDir, compile: compileOptions });
-  const figures = await evaluateCvpr2024({ run: run!, teacher, student, dataset, recipe }, compileOptions);
+  const run = made(await cvpr2024({ teacher, student, dataset, recipe, runDir, engine: compileOptions }));
+  const figures = await evaluateCvpr2024({ run: run, teacher, student, dataset, recipe }, compileOptions);
   // Models of random weights guess; few labels teach the teacher's prompts, and no labels hand it on to the student.
   const [before, taught, learned] = [figures.zeroShot.base, figures.teacher.base, figures.student.base];
   expect(before.value).toBeLessThan(0.5);
@@ -47,6 +48,6 @@ it('measures student and teacher on base and novel classes', async () => {
 
   const plain = { ...dataset, classes: dataset.classes.map(({ name }) => ({ name, novel: false })) };
   await expect(
-    evaluateCvpr2024({ run: run!, teacher, student, dataset: plain, recipe }, compileOptions),
+    evaluateCvpr2024({ run: run, teacher, student, dataset: plain, recipe }, compileOptions),
   ).rejects.toThrow(/colours: expected novel classes/);
 });

@@ -36,7 +36,7 @@ export function storedBatches(
     async at(step) {
       for (let i = 0; i < batch; i++) {
         const { example, epoch } = order.at(step * batch + i);
-        store.read(store.index(example, epoch % views), record);
+        store.read(store.index(store.standIn(example), epoch % views), record);
         normalizePixels(layout.pixels(record), size, preprocess, pixels.data, i * 3 * size * size);
         teacher.data.set(layout.embed(record), i * embed);
       }

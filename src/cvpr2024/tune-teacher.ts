@@ -3,8 +3,7 @@ import type { Checkpoint } from '../clip/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { hash, hashParams } from '../files/index.js';
-import type { LoaderOptions } from '../loader/index.js';
-import { ViewBatches } from '../loader/index.js';
+import { type LoaderOptions, type UnreadableImage, ViewBatches } from '../loader/index.js';
 import type { PromptedTeacher } from '../model/index.js';
 import { type DeepPromptShape, initTeacherPrompts, promptedTexts, templateFeatures } from '../model/index.js';
 import { type LoopOptions, type StepEvent, sgd, train, warmupCosine } from '../train/index.js';
@@ -40,15 +39,25 @@ export interface TuneTeacherOptions {
   readonly engine?: Pick<LoopOptions, 'accumulate' | 'ema' | 'compile'>;
 }
 
+/** A teacher with its prompts, as far as they are tuned. */
+export interface TunedTeacher {
+  readonly teacher: PromptedTeacher;
+  /** False where the signal stopped it. */
+  readonly finished: boolean;
+  /** Updates done, and seconds trained, over all sittings. */
+  readonly steps: number;
+  readonly seconds: number;
+  /** Images that could not be read; others stood in for them. */
+  readonly unreadable: readonly UnreadableImage[];
+}
+
 /**
  * Tunes deep prompts in both towers of a frozen teacher on few labelled images: see `teacherPromptsTask`.
  *
  * @returns the teacher with its prompts averaged over the epochs; `finished` false where the signal stopped it
  * @throws UserError where the images are fewer than a batch, or the context is not of `n_ctx` tokens
  */
-export async function tuneTeacher(
-  options: TuneTeacherOptions,
-): Promise<{ teacher: PromptedTeacher; finished: boolean; seconds: number }> {
+export async function tuneTeacher(options: TuneTeacherOptions): Promise<TunedTeacher> {
   const { teacher, dataset, examples, classes, training, seed, engine = {} } = options;
   const { accumulate = 1, compile } = engine;
   const { batch, epochs, classesPerStep } = training;
@@ -74,16 +83,11 @@ export async function tuneTeacher(
     frozen: await templateFeatures(teacher, names, options.templates, compile),
   };
   const { loader } = options;
-  const views = new ViewBatches(dataset, examples, {
-    seed,
-    batch,
-    augment: unmixed(options.augment),
-    preprocess,
-    loader,
-  });
-  const task = teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, compile);
+  const augment = unmixed(options.augment);
+  const views = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
   try {
-    const { finished, seconds } = await train(task, {
+    const task = teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, compile);
+    const { finished, step, seconds } = await train(task, {
       ...engine,
       steps: epochs * stepsPerEpoch,
       optimizer: sgd(task.params, { momentum: training.momentum, weightDecay: training.weightDecay }),
@@ -99,7 +103,9 @@ export async function tuneTeacher(
       signal: options.signal,
       onStep: options.onStep,
     });
-    return { teacher: { ...tuned, prompts: finished ? task.averaged : tuned.prompts }, finished, seconds };
+    const prompts = finished ? task.averaged : tuned.prompts;
+    const { unreadable } = views;
+    return { teacher: { ...tuned, prompts }, finished, steps: step, seconds, unreadable };
   } finally {
     await views.dispose();
   }

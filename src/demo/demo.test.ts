@@ -6,23 +6,24 @@ import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js
 import { loadTowerModel } from '../model/load.js';
 import { parameterCount } from '../model/weights.js';
 import { dataset as colours, compileOptions, recipe, teacher } from '../test/colours.fixture.js';
+import { made } from '../test/finished.fixture.js';
+import type { RunProgress, RunResult } from '../train/index.js';
 import { classAttention } from './attention.js';
-import { type DemoResult, demo } from './index.js';
+import { type DemoMade, demo } from './index.js';
 
 const dataset = { ...colours, splits: { train: colours.splits.train!, test: colours.splits.train! } };
 let folder = '';
-let result: DemoResult;
+let result: RunResult & DemoMade;
 const stages: string[] = [];
 
-const run = (more: { signal?: AbortSignal; onStep?: () => void } = {}) =>
+const run = (more: { signal?: AbortSignal; onProgress?: (progress: RunProgress) => void } = {}) =>
   demo({
     teacher: join(folder, 'teacher'),
     dataset,
     recipe: recipe({ seed: 3 }),
-    recipeText: 'batch: 6',
-    out: join(folder, 'run'),
-    compile: compileOptions,
-    onStage: (stage) => stages.push(stage),
+    runDir: join(folder, 'run'),
+    engine: compileOptions,
+    onMessage: (message) => stages.push(message),
     ...more,
   });
 
@@ -33,12 +34,12 @@ describe('demo', () => {
     // Stopped once on the way: what comes out is what the second sitting ends with.
     const controller = new AbortController();
     let steps = 0;
-    const stopped = run({
+    const stopped = await run({
       signal: controller.signal,
-      onStep: () => ++steps === 6 && controller.abort(new Error('stopped')),
+      onProgress: ({ losses }) => void (losses && ++steps === 6 && controller.abort(new Error('stopped'))),
     });
-    await expect(stopped).rejects.toThrow('stopped');
-    result = await run();
+    expect(stopped).toMatchObject({ finished: false, steps: 6 });
+    result = made(await run());
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -60,12 +61,12 @@ describe('demo', () => {
 
   it('exports the student it measured', async () => {
     const trained = await loadCheckpoint(join(folder, 'run', 'promptkd', 'student'));
-    const exported = await loadTowerModel(result.student, 'test');
+    const exported = await loadTowerModel(result.folder, 'test');
     expect(exported.params).toEqual(trained.params);
     expect(exported.prompts).toBeDefined();
     expect(parameterCount(exported)).toBe(result.metrics.promptkd.params);
     for (const file of ['vision_model.onnx', 'text_model.onnx'])
-      expect(existsSync(join(result.student, 'onnx', file))).toBe(true);
+      expect(existsSync(join(result.folder, 'onnx', file))).toBe(true);
     expect(result.metrics.export_difference).toBeLessThan(1e-4);
   });
 
@@ -88,7 +89,7 @@ describe('demo', () => {
   });
 
   it('gives attention that is a distribution but for the class token itself', async () => {
-    const model = await loadTowerModel(result.student, 'test');
+    const model = await loadTowerModel(result.folder, 'test');
     const picture = await dataset.load(dataset.splits.test[0]!);
     const { grid, maps } = await classAttention(model, [picture, picture], compileOptions);
     expect(grid).toEqual([2, 2]);

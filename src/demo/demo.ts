@@ -1,33 +1,28 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportModel } from '../compress/index.js';
 import type { ImageTextDataset } from '../data/index.js';
-import { type DistillOptions, type DistillRecipe, type DistillStep, distill } from '../distill/index.js';
+import { type DistillOptions, type DistillRecipe, type DistillResult, distill, phasesOf } from '../distill/index.js';
 import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import { loadTowerModel } from '../model/index.js';
 import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
-import type { CompileOptions } from '../runtime/index.js';
-import { readTrainingRecord } from '../train/index.js';
+import {
+  inRun,
+  type PhasePlace,
+  type Run,
+  type RunOptions,
+  type RunOutcome,
+  readTrainingRecord,
+} from '../train/index.js';
 import { measure } from './measure.js';
 import { reportData } from './report.js';
 
-export interface DemoOptions {
+/** The recipe is the PromptKD student's; the baseline takes its `kd` block and sees as many images. */
+export interface DemoOptions extends RunOptions<DistillRecipe> {
   /** Checkpoint folder of the teacher. */
   readonly teacher: string;
   readonly dataset: ImageTextDataset;
-  /** Of the PromptKD student; the baseline takes its `kd` block and sees as many drawings. */
-  readonly recipe: DistillRecipe;
-  /** The recipe as YAML, for report and model card. */
-  readonly recipeText: string;
-  /** Run folder; a run that was stopped goes on from it. */
-  readonly out: string;
-  readonly compile?: CompileOptions;
-  readonly signal?: AbortSignal;
-  readonly onStep?: (student: string, step: DistillStep) => void;
-  /** While the teacher's targets are extracted. */
-  readonly onTargets?: (done: number, total: number) => void;
-  /** At each stage's start, in words. */
-  readonly onStage?: (stage: string) => void;
 }
 
 export interface DemoMetrics {
@@ -42,13 +37,12 @@ export interface DemoMetrics {
   readonly peak_memory_bytes: number;
 }
 
-export interface DemoResult {
+/** What the demo has made once it has finished; its folder is the student's: checkpoint, ONNX encoders and model card. */
+export interface DemoMade {
   readonly models: readonly ModelSummary[];
   /** What guessing reaches. */
   readonly chance: ChanceLevels;
   readonly metrics: DemoMetrics;
-  /** Student folder: checkpoint, ONNX encoders and model card. */
-  readonly student: string;
   readonly report: string;
 }
 
@@ -56,20 +50,41 @@ export interface DemoResult {
  * The main job: distils a teacher twice on the same drawings, by logits alone and by PromptKD, measures teacher and
  * both students on drawings that none of them saw, exports the PromptKD student, and draws the report.
  *
- * Writes into `out`: `student/`, `metrics.json`, `report.html`, and the runs themselves in `promptkd/` and `kd/`.
+ * Writes into the run folder: `student/`, `metrics.json`, `report.html`, and the runs themselves in `promptkd/` and `kd/`.
  *
- * @throws the signal's reason where it was aborted: what was trained is saved, the same call goes on
+ * @throws the signal's reason where it is aborted between the runs; what was trained is saved, the same call goes on
  */
-export async function demo(options: DemoOptions): Promise<DemoResult> {
-  const { dataset, recipe, out, compile, signal, onStage } = options;
-  onStage?.('Reading the teacher');
+export async function demo(options: DemoOptions): Promise<RunOutcome<DemoMade>> {
+  const { name, fingerprint } = options.dataset;
+  const given = { ...options, sources: { teacher: options.teacher, ...options.sources } };
+  return inRun({ command: 'demo', data: { name, fingerprint } }, given, async (run) => {
+    const result = await demoIn(run, given);
+    return { result, ...(result.finished && { figures: { ...result.metrics } }) };
+  });
+}
+
+async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMade>> {
+  const { dataset, recipe, runDir: out, engine, signal, onMessage, onProgress } = options;
+  onMessage?.('Reading the teacher');
   const teacher = await loadTowerModel(options.teacher, 'demo');
-  const train = (name: 'promptkd' | 'kd') => trainStudent(options, teacher, name);
+  const student = join(out, 'student');
+  const stepsOf = (method: 'promptkd' | 'kd') =>
+    phasesOf({ ...recipe, method }).reduce((sum, { steps }) => sum + steps, 0);
+  const overallSteps = stepsOf('promptkd') + stepsOf('kd');
+  const train = (method: 'promptkd' | 'kd') =>
+    trainStudent(run, options, teacher, method, {
+      firstStep: method === 'kd' ? stepsOf('promptkd') : 0,
+      overallSteps,
+    });
   // PromptKD's teacher targets hold the baseline's, which needs less: both train from one store.
   const promptkd = await train('promptkd');
+  if (!promptkd.finished) return { ...sum([promptkd]), folder: student, finished: false };
   const kd = await train('kd');
+  const trained = { ...sum([promptkd, kd]), folder: student };
+  if (!kd.finished) return { ...trained, finished: false };
 
-  onStage?.('Measuring the models');
+  onMessage?.('Measuring the models');
+  await onProgress?.({ phase: 'measuring', step: 0, steps: 0 });
   const record = readTrainingRecord(options.teacher);
   const measured = await measure(
     [
@@ -97,7 +112,7 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     ],
     dataset,
     defaultTemplates,
-    { ...compile, signal },
+    { ...engine, signal },
   );
   const models = measured.map(({ summary }) => summary);
   const [teacherMetrics, kdMetrics, promptkdMetrics] = models.map(modelMetrics) as [
@@ -107,8 +122,9 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
   ];
   const figures = { teacher: teacherMetrics, kd: kdMetrics, promptkd: promptkdMetrics };
 
-  onStage?.('Exporting the student');
-  const student = join(out, 'student');
+  onMessage?.('Exporting the student');
+  await onProgress?.({ phase: 'exporting', step: 0, steps: 0 });
+  const recipeText = await readFile(join(out, 'recipe.yaml'), 'utf8');
   const exported = await exportModel({
     model: { ...promptkd.student, prompts: promptkd.prompts },
     out: student,
@@ -117,19 +133,20 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     card: {
       name: 'PromptKD student',
       data: `Distilled on ${dataset.name}.`,
-      recipe: options.recipeText,
+      recipe: recipeText,
       metrics: figures,
     },
   });
 
-  onStage?.('Drawing the report');
+  onMessage?.('Drawing the report');
+  await onProgress?.({ phase: 'drawing the report', step: 0, steps: 0 });
   const report = join(out, 'report.html');
   const histories = [
     { model: 'Plain KD', entries: kd.history },
     { model: 'PromptKD', entries: promptkd.history },
   ];
-  const source = { dataset, measured, histories, recipe: options.recipeText, seed: recipe.seed };
-  const data = await reportData(source, compile ?? {});
+  const source = { dataset, measured, histories, recipe: recipeText, seed: recipe.seed };
+  const data = await reportData(source, engine ?? {});
   await writeReport(report, data);
   const metrics: DemoMetrics = {
     ...figures,
@@ -139,29 +156,46 @@ export async function demo(options: DemoOptions): Promise<DemoResult> {
     peak_memory_bytes: process.resourceUsage().maxRSS * 1024,
   };
   await writeFileAtomic(join(out, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`);
-  return { models, chance: data.chance ?? {}, metrics, student, report };
+  return { ...trained, finished: true, models, chance: data.chance ?? {}, metrics, report };
 }
 
-async function trainStudent(options: DemoOptions, teacher: DistillOptions['teacher'], method: 'promptkd' | 'kd') {
-  const { dataset, recipe, out, compile, signal, onStage, onStep, onTargets } = options;
-  const name = method === 'kd' ? 'Plain KD' : 'PromptKD';
-  onStage?.(`Distilling: ${name}`);
-  const result = await distill({
+/** The part of the training's time that each method takes for the same images, as measured on the built-in pair. */
+const methodShare = { promptkd: { before: 0, part: 0.6 }, kd: { before: 0.6, part: 0.4 } };
+
+const names = { kd: 'Plain KD', promptkd: 'PromptKD' };
+
+async function trainStudent(
+  run: Run,
+  options: DemoOptions,
+  teacher: DistillOptions['teacher'],
+  method: 'promptkd' | 'kd',
+  { firstStep, overallSteps }: Pick<PhasePlace, 'firstStep' | 'overallSteps'>,
+): Promise<DistillResult> {
+  const { recipe, runDir: out, onMessage } = options;
+  onMessage?.(`Distilling: ${names[method]}`);
+  return distill({
+    ...options,
     teacher,
-    dataset,
     recipe: { ...recipe, method },
     runDir: join(out, method),
     targetsDir: join(out, 'targets'),
     // A store of another teacher or recipe is of no use in this folder.
     rebuildTargets: true,
-    signal,
-    compile,
-    onTargets,
-    onStep: (step) => onStep?.(name, step),
+    onProgress: async (progress) => {
+      const { overall } = progress;
+      if (overall !== undefined) await run.accept();
+      await options.onProgress?.({
+        ...{ ...progress, phase: `${names[method]} · ${progress.phase}` },
+        ...(overall !== undefined && {
+          ...{ overall: firstStep + overall, overallSteps },
+          share: methodShare[method].before + methodShare[method].part * (progress.share ?? 0),
+        }),
+      });
+    },
   });
-  if (!result.finished) {
-    signal?.throwIfAborted();
-    throw new Error(`${name}: the run ended early`);
-  }
-  return result;
+}
+
+function sum(runs: readonly DistillResult[]): Pick<DistillResult, 'steps' | 'seconds' | 'imagesSeen'> {
+  const total = (field: 'steps' | 'seconds' | 'imagesSeen') => runs.reduce((all, run) => all + run[field], 0);
+  return { steps: total('steps'), seconds: total('seconds'), imagesSeen: total('imagesSeen') };
 }

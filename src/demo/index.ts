@@ -1,1 +1,1 @@
-export { type DemoMetrics, type DemoOptions, type DemoResult, demo } from './demo.js';
+export { type DemoMade, type DemoMetrics, type DemoOptions, demo } from './demo.js';

@@ -1,21 +1,20 @@
 import { join } from 'node:path';
-import type { SayOptions } from '../augment/index.js';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../data/index.js';
-import { ensureFolder, hash } from '../files/index.js';
-import type { LoaderOptions } from '../loader/index.js';
+import { hash } from '../files/index.js';
 import { gatherHostRows } from '../math/gather-host-rows.js';
 import { ranksFor } from '../model/index.js';
 import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
 import { promptConfig } from '../prompt/prompts-recipe.js';
-import type { CompileOptions } from '../runtime/index.js';
 import {
   adamw,
   decaysByDefault,
   engineOptions,
-  History,
   type HistoryEntry,
-  type StepEvent,
+  inRun,
+  type Run,
+  type RunOptions,
+  type RunResult,
   takeValues,
   train,
   warmupCosine,
@@ -33,51 +32,27 @@ import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
 import { type Phase, phasesOf } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
+import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
-export interface DistillStep extends StepEvent {
-  readonly phase: string;
-  /** Steps done and to do over all phases. */
-  readonly overall: number;
-  readonly overallSteps: number;
-}
-
-export interface DistillOptions extends DownloadOptions {
-  teacher: TeacherModel;
-  dataset: ImageTextDataset;
-  recipe: DistillRecipe;
-  /** State of every phase, loss history, and at the end `student/`. Run again with the same folder to resume. */
-  runDir: string;
+export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
+  readonly teacher: TeacherModel;
+  readonly dataset: ImageTextDataset;
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
-  targetsDir?: string;
+  readonly targetsDir?: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
-  rebuildTargets?: boolean;
-  /** How pictures are read while the teacher's targets are extracted. */
-  loader?: LoaderOptions;
-  signal?: AbortSignal;
-  onStep?: (step: DistillStep) => void | Promise<void>;
-  /** While the teacher's targets are extracted. */
-  onTargets?: (done: number, total: number) => void;
-  /** While the teacher reads the texts. */
-  onTeacherTexts?: (done: number, total: number) => void;
-  /** While models say the captions another way. */
-  onTexts?: SayOptions['onTexts'];
-  compile?: CompileOptions;
+  readonly rebuildTargets?: boolean;
 }
 
-export interface DistillResult {
-  student: Checkpoint;
+/** Its folder is that of the student. */
+export interface DistillResult extends RunResult {
+  readonly student: Checkpoint;
   /** The student's prompts; undefined for a student without. */
-  prompts?: SavedPrompts;
-  /** False where the signal stopped the run; the same call continues it. */
-  finished: boolean;
-  imagesSeen: number;
-  /** Seconds trained over all sittings, the extraction of targets not included. */
-  seconds: number;
-  history: HistoryEntry[];
+  readonly prompts?: SavedPrompts;
+  readonly history: readonly HistoryEntry[];
   /** Numbers the student holds, with prompt encoder and prompts. */
-  parameters: number;
+  readonly parameters: number;
 }
 
 /** All that training needs: models at their start, the teacher's stored targets, and the batches. */
@@ -97,10 +72,10 @@ export interface Prepared {
  * @throws UserError for a recipe that does not fit teacher or data
  */
 export async function prepare(given: DistillOptions): Promise<Prepared> {
-  const { recipe } = given;
+  const { recipe, onProgress } = given;
   const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
   const options = { ...given, dataset };
-  const teacher = teacherOf(options.teacher, { compile: { ...options.compile, precision: recipe.precision } });
+  const teacher = teacherOf(options.teacher, { compile: { ...options.engine, precision: recipe.precision } });
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
@@ -129,22 +104,22 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
-  ranksFor('student', start.config, options.compile, recipe.method === 'promptkd' ? splitSizes(full) : {});
+  ranksFor('student', start.config, options.engine, recipe.method === 'promptkd' ? splitSizes(full) : {});
   const batches = await openBatches({
     teacher,
     dataset,
     recipe,
     student: { tokenizer: start.tokenizer, limit },
     inner: storedStates(needs, pairs, teacher.config),
-    texts: options,
-    halves: options.compile?.device !== 'webgpu', // whose shaders need not have fp16
+    texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
+    halves: options.engine?.device !== 'webgpu', // whose shaders need not have fp16
     targets: {
       dir: options.targetsDir ?? join(options.runDir, 'targets'),
       rebuild: options.rebuildTargets,
       loader: options.loader,
       signal: options.signal,
-      onProgress: options.onTargets,
-      onTexts: options.onTeacherTexts,
+      onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
+      onTexts: (step, steps) => onProgress?.({ phase: 'teacher texts', step, steps }),
     },
   });
   return { options, teacher, phases, full, batches };
@@ -157,24 +132,28 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
  * parameters as one that was not. The finished student is saved in `runDir/student`.
  *
  * @throws the signal's reason where it is aborted while texts are read, before anything is trained
- * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run
+ * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run or in use
  */
 export async function distill(given: DistillOptions): Promise<DistillResult> {
-  const { options, teacher, phases, full, batches } = await prepare(given);
-  const { store, bank } = batches;
-  try {
-    if (!store.complete) return result(options, full, teacher, bank, { finished: false, step: 0, seconds: 0 }, []);
-    const run = await trainPhases(options, teacher, phases, full, batches);
-    const done = await result(options, full, teacher, bank, run.position, run.history);
-    if (done.finished) {
-      const dir = join(options.runDir, 'student');
-      await saveStudent(dir, done);
-      await writeTrainingRecord(dir, { images_seen: done.imagesSeen, train_seconds: Math.round(done.seconds) });
+  const { name, fingerprint } = given.dataset;
+  return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
+    await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
+    const { options, teacher, phases, full, batches } = await prepare(given);
+    const { store, bank } = batches;
+    run.own({ dispose: () => store.close() });
+    run.identify('teacher', teacher.fingerprint());
+    run.skip(store.unreadable);
+    const position = store.complete
+      ? await trainPhases(options, teacher, phases, full, batches, run)
+      : { finished: false, step: 0, seconds: 0 };
+    const result = await resultOf(options, full, teacher, bank, position, run.history.entries);
+    if (result.finished) {
+      await saveStudent(result.folder, result);
+      const { imagesSeen, seconds } = result;
+      await writeTrainingRecord(result.folder, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });
     }
-    return done;
-  } finally {
-    store.close();
-  }
+    return { result, figures: { parameters: result.parameters } };
+  });
 }
 
 /** Saves a student with its prompts as a checkpoint folder. */
@@ -192,20 +171,24 @@ async function trainPhases(
   phases: readonly Phase[],
   full: DualStream,
   batches: Batches,
-) {
+  run: Run,
+): Promise<{ finished: boolean; step: number; seconds: number }> {
   const { recipe, runDir, signal } = options;
-  await ensureFolder(runDir);
-  const history = new History(join(runDir, 'history.jsonl'));
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+  const costs = phases.map((phase) => stepCost(full, phase, batches));
+  const work = phases.map(({ steps }, i) => steps * costs[i]!);
+  const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {
     recipe,
     data: options.dataset.fingerprint,
     teacher: teacher.fingerprint(),
     given: hash(JSON.stringify(full.config)),
   };
-  const engine = engineOptions(recipe, options.compile);
+  const engine = engineOptions(recipe, options.engine);
   const position = { finished: true, step: 0, seconds: 0 };
-  for (const phase of phases) {
+  for (const [i, phase] of phases.entries()) {
+    const place = { before: workOf(work.slice(0, i)), step: costs[i]!, total: workOf(work) };
+    await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
     const task =
       recipe.method === 'kd'
         ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
@@ -230,11 +213,7 @@ async function trainPhases(
       fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
       signal,
       ema: phase === phases.at(-1) ? engine.ema : undefined,
-      onStep: async (event) => {
-        const overall = phase.firstStep + event.step;
-        history.add({ step: overall, phase: phase.name, losses: { ...event.losses } });
-        await options.onStep?.({ ...event, phase: phase.name, overall, overallSteps });
-      },
+      onStep: (event) => run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event),
     });
     position.step = phase.firstStep + trained.step;
     position.seconds += trained.seconds;
@@ -242,16 +221,16 @@ async function trainPhases(
     if (trained.finished) takeValues(task.params, trained.averaged);
     if (!position.finished) break;
   }
-  return { position, history: history.entries };
+  return position;
 }
 
-async function result(
+async function resultOf(
   options: DistillOptions,
   full: DualStream,
   teacher: Teacher,
   bank: TextBank,
   position: { finished: boolean; step: number; seconds: number },
-  history: HistoryEntry[],
+  history: readonly HistoryEntry[],
 ): Promise<DistillResult> {
   const { recipe } = options;
   const size = full.config.vision_config.image_size;
@@ -260,12 +239,14 @@ async function result(
   const prompts: SavedPrompts | undefined = full.prompt && {
     config: full.prompt.config,
     encoder: full.prompt.params,
-    vision: await taskPrompts(full.prompt, full.student[tokenTable]!, classTexts(bank), options.compile),
+    vision: await taskPrompts(full.prompt, full.student[tokenTable]!, classTexts(bank), options.engine),
   };
   return {
     student,
     prompts,
+    folder: join(options.runDir, 'student'),
     finished: position.finished,
+    steps: position.step,
     imagesSeen: position.step * recipe.batch * recipe.accumulate,
     seconds: position.seconds,
     history,

@@ -50,7 +50,7 @@ describe('on ranks', () => {
     runtime = await built('runtime/index.js');
     root = await mkdtemp(join(tmpdir(), 'promptkd-ranks-'));
     const given = { teacher: fourHeads, dataset, recipe: smallRecipe, runDir: root };
-    ready = await distill.prepare({ ...given, compile: compileOptions });
+    ready = await distill.prepare({ ...given, engine: compileOptions });
     whole = await step(1);
   });
   afterAll(async () => {

@@ -6,7 +6,7 @@ export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson, readJsonSync } from './json.js';
 export { readLines } from './lines.js';
-export { type Lock, lock } from './lock.js';
+export { type Lock, lock, lockHolder } from './lock.js';
 export { readNames } from './names.js';
 export { packageVersion } from './package-version.js';
 export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';

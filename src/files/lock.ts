@@ -56,6 +56,13 @@ export async function lock(
   };
 }
 
+/** The process that holds a lock now; undefined where nobody does. */
+export async function lockHolder(path: string): Promise<Owner | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined || (await isFree(path))) return undefined;
+  return ownerOf(text);
+}
+
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to).catch((error: NodeJS.ErrnoException) => {

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Picture } from '../data/index.js';
-import { UserError } from '../errors.js';
-import { type FailedView, type Job, type JobResult, type JobSettings, workAt } from './job.js';
+import { type Job, type JobResult, type JobSettings, workAt } from './job.js';
 import type { Order, Report } from './worker.js';
 
 /** Those who make views. */
@@ -49,7 +48,7 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
       if (gone) return Promise.reject(gone);
       const number = jobs++;
       const decoded = new Map<number, Picture>();
-      const failed: FailedView[] = [];
+      const unreadable = new Map<number, string>();
       let left = count;
       return new Promise((resolve, reject) => {
         waiting.set(number, (report) => {
@@ -59,11 +58,12 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
             reject(error);
             return;
           }
-          for (const [i, picture] of (report as Report).decoded) decoded.set(i, picture);
-          failed.push(...(report as Report).failed);
+          const { result } = report as Report;
+          for (const [i, picture] of result!.decoded) decoded.set(i, picture);
+          for (const [i, reason] of result!.unreadable) unreadable.set(i, reason);
           if (--left > 0) return;
           settled(number);
-          resolve({ decoded, failed });
+          resolve({ decoded, unreadable });
         });
         for (const worker of workers) {
           worker.ref();
@@ -81,8 +81,7 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
   };
 }
 
-function asError({ message, stack, isUsers }: NonNullable<Report['error']>): Error {
-  if (isUsers) return new UserError(message);
+function asError({ message, stack }: NonNullable<Report['error']>): Error {
   const error = new Error(message);
   error.stack = stack;
   return error;

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { augmentOptions } from '../augment/index.js';
-import { examplesOf, type ImageTextDataset, openDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/random.js';
 import type { LoaderOptions, LoaderPlan } from './index.js';
@@ -13,6 +13,8 @@ import type { LoaderOptions, LoaderPlan } from './index.js';
 // Worker threads run built files.
 const built = fileURLToPath(new URL('../../dist/loader/index.js', import.meta.url));
 const { Loader } = (await import(built)) as typeof import('./index.js');
+const builtData = fileURLToPath(new URL('../../dist/data/index.js', import.meta.url));
+const { openDataset } = (await import(builtData)) as typeof import('../data/index.js');
 
 const size = 24;
 const batch = 8;
@@ -103,59 +105,54 @@ describe('Loader', () => {
     expect(await counted(4 * 2 ** 20 + 2 * batch * size ** 2 * 3 + 9000)).toBeGreaterThan(100);
   });
 
-  it.each([0, 1])('says which picture cannot be read, with %s workers', async (workers) => {
-    const broken = mkdtempSync(join(tmpdir(), 'loader-'));
-    try {
-      for (let i = 0; i < 20; i++)
-        await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
-          .png()
-          .toFile(join(broken, `${i + 10}.png`));
-      const dataset = await openDataset(`folder:${broken}?into=train`);
-      writeFileSync(join(broken, '14.png'), 'no picture');
-      const loading = batches(dataset, whole, { workers });
-      await expect(loading).rejects.toThrow(/^14\.png: expected a picture/);
-      await expect(loading).rejects.toHaveProperty('name', UserError.name);
-    } finally {
-      rmSync(broken, { recursive: true, force: true });
-    }
-  });
+  describe('with images that cannot be read', () => {
+    let broken: ImageTextDataset;
+    beforeAll(async () => {
+      for (const name of ['14', '15', '29']) writeFileSync(join(folder, `${name}.png`), 'no image');
+      broken = files;
+    });
+    const at = (name: number) => name - 10;
 
-  it.each([
-    ['files', 0],
-    ['files', 2],
-    ['made', 1],
-  ])(
-    'goes on without pictures that cannot be read where they are to be reported: %s, %s workers',
-    async (kind, workers) => {
-      const folder = mkdtempSync(join(tmpdir(), 'loader-'));
+    async function seen(dataset: ImageTextDataset, numbers: readonly number[], options: LoaderOptions = {}) {
+      const loader = new Loader(dataset, examplesOf(dataset, 'train'), plan, options);
       try {
-        for (let i = 0; i < 20; i++)
-          await sharp({ create: { width: 9, height: 9, channels: 3, background: '#fff' } })
-            .png()
-            .toFile(join(folder, `${i + 10}.png`));
-        const { source, ...rest } = await openDataset(`folder:${folder}?into=train`);
-        const dataset = kind === 'files' ? { ...rest, source } : rest;
-        writeFileSync(join(folder, '14.png'), 'no picture');
-        const loader = new Loader(dataset, examplesOf(dataset, 'train'), plan, { workers, unreadable: 'report' });
-        let named = 0;
-        for (const n of whole) {
-          const { views, failed, rgb } = await loader.batch(n);
-          const showing = views.flatMap(({ example, mixed }, view) =>
-            example === 4 || mixed?.with.example === 4 ? [{ view, example: 4, id: '14.png' }] : [],
-          );
-          expect(failed).toMatchObject(showing);
-          expect(failed.every(({ reason }) => reason.startsWith('expected a picture'))).toBe(true);
-          for (const [i] of views.entries()) {
-            const pixels = rgb.subarray(i * size * size * 3, (i + 1) * size * size * 3);
-            expect(pixels.every((value) => value === 0)).toBe(failed.some(({ view }) => view === i));
-          }
-          named += failed.length;
-        }
-        expect(named).toBeGreaterThan(0);
-        await loader.dispose();
+        const views = [];
+        for (const n of numbers) views.push((await loader.batch(n)).views);
+        return { views, unreadable: loader.unreadable };
       } finally {
-        rmSync(folder, { recursive: true, force: true });
+        await loader.dispose();
       }
-    },
-  );
+    }
+
+    it('shows the next image of the list in their place, whoever makes the views and wherever it begins', async () => {
+      const made = await batches(broken, whole, { workers: 2 });
+      expect(await batches(broken, whole)).toEqual(made);
+      expect(await batches({ ...broken, source: undefined }, whole, { workers: 1 })).toEqual(made);
+      expect(await batches(broken, [5, 4], { workers: 1 })).toEqual([made[5], made[4]]);
+      const { views, unreadable } = await seen(broken, whole, { workers: 1 });
+      const standIns = new Map([
+        [at(14), at(16)],
+        [at(15), at(16)],
+        [at(29), at(10)],
+      ]);
+      const stands = (example: number) => standIns.get(example) ?? example;
+      expect(views.flat().map(({ example }) => example)).toEqual(
+        whole.flatMap((n) => plan.views(n).map(({ example }) => stands(example))),
+      );
+      expect(unreadable.map(({ id }) => id)).toEqual(['14.png', '15.png', '29.png']);
+      expect(unreadable[0]!.reason).toMatch(/^14\.png: expected a picture/);
+    });
+
+    it.each([0, 1])('ends where none can be read, naming the first, with %s workers', async (workers) => {
+      const nothing = { ...broken, splits: { train: examplesOf(broken, 'train').slice(at(14), at(16)) } };
+      const two: LoaderPlan = { ...plan, views: (n) => [{ example: n % 2, key: [n] }] };
+      const loader = new Loader(nothing, examplesOf(nothing, 'train'), two, { workers });
+      const loading = loader.batch(0);
+      await expect(loading).rejects.toThrow(
+        /^none of the 2 images can be read, the first: 14\.png: expected a picture/,
+      );
+      await expect(loading).rejects.toHaveProperty('name', UserError.name);
+      await loader.dispose();
+    });
+  });
 });

@@ -1,18 +1,10 @@
 import { availableParallelism } from 'node:os';
 import type { Example, ImageTextDataset, Picture } from '../data/index.js';
-import { PictureError } from '../data/picture-error.js';
 import { UserError } from '../errors.js';
 import { type Crew, ownThread, workerThreads } from './crew.js';
-import {
-  type EncodedPicture,
-  type FailedView,
-  type JobSettings,
-  kibOf,
-  lanes,
-  sharedPicture,
-  type UnreadablePicture,
-} from './job.js';
-import { shownBy, type View } from './view.js';
+import { type EncodedPicture, type JobSettings, kibOf, lanes, onlyUnreadable, sharedPicture } from './job.js';
+import { type UnreadableImage, UnreadableImages } from './unreadable.js';
+import { type PlainView, shownBy, type View } from './view.js';
 
 /** How views are made; not which. */
 export interface LoaderOptions {
@@ -20,11 +12,6 @@ export interface LoaderOptions {
   readonly workers?: number;
   /** Most bytes for decoded pictures and views; not counted is what a data set holds itself. @defaultValue 512 MiB */
   readonly memory?: number;
-  /**
-   * What becomes of a picture that cannot be read: `refuse` ends with it, `report` goes on and names the views that show
-   * it in {@link LoadedViews.failed}. @defaultValue refuse
-   */
-  readonly unreadable?: 'refuse' | 'report';
 }
 
 export interface LoaderPlan extends Omit<JobSettings, 'room'> {
@@ -36,11 +23,10 @@ export interface LoaderPlan extends Omit<JobSettings, 'room'> {
 
 /** A batch of views. */
 export interface LoadedViews {
+  /** As they were made: another image stands in for one that cannot be read. */
   readonly views: readonly View[];
   /** [views, size, size, 3]; overwritten after the next batch is asked for. */
   readonly rgb: Uint8Array;
-  /** Views that could not be made, in their order; their pixels are 0. Depends on the batch's number alone. */
-  readonly failed: readonly FailedView[];
 }
 
 /** One core is left to the training, and few keep up with it. */
@@ -55,7 +41,8 @@ const furthest = 4;
 /**
  * Makes the views of batch after batch, some batches ahead of the one that is asked for, in worker threads or this one.
  *
- * What is in a batch depends on its number alone, whoever makes it and when. Decoded pictures are kept as long as there
+ * What is in a batch depends on its number alone, whoever makes it and when. An image that cannot be read is passed over:
+ * the next of the list that can be read stands in for it, see {@link UnreadableImages}. Decoded pictures are kept as long as there
  * is memory; the first ones stay, as in reshuffled epochs no picture is likelier than another to be needed next.
  */
 export class Loader {
@@ -65,16 +52,16 @@ export class Loader {
   private readonly free: Uint8Array[];
   private given: Uint8Array | undefined;
   private readonly room = new Int32Array(new SharedArrayBuffer(4));
-  private readonly refuses: boolean;
+  private readonly bad: UnreadableImages;
 
   /** @throws UserError where two batches do not fit the memory */
   constructor(
     private readonly dataset: ImageTextDataset,
     private readonly examples: readonly Example[],
     private readonly plan: LoaderPlan,
-    { workers = 0, memory = usualMemory, unreadable = 'refuse' }: LoaderOptions = {},
+    { workers = 0, memory = usualMemory }: LoaderOptions = {},
   ) {
-    this.refuses = unreadable === 'refuse';
+    this.bad = new UnreadableImages(examples.length);
     const bytes = plan.batch * plan.size ** 2 * 3;
     // A mixed view is made of two pictures.
     const atWork = 2 * lanes * Math.max(1, workers) * largestPicture;
@@ -91,10 +78,15 @@ export class Loader {
     this.crew = workers > 0 ? workerThreads(workers, settings) : ownThread(settings);
   }
 
+  /** The images found so far that cannot be read, in the order of the list. */
+  get unreadable(): readonly UnreadableImage[] {
+    return this.bad.list;
+  }
+
   /**
    * The views of batch `n`; the next ones are begun.
    *
-   * @throws PictureError where a picture cannot be read, unless such are reported
+   * @throws UserError where no image is left that can be read, or a thousand in a row cannot
    */
   async batch(n: number): Promise<LoadedViews> {
     if (this.given) this.free.push(this.given);
@@ -128,34 +120,52 @@ export class Loader {
 
   private begin(n: number, views: readonly View[]): void {
     const rgb = this.free.pop()!;
-    const batch = this.make(views, rgb).then((failed) => ({ views, rgb, failed }));
+    const batch = this.make(views, rgb).then((made) => ({ views: made, rgb }));
     // It is looked at when it is asked for; until then a failure is no unhandled one.
     batch.catch(() => {});
     this.coming.set(n, batch);
   }
 
-  private async make(views: readonly View[], rgb: Uint8Array): Promise<FailedView[]> {
-    const pictures = new Map<number, Picture | EncodedPicture | UnreadablePicture>();
-    for (const example of new Set(views.flatMap(shownBy))) pictures.set(example, await this.picture(example));
-    const next = new Int32Array(new SharedArrayBuffer(4));
-    const { decoded, failed } = await this.crew.work({ views, pictures, next, rgb });
-    for (const [i, picture] of decoded) this.keep(i, picture);
-    const inOrder = [...failed].sort((a, b) => a.view - b.view);
-    const [first] = inOrder;
-    if (first && this.refuses) throw new PictureError(first.id, first.reason);
-    return inOrder;
+  /** Makes views into `rgb`, and again those that turn out to show an image that cannot be read, with another in its place. */
+  private async make(wanted: readonly View[], rgb: Uint8Array): Promise<readonly View[]> {
+    const views = wanted.map((view) => this.readable(view));
+    let places = [...views.keys()];
+    while (places.length > 0) {
+      const pictures = new Map<number, Picture | EncodedPicture>();
+      for (const example of new Set(places.flatMap((place) => shownBy(views[place]!)))) {
+        const picture = await this.picture(example).catch(onlyUnreadable);
+        if (picture instanceof UserError) this.note(example, picture.message);
+        else pictures.set(example, picture);
+      }
+      const shown = places.filter((place) => shownBy(views[place]!).every((example) => pictures.has(example)));
+      const next = new Int32Array(new SharedArrayBuffer(4));
+      const job = { views: shown.map((place) => views[place]!), places: shown, pictures, next, rgb };
+      const { decoded, unreadable } = await this.crew.work(job);
+      for (const [i, picture] of decoded) this.keep(i, picture);
+      for (const [example, reason] of unreadable) this.note(example, reason);
+      const made = new Set(shown.filter((place) => !shownBy(views[place]!).some((example) => unreadable.has(example))));
+      places = places.filter((place) => !made.has(place));
+      for (const place of places) views[place] = this.readable(views[place]!);
+    }
+    return views;
   }
 
-  private async picture(index: number): Promise<Picture | EncodedPicture | UnreadablePicture> {
+  private note(example: number, reason: string): void {
+    this.bad.add({ example, id: this.examples[example]!.id, reason });
+  }
+
+  /** The view with other images in place of those that are known to be unreadable. */
+  private readable(view: View): View {
+    const plain = <V extends PlainView>(one: V): V => ({ ...one, example: this.bad.standIn(one.example) });
+    return { ...plain(view), ...(view.mixed && { mixed: { ...view.mixed, with: plain(view.mixed.with) } }) };
+  }
+
+  private async picture(index: number): Promise<Picture | EncodedPicture> {
     const known = this.pictures.get(index);
     if (known) return known;
     const example = this.examples[index]!;
     if (this.dataset.source) return { id: example.id, source: this.dataset.source(example) };
-    const picture = await this.dataset.load(example).catch((error: unknown): UnreadablePicture => {
-      if (!(error instanceof PictureError)) throw error;
-      return { id: error.id, reason: error.reason };
-    });
-    if ('reason' in picture) return picture;
+    const picture = await this.dataset.load(example);
     const shared = sharedPicture(picture, this.room);
     if (shared) this.keep(index, shared);
     // A worker gets a copy of a picture's whole memory, which may be that of many.

@@ -5,6 +5,7 @@ import type { HostTensor } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
 import { Loader, type LoaderOptions } from './loader.js';
 import { storedView } from './stored-view.js';
+import type { UnreadableImage } from './unreadable.js';
 
 export interface ViewOptions {
   readonly seed: number;
@@ -54,6 +55,11 @@ export class ViewBatches {
       normalizePixels(view, preprocess.size, preprocess, this.pixels.data, i * numbers);
       this.labels.data[i] = this.examples[example]!.label ?? -1;
     }
+  }
+
+  /** The images found so far that cannot be read; others stand in for them. */
+  get unreadable(): readonly UnreadableImage[] {
+    return this.loader.unreadable;
   }
 
   dispose(): Promise<void> {

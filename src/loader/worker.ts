@@ -1,5 +1,4 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { UserError } from '../errors.js';
 import { type Job, type JobResult, type JobSettings, workAt } from './job.js';
 
 /** To a worker: a job, by number. */
@@ -9,9 +8,11 @@ export interface Order {
 }
 
 /** From a worker: it has nothing left to do for a job. */
-export interface Report extends JobResult {
+export interface Report {
   readonly number: number;
-  readonly error?: { readonly message: string; readonly stack?: string; readonly isUsers: boolean };
+  readonly result?: JobResult;
+  /** Instead of a result. */
+  readonly error?: { readonly message: string; readonly stack?: string };
 }
 
 // One job after the other: earlier ones are needed earlier, and only so much memory is at work.
@@ -22,9 +23,9 @@ parentPort!.on('message', ({ number, job }: Order) => {
 
 async function report(number: number, job: Job): Promise<Report> {
   try {
-    return { number, ...(await workAt(job, workerData as JobSettings)) };
+    return { number, result: await workAt(job, workerData as JobSettings) };
   } catch (error) {
     const { message, stack } = error as Error;
-    return { number, decoded: new Map(), failed: [], error: { message, stack, isUsers: error instanceof UserError } };
+    return { number, error: { message, stack } };
   }
 }

@@ -2,7 +2,7 @@ import { type AugmentOptions, augmentText, drawMix, type Mix, mixInto, type Sayi
 import { normalizePixels, type PreprocessConfig, type Tokenizer } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, shardsOf } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { EpochOrder, Loader, type LoaderOptions } from '../loader/index.js';
+import { EpochOrder, Loader, type LoaderOptions, type UnreadableImage } from '../loader/index.js';
 import { Random } from '../math/index.js';
 import type { HostTensor } from '../tensor/index.js';
 
@@ -102,6 +102,11 @@ export class ContrastiveBatches {
     const keep = label === undefined ? [] : [this.dataset.classes[label]!.name];
     const said = augmentText(caption, augment.text, new Random(seed, 'text', n, i), keep, sayings);
     return tokenizer.tokens(said).length + 2 > context ? caption : said;
+  }
+
+  /** The images found so far that cannot be read; others stand in for them. */
+  get unreadable(): readonly UnreadableImage[] {
+    return this.loader.unreadable;
   }
 
   dispose(): Promise<void> {

@@ -1,3 +1,3 @@
 export { contrastiveLoss } from './contrastive.js';
-export { type PretrainEvent, type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
+export { type PretrainOptions, type PretrainResult, pretrain } from './pretrain.js';
 export { type PretrainRecipe, pretrainRecipe } from './pretrain-recipe.js';

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
+import { UserError } from '../errors.js';
+import { History } from '../train/run/history.js';
 import { readTrainingRecord } from '../train/training-record.js';
 import { type PretrainOptions, pretrain } from './pretrain.js';
 import { pretrainRecipe } from './pretrain-recipe.js';
@@ -66,57 +68,98 @@ const options = (more: Partial<PretrainOptions> = {}): PretrainOptions => ({
   recipe,
   dataset,
   runDir,
-  threads: 1,
+  engine: { threads: 1 },
   ...more,
 });
 
 describe('pretrain', () => {
   it('learns colours, writes log and model, and resumes to the same bits', async () => {
     const losses: number[] = [];
-    const whole = await pretrain(options({ onStep: ({ losses: l }) => void losses.push(l.total!) }));
-    expect(whole).toMatchObject({ finished: true, step: 30 });
+    const whole = await pretrain(options({ onProgress: ({ losses: l }) => void (l && losses.push(l.total!)) }));
+    expect(whole).toMatchObject({ finished: true, steps: 30, imagesSeen: 30 * 16 });
     expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.3);
-    expect(whole.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
-    const log = readFileSync(join(runDir, 'log.jsonl'), 'utf8')
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    expect(log.map(({ step }) => step)).toEqual([1, 10, 15, 20, 30]);
-    expect(log[2]).toMatchObject({ drawings: 8 });
-    const weights = (await loadCheckpoint(whole.modelDir)).params;
+    expect(whole.evaluation!.top1).toBeGreaterThanOrEqual(0.75);
+    const measured = new History(join(runDir, 'history.jsonl')).entries.filter(({ evaluation }) => evaluation);
+    expect(measured.map(({ step }) => step)).toEqual([15, 30]);
+    expect(measured[1]!.evaluation).toEqual({ ...whole.evaluation, split: 'val', images: 8 });
+    const weights = (await loadCheckpoint(whole.folder)).params;
 
     const parts = join(runDir, 'parts');
     const controller = new AbortController();
     const stop = ({ step }: { step: number }) => (step === 12 ? controller.abort() : undefined);
-    const stopped = await pretrain(options({ runDir: parts, signal: controller.signal, onStep: stop }));
-    expect(stopped).toMatchObject({ finished: false, step: 12 });
+    const stopped = await pretrain(options({ runDir: parts, signal: controller.signal, onProgress: stop }));
+    expect(stopped).toMatchObject({ finished: false, steps: 12 });
     const resumed = await pretrain(options({ runDir: parts }));
     expect(resumed.finished).toBe(true);
-    expect((await loadCheckpoint(resumed.modelDir)).params).toEqual(weights);
+    expect((await loadCheckpoint(resumed.folder)).params).toEqual(weights);
+    expect({ ...resumed.best, folder: '' }).toEqual({ ...whole.best, folder: '' });
   });
 
   it('continues a checkpoint, for a number of minutes', async () => {
     const first = await pretrain(options({ recipe: { ...recipe, steps: 2 } }));
     const further = join(runDir, 'further');
-    const short = { ...recipe, from: first.modelDir, minutes: 0.002 };
+    const short = { ...recipe, from: first.folder, minutes: 0.002 };
     const second = await pretrain(options({ recipe: short, runDir: further }));
-    expect(second.step).toBeGreaterThan(0);
-    expect(second.step).toBe(JSON.parse(readFileSync(join(further, 'length.json'), 'utf8')).steps);
-    expect(existsSync(join(second.modelDir, 'model.safetensors'))).toBe(true);
+    expect(second.steps).toBeGreaterThan(0);
+    expect(second.steps).toBe(JSON.parse(readFileSync(join(further, 'length.json'), 'utf8')).steps);
+    expect(existsSync(join(second.folder, 'model.safetensors'))).toBe(true);
   });
 
   it('goes on with larger pictures', async () => {
     const first = await pretrain(options());
-    const larger = { ...recipe, from: first.modelDir, image_size: 24, steps: 2 };
+    const larger = { ...recipe, from: first.folder, image_size: 24, steps: 2 };
     const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));
-    expect(readTrainingRecord(second.modelDir)).toMatchObject({ images_seen: (30 + 2) * 16 });
-    const { config, preprocess } = await loadCheckpoint(second.modelDir);
+    expect(readTrainingRecord(second.folder)).toMatchObject({ images_seen: (30 + 2) * 16 });
+    const { config, preprocess } = await loadCheckpoint(second.folder);
     expect([config.vision_config.image_size, preprocess.size, preprocess.resize]).toEqual([24, 24, 24]);
     // Colours are told apart at any size: what was learned is still there.
-    expect(second.accuracy!.top1).toBeGreaterThanOrEqual(0.75);
+    expect(second.evaluation!.top1).toBeGreaterThanOrEqual(0.75);
     await expect(
       pretrain(options({ recipe: { ...larger, image_size: 20 }, runDir: join(runDir, 'odd') })),
     ).rejects.toThrow('image_size: expected a multiple of the patch size 8, got 20');
+  });
+
+  it('measures itself on another split where val is not there, says so, and keeps the best checkpoint', async () => {
+    const said: string[] = [];
+    const onMessage = (message: string) => void said.push(message);
+    const { train, val } = dataset.splits;
+    const short = { ...recipe, steps: 3, evaluation: { ...recipe.evaluation, every: 1 } };
+    const tested = await pretrain(
+      options({ recipe: short, dataset: { ...dataset, splits: { train: train!, test: val! } }, onMessage }),
+    );
+    expect(tested.evaluation).toMatchObject({ split: 'test', images: 8 });
+    const { entries } = new History(join(runDir, 'history.jsonl'));
+    expect(tested.best!.top1).toBe(Math.max(...entries.map(({ evaluation }) => evaluation!.top1)));
+    expect((await loadCheckpoint(tested.best!.folder)).config).toEqual((await loadCheckpoint(tested.folder)).config);
+    const alone = { ...dataset, splits: { train: train! } };
+    const blind = await pretrain(options({ recipe: short, dataset: alone, onMessage, runDir: join(runDir, 'blind') }));
+    expect([blind.evaluation, blind.best]).toEqual([undefined, undefined]);
+    expect(said).toEqual([
+      'colours has no split val: the run measures itself on test',
+      'colours has no split val: the run does not measure itself; give data with one, or name another with --set evaluation.split=…',
+    ]);
+  });
+
+  it('passes over an image that cannot be read, names it, and resumes to the same bits', async () => {
+    const torn = { ...dataset, load: async (example: Example) => load(example) };
+    const load = async (example: Example) => {
+      if (example.id === 'train-red-1') throw new UserError('train-red-1: torn');
+      return dataset.load(example);
+    };
+    const short = { ...recipe, steps: 6 };
+    const said: string[] = [];
+    const onMessage = (message: string) => void said.push(message);
+    const whole = await pretrain(options({ recipe: short, dataset: torn, onMessage }));
+    expect(said).toEqual([
+      '1 image could not be read and others stood in for them, the first: train-red-1: torn; run.json lists all',
+    ]);
+    const parts = join(runDir, 'parts');
+    const controller = new AbortController();
+    const onProgress = ({ overall }: { overall?: number }) => void (overall === 3 && controller.abort());
+    await pretrain(options({ recipe: short, dataset: torn, runDir: parts, signal: controller.signal, onProgress }));
+    const resumed = await pretrain(options({ recipe: short, dataset: torn, runDir: parts }));
+    const weights = async (folder: string) => (await loadCheckpoint(folder)).params;
+    expect(await weights(resumed.folder)).toEqual(await weights(whole.folder));
   });
 
   it('names a split that is not there, and a batch that is too large', async () => {

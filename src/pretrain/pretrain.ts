@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type SayOptions, saidByModels } from '../augment/index.js';
+import { saidByModels } from '../augment/index.js';
 import {
   type Checkpoint,
   type ClipConfig,
@@ -18,20 +16,16 @@ import {
   withImageSize,
   withTextLength,
 } from '../clip/index.js';
-import { captionsOf, examplesOf, type ImageTextDataset, isLabelled, openDataset, withSubset } from '../data/index.js';
-import { UserError } from '../errors.js';
-import { ensureFolder, readJson, writeFileAtomic } from '../files/index.js';
-import type { LoaderOptions } from '../loader/index.js';
-import { copyParams } from '../nn/index.js';
-import type { CompileOptions, Device } from '../runtime/index.js';
-import { show } from '../schema-issue.js';
-import type { Task } from '../train/index.js';
+import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
 import {
   adamw,
   engineOptions,
-  openExecutor,
+  inRun,
+  type Run,
+  type RunEvaluation,
+  type RunOptions,
+  type RunResult,
   readTrainingRecord,
-  type StepEvent,
   type TrainResult,
   train,
   warmupCosine,
@@ -40,73 +34,69 @@ import {
 
 import { ContrastiveBatches } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
+import { countSteps } from './count-steps.js';
+import { evaluationSplit } from './evaluation-split.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
-import { type ProbeResult, zeroShotProbe } from './zero-shot-probe.js';
+import { zeroShotProbe } from './zero-shot-probe.js';
 
-export interface PretrainOptions extends DownloadOptions {
-  readonly recipe: PretrainRecipe;
-  /** State, log and model go here; a run that was stopped goes on from here. */
-  readonly runDir: string;
+export interface PretrainOptions extends RunOptions<PretrainRecipe>, DownloadOptions {
   /** Given instead of opening `recipe.data.dataset`. */
   readonly dataset?: ImageTextDataset;
-  readonly device?: Device;
-  readonly threads?: number;
-  /** Tensor parallelism: over how many workers the training step is split. @defaultValue 1 */
-  readonly ranks?: number;
-  readonly loader?: LoaderOptions;
-  readonly signal?: AbortSignal;
-  /** While models say the captions another way. */
-  readonly onTexts?: SayOptions['onTexts'];
-  /** After every step; with the accuracy where it was measured. */
-  readonly onStep?: (event: PretrainEvent) => void;
 }
 
-export interface PretrainEvent extends StepEvent {
-  readonly accuracy?: ProbeResult;
-}
-
-export interface PretrainResult {
-  readonly finished: boolean;
-  readonly step: number;
-  readonly seconds: number;
-  /** Hugging Face checkpoint folder with the averaged weights in fp16. */
-  readonly modelDir: string;
-  /** Quick zero-shot accuracy of the averaged weights; left out where no picture's class is known. */
-  readonly accuracy?: ProbeResult;
+/** Its folder is a Hugging Face checkpoint with the averaged weights in fp16. */
+export interface PretrainResult extends RunResult {
+  /** Quick zero-shot accuracy of the averaged weights; left out where no image's class is known. */
+  readonly evaluation?: RunEvaluation;
+  /** The evaluation that was the best, and the checkpoint folder of the weights as they were then. */
+  readonly best?: RunEvaluation & { readonly step: number; readonly folder: string };
 }
 
 /**
  * Trains a CLIP model with the symmetric contrastive loss, or trains one further.
  *
- * Writes into `runDir`: `state.safetensors` (to resume), `log.jsonl` (a line every 10 steps) and `model/`, a
- * Hugging Face checkpoint folder that is renewed at every evaluation.
+ * Writes into `runDir`: `state.safetensors` (to resume), `history.jsonl`, `run.json`, `model/`, a Hugging Face checkpoint
+ * folder that is renewed at every evaluation, and `best/`, the one of the best evaluation.
  *
- * @throws UserError for data that does not fit the recipe, or a run folder that holds another run
+ * @throws UserError for data that does not fit the recipe, or a run folder that holds another run or is in use
  */
 export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
-  const { recipe, runDir, device, threads } = options;
-  await ensureFolder(runDir);
-  const { split } = recipe.data;
+  const { recipe } = options;
   const whole = options.dataset ?? (await openDataset(recipe.data.dataset));
-  const dataset = withSubset(whole, split, recipe.data, recipe.seed);
+  const dataset = withSubset(whole, recipe.data.split, recipe.data, recipe.seed);
+  const { name, fingerprint } = dataset;
+  return inRun({ command: 'pretrain', data: { name, fingerprint } }, options, (run) =>
+    pretrainIn(run, dataset, options),
+  );
+}
+
+async function pretrainIn(run: Run, dataset: ImageTextDataset, options: PretrainOptions) {
+  const { recipe, runDir, onProgress, onMessage } = options;
+  const { batch, seed, optimizer, evaluation } = recipe;
+  const { split } = recipe.data;
+  const engine = engineOptions(recipe, options.engine);
+  const { device, threads } = options.engine ?? {};
+  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
   const start = recipe.from ? await trainedModel(recipe.from, recipe, options) : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
   const context = contextLength(start, dataset, recipe);
-  const { batch, seed, optimizer } = recipe;
 
   const models = recipe.augment.text?.models;
-  const batches = new ContrastiveBatches(dataset, {
-    sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, options)),
-    batch,
-    context,
-    seed,
-    preprocess,
-    tokenizer,
-    split,
-    augment: recipe.augment,
-    loader: options.loader,
-  });
-  const engine = engineOptions(recipe, { device, threads, ranks: options.ranks });
+  const onTexts = (what: string, step: number, steps: number) =>
+    void onProgress?.({ phase: `texts ${what}`, step, steps });
+  const batches = run.own(
+    new ContrastiveBatches(dataset, {
+      sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, { ...options, onTexts })),
+      batch,
+      context,
+      seed,
+      preprocess,
+      tokenizer,
+      split,
+      augment: recipe.augment,
+      loader: options.loader,
+    }),
+  );
   const task = contrastiveTask(config, params, batches, {
     batch,
     context,
@@ -114,38 +104,52 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     compile: engine.compile,
     smoothing: recipe.label_smoothing,
   });
-  const labelled = examplesOf(dataset, recipe.evaluation.split).some(isLabelled);
-  const probe = labelled
-    ? await zeroShotProbe(config, params, dataset, {
-        ...recipe.evaluation,
-        context,
-        preprocess,
-        tokenizer,
-        device,
-        threads,
-      })
-    : undefined;
+  const measured = evaluationSplit(dataset, recipe, onMessage);
+  const probe =
+    measured === undefined
+      ? undefined
+      : run.own(
+          await zeroShotProbe(config, params, dataset, {
+            ...evaluation,
+            split: measured,
+            context,
+            preprocess,
+            tokenizer,
+            device,
+            threads,
+          }),
+        );
+  const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
-  const log = new Log(join(runDir, 'log.jsonl'));
-  const modelDir = join(runDir, 'model');
+  const folder = join(runDir, 'model');
   const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
   type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
-  const publish = async ({ step, seconds, averaged }: Position) => {
-    await saveCheckpoint(modelDir, { ...start, params: averaged }, { dtype: 'F16' });
-    await writeTrainingRecord(modelDir, {
-      images_seen: before.images_seen + step * batch * recipe.accumulate,
+  const publish = async (to: string, { step, seconds, averaged }: Position) => {
+    await saveCheckpoint(to, { ...start, params: averaged }, { dtype: 'F16' });
+    await writeTrainingRecord(to, {
+      images_seen: before.images_seen + step * seen,
       train_seconds: Math.round(before.train_seconds + seconds),
     });
   };
-
-  let measured: { readonly step: number; readonly accuracy?: ProbeResult } | undefined;
-  /** At an evaluation step, and at the end, which may be the same. */
-  const measure = async (at: Position) => {
-    if (measured?.step !== at.step) {
-      measured = { step: at.step, accuracy: await probe?.measure(at.averaged) };
-      await publish(at);
+  const bestFolder = join(runDir, 'best');
+  let last: { readonly step: number; readonly evaluation?: RunEvaluation } | undefined;
+  let best: (RunEvaluation & { readonly step: number }) | undefined;
+  /** At an evaluation step, and where the run stops: there it does not count as the best, as a run not stopped there has none. */
+  const measure = async (at: Position, counts: boolean): Promise<RunEvaluation | undefined> => {
+    if (last?.step === at.step) return last.evaluation;
+    const found = await probe?.measure(at.averaged);
+    const shown: RunEvaluation | undefined = found && {
+      ...{ split: measured!, images: found.drawings, top1: found.top1, top5: found.top5 },
+    };
+    last = { step: at.step, evaluation: shown };
+    await publish(folder, at);
+    // Of the steps before this one: what a resumed run does again is measured again.
+    best ??= bestOf(run, at.step);
+    if (shown && counts && (!best || shown.top1 > best.top1)) {
+      best = { ...shown, step: at.step };
+      await publish(bestFolder, at);
     }
-    return measured.accuracy;
+    return shown;
   };
 
   const result = await train(task, {
@@ -166,19 +170,31 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     clipNorm: optimizer.clip,
     runDir,
     checkpointEvery: recipe.checkpoint_every,
-    lookEvery: recipe.evaluation.every,
-    fingerprint: fingerprint(recipe, dataset),
+    lookEvery: evaluation.every,
+    fingerprint: identityOf(recipe, dataset),
     signal: options.signal,
     onStep: async (event) => {
-      const evaluates = event.step % recipe.evaluation.every === 0;
-      const accuracy = evaluates ? await measure({ ...event, averaged: await event.averaged() }) : undefined;
-      if (accuracy || event.step % 10 === 0 || event.step === 1) await log.write(event, accuracy);
-      options.onStep?.({ ...event, accuracy });
+      const evaluates = event.step % evaluation.every === 0 || event.step === event.steps;
+      const shown = evaluates ? await measure({ ...event, averaged: await event.averaged() }, true) : undefined;
+      await run.step({ phase: 'pretrain', firstStep: 0, overallSteps: steps }, event, shown);
     },
   });
-  const accuracy = await measure(result);
-  await Promise.all([probe?.dispose(), batches.dispose()]);
-  return { finished: result.finished, step: result.step, seconds: result.seconds, modelDir, accuracy };
+  const shown = await measure(result, result.finished);
+  run.skip(batches.unreadable);
+  const { finished, step, seconds } = result;
+  const made: PretrainResult = {
+    ...{ folder, finished, steps: step, seconds, imagesSeen: step * seen, evaluation: shown },
+    ...(best && { best: { ...best, folder: bestFolder } }),
+  };
+  return { result: made, figures: { evaluation: shown, best } };
+}
+
+/** The best evaluation of a run's history before a step, the first of equal ones. */
+function bestOf({ history }: Run, step: number): (RunEvaluation & { readonly step: number }) | undefined {
+  let best: (RunEvaluation & { readonly step: number }) | undefined;
+  for (const { step: at, evaluation } of history.entries)
+    if (evaluation && at < step && !(best && evaluation.top1 <= best.top1)) best = { ...evaluation, step: at };
+  return best;
 }
 
 async function trainedModel(
@@ -226,39 +242,6 @@ function clipConfig({ model }: PretrainRecipe, tokenizer: Tokenizer): ClipConfig
   return parseClipConfig(json, 'recipe: model');
 }
 
-/** The recipe's steps; for a recipe in minutes, as many as fit by the time of a few, counted once a run. */
-async function countSteps(
-  recipe: PretrainRecipe,
-  runDir: string,
-  task: Task,
-  { accumulate, compile }: { readonly accumulate?: number; readonly compile?: CompileOptions },
-): Promise<number> {
-  if (recipe.minutes === undefined) return recipe.steps;
-  const path = join(runDir, 'length.json');
-  if (existsSync(path)) {
-    const { steps } = ((await readJson(path)) ?? {}) as { steps?: unknown };
-    if (Number.isSafeInteger(steps) && (steps as number) > 0) return steps as number;
-    throw new UserError(
-      `${path}: steps: expected a number above 0, got ${show(steps)}: begin the run anew, or restore the file`,
-    );
-  }
-  // On copies: these updates are not the run's.
-  const params = copyParams(task.params);
-  const executor = await openExecutor(
-    { ...task, params },
-    { accumulate, compile, optimizer: adamw(params), learningRate: () => 0 },
-  );
-  await executor.run(0, executor.stepsAtOnce); // the first is slow: images are read, buffers are made
-  const count = Math.max(3, executor.stepsAtOnce);
-  const started = performance.now();
-  for (let step = 0; step < count; step += executor.stepsAtOnce) await executor.run(step, executor.stepsAtOnce);
-  const secondsPerStep = (performance.now() - started) / 1000 / count;
-  await executor.dispose();
-  const steps = Math.max(1, Math.floor((recipe.minutes * 60) / secondsPerStep));
-  await writeFileAtomic(path, `${JSON.stringify({ minutes: recipe.minutes, steps })}\n`);
-  return steps;
-}
-
 /** Tokens of the longest text of the run, and some more where texts are said in other ways: padding would only be computed. */
 function contextLength({ config, tokenizer }: Checkpoint, dataset: ImageTextDataset, recipe: PretrainRecipe): number {
   const captions = examplesOf(dataset, recipe.data.split).flatMap((example) => example.captions);
@@ -269,34 +252,7 @@ function contextLength({ config, tokenizer }: Checkpoint, dataset: ImageTextData
 }
 
 /** What decides the bits of the result. How often it is looked at does not. */
-function fingerprint(recipe: PretrainRecipe, dataset: ImageTextDataset): string {
+function identityOf(recipe: PretrainRecipe, dataset: ImageTextDataset): string {
   const { evaluation: _, checkpoint_every: __, ...decisive } = recipe;
   return JSON.stringify({ ...decisive, dataset: dataset.fingerprint });
 }
-
-/** The training log; lines of steps that a resumed run does again are dropped. */
-class Log {
-  private ready = false;
-  constructor(private readonly path: string) {}
-
-  async write({ step, losses, learningRate, gradientNorm, imagesPerSecond }: StepEvent, accuracy?: ProbeResult) {
-    if (!this.ready && existsSync(this.path)) {
-      const lines = (await readFile(this.path, 'utf8')).split('\n').filter(Boolean);
-      const before = lines.filter((line) => (JSON.parse(line) as { step: number }).step < step);
-      await writeFileAtomic(this.path, before.map((line) => `${line}\n`).join(''));
-    }
-    this.ready = true;
-    const line = {
-      step,
-      loss: round(losses.total!),
-      logit_scale: round(losses.scale!),
-      learning_rate: round(learningRate),
-      gradient_norm: round(gradientNorm),
-      images_per_second: round(imagesPerSecond),
-      ...accuracy,
-    };
-    await appendFile(this.path, `${JSON.stringify(line)}\n`);
-  }
-}
-
-const round = (x: number) => Number(x.toPrecision(5));

@@ -107,7 +107,7 @@ const entries: Record<string, (model: Checkpoint, out: string) => Promise<readon
   'tune-prompts guesses': async (model, out) => {
     // Sure of nothing, so that it ends when it has looked.
     const recipe = tunePromptsRecipe.parse({ batch: 3, unlabelled: true, pseudo: { threshold: 1 } });
-    const tuning = () => tunePrompts({ model, dataset, recipe, runDir: out, compile: compileOptions });
+    const tuning = () => tunePrompts({ model, dataset, recipe, runDir: out, engine: compileOptions });
     return fed(() => expect(tuning()).rejects.toThrow(/pseudo.threshold: none of the 3 images/));
   },
   'the probe of pretrain looks at': async ({ config, params, preprocess, tokenizer }) =>

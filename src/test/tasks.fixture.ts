@@ -37,7 +37,7 @@ const tuned = tunePromptsRecipe.parse({ batch: 4, prompts: { width: 8, heads: 2,
 
 /** A distillation of the colours, ready to be stepped; its store is to be closed. */
 export const readyDistillation = (runDir: string): Promise<Prepared> =>
-  prepare({ teacher, dataset, recipe: recipe(), runDir, compile: compileOptions });
+  prepare({ teacher, dataset, recipe: recipe(), runDir, engine: compileOptions });
 
 /** A fresh task of each kind that the project trains; `ready` is shared by those that distil. */
 export const taskKinds: Readonly<Record<string, (ready: Prepared) => Task>> = {

@@ -26,7 +26,7 @@ const recipe = (more: object = {}) =>
   });
 const run = (name: string, more: object = {}, options: Partial<TunePromptsOptions> = {}) =>
   tunePrompts({
-    ...{ model: teacher, dataset, recipe: recipe(more), runDir: join(root, name), compile: compileOptions },
+    ...{ model: teacher, dataset, recipe: recipe(more), runDir: join(root, name), engine: compileOptions },
     ...options,
   });
 
@@ -61,7 +61,7 @@ describe('pseudo-labels', () => {
 it('learns from labels, changes nothing but the prompts, and a stopped run ends with the same bits', async () => {
   const losses: number[] = [];
   const before = structuredClone(teacher.params);
-  const whole = await run('whole', {}, { onStep: ({ losses: l }) => void losses.push(l.cross_entropy!) });
+  const whole = await run('whole', {}, { onProgress: ({ losses: l }) => void (l && losses.push(l.cross_entropy!)) });
   const mean = (part: number[]) => part.reduce((a, b) => a + b) / part.length;
   expect(mean(losses.slice(-4))).toBeLessThan(0.9 * mean(losses.slice(0, 2)));
   expect(teacher.params).toEqual(before);
@@ -69,8 +69,8 @@ it('learns from labels, changes nothing but the prompts, and a stopped run ends 
   expect(await loadPrompts(whole.folder)).toMatchObject({ config: { n_ctx: 2, vision_layers: 2 } });
 
   const stop = new AbortController();
-  const onStep = ({ step }: { step: number }) => void (step === 5 && stop.abort());
-  expect((await run('stopped', {}, { signal: stop.signal, onStep })).finished).toBe(false);
+  const onProgress = ({ step }: { step: number }) => void (step === 5 && stop.abort());
+  expect((await run('stopped', {}, { signal: stop.signal, onProgress })).finished).toBe(false);
   const resumed = await run('stopped');
   expect(resumed.prompts).toEqual(whole.prompts);
 });
@@ -78,7 +78,11 @@ it('learns from labels, changes nothing but the prompts, and a stopped run ends 
 it('begins the same in mixed precision, but for rounding, and with recomputation', async () => {
   const first = async (name: string, engine: object) => {
     const totals: number[] = [];
-    await run(name, { steps: 1, ...engine }, { onStep: ({ losses }) => void totals.push(losses.total!) });
+    await run(
+      name,
+      { steps: 1, ...engine },
+      { onProgress: ({ losses }) => void (losses && totals.push(losses.total!)) },
+    );
     return totals[0]!;
   };
   const plain = await first('plain', {});

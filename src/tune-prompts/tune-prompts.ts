@@ -13,51 +13,70 @@ import {
   savePrompts,
   taskPrompts,
 } from '../prompt/index.js';
-import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
-import { adamw, engineOptions, type StepEvent, takeValues, train, warmupCosine } from '../train/index.js';
+import {
+  adamw,
+  engineOptions,
+  inRun,
+  type Run,
+  type RunOptions,
+  type RunResult,
+  takeValues,
+  train,
+  warmupCosine,
+} from '../train/index.js';
 import { pseudoLabels } from './pseudo-labels.js';
 import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
 import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
 import { startFromTypicalTokens } from './typical-tokens.js';
 
-export interface TunePromptsOptions {
-  /** Stands still; the prompts are learned for it. */
+export interface TunePromptsOptions extends RunOptions<TunePromptsRecipe> {
+  /** Frozen; the prompts are learned for it. */
   readonly model: Checkpoint;
   readonly dataset: ImageTextDataset;
-  readonly recipe: TunePromptsRecipe;
-  /** The state, and at the end `model/`: the model with its prompts. Call again with the same folder to resume. */
-  readonly runDir: string;
-  readonly signal?: AbortSignal;
-  readonly onStep?: (event: StepEvent) => void | Promise<void>;
-  readonly compile?: CompileOptions;
 }
 
-export interface TunePromptsResult {
-  readonly finished: boolean;
-  readonly seconds: number;
+/** Its folder is a checkpoint of the model with its prompts. */
+export interface TunePromptsResult extends RunResult {
   readonly images: number;
   /** Images whose label or pseudo-label was taken, and of how many classes they are. */
   readonly labelled: { readonly images: number; readonly classes: number };
   /** Of the pseudo-labels, the share that is right, where the data knows; for the report alone. */
   readonly pseudoAccuracy?: number;
   readonly prompts: SavedPrompts;
-  /** Checkpoint folder of the model with its prompts. */
-  readonly folder: string;
 }
 
 /**
  * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled`, from images alone: see
  * `tunePromptsTask` and `pseudoLabels`. Images and their order, classes and steps are the same both ways.
  *
+ * @throws the signal's reason where it is aborted while pseudo-labels are made, before anything is trained
  * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, ranks do not divide heads and
- *   hidden units, or the run folder holds another run
+ *   hidden units, or the run folder holds another run or is in use
  */
 export async function tunePrompts(options: TunePromptsOptions): Promise<TunePromptsResult> {
-  const { model, recipe, runDir, signal, compile } = options;
-  ranksFor('model', model.config, compile);
+  const { model, recipe, engine } = options;
+  ranksFor('model', model.config, engine);
+  const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
+  const { name, fingerprint } = dataset;
+  return inRun({ command: 'tune-prompts', data: { name, fingerprint } }, options, async (run) => {
+    const result = await tunePromptsIn(run, dataset, options);
+    const { images, labelled, pseudoAccuracy } = result;
+    return { result, figures: { images, labelled, pseudo_accuracy: pseudoAccuracy } };
+  });
+}
+
+async function tunePromptsIn(
+  run: Run,
+  dataset: ImageTextDataset,
+  options: TunePromptsOptions,
+): Promise<TunePromptsResult> {
+  const { model, recipe, runDir, signal, onProgress } = options;
+  const engine = engineOptions(recipe, options.engine);
   const { split } = recipe.data;
-  const dataset = withSubset(options.dataset, split, recipe.data, recipe.seed);
+  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
+  const identity = hashParams(model.params);
+  run.identify('model', identity);
   const classes = taskClasses(dataset);
   const examples = recipe.unlabelled
     ? examplesOf(dataset, split)
@@ -65,7 +84,7 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
   checkSizes(recipe, examples.length, classes.length, `${dataset.name}/${split}`);
 
   const names = classes.map((label) => dataset.classes[label]!.name);
-  const frozen = await templateFeatures(options.model, names, recipe.templates, compile);
+  const frozen = await templateFeatures(options.model, names, recipe.templates, options.engine);
   const found = recipe.unlabelled
     ? await guessed(options, dataset, examples, frozen)
     : examples.map(({ label }) => classes.indexOf(label!));
@@ -91,10 +110,10 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
   const known = new Map(examples.map((example) => [example.id, example]));
   const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
-  const view = { seed: recipe.seed, batch: recipe.batch, preprocess };
+  const view = { seed: recipe.seed, batch: recipe.batch, preprocess, loader: options.loader };
   const views = {
-    weak: new ViewBatches(pictures, seen, { ...view, augment: recipe.weak }),
-    strong: new ViewBatches(pictures, seen, { ...view, augment: recipe.strong }),
+    weak: run.own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
+    strong: run.own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
   await views.weak.fill(0);
@@ -104,42 +123,44 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     ends: { shape: [some], data: read.ends.subarray(0, some) },
     pixels: views.weak.pixels,
   };
-  await startFromTypicalTokens(prompt, model, typical, compile);
-  const engine = engineOptions(recipe, compile);
+  await startFromTypicalTokens(prompt, model, typical, options.engine);
   const task = tunePromptsTask(model, prompt, rows, views, recipe, engine.compile);
   const folder = join(runDir, 'model');
-  try {
-    const { finished, seconds, averaged } = await train(task, {
-      ...engine,
-      steps: recipe.steps,
-      optimizer: adamw(task.params, { weightDecay: recipe.weight_decay }),
-      learningRate: warmupCosine({ peak: recipe.lr, steps: recipe.steps, warmupSteps: recipe.warmup_steps }),
-      clipNorm: 1,
-      runDir,
-      checkpointEvery: recipe.checkpoint_every,
-      fingerprint: JSON.stringify({ recipe, data: dataset.fingerprint, model: hashParams(params) }),
-      signal,
-      onStep: options.onStep,
-    });
-    if (finished) takeValues(task.params, averaged);
-    const first = {
-      ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
-      ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
-    };
-    const table = params['text_model.embeddings.token_embedding.weight']!;
-    const prompts = { config: shape, encoder: prompt.params, vision: await taskPrompts(prompt, table, first, compile) };
-    if (finished) {
-      await saveCheckpoint(folder, model);
-      await savePrompts(folder, prompts);
-    }
-    return {
-      ...{ finished, seconds, prompts, folder, images: examples.length },
-      labelled: { images: taken.length, classes: new Set(taken).size },
-      pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
-    };
-  } finally {
-    await Promise.all([views.weak.dispose(), views.strong.dispose()]);
+  const { steps } = recipe;
+  const { finished, step, seconds, averaged } = await train(task, {
+    ...engine,
+    steps,
+    optimizer: adamw(task.params, { weightDecay: recipe.weight_decay }),
+    learningRate: warmupCosine({ peak: recipe.lr, steps, warmupSteps: recipe.warmup_steps }),
+    clipNorm: 1,
+    runDir,
+    checkpointEvery: recipe.checkpoint_every,
+    fingerprint: JSON.stringify({ recipe, data: dataset.fingerprint, model: identity }),
+    signal,
+    onStep: (event) => run.step({ phase: 'tune prompts', firstStep: 0, overallSteps: steps }, event),
+  });
+  run.skip([...views.weak.unreadable, ...views.strong.unreadable]);
+  if (finished) takeValues(task.params, averaged);
+  const first = {
+    ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
+    ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
+  };
+  const table = params['text_model.embeddings.token_embedding.weight']!;
+  const prompts = {
+    config: shape,
+    encoder: prompt.params,
+    vision: await taskPrompts(prompt, table, first, options.engine),
+  };
+  if (finished) {
+    await saveCheckpoint(folder, model);
+    await savePrompts(folder, prompts);
   }
+  return {
+    ...{ folder, finished, steps: step, seconds, imagesSeen: step * recipe.batch * recipe.accumulate },
+    ...{ prompts, images: examples.length },
+    labelled: { images: taken.length, classes: new Set(taken).size },
+    pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
+  };
 }
 
 /** Novel classes must stay unseen where there are others. */
@@ -169,7 +190,7 @@ function checkSizes(
  * @param texts the frozen model's features of the classes
  */
 async function guessed(
-  { model, recipe, compile }: TunePromptsOptions,
+  { model, recipe, engine, signal, onProgress }: TunePromptsOptions,
   dataset: ImageTextDataset,
   examples: readonly Example[],
   texts: HostTensor<Float32Array>,
@@ -177,13 +198,15 @@ async function guessed(
   const { config, params, preprocess } = model;
   const [classes, width] = texts.shape as [number, number];
   const block = Math.min(64, examples.length);
-  const images = await teacherImages({ config, params, prompts: {} }, block, compile);
+  const images = await teacherImages({ config, params, prompts: {} }, block, engine);
   const scale = Math.exp(params.logit_scale!.data[0]!);
   const logits = new Float32Array(examples.length * classes);
   const unit = unitRows(texts.data, width);
   const pixels = new PixelBlocks(dataset, examples, preprocess, block);
   try {
     for (let from = 0; from < examples.length; from += block) {
+      signal?.throwIfAborted();
+      await onProgress?.({ phase: 'pseudo-labels', step: from, steps: examples.length });
       const row = pixels.kept.length;
       const filled = await pixels.fill(from, block);
       const { data } = await images.features(pixels.pixels); // rows behind the filled ones are not read

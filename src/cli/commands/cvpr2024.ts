@@ -1,35 +1,15 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Device } from '../../runtime/index.js';
-import {
-  type CommonOptions,
-  dataOption,
-  deviceOption,
-  type EngineOptions,
-  engineFlags,
-  examples,
-  positiveInteger,
-  printResult,
-  type RecipeOptions,
-  ranksOption,
-  type SubsetOptions,
-  subsetFlags,
-  threadsOption,
-  withCommonOptions,
-  withEngineOptions,
-  withRecipeOptions,
-  withSubsetOptions,
-} from '../options.js';
+import type { Cvpr2024Recipe, Cvpr2024Seeds } from '../../cvpr2024/index.js';
+import type { RunOutcome } from '../../train/index.js';
+import { examples, positiveInteger } from '../options.js';
+import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
 
-interface Cvpr2024Options extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
+interface Cvpr2024Options extends TrainingOptions {
   readonly teacher: string;
   readonly student: string;
   readonly transfer?: readonly string[];
   readonly seeds?: number;
-  readonly out: string;
-  readonly device: Device;
-  readonly threads?: number;
-  readonly tensorParallel?: number;
 }
 
 export function addCvpr2024(program: Command): void {
@@ -38,19 +18,14 @@ export function addCvpr2024(program: Command): void {
     .description(
       'PromptKD as published at CVPR 2024: tune a teacher’s prompts on a few labelled images, distil them without labels into a frozen student’s visual prompts, measure base to novel over seeds',
     );
-  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
+  withTrainingOptions(command, 'the teacher and of the student’s vision tower')
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
     .requiredOption('--student <folder>', 'the same of the pre-trained student, which stays frozen')
-    .addOption(dataOption())
     .option('--seeds <n>', 'how many seeds, from --seed on, the figures are a mean of', positiveInteger)
     .option(
       '--transfer <data...>',
       'the cross-data-set setting: tune on --data, distil and measure on each of these, unlabelled train and test',
     )
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
-    .addOption(deviceOption())
-    .addOption(threadsOption())
-    .addOption(ranksOption('the teacher and of the student’s vision tower'))
     .addHelpText(
       'after',
       examples(
@@ -67,67 +42,41 @@ export function addCvpr2024(program: Command): void {
 }
 
 async function run(options: Cvpr2024Options): Promise<void> {
-  const [
-    { cvpr2024Recipe, cvpr2024Seeds },
-    { loadCheckpoint },
-    { openDataset },
-    { writeFileAtomic },
-    { loadRecipe, writeRecipe },
-    { createProgress, showDownload },
-    { resumable },
-    { cvpr2024Json, cvpr2024Table },
-  ] = await Promise.all([
-    import('../../cvpr2024/index.js'),
-    import('../../clip/index.js'),
-    import('../../data/index.js'),
-    import('../../files/index.js'),
-    import('../../files/recipe-file.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../cvpr2024-output.js'),
-  ]);
-  const { out, device, threads } = options;
-  const recipe = await loadRecipe(cvpr2024Recipe, {
-    file: options.recipe,
-    set: options.set,
-    flags: {
-      'data.dataset': options.data,
-      ...subsetFlags(options),
-      ...engineFlags(options),
-      seed: options.seed,
-      seeds: options.seeds,
-      transfer: options.transfer?.map((dataset) => ({ dataset })),
-    },
+  await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, async () => {
+    const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
+      await Promise.all([
+        import('../../cvpr2024/index.js'),
+        import('../../clip/index.js'),
+        import('../../data/index.js'),
+        import('../../files/index.js'),
+        import('../cvpr2024-output.js'),
+      ]);
+    const { out } = options;
+
+    return {
+      schema: cvpr2024Recipe,
+      flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
+      sources: { teacher: options.teacher, student: options.student },
+      run: async (given, dataset) => {
+        const teacher = await loadCheckpoint(options.teacher, given);
+        const student = await loadCheckpoint(options.student, given);
+        const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
+        const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
+        if (result.finished) {
+          const figures = `${JSON.stringify(output.cvpr2024Json(result), null, 1)}\n`;
+          await writeFileAtomic(join(out, 'figures.json'), figures);
+        }
+        return result;
+      },
+      json: output.cvpr2024Json,
+      closing: (result) => {
+        const students = result.seeds.flatMap((seed) => seed.students);
+        return {
+          lines: [output.cvpr2024Table(result)],
+          saved: out,
+          next: students.slice(0, 1).map((folder) => `evaluate ${folder} --data …`),
+        };
+      },
+    };
   });
-  const progress = createProgress(options);
-  const onDownload = showDownload(progress);
-  try {
-    const teacher = await loadCheckpoint(options.teacher, { onDownload });
-    const student = await loadCheckpoint(options.student, { onDownload });
-    const dataset = await openDataset(recipe.data.dataset);
-    const targets = await Promise.all(recipe.transfer.map((target) => openDataset(target.dataset)));
-    progress.log(await writeRecipe(out, recipe));
-    const result = await resumable(out, (signal) =>
-      cvpr2024Seeds({
-        ...{ teacher, student, dataset, targets, recipe, signal },
-        runDir: out,
-        compile: { device, threads, ranks: options.tensorParallel },
-        onStep: (job, { stage, step, steps, losses, imagesPerSecond }) =>
-          progress.update({ phase: `${job} · ${stage}`, step, steps, losses, imagesPerSecond }),
-        onTargets: (job, step, steps) => progress.update({ phase: `${job} · teacher targets`, step, steps }),
-        onMeasure: (job) => progress.log(`${job} · measuring`),
-      }),
-    );
-    await writeRecipe(out, recipe, { replace: true });
-    for (const { seed, students } of result!.seeds) {
-      for (const folder of students)
-        await writeRecipe(dirname(folder), { ...recipe, seed, seeds: 1 }, { replace: true });
-    }
-    const figures = cvpr2024Json(result!);
-    await writeFileAtomic(join(out, 'figures.json'), `${JSON.stringify(figures, null, 1)}\n`);
-    progress.stop();
-    printResult(options, figures, () => cvpr2024Table(result!));
-  } finally {
-    progress.stop();
-  }
 }

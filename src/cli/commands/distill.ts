@@ -1,31 +1,10 @@
-import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { Device } from '../../runtime/index.js';
-import { lossFields, withLossFlags } from '../loss-flags.js';
-import {
-  type CommonOptions,
-  dataOption,
-  deviceOption,
-  type EngineOptions,
-  engineFlags,
-  examples,
-  type LoaderFlags,
-  loaderOptions,
-  printResult,
-  promptsOption,
-  type RecipeOptions,
-  ranksOption,
-  type SubsetOptions,
-  subsetFlags,
-  threadsOption,
-  withCommonOptions,
-  withEngineOptions,
-  withLoaderOptions,
-  withRecipeOptions,
-  withSubsetOptions,
-} from '../options.js';
 
-interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions, LoaderFlags {
+import { lossFields, withLossFlags } from '../loss-flags.js';
+import { examples, promptsOption } from '../options.js';
+import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
+
+interface DistillOptions extends TrainingOptions {
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
@@ -33,22 +12,16 @@ interface DistillOptions extends CommonOptions, RecipeOptions, SubsetOptions, En
   readonly prompts?: string | false;
   readonly coordination: boolean;
   readonly inherit: boolean;
-  readonly out: string;
-  readonly device: Device;
-  readonly threads?: number;
-  readonly tensorParallel?: number;
 }
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
+  withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)')
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
     )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
-    .addOption(dataOption())
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
     .addOption(
       new Option('--method <method>', 'promptkd: the dual-stream method; kd: logits alone, without prompts').choices([
         'promptkd',
@@ -60,9 +33,6 @@ export function addDistill(program: Command): void {
     .option('--no-prompts', 'without learned prompts')
     .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
     .option('--no-inherit', 'start the student from random weights')
-    .addOption(deviceOption())
-    .addOption(threadsOption())
-    .addOption(ranksOption('student and teacher (not of a teacher that is only in ONNX)'))
     .addHelpText(
       'after',
       examples(
@@ -85,11 +55,7 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
   const { readPromptSet } = await import('../../prompt/index.js');
   const { templates, weights } = options.prompts ? await readPromptSet(options.prompts) : {};
   return {
-    'data.dataset': options.data,
-    ...subsetFlags(options),
-    ...engineFlags(options),
     ...(await lossFields(command)),
-    seed: options.seed,
     method: options.method,
     'texts.templates': templates,
     'texts.weights': weights,
@@ -102,60 +68,28 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
 }
 
 async function run(options: DistillOptions, command: Command): Promise<void> {
-  const [
-    { distill, distillRecipe, loadTeacher },
-    { openDataset },
-    { loadRecipe, writeRecipe },
-    { createProgress, showDownload, showTexts },
-    { resumable },
-  ] = await Promise.all([
-    import('../../distill/index.js'),
-    import('../../data/index.js'),
-    import('../../files/recipe-file.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-  ]);
-  const { out, device, threads } = options;
-  const loader = await loaderOptions(options);
-  const recipe = await loadRecipe(distillRecipe, {
-    file: options.recipe,
-    set: options.set,
-    flags: await flags(options, command),
-  });
-  const progress = createProgress(options);
-  const onDownload = showDownload(progress);
-  try {
-    const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
-    const dataset = await openDataset(recipe.data.dataset);
-    progress.log(await writeRecipe(out, recipe, { teacher: options.teacher }));
-    const result = await resumable(out, (signal) =>
-      distill({
-        teacher,
-        dataset,
-        recipe,
-        runDir: out,
-        signal,
-        loader,
-        compile: { device, threads, ranks: options.tensorParallel },
-        onDownload,
-        onTexts: showTexts(progress),
-        onTeacherTexts: (step, steps) => progress.update({ phase: 'teacher texts', step, steps }),
-        onTargets: (done, total) => progress.update({ phase: 'teacher targets', step: done, steps: total }),
-        onStep: ({ phase, step, steps, losses, imagesPerSecond }) =>
-          progress.update({ phase, step, steps, losses, imagesPerSecond }),
+  await runTraining(options, async () => {
+    const { distill, distillRecipe, loadTeacher } = await import('../../distill/index.js');
+    const { device, threads } = options;
+
+    return {
+      schema: distillRecipe,
+      flags: await flags(options, command),
+      sources: { teacher: options.teacher },
+      run: async ({ onDownload, ...given }, dataset) => {
+        const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
+        return distill({ ...given, onDownload, dataset, teacher });
+      },
+      json: ({ folder, parameters, imagesSeen, seconds }) => ({
+        ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
       }),
-    );
-    await writeRecipe(out, recipe, { replace: true, teacher: options.teacher });
-    progress.stop();
-    const student = join(out, 'student');
-    const { imagesSeen, seconds, parameters } = result;
-    printResult(
-      options,
-      { student, parameters, images_seen: imagesSeen, train_seconds: seconds },
-      () =>
-        `${student}: ${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s; measure it with: promptkd evaluate ${student}`,
-    );
-  } finally {
-    progress.stop();
-  }
+      closing: ({ folder, parameters, imagesSeen, seconds }, recipe) => ({
+        lines: [
+          `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
+        ],
+        saved: folder,
+        next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      }),
+    };
+  });
 }

@@ -1,46 +1,17 @@
 import type { Command } from 'commander';
-import type { Device } from '../../runtime/index.js';
-import {
-  type CommonOptions,
-  dataOption,
-  deviceOption,
-  type EngineOptions,
-  engineFlags,
-  examples,
-  type LoaderFlags,
-  loaderOptions,
-  printResult,
-  type RecipeOptions,
-  ranksOption,
-  type SubsetOptions,
-  subsetFlags,
-  threadsOption,
-  withCommonOptions,
-  withEngineOptions,
-  withLoaderOptions,
-  withRecipeOptions,
-  withSubsetOptions,
-} from '../options.js';
+import { examples } from '../options.js';
+import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
 
-interface PretrainOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions, LoaderFlags {
+interface PretrainOptions extends TrainingOptions {
   readonly from?: string;
-  readonly out: string;
-  readonly device: Device;
-  readonly threads?: number;
-  readonly tensorParallel?: number;
 }
 
 export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
-    .addOption(dataOption())
+  withTrainingOptions(command, 'the model')
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
-    .addOption(deviceOption())
-    .addOption(threadsOption())
-    .addOption(ranksOption('the model'))
     .addHelpText(
       'after',
       examples(
@@ -54,64 +25,29 @@ export function addPretrain(program: Command): void {
 }
 
 async function run(options: PretrainOptions): Promise<void> {
-  const [
-    { pretrain, pretrainRecipe },
-    { loadRecipe, writeRecipe },
-    { createProgress, showDownload, showTexts },
-    { resumable },
-  ] = await Promise.all([
-    import('../../pretrain/index.js'),
-    import('../../files/recipe-file.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-  ]);
-  const { out, device, threads } = options;
-  const loader = await loaderOptions(options);
-  const recipe = await loadRecipe(pretrainRecipe, {
-    file: options.recipe,
-    set: options.set,
-    flags: {
-      'data.dataset': options.data,
-      seed: options.seed,
-      from: options.from,
-      ...subsetFlags(options),
-      ...engineFlags(options),
-    },
-  });
-  const progress = createProgress(options);
-  progress.log(await writeRecipe(out, recipe));
-  try {
-    const result = await resumable(out, (signal) =>
-      pretrain({
-        recipe,
-        runDir: out,
-        device,
-        threads,
-        loader,
-        ranks: options.tensorParallel,
-        signal,
-        onDownload: showDownload(progress),
-        onTexts: showTexts(progress),
-        onStep: ({ step, steps, losses, imagesPerSecond, accuracy }) => {
-          progress.update({ phase: 'pretrain', step, steps, losses, imagesPerSecond });
-          if (accuracy)
-            progress.log(
-              `step ${step}: top-1 ${share(accuracy.top1)}, top-5 ${share(accuracy.top5)} of ${accuracy.drawings} drawings`,
-            );
-        },
-      }),
-    );
-    await writeRecipe(out, recipe, { replace: true });
-    progress.stop();
-    printResult(
-      options,
-      result,
-      () =>
-        `${result.modelDir}: ${result.step} steps${result.accuracy ? `, top-1 ${share(result.accuracy.top1)}, top-5 ${share(result.accuracy.top5)}` : ''}`,
-    );
-  } finally {
-    progress.stop();
-  }
-}
+  await runTraining(options, async () => {
+    const [{ pretrain, pretrainRecipe }, { percent }] = await Promise.all([
+      import('../../pretrain/index.js'),
+      import('../../report/index.js'),
+    ]);
 
-const share = (fraction: number) => `${(fraction * 100).toFixed(1)} %`;
+    return {
+      schema: pretrainRecipe,
+      flags: { from: options.from },
+      run: (given, dataset) => pretrain({ ...given, dataset }),
+      json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
+        ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },
+      }),
+      closing: ({ folder, steps, seconds, evaluation, best }, recipe) => ({
+        lines: [
+          `${steps.toLocaleString('en-GB')} steps in ${Math.round(seconds)} s${evaluation ? `, top-1 ${percent(evaluation.top1)} %, top-5 ${percent(evaluation.top5)} % of ${evaluation.images} images of ${evaluation.split}` : ''}`,
+          ...(best && best.step !== steps
+            ? [`best at step ${best.step.toLocaleString('en-GB')}, top-1 ${percent(best.top1)} %: ${best.folder}`]
+            : []),
+        ],
+        saved: folder,
+        next: [`evaluate ${folder} --data ${recipe.data.dataset}`],
+      }),
+    };
+  });
+}

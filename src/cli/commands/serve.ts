@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
+import { coloursOf } from '../colours.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
 
 interface ServeOptions {
@@ -57,7 +58,7 @@ export function addServe(program: Command): void {
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
-Logs are JSON lines on stderr. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
+Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
 SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json describes all fields.
 `,
     )
@@ -84,7 +85,10 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     import('../../serve/index.js'),
     import('../server-keys.js'),
   ]);
-  const log = pino({ level: options.quiet ? 'warn' : 'info' }, pino.destination(2));
+  const watched = process.stdout.isTTY && process.stderr.isTTY;
+  // People see a few lines, and what goes wrong; logs are for machines.
+  const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
+  if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
   const keys = await readKeys(options.keyFile);
   server = await ModelServer.start(
@@ -100,6 +104,18 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
     stopped.signal,
   );
   if (stopped.signal.aborted) return;
-  process.stdout.write(`${server.url}\n`);
+  process.stdout.write(watched && !options.quiet ? banner(server.url, models) : `${server.url}\n`);
   if (reloadAsked) reload();
+}
+
+/** What people read once the server answers. */
+function banner(url: string, models: readonly string[]): string {
+  const { bold, dim } = coloursOf(process.stdout);
+  return [
+    `${dim('serving')}  ${models.join(', ')}`,
+    `${dim('page   ')}  ${bold(url)}`,
+    `${dim('also   ')}  ${url}/openapi.json, ${url}/metrics`,
+    `${dim('stop   ')}  Ctrl-C`,
+    '',
+  ].join('\n');
 }

@@ -1,46 +1,20 @@
 import type { Command } from 'commander';
-import type { Device } from '../../runtime/index.js';
-import {
-  type CommonOptions,
-  dataOption,
-  deviceOption,
-  type EngineOptions,
-  engineFlags,
-  examples,
-  printResult,
-  type RecipeOptions,
-  ranksOption,
-  type SubsetOptions,
-  subsetFlags,
-  threadsOption,
-  withCommonOptions,
-  withEngineOptions,
-  withRecipeOptions,
-  withSubsetOptions,
-} from '../options.js';
+import { examples } from '../options.js';
+import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
 
-interface TunePromptsOptions extends CommonOptions, RecipeOptions, SubsetOptions, EngineOptions {
+interface TunePromptsOptions extends TrainingOptions {
   readonly split?: string;
   readonly unlabelled?: boolean;
-  readonly out: string;
-  readonly device: Device;
-  readonly threads?: number;
-  readonly tensorParallel?: number;
 }
 
 export function addTunePrompts(program: Command): void {
   const command = program
     .command('tune-prompts')
-    .description('learn prompts and their encoder for a model that stands still, from labels or from images alone');
-  withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))
+    .description('learn prompts and their encoder for a frozen model, from labels or from images alone');
+  withTrainingOptions(command, 'the model')
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model')
-    .addOption(dataOption())
-    .option('--split <name>', 'pictures to learn from')
+    .option('--split <name>', 'images to learn from')
     .option('--unlabelled', 'learn from images alone: the model’s own sure answers stand for labels')
-    .requiredOption('--out <folder>', 'run folder; the model with its prompts goes to model/ in it')
-    .addOption(deviceOption())
-    .addOption(threadsOption())
-    .addOption(ranksOption('the model'))
     .addHelpText(
       'after',
       examples(
@@ -53,62 +27,34 @@ export function addTunePrompts(program: Command): void {
 }
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
-  const [
-    { tunePrompts, tunePromptsRecipe },
-    { loadCheckpoint },
-    { openDataset },
-    { loadRecipe, writeRecipe },
-    { createProgress, showDownload },
-    { resumable },
-    { percent },
-  ] = await Promise.all([
-    import('../../tune-prompts/index.js'),
-    import('../../clip/index.js'),
-    import('../../data/index.js'),
-    import('../../files/recipe-file.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../../report/index.js'),
-  ]);
-  const { out, device, threads } = options;
-  const recipe = await loadRecipe(tunePromptsRecipe, {
-    file: options.recipe,
-    set: options.set,
-    flags: {
-      'data.dataset': options.data,
-      'data.split': options.split,
-      ...subsetFlags(options),
-      ...engineFlags(options),
-      seed: options.seed,
-      unlabelled: options.unlabelled,
-    },
-  });
-  const progress = createProgress(options);
-  try {
-    const model = await loadCheckpoint(folder, { onDownload: showDownload(progress) });
-    const dataset = await openDataset(recipe.data.dataset);
-    progress.log(await writeRecipe(out, recipe));
-    const result = await resumable(out, (signal) =>
-      tunePrompts({
-        ...{ model, dataset, recipe, signal, runDir: out, compile: { device, threads, ranks: options.tensorParallel } },
-        onStep: ({ step, steps, losses, imagesPerSecond }) =>
-          progress.update({ phase: 'tune prompts', step, steps, losses, imagesPerSecond }),
+  await runTraining(options, async () => {
+    const [{ tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
+      import('../../tune-prompts/index.js'),
+      import('../../clip/index.js'),
+      import('../../report/index.js'),
+    ]);
+
+    return {
+      schema: tunePromptsRecipe,
+      flags: { 'data.split': options.split, unlabelled: options.unlabelled },
+      sources: { model: folder },
+      run: async (given, dataset) => tunePrompts({ ...given, dataset, model: await loadCheckpoint(folder, given) }),
+      json: (result, { unlabelled }) => ({
+        ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
+        ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
+        pseudo_accuracy: result.pseudoAccuracy,
       }),
-    );
-    await writeRecipe(out, recipe, { replace: true });
-    progress.stop();
-    const { folder: made, images, labelled, pseudoAccuracy, seconds } = result;
-    const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
-    printResult(
-      options,
-      {
-        ...{ model: made, unlabelled: recipe.unlabelled, images, train_seconds: seconds },
-        ...{ labelled_images: labelled.images, labelled_classes: labelled.classes, pseudo_accuracy: pseudoAccuracy },
+      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds }, recipe) => {
+        const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
+        return {
+          lines: [
+            `learned from ${images} images in ${Math.round(seconds)} s`,
+            `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
+          ],
+          saved: made,
+          next: [`evaluate ${made} --data ${recipe.data.dataset}`],
+        };
       },
-      () =>
-        `${made}: learned from ${images} images, ${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}, in ${Math.round(seconds)} s; measure it with: promptkd evaluate ${made}`,
-    );
-  } finally {
-    progress.stop();
-  }
+    };
+  });
 }

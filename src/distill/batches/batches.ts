@@ -143,7 +143,7 @@ export class Batches {
   /** The drawing at a position of the endless stream of epochs, and the view it is seen as. */
   draw(position: number): { example: number; view: number } {
     const { example, epoch } = this.order.at(position);
-    return { example, view: epoch % this.options.views };
+    return { example: this.store.standIn(example), view: epoch % this.options.views };
   }
 
   /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */

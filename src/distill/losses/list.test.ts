@@ -24,7 +24,7 @@ describe('every loss of the list', () => {
   let ready: Prepared;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'promptkd-losses-'));
-    ready = await prepare({ teacher, dataset, recipe: only(lossNames), runDir: root, compile: compileOptions });
+    ready = await prepare({ teacher, dataset, recipe: only(lossNames), runDir: root, engine: compileOptions });
   });
   afterAll(async () => {
     ready.batches.store.close();
@@ -75,11 +75,12 @@ describe('matrices', () => {
         dataset,
         recipe: given,
         runDir,
-        compile: compileOptions,
+        engine: compileOptions,
       });
-      const task = await dualStreamTask(full, batches, phases.at(-1)!, compileOptions);
-      const { gradients } = await task.step(0);
-      await task.dispose();
+      const task = dualStreamTask(full, batches, phases.at(-1)!, compileOptions);
+      const steps = await openSteps(task, { compile: compileOptions });
+      const { gradients } = await steps.step(0);
+      await steps.dispose();
       batches.store.close();
       const heads = Object.entries(full.heads).map(([head, { shape }]) => [head, shape] as const);
       const moved = heads.map(([head]) => gradients[`heads/${head}`]!.some((x) => x !== 0));

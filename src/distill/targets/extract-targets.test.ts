@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storedBatches } from '../../cvpr2024/image-batches.js';
+import { UserError } from '../../errors.js';
 import { hash } from '../../files/fingerprint.js';
 import { compileOptions, dataset, recipe, teacher } from '../../test/colours.fixture.js';
 import { type Teacher, teacherOf } from '../teacher/teacher.js';
@@ -67,6 +68,24 @@ const shards = (name: string) =>
     .map((file) => [file, statSync(join(root, name, file)).mtimeMs]);
 
 describe('stored targets', () => {
+  it('pass over images that cannot be read, and name them, also where they are stopped', async () => {
+    const bad = [3, 4, 70];
+    const load: typeof dataset.load = async (example) => {
+      if (bad.some((i) => examples[i]!.id === example.id)) throw new UserError(`${example.id}: torn`);
+      return dataset.load(example);
+    };
+    const more = { dataset: { ...dataset, load } };
+    const whole = await ensureTargets(options('bad', more));
+    expect(whole.unreadable.map(({ example, reason }) => [example, reason])).toEqual(
+      bad.map((i) => [i, `${examples[i]!.id}: torn`]),
+    );
+    expect([3, 4, 5, 70].map((i) => whole.standIn(i))).toEqual([5, 5, 5, 71]);
+    (await stopped('bad-parts', 40, more)).close();
+    const rest = await ensureTargets(options('bad-parts', more));
+    expect(rest.unreadable).toEqual(whole.unreadable);
+    expect(records(rest)).toEqual(records(whole));
+  });
+
   it('grow by the views that they lack, and are those of a store that had them from the start', async () => {
     const [first, second] = [counted(), counted()];
     await ensureTargets(options('grown', { teacher: first.teacher, views: 1 }));

@@ -77,7 +77,7 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
   const write = async () => {
     const count = filled;
     filled = 0;
-    if (count > 0) await store.append(shard.subarray(0, count * layout.bytes));
+    if (count > 0) await store.append(shard.subarray(0, count * layout.bytes), loader.unreadable);
   };
   try {
     while (store.written + filled < records && !options.signal?.aborted) {

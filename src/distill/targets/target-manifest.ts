@@ -21,7 +21,15 @@ const contents = z.object({
   attention: z.array(size),
 });
 const fingerprint = z.record(z.string(), z.union([z.string(), z.number()]));
-const schema = z.object({ version: z.literal(2), fingerprint, contents, shards: z.array(shard) });
+/** An image that could not be read: its records show the one that stands in for it, and are not used. */
+const unreadable = z.object({ example: z.int().nonnegative(), id: z.string(), reason: z.string() });
+const schema = z.object({
+  version: z.literal(2),
+  fingerprint,
+  contents,
+  shards: z.array(shard),
+  unreadable: z.array(unreadable).default([]),
+});
 
 /** What says of a file `manifest.json` that a target store wrote it, of this version or another, damaged or not. */
 const anyVersion = z.object({ version: z.number(), fingerprint });

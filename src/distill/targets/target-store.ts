@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, r
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { cannotRead, checksum, ensureFolder, isTemporary, writeFileAtomic } from '../../files/index.js';
-
+import { type UnreadableImage, UnreadableImages } from '../../loader/index.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
   isStore,
@@ -36,6 +36,7 @@ export class TargetStore {
   private readonly files = new Map<number, number>();
   /** Number of the record behind each shard. */
   private readonly ends: number[] = [];
+  private readonly bad: UnreadableImages;
 
   private constructor(
     readonly dir: string,
@@ -43,6 +44,7 @@ export class TargetStore {
     private readonly manifest: TargetManifest,
     private readonly wanted: WantedTargets,
   ) {
+    this.bad = new UnreadableImages(wanted.examples, manifest.unreadable);
     for (const { records } of manifest.shards) this.ends.push(this.written + records);
   }
 
@@ -79,7 +81,13 @@ export class TargetStore {
     clear(dir);
     await ensureFolder(dir);
     const { contents } = wanted;
-    const manifest: TargetManifest = { version: 2, fingerprint: { ...fingerprint }, contents, shards: [] };
+    const manifest: TargetManifest = {
+      version: 2,
+      fingerprint: { ...fingerprint },
+      contents,
+      shards: [],
+      unreadable: [],
+    };
     const store = new TargetStore(dir, new TargetLayout(contents), manifest, wanted);
     await store.writeManifest();
     return store;
@@ -103,13 +111,27 @@ export class TargetStore {
     return this.written >= this.records;
   }
 
+  /** Images that could not be read, in the order of the data. */
+  get unreadable(): readonly UnreadableImage[] {
+    return this.bad.list;
+  }
+
+  /** The place of an image, or of the one that stands in for it where it could not be read: see {@link UnreadableImages}. */
+  standIn(example: number): number {
+    return this.bad.standIn(example);
+  }
+
   /** The record of a drawing seen as a view. */
   index(example: number, view: number): number {
     return view * this.wanted.examples + example;
   }
 
-  /** Adds a shard: the next records, whole. */
-  async append(shard: Uint8Array): Promise<void> {
+  /**
+   * Adds a shard: the next records, whole.
+   *
+   * @param unreadable images found so far that cannot be read
+   */
+  async append(shard: Uint8Array, unreadable: readonly UnreadableImage[] = []): Promise<void> {
     const records = shard.length / this.layout.bytes;
     if (!(Number.isInteger(records) && records > 0)) {
       throw new Error(`TargetStore.append: expected records of ${this.layout.bytes} bytes, got ${shard.length}`);
@@ -118,6 +140,8 @@ export class TargetStore {
     await writeFileAtomic(join(this.dir, file), shard);
     this.manifest.shards.push({ file, records, sha256: checksum(shard) });
     this.ends.push(this.written + records);
+    for (const image of unreadable) this.bad.add(image);
+    this.manifest.unreadable = [...this.bad.list];
     await this.writeManifest();
   }
 

@@ -1,0 +1,45 @@
+import { textTable } from '../report/index.js';
+import { coloursOf } from './colours.js';
+import { type CommonOptions, printResult } from './options.js';
+import type { Closing } from './training.js';
+
+/**
+ * Prints a run's end: what it made, the last losses of its phases, where it is, and what to do next.
+ *
+ * @param losses of the last step of each phase that was trained in this sitting
+ */
+export function printClosing(
+  options: CommonOptions,
+  json: unknown,
+  closing: () => Closing,
+  losses: ReadonlyMap<string, Readonly<Record<string, number>>>,
+): void {
+  const { bold, dim } = coloursOf(process.stdout);
+  printResult(options, json, () => {
+    const { lines, saved, next } = closing();
+    return [
+      ...(losses.size > 0 ? [...lossTable(losses), ''] : []),
+      ...lines,
+      `${dim('saved to')}  ${bold(saved)}`,
+      ...next.map((command, i) => `${dim(i === 0 ? 'next' : '    ')}      promptkd ${command}`),
+    ].join('\n');
+  });
+}
+
+const widest = 80;
+
+/** Phases as rows, losses as columns; as rows of losses where that would be too wide. */
+function lossTable(losses: ReadonlyMap<string, Readonly<Record<string, number>>>): string[] {
+  const phases = [...losses.keys()];
+  const names = [...new Set([...losses.values()].flatMap((of) => Object.keys(of)))];
+  const value = (phase: string, name: string) => losses.get(phase)![name]?.toPrecision(4) ?? '–';
+  const wide = textTable([
+    ['loss at the end', ...names],
+    ...phases.map((phase) => [phase, ...names.map((name) => value(phase, name))]),
+  ]).split('\n');
+  if (Math.max(...wide.map((line) => line.length)) <= widest) return wide;
+  return textTable([
+    ['loss at the end', ...phases],
+    ...names.map((name) => [name, ...phases.map((phase) => value(phase, name))]),
+  ]).split('\n');
+}

@@ -1,0 +1,156 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { z } from 'zod';
+import type { DownloadOptions } from '../clip/index.js';
+import type { ImageTextDataset } from '../data/index.js';
+import type { Device } from '../runtime/index.js';
+import type { RunOptions, RunProgress, RunResult } from '../train/index.js';
+import {
+  type CommonOptions,
+  dataOption,
+  deviceOption,
+  type EngineOptions,
+  engineFlags,
+  type LoaderFlags,
+  loaderOptions,
+  type RecipeOptions,
+  ranksOption,
+  type SubsetOptions,
+  subsetFlags,
+  threadsOption,
+  withCommonOptions,
+  withEngineOptions,
+  withLoaderOptions,
+  withRecipeOptions,
+  withSubsetOptions,
+} from './options.js';
+
+/** What every command that runs a recipe takes. */
+export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
+  readonly out: string;
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+/** What every command that trains takes. */
+export interface TrainingOptions extends RecipeRunOptions, SubsetOptions, EngineOptions, LoaderFlags {
+  readonly tensorParallel?: number;
+}
+
+/** @param models what `--tensor-parallel` splits */
+export function withTrainingOptions(command: Command, models: string): Command {
+  return withRunOptions(
+    withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))),
+  ).addOption(ranksOption(models));
+}
+
+/** @param folder run folder where none is given; left out: one has to be */
+export function withRunOptions(command: Command, folder?: string): Command {
+  const text = 'run folder; a run that was stopped goes on from it';
+  command.addOption(dataOption());
+  if (folder === undefined) command.requiredOption('--out <folder>', text);
+  else command.option('--out <folder>', text, folder);
+  return command.addOption(deviceOption()).addOption(threadsOption());
+}
+
+/** What a run is given of the command line. */
+export type GivenRun<Recipe> = RunOptions<Recipe> & DownloadOptions;
+
+/** What tells one training command from another. */
+export interface Training<Recipe extends { readonly data: { readonly dataset: string } }, Result extends RunResult> {
+  readonly schema: z.ZodType<Recipe>;
+  /** Recipe fields that the command's own flags stand for. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+  /** Folders or hub ids of the models that come in, by role. */
+  readonly sources?: Readonly<Record<string, string>>;
+  readonly run: (given: GivenRun<Recipe>, dataset: ImageTextDataset) => Promise<Result>;
+  /** Of a finished run, for machines. */
+  readonly json: (result: Finished<Result>, recipe: Recipe) => unknown;
+  /** The same for people: what was made and measured, and the commands to go on with. */
+  readonly closing: (result: Finished<Result>, recipe: Recipe) => Closing;
+}
+
+export type Finished<Result extends RunResult> = Result extends { readonly finished: false } ? never : Result;
+
+/** What people read at a run's end. */
+export interface Closing {
+  readonly lines: readonly string[];
+  readonly saved: string;
+  /** Commands, without `promptkd`. */
+  readonly next: readonly string[];
+}
+
+/**
+ * Runs a recipe as every training command does: recipe and data, the run with its progress, Ctrl-C that saves, and the
+ * result.
+ *
+ * @param load what is run; it is loaded once something is on the screen
+ */
+export async function runTraining<
+  Recipe extends { readonly data: { readonly dataset: string } },
+  Result extends RunResult,
+>(options: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
+  const [{ createProgress, showDownload }, { resumable }] = await Promise.all([
+    import('./progress.js'),
+    import('./interrupt.js'),
+  ]);
+  const { out, device, threads, loaderMemory } = options;
+  const progress = createProgress(options);
+  const losses = new Map<string, Readonly<Record<string, number>>>();
+  const onProgress = (update: RunProgress) => {
+    if (update.losses) losses.set(update.phase, update.losses);
+    progress.update(update);
+    const { evaluation: seen } = update;
+    if (seen)
+      progress.log(
+        `step ${update.overall}: top-1 ${share(seen.top1)}, top-5 ${share(seen.top5)} of ${seen.images} images of ${seen.split}`,
+      );
+  };
+  try {
+    progress.update({ phase: 'starting', step: 0, steps: 0 });
+    const [training, { openDataset }, { loadRecipe }, { printClosing }] = await Promise.all([
+      load(),
+      import('../data/index.js'),
+      import('../files/recipe-file.js'),
+      import('./closing.js'),
+    ]);
+    const recipe = await loadRecipe(training.schema, {
+      file: options.recipe,
+      set: options.set,
+      flags: {
+        'data.dataset': options.data,
+        ...subsetFlags(options),
+        ...engineFlags(options),
+        seed: options.seed,
+        ...training.flags,
+      },
+    });
+    const loader =
+      loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
+    const result = await resumable(out, async (signal) => {
+      const { dataset: spec } = recipe.data;
+      const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
+      progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
+      const dataset = await openDataset(spec);
+      progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
+      progress.update({ phase: 'reading models', step: 0, steps: 0 });
+      return training.run(
+        {
+          ...{ recipe, runDir: out, loader, signal, onProgress, sources: training.sources },
+          engine: { device, threads, ranks: options.tensorParallel },
+          onMessage: (message) => progress.log(message),
+          onDownload: showDownload(progress),
+        },
+        dataset,
+      );
+    });
+    progress.stop();
+    // It is: `resumable` does not give back one that was stopped.
+    const finished = result as Finished<Result>;
+    printClosing(options, training.json(finished, recipe), () => training.closing(finished, recipe), losses);
+  } finally {
+    progress.stop();
+  }
+}
+
+const share = (fraction: number) => `${(fraction * 100).toFixed(1)} %`;

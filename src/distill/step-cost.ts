@@ -1,0 +1,32 @@
+import type { ClipConfig } from '../clip/index.js';
+import type { Batches } from './batches/batches.js';
+import type { DualStream } from './dual-stream.js';
+import { activeLosses } from './losses/index.js';
+import type { Phase } from './phases.js';
+
+/**
+ * About how much a step of a phase computes, to compare phases with one another when time is estimated: multiplications of
+ * the student's towers. A tower that learns counts three times (forward, and two products a weight backward), one that
+ * gradients only pass through twice.
+ */
+export function stepCost({ config, recipe }: DualStream, phase: Phase, { textCount, bank }: Batches): number {
+  const { vision_config: vision, text_config: text } = config;
+  const times = phase.trains.includes('student/') ? 3 : 2;
+  const losses = activeLosses(recipe, phase.losses);
+  const reads = recipe.method === 'kd' || phase.prompted || losses.has('response') || losses.has('cross_modal');
+  const patches = (vision.image_size / vision.patch_size) ** 2;
+  const images = recipe.batch * blockCost(vision, patches);
+  return times * (images + (reads ? textCount * blockCost(text, bank.length) : 0));
+}
+
+/** Multiplications of a tower's blocks for one sequence of tokens. */
+function blockCost(
+  {
+    hidden_size: width,
+    intermediate_size: inner,
+    num_hidden_layers: layers,
+  }: Pick<ClipConfig['text_config'], 'hidden_size' | 'intermediate_size' | 'num_hidden_layers'>,
+  tokens: number,
+): number {
+  return layers * tokens * (4 * width ** 2 + 2 * width * inner + 2 * tokens * width);
+}

@@ -1,0 +1,94 @@
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { cannotWrite, writeFileAtomic } from '../../files/index.js';
+
+const evaluation = z.object({ split: z.string(), images: z.int(), top1: z.number(), top5: z.number() });
+
+const entry = z.object({
+  /** Updates done over all phases, this one included. */
+  step: z.int().min(1),
+  phase: z.string(),
+  losses: z.record(z.string(), z.number()),
+  learning_rate: z.number(),
+  /** Norm of all gradients together, before clipping; null where they overflowed: a skipped step. */
+  gradient_norm: z.number().nullable(),
+  images_per_second: z.number(),
+  /** Where the run measured itself after this step. */
+  evaluation: evaluation.optional(),
+});
+
+/** A quick measurement while training: shares of the images whose class is the best guess, or among the best five. */
+export type RunEvaluation = z.infer<typeof evaluation>;
+
+/** One step of a run. */
+export type HistoryEntry = z.infer<typeof entry>;
+
+/** The file's name in a run folder. */
+export const historyFile = 'history.jsonl';
+
+/**
+ * The steps of a run in `history.jsonl`, one JSON line a step, kept over stops and resumes.
+ *
+ * Lines are appended one by one. A line that is not whole, as a crash leaves it, is dropped.
+ */
+export class History {
+  readonly entries: HistoryEntry[] = [];
+  /** Whether the file holds lines that are not among the entries. */
+  private stale = false;
+
+  /** @param onMessage says what was dropped */
+  constructor(
+    private readonly path: string,
+    onMessage?: (message: string) => void,
+  ) {
+    if (!existsSync(path)) return;
+    const lines = readFileSync(path, 'utf8').split('\n');
+    // What stands behind the last line break is a line that was not written to its end.
+    const torn = lines.pop() !== '';
+    const damaged: number[] = [];
+    for (const [i, line] of lines.entries()) {
+      const parsed = entry.safeParse(readLine(line));
+      if (parsed.success) this.entries.push(parsed.data);
+      else damaged.push(i + 1);
+    }
+    this.stale = torn || damaged.length > 0;
+    if (torn) onMessage?.(`${path}: the last line was cut off and is dropped`);
+    if (damaged.length > 0) onMessage?.(`${path}: no step of a run in line ${damaged.join(', ')}, dropped`);
+  }
+
+  /**
+   * Adds a step. One that is trained again after a resume takes the place of what was there from it on, in one atomic
+   * move.
+   *
+   * @throws UserError where the file cannot be written
+   */
+  async add(next: HistoryEntry): Promise<void> {
+    const last = this.entries.at(-1);
+    if (last && last.step >= next.step) {
+      this.entries.length = this.entries.findIndex(({ step }) => step >= next.step);
+      this.stale = true;
+    }
+    this.entries.push(next);
+    if (this.stale) await writeFileAtomic(this.path, this.entries.map(lineOf).join(''));
+    else appendLine(this.path, lineOf(next));
+    this.stale = false;
+  }
+}
+
+const lineOf = (one: HistoryEntry) => `${JSON.stringify(one)}\n`;
+
+function appendLine(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (error) {
+    throw cannotWrite(path, error);
+  }
+}
+
+function readLine(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import type { LoaderOptions } from '../../loader/index.js';
+import type { CompileOptions } from '../../runtime/index.js';
+import type { RunEvaluation } from './history.js';
+
+/** What every run is given. */
+export interface RunOptions<Recipe> {
+  readonly recipe: Recipe;
+  /** State, history, record and what is made go here; the same call on the same folder goes on from where it stopped. */
+  readonly runDir: string;
+  /** Where and how steps are computed. The precision is the recipe's. */
+  readonly engine?: CompileOptions;
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
+  /** Saves and stops after the present step. */
+  readonly signal?: AbortSignal;
+  /** While the run prepares, and after every step. */
+  readonly onProgress?: (progress: RunProgress) => void | Promise<void>;
+  /** Something to be told that is no progress, in a sentence. */
+  readonly onMessage?: (message: string) => void;
+  /** Folders or hub ids of the models that come in, by role, for the record. */
+  readonly sources?: Readonly<Record<string, string>>;
+}
+
+/** How far a run is, in training or in something that comes before or after it. */
+export interface RunProgress {
+  /** What is done now. */
+  readonly phase: string;
+  /** Steps done of the phase, and how many it has; 0 of 0 where they are not counted. */
+  readonly step: number;
+  readonly steps: number;
+  /** Of a training step, as all that follows: updates done over all phases, and how many there are. */
+  readonly overall?: number;
+  readonly overallSteps?: number;
+  /** The part of all the phases' work that is done, from 0 to 1: a step of one phase may take longer than one of another. */
+  readonly share?: number;
+  readonly losses?: Readonly<Record<string, number>>;
+  readonly learningRate?: number;
+  /** Not finite where gradients overflowed: a skipped step. */
+  readonly gradientNorm?: number;
+  readonly imagesPerSecond?: number;
+  /** Trained in this phase, over all sittings. */
+  readonly seconds?: number;
+  /** Where the run measured itself after this step. */
+  readonly evaluation?: RunEvaluation;
+}
+
+/** What every run gives back. */
+export interface RunResult {
+  /** Folder of what was made; it need not be there before the run has finished. */
+  readonly folder: string;
+  /** False where the signal stopped it; the same call goes on. */
+  readonly finished: boolean;
+  /** Updates done, over all sittings. */
+  readonly steps: number;
+  /** Trained, over all sittings; preparations do not count. */
+  readonly seconds: number;
+  readonly imagesSeen: number;
+}
+
+/** The result of a run that has more to give once it has finished. */
+export type RunOutcome<Made> =
+  | (RunResult & { readonly finished: false })
+  | (RunResult & { readonly finished: true } & Made);

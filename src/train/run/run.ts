@@ -1,0 +1,201 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { ensureFolder } from '../../files/index.js';
+import { writeRecipe } from '../../files/recipe-file.js';
+import type { StepEvent } from '../loop.js';
+import { History, historyFile, type RunEvaluation } from './history.js';
+import { lockRun } from './run-lock.js';
+import type { RunOptions, RunResult } from './run-options.js';
+import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+
+/** What a run is: the part of its record that its options do not say. */
+export interface RunIdentity {
+  /** Its command's name. */
+  readonly command: string;
+  readonly data: RunRecord['data'];
+}
+
+/** Where a phase stands in its run. */
+export interface PhasePlace {
+  readonly phase: string;
+  /** Updates of the phases before it. */
+  readonly firstStep: number;
+  readonly overallSteps: number;
+  /** About how much is computed by the phases before it, by a step of it, and in all, where steps of phases differ. */
+  readonly work?: { readonly before: number; readonly step: number; readonly total: number };
+}
+
+/** What work gives back to {@link inRun}. */
+export interface RunWork<Result extends RunResult> {
+  readonly result: Result;
+  /** For the record. */
+  readonly figures?: Readonly<Record<string, unknown>>;
+}
+
+interface Disposable {
+  dispose(): unknown;
+}
+
+/** A run under way: its history, its record, and what it holds. */
+export class Run {
+  readonly history: History;
+  private readonly held: Disposable[] = [];
+  private readonly skipped: Map<string, RunRecord['skipped'][number]>;
+  private recorded = false;
+
+  constructor(
+    private readonly options: RunOptions<unknown>,
+    private record: RunRecord,
+  ) {
+    this.history = new History(join(options.runDir, historyFile), options.onMessage);
+    this.skipped = new Map(record.skipped.map((image) => [image.id, image]));
+  }
+
+  /** Holds something until the run is over, however it ends. */
+  own<T extends Disposable>(thing: T): T {
+    this.held.push(thing);
+    return thing;
+  }
+
+  /** Says what a model is that came in. */
+  identify(role: string, fingerprint: string): void {
+    const { models } = this.record;
+    this.record = { ...this.record, models: { ...models, [role]: { ...models[role], fingerprint } } };
+  }
+
+  /** Notes images that could not be read; for the record, they may be told again. */
+  skip(images: readonly { readonly id: string; readonly reason: string }[]): void {
+    for (const { id, reason } of images) this.skipped.set(id, { id, reason });
+  }
+
+  /** Says that the state in the folder is this run's: from here on the record is, too. */
+  async accept(): Promise<void> {
+    if (!this.recorded) await this.write();
+  }
+
+  /** Notes a step of training and reports it. */
+  async step(
+    { phase, firstStep, overallSteps, work }: PhasePlace,
+    event: StepEvent,
+    evaluation?: RunEvaluation,
+  ): Promise<void> {
+    await this.accept();
+    const { step, steps, losses, learningRate, gradientNorm, imagesPerSecond, seconds } = event;
+    const overall = firstStep + step;
+    await this.history.add({
+      ...{ step: overall, phase, losses: { ...losses }, learning_rate: learningRate },
+      gradient_norm: Number.isFinite(gradientNorm) ? gradientNorm : null,
+      images_per_second: Math.round(imagesPerSecond * 10) / 10,
+      ...(evaluation && { evaluation }),
+    });
+    await this.options.onProgress?.({
+      ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
+      share: work ? (work.before + step * work.step) / work.total : overall / overallSteps,
+      ...(evaluation && { evaluation }),
+    });
+  }
+
+  /** Writes record and recipe into the folder. */
+  async write(more: Partial<RunRecord> = {}): Promise<void> {
+    this.recorded = true;
+    this.record = { ...this.record, ...more, skipped: [...this.skipped.values()] };
+    const { runDir, recipe, sources } = this.options;
+    await writeRecipe(runDir, recipe, { replace: true, teacher: sources?.teacher });
+    await writeRunRecord(runDir, this.record);
+  }
+
+  get isRecorded(): boolean {
+    return this.recorded;
+  }
+
+  /** The images that could not be read, of all sittings. */
+  get unreadable(): RunRecord['skipped'] {
+    return [...this.skipped.values()];
+  }
+
+  async dispose(): Promise<void> {
+    await Promise.all(this.held.map((thing) => thing.dispose()));
+  }
+}
+
+/**
+ * Works in a run folder: takes it for this process, keeps `run.json`, `recipe.yaml` and `history.jsonl` in it, and disposes
+ * of what the work holds, however it ends.
+ *
+ * The record of a run that is there already is replaced once its state has been accepted, so that a refused recipe leaves
+ * the folder as it was.
+ *
+ * @throws UserError where another process has the folder, or it cannot be written; whatever the work throws
+ */
+export async function inRun<Recipe, Result extends RunResult>(
+  identity: RunIdentity,
+  options: RunOptions<Recipe>,
+  work: (run: Run) => Promise<RunWork<Result>>,
+): Promise<Result> {
+  const { runDir } = options;
+  await ensureFolder(runDir);
+  const unlock = await lockRun(runDir);
+  try {
+    const before = await readRunRecord(runDir);
+    const record = beginning(identity, options, before);
+    const run = new Run(options, record);
+    try {
+      const same = before && isDeepStrictEqual(before.recipe, record.recipe);
+      if (same || (run.history.entries.length === 0 && !before?.steps)) await run.accept();
+      const { result, figures } = await work(run);
+      const { finished, steps, seconds, imagesSeen } = result;
+      await run.write({
+        ...{ state: finished ? 'finished' : 'stopped', ended: now(), steps, seconds, images_seen: imagesSeen },
+        ...(figures && { figures }),
+      });
+      sayUnreadable(run, options);
+      return result;
+    } catch (error) {
+      // A disk that is full must not hide what happened.
+      if (run.isRecorded) await run.write(failure(error, options.signal)).catch(() => {});
+      throw error;
+    } finally {
+      await run.dispose();
+    }
+  } finally {
+    await unlock();
+  }
+}
+
+function beginning(
+  { command, data }: RunIdentity,
+  { recipe, engine = {}, sources = {} }: RunOptions<unknown>,
+  before: RunRecord | undefined,
+): RunRecord {
+  return {
+    ...{ version: 1, command, data, ...presentMachine(engine) },
+    id: before?.id ?? randomUUID(),
+    started: before?.started ?? now(),
+    state: 'running',
+    // As it will be read: without fields that are not set.
+    recipe: JSON.parse(JSON.stringify(recipe)) as RunRecord['recipe'],
+    models: Object.fromEntries(Object.entries(sources).map(([role, source]) => [role, { source }])),
+    steps: before?.steps ?? 0,
+    seconds: before?.seconds ?? 0,
+    images_seen: before?.images_seen ?? 0,
+    skipped: before?.skipped ?? [],
+    figures: {},
+  };
+}
+
+function failure(error: unknown, signal: AbortSignal | undefined): Partial<RunRecord> {
+  if (signal?.aborted) return { state: 'stopped', ended: now() };
+  return { state: 'failed', ended: now(), error: error instanceof Error ? error.message : String(error) };
+}
+
+function sayUnreadable(run: Run, { onMessage }: RunOptions<unknown>): void {
+  const [first] = run.unreadable;
+  if (!first) return;
+  const count = run.unreadable.length;
+  onMessage?.(
+    `${count} ${count === 1 ? 'image' : 'images'} could not be read and others stood in for them, the first: ${first.reason}; run.json lists all`,
+  );
+}
+
+const now = () => new Date().toISOString();
