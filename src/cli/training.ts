@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { z } from 'zod';
 import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
+import type { LoaderOptions } from '../loader/index.js';
 import type { Device } from '../runtime/index.js';
 import type { RunOptions, RunProgress, RunResult } from '../train/index.js';
 import {
@@ -54,7 +55,7 @@ export function withRunOptions(command: Command, folder?: string): Command {
 }
 
 /** What a run is given of the command line. */
-export type GivenRun<Recipe> = RunOptions<Recipe> & DownloadOptions;
+export type GivenRun<Recipe> = RunOptions<Recipe> & DownloadOptions & { readonly loader?: LoaderOptions };
 
 /** What tells one training command from another. */
 export interface Training<Recipe extends { readonly data: { readonly dataset: string } }, Result extends RunResult> {

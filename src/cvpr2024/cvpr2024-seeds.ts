@@ -10,7 +10,7 @@ import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } f
 
 export interface Cvpr2024SeedsOptions
   extends RunOptions<Cvpr2024Recipe>,
-    Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset'> {
+    Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset' | 'loader'> {
   /** Data sets of the recipe's `transfer`, in its order. */
   readonly targets?: readonly ImageTextDataset[];
 }

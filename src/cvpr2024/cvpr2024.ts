@@ -4,7 +4,7 @@ import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } fr
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
-import { type UnreadableImage, ViewBatches } from '../loader/index.js';
+import { type LoaderOptions, type UnreadableImage, ViewBatches } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
 import {
   initVisualStudent,
@@ -37,6 +37,8 @@ import { liveBatches, renormalized, storedBatches } from './image-batches.js';
 import { tuneTeacher } from './tune-teacher.js';
 
 export interface Cvpr2024RunOptions extends RunOptions<Cvpr2024Recipe> {
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
   readonly teacher: Checkpoint;
   /** Its vision tower stays frozen; its text tower is not used. */
   readonly student: Checkpoint;

@@ -5,6 +5,7 @@ import type { ImageTextDataset } from '../data/index.js';
 import { type DistillOptions, type DistillRecipe, type DistillResult, distill, phasesOf } from '../distill/index.js';
 import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
+import type { LoaderOptions } from '../loader/index.js';
 import { loadTowerModel } from '../model/index.js';
 import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import {
@@ -20,6 +21,8 @@ import { reportData } from './report.js';
 
 /** The recipe is the PromptKD student's; the baseline takes its `kd` block and sees as many images. */
 export interface DemoOptions extends RunOptions<DistillRecipe> {
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
   /** Checkpoint folder of the teacher. */
   readonly teacher: string;
   readonly dataset: ImageTextDataset;

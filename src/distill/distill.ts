@@ -2,10 +2,17 @@ import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
-import { gatherHostRows } from '../math/gather-host-rows.js';
+import type { LoaderOptions } from '../loader/index.js';
+import { gatherHostRows } from '../math/index.js';
 import { ranksFor } from '../model/index.js';
-import { countParameters, initPromptEncoder, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
-import { promptConfig } from '../prompt/prompts-recipe.js';
+import {
+  countParameters,
+  initPromptEncoder,
+  promptConfig,
+  type SavedPrompts,
+  savePrompts,
+  taskPrompts,
+} from '../prompt/index.js';
 import {
   adamw,
   decaysByDefault,
@@ -37,6 +44,8 @@ import { startStudent } from './student/student.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
   readonly teacher: TeacherModel;
   readonly dataset: ImageTextDataset;
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */

@@ -1,6 +1,5 @@
 import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
-import { paramFeeds } from '../nn/index.js';
-import { subset } from '../nn/subset.js';
+import { paramFeeds, subset } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 
 import * as t from '../tensor/index.js';

@@ -1,7 +1,6 @@
 import { type ClipConfig, fitPixels, fullTexts, patchGrid, textTower, visionTower } from '../clip/index.js';
 import { Random } from '../math/index.js';
-import { headAverage } from '../nn/head-average.js';
-import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
+import { headAverage, type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts } from '../prompt/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';

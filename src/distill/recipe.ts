@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
-import { classTemplate } from '../prompt/index.js';
-import { promptsSchema } from '../prompt/prompts-recipe.js';
+import { classTemplate, promptsSchema } from '../prompt/index.js';
 import { engineFields } from '../train/index.js';
 import { lossNames, lossSections } from './losses/index.js';
 

@@ -17,6 +17,7 @@ import {
   withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
+import type { LoaderOptions } from '../loader/index.js';
 import {
   adamw,
   engineOptions,
@@ -40,6 +41,8 @@ import type { PretrainRecipe } from './pretrain-recipe.js';
 import { zeroShotProbe } from './zero-shot-probe.js';
 
 export interface PretrainOptions extends RunOptions<PretrainRecipe>, DownloadOptions {
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
   /** Given instead of opening `recipe.data.dataset`. */
   readonly dataset?: ImageTextDataset;
 }

@@ -3,7 +3,7 @@ import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
-import { PixelBlocks, ViewBatches } from '../loader/index.js';
+import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
 import {
   classText,
@@ -31,6 +31,8 @@ import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
 import { startFromTypicalTokens } from './typical-tokens.js';
 
 export interface TunePromptsOptions extends RunOptions<TunePromptsRecipe> {
+  /** How images are read. */
+  readonly loader?: LoaderOptions;
   /** Frozen; the prompts are learned for it. */
   readonly model: Checkpoint;
   readonly dataset: ImageTextDataset;

@@ -59,10 +59,7 @@ export function addBench(program: Command): void {
       ),
     )
     .action(async (options: StepOptions) => {
-      const [{ benchStep }, { peakGflops }] = await Promise.all([
-        import('../../evaluate/bench-step.js'),
-        import('../../evaluate/peak.js'),
-      ]);
+      const { benchStep, peakGflops } = await import('../../evaluate/index.js');
       const step = await benchStep({ ...options, signal: interruptSignal() });
       const peak = await peakGflops(options);
       const result = { ...step, peak_gflops: peak, share_of_peak: step.gflops / peak };

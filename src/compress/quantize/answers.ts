@@ -2,7 +2,7 @@ import { clipLogits } from '../../clip/index.js';
 import { responseLoss } from '../../distill/index.js';
 import { largestLogitScale, type TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
-import { subset } from '../../nn/subset.js';
+import { subset } from '../../nn/index.js';
 import type { CompileOptions, Feeds } from '../../runtime/index.js';
 import { constant, type HostTensor, input, inputsOf, type Tensor } from '../../tensor/index.js';
 import {

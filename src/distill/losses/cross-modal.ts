@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { intoRanks, paramInputs } from '../../nn/index.js';
-import { subset } from '../../nn/subset.js';
+import { intoRanks, paramInputs, subset } from '../../nn/index.js';
 import { tokenMask } from '../../prompt/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';

@@ -1,4 +1,3 @@
-import type { LoaderOptions } from '../../loader/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { RunEvaluation } from './history.js';
 
@@ -9,8 +8,6 @@ export interface RunOptions<Recipe> {
   readonly runDir: string;
   /** Where and how steps are computed. The precision is the recipe's. */
   readonly engine?: CompileOptions;
-  /** How images are read. */
-  readonly loader?: LoaderOptions;
   /** Saves and stops after the present step. */
   readonly signal?: AbortSignal;
   /** While the run prepares, and after every step. */
