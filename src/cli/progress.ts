@@ -68,13 +68,20 @@ function jsonLines(stream: NodeJS.WriteStream): Progress {
 function plainLines(stream: NodeJS.WriteStream): Progress {
   const due = throttle();
   const pace = new Pace();
+  let pending: NodeJS.Timeout | undefined;
   return {
     update(update) {
       const left = pace.after(update);
+      clearTimeout(pending);
+      // What is not counted is named once it takes long.
+      if (update.steps === 0) {
+        pending = setTimeout(() => stream.write(`${printable(update.phase)}\n`), patience).unref();
+        return;
+      }
       if (!due(update)) return;
       const { phase, step, steps, losses = {}, imagesPerSecond } = update;
       const parts = [
-        steps === 0 ? phase : `${phase} ${step}/${steps}`,
+        `${phase} ${step}/${steps}`,
         ...(left.phase && step < steps ? [`${clockTime(left.phase)} left`] : []),
         ...(left.overall && update.overallSteps! > steps ? [`about ${clockTime(left.overall)} in all`] : []),
         ...Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
@@ -83,9 +90,12 @@ function plainLines(stream: NodeJS.WriteStream): Progress {
       stream.write(`${printable(parts.join(' · '))}\n`);
     },
     log: (line) => void stream.write(`${printable(line)}\n`),
-    stop() {},
+    stop: () => clearTimeout(pending),
   };
 }
+
+/** Nobody waits longer without a word, ms. */
+const patience = 2000;
 
 function onTerminal(stream: NodeJS.WriteStream): Progress {
   const live = new LiveLines(stream);

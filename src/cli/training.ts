@@ -98,7 +98,11 @@ export async function runTraining<
   const { out, device, threads, loaderMemory } = options;
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
+  let named = false;
   const onProgress = (update: RunProgress) => {
+    // Models and data are read by now: what is wrong with them is said alone.
+    if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
+    named = true;
     if (update.losses) losses.set(update.phase, update.losses);
     progress.update(update);
     const { evaluation: seen } = update;
@@ -133,7 +137,6 @@ export async function runTraining<
       const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
       progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
       const dataset = await openDataset(spec);
-      progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
       return training.run(
         {

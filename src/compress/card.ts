@@ -5,7 +5,7 @@ import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import { imagesSection } from './card-images.js';
 import type { Classes } from './classifier.js';
-import { code, codeBlock, inCode, plain } from './markdown.js';
+import { code, codeBlock, inCode, plain, unescaped } from './markdown.js';
 
 /** What the model card says beside what the model itself shows. What is left out is said to be unknown. */
 export interface ModelCard {
@@ -60,12 +60,8 @@ export async function writeCard(folder: string, model: TowerModel, card: ModelCa
  */
 export async function cardTitle(folder: string): Promise<string | undefined> {
   const card = (await readLines(join(folder, 'README.md'))) ?? [];
-  return (
-    card
-      .find((line) => line.startsWith('# '))
-      ?.slice(2)
-      .trim() || undefined
-  );
+  const title = card.find((line) => line.startsWith('# '))?.slice(2);
+  return (title && unescaped(title).trim()) || undefined;
 }
 
 const FRONT = [
