@@ -114,9 +114,9 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 interface Sitting {
-  readonly compile: CompileOptions;
+  readonly engine: CompileOptions;
   readonly signal: AbortSignal;
-  readonly onStep: (event: { readonly losses: Readonly<Record<string, number>> }) => void;
+  readonly onProgress: (progress: { readonly losses?: Readonly<Record<string, number>> }) => void;
 }
 
 /** The totals of a run's steps: the first `stopAt` on so many ranks, the others, resumed, on one. */
@@ -124,11 +124,12 @@ async function totals(ranks: number, stopAt: number, run: (sitting: Sitting) => 
   const seen: number[] = [];
   for (const own of [ranks, 1]) {
     const stop = new AbortController();
-    const onStep: Sitting['onStep'] = ({ losses }) => {
+    const onProgress: Sitting['onProgress'] = ({ losses }) => {
+      if (!losses) return; // no step
       seen.push(losses.total!);
       if (seen.length === stopAt) stop.abort();
     };
-    await run({ compile: { ...compileOptions, ranks: own }, signal: stop.signal, onStep });
+    await run({ engine: { ...compileOptions, ranks: own }, signal: stop.signal, onProgress });
   }
   return seen;
 }
@@ -159,10 +160,10 @@ it.each([
 
 it('a student that the ranks do not fit is refused before the teacher is tuned', async () => {
   const odd = { ...small, vision_config: { ...small.vision_config, num_attention_heads: 3 } };
-  const onStep = () => {
+  const onProgress = () => {
     throw new Error('the teacher is tuned');
   };
-  const sitting = { compile: { ranks: 2 }, signal: new AbortController().signal, onStep };
+  const sitting = { engine: { ranks: 2 }, signal: new AbortController().signal, onProgress };
   await expect(cvpr2024Run('refused', sitting, { ...student, config: odd })).rejects.toThrow(
     "--tensor-parallel 2: expected a divisor of the student's vision_config.num_attention_heads, 3",
   );
