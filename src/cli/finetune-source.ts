@@ -5,7 +5,7 @@ import type { ImageTextDataset } from '../data/index.js';
 import { distillRecipe, loadTeacher } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { loadRecipe } from '../files/index.js';
-import type { RunRecord } from './run-record.js';
+import type { RunFiles } from './run-files.js';
 
 export interface FinetuneFlags {
   readonly finetune?: number;
@@ -23,7 +23,7 @@ export interface FinetuneFlags {
  */
 export async function finetuneSource(
   flags: FinetuneFlags,
-  run: RunRecord,
+  run: RunFiles,
   dataset: ImageTextDataset,
   download: DownloadOptions,
 ): Promise<FinetuneOptions | undefined> {

@@ -15,6 +15,7 @@ import type { CompileOptions } from '../runtime/program.js';
 import { elements } from '../tensor/index.js';
 import { compileOptions, dataset, recipe, tokenizer } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
+import type { RunProgress } from '../train/index.js';
 import type { StepResult, Task } from '../train/task.js';
 import { tunePromptsRecipe } from '../tune-prompts/tune-prompts-recipe.js';
 import { cvpr2024Recipe } from './cvpr2024-recipe.js';
@@ -110,9 +111,9 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 interface Sitting {
-  readonly compile: CompileOptions;
+  readonly engine: CompileOptions;
   readonly signal: AbortSignal;
-  readonly onStep: (event: { readonly losses: Readonly<Record<string, number>> }) => void;
+  readonly onProgress: (progress: RunProgress) => void;
 }
 
 /** The totals of a run's steps: the first `stopAt` on so many ranks, the others, resumed, on one. */
@@ -120,11 +121,12 @@ async function totals(ranks: number, stopAt: number, run: (sitting: Sitting) => 
   const seen: number[] = [];
   for (const own of [ranks, 1]) {
     const stop = new AbortController();
-    const onStep: Sitting['onStep'] = ({ losses }) => {
+    const onProgress: Sitting['onProgress'] = ({ losses }) => {
+      if (!losses) return;
       seen.push(losses.total!);
       if (seen.length === stopAt) stop.abort();
     };
-    await run({ compile: { ...compileOptions, ranks: own }, signal: stop.signal, onStep });
+    await run({ engine: { ...compileOptions, ranks: own }, signal: stop.signal, onProgress });
   }
   return seen;
 }
@@ -155,10 +157,10 @@ it.each([
 
 it('a student that the ranks do not fit is refused before the teacher is tuned', async () => {
   const odd = { ...small, vision_config: { ...small.vision_config, num_attention_heads: 3 } };
-  const onStep = () => {
+  const onProgress = () => {
     throw new Error('the teacher is tuned');
   };
-  const sitting = { compile: { ranks: 2 }, signal: new AbortController().signal, onStep };
+  const sitting = { engine: { ranks: 2 }, signal: new AbortController().signal, onProgress };
   await expect(cvpr2024Run('refused', sitting, { ...student, config: odd })).rejects.toThrow(
     "--tensor-parallel 2: expected a divisor of the student's vision_config.num_attention_heads, 3",
   );

@@ -120,7 +120,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     import('../../clip/index.js'),
     import('../../prompt/index.js'),
     import('../../data/index.js'),
-    import('../run-record.js'),
+    import('../run-files.js'),
     import('../finetune-source.js'),
     import('../progress.js'),
     import('../interrupt.js'),

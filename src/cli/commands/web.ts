@@ -60,7 +60,7 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     import('node:path'),
     import('../../files/index.js'),
     import('../../web/index.js'),
-    import('../run-record.js'),
+    import('../run-files.js'),
   ]);
   const { model } = await readRun(folder);
   const { out, templates, name = basename(resolve(folder)) } = options;

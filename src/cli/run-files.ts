@@ -8,7 +8,7 @@ import { readJson } from '../files/index.js';
 import { issueError } from '../schema-issue.js';
 
 /** What a run left beside its student. */
-export interface RunRecord {
+export interface RunFiles {
   /** The checkpoint folder. */
   readonly model: string;
   /** The recipe as run, YAML, and its file. */
@@ -59,7 +59,7 @@ const measured = z.object({ teacher: modelMetrics, kd: modelMetrics, promptkd: m
  *
  * @throws UserError where the folder is neither, or one of its files is broken.
  */
-export async function readRun(folder: string): Promise<RunRecord> {
+export async function readRun(folder: string): Promise<RunFiles> {
   const isModel = (dir: string) => ['config.json', 'open_clip_config.json'].some((file) => existsSync(join(dir, file)));
   const inside = join(folder, 'student');
   const model = [folder, inside].find(isModel);
@@ -78,7 +78,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
   };
 }
 
-async function readRecipe(file: string): Promise<Partial<RunRecord>> {
+async function readRecipe(file: string): Promise<Partial<RunFiles>> {
   if (!existsSync(file)) return {};
   const recipe = await readFile(file, 'utf8');
   let tree: unknown;
@@ -103,7 +103,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   };
 }
 
-async function readMetrics(file: string): Promise<Partial<RunRecord>> {
+async function readMetrics(file: string): Promise<Partial<RunFiles>> {
   if (!existsSync(file)) return {};
   const parsed = measured.safeParse(await readJson(file), { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
