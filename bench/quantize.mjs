@@ -19,7 +19,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { readRun } from '../dist/cli/run-record.js';
+import { readRun } from '../dist/cli/run-files.js';
 import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';

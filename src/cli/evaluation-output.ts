@@ -5,7 +5,7 @@ import { bytes, count, percent, textTable } from '../report/index.js';
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
   const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
-  const rows: string[][] = [[`${model} on ${data}/${split}`, '', '95 % interval', '']];
+  const rows: string[][] = [['', '', '95 % interval', '']];
   const row = (name: string, value: Interval | number, of = '') => {
     const { value: share, low, high } = typeof value === 'number' ? { value } : value;
     const interval = low === undefined ? '' : `${percent(low)}–${percent(high!)}`;
@@ -58,22 +58,18 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     row('harmonic mean', baseNovel.harmonic);
   }
   for (const { artist, drawings: own, unseen, top1 } of artists) {
-    row(`top-1, drawn by ${artist}`, top1, `${number(own)} drawings${unseen ? ', style kept out of training' : ''}`);
+    row(`top-1, ${artist}`, top1, `${number(own)} drawings${unseen ? ', not trained on' : ''}`);
   }
   if (evaluation.params !== undefined) rows.push(['parameters', count(evaluation.params), '', '']);
   if (evaluation.bytes !== undefined) rows.push(['size', bytes(evaluation.bytes), '', '']);
   if (latency) {
     const { medianMs, p95Ms, runs } = latency;
-    rows.push([
-      'latency, one image',
-      `${medianMs.toFixed(2)} ms`,
-      '',
-      `median of ${runs}; 95 % under ${p95Ms.toFixed(2)} ms`,
-    ]);
+    rows.push(['latency, one image', `${medianMs.toFixed(2)} ms`, '', `median of ${runs}; p95 ${p95Ms.toFixed(2)} ms`]);
   }
   const [first] = skipped;
   const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
-  return textTable(rows, [0, 3]) + note;
+  // The folder's name stands above: the table is to fit 80 columns whatever it is.
+  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${note}`;
 }
 
 /** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */

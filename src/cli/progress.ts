@@ -43,6 +43,8 @@ export function showTexts(progress: Progress): (what: string, done: number, tota
 }
 
 const lineSeconds = 10;
+/** Milliseconds after which something that is not counted is worth a line. */
+const longTime = 2000;
 /** Milliseconds between two frames. */
 const frameTime = 100;
 
@@ -57,45 +59,54 @@ export function createProgress(options: CommonOptions, stream: NodeJS.WriteStrea
 }
 
 function jsonLines(stream: NodeJS.WriteStream): Progress {
-  const due = throttle();
-  return {
-    update: (update) => void (due(update) && stream.write(`${printableJson(update)}\n`)),
-    log: (message) => void stream.write(`${printableJson({ message })}\n`),
-    stop() {},
-  };
+  return lines(
+    (update) => printableJson(update),
+    (message) => printableJson({ message }),
+    stream,
+  );
 }
 
 function plainLines(stream: NodeJS.WriteStream): Progress {
-  const due = throttle();
   const pace = new Pace();
-  let pending: NodeJS.Timeout | undefined;
-  return {
-    update(update) {
+  return lines(
+    (update) => {
       const left = pace.after(update);
-      clearTimeout(pending);
-      // What is not counted is named once it takes long.
-      if (update.steps === 0) {
-        pending = setTimeout(() => stream.write(`${printable(update.phase)}\n`), patience).unref();
-        return;
-      }
-      if (!due(update)) return;
       const { phase, step, steps, losses = {}, imagesPerSecond } = update;
       const parts = [
-        `${phase} ${step}/${steps}`,
+        steps === 0 ? phase : `${phase} ${step}/${steps}`,
         ...(left.phase && step < steps ? [`${clockTime(left.phase)} left`] : []),
         ...(left.overall && update.overallSteps! > steps ? [`about ${clockTime(left.overall)} in all`] : []),
         ...Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
         ...(imagesPerSecond === undefined ? [] : [`${imagesPerSecond.toFixed(0)} images/s`]),
       ];
-      stream.write(`${printable(parts.join(' · '))}\n`);
+      return printable(parts.join(' · '));
     },
-    log: (line) => void stream.write(`${printable(line)}\n`),
-    stop: () => clearTimeout(pending),
-  };
+    (line) => printable(line),
+    stream,
+  );
 }
 
-/** Nobody waits longer without a word, ms. */
-const patience = 2000;
+/** Lines for a file or a program: what is counted at its first and last step and every ten seconds, the rest where it takes long. */
+function lines(
+  lineOf: (update: ProgressUpdate) => string,
+  messageOf: (message: string) => string,
+  stream: NodeJS.WriteStream,
+): Progress {
+  const due = throttle();
+  let waiting: NodeJS.Timeout | undefined;
+  return {
+    update(update) {
+      clearTimeout(waiting);
+      const line = lineOf(update);
+      if (update.steps === 0) waiting = setTimeout(() => stream.write(`${line}\n`), longTime).unref();
+      else if (due(update)) stream.write(`${line}\n`);
+    },
+    log(message) {
+      stream.write(`${messageOf(message)}\n`);
+    },
+    stop: () => clearTimeout(waiting),
+  };
+}
 
 function onTerminal(stream: NodeJS.WriteStream): Progress {
   const live = new LiveLines(stream);

@@ -59,7 +59,9 @@ describe('a terminal of 80 columns', () => {
     expect(terminal.text).toMatch(/total +feature +attention +cross_modal +response +images\/s/);
     await terminal.resize(50, 20);
     await terminal.shows(/joint.*\n.*all.*\n.*total +feature[^\n]*\n[^\n]*\n *(attention|cross_modal|response)/);
-    expect(terminal.lines.filter((line) => /^joint/.test(line))).toHaveLength(1);
+    // A frame that was under way while the terminal changed may stay; more do not pile up.
+    await terminal.shows(/[2-9]\d{2}\/100,000|\d,\d{3}\/100,000/);
+    expect(terminal.lines.filter((line) => /^joint/.test(line)).length).toBeLessThanOrEqual(2);
     terminal.press('\x03');
     expect(await terminal.end()).toBe(130);
     expect(terminal.text).toContain('Stopping after this step; press Ctrl-C again to quit at once.');
@@ -84,6 +86,7 @@ describe('a terminal of 80 columns', () => {
     expect(await evaluate.end()).toBe(0);
     expect(evaluate.text).toMatch(/size/);
     expect(evaluate.text).toMatch(/latency/);
+    expect(evaluate.lines.filter((line) => line.length > 80 && !line.startsWith('skipped'))).toEqual([]);
     const inspect = new Terminal(['data', 'inspect', `folder:${at('images')}`]);
     await inspect.end();
     expect(inspect.text).toMatch(/cannot be decoded/);

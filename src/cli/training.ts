@@ -64,7 +64,8 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Folders or hub ids of the models that come in, by role. */
   readonly sources?: Readonly<Record<string, string>>;
-  readonly run: (given: GivenRun<Recipe>, dataset: ImageTextDataset) => Promise<Result>;
+  /** @param open opens the recipe's data, which may take long: models that are not there are told before */
+  readonly run: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<Result>;
   /** Of a finished run, for machines. */
   readonly json: (result: Finished<Result>, recipe: Recipe) => unknown;
   /** The same for people: what was made and measured, and the commands to go on with. */
@@ -134,9 +135,11 @@ export async function runTraining<
       loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
     const result = await resumable(out, async (signal) => {
       const { dataset: spec } = recipe.data;
-      const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
-      progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
-      const dataset = await openDataset(spec);
+      const open = async () => {
+        const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
+        progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
+        return openDataset(spec);
+      };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
       return training.run(
         {
@@ -145,7 +148,7 @@ export async function runTraining<
           onMessage: (message) => progress.log(message),
           onDownload: showDownload(progress),
         },
-        dataset,
+        open,
       );
     });
     progress.stop();

@@ -15,8 +15,11 @@ import type { CompileOptions } from '../runtime/program.js';
 import { elements } from '../tensor/index.js';
 import { compileOptions, dataset, recipe, tokenizer } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
+
 import { openSteps, type Step } from '../test/training.fixture.js';
+import type { RunProgress } from '../train/index.js';
 import type { Task } from '../train/task.js';
+
 import { tunePromptsRecipe } from '../tune-prompts/tune-prompts-recipe.js';
 import { cvpr2024Recipe } from './cvpr2024-recipe.js';
 
@@ -116,7 +119,7 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 interface Sitting {
   readonly engine: CompileOptions;
   readonly signal: AbortSignal;
-  readonly onProgress: (progress: { readonly losses?: Readonly<Record<string, number>> }) => void;
+  readonly onProgress: (progress: RunProgress) => void;
 }
 
 /** The totals of a run's steps: the first `stopAt` on so many ranks, the others, resumed, on one. */

@@ -57,9 +57,10 @@ async function run(options: Cvpr2024Options): Promise<void> {
       schema: cvpr2024Recipe,
       flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
       sources: { teacher: options.teacher, student: options.student },
-      run: async (given, dataset) => {
+      run: async (given, open) => {
         const teacher = await loadCheckpoint(options.teacher, given);
         const student = await loadCheckpoint(options.student, given);
+        const dataset = await open();
         const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
         const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
         if (result.finished) {

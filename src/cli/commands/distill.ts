@@ -76,9 +76,9 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       schema: distillRecipe,
       flags: await flags(options, command),
       sources: { teacher: options.teacher },
-      run: async ({ onDownload, ...given }, dataset) => {
+      run: async ({ onDownload, ...given }, open) => {
         const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
-        return distill({ ...given, onDownload, dataset, teacher });
+        return distill({ ...given, onDownload, teacher, dataset: await open() });
       },
       json: ({ folder, parameters, imagesSeen, seconds }) => ({
         ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },

@@ -34,7 +34,7 @@ async function run(options: PretrainOptions): Promise<void> {
     return {
       schema: pretrainRecipe,
       flags: { from: options.from },
-      run: (given, dataset) => pretrain({ ...given, dataset }),
+      run: async (given, open) => pretrain({ ...given, dataset: await open() }),
       json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
         ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },
       }),

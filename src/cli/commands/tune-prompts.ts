@@ -38,7 +38,10 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
-      run: async (given, dataset) => tunePrompts({ ...given, dataset, model: await loadCheckpoint(folder, given) }),
+      run: async (given, open) => {
+        const model = await loadCheckpoint(folder, given);
+        return tunePrompts({ ...given, model, dataset: await open() });
+      },
       json: (result, { unlabelled }) => ({
         ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
         ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
