@@ -14,7 +14,7 @@ export type {
 } from './dataset.js';
 export { dealingRule } from './deal-splits.js';
 export { type DecodeOptions, decodePicture } from './decode.js';
-export { type Edition, editions } from './emoji/index.js';
+export { type Edition, editions } from './emoji/editions.js';
 export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
