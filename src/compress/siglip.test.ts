@@ -32,6 +32,12 @@ it('teaches a SigLIP student with prompts, whose export gives the same embedding
   const { student, prompts, finished, history } = await distill(run);
   expect(finished).toBe(true);
   expect(student.config.model_type).toBe('siglip');
+  // Answers are decisions for each pair, of which the bias is a part: it starts at −10.
+  expect(student.params.logit_bias!.data[0]).not.toBe(-10);
+  const test = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.train! } };
+  const measured = await evaluateModel({ ...student, prompts }, test, { latencyRuns: 0, ...compileOptions });
+  expect(measured.zeroShot!.top1.value).toBeGreaterThanOrEqual(0);
+  expect(measured.retrieval!.images).toBeGreaterThan(0);
   for (const { losses } of history) expect(Object.values(losses).every(Number.isFinite)).toBe(true);
 
   const out = join(root, 'exported');
