@@ -69,7 +69,7 @@ async function accuracy() {
     const figures = {};
     for (const split of ['test', 'val+style']) {
       const options = { split, latencyRuns: 0 };
-      const { zeroShot, retrieval } = await evaluateModel(quantized, dataset, options);
+      const { zeroShot, distinctRetrieval: retrieval } = await evaluateModel(quantized, dataset, options);
       figures[split] = {
         top1: percent(zeroShot.top1),
         r1_image_to_text: percent(retrieval.imageToText.r1),

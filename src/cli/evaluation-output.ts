@@ -5,6 +5,7 @@ import { bytes, count, percent, textTable } from '../report/index.js';
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
   const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
+  const repeated = repeatedCaptions(evaluation);
   const rows: string[][] = [['', '', '95 % interval', '']];
   const row = (name: string, value: Interval | number, of = '') => {
     const { value: share, low, high } = typeof value === 'number' ? { value } : value;
@@ -36,9 +37,14 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     recall(
       'image → text',
       retrieval.imageToText,
-      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} texts`,
+      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} captions${repeated ? ', repeats too, as CLIP_benchmark' : ''}`,
     );
-    recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} texts`);
+    recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} captions`);
+    if (repeated) {
+      const once = `${number(repeated.texts)} different texts`;
+      recall('image → text, repeats as one', repeated.imageToText, once);
+      recall('text → image, repeats as one', repeated.textToImage, once);
+    }
   }
   if (evaluation.foldRetrieval) {
     const { folds, images, imageToText, textToImage } = evaluation.foldRetrieval;
@@ -79,6 +85,7 @@ export function evaluationJson(
   longTail?: readonly TailGroup[],
 ): Record<string, unknown> {
   const { zeroShot, retrieval, baseNovel, latency } = evaluation;
+  const repeated = repeatedCaptions(evaluation);
   const measured = (name: string, { value, low, high }: Interval) => ({
     [name]: value,
     [`${name}_interval`]: [low, high],
@@ -120,6 +127,13 @@ export function evaluationJson(
       ...recall('image_to_text', retrieval.imageToText),
       ...recall('text_to_image', retrieval.textToImage),
     }),
+    ...(repeated && {
+      distinct_retrieval: {
+        texts: repeated.texts,
+        ...recall('image_to_text', repeated.imageToText),
+        ...recall('text_to_image', repeated.textToImage),
+      },
+    }),
     ...(evaluation.foldRetrieval && {
       fold_retrieval: {
         folds: evaluation.foldRetrieval.folds,
@@ -143,3 +157,7 @@ export function evaluationJson(
     skipped: evaluation.skipped,
   };
 }
+
+/** Retrieval with equal captions as one text, where there are any. */
+const repeatedCaptions = ({ retrieval, distinctRetrieval }: Evaluation) =>
+  distinctRetrieval?.texts === retrieval?.texts ? undefined : distinctRetrieval;
