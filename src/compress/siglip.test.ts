@@ -102,9 +102,9 @@ it('refuses losses on inner states, naming what to set', async () => {
 
 it('has its prompts tuned and is distilled by the CVPR 2024 recipe, into a SigLIP', async () => {
   const published = cvpr2024Recipe.parse({
-    prompts: { n_ctx: 2 },
-    tuning: { shots: 2, epochs: 2, average: { mean: 1 } },
-    distillation: { batch: 6, epochs: 2, views: 1 },
+    prompts: { n_ctx: 2, context: '' },
+    tuning: { shots: 2, epochs: 2, batch: 4, average: { mean: 1 } },
+    distillation: { batch: 6, epochs: 2, classes: 'base' },
   });
   const student = { ...siglip, params: initClip(siglip.config, 8) };
   const options = { teacher: siglip, student, dataset, recipe: published, runDir: join(root, 'cvpr') };

@@ -141,9 +141,9 @@ const cvpr2024Run = (name: string, sitting: Sitting, own = student) =>
   cvpr2024.cvpr2024({
     ...{ teacher: fourHeads, student: own, dataset, runDir: join(root, name), ...sitting },
     recipe: cvpr2024Recipe.parse({
-      prompts: { n_ctx: 2 },
-      tuning: { shots: 2, epochs: 2, average: { mean: 1 } },
-      distillation: { batch: 6, epochs: 2, views: 1 },
+      prompts: { n_ctx: 2, context: '' },
+      tuning: { shots: 2, epochs: 2, batch: 4, average: { mean: 1 } },
+      distillation: { batch: 6, epochs: 2, classes: 'base', targets: 'stored', views: 1 },
     }),
   });
 const tunePromptsRun = (name: string, sitting: Sitting) =>

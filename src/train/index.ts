@@ -9,7 +9,7 @@ export { History, type HistoryEntry, type RunEvaluation } from './run/history.js
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
 export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
 export { type RunRecord, readRunRecord } from './run/run-record.js';
-export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
+export { epochCosine, type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';
 export type { CarriedArray, GradientGroup, Task } from './task.js';
