@@ -37,13 +37,13 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     recall(
       'image → text',
       retrieval.imageToText,
-      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} captions${repeated ? ', repeats too, as CLIP_benchmark' : ''}`,
+      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} captions`,
     );
     recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} captions`);
     if (repeated) {
       const once = `${number(repeated.texts)} different texts`;
-      recall('image → text, repeats as one', repeated.imageToText, once);
-      recall('text → image, repeats as one', repeated.textToImage, once);
+      recall('image → text, distinct', repeated.imageToText, once);
+      recall('text → image, distinct', repeated.textToImage, once);
     }
   }
   if (evaluation.foldRetrieval) {
@@ -73,9 +73,10 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     rows.push(['latency, one image', `${medianMs.toFixed(2)} ms`, '', `median of ${runs}; p95 ${p95Ms.toFixed(2)} ms`]);
   }
   const [first] = skipped;
+  const about = repeated ? '\nrepeated captions count each, as in CLIP_benchmark; distinct: equal ones as one' : '';
   const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
   // The folder's name stands above: the table is to fit 80 columns whatever it is.
-  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${note}`;
+  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${about}${note}`;
 }
 
 /** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */
