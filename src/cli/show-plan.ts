@@ -39,8 +39,13 @@ export async function showPlan(
   progress.stop();
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`This takes ${large}. Go on? [y/N] `);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was begun; --yes does not ask');
+    // Ctrl-C and the end of the input are a no: readline would leave the question open.
+    const closed = new Promise<string>((resolve) => {
+      terminal.once('SIGINT', () => resolve(''));
+      terminal.once('close', () => resolve(''));
+    });
+    const answer = await Promise.race([terminal.question(`This takes ${large}. Go on? [y/N] `), closed]);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was begun; with --yes nothing is asked');
   } finally {
     terminal.close();
   }

@@ -14,9 +14,6 @@ import { storeCost } from './targets/store-choice.js';
 import { storedBytes } from './targets/target-store.js';
 import { picturesAtATime, type Teacher } from './teacher/teacher.js';
 
-/** After so many seconds no further step is timed. */
-const timed = 10;
-
 /**
  * What {@link distill} would do, without doing it: what learns, steps, the size of the target store, and time and memory by
  * a few steps on a few of the images, in a temporary folder and with a student at random: nothing of the run is touched.
@@ -45,7 +42,7 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
       const phases = phasesOf(recipe);
       const last = phases.at(-1)!;
       const engine = engineOptions(recipe, options.engine);
-      const second = await timeSteps(lastTask(ready, options), engine, timed);
+      const second = await timeSteps(lastTask(ready, options), engine);
       const relative = (i: number) => stepCost(full, phases[i]!, batches) / stepCost(full, last, batches);
       const cost = storeCost(recipe, teacher, full.pairs, images);
       const targets = options.targetsDir ?? join(runDir, 'targets');

@@ -11,7 +11,7 @@ import type { Task } from './task.js';
 export async function timeSteps(
   task: Task,
   { accumulate, compile }: Pick<ExecutorOptions, 'accumulate' | 'compile'>,
-  atMost = Number.POSITIVE_INFINITY,
+  atMost = 10,
 ): Promise<number> {
   const params = copyParams(task.params);
   const executor = await openExecutor(
