@@ -56,9 +56,13 @@ for (const name of someOf('only', values.only ?? Object.keys(variants).join(), O
       recipe: distillRecipe.parse({ ...base, phases, augment, seed }),
       runDir,
     });
-    const { zeroShot, retrieval } = await evaluateModel(await loadModel(join(runDir, 'student')), dataset, {
-      latencyRuns: 0,
-    });
+    const { zeroShot, distinctRetrieval: retrieval } = await evaluateModel(
+      await loadModel(join(runDir, 'student')),
+      dataset,
+      {
+        latencyRuns: 0,
+      },
+    );
     rows.push({
       ...{ name, title, seed, images_seen: run.imagesSeen, train_seconds: run.seconds },
       top1: zeroShot.top1.value,

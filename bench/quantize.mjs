@@ -19,7 +19,7 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { readRun } from '../dist/cli/run-record.js';
+import { readRun } from '../dist/cli/run-files.js';
 import { initClip, loadCheckpoint, visionTower } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { greedyPath, withinBudget } from '../dist/compress/quantize/choose.js';
@@ -69,7 +69,7 @@ async function accuracy() {
     const figures = {};
     for (const split of ['test', 'val+style']) {
       const options = { split, latencyRuns: 0 };
-      const { zeroShot, retrieval } = await evaluateModel(quantized, dataset, options);
+      const { zeroShot, distinctRetrieval: retrieval } = await evaluateModel(quantized, dataset, options);
       figures[split] = {
         top1: percent(zeroShot.top1),
         r1_image_to_text: percent(retrieval.imageToText.r1),

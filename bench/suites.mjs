@@ -16,6 +16,10 @@ export const suites = {
     ...{ script: 'stored-targets.mjs', minutes: 5 },
     about: 'A CVPR 2024 step, ViT-L/14 → ViT-B/16: stored targets against a live teacher, and when storing pays',
   },
+  'cvpr2024-updates': {
+    ...{ script: 'cvpr2024-updates.mjs', minutes: 1 },
+    about: 'Twenty updates of the CVPR 2024 recipe beside PyTorch: the same parameters',
+  },
   extract: { script: 'extract.mjs', minutes: 2, about: 'Image features of a ViT-B/16 teacher' },
   extraction: {
     ...{ script: 'extraction.mjs', minutes: 5 },

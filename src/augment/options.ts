@@ -19,7 +19,8 @@ const erasing = z.strictObject({
 const fields = z.strictObject({
   /**
    * `drawings`: mild, with rotation, colours, gray and erasing, made for small drawings. `photos`: torchvision's usual for
-   * photographs, RandomResizedCrop, ColorJitter(0.4, 0.4, 0.4) and flip. `crop`: RandomResizedCrop and flip alone.
+   * photographs, RandomResizedCrop, ColorJitter(0.4, 0.4, 0.4) and flip. `crop`: bicubic RandomResizedCrop and flip alone,
+   * as CLIP's prompts are tuned (CoOp and what followed).
    */
   preset: z.enum(['drawings', 'photos', 'crop']).optional(),
   /** Share of the area that a random crop keeps: the smallest (the largest is 1), or smallest and largest. */
@@ -27,8 +28,9 @@ const fields = z.strictObject({
   /** Aspect ratio of the crop: its largest change either way (4/3 as in RandomResizedCrop), or smallest and largest. */
   ratio: z.union([z.number().min(1).max(4), range(positive)]).optional(),
   /**
-   * RandomResizedCrop out of the whole picture, antialiased, as torchvision does it. Left out: out of a square of the
-   * shorter edge, with flip and rotation in one bilinear sampling, which is quicker and enough for small pictures.
+   * RandomResizedCrop out of the whole picture with all its pixels, antialiased, as torchvision does it. Left out: out of
+   * a copy of at most 512 pixels a side, of a square of the shorter edge, with flip and rotation in one bilinear sampling,
+   * which is quicker and enough for small pictures.
    */
   interpolation: z.enum(['bilinear', 'bicubic']).optional(),
   /** Probability of a mirrored picture. */
@@ -116,7 +118,7 @@ const presets: Readonly<Record<Preset, AugmentOptions>> = {
     background: true,
   },
   photos: { ...crop, jitter: 0.4, background: false, interpolation: 'bilinear' },
-  crop: { ...crop, background: false },
+  crop: { ...crop, background: false, interpolation: 'bicubic' },
 };
 
 /** The augmentation block of a recipe, with what it is where the recipe says nothing. */

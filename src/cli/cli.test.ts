@@ -89,7 +89,7 @@ describe('command line', () => {
     const folder = await mkdtemp(join(tmpdir(), 'promptkd-cli-'));
     const recipe = join(folder, 'recipe.yaml');
     await writeFile(recipe, text);
-    const { code, out, err } = promptkd('pretrain', '--recipe', recipe, '--out', join(folder, 'run'));
+    const { code, out, err } = promptkd('pretrain', '--recipe', recipe, '--out', join(folder, 'run'), '--quiet');
     expect(err).toContain(`promptkd: ${recipe}: ${reason}`);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
@@ -102,7 +102,7 @@ describe('command line', () => {
     [['data', 'show', 'folder:nowhere'], 'nowhere'],
     [['evaluate', 'nowhere'], 'nowhere: expected the folder of a CLIP checkpoint'],
   ])('misses %j', (args, sentence) => {
-    const { code, err } = promptkd(...args);
+    const { code, err } = promptkd(...args, '--quiet');
     expect(err).toContain(sentence);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(2);

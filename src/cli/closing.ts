@@ -1,6 +1,7 @@
 import { textTable } from '../report/index.js';
 import { coloursOf } from './colours.js';
-import { type CommonOptions, printResult } from './options.js';
+import { type CommonOptions, printPainted } from './options.js';
+import { printable } from './printable.js';
 import type { Closing } from './training.js';
 
 /**
@@ -15,13 +16,12 @@ export function printClosing(
   losses: ReadonlyMap<string, Readonly<Record<string, number>>>,
 ): void {
   const { bold, dim } = coloursOf(process.stdout);
-  printResult(options, json, () => {
+  printPainted(options, json, () => {
     const { lines, saved, next } = closing();
     return [
-      ...(losses.size > 0 ? [...lossTable(losses), ''] : []),
-      ...lines,
-      `${dim('saved to')}  ${bold(saved)}`,
-      ...next.map((command, i) => `${dim(i === 0 ? 'next' : '    ')}      promptkd ${command}`),
+      ...[...(losses.size > 0 ? [...lossTable(losses), ''] : []), ...lines].map(printable),
+      `${dim('saved to')}  ${bold(printable(saved))}`,
+      ...next.map((command, i) => `${dim(i === 0 ? 'next' : '    ')}      promptkd ${printable(command)}`),
     ].join('\n');
   });
 }

@@ -55,7 +55,7 @@ export function comparisonTable(comparison: Comparison): string {
     limits.maxDrop !== undefined && `at most ${limits.maxDrop} points of top-1 below ${variants[0]!.name}`,
   ].filter((text) => text !== false);
   return [
-    `${data}/${split}: ${drawings.toLocaleString('en-GB')} pictures, ${classes.toLocaleString('en-GB')} classes; 95 % intervals in brackets; * no other is smaller and as right`,
+    `${data}/${split}: ${drawings.toLocaleString('en-GB')} pictures, ${classes.toLocaleString('en-GB')} classes; 95 % intervals in brackets; R@1 with equal captions as one text; * no other is smaller and as right`,
     textTable([head, ...rows]),
     recommended === undefined
       ? `none keeps to ${asked.join(', ')}`

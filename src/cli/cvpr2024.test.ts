@@ -44,9 +44,11 @@ afterAll(() => rm(root, { recursive: true }));
 
 describe('promptkd cvpr2024', () => {
   const models = ['--teacher', path('teacher'), '--student', path('small'), '--threads', '1'];
-  const quick = ['prompts.n_ctx=2', 'tuning.epochs=2', 'tuning.average.mean=1', 'distillation.epochs=2'].flatMap(
-    (field) => ['--set', field],
-  );
+  const short = ['tuning.epochs=2', 'tuning.average.mean=1', 'distillation.epochs=2'];
+  const quick = [...short, 'tuning.batch=4', 'prompts.n_ctx=2', 'prompts.context=""'].flatMap((field) => [
+    '--set',
+    field,
+  ]);
   const data = ['--data', `folder:${path('data')}?novel=half`];
 
   it('measures base, novel and H over seeds, and leaves students that evaluate and export read', async () => {

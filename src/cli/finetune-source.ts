@@ -4,8 +4,9 @@ import type { FinetuneOptions } from '../compress/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import { distillRecipe, loadTeacher } from '../distill/index.js';
 import { UserError } from '../errors.js';
+
 import { loadRecipe } from '../files/recipe-file.js';
-import type { RunRecord } from './run-record.js';
+import type { RunFiles } from './run-files.js';
 
 export interface FinetuneFlags {
   readonly finetune?: number;
@@ -23,7 +24,7 @@ export interface FinetuneFlags {
  */
 export async function finetuneSource(
   flags: FinetuneFlags,
-  run: RunRecord,
+  run: RunFiles,
   dataset: ImageTextDataset,
   download: DownloadOptions,
 ): Promise<FinetuneOptions | undefined> {

@@ -169,5 +169,10 @@ export function examples(...lines: readonly string[]): string {
 
 /** Prints a result: for machines one JSON line, for people the lines given. */
 export function printResult(options: CommonOptions, result: unknown, lines: () => string): void {
-  process.stdout.write(options.json ? `${printableJson(result)}\n` : `${printable(lines())}\n`);
+  printPainted(options, result, () => printable(lines()));
+}
+
+/** The same of lines with colours of our own, in which whatever is anybody's is `printable` already. */
+export function printPainted(options: CommonOptions, result: unknown, lines: () => string): void {
+  process.stdout.write(options.json ? `${printableJson(result)}\n` : `${lines()}\n`);
 }

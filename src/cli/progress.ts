@@ -43,6 +43,8 @@ export function showTexts(progress: Progress): (what: string, done: number, tota
 }
 
 const lineSeconds = 10;
+/** Milliseconds after which something that is not counted is worth a line. */
+const longTime = 2000;
 /** Milliseconds between two frames. */
 const frameTime = 100;
 
@@ -57,21 +59,18 @@ export function createProgress(options: CommonOptions, stream: NodeJS.WriteStrea
 }
 
 function jsonLines(stream: NodeJS.WriteStream): Progress {
-  const due = throttle();
-  return {
-    update: (update) => void (due(update) && stream.write(`${printableJson(update)}\n`)),
-    log: (message) => void stream.write(`${printableJson({ message })}\n`),
-    stop() {},
-  };
+  return lines(
+    (update) => printableJson(update),
+    (message) => printableJson({ message }),
+    stream,
+  );
 }
 
 function plainLines(stream: NodeJS.WriteStream): Progress {
-  const due = throttle();
   const pace = new Pace();
-  return {
-    update(update) {
+  return lines(
+    (update) => {
       const left = pace.after(update);
-      if (!due(update)) return;
       const { phase, step, steps, losses = {}, imagesPerSecond } = update;
       const parts = [
         steps === 0 ? phase : `${phase} ${step}/${steps}`,
@@ -80,10 +79,32 @@ function plainLines(stream: NodeJS.WriteStream): Progress {
         ...Object.entries(losses).map(([name, value]) => `${name} ${value.toPrecision(3)}`),
         ...(imagesPerSecond === undefined ? [] : [`${imagesPerSecond.toFixed(0)} images/s`]),
       ];
-      stream.write(`${printable(parts.join(' · '))}\n`);
+      return printable(parts.join(' · '));
     },
-    log: (line) => void stream.write(`${printable(line)}\n`),
-    stop() {},
+    (line) => printable(line),
+    stream,
+  );
+}
+
+/** Lines for a file or a program: what is counted at its first and last step and every ten seconds, the rest where it takes long. */
+function lines(
+  lineOf: (update: ProgressUpdate) => string,
+  messageOf: (message: string) => string,
+  stream: NodeJS.WriteStream,
+): Progress {
+  const due = throttle();
+  let waiting: NodeJS.Timeout | undefined;
+  return {
+    update(update) {
+      clearTimeout(waiting);
+      const line = lineOf(update);
+      if (update.steps === 0) waiting = setTimeout(() => stream.write(`${line}\n`), longTime).unref();
+      else if (due(update)) stream.write(`${line}\n`);
+    },
+    log(message) {
+      stream.write(`${messageOf(message)}\n`);
+    },
+    stop: () => clearTimeout(waiting),
   };
 }
 

@@ -131,7 +131,7 @@ describe('promptkd search-prompts', () => {
     const { code, out } = search('--unlabelled');
     expect(code).toBe(0);
     expect(out).toMatch(/^\d chosen without labels:$/m);
-    expect(out).toMatch(/^12 other pictures.*gain over it/m);
+    expect(out).toMatch(/^12 other images.*gain over it/m);
     expect(out).toMatch(/^openai-imagenet +80 /m);
   });
 

@@ -3,7 +3,7 @@ import { bytes, percent, textTable } from '../report/index.js';
 
 /** What was made of a model, for machines. */
 export function quantizationJson(result: QuantizeModelResult) {
-  const { bytes, calibration, tuned, finetuned, variants, mixture, sensitivity, files, skipped } = result;
+  const { bytes, calibration, tuned, finetuned, variants, leftOut, mixture, sensitivity, files, skipped } = result;
   return {
     files,
     bytes_fp32: bytes.fp32,
@@ -17,6 +17,7 @@ export function quantizationJson(result: QuantizeModelResult) {
     tuned,
     finetuned,
     variants,
+    left_out: leftOut,
     mixture,
     sensitivity,
     skipped,
@@ -25,7 +26,7 @@ export function quantizationJson(result: QuantizeModelResult) {
 
 /** The same for people, with the table of sensitivities where they were measured. */
 export function quantizationTable(out: string, result: QuantizeModelResult): string {
-  const { calibration, tuned, finetuned, variants, mixture, sensitivity, skipped } = result;
+  const { calibration, tuned, finetuned, variants, leftOut, mixture, sensitivity, skipped } = result;
   const kinds = new Map<string, number>();
   for (const scheme of Object.values(mixture)) kinds.set(scheme, (kinds.get(scheme) ?? 0) + 1);
   const lines = [
@@ -48,6 +49,10 @@ export function quantizationTable(out: string, result: QuantizeModelResult): str
       : []),
     ...Object.entries(variants).map(
       ([dtype, variant]) => `  onnx, dtype ${dtype}: ${bytes(variant.bytes)} of image and text encoder`,
+    ),
+    ...leftOut.map(
+      ({ dtype, difference, limit }) =>
+        `  onnx, dtype ${dtype}: left out, as its embeddings differ from the model's by ${percent(difference)} % of the largest value, more than ${percent(limit)} %; take another variant`,
     ),
   ];
   if (!sensitivity) return lines.join('\n');

@@ -37,7 +37,7 @@ describe('a terminal of 80 columns', () => {
     const terminal = new Terminal(distill('a'));
     expect(await terminal.end()).toBe(0);
     const { text } = terminal;
-    for (const phase of ['teacher targets 26', 'warmup 4', 'prompt 3', 'joint 5']) expect(text).toContain(`✓ ${phase}`);
+    for (const phase of ['teacher targets 20', 'warmup 4', 'prompt 3', 'joint 5']) expect(text).toContain(`✓ ${phase}`);
     expect(text).toMatch(/loss at the end +total +feature +response/);
     expect(text).toMatch(/parameters, 72 images seen in \d+ s/);
     expect(text).toContain(`saved to  ${at('a/student')}`);
@@ -56,10 +56,12 @@ describe('a terminal of 80 columns', () => {
     const terminal = new Terminal(distill('b', ...long));
     await terminal.shows(/joint +━*─* +[\d,]+\/100,000 .*left/);
     await terminal.shows(/all +━*─* +\d+ % .*about .* left/);
-    expect(terminal.text).toMatch(/total +feature +attention +cross_modal +response +images\/s/);
+    expect(terminal.text).toMatch(/total +feature +response +attention +cross_modal +images\/s/);
     await terminal.resize(50, 20);
     await terminal.shows(/joint.*\n.*all.*\n.*total +feature[^\n]*\n[^\n]*\n *(attention|cross_modal|response)/);
-    expect(terminal.lines.filter((line) => /^joint/.test(line))).toHaveLength(1);
+    // A frame that was under way while the terminal changed may stay; more do not pile up.
+    await terminal.shows(/[2-9]\d{2}\/100,000|\d,\d{3}\/100,000/);
+    expect(terminal.lines.filter((line) => /^joint/.test(line)).length).toBeLessThanOrEqual(2);
     terminal.press('\x03');
     expect(await terminal.end()).toBe(130);
     expect(terminal.text).toContain('Stopping after this step; press Ctrl-C again to quit at once.');
@@ -82,7 +84,7 @@ describe('a terminal of 80 columns', () => {
 
   it('saves on SIGTERM, and tells a second run on the same folder which process has it', async () => {
     const first = new Terminal(distill('c', ...long));
-    await first.shows(/joint/);
+    await first.shows(/joint +━/);
     const second = new Terminal(distill('c', ...long));
     expect(await second.end()).toBe(2);
     expect(second.text.replaceAll('\n', ' ')).toMatch(/a run is under way in this folder \(process \d+\)/);
@@ -96,6 +98,7 @@ describe('a terminal of 80 columns', () => {
     expect(await evaluate.end()).toBe(0);
     expect(evaluate.text).toMatch(/size/);
     expect(evaluate.text).toMatch(/latency/);
+    expect(evaluate.lines.filter((line) => line.length > 80 && !line.startsWith('skipped'))).toEqual([]);
     const inspect = new Terminal(['data', 'inspect', `folder:${at('images')}`]);
     await inspect.end();
     expect(inspect.text).toMatch(/cannot be decoded/);

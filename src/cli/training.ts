@@ -76,12 +76,13 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   readonly adapt?: (
     recipe: Recipe,
     given: Record<string, unknown>,
-    dataset: ImageTextDataset,
+    open: () => Promise<ImageTextDataset>,
     download: DownloadOptions,
   ) => Promise<Adapted>;
   /** What `run` would do; told before a run begins. */
-  readonly plan?: (given: GivenRun<Recipe>, dataset: ImageTextDataset) => Promise<RunPlan>;
-  readonly run: (given: GivenRun<Recipe>, dataset: ImageTextDataset) => Promise<Result>;
+  readonly plan?: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<RunPlan>;
+  /** @param open opens the recipe's data, which may take long: models that are not there are told before */
+  readonly run: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<Result>;
   /** Of a finished run, for machines. */
   readonly json: (result: Finished<Result>, recipe: Recipe) => unknown;
   /** The same for people: what was made and measured, and the commands to go on with. */
@@ -121,7 +122,11 @@ export async function runTraining<
   const { out, device, threads, loaderMemory } = options;
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
+  let named = false;
   const onProgress = (update: RunProgress) => {
+    // Models and data are read by now: what is wrong with them is said alone.
+    if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
+    named = true;
     if (update.losses) losses.set(update.phase, update.losses);
     progress.update(update);
     const { evaluation: seen } = update;
@@ -154,13 +159,17 @@ export async function runTraining<
     const result = await resumable(out, async (signal) => {
       const { dataset: spec } = recipe.data;
       const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
-      progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
-      const dataset = await openDataset(spec);
+      let dataset: Promise<ImageTextDataset> | undefined;
+      const open = () => {
+        if (!dataset) progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
+        dataset ??= openDataset(spec);
+        return dataset;
+      };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
       const onDownload = showDownload(progress);
       const adapted = options.recipe
         ? undefined
-        : await training.adapt?.(recipe, givenFields(source), dataset, { onDownload });
+        : await training.adapt?.(recipe, givenFields(source), open, { onDownload });
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
       const given: GivenRun<Recipe> = {
@@ -170,15 +179,15 @@ export async function runTraining<
         onDownload,
       };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
-      const begun = ((await readRunRecord(out))?.steps ?? 0) > 0;
+      const record = await readRunRecord(out);
+      const begun = record !== undefined && (record.steps > 0 || record.state === 'running');
       if (training.plan && (options.plan || !(begun || options.quiet || options.json))) {
         progress.update({ phase: 'planning: a few steps are timed', step: 0, steps: 0 });
         const { showPlan } = await import('./show-plan.js');
-        await showPlan(await training.plan(given, dataset), remarks, options, progress);
+        await showPlan(await training.plan(given, open), remarks, options, progress);
         if (options.plan) return undefined;
       }
-      progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
-      return training.run(given, dataset);
+      return training.run(given, open);
     });
     if (!result) return;
     progress.stop();

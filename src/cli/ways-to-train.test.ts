@@ -55,7 +55,7 @@ it.each([['--recompute'], ['--tensor-parallel', '2']])('trains to the same losse
 
 it('trains with --precision mixed', async () => {
   const mixed = await distilled('mixed', '--precision', 'mixed');
-  // Later steps differ: this toy's gradients overflow at the first scales, and those updates are left out.
+  // Later steps differ: this toy's gradients overflow at the first scales, and those steps are skipped.
   expect(difference(plain, mixed, 1)).toBeLessThan(2e-3);
 });
 
@@ -80,6 +80,29 @@ it('turns losses on and off by flags: they are trained, and the recipe of the ru
     status: 2,
     stderr: expect.stringContaining('--no-attention?'),
   });
+});
+
+it('trains with --accumulate and --ema, which stand in the recipe as run', async () => {
+  const other = await distilled('accumulated', '--accumulate', '2', '--ema', '0.9');
+  expect(other).toHaveLength(steps);
+  expect(difference(plain, other, steps)).toBeGreaterThan(1e-3); // of other images
+  const run = await readFile(join(folder, 'accumulated', 'recipe.yaml'), 'utf8');
+  expect(run).toMatch(/^accumulate: 2$/m);
+  expect(run).toMatch(/^ema: 0.9$/m);
+});
+
+it.each([
+  ['distill', '--teacher', 'MODEL'],
+  ['pretrain'],
+  ['tune-prompts', 'MODEL'],
+  ['cvpr2024', '--teacher', 'MODEL', '--student', 'MODEL'],
+  ['quantize', 'MODEL'],
+])('%s refuses an average that never moves', (...command) => {
+  const { status, stderr } = spawnSync(process.execPath, [main, ...command, '--out', folder, '--ema', '1'], {
+    encoding: 'utf8',
+  });
+  expect(status).toBe(2);
+  expect(stderr).toContain("option '--ema <decay>' argument '1' is invalid. expected a number from 0 to 0.99999");
 });
 
 it.each([

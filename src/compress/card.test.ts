@@ -51,7 +51,9 @@ describe('a model card', () => {
     expect(shown).not.toMatch(/<\w|\]\(|https?:\/\/|www\.|onerror(?!=alert)/);
     expect(shown.match(/^#+ .*$/gm)!.map((title) => title.slice(0, 15))).toEqual([
       '# emoji-student',
-      ...['Use', 'Classifier', 'Figures', 'Data', 'Recipe', 'Licence', 'Checked'].map((title) => `## ${title}`),
+      ...['Use', 'Images', 'Classifier', 'Figures', 'Data', 'Recipe', 'Licence', 'Checked'].map(
+        (title) => `## ${title}`,
+      ),
     ]);
     expect(text).toContain(`\`\`\`\`yaml\n${recipe.trim()}\n\`\`\`\`\n`);
   });

@@ -5,7 +5,7 @@ import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import { imagesSection } from './card-images.js';
 import type { Classes } from './classifier.js';
-import { code, codeBlock, inCode, plain } from './markdown.js';
+import { code, codeBlock, inCode, plain, unescaped } from './markdown.js';
 
 /** What the model card says beside what the model itself shows. What is left out is said to be unknown. */
 export interface ModelCard {
@@ -60,12 +60,8 @@ export async function writeCard(folder: string, model: TowerModel, card: ModelCa
  */
 export async function cardTitle(folder: string): Promise<string | undefined> {
   const card = (await readLines(join(folder, 'README.md'))) ?? [];
-  return (
-    card
-      .find((line) => line.startsWith('# '))
-      ?.slice(2)
-      .trim() || undefined
-  );
+  const title = card.find((line) => line.startsWith('# '))?.slice(2);
+  return (title && unescaped(title).trim()) || undefined;
 }
 
 const FRONT = [
@@ -141,12 +137,20 @@ function visionUsage({ config }: TowerModel): string {
 ONNX Runtime, in any language, or \`${visionClass}\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
 }
 
-function classifier({ config }: TowerModel, { names, templates }: Classes): string {
+function classifier({ config, params, projector }: TowerModel, { names, templates }: Classes): string {
   const { image } = familyOf(config).outputs;
   const forms = templates.map(code).join(', ');
+  const biased = params.logit_bias !== undefined && !projector;
+  const [held, formula, read] = biased
+    ? [
+        ', `logit_scale` and `logit_bias`',
+        ' + logit_bias',
+        ' The sigmoid of a logit says how likely the image shows that class; the largest logit is the class to choose.',
+      ]
+    : [' and `logit_scale`', '', ''];
   return `## Classifier
 
-\`classifier.safetensors\` holds the text features of ${names.length} classes (${forms}) and \`logit_scale\`: with it only the vision model is needed. logits = exp(logit_scale) · ${image} / ‖${image}‖ · text_featuresᵀ. Their names stand in the file's metadata.`;
+\`classifier.safetensors\` holds the text features of ${names.length} classes (${forms})${held}: with it only the vision model is needed. logits = exp(logit_scale) · ${image} / ‖${image}‖ · text_featuresᵀ${formula}.${read} Their names stand in the file's metadata.`;
 }
 
 function figures(metrics: Readonly<Record<string, ModelMetrics>>): string {

@@ -21,8 +21,9 @@ const BATCH = 64;
 
 /**
  * Writes `classifier.safetensors`: `text_features` [classes, P], for each class the weighted mean over the templates of its
- * texts' unit features, of unit length again, and `logit_scale` []. An image's logits are
- * exp(logit_scale) · image_embeds/‖image_embeds‖ · text_featuresᵀ: the text model is not needed any more.
+ * texts' unit features, of unit length again, and `logit_scale` []; of a SigLIP `logit_bias` [1] too. An image's logits are
+ * exp(logit_scale) · image_embeds/‖image_embeds‖ · text_featuresᵀ (+ logit_bias): the text model is not needed any more.
+ * A visual student has no bias: it learned to choose among classes, by a softmax in which one cancels.
  * The names stand in the metadata, as a JSON list. The features are made with the exported text model.
  */
 export async function writeClassifier(
@@ -65,7 +66,11 @@ export async function writeClassifier(
   for (let n = 0; n < names.length; n++) features.set(unit(features.subarray(n * width, (n + 1) * width)), n * width);
   await save(
     folder,
-    { text_features: { shape: [names.length, width], data: features }, logit_scale: params.logit_scale! },
+    {
+      text_features: { shape: [names.length, width], data: features },
+      logit_scale: params.logit_scale!,
+      ...(params.logit_bias && { logit_bias: params.logit_bias }),
+    },
     {
       classes: JSON.stringify(names),
       templates: JSON.stringify(templates),

@@ -14,6 +14,13 @@ export function plain(text: string): string {
 /** For what would begin a tag, a list or a title, or make a link of an address. */
 const entity = (sign: string) => `&#${sign.charCodeAt(0)};`;
 
+/** The text that {@link plain} was given, but for control characters. */
+export const unescaped = (markdown: string): string =>
+  markdown
+    .replace(/&#(\d{1,3});/g, (_, code: string) => String.fromCharCode(Number(code)))
+    .replace(/\\([\\`*_{}[\]()!|~])/g, '$1')
+    .replaceAll('&amp;', '&');
+
 /** Anybody's text as code in a line: the fence is longer than every run of backticks inside it. */
 export function code(text: string): string {
   const line = text.replace(acts, ' ');

@@ -61,3 +61,12 @@ describe.each(schemes)('%s in a graph', (scheme, rounding) => {
     expect(difference(decoded.made, decoded.expected)).toBeLessThan(1e-5);
   });
 });
+
+it('int8 multiplies exactly what activations are rounded to, where sums of two products pass 16 bits', async () => {
+  const [rows, columns] = [16, 64];
+  // Weights and activations on their own grids, at its ends: 255 · 127 + 255 · 127 = 64,770.
+  const weight = { shape: [rows, columns], data: new Float32Array(rows * columns).fill(127) };
+  const x = { shape: [2, 3, columns], data: Float32Array.from({ length: 6 * columns }, (_, i) => (i % 9 ? 255 : 0)) };
+  const { made, expected } = await product(weight, 'int8', x, false);
+  expect(difference(made, expected)).toBeLessThan(1e-6);
+});

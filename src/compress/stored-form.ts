@@ -71,23 +71,28 @@ function decodeInt8(e: OnnxEmitter, name: string, tensor: QuantizedTensor): void
 
 const signed = (codes: Uint8Array) => codes.map((code) => code - 128);
 
-/** Activations to 8 bits by their range, whole-number product, and back: x [..., I] → [..., O]. */
+/**
+ * Activations to 8 bits by their range, whole-number product, and back: x [..., I] → [..., O].
+ *
+ * Weights are unsigned with 128 for zero: on an x86 without VNNI, ONNX Runtime multiplies unsigned by signed bytes with
+ * `vpmaddubsw`, which cuts sums of two products to 16 bits. Unsigned by unsigned is exact everywhere.
+ */
 function int8Product({ shape, codes, scales }: QuantizedTensor): StoredTensor['product'] {
   return (e, x, name, y) => {
     const { rows, columns } = matrixSize(shape);
     const flipped = new Uint8Array(codes.length);
     for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++)
-        flipped[column * rows + row] = codes[row * columns + column]! - 128;
+      for (let column = 0; column < columns; column++) flipped[column * rows + row] = codes[row * columns + column]!;
     }
-    e.raw(Type.INT8, [columns, rows], flipped, `${name}.columns`);
+    e.raw(Type.UINT8, [columns, rows], flipped, `${name}.columns`);
+    const zero = e.once('zero of INT8', () => e.raw(Type.UINT8, [], Uint8Array.of(128)));
     // Layers that read the same activations share their rounding.
     const rounded = e.once(`rounded ${x}`, () => {
       e.node('DynamicQuantizeLinear', [x], [`${x}.rounded`, `${x}.scale`, `${x}.zero`]);
       return `${x}.rounded`;
     });
     const [sum, plain, scale] = [e.name(), e.name(), e.name()];
-    e.node('MatMulInteger', [rounded, `${name}.columns`, `${x}.zero`], [sum]);
+    e.node('MatMulInteger', [rounded, `${name}.columns`, `${x}.zero`, zero], [sum]);
     e.node('Cast', [sum], [plain], { to: Type.FLOAT });
     e.node('Mul', [`${x}.scale`, writeScales(e, name, scales)], [scale]);
     e.node('Mul', [plain, scale], [y]);

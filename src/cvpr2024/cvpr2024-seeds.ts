@@ -7,6 +7,7 @@ import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork
 import { type Cvpr2024Run, type Cvpr2024RunOptions, checkRanks, cvpr2024 } from './cvpr2024.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
+import { checkUnlabelled } from './unlabelled-images.js';
 
 export interface Cvpr2024SeedsOptions
   extends RunOptions<Cvpr2024Recipe>,
@@ -50,7 +51,10 @@ export interface Cvpr2024Seeds {
  */
 export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<RunOutcome<Cvpr2024Seeds>> {
   const { recipe, dataset, runDir, teacher, student, engine } = options;
-  if (recipe.transfer.length === 0) checkNovel(dataset);
+  if (recipe.transfer.length === 0) {
+    checkNovel(dataset);
+    checkUnlabelled(dataset, recipe);
+  }
   checkRanks(teacher, student, engine);
   const { name, fingerprint } = dataset;
   return inRun(

@@ -44,7 +44,8 @@ export interface Cvpr2024Task extends Task {
  *
  *     z_s = exp(s) · cos(projector(image), teacher texts),  loss = w · T² · Σ KL(softmax(z_t/T) ‖ softmax(z_s/T)) / (B · N)
  *
- * with the student's own logit scale s. The student's towers and the teacher are frozen. Parameters are named
+ * with the student's own logit scale s. A SigLIP's bias is left out: it cancels in the softmax over classes.
+ * The student's towers and the teacher are frozen. Parameters are named
  * `prompts/vision.N` and `projector/…`; the projector's running statistics are carried by the graph. Reports `agreement`, the
  * share of the images for which both have the same best class.
  *

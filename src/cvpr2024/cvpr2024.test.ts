@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
 import { initClip } from '../clip/towers/initialise.js';
+import type { Example, ImageTextDataset } from '../data/index.js';
 import { compileOptions, config, dataset, teacher, tokenizer } from '../test/colours.fixture.js';
 import { made } from '../test/finished.fixture.js';
 import { type Cvpr2024RunOptions, cvpr2024 } from './cvpr2024.js';
@@ -21,9 +22,12 @@ const student = { config: shape, params: initClip(shape, 9), preprocess: clipPre
 
 function options(dir: string, distillation: object = {}, more: Partial<Cvpr2024RunOptions> = {}): Cvpr2024RunOptions {
   const recipe = cvpr2024Recipe.parse({
-    prompts: { n_ctx: 2 },
-    tuning: { shots: 2, epochs: 3, lr: 0.02, average: { mean: 2 } },
-    distillation: { batch: 6, epochs: 15, views: 2, warmup_lr: 1e-3, ...distillation },
+    prompts: { n_ctx: 2, context: '' },
+    tuning: { shots: 2, epochs: 3, batch: 4, lr: 0.02, average: { mean: 2 } },
+    distillation: {
+      ...{ batch: 6, epochs: 15, views: 2, warmup_lr: 1e-3, classes: 'base', targets: 'stored' },
+      ...distillation,
+    },
   });
   return { teacher, student, dataset, recipe, runDir: join(root, dir), engine: compileOptions, ...more };
 }
@@ -77,9 +81,57 @@ it('begins the same in mixed precision, but for rounding, and with recomputation
   }
 });
 
-it('runs with the teacher live, on the names of all classes', async () => {
-  const run = made(await cvpr2024(options('live', { targets: 'live', classes: 'all', epochs: 2 })));
+/** The data with unlabelled images of its novel class beside its training images. */
+const halved = (each: number): ImageTextDataset => ({
+  ...dataset,
+  splits: {
+    ...dataset.splits,
+    'novel-train': Array.from({ length: each }, (_, i) => ({ id: `gold-${'x'.repeat(i)}`, label: 4, captions: [] })),
+  },
+});
+
+it('runs with the teacher live, on images and names of all classes, the novel ones without labels', async () => {
+  const read: string[] = [];
+  const all = halved(6);
+  const dataset = {
+    ...all,
+    load: (example: Example) => {
+      read.push(example.id);
+      return all.load(example);
+    },
+  };
+  const steps = new Map<string, number>();
+  const run = made(
+    await cvpr2024(
+      options(
+        'live',
+        { targets: 'live', classes: 'all', epochs: 2 },
+        { dataset, onProgress: ({ phase, steps: all }) => void steps.set(phase, all) },
+      ),
+    ),
+  );
   expect(run.student.projector['bn.running_mean']!.data.some((x) => x !== 0)).toBe(true);
+  expect(read.filter((id) => id.startsWith('gold')).length).toBeGreaterThan(0);
+  // Two labelled images of four base classes; 12 images of base classes and 6 of novel ones in batches of 6.
+  expect([steps.get('tuning'), steps.get('distillation')]).toEqual([3 * 2, 2 * 3]);
+
+  read.length = 0;
+  await cvpr2024(options('live-base', { targets: 'live', epochs: 1 }, { dataset }));
+  expect(read.some((id) => id.startsWith('gold'))).toBe(false);
+});
+
+it('refuses all classes where the data has no images of its novel ones to learn from', async () => {
+  await expect(cvpr2024(options('no-novel', { classes: 'all' }))).rejects.toThrow(
+    /colours: distillation.classes=all: expected a split novel-train, .* set distillation.classes=base/,
+  );
+});
+
+it('gives the student prompts of its own depth', async () => {
+  const given = options('shallow', { epochs: 1 });
+  const recipe = { ...given.recipe, prompts: { ...given.recipe.prompts, student_depth: 1 } };
+  const run = made(await cvpr2024({ ...given, recipe }));
+  expect(Object.keys(run.student.prompts)).toEqual(['vision.0']);
+  expect(Object.keys(run.teacher.prompts)).toEqual(['vision.0', 'vision.1', 'text.0', 'text.1']);
 });
 
 it('refuses a batch that the images do not fill', async () => {
@@ -90,12 +142,19 @@ it('refuses a batch that the images do not fill', async () => {
 
 it('augments by crop and flip alone, whichever of them is set', () => {
   const plain = { rotation: 0, jitter: 0, grayscale: 0, erasing: 0, background: false };
-  expect(cvpr2024Recipe.parse({}).augment).toMatchObject({ ...plain, scale: 0.08, flip: 0.5 });
-  expect(cvpr2024Recipe.parse({ augment: { scale: 0.5 } }).augment).toMatchObject({ ...plain, scale: 0.5 });
+  const cut = { ...plain, interpolation: 'bicubic' };
+  expect(cvpr2024Recipe.parse({}).augment).toMatchObject({ ...cut, scale: 0.08, flip: 0.5 });
+  expect(cvpr2024Recipe.parse({ augment: { scale: 0.5 } }).augment).toMatchObject({ ...cut, scale: 0.5 });
 });
 
-it('is written down as it was published', () => {
-  const written = cvpr2024Recipe.parse(parse(readFileSync('recipes/cvpr2024.yaml', 'utf8')));
-  const { templates } = written.tuning; // those of the built-in drawings
-  expect(written).toEqual(cvpr2024Recipe.parse({ tuning: { templates } }));
+it('is written down as it was published, in both settings', () => {
+  const written = (name: string) => cvpr2024Recipe.parse(parse(readFileSync(`recipes/${name}.yaml`, 'utf8')));
+  expect(written('cvpr2024')).toEqual(cvpr2024Recipe.parse({}));
+  expect(written('cvpr2024-cross')).toEqual(cvpr2024Recipe.parse({ prompts: { student_depth: 3 } }));
+  const { tuning } = written('cvpr2024');
+  expect([tuning.templates.length, tuning.templates.includes('itap of the {}.')]).toEqual([60, true]);
+  // A list as a run writes it down, and names.
+  expect(cvpr2024Recipe.parse({ tuning: { templates: tuning.templates } }).tuning).toEqual(tuning);
+  const named = { tuning: { templates: 'promptsrc' } };
+  expect(() => cvpr2024Recipe.parse(named)).toThrow('a list of templates, or the name of a published ensemble');
 });

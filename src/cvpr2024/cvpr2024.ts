@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../clip/index.js';
-import { examplesOf, fewShot, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
+import { type Example, fewShot, type ImageTextDataset, labelledOf, novelSplit, withSubset } from '../data/index.js';
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
@@ -21,6 +21,7 @@ import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import {
   engineOptions,
+  epochCosine,
   inRun,
   type Run,
   type RunOptions,
@@ -28,13 +29,13 @@ import {
   sgd,
   takeValues,
   train,
-  warmupCosine,
   writeTrainingRecord,
 } from '../train/index.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
 import { liveBatches, renormalized, storedBatches } from './image-batches.js';
 import { tuneTeacher } from './tune-teacher.js';
+import { checkUnlabelled, unlabelledImages } from './unlabelled-images.js';
 
 export interface Cvpr2024RunOptions extends RunOptions<Cvpr2024Recipe> {
   /** How images are read. */
@@ -66,8 +67,9 @@ export function checkRanks(teacher: Checkpoint, student: Checkpoint, engine: Com
 }
 
 /**
- * PromptKD as published (Li et al., arXiv 2403.02781): tunes the teacher's prompts on a few labelled images, computes its
- * class features once, and distils it into the student's visual prompts and projector without labels.
+ * PromptKD as published (Li et al., arXiv 2403.02781): tunes the teacher's prompts on a few labelled images of base
+ * classes, computes its features of all classes once, and distils it into the student's visual prompts and projector on
+ * the images of all classes, without labels.
  *
  * @returns its folder is the student's checkpoint
  * @throws UserError for a recipe that does not fit data or models, ranks that do not divide heads and hidden units, or a
@@ -76,12 +78,20 @@ export function checkRanks(teacher: Checkpoint, student: Checkpoint, engine: Com
 export async function cvpr2024(options: Cvpr2024RunOptions): Promise<RunOutcome<Cvpr2024Run>> {
   const { teacher, student, recipe, engine } = options;
   checkRanks(teacher, student, engine);
-  const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
+  if (!options.target) checkUnlabelled(options.dataset, recipe);
+  const dataset = subsetOf(options.dataset, recipe);
   const { name, fingerprint } = (options.target ?? { dataset }).dataset;
   return inRun({ command: 'cvpr2024', data: { name, fingerprint } }, options, async (run) => {
     const result = await cvpr2024In(run, { ...options, dataset });
     return { result, ...(result.finished && { figures: { stage_seconds: result.stageSeconds } }) };
   });
+}
+
+/** The recipe's part of the training images, of base classes and of novel ones; the long tail is of the labelled ones. */
+function subsetOf(dataset: ImageTextDataset, { data, seed }: Cvpr2024Recipe): ImageTextDataset {
+  const labelled = withSubset(dataset, data.split, data, seed);
+  const beside = novelSplit(data.split);
+  return dataset.splits[beside] ? withSubset(labelled, beside, { fraction: data.fraction }, seed) : labelled;
 }
 
 async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOutcome<Cvpr2024Run>> {
@@ -96,9 +106,9 @@ async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOut
   const few = fewShot(labelledOf(dataset, recipe.data.split), tuning.shots, seed);
   // Both stages are known from the start, for the whole run's length.
   const tuningSteps = tuning.epochs * Math.floor(few.length / (tuning.batch * accumulate));
-  const images = examplesOf(target.dataset, target.split).length;
+  const unlabelled = unlabelledImages(target.dataset, target.split, options.target ? 'all' : distillation.classes);
   const seen = distillation.batch * accumulate; // a step
-  const stepsPerEpoch = Math.floor(images / seen);
+  const stepsPerEpoch = Math.floor(unlabelled.length / seen);
   const steps = distillation.epochs * stepsPerEpoch;
   const overallSteps = tuningSteps + steps;
   const stopped = (done: number, seconds: number, imagesSeen: number) =>
@@ -136,10 +146,10 @@ async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOut
   gatherHostRows(texts.data, width, base, baseTexts.data);
   const visual = initVisualStudent(student, width, {
     n_ctx: prompts.n_ctx,
-    depth: Math.min(prompts.depth, student.config.vision_config.num_hidden_layers),
+    depth: Math.min(prompts.student_depth, student.config.vision_config.num_hidden_layers),
     seed,
   });
-  const source = await imageBatches({ ...options, target }, compile, tuned.teacher);
+  const source = await imageBatches({ ...options, target }, unlabelled, compile, tuned.teacher);
   run.own(source);
   if (!source.batches) return stopped(tuned.steps, tuned.seconds, tunedOn);
   await onProgress?.({ phase: 'preparing distillation', step: 0, steps: 0 });
@@ -159,11 +169,11 @@ async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOut
     ...engine,
     steps,
     optimizer: sgd(task.params, { momentum: distillation.momentum, weightDecay: distillation.weight_decay }),
-    learningRate: warmupCosine({
+    learningRate: epochCosine({
       peak: distillation.lr,
-      steps,
-      warmupSteps: stepsPerEpoch,
-      constantWarmup: distillation.warmup_lr,
+      first: distillation.warmup_lr,
+      epochs: distillation.epochs,
+      stepsPerEpoch,
     }),
     clipNorm: distillation.clip,
     runDir: join(runDir, 'distillation'),
@@ -201,6 +211,7 @@ interface ImageSource {
 /** The images of the distillation as the recipe wants the teacher's features. */
 async function imageBatches(
   options: Cvpr2024RunOptions & Required<Pick<Cvpr2024RunOptions, 'target'>>,
+  examples: readonly Example[],
   compile: CompileOptions,
   teacher: PromptedTeacher,
 ): Promise<ImageSource> {
@@ -209,7 +220,6 @@ async function imageBatches(
   const { dataset } = target;
   const { distillation, augment, seed } = recipe;
   const { batch, views } = distillation;
-  const examples = examplesOf(dataset, target.split);
   const count = examples.length;
   const most = Math.floor(count / recipe.accumulate);
   if (most < batch || batch < 2) {

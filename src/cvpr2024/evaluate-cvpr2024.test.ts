@@ -30,9 +30,9 @@ it('measures student and teacher on base and novel classes', async () => {
     splits: { train: picked([0, 1, 2], 0, 12), test: picked([0, 1, 2], 12, 18), novel: picked([3, 4], 0, 6) },
   };
   const recipe = cvpr2024Recipe.parse({
-    prompts: { n_ctx: 2 },
+    prompts: { n_ctx: 2, context: '' },
     tuning: { epochs: 10, lr: 0.02, batch: 6, average: { mean: 8 }, templates: ['a drawing of {}', '{}'] },
-    distillation: { batch: 6, epochs: 12, warmup_lr: 1e-3 },
+    distillation: { batch: 6, epochs: 12, warmup_lr: 1e-3, classes: 'base', targets: 'stored' },
     augment: { scale: 0.5 },
   });
   const run = made(await cvpr2024({ teacher, student, dataset, recipe, runDir, engine: compileOptions }));

@@ -15,8 +15,11 @@ import type { CompileOptions } from '../runtime/program.js';
 import { elements } from '../tensor/index.js';
 import { compileOptions, dataset, recipe, tokenizer } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
+
 import { openSteps, type Step } from '../test/training.fixture.js';
+import type { RunProgress } from '../train/index.js';
 import type { Task } from '../train/task.js';
+
 import { tunePromptsRecipe } from '../tune-prompts/tune-prompts-recipe.js';
 import { cvpr2024Recipe } from './cvpr2024-recipe.js';
 
@@ -114,9 +117,9 @@ describe.each(Object.entries(kinds))('%s', (_, make) => {
 });
 
 interface Sitting {
-  readonly compile: CompileOptions;
+  readonly engine: CompileOptions;
   readonly signal: AbortSignal;
-  readonly onStep: (event: { readonly losses: Readonly<Record<string, number>> }) => void;
+  readonly onProgress: (progress: RunProgress) => void;
 }
 
 /** The totals of a run's steps: the first `stopAt` on so many ranks, the others, resumed, on one. */
@@ -124,11 +127,12 @@ async function totals(ranks: number, stopAt: number, run: (sitting: Sitting) => 
   const seen: number[] = [];
   for (const own of [ranks, 1]) {
     const stop = new AbortController();
-    const onStep: Sitting['onStep'] = ({ losses }) => {
+    const onProgress: Sitting['onProgress'] = ({ losses }) => {
+      if (!losses) return; // no step
       seen.push(losses.total!);
       if (seen.length === stopAt) stop.abort();
     };
-    await run({ compile: { ...compileOptions, ranks: own }, signal: stop.signal, onStep });
+    await run({ engine: { ...compileOptions, ranks: own }, signal: stop.signal, onProgress });
   }
   return seen;
 }
@@ -137,9 +141,9 @@ const cvpr2024Run = (name: string, sitting: Sitting, own = student) =>
   cvpr2024.cvpr2024({
     ...{ teacher: fourHeads, student: own, dataset, runDir: join(root, name), ...sitting },
     recipe: cvpr2024Recipe.parse({
-      prompts: { n_ctx: 2 },
-      tuning: { shots: 2, epochs: 2, average: { mean: 1 } },
-      distillation: { batch: 6, epochs: 2, views: 1 },
+      prompts: { n_ctx: 2, context: '' },
+      tuning: { shots: 2, epochs: 2, batch: 4, average: { mean: 1 } },
+      distillation: { batch: 6, epochs: 2, classes: 'base', targets: 'stored', views: 1 },
     }),
   });
 const tunePromptsRun = (name: string, sitting: Sitting) =>
@@ -159,10 +163,10 @@ it.each([
 
 it('a student that the ranks do not fit is refused before the teacher is tuned', async () => {
   const odd = { ...small, vision_config: { ...small.vision_config, num_attention_heads: 3 } };
-  const onStep = () => {
+  const onProgress = () => {
     throw new Error('the teacher is tuned');
   };
-  const sitting = { compile: { ranks: 2 }, signal: new AbortController().signal, onStep };
+  const sitting = { engine: { ranks: 2 }, signal: new AbortController().signal, onProgress };
   await expect(cvpr2024Run('refused', sitting, { ...student, config: odd })).rejects.toThrow(
     "--tensor-parallel 2: expected a divisor of the student's vision_config.num_attention_heads, 3",
   );

@@ -28,8 +28,8 @@ export interface TeacherPromptsOptions {
   readonly epochs: number;
   /** Updates an epoch. */
   readonly stepsPerEpoch: number;
-  /** Classes told apart in a step: those of its labels and others by lot; all where there are no more. */
-  readonly classesPerStep: number;
+  /** Classes told apart in a step: those of its labels and others by lot; left out: all. */
+  readonly classesPerStep?: number;
   readonly seed: number;
   /** Weights of the three regularisers. */
   readonly weights: { readonly text: number; readonly image: number; readonly logits: number };
@@ -70,7 +70,7 @@ export function teacherPromptsTask(
   const prompts = paramInputs(teacher.prompts, 'prompts/');
   const pixels = t.input('pixels', views.pixels.shape);
   const all = classes.labels.length;
-  const chosen = Math.min(options.classesPerStep, all);
+  const chosen = Math.min(options.classesPerStep ?? all, all);
   const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
   const ids = t.input('ids', [chosen, length], 'int32');
   const ends = t.input('ends', [chosen], 'int32');

@@ -143,6 +143,11 @@ it('starts the first text prompts as the words of the context', () => {
   const width = config.text_config.hidden_size;
   const rows = tokenizer.tokens('a drawing').flatMap((id) => [...table.subarray(id * width, (id + 1) * width)]);
   expect([...start['text.0']!.data]).toEqual(rows);
+  // Of more words the first ones are learned, and the others stay where they are.
+  const long = { ...prompts, context: 'a drawing of' };
+  expect(initTeacherPrompts(teacher, long, 1)).toEqual(start);
+  const { ids, ends } = promptedTexts(['red'], long, tokenizer, 20);
+  expect([...(ids.data as Int32Array)].slice(1, ends.data[0])).toEqual(tokenizer.tokens('a drawing of red.'));
 });
 
 it('averages the middle epochs most', () => {
@@ -161,7 +166,10 @@ it('averages the middle epochs most', () => {
 });
 
 it.each([
-  [{ prompts: { ...prompts, n_ctx: 3 } }, /prompts.context: expected 3 tokens \(prompts.n_ctx\), got 2 of "a drawing"/],
+  [
+    { prompts: { ...prompts, n_ctx: 3 } },
+    /prompts.context: expected 3 tokens \(prompts.n_ctx\) or more, got 2 of "a drawing"/,
+  ],
   [{ examples: examples.slice(0, 5) }, /tuning.batch: 6 is more than the 5 labelled images/],
   [{ training: { ...options().training, classesPerStep: 3 } }, /tuning.classes_per_step: expected room .* 4, got 3/],
   [{ classes: [0, 1] }, /an image has label \d, which is none of the classes/],

@@ -6,7 +6,7 @@ import { hash, hashParams } from '../files/index.js';
 import { type LoaderOptions, type UnreadableImage, ViewBatches } from '../loader/index.js';
 import type { PromptedTeacher } from '../model/index.js';
 import { type DeepPromptShape, initTeacherPrompts, promptedTexts, templateFeatures } from '../model/index.js';
-import { type LoopOptions, type StepEvent, sgd, train, warmupCosine } from '../train/index.js';
+import { epochCosine, type LoopOptions, type StepEvent, sgd, train } from '../train/index.js';
 import { type TeacherPromptsOptions, teacherPromptsTask } from './teacher-prompts-task.js';
 
 export interface TuneTeacherOptions {
@@ -55,14 +55,14 @@ export interface TunedTeacher {
  * Tunes deep prompts in both towers of a frozen teacher on few labelled images: see `teacherPromptsTask`.
  *
  * @returns the teacher with its prompts averaged over the epochs; `finished` false where the signal stopped it
- * @throws UserError where the images are fewer than a batch, or the context is not of `n_ctx` tokens
+ * @throws UserError where the images are fewer than a batch, or the context has fewer than `n_ctx` tokens
  */
 export async function tuneTeacher(options: TuneTeacherOptions): Promise<TunedTeacher> {
   const { teacher, dataset, examples, classes, training, seed, engine = {} } = options;
   const { accumulate = 1, compile } = engine;
   const { batch, epochs, classesPerStep } = training;
   const fewest = Math.min(batch, classes.length);
-  if (classesPerStep < fewest) {
+  if (classesPerStep !== undefined && classesPerStep < fewest) {
     throw new UserError(
       `tuning.classes_per_step: expected room for the labels of a batch, ${fewest}, got ${classesPerStep}`,
     );
@@ -80,7 +80,7 @@ export async function tuneTeacher(options: TuneTeacherOptions): Promise<TunedTea
   const texts = {
     labels: classes,
     ...promptedTexts(names, options.prompts, tokenizer, config.text_config.max_position_embeddings),
-    frozen: await templateFeatures(teacher, names, options.templates, compile),
+    frozen: await templateFeatures(teacher, names, options.templates, { ...compile, raw: true }),
   };
   const { loader } = options;
   const augment = unmixed(options.augment);
@@ -91,12 +91,7 @@ export async function tuneTeacher(options: TuneTeacherOptions): Promise<TunedTea
       ...engine,
       steps: epochs * stepsPerEpoch,
       optimizer: sgd(task.params, { momentum: training.momentum, weightDecay: training.weightDecay }),
-      learningRate: warmupCosine({
-        peak: training.lr,
-        steps: epochs * stepsPerEpoch,
-        warmupSteps: stepsPerEpoch,
-        constantWarmup: training.warmupLr,
-      }),
+      learningRate: epochCosine({ peak: training.lr, first: training.warmupLr, epochs, stepsPerEpoch }),
       runDir: options.runDir,
       checkpointEvery: stepsPerEpoch,
       fingerprint: fingerprint(options),

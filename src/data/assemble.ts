@@ -6,7 +6,7 @@ import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Remark, 
 import { dealingRule, dealSplits } from './deal-splits.js';
 import { Remarks } from './remarks.js';
 import { readPicture } from './source.js';
-import { splitName } from './split-names.js';
+import { novelSplit, splitName } from './split-names.js';
 
 /** What a data format says of one picture. */
 export interface PictureRecord {
@@ -47,7 +47,7 @@ export interface CommonDataOptions {
   readonly classes?: readonly string[];
   /** All pictures go into this split. */
   readonly into?: string;
-  /** The later half of the classes is kept out of training. */
+  /** The later half of the classes is novel: their images are in splits of their own. */
   readonly novel?: 'half';
 }
 
@@ -56,7 +56,8 @@ export interface CommonDataOptions {
  *
  * An image with a class and no caption is described by its class. Where no image names a split, they are dealt by
  * `dealSplits`. With `novel: 'half'` the classes are halved as CoOp does it: the first ⌈n/2⌉ in order of their labels are
- * base classes; images of the others are kept only where they are in `test`, which becomes the split `novel`.
+ * base classes; images of the others are in splits of their own, those of `test` in `novel`, those of another split S in
+ * `novel-S`: no command trains on them but one that is to see them without labels.
  *
  * @throws UserError where no image is left, or there are not enough classes to halve
  */
@@ -117,8 +118,7 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     : usable.map((image) => [into ?? splitName(image.split!), image] as const);
   for (const [split, { bytes, split: _, ...example }] of dealt) {
     const isNovel = example.label !== undefined && example.label >= base;
-    if (isNovel && split !== 'test') continue;
-    const to = isNovel ? 'novel' : split;
+    const to = isNovel ? novelSplit(split) : split;
     const known = splits.get(to);
     if (known) known.push(example);
     else splits.set(to, [example]);

@@ -50,7 +50,7 @@ export interface Box {
 export interface ClassInfo {
   /** Name as it stands in a prompt. */
   readonly name: string;
-  /** Kept out of all training, for base-to-novel evaluation. */
+  /** Its images are in splits of their own, for base-to-novel evaluation; no label of theirs is trained on. */
   readonly novel: boolean;
 }
 
@@ -69,7 +69,7 @@ export interface Remark {
   readonly examples: readonly string[];
 }
 
-/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
+/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `novel-train`, `style`. */
 export interface ImageTextDataset {
   readonly name: string;
   readonly classes: readonly ClassInfo[];

@@ -14,7 +14,7 @@ export type {
 } from './dataset.js';
 export { dealingRule } from './deal-splits.js';
 export { type DecodeOptions, decodePicture } from './decode.js';
-export { type Edition, editions } from './emoji/index.js';
+export { type Edition, editions } from './emoji/editions.js';
 export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './examples-of.js';
 export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
@@ -25,5 +25,6 @@ export { shardsOf } from './shards-of.js';
 export { type SheetText, sheetOverlay } from './sheet-text.js';
 export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
+export { novelSplit } from './split-names.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';

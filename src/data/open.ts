@@ -2,41 +2,36 @@ import { UserError } from '../errors.js';
 import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions } from './assemble.js';
 import type { ImageTextDataset } from './dataset.js';
-import { openEmoji, openWideEmoji } from './emoji/index.js';
-import { openEmojiAll } from './emoji-all.js';
-import { openEmojiPairs } from './emoji-pairs/index.js';
-import { openEmojiScenes } from './emoji-scenes/index.js';
-import { openCoco } from './formats/coco.js';
-import { openCoop } from './formats/coop.js';
-import { openFlickr } from './formats/flickr.js';
-import { openFolder } from './formats/folder.js';
-import { openParquet } from './formats/parquet.js';
-import { openTable } from './formats/table.js';
-import { openWebDataset } from './formats/webdataset.js';
 import { parseDataSpec } from './spec.js';
 import { splitName } from './split-names.js';
 
 /** Reads data of a kind that lies at a path. */
 type Opener = (path: string, options: Readonly<Record<string, string>>) => Promise<Collection>;
 
+// Each is loaded when it is opened: a server that decodes images needs none of them.
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
-  emoji: openEmoji,
-  'emoji-wide': openWideEmoji,
-  'emoji-all': openEmojiAll,
-  'emoji-pairs': openEmojiPairs,
-  'emoji-scenes': openEmojiScenes,
+  emoji: async () => (await import('./emoji/index.js')).openEmoji(),
+  'emoji-wide': async () => (await import('./emoji/index.js')).openWideEmoji(),
+  'emoji-all': async () => (await import('./emoji-all.js')).openEmojiAll(),
+  'emoji-pairs': async () => (await import('./emoji-pairs/index.js')).openEmojiPairs(),
+  'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
 };
 
+const table =
+  (kind: 'csv' | 'tsv' | 'jsonl'): Opener =>
+  async (...given) =>
+    (await import('./formats/table.js')).openTable(kind, ...given);
+
 const openers: Readonly<Record<string, Opener>> = {
-  folder: openFolder,
-  csv: (path, options) => openTable('csv', path, options),
-  tsv: (path, options) => openTable('tsv', path, options),
-  jsonl: (path, options) => openTable('jsonl', path, options),
-  coco: openCoco,
-  flickr: openFlickr,
-  coop: openCoop,
-  wds: openWebDataset,
-  parquet: openParquet,
+  folder: async (path) => (await import('./formats/folder.js')).openFolder(path),
+  csv: table('csv'),
+  tsv: table('tsv'),
+  jsonl: table('jsonl'),
+  coco: async (...given) => (await import('./formats/coco.js')).openCoco(...given),
+  flickr: async (...given) => (await import('./formats/flickr.js')).openFlickr(...given),
+  coop: async (...given) => (await import('./formats/coop.js')).openCoop(...given),
+  wds: async (path) => (await import('./formats/webdataset.js')).openWebDataset(path),
+  parquet: async (...given) => (await import('./formats/parquet.js')).openParquet(...given),
 };
 
 /**

@@ -51,7 +51,7 @@ function summarise(
   e: Evaluation,
   latencyMs: number,
 ): ModelSummary {
-  const { retrieval, zeroShot } = e;
+  const { distinctRetrieval: retrieval, zeroShot } = e;
   if (!retrieval || !zeroShot) throw new UserError(`${e.data}: expected classes and captions on the split ${e.split}`);
   return {
     name,

@@ -1,4 +1,4 @@
-import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
+import { logitBounds, ranksFor, taskShards } from '../model/index.js';
 import { paramFeeds, subset } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 
@@ -50,7 +50,7 @@ export function dualStreamTask(
     frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
     feeds: async (n) => batches.fill(phase.firstStep * recipe.accumulate + n, needed),
     imagesPerBatch: recipe.batch,
-    bounds: { 'student/logit_scale': largestLogitScale },
+    bounds: logitBounds(s.config, 'student/'),
     split: { ranks, axis: (name) => headShards(name) ?? taskShards(name) },
   };
 }

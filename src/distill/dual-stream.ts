@@ -110,7 +110,7 @@ function lossContext(
   const tokens = 1 + from[0] * from[1];
   return {
     ...{ image, text, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
-    logitScale: param(p.student, 'logit_scale'),
+    logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },
     prompts: [...textSide, ...imageSide],
     teacher: { config: teacherConfig, params: s.teacher },
     target: (name) => param(fed, `target/${name}`),

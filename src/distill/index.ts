@@ -10,6 +10,13 @@ export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, distill, saveStudent } from './distill.js';
 export { attentionLoss } from './losses/attention-loss.js';
+export {
+  type Answers,
+  type ComparedLogits,
+  comparedLogits,
+  fixedScale,
+  type LogitParts,
+} from './losses/compared-logits.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
 export { featureLoss } from './losses/feature-loss.js';
 export { headShardAxis, type LossName, losses as distillLosses } from './losses/index.js';

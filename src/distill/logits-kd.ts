@@ -1,16 +1,18 @@
-import { type ClipConfig, clipLogits, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
-import { largestLogitScale, ranksFor, taskShards } from '../model/index.js';
+import { type ClipConfig, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
+import { logitBounds, ranksFor, taskShards } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
+import { comparedLogits, fixedScale } from './losses/compared-logits.js';
 import { responseLoss } from './losses/response-loss.js';
 import type { DistillRecipe } from './recipe.js';
 
 /**
  * The baseline: logits-only distillation (Hinton et al., arXiv 1503.02531), T² KL(softmax(z_t/T) ‖ softmax(z_s/T))
- * over the same images and texts as the method sees, without prompts and without any other loss.
+ * over the same images and texts as the method sees, without prompts and without any other loss. Between two SigLIPs it is
+ * the KL of the decisions for each pair: see `comparedLogits`.
  *
  * @throws UserError where the ranks do not divide the student's heads and hidden units
  */
@@ -30,8 +32,10 @@ export function logitsKdTask(
   const ids = fullTexts(feed('ids', 'int32'), config);
   const text = textTower(p, config, ids, feed('ends', 'int32'), tower);
   const loss = responseLoss(
-    clipLogits(image.embed, text.embed, p.logit_scale!),
-    clipLogits(feed('target/image'), feed('target/text'), t.constant(teacher.logit_scale!)),
+    comparedLogits(
+      { image: image.embed, text: text.embed, scale: p.logit_scale!, bias: p.logit_bias },
+      { image: feed('target/image'), text: feed('target/text'), ...fixedScale(teacher) },
+    ),
     [],
     { temperature: recipe.kd.temperature, lambda: 0, bothWays: recipe.kd.both_ways },
   );
@@ -44,7 +48,7 @@ export function logitsKdTask(
     frozen: {},
     feeds: async (n) => batches.fill(n, needed),
     imagesPerBatch: recipe.batch,
-    bounds: { 'student/logit_scale': largestLogitScale },
+    bounds: logitBounds(config, 'student/'),
     split: { ranks: tower.ranks, axis: taskShards },
   };
 }

@@ -33,7 +33,7 @@ export interface VariantFigures {
   /** Of the weights on disk. */
   readonly bytes: number;
   readonly top1: Interval;
-  /** Left out where the pictures have no captions. */
+  /** Equal captions are one text; left out where the pictures have no captions. */
   readonly r1?: { readonly imageToText: Interval; readonly textToImage: Interval };
   /** Pictures that it takes for the same class as the teacher does. */
   readonly agreement: Interval;
@@ -94,12 +94,12 @@ export async function compareModels(
   const variants: VariantFigures[] = [];
   for (const [i, { name, model }] of sources.entries()) {
     signal?.throwIfAborted();
-    const { bytes, zeroShot, retrieval, predictions } = evaluations[i]!;
+    const { bytes, zeroShot, distinctRetrieval: texts, predictions } = evaluations[i]!;
     variants.push({
       name,
       bytes: bytes!,
       top1: zeroShot!.top1,
-      r1: retrieval && { imageToText: retrieval.imageToText.r1, textToImage: retrieval.textToImage.r1 },
+      r1: texts && { imageToText: texts.imageToText.r1, textToImage: texts.textToImage.r1 },
       agreement: sameAnswers(predictions, reference.predictions),
       memory: await memoryOf(model),
       p50: quantileInterval(times[i]!, 0.5),

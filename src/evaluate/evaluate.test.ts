@@ -185,7 +185,11 @@ describe('evaluateModel', () => {
     ]);
     expect(evaluation.artists[0]!.top1).toEqual(wilson(36, 36));
     expect(evaluation.artists[1]!.top1).toEqual(wilson(18, 36));
-    expect(evaluation.retrieval).toMatchObject({ images: 72, texts: 8 });
+    expect(evaluation.distinctRetrieval).toMatchObject({ images: 72, texts: 8 });
+    // Each image's two captions are texts of their own, and the first of eighteen equal ones is found first.
+    expect(evaluation.retrieval).toMatchObject({ images: 72, texts: 144 });
+    expect(evaluation.retrieval!.imageToText.r1.value).toBeLessThanOrEqual(8 / 72);
+    expect(evaluation.distinctRetrieval!.imageToText.r1.value).toBeGreaterThan(8 / 72);
     expect(evaluation.latency!.p95Ms).toBeGreaterThanOrEqual(evaluation.latency!.medianMs);
     expect(phases).toEqual(['images 64/79', 'images 79/79', 'texts 18/18']);
     for (const { top } of evaluation.predictions) {
@@ -211,7 +215,7 @@ describe('evaluateModel', () => {
     const load = ({ id }: Example) => dataset.load(dataset.splits.test!.find((example) => example.id === id)!);
     const captioned = { ...dataset, load, classes: [], splits: { test: unlabelled(true) } };
     const evaluation = await evaluateModel(plain, captioned, options);
-    expect(evaluation).toMatchObject({ drawings: 72, classes: 0, retrieval: { images: 72, texts: 8 } });
+    expect(evaluation).toMatchObject({ drawings: 72, classes: 0, distinctRetrieval: { images: 72, texts: 8 } });
     expect([evaluation.zeroShot, evaluation.predictions]).toEqual([undefined, []]);
     const bare = { ...captioned, splits: { test: unlabelled(false) } };
     await expect(evaluateModel(plain, bare, options)).rejects.toThrow(

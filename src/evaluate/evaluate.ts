@@ -47,8 +47,10 @@ export interface Evaluation {
   readonly bytes?: number;
   /** Left out where no picture's class is known. */
   readonly zeroShot?: ZeroShot;
-  /** Left out where the pictures have no captions. */
+  /** Each caption of an image is a text, even one that others have too, as CLIP_benchmark does; left out without captions. */
   readonly retrieval?: Retrieval;
+  /** Equal captions are one text, for which all images that have it are right; the same figures where none is repeated. */
+  readonly distinctRetrieval?: Retrieval;
   /** Where folds were asked for. */
   readonly foldRetrieval?: FoldRetrieval;
   /** For the split `test` of data with a split `novel`. */
@@ -223,19 +225,26 @@ async function retrieve(
   texts: Rows,
   captions: NonNullable<TextList['captions']>,
   folds: number | undefined,
-): Promise<Pick<Evaluation, 'retrieval' | 'foldRetrieval'>> {
+): Promise<Pick<Evaluation, 'retrieval' | 'distinctRetrieval' | 'foldRetrieval'>> {
   const captioned = imagesOf(images, part).filter(({ example }) => example.captions.length > 0);
   if (captioned.length === 0) return {};
-  const pool = [...new Set(captioned.flatMap(({ example }) => captions.get(example)!))];
-  const place = new Map(pool.map((row, i) => [row, i]));
   const rows = selectRows(
     images.rows,
     captioned.map(({ row }) => row),
   );
-  const own = captioned.map(({ example }) => captions.get(example)!.map((row) => place.get(row)!));
-  const task = [rows, selectRows(texts, pool), own] as const;
+  const lists = captioned.map(({ example }) => captions.get(example)!);
+  const every = lists.flat();
+  let next = 0;
+  const each = lists.map((list) => list.map(() => next++));
+  const task = [rows, selectRows(texts, every), each] as const;
+  const found = await retrieval(...task);
+  const distinct = [...new Set(every)];
+  const place = new Map(distinct.map((row, i) => [row, i]));
+  const shared = () => lists.map((list) => list.map((row) => place.get(row)!));
   return {
-    retrieval: await retrieval(...task),
+    retrieval: found,
+    distinctRetrieval:
+      distinct.length === every.length ? found : await retrieval(rows, selectRows(texts, distinct), shared()),
     ...(folds !== undefined && { foldRetrieval: await foldRetrieval(...task, folds) }),
   };
 }

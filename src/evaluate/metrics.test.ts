@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { wilson } from '../math/interval.js';
 import { median, quantile } from '../math/quantile.js';
-import { dot, dots, type Rows } from '../math/rows.js';
+import { dot, dots, type Rows, selectRows } from '../math/rows.js';
 import { baseNovel } from './base-novel.js';
 import { byArtist } from './by-artist.js';
 import { byTrainingCount } from './long-tail.js';
@@ -212,6 +212,24 @@ describe('retrieval', () => {
     expect(imageToText).toEqual({ r1: wilson(2, 3), r5: wilson(3, 3), r10: wilson(3, 3) });
     // Text 2 finds image 1 before its own.
     expect(textToImage).toEqual({ r1: wilson(3, 4), r5: wilson(4, 4), r10: wilson(4, 4) });
+  });
+
+  it('of equal captions in rows of their own takes those of other images for wrong, and in one row for right', async () => {
+    // Text 1 says what text 0 says; image 0 is a little nearer to both than image 1.
+    const texts = rows([
+      [1, 0, 0],
+      [1, 0, 0],
+      [0, 0, 1],
+    ]);
+    const images = rows([
+      [0.9, 0.1, 0],
+      [0.8, 0.2, 0],
+      [0, 0, 1],
+    ]);
+    const each = await retrieval(images, texts, [[0], [1], [2]]);
+    expect([each.imageToText.r1, each.textToImage.r1]).toEqual([wilson(2, 3), wilson(2, 3)]);
+    const once = await retrieval(images, selectRows(texts, [0, 2]), [[0], [0], [1]]);
+    expect([once.imageToText.r1, once.textToImage.r1]).toEqual([wilson(3, 3), wilson(2, 2)]);
   });
 
   it('scores a model that tells nothing apart as one that guesses', async () => {

@@ -6,7 +6,7 @@ export type Recall = Readonly<Record<'r1' | 'r5' | 'r10', Interval>>;
 
 export interface Retrieval {
   readonly images: number;
-  /** Different captions. */
+  /** Texts that are sought, and among which is sought. */
   readonly texts: number;
   readonly imageToText: Recall;
   readonly textToImage: Recall;
@@ -28,8 +28,12 @@ const pause = 32;
  * Image-to-text and text-to-image recall at 1, 5 and 10 (Karpathy and Fei-Fei 2015): a query counts where any of its
  * right answers is among the best k. Of equal answers the one that stands first is the better.
  *
+ * Equal captions are one text of several images where they are given as one row, and a text each where they are given as
+ * a row each, as CLIP_benchmark's `zeroshot_retrieval.py` has them: then the caption of another image is wrong even if it
+ * says the same.
+ *
  * @param images unit rows
- * @param texts unit rows, no text twice
+ * @param texts unit rows
  * @param captions for each image its texts' rows, at least one; a text may belong to several images
  */
 export async function retrieval(

@@ -1,5 +1,5 @@
 import type { AugmentOptions } from '../augment/index.js';
-import type { Picture, PictureSource } from '../data/index.js';
+import type { DecodeOptions, Picture, PictureSource } from '../data/index.js';
 import { readPicture } from '../data/source.js';
 import { UserError } from '../errors.js';
 import { drawView, shownBy, type View } from './view.js';
@@ -49,7 +49,7 @@ export async function workAt(job: Job, { size, augment, room }: JobSettings): Pr
   const decoded = async (example: number): Promise<Picture> => {
     const given = kept.get(example) ?? job.pictures.get(example)!;
     if (!('source' in given)) return given;
-    const picture = await readPicture(given.source, given.id);
+    const picture = await readPicture(given.source, given.id, pixelsKept(augment));
     const shared = sharedPicture(picture, room);
     if (shared) kept.set(example, shared);
     return picture;
@@ -70,6 +70,10 @@ export async function workAt(job: Job, { size, augment, room }: JobSettings): Pr
   await Promise.all(Array.from({ length: lanes }, lane));
   return { decoded: kept, unreadable };
 }
+
+/** torchvision crops out of the image as it lies in its file; what we make quicker comes out of a smaller copy. */
+const pixelsKept = ({ interpolation }: AugmentOptions): DecodeOptions =>
+  interpolation ? { longest: Number.POSITIVE_INFINITY } : {};
 
 /** One bad file is a result, and does not end the training; any other error does. */
 export function onlyUnreadable(error: unknown): UserError {

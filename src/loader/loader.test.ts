@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { augmentOptions } from '../augment/index.js';
+import { augmentBlock, augmentOptions } from '../augment/index.js';
+import { resizePixels } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/random.js';
@@ -103,6 +104,27 @@ describe('Loader', () => {
     // A batch ahead may ask for a picture that is being read; there are views of 20 pictures, 11 a batch.
     expect(await counted(2 ** 26)).toBeLessThan(40);
     expect(await counted(4 * 2 ** 20 + 2 * batch * size ** 2 * 3 + 9000)).toBeGreaterThan(100);
+  });
+
+  it('crops out of all pixels of a large image where torchvision’s way is asked for', async () => {
+    const side = 1024; // twice what is kept for quicker ways
+    const noise = new Random('large');
+    const data = Uint8Array.from({ length: side * side * 3 }, () => noise.int(256));
+    const large = join(folder, 'large');
+    mkdirSync(large);
+    await sharp(data, { raw: { width: side, height: side, channels: 3 } })
+      .png()
+      .toFile(join(large, '0.png'));
+    const dataset = await openDataset(`folder:${large}?into=train`);
+    const crop = augmentBlock('crop').parse({ scale: [1, 1], ratio: 1, flip: 0 });
+    const views = () => [{ example: 0, key: ['large'] }];
+    for (const workers of [0, 1]) {
+      const one = { size, augment: crop, batch: 1, views };
+      const loader = new Loader(dataset, examplesOf(dataset, 'train'), one, { workers });
+      const { rgb } = await loader.batch(0);
+      expect(Buffer.from(rgb)).toEqual(Buffer.from(resizePixels(data, [side, side], [size, size], 3)));
+      await loader.dispose();
+    }
   });
 
   describe('with images that cannot be read', () => {

@@ -33,7 +33,7 @@ export interface LoadedViews {
 export const usualWorkers = (): number => Math.max(1, Math.min(4, availableParallelism() - 1));
 
 const usualMemory = 512 * 2 ** 20;
-/** A picture is kept at 512 pixels a side, with transparency. */
+/** A picture that is kept at 512 pixels a side, with transparency; whole ones are kept as far as there is room. */
 const largestPicture = 512 * 512 * 4;
 /** Batches made ahead: enough to bridge a slow picture. */
 const furthest = 4;

@@ -11,7 +11,7 @@ export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } 
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
 export { checkPrompts, textLimit, textRoom } from './limits.js';
 export { type LoadOptions, loadModel, loadTowerModel, modelFolder, openEncoders } from './load.js';
-export { largestLogitScale } from './logit-scale.js';
+export { logitBounds } from './logit-scale.js';
 export {
   type ClassVectors,
   type DeepPrompts,

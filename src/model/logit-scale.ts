@@ -1,4 +1,7 @@
-import { families } from '../clip/index.js';
+import { type ClipConfig, type Family, familyOf } from '../clip/index.js';
 
-/** CLIP's bound: exp(logit_scale) stays at most 100. */
-export const { largestLogitScale } = families.clip;
+/** How high training lets a model's `logit_scale` go, by its family, as a task's bounds; empty where there is no limit. */
+export function logitBounds(config: Pick<ClipConfig, 'model_type'>, prefix = ''): Readonly<Record<string, number>> {
+  const { largestLogitScale }: Family = familyOf(config);
+  return largestLogitScale === undefined ? {} : { [`${prefix}logit_scale`]: largestLogitScale };
+}

@@ -21,6 +21,12 @@ export function teacherPrompts(prompts: Params): DeepPrompts {
   return { vision: of('vision.'), text: of('text.') };
 }
 
+/** How the features of a prompted teacher are computed. */
+export interface TextFeatureOptions extends CompileOptions {
+  /** As the projection gives them, not of unit length. */
+  readonly raw?: boolean;
+}
+
 /**
  * The teacher's features of class texts, computed once a run.
  *
@@ -29,13 +35,13 @@ export function teacherPrompts(prompts: Params): DeepPrompts {
  *
  * @param ids [N, L] int32
  * @param ends [N] int32, the position of each end token
- * @returns [N, P], of unit length
+ * @returns [N, P], of unit length unless asked for raw
  * @throws UserError for ranks that its heads and hidden units, or the device, do not take
  */
 export async function teacherTextFeatures(
   teacher: PromptedTeacher,
   { ids, ends }: { readonly ids: HostTensor; readonly ends: HostTensor },
-  options: CompileOptions = {},
+  { raw = false, ...options }: TextFeatureOptions = {},
 ): Promise<HostTensor<Float32Array>> {
   const [count, length] = ids.shape as [number, number];
   const fed = textBlockInputs(count, length);
@@ -43,6 +49,7 @@ export async function teacherTextFeatures(
     teacher,
     options,
     (p, model, ranks) => textPass(p, model, fed.ids, fed.ends, { pooledOnly: true, ranks }).embed,
+    raw,
   );
   const width = teacher.config.projection_dim;
   const all = new Float32Array(count * width);
@@ -85,16 +92,18 @@ export async function teacherImages(
   };
 }
 
-/** One of the teacher's towers with its prompts, split over `options.ranks`: `features` of unit length. */
+/** One of the teacher's towers with its prompts, split over `options.ranks`: `features` of unit length, or raw. */
 function featureProgram(
   { config, params, prompts }: PromptedTeacher,
   options: CompileOptions,
   features: (p: TensorTree, model: GraphModel, ranks: number) => Tensor,
+  raw = false,
 ): Promise<Runnable> {
   const ranks = ranksFor('teacher', config, options);
   const model = { config, params, prompts: teacherPrompts(prompts) };
   const weights = modelWeights(model);
   const embed = features(paramInputs(weights, 'teacher/', ranks), model, ranks);
   const fixed = paramFeeds(weights, 'teacher/');
-  return compile({ outputs: { features: l2Normalize(embed) }, shards: taskShards }, { ...options, fixed });
+  const outputs = { features: raw ? embed : l2Normalize(embed) };
+  return compile({ outputs, shards: taskShards }, { ...options, fixed });
 }

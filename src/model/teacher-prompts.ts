@@ -10,7 +10,7 @@ export interface DeepPromptShape {
   /** Prompt vectors a layer. */
   readonly n_ctx: number;
   readonly depth: number;
-  /** Words that the first text prompts start as, `n_ctx` tokens; left out: at random. */
+  /** Words whose first `n_ctx` tokens the first text prompts start as; left out or '': at random. */
   readonly context?: string;
 }
 
@@ -24,7 +24,7 @@ export function initTeacherPrompts(teacher: Checkpoint, shape: DeepPromptShape, 
       seed,
     );
   const prompts = { ...of('vision', vision), ...of('text', text) };
-  if (shape.context === undefined || !prompts['text.0']) return prompts;
+  if (!shape.context || !prompts['text.0']) return prompts;
   const table = teacher.params['text_model.embeddings.token_embedding.weight']!.data;
   const width = text.hidden_size;
   for (const [i, id] of contextTokens(shape, teacher.tokenizer).entries()) {
@@ -34,8 +34,8 @@ export function initTeacherPrompts(teacher: Checkpoint, shape: DeepPromptShape, 
 }
 
 /**
- * Class names as the prompted text tower reads them: `n_ctx` tokens that the prompts replace, the name and a full stop,
- * as CoOp writes them (Zhou et al., arXiv 2109.01134).
+ * Class names as the prompted text tower reads them: `n_ctx` tokens that the prompts replace, what else the context has,
+ * the name and a full stop, as CoOp writes them (Zhou et al., arXiv 2109.01134).
  */
 export function promptedTexts(
   names: readonly string[],
@@ -43,7 +43,7 @@ export function promptedTexts(
   tokenizer: Tokenizer,
   limit: number,
 ): { ids: HostTensor; ends: HostTensor } {
-  const context = shape.context ?? Array(shape.n_ctx).fill('x').join(' ');
+  const context = shape.context || Array(shape.n_ctx).fill('x').join(' ');
   contextTokens({ ...shape, context }, tokenizer);
   return tokenized(
     tokenizer,
@@ -54,8 +54,8 @@ export function promptedTexts(
 
 function contextTokens({ n_ctx, context }: DeepPromptShape, tokenizer: Tokenizer): number[] {
   const tokens = tokenizer.tokens(context!);
-  if (tokens.length === n_ctx) return tokens;
+  if (tokens.length >= n_ctx) return tokens.slice(0, n_ctx);
   throw new UserError(
-    `prompts.context: expected ${n_ctx} tokens (prompts.n_ctx), got ${tokens.length} of "${context}": change one of them`,
+    `prompts.context: expected ${n_ctx} tokens (prompts.n_ctx) or more, got ${tokens.length} of "${context}": say more words, or none ("") to start at random`,
   );
 }

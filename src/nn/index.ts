@@ -6,12 +6,14 @@ export {
   movedRunning,
   runningStatistics,
 } from './batch-norm.js';
+export { binaryKlDivergence } from './binary-kl-divergence.js';
 export { crossEntropy } from './cross-entropy.js';
 export { headAverage, renormalizeRows } from './head-average.js';
 export { klDivergence } from './kl-divergence.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
 export { copyParams, type Params, param, paramFeeds, paramInputs, prefixed, type TensorTree } from './params.js';
 export { shardAxis } from './shard-axis.js';
+export { sigmoidCrossEntropy } from './sigmoid-cross-entropy.js';
 export { subset } from './subset.js';
 export { intoRanks } from './tensor-parallel.js';
 export {

@@ -1,11 +1,13 @@
-import { type ClipConfig, textTower, visionTower } from '../clip/index.js';
-import { largestLogitScale, ranksFor } from '../model/index.js';
+import { type ClipConfig, familyOf, textTower, visionTower } from '../clip/index.js';
+import { UserError } from '../errors.js';
+import { logitBounds, ranksFor } from '../model/index.js';
 import { type Params, param, paramInputs, shardAxis } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
-import { exp, input } from '../tensor/index.js';
+import { exp, input, mean } from '../tensor/index.js';
 import type { Task } from '../train/index.js';
 import { contrastiveLoss } from './contrastive.js';
 import type { ContrastiveFeeds } from './contrastive-batches.js';
+import { sigmoidContrastiveLoss } from './sigmoid-contrastive.js';
 
 export interface ContrastiveTaskOptions {
   readonly batch: number;
@@ -16,9 +18,9 @@ export interface ContrastiveTaskOptions {
 }
 
 /**
- * Both towers, trained by the symmetric contrastive loss.
+ * Both towers, trained by their family's own loss: CLIP's symmetric contrastive one, or SigLIP's for each pair.
  *
- * @throws UserError where the ranks do not divide the towers' heads and hidden units
+ * @throws UserError where the ranks do not divide the towers' heads and hidden units, or for smoothed labels of a SigLIP
  */
 export function contrastiveTask(
   config: ClipConfig,
@@ -33,22 +35,26 @@ export function contrastiveTask(
   const images = visionTower(p, config, input('pixels', [batch, 3, size, size]), tower);
   const texts = textTower(p, config, input('ids', [batch, context], 'int32'), input('ends', [batch], 'int32'), tower);
   const logitScale = param(p, 'logit_scale');
-  const loss = contrastiveLoss(
-    images.embed,
-    texts.embed,
-    logitScale,
-    input('matches', [batch, batch]),
-    options.smoothing,
-  );
+  const matches = input('matches', [batch, batch]);
+  const byPairs = familyOf(config).contrastiveLoss === 'sigmoid';
+  if (byPairs && options.smoothing > 0) {
+    // Of B² decisions all but some B are no: a share of each taken for yes would be most of what is learned.
+    throw new UserError(
+      `label_smoothing: expected 0 for a ${familyOf(config).name}, whose loss decides each pair by itself, got ${options.smoothing}`,
+    );
+  }
+  const loss = byPairs
+    ? sigmoidContrastiveLoss(images.embed, texts.embed, logitScale, param(p, 'logit_bias'), matches)
+    : contrastiveLoss(images.embed, texts.embed, logitScale, matches, options.smoothing);
   return {
     params,
     parameters: p,
-    losses: { total: loss, scale: exp(logitScale) },
+    losses: { total: loss, scale: mean(exp(logitScale)) },
     groups: [{ name: 'total', loss }],
     frozen: {},
     feeds: (n) => batches.batch(n),
     imagesPerBatch: batch,
-    bounds: { logit_scale: largestLogitScale },
+    bounds: logitBounds(config),
     split: { ranks: tower.ranks, axis: shardAxis },
   };
 }

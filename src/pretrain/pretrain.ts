@@ -57,7 +57,7 @@ export interface PretrainResult extends RunResult {
 }
 
 /**
- * Trains a CLIP model with the symmetric contrastive loss, or trains one further.
+ * Trains a CLIP model with the symmetric contrastive loss, or trains one further; a SigLIP by its sigmoid loss.
  *
  * Writes into `runDir`: `state.safetensors` (to resume), `history.jsonl`, `run.json`, `model/`, a Hugging Face checkpoint
  * folder that is renewed at every evaluation, and `best/`, the one of the best evaluation.

@@ -68,8 +68,8 @@ export function comparisonTable(
 <tbody>
 ${share('top1', 'Top-1', 'zero-shot')}
 ${share('top5', 'Top-5', 'zero-shot')}
-${share('r1ImageToText', 'R@1 image → text', 'retrieval')}
-${share('r1TextToImage', 'R@1 text → image', 'retrieval')}
+${share('r1ImageToText', 'R@1 image → text', 'retrieval, equal captions are one')}
+${share('r1TextToImage', 'R@1 text → image', 'retrieval, equal captions are one')}
 ${share('base', 'Base classes', 'top-1, trained on')}
 ${share('novel', 'Novel classes', 'top-1, kept out of training')}
 ${share('harmonic', 'Harmonic mean', 'of base and novel')}

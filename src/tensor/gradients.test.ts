@@ -78,6 +78,7 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   quickGelu: [t.quickGelu, [a]],
   gelu: [t.gelu, [a]],
   geluTanh: [t.geluTanh, [a]],
+  softplus: [t.softplus, [a]],
   'matmul, batched': [(x, y) => t.matmul(x, y), [a, draw('r', [2, 4, 2], -1, 1)]],
   'matmul, batch broadcast': [(x, y) => t.matmul(x, y), [draw('l', [3, 3], -1, 1), draw('r', [2, 3, 2], -1, 1)]],
   'matmul, right transposed': [(x, y) => t.matmul(x, y, { transposeB: true }), [a, draw('r', [2, 2, 4], -1, 1)]],

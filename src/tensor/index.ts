@@ -5,7 +5,7 @@ export { linearInputs } from './linear-inputs.js';
 export { emitGraph, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
 export type { HalfTensor, OnnxEmitter, StoredTensor } from './onnx-emitter.js';
 export { type LoopedModel, toOnnxLoop } from './onnx-loop.js';
-export { gelu, geluTanh, quickGelu } from './ops/activation.js';
+export { gelu, geluTanh, quickGelu, softplus } from './ops/activation.js';
 export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';
 export {
   abs,

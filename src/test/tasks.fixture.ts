@@ -90,10 +90,15 @@ export const taskKinds: Readonly<Record<string, (ready: Prepared) => Task>> = {
 function answers(): Task {
   const student = teacher;
   const shape = { images: 4, texts: 3, length: 12, width };
-  const loss = answerLoss(student, { ...shape, scale: draw('scale'), temperature: 1, bothWays: true });
+  const loss = answerLoss(student, {
+    ...shape,
+    target: { logit_scale: draw('scale') },
+    temperature: 1,
+    bothWays: true,
+  });
   const random = new Random('answers');
   const ids = Int32Array.from({ length: 36 }, () => random.int(500));
-  return answerTask(loss, {
+  return answerTask(student.config, loss, {
     learned: copyParams(modelWeights(student)),
     frozen: {},
     images: 4,

@@ -10,7 +10,7 @@ export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from
 export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
 export { checkRoom, freeBytes, type PlannedFiles, type RunPlan } from './run/run-plan.js';
 export { type RunRecord, readRunRecord } from './run/run-record.js';
-export { type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
+export { epochCosine, type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';
 export type { CarriedArray, GradientGroup, Task } from './task.js';

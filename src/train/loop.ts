@@ -43,7 +43,7 @@ export interface LoopOptions extends ComputeOptions {
   readonly fingerprint?: string;
   /** Saves and stops after the present step. */
   readonly signal?: AbortSignal;
-  /** Awaited, so that an evaluation in it sees parameters that stand still. */
+  /** Awaited, so that an evaluation in it sees parameters that nothing changes meanwhile. */
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
   /** Decay of an exponential moving average of the parameters, e.g. 0.999. */
   readonly ema?: number;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { warmupConstant, warmupCosine } from './schedule.js';
+import { epochCosine, warmupConstant, warmupCosine } from './schedule.js';
 
 it('rises linearly, then falls along half a cosine to the floor', () => {
   const rate = warmupCosine({ peak: 1, steps: 14, warmupSteps: 4, floor: 0.2 });
@@ -10,9 +10,13 @@ it('rises linearly, then falls along half a cosine to the floor', () => {
   expect(rate(20)).toBeCloseTo(0.2);
 });
 
-it('warms up at a constant rate where asked', () => {
-  const rate = warmupCosine({ peak: 5e-3, steps: 10, warmupSteps: 2, constantWarmup: 1e-5 });
-  expect([0, 1, 2].map(rate)).toEqual([1e-5, 1e-5, 5e-3]);
+it('keeps one rate an epoch, the cosine begun behind the first', () => {
+  const rate = epochCosine({ peak: 5e-3, first: 1e-5, epochs: 4, stepsPerEpoch: 2 });
+  const epochs = [0, 2, 4, 6].map((step) => [rate(step), rate(step + 1)] as const);
+  for (const [begin, end] of epochs) expect(begin).toBe(end);
+  // Of PyTorch 2: CosineAnnealingLR(T_max=4), stepped after every epoch but the first.
+  const published = [1e-5, 0.005, 0.004267766952966369, 0.0025];
+  for (const [i, [lr]] of epochs.entries()) expect(lr).toBeCloseTo(published[i]!, 12);
 });
 
 it('holds a constant rate, and takes runs of no length', () => {

@@ -28,8 +28,6 @@ const gradientName = (group: string, parameter: string) => `gradient|${group}|${
 
 /** Forward and backward passes of a task whose parameters are arrays of the host. */
 export class StepGradientsProgram {
-  private readonly batches: number;
-
   private constructor(
     private readonly task: Task,
     private readonly program: Runnable,
@@ -38,10 +36,8 @@ export class StepGradientsProgram {
     private readonly groups: Readonly<Record<string, FlatGradients>>,
     /** What one batch gives, of a step of several. */
     private readonly single: Readonly<Record<string, FlatGradients>> | undefined,
-    batches: number,
-  ) {
-    this.batches = batches;
-  }
+    private readonly batches: number,
+  ) {}
 
   static async open(
     task: Task,

@@ -89,7 +89,27 @@ export function gridFor({ shape, data }: HostTensor, scheme: CodedScheme, option
   const widest = make(1);
   const fixed = scheme === 'fp8' || scheme === 'int8';
   if (!options.search || fixed) return widest;
-  return bestOf(SHARES.map(make), data, blocks, options.energy);
+  const chosen = bestOf(SHARES.map(make), data, blocks, options.energy);
+  // Storing what was chosen, block by block, under one factor may move it.
+  return squaredError(chosen, data, options.energy) <= squaredError(widest, data, options.energy) ? chosen : widest;
+}
+
+/** Sum of what rounding to a grid changes, squared, each column's weighted by its energy. */
+export function squaredError(grid: Grid, data: HostTensor['data'], energy?: Float32Array): number {
+  return blockErrors(grid, data, blocksOf(grid.scheme, grid.shape), energy).reduce((sum, error) => sum + error, 0);
+}
+
+/** The same for each block. */
+function blockErrors(grid: Grid, data: HostTensor['data'], blocks: Blocks, energy?: Float32Array): Float64Array {
+  const { columns } = matrixSize(grid.shape);
+  const { nearest, value } = rounder(grid);
+  const sums = new Float64Array(blocks.count);
+  for (let i = 0; i < data.length; i++) {
+    const block = blocks.of(i);
+    const error = data[i]! - value(nearest(data[i]!, block), block);
+    sums[block]! += error * error * (energy ? energy[i % columns]! : 1);
+  }
+  return sums;
 }
 
 /** Smallest and largest value of each block, 0 among them. */
@@ -130,17 +150,7 @@ function zeroPoints(low: Float32Array, scales: Float32Array, share: number): Uin
 
 /** Of several grids, block by block the one that leaves the least weighted squared error. */
 function bestOf(grids: readonly Grid[], data: HostTensor['data'], blocks: Blocks, energy?: Float32Array): Grid {
-  const { columns } = matrixSize(grids[0]!.shape);
-  const errors = grids.map((grid) => {
-    const { nearest, value } = rounder(grid);
-    const sums = new Float64Array(blocks.count);
-    for (let i = 0; i < data.length; i++) {
-      const block = blocks.of(i);
-      const error = data[i]! - value(nearest(data[i]!, block), block);
-      sums[block]! += error * error * (energy ? energy[i % columns]! : 1);
-    }
-    return sums;
-  });
+  const errors = grids.map((grid) => blockErrors(grid, data, blocks, energy));
   const choice = Array.from({ length: blocks.count }, (_, block) =>
     errors.reduce((best, sums, g) => (sums[block]! < errors[best]![block]! ? g : best), 0),
   );

@@ -1,6 +1,6 @@
 import type { HostTensor } from '../tensor/index.js';
 import { fitCodebook } from './codebook.js';
-import { type Grid, type GridOptions, gridFor, rounder } from './grid.js';
+import { type Grid, type GridOptions, gridFor, rounder, squaredError } from './grid.js';
 import { blocksOf, type CodedScheme, matrixSize } from './schemes.js';
 
 /** A weight in few bits: the values it may take, and which of them each element takes. */
@@ -37,11 +37,22 @@ export function quantizeTensor(weight: HostTensor, scheme: CodedScheme, options:
   return roundTo(weightGrid(weight, scheme, options), weight);
 }
 
-/** The grid for a weight; a codebook is fitted where its scheme has one and none is given. */
+/**
+ * The grid for a weight; a codebook is fitted where its scheme has one and none is given. With `search` it never leaves
+ * a larger squared error, weighted by `energy`, than without.
+ */
 export function weightGrid(weight: HostTensor, scheme: CodedScheme, options: GridOptions = {}): Grid {
   if (weight.shape.length < 2) throw new Error(`quantizeTensor: expected a matrix, got [${weight.shape.join(', ')}]`);
   if (scheme !== 'codebook') return gridFor(weight, scheme, options);
-  return gridFor(weight, scheme, { ...options, codebook: options.codebook ?? fitTo(weight, options) });
+  if (options.codebook) return gridFor(weight, scheme, options);
+  const fitted = (search: boolean | undefined) =>
+    gridFor(weight, scheme, { ...options, search, codebook: fitTo(weight, { ...options, search }) });
+  const grid = fitted(options.search);
+  if (!options.search) return grid;
+  // A codebook is fitted to NF4's scales: those that suit NF4 best may suit it less than the widest.
+  const widest = fitted(false);
+  const error = (one: Grid) => squaredError(one, weight.data, options.energy);
+  return error(grid) <= error(widest) ? grid : widest;
 }
 
 /** Fits a codebook to a weight's elements, each over the scale that `nf4` would give its block. */

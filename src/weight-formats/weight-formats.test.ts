@@ -69,6 +69,20 @@ describe('quantizeTensor', () => {
     expect(loss(weight, scheme, { search: true })).toBeLessThan(loss(weight, scheme));
   });
 
+  it.each(coded)('never loses more in %s with scales searched than without', (scheme) => {
+    const heavy = new Random('heavy tails');
+    for (const power of [1, 2, 3, 5]) {
+      for (let draw = 0; draw < 4; draw++) {
+        const data = Float32Array.from({ length: 16 * 96 }, () => {
+          const value = heavy.normal();
+          return Math.sign(value) * Math.abs(value) ** power * (heavy.int(8) ? 1 : 0.01);
+        });
+        const weight = { shape: [16, 96], data };
+        expect(loss(weight, scheme, { search: true })).toBeLessThanOrEqual(loss(weight, scheme) + 1e-9);
+      }
+    }
+  });
+
   it('spends a codebook where activations are large', () => {
     const weight = normal(16, 64);
     const energy = Float32Array.from({ length: 64 }, (_, column) => (column < 8 ? 100 : 1));

@@ -16,7 +16,7 @@ export function addCvpr2024(program: Command): void {
   const command = program
     .command('cvpr2024')
     .description(
-      'PromptKD as published at CVPR 2024: tune a teacher’s prompts on a few labelled images, distil them without labels into a frozen student’s visual prompts, measure base to novel over seeds',
+      'PromptKD as published at CVPR 2024: tune a teacher’s prompts on a few labelled images of base classes, distil them on images of all classes without labels into a frozen student’s visual prompts, measure base to novel over seeds',
     );
   withTrainingOptions(command, 'the teacher and of the student’s vision tower')
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
@@ -31,7 +31,7 @@ export function addCvpr2024(program: Command): void {
       examples(
         'cvpr2024 --recipe recipes/cvpr2024-emoji.yaml --teacher models/emoji-teacher --student runs/small/model --out runs/cvpr2024',
         'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data "coop:oxford_pets?novel=half" --recipe recipes/cvpr2024.yaml --out runs/pets',
-        'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data coop:imagenet --transfer coop:caltech-101 coop:dtd --seeds 1 --out runs/transfer',
+        'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data coop:imagenet --transfer coop:caltech-101 coop:dtd --recipe recipes/cvpr2024-cross.yaml --out runs/cross',
       ),
     )
     .addHelpText(
@@ -57,9 +57,10 @@ async function run(options: Cvpr2024Options): Promise<void> {
       schema: cvpr2024Recipe,
       flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
       sources: { teacher: options.teacher, student: options.student },
-      run: async (given, dataset) => {
+      run: async (given, open) => {
         const teacher = await loadCheckpoint(options.teacher, given);
         const student = await loadCheckpoint(options.student, given);
+        const dataset = await open();
         const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
         const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
         if (result.finished) {

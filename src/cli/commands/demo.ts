@@ -35,7 +35,7 @@ async function run(options: DemoOptions): Promise<void> {
     return {
       schema: distillRecipe,
       sources: { teacher },
-      run: (given, dataset): Promise<RunOutcome<DemoMade>> => demo({ ...given, teacher, dataset }),
+      run: async (given, open): Promise<RunOutcome<DemoMade>> => demo({ ...given, teacher, dataset: await open() }),
       json: ({ metrics, folder, report }) => ({ ...metrics, student: folder, report }),
       closing: ({ models, chance, folder, report }) => ({
         lines: [summaryTable(models, chance), '', `report    ${report}`, `metrics   ${join(out, 'metrics.json')}`],

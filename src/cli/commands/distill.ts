@@ -129,18 +129,25 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       schema: distillRecipe,
       flags: await flags(options, command),
       sources: { teacher: options.teacher },
-      adapt: async (recipe, given, dataset, download) => {
+      adapt: async (recipe, given, open, download) => {
         const { split } = recipe.data;
         const { checkpoint } = recipe.student;
+        const teacher = teacherOf(await teacherModel(download));
+        const dataset = await open();
         return adaptRecipe(recipe, {
-          ...{ wish, given, teacher: teacherOf(await teacherModel(download)) },
+          ...{ wish, given, teacher },
           images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
           student: checkpoint === undefined ? undefined : (await loadCheckpoint(checkpoint, download)).config,
         });
       },
-      plan: async (given, dataset) =>
-        planDistill({ ...given, dataset, targetsDir, teacher: await teacherModel(given) }),
-      run: async (given, dataset) => distill({ ...given, dataset, targetsDir, teacher: await teacherModel(given) }),
+      plan: async (given, open) => {
+        const teacher = await teacherModel(given);
+        return planDistill({ ...given, targetsDir, teacher, dataset: await open() });
+      },
+      run: async (given, open) => {
+        const teacher = await teacherModel(given);
+        return distill({ ...given, targetsDir, teacher, dataset: await open() });
+      },
       json: ({ folder, parameters, imagesSeen, seconds }) => ({
         ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
       }),

@@ -48,7 +48,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       import('../../compress/index.js'),
       import('../../model/index.js'),
       import('../../prompt/index.js'),
-      import('../run-record.js'),
+      import('../run-files.js'),
       import('../../files/index.js'),
       import('../progress.js'),
     ]);

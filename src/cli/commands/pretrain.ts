@@ -34,8 +34,8 @@ async function run(options: PretrainOptions): Promise<void> {
     return {
       schema: pretrainRecipe,
       flags: { from: options.from },
-      plan: (given, dataset) => planPretrain({ ...given, dataset }),
-      run: (given, dataset) => pretrain({ ...given, dataset }),
+      plan: async (given, open) => planPretrain({ ...given, dataset: await open() }),
+      run: async (given, open) => pretrain({ ...given, dataset: await open() }),
       json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
         ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },
       }),

@@ -128,7 +128,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     import('../../compress/index.js'),
     import('../../model/index.js'),
     import('../../data/index.js'),
-    import('../run-record.js'),
+    import('../run-files.js'),
     import('../finetune-source.js'),
     import('../progress.js'),
     import('../interrupt.js'),

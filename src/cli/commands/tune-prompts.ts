@@ -36,7 +36,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
     ]);
 
     let read: Promise<Checkpoint> | undefined;
-    const model = (download: DownloadOptions) => {
+    const readModel = (download: DownloadOptions) => {
       read ??= loadCheckpoint(folder, download);
       return read;
     };
@@ -45,8 +45,14 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
-      plan: async (given, dataset) => planTunePrompts({ ...given, dataset, model: await model(given) }),
-      run: async (given, dataset) => tunePrompts({ ...given, dataset, model: await model(given) }),
+      plan: async (given, open) => {
+        const model = await readModel(given);
+        return planTunePrompts({ ...given, model, dataset: await open() });
+      },
+      run: async (given, open) => {
+        const model = await readModel(given);
+        return tunePrompts({ ...given, model, dataset: await open() });
+      },
       json: (result, { unlabelled }) => ({
         ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
         ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },

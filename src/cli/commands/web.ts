@@ -77,7 +77,7 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     import('node:path'),
     import('../../files/index.js'),
     import('../../web/index.js'),
-    import('../run-record.js'),
+    import('../run-files.js'),
     import('../../data/index.js'),
     import('../../compress/index.js'),
     import('../../errors.js'),

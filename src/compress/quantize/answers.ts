@@ -1,10 +1,9 @@
-import { clipLogits } from '../../clip/index.js';
-import { responseLoss } from '../../distill/index.js';
-import { largestLogitScale, type TowerModel } from '../../model/index.js';
+import { comparedLogits, fixedScale, responseLoss } from '../../distill/index.js';
+import { logitBounds, type TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { subset } from '../../nn/index.js';
 import type { CompileOptions, Feeds } from '../../runtime/index.js';
-import { constant, type HostTensor, input, inputsOf, type Tensor } from '../../tensor/index.js';
+import { input, inputsOf, type Tensor } from '../../tensor/index.js';
 import {
   adamw,
   type EngineSettings,
@@ -26,8 +25,8 @@ export interface AnswerOptions {
   readonly side?: number;
   /** Width of the target's embeddings. */
   readonly width: number;
-  /** logit_scale of the target. */
-  readonly scale: HostTensor;
+  /** The target's `logit_scale`, and its `logit_bias` where it has one. */
+  readonly target: Params;
   readonly temperature: number;
   readonly bothWays: boolean;
   /** Keep only each block's input for the backward pass. */
@@ -35,20 +34,27 @@ export interface AnswerOptions {
 }
 
 /**
- * T² KL between the softmaxes of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar. Its
+ * T² KL between the answers of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar. Its
  * inputs are the weights and vision prompts as `studentFeeds` names them, and what {@link AnswerFeeds} are.
  */
 export function answerLoss(student: TowerModel, options: AnswerOptions): Tensor {
   const { images, texts, length, side, width, temperature, bothWays, recompute } = options;
   const tower = { recompute };
-  const scale = input('logit_scale', student.params.logit_scale!.shape);
+  const { logit_scale, logit_bias } = student.params;
   return responseLoss(
-    clipLogits(
-      imageGraph(student, images, side, tower).embed,
-      textGraph(student, texts, length, tower).tower.embed,
-      scale,
+    comparedLogits(
+      {
+        image: imageGraph(student, images, side, tower).embed,
+        text: textGraph(student, texts, length, tower).tower.embed,
+        scale: input('logit_scale', logit_scale!.shape),
+        bias: logit_bias && input('logit_bias', logit_bias.shape),
+      },
+      {
+        image: input('target/image', [images, width]),
+        text: input('target/text', [texts, width]),
+        ...fixedScale(options.target),
+      },
     ),
-    clipLogits(input('target/image', [images, width]), input('target/text', [texts, width]), constant(options.scale)),
     [],
     { temperature, lambda: 0, bothWays },
   );
@@ -64,12 +70,14 @@ export type AnswerFeeds = (batch: number, wanted: ReadonlySet<string>) => Feeds;
 /**
  * A student that learns the answers of a target.
  *
+ * @param config the student's
  * @param loss see {@link answerLoss}
  * @param learned arrays that are changed in place; those that the loss does not depend on are left out
  * @param frozen all other weights and vision prompts
  * @param images a batch
  */
 export function answerTask(
+  config: TowerModel['config'],
   loss: Tensor,
   given: { readonly learned: Params; readonly frozen: Params; readonly images: number; readonly feeds: AnswerFeeds },
 ): Task {
@@ -84,7 +92,7 @@ export function answerTask(
     frozen: given.frozen,
     feeds: async (n) => given.feeds(n, wanted),
     imagesPerBatch: given.images,
-    bounds: { logit_scale: largestLogitScale },
+    bounds: logitBounds(config),
   };
 }
 

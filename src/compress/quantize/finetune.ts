@@ -85,7 +85,7 @@ export class Finetuner {
       signal?.throwIfAborted();
       const loss = answerLoss(student, {
         ...answerShape(batches),
-        scale: teacher.params.logit_scale!,
+        target: teacher.params,
         ...responseOf(recipe),
         recompute: options.engine?.recompute,
       });
@@ -116,7 +116,11 @@ export class Finetuner {
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
     const { images } = answerShape(this.batches);
     const feeds = (n: number, wanted: ReadonlySet<string>) => this.batches.fill(n, wanted);
-    const task = straightThrough(answerTask(this.loss, { learned: params, frozen: {}, images, feeds }), latent, round);
+    const task = straightThrough(
+      answerTask(this.student.config, this.loss, { learned: params, frozen: {}, images, feeds }),
+      latent,
+      round,
+    );
     const seen = steps * (engine?.accumulate ?? 1);
     const before = await this.meanLoss({ ...params, ...task.fedAs() }, seen);
     await trainAnswers(task, { steps, learningRate, engine, compile, signal, onStep });

@@ -78,7 +78,7 @@ export async function tuneFloats(
   const batches = new TuningBatches(student, calibration, targets, total - kept, seed);
   const loss = answerLoss(student, {
     ...batches.shape,
-    scale: student.params.logit_scale!,
+    target: student.params,
     temperature: 1,
     bothWays: true,
     recompute: engine?.recompute,
@@ -86,7 +86,12 @@ export async function tuneFloats(
   const frozen = modelWeights(rounded.student);
   const floats = Object.entries(frozen).filter(([name]) => !(name in rounded.tensors));
   const learned = copyParams(Object.fromEntries(floats));
-  const task = answerTask(loss, { learned, frozen, images: batches.shape.images, feeds: (n) => batches.at(n) });
+  const task = answerTask(student.config, loss, {
+    learned,
+    frozen,
+    images: batches.shape.images,
+    feeds: (n) => batches.at(n),
+  });
   await trainAnswers(task, { steps, learningRate: RATE, engine, compile, signal, onStep: onProgress });
   const tuned = withWeights(rounded.student, task.params);
   const after = await klOf(tuned);

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { familyOf, suffixes } from '../../clip/index.js';
 import { writeFileAtomic } from '../../files/index.js';
@@ -27,6 +28,15 @@ export interface OnnxVariant {
   readonly difference: number;
 }
 
+/** A variant that was not kept: run here, its embeddings are further from the engine's than its rounding explains. */
+export interface LeftOut {
+  readonly dtype: QuantizedDtype;
+  /** As of {@link OnnxVariant}; not a number where the file gives none. */
+  readonly difference: number;
+  /** What it may be at most. */
+  readonly limit: number;
+}
+
 /**
  * How far a file's embeddings of a few pictures and texts may be from the engine's on the same values: further where
  * products round activations to 8 bits. That is told by the weights, not by the file's name: the checkpoint's own codes may
@@ -37,16 +47,16 @@ const tolerance = (tensors: QuantizedStudent['tensors']) =>
 
 /**
  * Writes a quantised student as ONNX files under Transformers.js's names, weights in their bits, prompts folded, and runs
- * image and text encoder against the engine.
+ * image and text encoder against the engine. Files that differ by more than rounding explains are removed again.
  *
- * @throws where a file differs from the engine by more than the rounding of activations explains
+ * @returns the variant, or by how much it missed its limit
  */
 export async function writeVariant(
   folder: string,
   dtype: QuantizedDtype,
   { student, tensors }: QuantizedStudent,
   samples: Samples,
-): Promise<OnnxVariant> {
+): Promise<OnnxVariant | LeftOut> {
   const vision = await exportedPrompts(student);
   const forms = Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, storedForm(tensor)]));
   const files: string[] = [];
@@ -78,7 +88,8 @@ export async function writeVariant(
   // Written so that NaN is refused too.
   const limit = tolerance(tensors);
   if (!(largest <= limit)) {
-    throw new Error(`${files[0]}: ${dtype}: differs from the engine by ${largest}, more than ${limit}`);
+    for (const file of files) await rm(join(folder, file));
+    return { dtype, difference: largest, limit };
   }
   return { files, bytes: size, difference: largest };
 }

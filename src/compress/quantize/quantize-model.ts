@@ -15,7 +15,7 @@ import { tuneFloats, usualTuning } from './float-tuning.js';
 import { quantizeInOrder } from './in-order.js';
 import { type Mixture, type MixtureName, mixtureFor, mixtureOf, weightsOf } from './mixture.js';
 import { type Moments, measureMoments } from './moments.js';
-import { type OnnxVariant, type QuantizedDtype, quantizedDtypes, writeVariant } from './onnx-variants.js';
+import { type LeftOut, type OnnxVariant, type QuantizedDtype, quantizedDtypes, writeVariant } from './onnx-variants.js';
 import { agreement, answers, meanKl, Predictor } from './predictor.js';
 import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Rounding } from './quantize.js';
 import { checkTarget, replacedFiles, saveQuantized } from './save.js';
@@ -89,6 +89,8 @@ export interface QuantizeModelResult {
   /** T² KL from the teacher in nats before and after fine-tuning, on batches that it did not train on. */
   readonly finetuned?: { readonly steps: number; readonly before: number; readonly after: number };
   readonly variants: Readonly<Partial<Record<QuantizedDtype, OnnxVariant>>>;
+  /** Variants that were asked for and not written, as their files do not compute what the model does. */
+  readonly leftOut: readonly LeftOut[];
   /** What each weight became. */
   readonly mixture: Mixture;
   readonly sensitivity?: readonly Sensitivity[];
@@ -154,6 +156,7 @@ async function quantizeInto(folder: string, options: Options): Promise<QuantizeM
     const measured = await compareOn(predictor, student, quantized.student, calibration);
     const files = await saveQuantized(folder, quantized);
     const variants: Partial<Record<QuantizedDtype, OnnxVariant>> = {};
+    const leftOut: LeftOut[] = [];
     const samples = samplesFor(student, ['a cat', 'two small houses under a tree', 'red']);
     for (const [done, dtype] of dtypes.entries()) {
       signal?.throwIfAborted();
@@ -166,15 +169,20 @@ async function quantizeInto(folder: string, options: Options): Promise<QuantizeM
         made = (await round(other)).rounded;
         if (tuner) made = await tuner.tune(made);
       }
-      variants[dtype] = await writeVariant(folder, dtype, made, samples);
-      files.push(...variants[dtype].files);
+      const variant = await writeVariant(folder, dtype, made, samples);
+      if ('limit' in variant) {
+        leftOut.push(variant);
+        continue;
+      }
+      variants[dtype] = variant;
+      files.push(...variant.files);
     }
     onProgress?.('onnx', dtypes.length, dtypes.length);
     const bytes = { fp32: weightBytes(student, {}), quantized: weightBytes(student, mixture) };
     const result = {
       ...{ files: [...files, quantizationRecord], bytes, calibration: measured, skipped: calibration.skipped },
       ...{ tuned, finetuned: finetuned && { steps: options.finetune!.steps, ...finetuned.loss } },
-      ...{ variants, mixture, sensitivity },
+      ...{ variants, leftOut, mixture, sensitivity },
     };
     await writeFileAtomic(join(folder, quantizationRecord), `${JSON.stringify({ rounding, ...result }, null, 1)}\n`);
     return result;

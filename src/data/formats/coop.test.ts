@@ -38,6 +38,8 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
     train: ['images/tabby/1.png', 'images/zebra/1.png'],
     val: ['images/tabby/2.png', 'images/zebra/2.png'],
     test: ['images/tabby/3.png', 'images/zebra/3.png', 'out.png'],
+    'novel-train': ['images/ant/1.png'],
+    'novel-val': ['images/ant/2.png'],
     novel: ['images/ant/3.png'],
   });
   const inside = await openDataset(`coop:${folder}?images=${folder}/images`);
@@ -59,6 +61,7 @@ it('keeps two classes of one name apart, halves them by their labels, and keeps 
   expect(ids(splits)).toEqual({
     train: ['0/train.png', '1/train.png'],
     test: ['0/test.png', '1/test.png'],
+    'novel-train': ['2/train.png', '3/train.png'],
     novel: ['2/test.png', '3/test.png'],
   });
 });

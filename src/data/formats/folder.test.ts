@@ -74,7 +74,7 @@ describe('folder of pictures', () => {
     expect([beside.classes.map(({ name }) => name), beside.skipped]).toEqual([['owl', 'red fox'], []]);
   });
 
-  it('keeps the later half of the classes out of training', async () => {
+  it('keeps the later half of the classes out of training, in splits of their own', async () => {
     for (const name of ['a', 'b', 'c'])
       for (const split of ['train', 'test']) await put(folder, `${split}/${name}/1.png`);
     const { classes, splits } = await openDataset(`folder:${folder}?novel=half`);
@@ -83,6 +83,7 @@ describe('folder of pictures', () => {
     expect(Object.fromEntries(ids)).toEqual({
       train: ['train/a/1.png', 'train/b/1.png'],
       test: ['test/a/1.png', 'test/b/1.png'],
+      'novel-train': ['train/c/1.png'],
       novel: ['test/c/1.png'],
     });
   });

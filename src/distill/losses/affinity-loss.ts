@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { clipLogits } from '../../clip/index.js';
-import { klDivergence } from '../../nn/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
+import { answerDivergence, type ComparedLogits, comparedLogits, fixedScale } from './compared-logits.js';
 import { defineLoss, lossFields } from './loss.js';
 
 /**
@@ -24,11 +23,13 @@ export const affinity = defineLoss({
   schema: z.object(lossFields(1, false)).prefault({}),
   coordination: 'none',
   requires: { captions: 'it compares the images of a batch with their captions' },
-  build({ image, text, captions, logitScale, teacher, target }) {
+  build({ image, text, captions, logits, teacher, target }) {
     const own = (texts: Tensor) => t.slice(texts, 0, 0, captions); // [B, P]
     return affinityLoss(
-      clipLogits(image.embed, own(text.embed), logitScale),
-      clipLogits(target('image'), own(target('text')), t.constant(teacher.params.logit_scale!)),
+      comparedLogits(
+        { image: image.embed, text: own(text.embed), ...logits },
+        { image: target('image'), text: own(target('text')), ...fixedScale(teacher.params) },
+      ),
     );
   },
 });
@@ -41,13 +42,11 @@ export const affinity = defineLoss({
  *
  * The paper has the cross-entropies, which are larger by the teacher's entropies: the gradients are the same, and this is
  * 0 where the affinities agree. CLIP-KD (Yang et al., arXiv 2307.12732) calls it contrastive relational distillation.
+ * Between two SigLIPs it is the KL of the decisions for each pair: see {@link comparedLogits}.
  *
- * @param student logits of images and captions [B, B], scaled
- * @param teacher the teacher's [B, B]; no gradient goes into them
+ * @param logits of images and captions [B, B], scaled; no gradient goes into the teacher's
  * @returns scalar
  */
-export function affinityLoss(student: Tensor, teacher: Tensor): Tensor {
-  const toTexts = klDivergence(student, teacher, 1);
-  const toImages = klDivergence(t.transpose(student), t.transpose(teacher), 1);
-  return t.mul(t.add(toTexts, toImages), 0.5);
+export function affinityLoss(logits: ComparedLogits): Tensor {
+  return answerDivergence(logits, 1, true);
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { clipLogits } from '../../clip/index.js';
+import { sigmoidCrossEntropy } from '../../nn/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
+import type { LogitParts } from './compared-logits.js';
 import { initFeatureMap } from './feature-loss.js';
 import { defineLoss, lossFields } from './loss.js';
 
@@ -22,7 +24,7 @@ export const interactive = defineLoss({
     const names = from === to ? [] : ['interactive.image', 'interactive.text'];
     return Object.fromEntries(names.map((name) => [name, initFeatureMap(from, to, random(name))]));
   },
-  build({ image, text, captions, logitScale, heads, target }) {
+  build({ image, text, captions, logits, heads, target }) {
     const own = (texts: Tensor) => t.slice(texts, 0, 0, captions); // [B, P]
     const mapped = (x: Tensor, map?: Tensor) => (map ? t.matmul(x, map, { full: true }) : x);
     return interactiveLoss(
@@ -31,7 +33,7 @@ export const interactive = defineLoss({
         text: mapped(own(text.embed), heads['interactive.text']),
       },
       { image: target('image'), text: own(target('text')) },
-      logitScale,
+      logits,
     );
   },
 });
@@ -53,17 +55,27 @@ const SAME_TEXT = 1 - 1e-5;
  * Small data sets often have a caption twice in a batch, which the paper's do not: all images with the same caption are
  * then right answers, in equal parts.
  *
+ * A SigLIP student, which has a bias, learns each pair by itself, by its family's own loss ({@link sigmoidCrossEntropy}).
+ *
  * @param student gets the gradient
  * @param teacher of the same width; no gradient goes into it
- * @param scale s, a scalar
+ * @param logits the student's s, a scalar, and its bias where it has one
  * @returns scalar
  */
-export function interactiveLoss(student: PairedEmbeddings, teacher: PairedEmbeddings, scale: Tensor): Tensor {
+export function interactiveLoss(
+  student: PairedEmbeddings,
+  teacher: PairedEmbeddings,
+  { scale, bias }: Pick<LogitParts, 'scale' | 'bias'>,
+): Tensor {
   const [images, texts] = [t.stopGradient(teacher.image), t.stopGradient(teacher.text)];
   const units = t.l2Normalize(texts);
   const same = t.cast(t.greater(t.matmul(units, units, { transposeB: true, full: true }), SAME_TEXT), 'float32'); // [B, B]
   const right = t.stopGradient(t.div(same, t.sum(same, [-1], true))); // rows sum to 1
-  const loss = (logits: Tensor) => t.neg(t.mean(t.sum(t.mul(right, t.logSoftmax(logits)), [-1])));
-  const both = t.add(loss(clipLogits(student.image, texts, scale)), loss(clipLogits(student.text, images, scale)));
+  const loss = (logits: Tensor) =>
+    bias
+      ? sigmoidCrossEntropy(logits, t.stopGradient(same))
+      : t.neg(t.mean(t.sum(t.mul(right, t.logSoftmax(logits)), [-1])));
+  const of = (own: Tensor, theirs: Tensor) => loss(clipLogits(own, theirs, scale, bias));
+  const both = t.add(of(student.image, texts), of(student.text, images));
   return t.mul(both, 0.5);
 }

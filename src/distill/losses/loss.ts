@@ -4,6 +4,7 @@ import type { Random } from '../../math/index.js';
 import type { Params, TensorTree } from '../../nn/index.js';
 import type { HostTensor, Tensor } from '../../tensor/index.js';
 import type { InnerStates } from '../teacher/teacher.js';
+import type { LogitParts } from './compared-logits.js';
 import type { LayerPair } from './layer-map.js';
 
 /** The recipe fields that every loss has; its own come beside them. */
@@ -54,8 +55,8 @@ export interface LossContext {
   readonly image: TowerResult;
   /** Its text tower: `embed` [N, P_s], …. */
   readonly text: TowerResult;
-  /** The student's logarithm of the logit scale, a scalar. */
-  readonly logitScale: Tensor;
+  /** The student's logarithm of the logit scale, a scalar, and its logit bias where it has one. */
+  readonly logits: Pick<LogitParts, 'scale' | 'bias'>;
   /** The student's prompts in use, of both towers; none in a phase without. */
   readonly prompts: readonly Tensor[];
   /** Captions among the texts: B, or 0 where the recipe has none. */

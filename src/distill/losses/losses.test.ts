@@ -32,6 +32,7 @@ async function run(feeds: Record<string, HostTensor>, build: (p: Record<string, 
   return plain;
 }
 
+const choices = (student: Tensor, teacher: Tensor) => ({ student, teacher, answers: 'softmax' as const });
 const softmax = (row: number[]): number[] => {
   const e = row.map((x) => Math.exp(x - Math.max(...row)));
   const sum = e.reduce((a, b) => a + b, 0);
@@ -67,9 +68,9 @@ describe('response', () => {
 
   it('is T² KL + λ ‖prompts‖², one way and both ways', async () => {
     const out = await run(feeds, (p) => ({
-      one: responseLoss(p.s!, p.t!, [p.a!, p.b!], { temperature: T, lambda }),
-      both: responseLoss(p.s!, p.t!, [], { temperature: T, lambda, bothWays: true }),
-      same: responseLoss(p.t!, p.t!, [], { temperature: T, lambda }),
+      one: responseLoss(choices(p.s!, p.t!), [p.a!, p.b!], { temperature: T, lambda }),
+      both: responseLoss(choices(p.s!, p.t!), [], { temperature: T, lambda, bothWays: true }),
+      same: responseLoss(choices(p.t!, p.t!), [], { temperature: T, lambda }),
     }));
     const [s, y] = [rowsOf(feeds.s.data, 4), rowsOf(feeds.t.data, 4)];
     const squares = [...feeds.a.data, ...feeds.b.data].reduce((sum, x) => sum + x * x, 0) / 13;
@@ -80,7 +81,7 @@ describe('response', () => {
 
   it('sends no gradient into the teacher', async () => {
     const out = await run(feeds, (p) => {
-      const loss = responseLoss(p.s!, p.t!, [], { temperature: T, lambda });
+      const loss = responseLoss(choices(p.s!, p.t!), [], { temperature: T, lambda });
       const [s, y] = t.grad(loss, [p.s!, p.t!]);
       return { ds: s!, dt: y! };
     });
@@ -119,9 +120,9 @@ describe('affinity', () => {
       Object.fromEntries(Object.entries(models).map(([name, x]) => [prefix + name, x as HostTensor]));
     const out = await run({ ...named(student, 's.'), ...named(theirs, 't.') }, (p) => {
       const logits = (of: string) => clipLogits(p[`${of}.image`]!, p[`${of}.text`]!, p[`${of}.scale`]!);
-      const loss = affinityLoss(logits('s'), logits('t'));
+      const loss = affinityLoss(choices(logits('s'), logits('t')));
       const [image, text, scale, teacher] = t.grad(loss, [p['s.image']!, p['s.text']!, p['s.scale']!, p['t.image']!]);
-      const same = affinityLoss(logits('t'), logits('t'));
+      const same = affinityLoss(choices(logits('t'), logits('t')));
       return { loss, same, image: image!, text: text!, scale: scale!, teacher: teacher! };
     });
     expect(out.loss![0]).toBeCloseTo(reference.loss, 6);
@@ -162,10 +163,18 @@ describe('interactive contrastive learning', () => {
   it('finds the teacher’s own caption and image, all of equal ones being right, as a reference does', async () => {
     const out = await run(named, (p) => {
       const student = { image: p['in.image']!, text: p['in.text']! };
-      const loss = interactiveLoss(student, { image: p['in.images']!, text: p['in.twice']! }, p['in.scale']!);
+      const loss = interactiveLoss(
+        student,
+        { image: p['in.images']!, text: p['in.twice']! },
+        { scale: p['in.scale']! },
+      );
       const wrt = [p['in.image']!, p['in.text']!, p['in.scale']!, p['in.images']!, p['in.twice']!];
       const [image, text, scale, images, twice] = t.grad(loss, wrt).map((g) => g!);
-      const once = interactiveLoss(student, { image: p['in.images']!, text: p['in.texts']! }, p['in.scale']!);
+      const once = interactiveLoss(
+        student,
+        { image: p['in.images']!, text: p['in.texts']! },
+        { scale: p['in.scale']! },
+      );
       return { once, loss, image: image!, text: text!, scale: scale!, images: images!, twice: twice! };
     });
     expect(out.once![0]).toBeCloseTo(reference.once, 5);

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { clipLogits } from '../../clip/index.js';
-import { klDivergence } from '../../nn/index.js';
 import { promptPenalty } from '../../prompt/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
+import { answerDivergence, type ComparedLogits, comparedLogits, fixedScale } from './compared-logits.js';
 import { defineLoss, lossFields } from './loss.js';
 
 /** The response to prompts: the student's logits over the step's captions and classes: see {@link responseLoss}. */
@@ -23,10 +22,12 @@ export const response = defineLoss({
     })
     .prefault({}),
   coordination: 'none',
-  build: ({ image, text, logitScale, prompts, teacher, target }, { temperature, lambda, both_ways }) =>
+  build: ({ image, text, logits, prompts, teacher, target }, { temperature, lambda, both_ways }) =>
     responseLoss(
-      clipLogits(image.embed, text.embed, logitScale),
-      clipLogits(target('image'), target('text'), t.constant(teacher.params.logit_scale!)),
+      comparedLogits(
+        { image: image.embed, text: text.embed, ...logits },
+        { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+      ),
       prompts,
       { temperature, lambda, bothWays: both_ways },
     ),
@@ -38,22 +39,17 @@ export const response = defineLoss({
  * With `bothWays` the KL is the mean of the one over texts (classify an image) and the one over images
  * (find the image of a text): retrieval from text to image learns from the same logits.
  * The penalty is a mean over elements, so that λ means the same for any number of prompts.
+ * Between two SigLIPs the answers are decisions for each pair, σ in place of the softmax: see {@link comparedLogits}.
  *
- * @param student logits z_s [B, N]
- * @param teacher logits z_t [B, N]
+ * @param logits z_s and z_t [B, N]
  * @param prompts the student's prompts in use, any shapes; empty without prompts
  */
 export function responseLoss(
-  student: Tensor,
-  teacher: Tensor,
+  logits: ComparedLogits,
   prompts: readonly Tensor[],
   options: { temperature: number; lambda: number; bothWays?: boolean },
 ): Tensor {
-  let loss = klDivergence(student, teacher, options.temperature);
-  if (options.bothWays) {
-    const back = klDivergence(t.transpose(student), t.transpose(teacher), options.temperature);
-    loss = t.mul(t.add(loss, back), 0.5);
-  }
+  const loss = answerDivergence(logits, options.temperature, options.bothWays ?? false);
   const penalty = options.lambda > 0 ? promptPenalty(prompts) : undefined;
   return penalty ? t.add(loss, t.mul(penalty, options.lambda)) : loss;
 }

@@ -68,6 +68,30 @@ const shards = (name: string) =>
     .map((file) => [file, statSync(join(root, name, file)).mtimeMs]);
 
 describe('stored targets', () => {
+  it.each([
+    ['hidden.2', 70_000, 'hidden states of layer 2: expected values within ±65,504, .* got 70000: map other layers'],
+    ['hidden.2', Number.NaN, 'hidden states of layer 2: .* got NaN'],
+    ['attention.1', Number.POSITIVE_INFINITY, 'attention maps of layer 1: .* got Infinity'],
+  ])('refuse what fp16 cannot hold, and keep none of it: %s of %f', async (name, value, message) => {
+    const inner = counted().teacher;
+    const images: Teacher['images'] = async (batch, wanted) => {
+      const pass = await inner.images(batch, wanted);
+      const run: typeof pass.run = async (pixels) => {
+        const result = await pass.run(pixels);
+        result[name]!.data[5 * (result[name]!.data.length / batch) + 1] = value; // of the sixth image
+        return result;
+      };
+      return { ...pass, run };
+    };
+    const dir = join(root, `large-${name}-${value}`);
+    await expect(ensureTargets(options('', { teacher: { ...inner, images }, dir }))).rejects.toThrow(
+      new RegExp(`^teacher: ${message}`),
+    );
+    // What came before it is whole, and an extraction goes on behind it.
+    const store = await ensureTargets(options('', { dir }));
+    expect(records(store)).toEqual(fresh);
+  });
+
   it('pass over images that cannot be read, and name them, also where they are stopped', async () => {
     const bad = [3, 4, 70];
     const load: typeof dataset.load = async (example) => {

@@ -2,8 +2,9 @@ import { type AugmentOptions, pictureOptions } from '../../augment/index.js';
 import { normalizePixels } from '../../clip/index.js';
 import type { Example, ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { floatToHalf, hash } from '../../files/index.js';
+import { hash } from '../../files/index.js';
 import { Loader, type LoaderOptions, storedView, type View } from '../../loader/index.js';
+import { storeHalf } from '../teacher/stored-half.js';
 import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
 import type { TargetContents } from './target-layout.js';
 import type { StoreFingerprint } from './target-manifest.js';
@@ -37,7 +38,8 @@ const SHARD_BYTES = 16 << 20;
  * stopped is continued, and where the store has fewer views, only those that it lacks are extracted.
  *
  * @returns a store that is not complete where the signal stopped it
- * @throws UserError where the folder holds the targets of something else and `rebuild` is not set, or something else
+ * @throws UserError where the folder holds the targets of something else and `rebuild` is not set, or something else; or
+ * for values of the teacher that fp16 cannot hold
  */
 export async function ensureTargets(options: ExtractOptions): Promise<TargetStore> {
   const { dir, examples, views } = options;
@@ -93,11 +95,16 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
         (result[name]!.data as Float32Array).subarray(i * n, (i + 1) * n);
       for (const [i, at] of own.entries()) {
         if (at < next) continue;
-        const to = record(filled++);
+        const to = record(filled);
         layout.pixels(to).set(pixelsOf(i));
         layout.embed(to).set(part('embed', i, width));
-        for (const l of hidden) floatToHalf(part(`hidden.${l}`, i, layout.hiddenSize), layout.hidden(to, l));
-        for (const l of attention) floatToHalf(part(`attention.${l}`, i, layout.mapSize), layout.attention(to, l));
+        const keep = (name: string, size: number, out: Uint16Array, what: string) =>
+          storeHalf(what, part(name, i, size), out, 'map other layers with losses.layers, or none of them');
+        for (const l of hidden)
+          keep(`hidden.${l}`, layout.hiddenSize, layout.hidden(to, l), `hidden states of layer ${l}`);
+        for (const l of attention)
+          keep(`attention.${l}`, layout.mapSize, layout.attention(to, l), `attention maps of layer ${l}`);
+        filled++; // a record counts once it is whole
       }
       options.onProgress?.(store.written + filled, records);
       if (filled + batch > room) await write();

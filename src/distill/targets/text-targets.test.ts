@@ -74,3 +74,13 @@ it('stop between blocks of texts', async () => {
   });
   await expect(targets.of(tokens, false)).rejects.toThrow('stopped');
 });
+
+it('refuse token features that fp16 cannot hold, where they are asked for', async () => {
+  const projection = model.params['text_projection.weight']!;
+  const large = { ...projection, data: Float32Array.from(projection.data, (x) => x * 1e7) };
+  const of = teacherOf({ ...model, params: { ...model.params, 'text_projection.weight': large } });
+  await expect(features({ of })).rejects.toThrow(
+    /^teacher: token features of the texts: expected values within ±65,504, .* set losses.cross_modal.enabled=false$/,
+  );
+  expect((await features({ of, words: false })).made.embeds.every(Number.isFinite)).toBe(true);
+});

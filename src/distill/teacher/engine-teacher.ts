@@ -7,12 +7,13 @@ import {
   textTower,
   visionTower,
 } from '../../clip/index.js';
-import { floatToHalf, hashParams } from '../../files/index.js';
+import { hashParams } from '../../files/index.js';
 import { ranksFor } from '../../model/index.js';
 import { headAverage, type Params, paramFeeds, paramInputs, shardAxis } from '../../nn/index.js';
 import { deepPrompts } from '../../prompt/index.js';
 import { type CompileOptions, compile } from '../../runtime/index.js';
 import { input, slice, type Tensor } from '../../tensor/index.js';
+import { storeHalf } from './stored-half.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
 import { type TextProgress, textsDone } from './text-progress.js';
 
@@ -83,7 +84,8 @@ async function encodeTexts(
       embeds.set((result.embed!.data as Float32Array).subarray(0, count * width), from * width);
       if (words) {
         const made = (result.words!.data as Float32Array).subarray(0, count * size);
-        floatToHalf(made, words.subarray(from * size, (from + count) * size));
+        const to = words.subarray(from * size, (from + count) * size);
+        storeHalf('token features of the texts', made, to, 'set losses.cross_modal.enabled=false');
       }
       await textsDone(from + count, ends.length, progress);
     });

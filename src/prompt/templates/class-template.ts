@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { show, wholeSentence } from '../../schema-issue.js';
+import { publishedEnsembles } from './published.js';
 import { namesClass, tooLarge, valueSlotsOf } from './syntax.js';
 
 /** Why a template cannot name a class, or undefined where it can. */
@@ -25,6 +26,12 @@ export const classTemplate = z.string().superRefine((template, context) => {
   const message = faultOf(template);
   if (message) context.addIssue({ code: 'custom', message, params: wholeSentence });
 });
+
+/** Templates of a recipe: a list, or the name of a published ensemble (`promptkd prompts ensembles`). */
+export const classTemplates = z.preprocess(
+  (given) => publishedEnsembles.find(({ name }) => name === given)?.templates ?? given,
+  z.array(classTemplate, { error: 'a list of templates, or the name of a published ensemble' }).min(1),
+);
 
 /**
  * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and

@@ -1,5 +1,5 @@
 export { type Noun, nounOf } from '../../english/index.js';
-export { checkTemplates, classTemplate } from './class-template.js';
+export { checkTemplates, classTemplate, classTemplates } from './class-template.js';
 export { classText } from './class-text.js';
 export type { Language } from './grammar.js';
 export {

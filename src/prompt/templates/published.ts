@@ -34,6 +34,15 @@ const openaiImageNet: readonly string[] = [
   ...['a {} in a video game.', 'the {} in a video game.'],
 ];
 
+/** Those of the 80 that PromptSRC leaves out. */
+const notPromptSrc: ReadonlySet<string> = new Set([
+  ...['dark', 'black and white', 'good'].map((kind) => `a ${kind} photo of a {}.`),
+  ...['a photo of a cool {}.', 'a photo of a small {}.', 'a photo of the small {}.', 'a photo of the large {}.'],
+  ...['a photo of the nice {}.', 'a photo of the weird {}.', 'a jpeg corrupted photo of the {}.'],
+  ...['a tattoo of the {}.', 'a drawing of the {}.', 'graffiti of the {}.', 'art of the {}.'],
+  ...['itap of a {}.', 'itap of my {}.', 'a toy {}.', 'the cartoon {}.', 'a plushie {}.', 'the plushie {}.'],
+]);
+
 const openai = { licence: 'MIT', source: 'https://github.com/openai/CLIP' };
 const notebook = `${openai.source}/blob/main/notebooks/Prompt_Engineering_for_ImageNet.ipynb`;
 const coop = { licence: 'MIT', source: 'https://github.com/KaiyangZhou/CoOp/blob/main/trainers/zsclip.py' };
@@ -55,6 +64,12 @@ const coopTemplates = {
 
 export const publishedEnsembles: readonly PublishedEnsemble[] = [
   { name: 'openai-imagenet', licence: openai.licence, source: notebook, templates: openaiImageNet },
+  {
+    name: 'promptsrc-imagenet',
+    licence: 'MIT',
+    source: 'https://github.com/muzairkhattak/PromptSRC/blob/main/trainers/imagenet_templates.py',
+    templates: openaiImageNet.filter((template) => !notPromptSrc.has(template)),
+  },
   {
     name: 'openai-imagenet-select',
     licence: openai.licence,

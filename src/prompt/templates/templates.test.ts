@@ -139,6 +139,7 @@ describe('published ensembles', () => {
     const ensemble = (name: string) => publishedEnsembles.find((e) => e.name === name)!.templates;
     expect(ensemble('openai-imagenet')).toHaveLength(80);
     expect(ensemble('openai-imagenet-select')).toHaveLength(7);
+    expect(ensemble('promptsrc-imagenet')).toHaveLength(60);
     expect(ensemble('openai-cifar')).toHaveLength(18);
     expect(publishedEnsembles.filter(({ name }) => name.startsWith('coop-'))).toHaveLength(11);
     for (const { templates, source, licence } of publishedEnsembles) {

@@ -1,5 +1,5 @@
 import { type Tensor, withGradient } from '../tensor.js';
-import { add, erf, exp, mul, sigmoid, sub, tanh } from './arithmetic.js';
+import { abs, add, erf, exp, log, mul, neg, relu, sigmoid, sub, tanh } from './arithmetic.js';
 
 /** QuickGELU: x · σ(1.702 x), OpenAI CLIP's activation. */
 export function quickGelu(x: Tensor): Tensor {
@@ -29,4 +29,10 @@ export function gelu(x: Tensor): Tensor {
     const density = mul(exp(mul(mul(x, x), -0.5)), 1 / Math.sqrt(2 * Math.PI));
     return [mul(dy, add(phi, mul(x, density)))];
   });
+}
+
+/** Softplus: ln(1 + eˣ) = −ln σ(−x), finite for every x. Its derivative is σ(x), which the traced rule gives less exactly. */
+export function softplus(x: Tensor): Tensor {
+  const y = add(relu(x), log(add(exp(neg(abs(x))), 1)));
+  return withGradient(y, [x], (dy) => [mul(dy, sigmoid(x))]);
 }

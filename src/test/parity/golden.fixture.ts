@@ -4,6 +4,7 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import { readSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import { closeness, gradientBound, valueBound } from '../closeness.js';
 
 const ownCopies = 'fixtures/golden';
 const root = resolve(process.env.PROMPTKD_GOLDEN ?? ownCopies);
@@ -32,22 +33,28 @@ export function parity(part: string, check: (dir: string, golden: Params) => voi
   });
 }
 
-/** One test for each golden tensor but `inputs`, against the tensor of that name among `results`. */
+/** One test for each golden tensor but `inputs`, against the tensor of that name among `results`; `….grad.…` are gradients. */
 export function eachTensor(golden: Params, inputs: (name: string) => boolean, results: () => Params): void {
+  const gradients = Object.keys(golden).filter((name) => name.includes('.grad.'));
+  const all = gradients.map((name) => golden[name]!);
   for (const name of Object.keys(golden).filter((each) => !inputs(each))) {
-    it(name, ({ task }) => expectClose(task, results()[name], golden[name]!));
+    const expected = golden[name]!;
+    const bound = gradients.includes(name) ? gradientBound(expected, all) : undefined;
+    it(name, ({ task }) =>
+      expectClose(task, results()[name], expected, bound === undefined ? valueBound : () => bound),
+    );
   }
 }
 
-/** |a − b| ≤ 1e-4 + 1e-3 |b| for every element, as numpy's allclose; the largest difference is kept for the report. */
-function expectClose(task: TestContext['task'], got: HostTensor | undefined, expected: HostTensor): void {
+/** Every element within its bound; the largest difference is kept for the report. */
+function expectClose(
+  task: TestContext['task'],
+  got: HostTensor | undefined,
+  expected: HostTensor,
+  bound: (reference: number) => number,
+): void {
   expect(got?.shape).toEqual(expected.shape);
-  let [largest, outside] = [0, -1];
-  for (const [i, b] of expected.data.entries()) {
-    const difference = Math.abs(got!.data[i]! - b);
-    largest = Math.max(largest, difference); // NaN stays NaN
-    if (outside < 0 && !(difference <= 1e-4 + 1e-3 * Math.abs(b))) outside = i;
-  }
+  const { largest, outside } = closeness(got!, expected, bound);
   task.meta.parity = `largest difference ${largest.toExponential(1)}`;
   if (outside >= 0) {
     expect.fail(

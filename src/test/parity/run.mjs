@@ -9,7 +9,9 @@ if (more.length > 0 || folder.startsWith('-')) {
 }
 // npm runs scripts in the project; a relative folder is meant from where the user stands.
 const golden = resolve(process.argv[2] && process.env.INIT_CWD ? process.env.INIT_CWD : '.', folder);
-console.log(`Golden tensors: ${golden}\nBounds: |a - b| <= 1e-4 + 1e-3 |b|; pixels: mean difference <= 0.02`);
+console.log(
+  `Golden tensors: ${golden}\nBounds: |a - b| <= 1e-4 + 1e-3 |b|; gradients: 1e-4 of their tensor's largest + 1e-6 of all; pixels: mean difference <= 0.02`,
+);
 
 const marks = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' };
 const counts = { passed: 0, failed: 0, skipped: 0, pending: 0 };

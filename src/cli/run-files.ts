@@ -5,7 +5,7 @@ import { parseYaml, readJson, readText } from '../files/index.js';
 import { issueError } from '../schema-issue.js';
 
 /** What a run left beside its model. */
-export interface RunRecord {
+export interface RunFiles {
   /** The recipe as run, YAML, and its file. */
   readonly recipe?: string;
   readonly recipeFile?: string;
@@ -54,7 +54,7 @@ const measured = z.object({ teacher: modelMetrics, kd: modelMetrics, promptkd: m
  *
  * @throws UserError where one of the files is broken.
  */
-export async function readRun(model: string): Promise<RunRecord> {
+export async function readRun(model: string): Promise<RunFiles> {
   const run = ['student', 'model'].includes(basename(resolve(model))) ? dirname(resolve(model)) : model;
   const targets = join(run, 'targets');
   return {
@@ -64,7 +64,7 @@ export async function readRun(model: string): Promise<RunRecord> {
   };
 }
 
-async function readRecipe(file: string): Promise<Partial<RunRecord>> {
+async function readRecipe(file: string): Promise<Partial<RunFiles>> {
   if (!existsSync(file)) return {};
   const recipe = await readText(file);
   const tree = parseYaml(recipe, file);
@@ -84,7 +84,7 @@ async function readRecipe(file: string): Promise<Partial<RunRecord>> {
   };
 }
 
-async function readMetrics(file: string): Promise<Partial<RunRecord>> {
+async function readMetrics(file: string): Promise<Partial<RunFiles>> {
   if (!existsSync(file)) return {};
   const parsed = measured.safeParse(await readJson(file), { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
