@@ -84,7 +84,7 @@ describe('a terminal of 80 columns', () => {
 
   it('saves on SIGTERM, and tells a second run on the same folder which process has it', async () => {
     const first = new Terminal(distill('c', ...long));
-    await first.shows(/joint +━/);
+    await first.shows(/joint +[━─]/);
     const second = new Terminal(distill('c', ...long));
     expect(await second.end()).toBe(2);
     expect(second.text.replaceAll('\n', ' ')).toMatch(/a run is under way in this folder \(process \d+\)/);
