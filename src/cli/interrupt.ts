@@ -23,11 +23,11 @@ export function interruptSignal(): AbortSignal {
 }
 
 /**
- * Runs work that saves when the signal is aborted; where it was stopped by Ctrl-C or SIGTERM it fails with how to go on.
+ * Runs work (or none, which gives back nothing) that saves when the signal is aborted; where it was stopped by Ctrl-C or SIGTERM it fails with how to go on.
  *
  * @throws whatever else the work fails with, also after Ctrl-C: what could not be saved is not saved
  */
-export async function resumable<T extends { readonly finished: boolean }>(
+export async function resumable<T extends { readonly finished: boolean } | undefined>(
   folder: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -39,7 +39,7 @@ export async function resumable<T extends { readonly finished: boolean }>(
   const result = await work(signal).catch((error: unknown) => {
     throw signal.aborted && isAbort(error, signal) ? interrupted() : error;
   });
-  if (!result.finished) throw interrupted();
+  if (result?.finished === false) throw interrupted();
   return result;
 }
 

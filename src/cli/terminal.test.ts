@@ -16,7 +16,7 @@ const distill = (out: string, ...more: string[]) => [
   ...['--threads', '1', '--out', at(out), ...more],
 ];
 /** Long enough to be interrupted. */
-const long = ['--set', 'phases.joint.steps=100000'];
+const long = ['--set', 'phases.joint.steps=100000', '--yes'];
 
 beforeAll(async () => {
   // Short, so that paths do not wrap.
@@ -70,9 +70,21 @@ describe('a terminal of 80 columns', () => {
     expect(existsSync(at('b/run.lock'))).toBe(false);
   });
 
+  it('asks before a run that takes long, and begins nothing where the answer is no, Ctrl-C or none', async () => {
+    const hours = ['--set', 'phases.joint.steps=100000000'];
+    for (const [name, keys] of Object.entries({ no: 'n\r', interrupt: '\x03', end: '\x04' })) {
+      const terminal = new Terminal(distill(name, ...hours));
+      await terminal.shows(/This takes about [\d:]+\. Go on\? \[y\/N\]/);
+      terminal.press(keys);
+      expect(await terminal.end()).toBe(130);
+      expect(terminal.text).toMatch(/nothing was begun; with --yes nothing is asked$/);
+      expect(existsSync(at(name))).toBe(false);
+    }
+  });
+
   it('saves on SIGTERM, and tells a second run on the same folder which process has it', async () => {
     const first = new Terminal(distill('c', ...long));
-    await first.shows(/joint/);
+    await first.shows(/joint +[━─]/);
     const second = new Terminal(distill('c', ...long));
     expect(await second.end()).toBe(2);
     expect(second.text.replaceAll('\n', ' ')).toMatch(/a run is under way in this folder \(process \d+\)/);

@@ -5,7 +5,7 @@ import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import type { Device } from '../runtime/index.js';
-import type { RunOptions, RunProgress, RunResult } from '../train/index.js';
+import type { RunOptions, RunPlan, RunProgress, RunResult } from '../train/index.js';
 import {
   type CommonOptions,
   dataOption,
@@ -25,6 +25,7 @@ import {
   withRecipeOptions,
   withSubsetOptions,
 } from './options.js';
+import type { PlanOptions } from './show-plan.js';
 
 /** What every command that runs a recipe takes. */
 export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
@@ -34,7 +35,7 @@ export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
 }
 
 /** What every command that trains takes. */
-export interface TrainingOptions extends RecipeRunOptions, SubsetOptions, EngineOptions, LoaderFlags {
+export interface TrainingOptions extends RecipeRunOptions, SubsetOptions, EngineOptions, LoaderFlags, PlanOptions {
   readonly tensorParallel?: number;
 }
 
@@ -43,6 +44,13 @@ export function withTrainingOptions(command: Command, models: string): Command {
   return withRunOptions(
     withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))),
   ).addOption(ranksOption(models));
+}
+
+/** For commands that say what they will do before they do it. */
+export function withPlanOptions(command: Command): Command {
+  return command
+    .option('--plan', 'print what would be done, how long it takes and what it needs, and end')
+    .option('--yes', 'begin without asking, also where that takes long or much');
 }
 
 /** @param folder run folder where none is given; left out: one has to be */
@@ -64,12 +72,27 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Folders or hub ids of the models that come in, by role. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Where no recipe is given: fields for these models and this data, in place of the schema's defaults, and why. */
+  readonly adapt?: (
+    recipe: Recipe,
+    given: Record<string, unknown>,
+    open: () => Promise<ImageTextDataset>,
+    download: DownloadOptions,
+  ) => Promise<Adapted>;
+  /** What `run` would do; told before a run begins. */
+  readonly plan?: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<RunPlan>;
   /** @param open opens the recipe's data, which may take long: models that are not there are told before */
   readonly run: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<Result>;
   /** Of a finished run, for machines. */
   readonly json: (result: Finished<Result>, recipe: Recipe) => unknown;
   /** The same for people: what was made and measured, and the commands to go on with. */
   readonly closing: (result: Finished<Result>, recipe: Recipe) => Closing;
+}
+
+/** Recipe fields by path, and in sentences why they are so. */
+export interface Adapted {
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly reasons: readonly string[];
 }
 
 export type Finished<Result extends RunResult> = Result extends { readonly finished: false } ? never : Result;
@@ -114,43 +137,59 @@ export async function runTraining<
   };
   try {
     progress.update({ phase: 'starting', step: 0, steps: 0 });
-    const [training, { openDataset }, { loadRecipe }, { printClosing }] = await Promise.all([
-      load(),
-      import('../data/index.js'),
-      import('../files/recipe-file.js'),
-      import('./closing.js'),
-    ]);
-    const recipe = await loadRecipe(training.schema, {
-      file: options.recipe,
-      set: options.set,
-      flags: {
-        'data.dataset': options.data,
-        ...subsetFlags(options),
-        ...engineFlags(options),
-        seed: options.seed,
-        ...training.flags,
-      },
-    });
+    const [training, { openDataset }, { givenFields, loadRecipe }, { printClosing }, { readRunRecord }] =
+      await Promise.all([
+        load(),
+        import('../data/index.js'),
+        import('../files/recipe-file.js'),
+        import('./closing.js'),
+        import('../train/index.js'),
+      ]);
+    const flags = {
+      'data.dataset': options.data,
+      ...subsetFlags(options),
+      ...engineFlags(options),
+      seed: options.seed,
+      ...training.flags,
+    };
+    const source = { file: options.recipe, set: options.set, flags };
+    let recipe = await loadRecipe(training.schema, source);
     const loader =
       loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
     const result = await resumable(out, async (signal) => {
       const { dataset: spec } = recipe.data;
-      const open = async () => {
-        const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
-        progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
-        return openDataset(spec);
+      const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
+      let dataset: Promise<ImageTextDataset> | undefined;
+      const open = () => {
+        if (!dataset) progress.update({ phase: `opening ${spec}${drawn}`, step: 0, steps: 0 });
+        dataset ??= openDataset(spec);
+        return dataset;
       };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
-      return training.run(
-        {
-          ...{ recipe, runDir: out, loader, signal, onProgress, sources: training.sources },
-          engine: { device, threads, ranks: options.tensorParallel },
-          onMessage: (message) => progress.log(message),
-          onDownload: showDownload(progress),
-        },
-        open,
-      );
+      const onDownload = showDownload(progress);
+      const adapted = options.recipe
+        ? undefined
+        : await training.adapt?.(recipe, givenFields(source), open, { onDownload });
+      const remarks = adapted?.reasons ?? [];
+      if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
+      const given: GivenRun<Recipe> = {
+        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources: training.sources },
+        engine: { device, threads, ranks: options.tensorParallel },
+        onMessage: (message) => progress.log(message),
+        onDownload,
+      };
+      // A run that goes on was planned when it began; machines that read results are told when they ask.
+      const record = await readRunRecord(out);
+      const begun = record !== undefined && (record.steps > 0 || record.state === 'running');
+      if (training.plan && (options.plan || !(begun || options.quiet || options.json))) {
+        progress.update({ phase: 'planning: a few steps are timed', step: 0, steps: 0 });
+        const { showPlan } = await import('./show-plan.js');
+        await showPlan(await training.plan(given, open), remarks, options, progress);
+        if (options.plan) return undefined;
+      }
+      return training.run(given, open);
     });
+    if (!result) return;
     progress.stop();
     // It is: `resumable` does not give back one that was stopped.
     const finished = result as Finished<Result>;

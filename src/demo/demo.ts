@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exportModel } from '../compress/index.js';
-import type { ImageTextDataset } from '../data/index.js';
-import { type DistillOptions, type DistillRecipe, type DistillResult, distill, phasesOf } from '../distill/index.js';
+import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import {
+  type DistillOptions,
+  type DistillRecipe,
+  type DistillResult,
+  distill,
+  phasesOf,
+  withEpochSteps,
+} from '../distill/index.js';
 import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
@@ -66,8 +73,14 @@ export async function demo(options: DemoOptions): Promise<RunOutcome<DemoMade>> 
   });
 }
 
+/** Images that are trained on. */
+function imagesOf({ dataset, recipe: { data, seed } }: DemoOptions): number {
+  return examplesOf(withSubset(dataset, data.split, data, seed), data.split).length;
+}
+
 async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMade>> {
-  const { dataset, recipe, runDir: out, engine, signal, onMessage, onProgress } = options;
+  const { dataset, runDir: out, engine, signal, onMessage, onProgress } = options;
+  const recipe = withEpochSteps(options.recipe, imagesOf(options));
   onMessage?.('Reading the teacher');
   const teacher = await loadTowerModel(options.teacher, 'demo');
   const student = join(out, 'student');

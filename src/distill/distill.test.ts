@@ -20,7 +20,8 @@ import {
 } from '../test/colours.fixture.js';
 import type { HistoryEntry } from '../train/index.js';
 import { type DistillOptions, distill } from './distill.js';
-import { phasesOf } from './phases.js';
+import { phasesOf, withEpochSteps } from './phases.js';
+import { distillRecipe } from './recipe.js';
 
 let root = '';
 beforeAll(() => {
@@ -190,6 +191,20 @@ describe('distill', () => {
       ['prompt', 3, 0],
       ['joint', 9, 3],
     ]);
+  });
+
+  it('counts a phase in epochs where the recipe says so', () => {
+    const counted = withEpochSteps(
+      recipe({ accumulate: 2, phases: { joint: { epochs: 5 }, prompt: { steps: 7 } } }),
+      31,
+    );
+    // 5 · 31 images, 6 · 2 a step
+    expect(phasesOf(counted).map(({ name, steps }) => `${name} ${steps}`)).toEqual(['prompt 7', 'joint 13']);
+  });
+
+  it('takes any field of the student alone', () => {
+    const { vision } = distillRecipe.parse({ student: { vision: { num_hidden_layers: 12 } } }).student;
+    expect(vision).toEqual({ hidden_size: 96, intermediate_size: 384, num_hidden_layers: 12, num_attention_heads: 4 });
   });
 
   it('refuses a recipe whose joint phase has no loss', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
-import { type ImageTextDataset, withSubset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
@@ -37,7 +37,7 @@ import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
-import { type Phase, phasesOf } from './phases.js';
+import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
@@ -81,9 +81,11 @@ export interface Prepared {
  * @throws UserError for a recipe that does not fit teacher or data
  */
 export async function prepare(given: DistillOptions): Promise<Prepared> {
-  const { recipe, onProgress } = given;
-  const dataset = withSubset(given.dataset, recipe.data.split, recipe.data, recipe.seed);
-  const options = { ...given, dataset };
+  const { onProgress } = given;
+  const { data, seed } = given.recipe;
+  const dataset = withSubset(given.dataset, data.split, data, seed);
+  const recipe = withEpochSteps(given.recipe, examplesOf(dataset, data.split).length);
+  const options = { ...given, dataset, recipe };
   const teacher = teacherOf(options.teacher, { compile: { ...options.engine, precision: recipe.precision } });
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));

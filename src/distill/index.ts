@@ -1,3 +1,11 @@
+export {
+  type AdaptedRecipe,
+  type AdaptOptions,
+  adaptRecipe,
+  type Preset,
+  presets,
+  type StudentWish,
+} from './adapt-recipe.js';
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, distill, saveStudent } from './distill.js';
@@ -15,12 +23,14 @@ export { headShardAxis, type LossName, losses as distillLosses } from './losses/
 export type { Loss, LossContext } from './losses/loss.js';
 export { responseLoss } from './losses/response-loss.js';
 export { type LossSwitch, lossSwitches } from './losses/switches.js';
-export { phasesOf } from './phases.js';
+export { phasesOf, withEpochSteps } from './phases.js';
+export { planDistill } from './plan.js';
 export { type DistillRecipe, distillRecipe } from './recipe.js';
 export { type InheritOptions, inherit } from './student/inherit.js';
 export { principalStreams, type TrainingData } from './student/principal-streams.js';
 export { importantStreams, type Streams } from './student/residual-stream.js';
 export { studentConfig } from './student/student.js';
+export { type StudentSize, studentSizes } from './student/student-size.js';
 export { ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';

@@ -12,6 +12,22 @@ export interface Phase extends PhaseOptions {
 }
 
 /**
+ * A recipe whose phases are counted in steps: those that give `epochs` pass that often over the images.
+ *
+ * @param images that are trained on
+ */
+export function withEpochSteps(recipe: DistillRecipe, images: number): DistillRecipe {
+  const seen = recipe.batch * recipe.accumulate; // a step
+  const counted = ({ epochs, ...phase }: DistillRecipe['phases']['joint']) =>
+    epochs === undefined ? phase : { ...phase, steps: Math.ceil((epochs * images) / seen) };
+  const { warmup, prompt, joint } = recipe.phases;
+  return {
+    ...recipe,
+    phases: { warmup: counted(warmup), prompt: counted(prompt), joint: counted(joint) },
+  };
+}
+
+/**
  * The phases of a run, in order, with the steps each begins at.
  *
  * @throws UserError where the joint phase has no loss

@@ -10,11 +10,12 @@ const positive = z.number().positive();
 const count = z.number().int().positive();
 const steps = z.number().int().min(0);
 
-const towerSchema = z.object({
-  hidden_size: count,
-  intermediate_size: count,
-  num_hidden_layers: count,
-  num_attention_heads: count,
+/** One tower; every field has a default of its own, so that any can be set alone. */
+const tower = (width: number, inner: number, layers: number, heads: number) => ({
+  hidden_size: count.default(width),
+  intermediate_size: count.default(inner),
+  num_hidden_layers: count.default(layers),
+  num_attention_heads: count.default(heads),
 });
 
 /** The student's towers; what is left out (vocabulary, joint space, activation) is the teacher's. */
@@ -31,12 +32,10 @@ const studentSchema = z.object({
    */
   inherit_channels: z.enum(['principal', 'importance']).default('principal'),
   projection_dim: count.optional(),
-  vision: towerSchema
-    .extend({ image_size: count.optional(), patch_size: count.optional() })
-    .default({ hidden_size: 96, intermediate_size: 384, num_hidden_layers: 3, num_attention_heads: 4 }),
-  text: towerSchema
-    .extend({ max_position_embeddings: count.optional() })
-    .default({ hidden_size: 64, intermediate_size: 256, num_hidden_layers: 2, num_attention_heads: 4 }),
+  vision: z
+    .object({ ...tower(96, 384, 3, 4), image_size: count.optional(), patch_size: count.optional() })
+    .prefault({}),
+  text: z.object({ ...tower(64, 256, 2, 4), max_position_embeddings: count.optional() }).prefault({}),
 });
 
 const textsSchema = z.object({
@@ -62,6 +61,8 @@ const phase = (defaults: { steps: number; lr: number }) =>
   z
     .object({
       steps: steps.default(defaults.steps),
+      /** Passes over the data, in place of `steps`. */
+      epochs: z.number().min(0).optional(),
       lr: positive.default(defaults.lr),
       warmup_steps: steps.default(50),
       /** Losses used in this phase; one that is switched off under `losses` stays off. */

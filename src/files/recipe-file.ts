@@ -15,6 +15,8 @@ type Tree = Record<string, unknown>;
 const madeWith = 'made_with';
 
 export interface RecipeSource {
+  /** Fields in place of the schema's defaults; everything else wins over them. */
+  readonly defaults?: Readonly<Record<string, unknown>>;
   /** YAML file; without one the schema's defaults are the recipe. */
   readonly file?: string;
   /** `path.to.field=value` from the command line, later ones win. Values are YAML: numbers, true, [1, 2]. */
@@ -34,6 +36,9 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   const tree = source.file ? await readTree(source.file) : {};
   delete tree[madeWith];
   const overridden = new Map<string, string>();
+  for (const [path, value] of Object.entries(source.defaults ?? {})) {
+    if (!isPlaced(tree, path)) place(tree, path, value, 'defaults');
+  }
   for (const [path, value] of Object.entries(source.flags ?? {})) {
     if (value !== undefined) place(tree, path, value, 'command line');
   }
@@ -51,9 +56,10 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
 }
 
 /** The recipe whole, as YAML, with the versions that run it, and the teacher where there is one. It can be run again as it is. */
-export function recipeText(recipe: unknown, teacher?: string): string {
+export function recipeText(recipe: unknown, teacher?: string, remarks: readonly string[] = []): string {
   const made = { ...(teacher === undefined ? {} : { teacher }), ...versions() };
-  return stringify({ ...(recipe as Tree), [madeWith]: made }, { lineWidth: 0 });
+  const comments = remarks.map((remark) => `# ${remark.replaceAll(/\s+/g, ' ')}\n`).join('');
+  return comments + stringify({ ...(recipe as Tree), [madeWith]: made }, { lineWidth: 0 });
 }
 
 /**
@@ -61,15 +67,20 @@ export function recipeText(recipe: unknown, teacher?: string): string {
  * whether the recipe may go on from that run is for the run to say.
  *
  * @param options.teacher folder or hub id; a folder is written as seen from the run's folder
+ * @param options.remarks sentences that stand above it as comments
  * @throws UserError naming the file where it cannot be written
  */
 export async function writeRecipe(
   folder: string,
   recipe: unknown,
-  { replace = false, teacher }: { readonly replace?: boolean; readonly teacher?: string } = {},
+  {
+    replace = false,
+    teacher,
+    remarks,
+  }: { readonly replace?: boolean; readonly teacher?: string; readonly remarks?: readonly string[] } = {},
 ): Promise<string> {
   const local = teacher !== undefined && existsSync(teacher);
-  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher);
+  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher, remarks);
   if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
   await writeFileAtomic(join(folder, 'recipe.yaml'), text);
   return text;
@@ -112,6 +123,24 @@ function place(tree: Tree, path: string, value: unknown, source: string): void {
     at = next as Tree;
   }
   at[last] = value;
+}
+
+function isPlaced(tree: Tree, path: string): boolean {
+  let at: unknown = tree;
+  for (const field of path.split('.')) at = isTree(at) && Object.hasOwn(at, field) ? at[field] : undefined;
+  return at !== undefined;
+}
+
+/** The fields of a source's flags and overrides, by path. @throws UserError for an override without a field and a value */
+export function givenFields({ flags = {}, set = [] }: Pick<RecipeSource, 'flags' | 'set'>): Record<string, unknown> {
+  const flat: Record<string, unknown> = {};
+  const add = (path: string, value: unknown) => {
+    if (isTree(value)) for (const [field, inner] of Object.entries(value)) add(`${path}.${field}`, inner);
+    else if (value !== undefined) flat[path] = value;
+  };
+  for (const [path, value] of Object.entries(flags)) add(path, value);
+  for (const text of set) add(...assignment(text));
+  return flat;
 }
 
 function refuseUnknownFields(

@@ -27,6 +27,7 @@ import {
   type RunOptions,
   type RunResult,
   readTrainingRecord,
+  type Task,
   type TrainResult,
   train,
   warmupCosine,
@@ -73,21 +74,36 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
   );
 }
 
-async function pretrainIn(run: Run, dataset: ImageTextDataset, options: PretrainOptions) {
-  const { recipe, runDir, onProgress, onMessage } = options;
-  const { batch, seed, optimizer, evaluation } = recipe;
+/** What is trained, and what it is fed. */
+export interface PreparedPretraining {
+  readonly start: Checkpoint;
+  /** Token positions of a text. */
+  readonly context: number;
+  readonly batches: ContrastiveBatches;
+  readonly task: Task;
+}
+
+/**
+ * The model at its start, its batches and its task.
+ *
+ * @param own holds what is to be disposed of, however this ends
+ * @throws UserError for data that does not fit the recipe
+ */
+export async function preparePretraining(
+  dataset: ImageTextDataset,
+  options: PretrainOptions,
+  own: Run['own'],
+): Promise<PreparedPretraining> {
+  const { recipe, onProgress } = options;
+  const { batch, seed } = recipe;
   const { split } = recipe.data;
-  const engine = engineOptions(recipe, options.engine);
-  const { device, threads } = options.engine ?? {};
-  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
   const start = recipe.from ? await trainedModel(recipe.from, recipe, options) : await freshModel(recipe, dataset);
   const { config, params, preprocess, tokenizer } = start;
   const context = contextLength(start, dataset, recipe);
-
   const models = recipe.augment.text?.models;
   const onTexts = (what: string, step: number, steps: number) =>
     void onProgress?.({ phase: `texts ${what}`, step, steps });
-  const batches = run.own(
+  const batches = own(
     new ContrastiveBatches(dataset, {
       sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, { ...options, onTexts })),
       batch,
@@ -104,9 +120,20 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     batch,
     context,
     recompute: recipe.recompute,
-    compile: engine.compile,
+    compile: engineOptions(recipe, options.engine).compile,
     smoothing: recipe.label_smoothing,
   });
+  return { start, context, batches, task };
+}
+
+async function pretrainIn(run: Run, dataset: ImageTextDataset, options: PretrainOptions) {
+  const { recipe, runDir, onProgress, onMessage } = options;
+  const { batch, optimizer, evaluation } = recipe;
+  const engine = engineOptions(recipe, options.engine);
+  const { device, threads } = options.engine ?? {};
+  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
+  const { start, context, batches, task } = await preparePretraining(dataset, options, (thing) => run.own(thing));
+  const { config, params, preprocess, tokenizer } = start;
   const measured = evaluationSplit(dataset, recipe, onMessage);
   const probe =
     measured === undefined

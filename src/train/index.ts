@@ -8,9 +8,11 @@ export { decaysByDefault, type Optimizer, type ParameterRules } from './optimize
 export { History, type HistoryEntry, type RunEvaluation } from './run/history.js';
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
 export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
+export { checkRoom, freeBytes, type PlannedFiles, type RunPlan } from './run/run-plan.js';
 export { type RunRecord, readRunRecord } from './run/run-record.js';
 export { epochCosine, type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';
 export type { CarriedArray, GradientGroup, Task } from './task.js';
+export { timeSteps } from './time-steps.js';
 export { readTrainingRecord, type TrainingRecord, writeTrainingRecord } from './training-record.js';

@@ -68,17 +68,14 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
   });
 }
 
-async function tunePromptsIn(
-  run: Run,
-  dataset: ImageTextDataset,
-  options: TunePromptsOptions,
-): Promise<TunePromptsResult> {
-  const { model, recipe, runDir, signal, onProgress } = options;
-  const engine = engineOptions(recipe, options.engine);
+/**
+ * Classes, images and the model's own features of the classes.
+ *
+ * @throws UserError where there are too few of either
+ */
+export async function preparePromptTuning(dataset: ImageTextDataset, options: TunePromptsOptions) {
+  const { recipe } = options;
   const { split } = recipe.data;
-  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
-  const identity = hashParams(model.params);
-  run.identify('model', identity);
   const classes = taskClasses(dataset);
   const examples = recipe.unlabelled
     ? examplesOf(dataset, split)
@@ -87,16 +84,26 @@ async function tunePromptsIn(
 
   const names = classes.map((label) => dataset.classes[label]!.name);
   const frozen = await templateFeatures(options.model, names, recipe.templates, options.engine);
-  const found = recipe.unlabelled
-    ? await guessed(options, dataset, examples, frozen)
-    : examples.map(({ label }) => classes.indexOf(label!));
+  return { classes, examples, names, frozen };
+}
+
+type PromptTuning = Awaited<ReturnType<typeof preparePromptTuning>>;
+
+/**
+ * The task of learning prompts from labels or pseudo-labels, one of `classes` an image or −1.
+ *
+ * @param own holds what is to be disposed of, however this ends
+ */
+export async function promptTuningTask(
+  dataset: ImageTextDataset,
+  { examples, names, frozen }: PromptTuning,
+  found: readonly number[],
+  options: TunePromptsOptions,
+  own: Run['own'],
+) {
+  const { model, recipe } = options;
   const taken = found.filter((column) => column >= 0);
-  if (taken.length === 0) {
-    throw new UserError(
-      `pseudo.threshold: none of the ${examples.length} images is taken for a class with more than ${recipe.pseudo.threshold}; lower it`,
-    );
-  }
-  const { config, params, preprocess, tokenizer } = model;
+  const { config, preprocess, tokenizer } = model;
   const { n_ctx } = recipe.prompts;
   const texts = recipe.templates.flatMap((template) => names.map((name) => classText(template, name)));
   const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
@@ -114,8 +121,8 @@ async function tunePromptsIn(
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
   const view = { seed: recipe.seed, batch: recipe.batch, preprocess, loader: options.loader };
   const views = {
-    weak: run.own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
-    strong: run.own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
+    weak: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
+    strong: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
   await views.weak.fill(0);
@@ -126,7 +133,33 @@ async function tunePromptsIn(
     pixels: views.weak.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, options.engine);
-  const task = tunePromptsTask(model, prompt, rows, views, recipe, engine.compile);
+  const { compile } = engineOptions(recipe, options.engine);
+  return { task: tunePromptsTask(model, prompt, rows, views, recipe, compile), views, prompt, shape, read };
+}
+
+async function tunePromptsIn(
+  run: Run,
+  dataset: ImageTextDataset,
+  options: TunePromptsOptions,
+): Promise<TunePromptsResult> {
+  const { model, recipe, runDir, signal, onProgress } = options;
+  const engine = engineOptions(recipe, options.engine);
+  await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
+  const identity = hashParams(model.params);
+  run.identify('model', identity);
+  const ready = await preparePromptTuning(dataset, options);
+  const { classes, examples, names, frozen } = ready;
+  const found = recipe.unlabelled
+    ? await guessed(options, dataset, examples, frozen)
+    : examples.map(({ label }) => classes.indexOf(label!));
+  const taken = found.filter((column) => column >= 0);
+  if (taken.length === 0) {
+    throw new UserError(
+      `pseudo.threshold: none of the ${examples.length} images is taken for a class with more than ${recipe.pseudo.threshold}; lower it`,
+    );
+  }
+  const made = await promptTuningTask(dataset, ready, found, options, (thing) => run.own(thing));
+  const { task, views, prompt, shape, read } = made;
   const folder = join(runDir, 'model');
   const { steps } = recipe;
   const { finished, step, seconds, averaged } = await train(task, {
@@ -147,7 +180,7 @@ async function tunePromptsIn(
     ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
     ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
   };
-  const table = params['text_model.embeddings.token_embedding.weight']!;
+  const table = model.params['text_model.embeddings.token_embedding.weight']!;
   const prompts = {
     config: shape,
     encoder: prompt.params,

@@ -1,8 +1,10 @@
 import { type Command, Option } from 'commander';
-
+import type { DownloadOptions } from '../../clip/index.js';
+import type { Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
+import { UserError } from '../../errors.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
-import { examples, promptsOption } from '../options.js';
-import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
+import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
+import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
 interface DistillOptions extends TrainingOptions {
   readonly teacher: string;
@@ -10,18 +12,41 @@ interface DistillOptions extends TrainingOptions {
   readonly method?: string;
   /** A file of `--prompts`; false with `--no-prompts`. */
   readonly prompts?: string | false;
+  readonly preset?: Preset;
+  readonly size?: StudentSize;
+  readonly maxParameters?: number;
+  readonly maxBytes?: number;
+  /** GB. */
+  readonly maxStore?: number;
+  readonly targets?: string;
   readonly coordination: boolean;
   readonly inherit: boolean;
 }
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)')
+  withPlanOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
     )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
+    .addOption(
+      new Option(
+        '--preset <name>',
+        'without a recipe: how long to train, and how large a student (default: balanced)',
+      ).choices(['quick', 'balanced', 'best']),
+    )
+    .addOption(
+      new Option(
+        '--size <name>',
+        'without a recipe: size of the student, a quarter to half of the teacher’s width',
+      ).choices(['tiny', 'small', 'base']),
+    )
+    .option('--max-parameters <n>', 'without a recipe: the largest student with no more parameters', positiveInteger)
+    .option('--max-bytes <n>', 'the same by the size of its weights, four bytes a parameter', positiveInteger)
+    .option('--max-store <GB>', 'without a recipe: largest store of teacher targets (default: 1)', positiveNumber)
+    .option('--targets <folder>', "the teacher's stored targets, shared by runs (default: inside the run folder)")
     .addOption(
       new Option('--method <method>', 'promptkd: the dual-stream method; kd: logits alone, without prompts').choices([
         'promptkd',
@@ -37,6 +62,8 @@ export function addDistill(program: Command): void {
       'after',
       examples(
         'distill --teacher models/emoji-teacher --out runs/student',
+        'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
+        'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
         'distill --teacher models/emoji-teacher --out runs/kd --method kd',
         'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
         'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
@@ -67,18 +94,59 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
   };
 }
 
+/** What the flags wish of a student. @throws UserError where a recipe, or a student that is given, says it already */
+function wishOf(options: DistillOptions): StudentWish {
+  const { preset, size, maxParameters, maxBytes, maxStore } = options;
+  const student = { preset, size, 'max-parameters': maxParameters, 'max-bytes': maxBytes };
+  const [flag] = Object.entries({ ...student, 'max-store': maxStore }).find(([, value]) => value !== undefined) ?? [];
+  const [shape] = Object.entries(student).find(([, value]) => value !== undefined) ?? [];
+  if (flag && options.recipe)
+    throw new UserError(`--${flag}: --recipe ${options.recipe} says what the run is: leave out one of them`);
+  if (shape && options.student)
+    throw new UserError(
+      `--${shape}: --student ${options.student} is what it is, and keeps the published rates: leave out one of them`,
+    );
+  return { preset, size, maxParameters, maxBytes, maxStore: maxStore === undefined ? undefined : maxStore * 1e9 };
+}
+
 async function run(options: DistillOptions, command: Command): Promise<void> {
+  const wish = wishOf(options);
   await runTraining(options, async () => {
-    const { distill, distillRecipe, loadTeacher } = await import('../../distill/index.js');
-    const { device, threads } = options;
+    const [{ adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf }, { loadCheckpoint }, data] =
+      await Promise.all([
+        import('../../distill/index.js'),
+        import('../../clip/index.js'),
+        import('../../data/index.js'),
+      ]);
+    const { device, threads, targets: targetsDir } = options;
+    let read: Promise<TeacherModel> | undefined;
+    const teacherModel = (download: DownloadOptions) => {
+      read ??= loadTeacher(options.teacher, { ...download, device, threads });
+      return read;
+    };
 
     return {
       schema: distillRecipe,
       flags: await flags(options, command),
       sources: { teacher: options.teacher },
-      run: async ({ onDownload, ...given }, open) => {
-        const teacher = await loadTeacher(options.teacher, { onDownload, device, threads });
-        return distill({ ...given, onDownload, teacher, dataset: await open() });
+      adapt: async (recipe, given, open, download) => {
+        const { split } = recipe.data;
+        const { checkpoint } = recipe.student;
+        const teacher = teacherOf(await teacherModel(download));
+        const dataset = await open();
+        return adaptRecipe(recipe, {
+          ...{ wish, given, teacher },
+          images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
+          student: checkpoint === undefined ? undefined : (await loadCheckpoint(checkpoint, download)).config,
+        });
+      },
+      plan: async (given, open) => {
+        const teacher = await teacherModel(given);
+        return planDistill({ ...given, targetsDir, teacher, dataset: await open() });
+      },
+      run: async (given, open) => {
+        const teacher = await teacherModel(given);
+        return distill({ ...given, targetsDir, teacher, dataset: await open() });
       },
       json: ({ folder, parameters, imagesSeen, seconds }) => ({
         ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },

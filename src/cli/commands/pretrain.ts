@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { examples } from '../options.js';
-import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
+import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
 interface PretrainOptions extends TrainingOptions {
   readonly from?: string;
@@ -10,7 +10,7 @@ export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withTrainingOptions(command, 'the model')
+  withPlanOptions(withTrainingOptions(command, 'the model'))
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .addHelpText(
       'after',
@@ -26,7 +26,7 @@ export function addPretrain(program: Command): void {
 
 async function run(options: PretrainOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ pretrain, pretrainRecipe }, { percent }] = await Promise.all([
+    const [{ planPretrain, pretrain, pretrainRecipe }, { percent }] = await Promise.all([
       import('../../pretrain/index.js'),
       import('../../report/index.js'),
     ]);
@@ -34,6 +34,7 @@ async function run(options: PretrainOptions): Promise<void> {
     return {
       schema: pretrainRecipe,
       flags: { from: options.from },
+      plan: async (given, open) => planPretrain({ ...given, dataset: await open() }),
       run: async (given, open) => pretrain({ ...given, dataset: await open() }),
       json: ({ folder, steps, seconds, imagesSeen, evaluation, best }) => ({
         ...{ model: folder, steps, train_seconds: seconds, images_seen: imagesSeen, evaluation, best },

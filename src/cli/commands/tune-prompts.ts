@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { Checkpoint, DownloadOptions } from '../../clip/index.js';
 import { examples } from '../options.js';
-import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
+import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
 interface TunePromptsOptions extends TrainingOptions {
   readonly split?: string;
@@ -11,7 +12,7 @@ export function addTunePrompts(program: Command): void {
   const command = program
     .command('tune-prompts')
     .description('learn prompts and their encoder for a frozen model, from labels or from images alone');
-  withTrainingOptions(command, 'the model')
+  withPlanOptions(withTrainingOptions(command, 'the model'))
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model')
     .option('--split <name>', 'images to learn from')
     .option('--unlabelled', 'learn from images alone: the model’s own sure answers stand for labels')
@@ -28,18 +29,28 @@ export function addTunePrompts(program: Command): void {
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
+    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
       import('../../tune-prompts/index.js'),
       import('../../clip/index.js'),
       import('../../report/index.js'),
     ]);
 
+    let read: Promise<Checkpoint> | undefined;
+    const readModel = (download: DownloadOptions) => {
+      read ??= loadCheckpoint(folder, download);
+      return read;
+    };
+
     return {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
+      plan: async (given, open) => {
+        const model = await readModel(given);
+        return planTunePrompts({ ...given, model, dataset: await open() });
+      },
       run: async (given, open) => {
-        const model = await loadCheckpoint(folder, given);
+        const model = await readModel(given);
         return tunePrompts({ ...given, model, dataset: await open() });
       },
       json: (result, { unlabelled }) => ({

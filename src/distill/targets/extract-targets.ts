@@ -19,8 +19,8 @@ export interface ExtractOptions {
   augment: AugmentOptions;
   seed: number;
   /** Teacher layers to keep, counted from 1. */
-  hidden: number[];
-  attention: number[];
+  hidden: readonly number[];
+  attention: readonly number[];
   /** Folder of the store. */
   dir: string;
   /** Replace a store that does not fit, instead of refusing it. */
@@ -148,15 +148,20 @@ class ViewBatchOrder {
   }
 }
 
-function targetContents({ teacher: { config, inner }, hidden, attention }: ExtractOptions): TargetContents {
+/** What is kept of a view of these layers of a teacher. */
+export function targetContents({
+  teacher: { config, inner },
+  hidden,
+  attention,
+}: Pick<ExtractOptions, 'teacher' | 'hidden' | 'attention'>): TargetContents {
   const { image_size, patch_size, hidden_size } = config.vision_config;
   return {
     size: image_size,
     embed: config.projection_dim,
     tokens: inner ? 1 + (image_size / patch_size) ** 2 : 0,
     width: inner ? hidden_size : 0,
-    hidden,
-    attention,
+    hidden: [...hidden],
+    attention: [...attention],
   };
 }
 

@@ -214,6 +214,12 @@ function firstAbove(rising: readonly number[], value: number): number {
   return low;
 }
 
+/** Bytes of the shards of a store in a folder; 0 where there is none, or it is damaged and will be refused. */
+export function storedBytes(dir: string): number {
+  const names = existsSync(dir) && statSync(dir).isDirectory() ? readdirSync(dir) : [];
+  return names.filter(isStoreFile).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
+}
+
 /** The first thing wanted that is not kept, in words. */
 function missingFrom(kept: TargetContents, wanted: TargetContents): string | undefined {
   const hidden = wanted.hidden.find((l) => !kept.hidden.includes(l));

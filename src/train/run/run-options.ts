@@ -16,6 +16,8 @@ export interface RunOptions<Recipe> {
   readonly onMessage?: (message: string) => void;
   /** Folders or hub ids of the models that come in, by role, for the record. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Why the recipe is as it is, in sentences that stand above it in `recipe.yaml`. */
+  readonly remarks?: readonly string[];
 }
 
 /** How far a run is, in training or in something that comes before or after it. */

@@ -100,8 +100,8 @@ export class Run {
   async write(more: Partial<RunRecord> = {}): Promise<void> {
     this.recorded = true;
     this.record = { ...this.record, ...more, skipped: [...this.skipped.values()] };
-    const { runDir, recipe, sources } = this.options;
-    await writeRecipe(runDir, recipe, { replace: true, teacher: sources?.teacher });
+    const { runDir, recipe, sources, remarks } = this.options;
+    await writeRecipe(runDir, recipe, { replace: true, teacher: sources?.teacher, remarks });
     await writeRunRecord(runDir, this.record);
   }
 

@@ -1,0 +1,85 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import { recipe, teacher } from '../test/colours.fixture.js';
+import { put } from '../test/pictures.fixture.js';
+import type { RunPlan } from '../train/index.js';
+import { checkRoom } from '../train/index.js';
+import { largePlan } from './plan-output.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+let folder = '';
+const at = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'promptkd-plan-test-'));
+  for (const name of ['red', 'green', 'blue']) for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`);
+  await saveCheckpoint(at('teacher'), teacher);
+  await writeFile(at('recipe.yaml'), stringify(recipe()));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function distill(...args: string[]) {
+  const given = ['distill', '--teacher', at('teacher'), '--data', `folder:${at('images')}`, ...args];
+  return spawnSync(process.execPath, [main, ...given], { encoding: 'utf8' });
+}
+
+it('prints a plan alone, of the recipe that would be run, and touches nothing', () => {
+  const { status, stdout, stderr } = distill('--recipe', at('recipe.yaml'), '--out', at('planned'), '--plan', '--json');
+  expect([status, stderr.includes('Error')]).toEqual([0, false]);
+  const plan = JSON.parse(stdout);
+  expect(plan).toMatchObject({ images: 9, images_seen: 72, device: 'cpu', chosen: [] });
+  expect(plan.phases.map(({ name, steps }: { name: string; steps: number }) => `${name} ${steps}`)).toEqual([
+    ...['warmup 4', 'prompt 3', 'joint 5'],
+  ]);
+  expect(plan.train_seconds).toBeGreaterThan(0);
+  // Of a view: an embedding of 12, two layers of 17 · 24 features and 17² attention, 16² pixels.
+  expect(plan.files[0]).toMatchObject({ bytes_a_view: 9 * 3604, bytes: 2 * 9 * 3604 });
+  expect(existsSync(at('planned'))).toBe(false);
+});
+
+it('derives a recipe where none is given, says why in it, and tells the plan before the run', async () => {
+  const steps = ['warmup', 'prompt', 'joint'].flatMap((phase) => ['--set', `phases.${phase}.steps=1`]);
+  const { status, stderr } = distill('--out', at('run'), '--size', 'base', ...steps, '--yes');
+  expect(status).toBe(0);
+  expect(stderr).toMatch(/trains +student .*parameters[\s\S]*disk .* for the teacher targets/);
+  const text = await readFile(at('run/recipe.yaml'), 'utf8');
+  expect(text).toMatch(/^# Student: .* size base/);
+  expect(parse(text)).toMatchObject({
+    student: { vision: { hidden_size: 8, num_hidden_layers: 2 } },
+    phases: { warmup: { steps: 1, lr: 8e-3, losses: ['feature'] }, joint: { steps: 1, lr: 3e-3 } },
+  });
+});
+
+it.each([
+  [['--recipe', 'recipe.yaml', '--preset', 'quick'], '--preset: --recipe recipe.yaml says what the run is'],
+  [['--student', 'mine', '--size', 'tiny'], '--size: --student mine is what it is'],
+])('refuses a wish that %s contradicts', (args, message) => {
+  expect(distill('--out', at('refused'), ...args)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(message),
+  });
+});
+
+it('refuses files that the disk cannot hold, with how they could be smaller', async () => {
+  const files = [{ what: 'the teacher targets', folder: at('targets'), bytes: 1e18, remedy: 'give fewer views' }];
+  await expect(checkRoom({ files })).rejects.toThrow(
+    /targets: the teacher targets would take 1\.00e\+9 GB, and .* GB are free there: give fewer views, or/,
+  );
+});
+
+it('asks about what takes long or much, and about nothing else', () => {
+  const plan: RunPlan = {
+    ...{ parameters: {}, phases: [], images: 1, imagesSeen: 1, files: [], device: 'cpu', notes: [] },
+    preparations: [{ what: 'targets', seconds: 1800 }],
+    seconds: 1700,
+  };
+  expect(largePlan(plan, 8e9)).toBeUndefined();
+  expect(largePlan({ ...plan, seconds: 1900, memory: 7e9 }, 8e9)).toBe('about 1:01:40, 7.00 GB of memory');
+});

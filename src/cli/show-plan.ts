@@ -1,0 +1,52 @@
+import { totalmem } from 'node:os';
+import { createInterface } from 'node:readline/promises';
+import { checkRoom, freeBytes, type RunPlan } from '../train/index.js';
+import { Interrupted } from './failure.js';
+import { type CommonOptions, printResult } from './options.js';
+import { largePlan, planJson, planLines } from './plan-output.js';
+import type { Progress } from './progress.js';
+
+export interface PlanOptions {
+  /** Print the plan alone. */
+  readonly plan?: boolean;
+  /** Ask nothing. */
+  readonly yes?: boolean;
+}
+
+/**
+ * Prints a plan before its run, refuses it where the disk is too small, and on a terminal asks where it is large.
+ *
+ * @throws UserError where files do not fit; Interrupted where the answer is no
+ */
+export async function showPlan(
+  plan: RunPlan,
+  remarks: readonly string[],
+  options: CommonOptions & PlanOptions & { readonly out: string },
+  progress: Progress,
+): Promise<void> {
+  const [free, memory] = [await freeBytes(options.out), totalmem()];
+  const lines = [...planLines(plan, free, memory), ...remarks.map((remark) => `chosen     ${remark}`)];
+  if (options.plan) {
+    progress.stop();
+    printResult(options, { ...planJson(plan, free), chosen: remarks }, () => lines.join('\n'));
+    await checkRoom(plan);
+    return;
+  }
+  for (const line of lines) progress.log(line);
+  await checkRoom(plan);
+  const large = largePlan(plan, memory);
+  if (!large || options.yes || options.quiet || !process.stdin.isTTY || !process.stderr.isTTY) return;
+  progress.stop();
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    // Ctrl-C and the end of the input are a no: readline would leave the question open.
+    const closed = new Promise<string>((resolve) => {
+      terminal.once('SIGINT', () => resolve(''));
+      terminal.once('close', () => resolve(''));
+    });
+    const answer = await Promise.race([terminal.question(`This takes ${large}. Go on? [y/N] `), closed]);
+    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was begun; with --yes nothing is asked');
+  } finally {
+    terminal.close();
+  }
+}

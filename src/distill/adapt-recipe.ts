@@ -1,0 +1,196 @@
+import { type ClipConfig, isSiglip } from '../clip/index.js';
+import { activeLosses, lossNames, storedStates } from './losses/index.js';
+import type { DistillRecipe } from './recipe.js';
+import { studentConfig } from './student/student.js';
+import { largestShare, parametersOf, type StudentSize, studentShape, studentSizes } from './student/student-size.js';
+import { chooseStore } from './targets/store-choice.js';
+import type { Teacher } from './teacher/teacher.js';
+
+/** How long a run may take: minutes, about an hour, a night, on a few thousand images and a few cores. */
+export const presets = {
+  quick: { epochs: 25, least: 300, most: 2_000, size: 'tiny' },
+  balanced: { epochs: 90, least: 1_200, most: 10_000, size: 'small' },
+  best: { epochs: 540, least: 4_800, most: 60_000, size: 'base' },
+} as const;
+export type Preset = keyof typeof presets;
+
+/** What a student is wished to be. */
+export interface StudentWish {
+  /** @defaultValue balanced */
+  readonly preset?: Preset;
+  /** In place of the preset's. */
+  readonly size?: StudentSize;
+  /** As large a student as has no more parameters. */
+  readonly maxParameters?: number;
+  /** The same by the size of its file, four bytes a parameter. */
+  readonly maxBytes?: number;
+  /** Largest store of the teacher's targets, in bytes. @defaultValue 1 GB */
+  readonly maxStore?: number;
+}
+
+export interface AdaptOptions {
+  readonly wish?: StudentWish;
+  readonly teacher: Pick<Teacher, 'config' | 'inner'>;
+  /** Images that are trained on. */
+  readonly images: number;
+  /** Of a student that is given, its shape. */
+  readonly student?: ClipConfig;
+  /** Fields that the caller has set, by path (`student.vision.hidden_size`): the others fit them. */
+  readonly given?: Readonly<Record<string, unknown>>;
+}
+
+export interface AdaptedRecipe {
+  /** Recipe fields by path. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** What was chosen and why, in sentences. */
+  readonly reasons: readonly string[];
+}
+
+/** Shares of the steps of recipes/distill-emoji.yaml, which was tuned: feature warmup, prompts, all together. */
+const shares = { warmup: 0.62, prompt: 0.05 };
+/** Width of that student's vision tower; its rates are scaled by 1 / width (Yang et al. 2022, arXiv 2203.03466, table 3). */
+const tunedWidth = 80;
+/** Tokens of its teacher's attention maps: rows sum to 1, so that squares of their differences fall with tokens². */
+const tunedTokens = 37;
+
+/**
+ * The recipe of a run that gives none: student, rates, steps and stored targets from the teacher, the data and a wish.
+ *
+ * A student that is cut out of its teacher is warmed up by features first, at the high rates that narrow matrices bear;
+ * one that is pre-trained (`student.init: given`) keeps the published rates. The same input gives the same recipe.
+ *
+ * @param recipe with the fields that the caller has set, and defaults elsewhere
+ * @throws UserError where no student is as small as is wished, or fields that are set do not fit
+ */
+export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
+  const { teacher, given = {} } = options;
+  // Embeddings alone can be compared: what there is to choose, `checkLosses` says.
+  if (!teacher.inner || isSiglip(teacher.config)) return { fields: {}, reasons: [] };
+  const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
+  if (init === 'given') return withStore(recipe, options, options.student, keptRates());
+  const shape = chooseShape(recipe, options);
+  const { batch, steps } = chooseLength(recipe, options);
+  const ratio = tunedWidth / shape.config.vision_config.hidden_size;
+  const rate = (tuned: number) => Number(Math.min(tuned, tuned * ratio).toPrecision(2));
+  const tokens = 1 + (teacher.config.vision_config.image_size / teacher.config.vision_config.patch_size) ** 2;
+  const warmup = Math.round(shares.warmup * steps);
+  const prompt = Math.round(shares.prompt * steps);
+  const ramp = (of: number) => Math.min(100, Math.ceil(of / 10));
+  const joint = steps - warmup - prompt;
+  const fields = {
+    ...shape.fields,
+    batch,
+    'prompts.width': Math.max(16, 8 * Math.round(shape.config.text_config.hidden_size / 16)),
+    'prompts.intermediate_size': Math.max(32, 16 * Math.round(shape.config.text_config.hidden_size / 16)),
+    'losses.attention.weight': Math.round(100 * (tokens / tunedTokens) ** 2),
+    'phases.warmup.steps': warmup,
+    'phases.warmup.lr': rate(8e-3),
+    'phases.warmup.warmup_steps': ramp(warmup),
+    'phases.warmup.losses': ['feature'],
+    'phases.prompt.steps': prompt,
+    'phases.prompt.warmup_steps': ramp(prompt),
+    'phases.joint.steps': joint,
+    'phases.joint.lr': rate(3e-3),
+    'phases.joint.warmup_steps': ramp(joint),
+  };
+  const reasons = [
+    ...shape.reasons,
+    `Steps: ${steps.toLocaleString('en-GB')} of ${batch} images, ${((steps * batch) / options.images).toFixed(0)} passes over ${options.images.toLocaleString('en-GB')} images: ${warmup} by features alone, ${prompt} for the prompts, ${joint} together.`,
+    `Rates: ${fields['phases.warmup.lr']}, then ${fields['phases.joint.lr']}: those of recipes/distill-emoji.yaml by 1 / width, for a student that is not pre-trained; the published 5e-4 and 1e-5 are for one that is (--student).`,
+  ];
+  const chosen = Object.fromEntries(Object.entries(fields).filter(([path]) => given[path] === undefined));
+  return withStore(recipe, options, shape.config, { fields: chosen, reasons });
+}
+
+function keptRates(): AdaptedRecipe {
+  return { fields: {}, reasons: ['Rates: the published ones, for a student that is pre-trained.'] };
+}
+
+/** The student's towers, by size or below a limit. */
+function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: AdaptOptions) {
+  const towerGiven = (name: 'vision' | 'text') =>
+    Object.fromEntries(
+      Object.entries(given).flatMap(([path, value]) => {
+        const field = new RegExp(`^student\\.${name}\\.(\\w+)$`).exec(path)?.[1];
+        return field === undefined ? [] : [[field, value]];
+      }),
+    );
+  const stand = { vision: towerGiven('vision'), text: towerGiven('text') };
+  const configOf = (share: number) => {
+    const shape = studentShape(share, teacher.config, stand);
+    const student = {
+      ...recipe.student,
+      vision: { ...recipe.student.vision, ...shape.vision },
+      text: { ...recipe.student.text, ...shape.text },
+    };
+    return studentConfig({ ...recipe, student }, teacher.config);
+  };
+  const limits = [wish.maxParameters, wish.maxBytes === undefined ? undefined : wish.maxBytes / 4];
+  const most = Math.min(...limits.filter((limit) => limit !== undefined));
+  const size = wish.size ?? presets[wish.preset ?? 'balanced'].size;
+  const limited = Number.isFinite(most);
+  // Prompts and their encoder come on top: a fiftieth of the student, at most, beside its token table.
+  const share = limited
+    ? largestShare(most, (each) => Math.ceil(1.1 * parametersOf(configOf(each))))
+    : studentSizes[size];
+  const config = configOf(share);
+  const { vision_config: vision, text_config: text } = config;
+  const table = text.vocab_size * text.hidden_size;
+  const parameters = parametersOf(config);
+  const fields: Record<string, unknown> = {};
+  for (const [name, tower] of Object.entries(studentShape(share, teacher.config, stand)))
+    for (const [field, value] of Object.entries(tower)) fields[`student.${name}.${field}`] = value;
+  return {
+    config,
+    fields,
+    reasons: [
+      `Student: ${parameters.toLocaleString('en-GB')} parameters (teacher ${parametersOf(teacher.config).toLocaleString('en-GB')}), ${limited ? 'the largest below the limit' : `size ${size}`}: ${vision.num_hidden_layers} image layers of width ${vision.hidden_size}, ${text.num_hidden_layers} text layers of width ${text.hidden_size}.`,
+      `Token table: ${table.toLocaleString('en-GB')} of these parameters. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too.`,
+    ],
+  };
+}
+
+function chooseLength(recipe: DistillRecipe, { wish = {}, images, given = {} }: AdaptOptions) {
+  const batch = given.batch === undefined ? Math.min(64, images) : recipe.batch;
+  const { epochs, least, most } = presets[wish.preset ?? 'balanced'];
+  const steps = Math.min(most, Math.max(least, Math.round((epochs * images) / (batch * recipe.accumulate))));
+  return { batch, steps };
+}
+
+/** Adds the views and mapped layers of a store that stays small. */
+function withStore(
+  recipe: DistillRecipe,
+  { teacher, images, wish = {}, given = {} }: AdaptOptions,
+  student: ClipConfig | undefined,
+  { fields, reasons }: AdaptedRecipe,
+): AdaptedRecipe {
+  const stated = given.views !== undefined || given['losses.layers'] !== undefined;
+  if (stated || !student || isSiglip(student)) return { fields, reasons };
+  const { hidden, attention } = storedStates(
+    activeLosses(recipe, lossNames),
+    [{ student: 1, teacher: 1 }],
+    teacher.config,
+  );
+  const all = student.vision_config.num_hidden_layers;
+  const { pairs, views, layers, bytes, bytesAView } = chooseStore(
+    recipe,
+    teacher,
+    student,
+    images,
+    wish.maxStore ?? 1e9,
+  );
+  const inner = hidden.length + attention.length > 0;
+  return {
+    fields: {
+      ...fields,
+      views,
+      ...(inner && layers < all ? { 'losses.layers': pairs.map(({ student: s, teacher: t }) => [s, t]) } : {}),
+    },
+    reasons: [
+      ...reasons,
+      `Teacher targets: ${views} ${views === 1 ? 'view' : 'views'}${inner ? ` of ${layers} of the ${all} mapped layers` : ''}, ${gigabytes(bytes)}, ${gigabytes(bytesAView)} a view: as much as stays below ${gigabytes(wish.maxStore ?? 1e9)} (--max-store).`,
+    ],
+  };
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;
