@@ -94,8 +94,8 @@ export const cvpr2024Recipe = z.strictObject({
       /** Weight of ΣKL / (images · classes). Published: 200 for FGVC Aircraft, Oxford Flowers and DTD, 1000 for all others. */
       kd_weight: positive.default(1000),
       /**
-       * Whose images and names the student learns from, without labels: all classes' (`train` and the novel classes' images
-       * beside it, `novel-train`), as published, or the base classes' alone.
+       * Whose images and names the student learns from, without labels: all classes' (of `train`, also those of
+       * novel classes, kept aside), as published, or the base classes' alone.
        */
       classes: z.enum(['all', 'base']).default('all'),
       /** Live: a new view every epoch, as published. Stored: the teacher sees `views` views of an image once, for all epochs. */

@@ -84,9 +84,8 @@ it('begins the same in mixed precision, but for rounding, and with recomputation
 /** The data with unlabelled images of its novel class beside its training images. */
 const halved = (each: number): ImageTextDataset => ({
   ...dataset,
-  splits: {
-    ...dataset.splits,
-    'novel-train': Array.from({ length: each }, (_, i) => ({ id: `gold-${'x'.repeat(i)}`, label: 4, captions: [] })),
+  aside: {
+    train: Array.from({ length: each }, (_, i) => ({ id: `gold-${'x'.repeat(i)}`, label: 4, captions: [] })),
   },
 });
 
@@ -122,7 +121,7 @@ it('runs with the teacher live, on images and names of all classes, the novel on
 
 it('refuses all classes where the data has no images of its novel ones to learn from', async () => {
   await expect(cvpr2024(options('no-novel', { classes: 'all' }))).rejects.toThrow(
-    /colours: distillation.classes=all: expected a split novel-train, .* set distillation.classes=base/,
+    /colours: distillation.classes=all: expected images of novel classes in train .* set distillation.classes=base/,
   );
 });
 

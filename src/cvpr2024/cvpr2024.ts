@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../clip/index.js';
-import { type Example, fewShot, type ImageTextDataset, labelledOf, novelSplit, withSubset } from '../data/index.js';
+import { type Example, fewShot, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
@@ -90,8 +90,10 @@ export async function cvpr2024(options: Cvpr2024RunOptions): Promise<RunOutcome<
 /** The recipe's part of the training images, of base classes and of novel ones; the long tail is of the labelled ones. */
 function subsetOf(dataset: ImageTextDataset, { data, seed }: Cvpr2024Recipe): ImageTextDataset {
   const labelled = withSubset(dataset, data.split, data, seed);
-  const beside = novelSplit(data.split);
-  return dataset.splits[beside] ? withSubset(labelled, beside, { fraction: data.fraction }, seed) : labelled;
+  const { aside } = dataset;
+  if (!aside?.[data.split]) return labelled;
+  const novel = withSubset({ ...labelled, splits: aside }, data.split, { fraction: data.fraction }, seed);
+  return { ...labelled, aside: novel.splits, fingerprint: novel.fingerprint };
 }
 
 async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOutcome<Cvpr2024Run>> {

@@ -1,4 +1,4 @@
-import { type Example, examplesOf, type ImageTextDataset, novelSplit } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 
@@ -12,7 +12,7 @@ export function unlabelledImages(
   classes: Cvpr2024Recipe['distillation']['classes'],
 ): readonly Example[] {
   const own = examplesOf(dataset, split);
-  const novel = classes === 'all' ? dataset.splits[novelSplit(split)] : undefined;
+  const novel = classes === 'all' ? dataset.aside?.[split] : undefined;
   return novel ? [...own, ...novel] : own;
 }
 
@@ -21,9 +21,9 @@ export function unlabelledImages(
  *   but those that are measured on
  */
 export function checkUnlabelled(dataset: ImageTextDataset, { data, distillation }: Cvpr2024Recipe): void {
-  const beside = novelSplit(data.split);
-  if (distillation.classes === 'base' || !dataset.classes.some(({ novel }) => novel) || dataset.splits[beside]) return;
+  const { split } = data;
+  if (distillation.classes === 'base' || !dataset.classes.some(({ novel }) => novel) || dataset.aside?.[split]) return;
   throw new UserError(
-    `${dataset.name}: distillation.classes=all: expected a split ${beside}, images of novel classes to learn from without labels, found none; set distillation.classes=base to learn from the base classes alone`,
+    `${dataset.name}: distillation.classes=all: expected images of novel classes in ${split} to learn from without labels, found none; set distillation.classes=base to learn from the base classes alone`,
   );
 }

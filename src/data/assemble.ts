@@ -6,7 +6,7 @@ import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Remark, 
 import { dealingRule, dealSplits } from './deal-splits.js';
 import { Remarks } from './remarks.js';
 import { readPicture } from './source.js';
-import { novelSplit, splitName } from './split-names.js';
+import { splitName } from './split-names.js';
 
 /** What a data format says of one picture. */
 export interface PictureRecord {
@@ -109,7 +109,7 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
   }
   const base = options.novel === 'half' ? baseClasses(name, labels.names) : labels.names.length;
   const classes = labels.names.map((className, label): ClassInfo => ({ name: className, novel: label >= base }));
-  const splits = new Map<string, Example[]>();
+  const [splits, aside] = [new Map<string, Example[]>(), new Map<string, Example[]>()];
   const sum = createHash('sha256').update(JSON.stringify(classes));
   const isDealt = into === undefined && !hasSplits;
   const keys = distinct(labels.names);
@@ -118,16 +118,19 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     : usable.map((image) => [into ?? splitName(image.split!), image] as const);
   for (const [split, { bytes, split: _, ...example }] of dealt) {
     const isNovel = example.label !== undefined && example.label >= base;
-    const to = isNovel ? novelSplit(split) : split;
-    const known = splits.get(to);
+    const isAside = isNovel && split !== 'test';
+    const to = isNovel && !isAside ? 'novel' : split;
+    const kept = isAside ? aside : splits;
+    const known = kept.get(to);
     if (known) known.push(example);
-    else splits.set(to, [example]);
-    sum.update(JSON.stringify([to, example, bytes]));
+    else kept.set(to, [example]);
+    sum.update(JSON.stringify([isAside ? `aside ${to}` : to, example, bytes]));
   }
   return {
     name,
     classes,
     splits: Object.fromEntries(splits),
+    ...(aside.size > 0 && { aside: Object.fromEntries(aside) }),
     skipped,
     remarks: [...(found.remarks ?? []), ...remarks.list()],
     ...(isDealt && { dealt: dealingRule }),

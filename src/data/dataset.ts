@@ -69,11 +69,16 @@ export interface Remark {
   readonly examples: readonly string[];
 }
 
-/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `novel-train`, `style`. */
+/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
 export interface ImageTextDataset {
   readonly name: string;
   readonly classes: readonly ClassInfo[];
   readonly splits: Readonly<Record<string, readonly Example[]>>;
+  /**
+   * Images of novel classes that the data has in `train`, `val`, …, by that split: of no use but to what reads no label of
+   * them. Those of `test` are the split `novel`.
+   */
+  readonly aside?: Readonly<Record<string, readonly Example[]>>;
   /**
    * Decodes one picture.
    * @throws PictureError where it cannot be read

@@ -25,6 +25,5 @@ export { shardsOf } from './shards-of.js';
 export { type SheetText, sheetOverlay } from './sheet-text.js';
 export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
-export { novelSplit } from './split-names.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';

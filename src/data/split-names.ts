@@ -13,9 +13,6 @@ export function splitName(given: string): string {
   return words.get(name) ?? name;
 }
 
-/** The split of the novel classes' images that the data has in `split`: `novel` is what is measured beside `test`. */
-export const novelSplit = (split: string): string => (split === 'test' ? 'novel' : `novel-${split}`);
-
 /** The split that the name of a folder says, in any case and with the usual words beside it; undefined where it is none. */
 export function splitInName(name: string): string | undefined {
   const plain = name.normalize('NFC').trim().toLowerCase();

@@ -38,10 +38,9 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
     train: ['images/tabby/1.png', 'images/zebra/1.png'],
     val: ['images/tabby/2.png', 'images/zebra/2.png'],
     test: ['images/tabby/3.png', 'images/zebra/3.png', 'out.png'],
-    'novel-train': ['images/ant/1.png'],
-    'novel-val': ['images/ant/2.png'],
     novel: ['images/ant/3.png'],
   });
+  expect(ids(halved.aside!)).toEqual({ train: ['images/ant/1.png'], val: ['images/ant/2.png'] });
   const inside = await openDataset(`coop:${folder}?images=${folder}/images`);
   expect(inside.skipped).toEqual([
     {
@@ -56,14 +55,14 @@ it('keeps two classes of one name apart, halves them by their labels, and keeps 
   const entries = (split: string) => names.map((name, label) => [`${label}/${split}.png`, 10 * label, name]);
   for (const split of ['train', 'test']) for (const [path] of entries(split)) await put(folder, `${path}`);
   await put(folder, 'split_zhou_X.json', `\uFEFF${JSON.stringify({ train: entries('train'), test: entries('test') })}`);
-  const { classes, splits } = await openDataset(`coop:${folder}?novel=half`);
+  const { classes, splits, aside } = await openDataset(`coop:${folder}?novel=half`);
   expect(classes.map(({ name }) => name)).toEqual(['crane', 'polka-dotted', 'crane', 'sea lion']);
   expect(ids(splits)).toEqual({
     train: ['0/train.png', '1/train.png'],
     test: ['0/test.png', '1/test.png'],
-    'novel-train': ['2/train.png', '3/train.png'],
     novel: ['2/test.png', '3/test.png'],
   });
+  expect(ids(aside!)).toEqual({ train: ['2/train.png', '3/train.png'] });
 });
 
 it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {

@@ -77,15 +77,15 @@ describe('folder of pictures', () => {
   it('keeps the later half of the classes out of training, in splits of their own', async () => {
     for (const name of ['a', 'b', 'c'])
       for (const split of ['train', 'test']) await put(folder, `${split}/${name}/1.png`);
-    const { classes, splits } = await openDataset(`folder:${folder}?novel=half`);
+    const { classes, splits, aside } = await openDataset(`folder:${folder}?novel=half`);
     expect(classes.map(({ novel }) => novel)).toEqual([false, false, true]);
     const ids = Object.entries(splits).map(([name, examples]) => [name, examples.map(({ id }) => id)]);
     expect(Object.fromEntries(ids)).toEqual({
       train: ['train/a/1.png', 'train/b/1.png'],
       test: ['test/a/1.png', 'test/b/1.png'],
-      'novel-train': ['train/c/1.png'],
       novel: ['test/c/1.png'],
     });
+    expect(aside!.train!.map(({ id }) => id)).toEqual(['train/c/1.png']);
   });
 
   it('skips a picture of 40,000 × 40,000 pixels by its header', async () => {
