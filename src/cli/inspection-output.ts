@@ -1,6 +1,5 @@
 import type { Inspection } from '../data/index.js';
 import { textTable } from '../report/index.js';
-import { printable } from './printable.js';
 
 const number = (n: number) => n.toLocaleString('en-GB');
 /** Captions may be long; a line holds one. */
@@ -46,7 +45,7 @@ export function inspectionText(inspection: Inspection): string {
       ...examples.map((example) => `    ${cut(example)}`),
     ]),
   ];
-  return lines.map(printable).join('\n');
+  return lines.join('\n');
 }
 
 function skippedLines(skipped: Inspection['skipped']): string[] {

@@ -1,6 +1,5 @@
 export { cacheFolder, keep, readKept } from './cache.js';
 export { classCounts } from './class-counts.js';
-export { contactSheet, type SheetOptions } from './contact-sheet.js';
 export type {
   Box,
   ClassInfo,
@@ -22,7 +21,8 @@ export { type Inspection, type InspectOptions, inspectDataset } from './inspect.
 export { openDataset } from './open.js';
 export { PictureError } from './picture-error.js';
 export { shardsOf } from './shards-of.js';
-export { type SheetText, sheetOverlay } from './sheet-text.js';
+export { contactSheet, type SheetOptions } from './sheet/contact-sheet.js';
+export { type SheetText, sheetOverlay } from './sheet/sheet-text.js';
 export { readPicture } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';

@@ -168,7 +168,7 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
 }
 
 /** Saves a student with its prompts as a checkpoint folder. */
-export async function saveStudent(
+async function saveStudent(
   dir: string,
   { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>,
 ): Promise<void> {

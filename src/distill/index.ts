@@ -8,7 +8,7 @@ export {
 } from './adapt-recipe.js';
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
-export { type DistillOptions, type DistillResult, distill, saveStudent } from './distill.js';
+export { type DistillOptions, type DistillResult, distill } from './distill.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export {
   type Answers,

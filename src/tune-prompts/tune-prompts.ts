@@ -4,6 +4,7 @@ import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
+import { dots, toUnitRows } from '../math/index.js';
 import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
 import {
   classText,
@@ -236,7 +237,8 @@ async function guessed(
   const images = await teacherImages({ config, params, prompts: {} }, block, engine);
   const scale = Math.exp(params.logit_scale!.data[0]!);
   const logits = new Float32Array(examples.length * classes);
-  const unit = unitRows(texts.data, width);
+  const unit = toUnitRows({ data: texts.data.slice(), count: classes, width });
+  const cosines = new Float64Array(classes);
   const pixels = new PixelBlocks(dataset, examples, preprocess, block);
   try {
     for (let from = 0; from < examples.length; from += block) {
@@ -245,12 +247,10 @@ async function guessed(
       const row = pixels.kept.length;
       const filled = await pixels.fill(from, block);
       const { data } = await images.features(pixels.pixels); // rows behind the filled ones are not read
+      const seen = { data: data as Float32Array, count: filled, width };
       for (let i = 0; i < filled; i++) {
-        for (let c = 0; c < classes; c++) {
-          let cosine = 0;
-          for (let k = 0; k < width; k++) cosine += data[i * width + k]! * unit[c * width + k]!;
-          logits[(row + i) * classes + c] = scale * cosine;
-        }
+        const own = dots(seen, i, unit, cosines).map((cosine) => scale * cosine);
+        logits.set(own, (row + i) * classes);
       }
     }
   } finally {
@@ -268,16 +268,6 @@ async function guessed(
     found[places.get(pixels.kept[image]!.id)!] = label;
   }
   return found;
-}
-
-function unitRows(rows: Float32Array, width: number): Float32Array {
-  const out = rows.slice();
-  for (let from = 0; from < out.length; from += width) {
-    const row = out.subarray(from, from + width);
-    const length = Math.hypot(...row) || 1;
-    for (let k = 0; k < width; k++) row[k]! /= length;
-  }
-  return out;
 }
 
 /** For each class the inverse of how many images have it, so that classes count alike; 1 on average over the images. */

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
-import { printable } from '../printable.js';
 
 interface ShowOptions extends CommonOptions {
   readonly split: string;
@@ -102,9 +101,7 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
         ? [`  skipped ${dataset.skipped.length}, the first: ${dataset.skipped[0]!.id}: ${dataset.skipped[0]!.reason}`]
         : []),
       `contact sheet: ${file}`,
-    ]
-      .map(printable)
-      .join('\n'),
+    ].join('\n'),
   );
 }
 

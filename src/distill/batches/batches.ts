@@ -1,7 +1,7 @@
 import { normalizePixels, type PreprocessConfig } from '../../clip/index.js';
 import type { Example } from '../../data/index.js';
 import { EpochOrder } from '../../loader/index.js';
-import { gatherHostRows, Random } from '../../math/index.js';
+import { gatherHostRows, Random, selectRows, toUnitRows } from '../../math/index.js';
 import type { TensorTree } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
@@ -59,11 +59,9 @@ export class Batches {
     const bytes = store.layout.bytes;
     const memory = new Uint8Array(batch * bytes);
     this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
-    this.classFeatures = unitRows(
-      bank.embeds,
-      embed,
-      bank.classes.map((texts) => texts[0]!),
-    );
+    const classes = { data: bank.embeds, count: bank.texts.length, width: embed };
+    const first = bank.classes.map((texts) => texts[0]!);
+    this.classFeatures = toUnitRows(selectRows(classes, first)).data;
 
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
     const n = this.textCount;
@@ -209,15 +207,4 @@ export class Batches {
     }
     return best.map((b) => b.c);
   }
-}
-
-function unitRows(source: Float32Array, width: number, rows: readonly number[]): Float32Array {
-  const out = new Float32Array(rows.length * width);
-  gatherHostRows(source, width, rows, out);
-  for (let r = 0; r < rows.length; r++) {
-    let sum = 0;
-    for (let k = 0; k < width; k++) sum += out[r * width + k]! ** 2;
-    for (let k = 0; k < width; k++) out[r * width + k]! /= Math.sqrt(sum) || 1;
-  }
-  return out;
 }

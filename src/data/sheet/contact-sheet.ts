@@ -1,8 +1,8 @@
 import sharp from 'sharp';
-import { writeFileAtomic } from '../files/index.js';
-import { Random } from '../math/index.js';
-import type { Example, ImageTextDataset, Picture } from './dataset.js';
-import { examplesOf, isLabelled } from './examples-of.js';
+import { writeFileAtomic } from '../../files/index.js';
+import { Random } from '../../math/index.js';
+import type { Example, ImageTextDataset, Picture } from '../dataset.js';
+import { examplesOf, isLabelled } from '../examples-of.js';
 import { type SheetText, sheetOverlay } from './sheet-text.js';
 
 export interface SheetOptions {

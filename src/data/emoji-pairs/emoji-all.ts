@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Example, ImageTextDataset } from './dataset.js';
-import { openWideEmoji } from './emoji/index.js';
-import { allPairs, openEmojiPairs } from './emoji-pairs/index.js';
-import { objects } from './emoji-pairs/objects.js';
-import { openScenes } from './emoji-scenes/index.js';
-import type { Scene } from './emoji-scenes/scene.js';
+import type { Example, ImageTextDataset } from '../dataset.js';
+import { openWideEmoji } from '../emoji/index.js';
+import { openScenes } from '../emoji-scenes/index.js';
+import type { Scene } from '../emoji-scenes/scene.js';
+import { allPairs, openEmojiPairs } from './index.js';
+import { objects } from './objects.js';
 
 /**
  * What a teacher of the built-in tasks is trained on: `train` of `emoji-pairs`, `emoji-scenes` and `emoji-wide` together,
