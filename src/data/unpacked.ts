@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
-import { ensureFolder, fileFault } from '../files/index.js';
+import { ensureFolder, fileFault, temporaryPath } from '../files/index.js';
 import { temporaryFolder } from './cache.js';
 
 /**
@@ -16,7 +15,7 @@ export class Unpacked {
   private fault: UserError | undefined;
 
   constructor(public file: string) {
-    this.temporary = temporaryName(file);
+    this.temporary = temporaryPath(file);
   }
 
   /**
@@ -69,10 +68,8 @@ export class Unpacked {
       return await open(this.temporary, 'wx');
     } catch {
       this.file = join(temporaryFolder(), basename(this.file));
-      this.temporary = temporaryName(this.file);
+      this.temporary = temporaryPath(this.file);
       return open(this.temporary, 'wx');
     }
   }
 }
-
-const temporaryName = (file: string) => `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;

@@ -1,6 +1,6 @@
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
-export { type DistillOptions, type DistillResult, distill, saveStudent } from './distill.js';
+export { type DistillOptions, type DistillResult, distill } from './distill.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
 export { featureLoss } from './losses/feature-loss.js';

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
+import { fileList, writeFileList } from './file-list.js';
 import { makeFolder, removeEmpty, syncFolder } from './folders.js';
 import { leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 
@@ -46,8 +47,9 @@ interface Plan {
 
 /**
  * Fills a folder when everything is there, or not at all. `write` gets an empty folder within it (so that no other disk
- * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, the last one
- * last: where that is missing, the folder is not whole. Of files that stand there only those of the same names are
+ * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, their list
+ * with checksums first (see {@link writeFileList}): as long as they are not all there, it says so. The last one is moved last:
+ * to whoever knows no list, the folder is not whole without it. Of files that stand there only those of the same names are
  * replaced, and those of `replaced` are removed. Where a process is killed while it moves them, the next call, or
  * {@link finishFolder}, goes on; what it left before that is removed.
  *
@@ -70,8 +72,13 @@ export async function fillFolder<Result extends { readonly files: readonly strin
     return named(error);
   });
   try {
-    const result = await write(unfinished);
-    const plan: Plan = { files: result.files, replaced };
+    const result = await write(unfinished).catch((error: unknown) => {
+      // Nobody knows the folder within.
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(error.message.replaceAll(unfinished, folder), { cause: error });
+    });
+    await writeFileList(unfinished, result.files).catch(named);
+    const plan: Plan = { files: [fileList, ...result.files], replaced };
     await writeFile(join(unfinished, PLAN), JSON.stringify(plan), { flush: true }).catch(named);
     await syncFolder(unfinished).catch(named);
     await moveIn(unfinished, folder, plan).catch(named);

@@ -17,7 +17,7 @@ import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { digest, type FakeHub, fakeHub, sha } from './hub.fixture.js';
 import { resolveCheckpoint } from './hub.js';
 
-const built = new URL('../../dist/clip/index.js', import.meta.url).href;
+const built = new URL('../../../dist/clip/index.js', import.meta.url).href;
 const id = 'someone/tiny-clip';
 const tower = { hidden_size: 8, intermediate_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
 const tokenizer = tokenizerFromJson(trainTokenizer(['a small drawing of a fox'], 516));
