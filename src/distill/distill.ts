@@ -4,11 +4,12 @@ import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js'
 import { hash } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
-import { ranksFor } from '../model/index.js';
+import { fillModelFolder, ranksFor } from '../model/index.js';
 import {
   countParameters,
   initPromptEncoder,
   promptConfig,
+  promptFile,
   type SavedPrompts,
   savePrompts,
   taskPrompts,
@@ -22,6 +23,7 @@ import {
   type Run,
   type RunOptions,
   type RunResult,
+  type TrainingRecord,
   takeValues,
   train,
   warmupCosine,
@@ -159,9 +161,8 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
       : { finished: false, step: 0, seconds: 0 };
     const result = await resultOf(options, full, teacher, bank, position, run.history.entries);
     if (result.finished) {
-      await saveStudent(result.folder, result);
       const { imagesSeen, seconds } = result;
-      await writeTrainingRecord(result.folder, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });
+      await saveStudent(result, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });
     }
     return { result, figures: { parameters: result.parameters } };
   });
@@ -169,11 +170,17 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
 
 /** Saves a student with its prompts as a checkpoint folder. */
 async function saveStudent(
-  dir: string,
-  { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>,
+  { folder, student, prompts }: Pick<DistillResult, 'folder' | 'student' | 'prompts'>,
+  record: TrainingRecord,
 ): Promise<void> {
-  await saveCheckpoint(dir, student);
-  if (prompts) await savePrompts(dir, prompts);
+  await fillModelFolder(folder, async (unfinished) => {
+    const files = [await writeTrainingRecord(unfinished, record)];
+    if (prompts) {
+      await savePrompts(unfinished, prompts);
+      files.push(promptFile);
+    }
+    return [...files, ...(await saveCheckpoint(unfinished, student))];
+  });
 }
 
 async function trainPhases(

@@ -1,6 +1,7 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
-export { checksum, hash, hashParams } from './fingerprint.js';
+export { checkFiles, fileList } from './file-list.js';
+export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';

@@ -5,11 +5,12 @@ import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
-import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import { fillModelFolder, ranksFor, teacherImages, templateFeatures } from '../model/index.js';
 import {
   classText,
   initPromptEncoder,
   promptConfig,
+  promptFile,
   type SavedPrompts,
   savePrompts,
   taskPrompts,
@@ -188,8 +189,10 @@ async function tunePromptsIn(
     vision: await taskPrompts(prompt, table, first, options.engine),
   };
   if (finished) {
-    await saveCheckpoint(folder, model);
-    await savePrompts(folder, prompts);
+    await fillModelFolder(folder, async (unfinished) => {
+      await savePrompts(unfinished, prompts);
+      return [promptFile, ...(await saveCheckpoint(unfinished, model))];
+    });
   }
   return {
     ...{ folder, finished, steps: step, seconds, imagesSeen: step * recipe.batch * recipe.accumulate },
