@@ -9,6 +9,7 @@ export { readJson, readJsonSync } from './json.js';
 export { readLines } from './lines.js';
 export { type Lock, lock, lockHolder } from './lock.js';
 export { readNames } from './names.js';
+export { type NpyMatrix, npyContent, readNpy } from './npy.js';
 export { packageVersion } from './package-version.js';
 export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';
 export {
