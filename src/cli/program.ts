@@ -15,6 +15,7 @@ import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
@@ -47,6 +48,7 @@ export function buildProgram(): Command {
     addEvaluate,
     addCompare,
     addEmbed,
+    addSearch,
     addExport,
     addWeb,
     addQuantize,
