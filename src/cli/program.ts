@@ -9,6 +9,7 @@ import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
+import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
@@ -45,6 +46,7 @@ export function buildProgram(): Command {
     addCvpr2024,
     addEvaluate,
     addCompare,
+    addEmbed,
     addExport,
     addWeb,
     addQuantize,

@@ -16,6 +16,7 @@ describe('what to try next', () => {
       outcome([0.5, 0.6, 0.65, 0.7]),
       ['longer: it was still learning at the end (--set phases.joint.steps=200'],
     ],
+    ['longer, or another rate', outcome([0.1, 0.12, 0.12]), ['longer, or at another rate']],
     ['its best step', outcome([0.6, 0.72, 0.74, 0.66]), ['its step 30 instead of the last']],
     ['more views', outcome([0.73, 0.73, 0.73], { trained: 0.95 }), ['more views (--set views=4)']],
     ['a larger student', outcome([0.6, 0.6, 0.6]), ['a larger student (--size base']],

@@ -29,8 +29,11 @@ export function otherTeacher({ best: { teacher }, chance }: Outcome): string | u
   return 'another teacher, or texts that this one knows (--set texts.templates=…): it guesses on this data';
 }
 
-/** Still better at the end. */
-export function longer({ evaluations, steps }: Outcome): string | undefined {
+/** Still better at the end, or not half as good as its teacher by then. */
+export function longer({ evaluations, best, steps }: Outcome): string | undefined {
+  const share = shareOfTeacher(best);
+  if (share !== undefined && share < 0.5)
+    return `longer, or at another rate (--set phases.joint.steps=${2 * steps}, phases.joint.lr): it is at ${percent(share)} of its teacher`;
   if (trendOf(evaluations) !== 'learning') return undefined;
   return `longer: it was still learning at the end (--set phases.joint.steps=${2 * steps}, or a larger --preset)`;
 }
@@ -52,7 +55,13 @@ export function moreViews({ evaluations, trained, views }: Outcome): string | un
 /** Levelled off well below its teacher, on its own images too. */
 export function larger(outcome: Outcome): string | undefined {
   const share = shareOfTeacher(outcome.best);
-  if (share === undefined || share >= 0.9 || trendOf(outcome.evaluations) !== 'level' || moreViews(outcome))
+  if (
+    share === undefined ||
+    share < 0.5 ||
+    share >= 0.9 ||
+    trendOf(outcome.evaluations) !== 'level' ||
+    moreViews(outcome)
+  )
     return undefined;
   return `a larger student (--size base, or --set student.vision.hidden_size=…): it levels off at ${percent(share)} of its teacher`;
 }

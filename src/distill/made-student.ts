@@ -1,7 +1,8 @@
 import { type Checkpoint, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { gatherHostRows } from '../math/index.js';
+import { fillModelFolder } from '../model/index.js';
 import type { Params } from '../nn/index.js';
-import { type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
+import { promptFile, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { writeTrainingRecord } from '../train/index.js';
 import type { TextBank } from './batches/text-bank.js';
@@ -30,9 +31,16 @@ export async function saveStudent(
   { step, seconds }: { readonly step: number; readonly seconds: number },
   recipe: DistillRecipe,
 ): Promise<void> {
-  await saveCheckpoint(dir, made);
-  if (made.prompts) await savePrompts(dir, made.prompts);
-  await writeTrainingRecord(dir, { images_seen: imagesOf(recipe, step), train_seconds: Math.round(seconds) });
+  const record = { images_seen: imagesOf(recipe, step), train_seconds: Math.round(seconds) };
+  const { prompts, ...student } = made;
+  await fillModelFolder(dir, async (unfinished) => {
+    const files = [await writeTrainingRecord(unfinished, record)];
+    if (prompts) {
+      await savePrompts(unfinished, prompts);
+      files.push(promptFile);
+    }
+    return [...files, ...(await saveCheckpoint(unfinished, student))];
+  });
 }
 
 /** Parameters that a task trains, in place of those of the stream. */

@@ -19,6 +19,7 @@ import {
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import type { LoaderOptions } from '../loader/index.js';
+import { fillModelFolder } from '../model/index.js';
 import {
   adamw,
   engineOptions,
@@ -148,11 +149,14 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
   const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
   type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
   const publish = async (to: string, { step, seconds, averaged }: Position) => {
-    await saveCheckpoint(to, { ...start, params: averaged }, { dtype: 'F16' });
-    await writeTrainingRecord(to, {
+    const record = {
       images_seen: before.images_seen + step * seen,
       train_seconds: Math.round(before.train_seconds + seconds),
-    });
+    };
+    await fillModelFolder(to, async (unfinished) => [
+      await writeTrainingRecord(unfinished, record),
+      ...(await saveCheckpoint(unfinished, { ...start, params: averaged }, { dtype: 'F16' })),
+    ]);
   };
   const bestFolder = join(runDir, 'best');
   const validation = new Validation(run.history, phase, evaluation.patience);

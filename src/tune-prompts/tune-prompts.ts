@@ -6,12 +6,13 @@ import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
-import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import { fillModelFolder, ranksFor, teacherImages, templateFeatures } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import {
   classText,
   initPromptEncoder,
   promptConfig,
+  promptFile,
   type SavedPrompts,
   savePrompts,
   taskPrompts,
@@ -197,10 +198,11 @@ async function tunePromptsIn(
     encoder: params,
     vision: await taskPrompts({ params, config: shape }, table, first, options.engine),
   });
-  const save = async (to: string, prompts: SavedPrompts) => {
-    await saveCheckpoint(to, model);
-    await savePrompts(to, prompts);
-  };
+  const save = (to: string, prompts: SavedPrompts) =>
+    fillModelFolder(to, async (unfinished) => {
+      await savePrompts(unfinished, prompts);
+      return [promptFile, ...(await saveCheckpoint(unfinished, model))];
+    });
   const held = { trained: recipe.data.split, wanted: evaluation.split };
   const split = evaluation.every > 0 ? heldOutSplit(dataset, held, options.onMessage) : undefined;
   const { images } = evaluation;

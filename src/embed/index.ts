@@ -1,0 +1,3 @@
+export type { EmbeddedRecord } from './columns.js';
+export { type EmbedDatasetOptions, type EmbedResult, embedDataset } from './embed-dataset.js';
+export { type EmbedFormat, type EmbedManifest, embedFormats, readEmbedManifest } from './manifest.js';
