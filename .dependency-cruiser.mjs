@@ -25,6 +25,7 @@ const rooms = [
   'tune-prompts',
   'cvpr2024',
   'report',
+  'runs',
   'compress',
   'serve',
   'web',
