@@ -15,6 +15,7 @@ const rooms = [
   'loader',
   'prompt',
   'model',
+  'bank',
   'train',
   'evaluate',
   'prompt-search',
@@ -22,6 +23,7 @@ const rooms = [
   'pretrain',
   'tune-prompts',
   'cvpr2024',
+  'continual',
   'report',
   'compress',
   'serve',
@@ -32,9 +34,9 @@ const rooms = [
 
 /** What no room may import although it stands above: the reason is the comment. */
 const apart = [
-  ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
-  ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024'], 'A server carries no training.'],
-  ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'serve'], 'A page carries no training and no server.'],
+  ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model', 'bank'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
+  ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual'], 'A server carries no training.'],
+  ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual', 'serve'], 'A page carries no training and no server.'],
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
 
