@@ -5,6 +5,7 @@ const rooms = [
   'math',
   'tensor',
   'files',
+  'jobs',
   'runtime',
   'nn',
   'weight-formats',
@@ -18,6 +19,7 @@ const rooms = [
   'bank',
   'train',
   'evaluate',
+  'embed',
   'prompt-search',
   'distill',
   'pretrain',
@@ -37,6 +39,7 @@ const apart = [
   ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model', 'bank'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
   ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual'], 'A server carries no training.'],
   ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual', 'serve'], 'A page carries no training and no server.'],
+  ['embed', ['train'], 'Embedding needs no training.'],
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
 

@@ -10,7 +10,17 @@ export { type ExportGraph, exportGraph, type GraphName, graphNames, graphsOf } f
 export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
 export { checkPrompts, textLimit, textRoom } from './limits.js';
-export { type LoadOptions, loadModel, loadTowerModel, modelFolder, openEncoders } from './load.js';
+export {
+  checkpointFolder,
+  type LoadOptions,
+  loadModel,
+  loadModelCheckpoint,
+  loadTowerModel,
+  modelFolder,
+  openEncoders,
+  type RunModelOptions,
+  runModels,
+} from './load.js';
 export { logitBounds } from './logit-scale.js';
 export {
   type ClassVectors,
@@ -22,6 +32,7 @@ export {
   type TowerModel,
   withTowers,
 } from './model.js';
+export { fillModelFolder, modelParts } from './model-folder.js';
 export { initProjector, projector } from './projector.js';
 export {
   type PromptedTeacher,
@@ -31,7 +42,7 @@ export {
   teacherTextFeatures,
 } from './prompted-teacher.js';
 export { ranksFor, taskShards } from './ranks.js';
-export { saveModel } from './save.js';
+export { saveModel, writeModel } from './save.js';
 export { servingEncoders } from './serving-encoders.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';
 export { templateFeatures } from './template-features.js';

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
 import type { Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
 import { UserError } from '../../errors.js';
+import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
@@ -112,15 +113,20 @@ function wishOf(options: DistillOptions): StudentWish {
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
   await runTraining(options, async () => {
-    const [{ adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf }, { loadCheckpoint }, data] =
-      await Promise.all([
-        import('../../distill/index.js'),
-        import('../../clip/index.js'),
-        import('../../data/index.js'),
-      ]);
+    const [
+      { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+      { loadModelCheckpoint },
+      data,
+      output,
+    ] = await Promise.all([
+      import('../../distill/index.js'),
+      import('../../model/index.js'),
+      import('../../data/index.js'),
+      import('../distill-output.js'),
+    ]);
     const { device, threads, targets: targetsDir } = options;
     let read: Promise<TeacherModel> | undefined;
-    const teacherModel = (download: DownloadOptions) => {
+    const teacherModel = (download: DownloadOptions & RunModelOptions) => {
       read ??= loadTeacher(options.teacher, { ...download, device, threads });
       return read;
     };
@@ -129,6 +135,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       schema: distillRecipe,
       flags: await flags(options, command),
       sources: { teacher: options.teacher },
+      again: ['--teacher', options.teacher, ...(targetsDir === undefined ? [] : ['--targets', targetsDir])],
       adapt: async (recipe, given, open, download) => {
         const { split } = recipe.data;
         const { checkpoint } = recipe.student;
@@ -137,7 +144,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         return adaptRecipe(recipe, {
           ...{ wish, given, teacher },
           images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-          student: checkpoint === undefined ? undefined : (await loadCheckpoint(checkpoint, download)).config,
+          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
         });
       },
       plan: async (given, open) => {
@@ -148,15 +155,11 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         const teacher = await teacherModel(given);
         return distill({ ...given, targetsDir, teacher, dataset: await open() });
       },
-      json: ({ folder, parameters, imagesSeen, seconds }) => ({
-        ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
-      }),
-      closing: ({ folder, parameters, imagesSeen, seconds }, recipe) => ({
-        lines: [
-          `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
-        ],
-        saved: folder,
-        next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      json: output.distillJson,
+      closing: (result, recipe) => ({
+        lines: output.distillLines(result, recipe),
+        saved: result.folder,
+        next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
       }),
     };
   });
