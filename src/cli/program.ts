@@ -16,6 +16,7 @@ import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addResume } from './commands/resume.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
@@ -46,6 +47,7 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addResume,
     addEvaluate,
     addCompare,
     addEmbed,
