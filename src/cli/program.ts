@@ -15,6 +15,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
@@ -57,6 +58,7 @@ export function buildProgram(): Command {
     addCompare,
     addEmbed,
     addSearch,
+    addJobs,
     addExport,
     addWeb,
     addQuantize,
