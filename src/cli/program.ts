@@ -9,11 +9,14 @@ import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
+import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addResume } from './commands/resume.js';
+import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
@@ -43,8 +46,11 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addResume,
     addEvaluate,
     addCompare,
+    addEmbed,
+    addSearch,
     addExport,
     addWeb,
     addQuantize,

@@ -4,6 +4,7 @@ import type { DownloadOptions } from '../../clip/index.js';
 import type { DistillRecipe, Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
 import { fusionRules } from '../../distill/teachers/fusion-rules.js';
 import { UserError } from '../../errors.js';
+import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
 import { teacherModels, withTeacherModels } from '../teacher-models.js';
@@ -130,26 +131,26 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
   await runTraining(options, async () => {
     const [
       { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-      { loadCheckpoint },
+      { loadModelCheckpoint },
       data,
       { writeTeachersPage },
-      { fusionJson, fusionLines },
+      output,
     ] = await Promise.all([
       import('../../distill/index.js'),
-      import('../../clip/index.js'),
+      import('../../model/index.js'),
       import('../../data/index.js'),
       import('../../report/index.js'),
-      import('../teachers-output.js'),
+      import('../distill-output.js'),
     ]);
     const { device, threads, targets: targetsDir } = options;
     const given = options.teacher ?? [];
     const read = new Map<string, Promise<TeacherModel>>();
-    const teacherModel = (name: string, download: DownloadOptions) => {
+    const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
       const known = read.get(name) ?? loadTeacher(name, { ...download, device, threads });
       read.set(name, known);
       return known;
     };
-    const allTeachers = async (recipe: DistillRecipe, download: DownloadOptions) => {
+    const allTeachers = async (recipe: DistillRecipe, download: DownloadOptions & RunModelOptions) => {
       const models: TeacherModel[] = [];
       for (const name of teacherModels(recipe, given)) models.push(await teacherModel(name, download));
       const [teacher, ...others] = models;
@@ -163,6 +164,10 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         Object.fromEntries(
           teacherModels(recipe, given).map((name, k) => [k === 0 ? 'teacher' : `teacher ${k + 1}`, name]),
         ),
+      again: [
+        ...(given.length === 1 ? ['--teacher', given[0]!] : []), // several are in the recipe
+        ...(targetsDir === undefined ? [] : ['--targets', targetsDir]),
+      ],
       adapt: async (recipe, set, open, download) => {
         const { split } = recipe.data;
         const { checkpoint } = recipe.student;
@@ -171,7 +176,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         return adaptRecipe(recipe, {
           ...{ wish, given: set, teacher },
           images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-          student: checkpoint === undefined ? undefined : (await loadCheckpoint(checkpoint, download)).config,
+          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
         });
       },
       plan: async (run, open) => {
@@ -184,17 +189,14 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
         return result;
       },
-      json: ({ folder, parameters, imagesSeen, seconds, fusion }) => ({
-        ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
-        ...(fusion && { teachers: fusionJson(fusion) }),
-      }),
-      closing: ({ folder, parameters, imagesSeen, seconds, fusion }, recipe) => ({
+      json: output.distillJson,
+      closing: (result, recipe) => ({
         lines: [
-          ...(fusion ? [...fusionLines(fusion), `weights by class: ${join(options.out, teachersPageFile)}`] : []),
-          `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
+          ...output.distillLines(result, recipe),
+          ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
         ],
-        saved: folder,
-        next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+        saved: result.folder,
+        next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
       }),
     };
   });

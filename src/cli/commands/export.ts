@@ -70,10 +70,10 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
   const readModels = async () => {
-    const student = await loadTowerModel(idOrFolder, 'export', { onDownload });
+    const student = await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
     if (adaptor === undefined || teacher === undefined) return { student, model: student };
     const { withAdaptor } = await import('../../distill/index.js');
-    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload });
+    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload, onRunModel: download.log });
     return { student, model: withAdaptor(student, adaptor, checkpoint) };
   };
   const { student, model } = await readModels().finally(() => download.stop());
