@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { packageVersion } from '../files/index.js';
 import { addAugment } from './commands/augment.js';
+import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
 import { addCompare } from './commands/compare.js';
+import { addContinual } from './commands/continual.js';
+import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -12,6 +15,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
@@ -46,11 +50,15 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addContinue,
+    addContinual,
+    addBank,
     addResume,
     addEvaluate,
     addCompare,
     addEmbed,
     addSearch,
+    addJobs,
     addExport,
     addWeb,
     addQuantize,

@@ -12,8 +12,10 @@ export type {
   PhaseSpan,
   ReportData,
 } from './data.js';
+export { type HeatMap, heatMap } from './heat-map.js';
 export { Html, html } from './html.js';
 export { type LossHistory, type LossTitle, lossCurves, phaseSpans } from './loss-curves.js';
+export { type MatrixPage, matrixPage } from './matrix-page.js';
 export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { accuracy, bytes, count, duration, milliseconds, percent, ratio } from './numbers.js';
 export { reportPage, writeReport } from './page.js';
