@@ -1,54 +1,66 @@
 import { join } from 'node:path';
-import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { gatherHostRows } from '../math/index.js';
-import { fillModelFolder, ranksFor } from '../model/index.js';
-import {
-  countParameters,
-  initPromptEncoder,
-  promptConfig,
-  promptFile,
-  type SavedPrompts,
-  savePrompts,
-  taskPrompts,
-} from '../prompt/index.js';
+import { modelWeights, ranksFor } from '../model/index.js';
+import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
 import {
   adamw,
+  bestOf,
   decaysByDefault,
   engineOptions,
+  evaluationsOf,
   type HistoryEntry,
   inRun,
+  type PlacedEvaluation,
   type Run,
   type RunOptions,
   type RunResult,
-  type TrainingRecord,
+  type StepEvent,
   takeValues,
   train,
+  Validation,
   warmupCosine,
-  writeTrainingRecord,
 } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
-import type { TextBank } from './batches/text-bank.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
+import type { FusionFigures } from './fusion/measure.js';
 import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
+import {
+  imagesOf,
+  type MadeStudent,
+  type Making,
+  preprocessOf,
+  saveStudent,
+  studentOf,
+  withTrained,
+} from './made-student.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
+import { StudentProbe } from './student-probe.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+import { saveAdaptors } from './teachers/adaptors.js';
+import { checkTeachers, lossesOf, sectionsOf } from './teachers/check-teachers.js';
+import { type OpenedSeveral, openSeveral } from './teachers/open-several.js';
+import { otherModels } from './teachers/other-models.js';
+import { storeFolder } from './teachers/store-folder.js';
+import { whiteningOf } from './teachers/whitening.js';
 
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
   /** How images are read. */
   readonly loader?: LoaderOptions;
   readonly teacher: TeacherModel;
+  /** Further teachers, in the order of the recipe's `teachers`, of which `teacher` is the first. */
+  readonly others?: readonly TeacherModel[];
   readonly dataset: ImageTextDataset;
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
   readonly targetsDir?: string;
@@ -64,12 +76,34 @@ export interface DistillResult extends RunResult {
   readonly history: readonly HistoryEntry[];
   /** Numbers the student holds, with prompt encoder and prompts. */
   readonly parameters: number;
+  /** Of several teachers, where labelled images are held out: each alone, the mixes, and the rule. */
+  readonly fusion?: FusionFigures;
+  /** As they were planned. */
+  readonly phases: readonly Phase[];
+  /** Where the recipe wants evaluations. */
+  readonly validation?: DistillValidation;
+}
+
+/** How good the student became on images that it was not trained on. */
+export interface DistillValidation {
+  /** Of the last phase, in their order. */
+  readonly evaluations: readonly PlacedEvaluation[];
+  /** The best of them, and the checkpoint folder of the student as it was then. */
+  readonly best: PlacedEvaluation & { readonly folder: string };
+  /** The finished student's score (`scoreOf`) on as many of the images that it was trained on. */
+  readonly trained: number;
+  /** What guessing reaches. */
+  readonly chance: number;
 }
 
 /** All that training needs: models at their start, the teacher's stored targets, and the batches. */
 export interface Prepared {
   readonly options: DistillOptions;
   readonly teacher: Teacher;
+  /** All, the first too. */
+  readonly teachers: readonly Teacher[];
+  /** Of several teachers: what each is worth, and what they are made one by. */
+  readonly fused?: Pick<OpenedSeveral, 'figures' | 'identity'>;
   readonly phases: readonly Phase[];
   readonly full: DualStream;
   /** Their store is to be closed by the caller; it is not complete where the signal stopped the extraction. */
@@ -88,7 +122,10 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const dataset = withSubset(given.dataset, data.split, data, seed);
   const recipe = withEpochSteps(given.recipe, examplesOf(dataset, data.split).length);
   const options = { ...given, dataset, recipe };
-  const teacher = teacherOf(options.teacher, { compile: { ...options.engine, precision: recipe.precision } });
+  const compile = { ...options.engine, precision: recipe.precision };
+  const teacher = teacherOf(options.teacher, { compile });
+  const teachers = [teacher, ...(options.others ?? []).map((one) => teacherOf(one, { compile }))];
+  checkTeachers(recipe, teachers, dataset);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
@@ -114,28 +151,47 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     pairs,
     recipe,
   };
-  const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
+  const others = otherModels(recipe, teachers, start.config);
+  const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
+  const several = others.length > 0 ? { others, firstGives } : undefined;
+  const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
   ranksFor('student', start.config, options.engine, recipe.method === 'promptkd' ? splitSizes(full) : {});
+  const targetsDir = options.targetsDir ?? join(options.runDir, 'targets');
+  const halves = options.engine?.device !== 'webgpu'; // whose shaders need not have fp16
+  const targets = {
+    dir: targetsDir,
+    rebuild: options.rebuildTargets,
+    loader: options.loader,
+    signal: options.signal,
+    onProgress: (step: number, steps: number) => onProgress?.({ phase: 'teacher targets', step, steps }),
+    onTexts: (step: number, steps: number) => onProgress?.({ phase: 'teacher texts', step, steps }),
+  };
+  const ownNeeds = several ? new Set([...needs].filter((name) => firstGives.has(name))) : needs;
   const batches = await openBatches({
     teacher,
     dataset,
     recipe,
     student: { tokenizer: start.tokenizer, limit },
-    inner: storedStates(needs, pairs, teacher.config),
+    inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
-    halves: options.engine?.device !== 'webgpu', // whose shaders need not have fp16
-    targets: {
-      dir: options.targetsDir ?? join(options.runDir, 'targets'),
-      rebuild: options.rebuildTargets,
-      loader: options.loader,
-      signal: options.signal,
-      onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
-      onTexts: (step, steps) => onProgress?.({ phase: 'teacher texts', step, steps }),
-    },
+    halves,
+    targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
-  return { options, teacher, phases, full, batches };
+  if (!batches.store.complete) return { options, teacher, teachers, phases, full, batches };
+  try {
+    const steps = phases.reduce((sum, phase) => sum + phase.steps, 0) * recipe.accumulate;
+    const opened = several
+      ? await openSeveral({ teachers, others, dataset, recipe, batches, targets, steps, halves })
+      : undefined;
+    full.several = opened?.stream;
+    full.whitening = whiteningOf(recipe, batches);
+    return { options, teacher, teachers, phases, full, batches, fused: opened };
+  } catch (error) {
+    batches.close();
+    throw error;
+  }
 }
 
 /**
@@ -151,55 +207,71 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
-    const { options, teacher, phases, full, batches } = await prepare(given);
+    const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
+    const { recipe } = options;
     const { store, bank } = batches;
-    run.own({ dispose: () => store.close() });
+    run.own({ dispose: () => batches.close() });
     run.identify('teacher', teacher.fingerprint());
+    const fingerprints = fused?.identity.split(' ') ?? [];
+    for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
+    const making: Making = { engine: options.engine, full, teacher, bank };
+    const probe = store.complete
+      ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+      : undefined;
     const position = store.complete
-      ? await trainPhases(options, teacher, phases, full, batches, run)
+      ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
-    const result = await resultOf(options, full, teacher, bank, position, run.history.entries);
-    if (result.finished) {
-      const { imagesSeen, seconds } = result;
-      await saveStudent(result, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });
-    }
-    return { result, figures: { parameters: result.parameters } };
+    const made = await studentOf(making, full);
+    const folder = join(options.runDir, 'student');
+    const { finished, step: steps, seconds } = position;
+    const imagesSeen = imagesOf(recipe, steps);
+    if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished) await saveAdaptors(folder, full, teachers, recipe);
+    const validation =
+      probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
+    const { prompts, ...student } = made;
+    const parameters = countParameters(modelWeights(made));
+    const result: DistillResult = {
+      ...{ student, prompts, folder, finished, steps, imagesSeen, seconds },
+      ...{ history: run.history.entries, parameters, phases, validation, fusion: fused?.figures },
+    };
+    const { best, trained, chance } = validation ?? {};
+    const last = validation?.evaluations.at(-1);
+    return {
+      result,
+      figures: {
+        parameters,
+        ...(fused?.figures && { teachers: fused.figures }),
+        ...(validation && { evaluation: last, best, trained, chance }),
+      },
+    };
   });
 }
 
-/** Saves a student with its prompts as a checkpoint folder. */
-async function saveStudent(
-  { folder, student, prompts }: Pick<DistillResult, 'folder' | 'student' | 'prompts'>,
-  record: TrainingRecord,
-): Promise<void> {
-  await fillModelFolder(folder, async (unfinished) => {
-    const files = [await writeTrainingRecord(unfinished, record)];
-    if (prompts) {
-      await savePrompts(unfinished, prompts);
-      files.push(promptFile);
-    }
-    return [...files, ...(await saveCheckpoint(unfinished, student))];
-  });
-}
+const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
 
 async function trainPhases(
   options: DistillOptions,
-  teacher: Teacher,
+  making: Making,
+  teachers: string,
   phases: readonly Phase[],
-  full: DualStream,
   batches: Batches,
   run: Run,
+  probe: StudentProbe | undefined,
 ): Promise<{ finished: boolean; step: number; seconds: number }> {
+  const { full } = making;
   const { recipe, runDir, signal } = options;
+  // How often the student is looked at decides none of its bits.
+  const { evaluation, ...decisive } = recipe;
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
   const costs = phases.map((phase) => stepCost(full, phase, batches));
   const work = phases.map(({ steps }, i) => steps * costs[i]!);
   const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {
-    recipe,
+    recipe: decisive,
     data: options.dataset.fingerprint,
-    teacher: teacher.fingerprint(),
+    teacher: teachers,
     given: hash(JSON.stringify(full.config)),
   };
   const engine = engineOptions(recipe, options.engine);
@@ -209,8 +281,19 @@ async function trainPhases(
     await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
     const task =
       recipe.method === 'kd'
-        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
+        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile, full.several)
         : dualStreamTask(full, batches, phase, engine.compile);
+    const isLast = phase === phases.at(-1);
+    const validation = new Validation(run.history, phase.name, isLast ? evaluation.patience : undefined);
+    const look = async ({ step, seconds, averaged }: StepEvent) => {
+      const student = await studentOf(making, withTrained(full, await averaged()), phase.prompted);
+      const seen = await probe!.measure(student);
+      const overall = phase.firstStep + step;
+      if (validation.note(seen, overall) && isLast) {
+        await saveStudent(bestFolder(options), student, { step: overall, seconds: position.seconds + seconds }, recipe);
+      }
+      return seen;
+    };
     const trained = await train(task, {
       ...engine,
       steps: phase.steps,
@@ -230,8 +313,13 @@ async function trainPhases(
       checkpointEvery: recipe.checkpoint_every,
       fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
       signal,
-      ema: phase === phases.at(-1) ? engine.ema : undefined,
-      onStep: (event) => run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event),
+      ema: isLast ? engine.ema : undefined,
+      lookEvery: probe && evaluation.every,
+      endsAfter: (step) => validation.isExhausted(phase.firstStep + step),
+      onStep: async (event) => {
+        const seen = probe?.isDue(event.step, event.steps) ? await look(event) : undefined;
+        await run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event, seen);
+      },
     });
     position.step = phase.firstStep + trained.step;
     position.seconds += trained.seconds;
@@ -242,46 +330,18 @@ async function trainPhases(
   return position;
 }
 
-async function resultOf(
-  options: DistillOptions,
-  full: DualStream,
-  teacher: Teacher,
-  bank: TextBank,
-  position: { finished: boolean; step: number; seconds: number },
-  history: readonly HistoryEntry[],
-): Promise<DistillResult> {
-  const { recipe } = options;
-  const size = full.config.vision_config.image_size;
-  const preprocess = preprocessAt(teacher.preprocess, size);
-  const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: bank.tokenizer };
-  const prompts: SavedPrompts | undefined = full.prompt && {
-    config: full.prompt.config,
-    encoder: full.prompt.params,
-    vision: await taskPrompts(full.prompt, full.student[tokenTable]!, classTexts(bank), options.engine),
-  };
+async function validationOf(
+  probe: StudentProbe,
+  made: MadeStudent,
+  { history }: Run,
+  last: Phase,
+  folder: string,
+): Promise<DistillValidation | undefined> {
+  const evaluations = evaluationsOf(history.entries, last.name);
+  const best = bestOf(evaluations);
+  if (!best) return undefined;
   return {
-    student,
-    prompts,
-    folder: join(options.runDir, 'student'),
-    finished: position.finished,
-    steps: position.step,
-    imagesSeen: position.step * recipe.batch * recipe.accumulate,
-    seconds: position.seconds,
-    history,
-    parameters:
-      countParameters(full.student) +
-      (prompts ? countParameters(prompts.encoder) + countParameters(prompts.vision) : 0),
+    ...{ evaluations, best: { ...best, folder }, chance: probe.chance },
+    trained: await probe.measureTrained(made),
   };
-}
-
-const tokenTable = 'text_model.embeddings.token_embedding.weight';
-
-/** One text of each class of the bank. */
-function classTexts(bank: TextBank) {
-  const rows = bank.classes.map((texts) => texts[0]!);
-  const ids = new Int32Array(rows.length * bank.length);
-  const ends = new Int32Array(rows.length);
-  gatherHostRows(bank.ids, bank.length, rows, ids);
-  gatherHostRows(bank.ends, 1, rows, ends);
-  return { ids: { shape: [rows.length, bank.length], data: ids }, ends: { shape: [rows.length], data: ends } };
 }

@@ -17,6 +17,7 @@ import {
   writeEmbedManifest,
 } from './manifest.js';
 import { nextStem, partsOf, readRecords, removeEmbeddings, STATS, writePart } from './parts.js';
+import { probeText } from './query.js';
 
 export interface EmbedDatasetOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Folder that is filled. */
@@ -84,7 +85,7 @@ export async function embedDataset(
   try {
     if (options.overwrite) await removeEmbeddings(out);
     const wanted = manifestOf(model, dataset, options);
-    await agree(out, wanted, options.extend ?? false);
+    await agree(out, wanted, options, model);
     const stems = await partsOf(out);
     const done = await keysOf(out, stems);
     const mine = shardOf(chosen(dataset, options.split), shard);
@@ -142,7 +143,7 @@ function manifestOf(
   dataset: ImageTextDataset,
   { modelName, format = 'npy', dtype = 'f16', texts }: EmbedDatasetOptions,
 ): EmbedManifest {
-  const isVisual = !model.encoders && model.projector !== undefined;
+  const isVisual = !readsTexts(model);
   if (isVisual && texts) {
     throw new UserError(`${modelName}: it is a visual student and embeds no texts: leave out --texts`);
   }
@@ -159,13 +160,24 @@ function manifestOf(
   };
 }
 
+/** A visual student (CVPR 2024) has no text tower. */
+const readsTexts = (model: Model): boolean => model.encoders !== undefined || !model.projector;
+
 /** Brings the folder's manifest and what is wanted together. */
-async function agree(out: string, wanted: EmbedManifest, extend: boolean): Promise<void> {
+async function agree(
+  out: string,
+  wanted: EmbedManifest,
+  { extend = false, device, threads }: EmbedDatasetOptions,
+  model: Model,
+): Promise<void> {
   // Shards begin at the same time: one after the other reads and writes it.
   const held = await lock(join(out, LOCKS, 'manifest'));
   try {
     const there = await readEmbedManifest(out);
-    if (!there) return await writeEmbedManifest(out, wanted);
+    if (!there) {
+      const probe = readsTexts(model) ? await embedTexts(model, [probeText], { device, threads }) : undefined;
+      return await writeEmbedManifest(out, { ...wanted, probe: probe && Array.from(probe.data) });
+    }
     checkSameKind(out, there, wanted);
     const more = wanted.datasets.filter((name) => !there.datasets.includes(name));
     if (more.length === 0) return;

@@ -21,6 +21,8 @@ const schema = z.object({
   dtype: z.enum(['f16', 'f32']),
   /** Whether captions are embedded, too. */
   texts: z.boolean(),
+  /** The embedding of `probeText`, by which the model is known again; a visual student has none. */
+  probe: z.array(z.number()).optional(),
   /** Names of the data sets that it may hold images of. */
   datasets: z.array(z.string()).min(1),
 });

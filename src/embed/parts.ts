@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { type AsyncBuffer, asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { UserError } from '../errors.js';
 import { cannotRead, fileFault, npyContent, readNpy, writeFileAtomic } from '../files/index.js';
@@ -122,10 +122,17 @@ async function readLists(path: string, width: number) {
   return { shape: [records.length, width] as const, data };
 }
 
-async function readParquet(path: string, columns?: string[]): Promise<Record<string, unknown>[]> {
+const readParquet = (path: string, columns?: string[]): Promise<Record<string, unknown>[]> =>
+  reading(path, async (file) => parquetReadObjects({ file, columns, compressors }));
+
+/** Images of a part. @throws UserError naming a file that is damaged */
+export const countRecords = (folder: string, stem: string): Promise<number> =>
+  reading(metadataFile(folder, stem), async (file) => Number((await parquetMetadataAsync(file)).num_rows));
+
+async function reading<Result>(path: string, read: (file: AsyncBuffer) => Promise<Result>): Promise<Result> {
   if (!existsSync(path)) throw new UserError(`${path}: no such file`);
   try {
-    return await parquetReadObjects({ file: await asyncBufferFromFile(path), columns, compressors });
+    return await read(await asyncBufferFromFile(path));
   } catch (error) {
     if (fileFault(error)) throw cannotRead(path, error);
     throw new UserError(

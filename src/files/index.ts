@@ -1,8 +1,10 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
+export { crc32c } from './crc32c.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
 export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
+export { bytesIn } from './folder-bytes.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson, readJsonSync } from './json.js';

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { EmbedFormat } from '../../embed/index.js';
 import type { Device } from '../../runtime/index.js';
@@ -64,6 +66,9 @@ export function addEmbed(program: Command): void {
     .action(run);
 }
 
+/** A folder's name is to be found from anywhere. */
+const lasting = (name: string) => (existsSync(name.split('#')[0]!) ? resolve(name) : name);
+
 async function run(name: string, options: EmbedOptions): Promise<void> {
   const [
     { embedDataset },
@@ -84,9 +89,14 @@ async function run(name: string, options: EmbedOptions): Promise<void> {
   const shard = options.shard === undefined ? undefined : jobs.parseShard(options.shard);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(name, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(name, {
+      onDownload: showDownload(progress),
+      onRunModel: progress.log,
+      device,
+      threads,
+    });
     const result = await embedDataset(model, await openDataset(data), {
-      ...{ ...rest, device, threads, shard, modelName: name },
+      ...{ ...rest, device, threads, shard, modelName: lasting(name) },
       signal: interruptSignal(),
       onProgress: (step, steps) => progress.update({ phase: 'embedding', step, steps }),
     });

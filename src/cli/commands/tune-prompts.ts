@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Checkpoint, DownloadOptions } from '../../clip/index.js';
+import type { RunModelOptions } from '../../model/index.js';
 import { examples } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
@@ -29,15 +30,21 @@ export function addTunePrompts(program: Command): void {
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
+    const [
+      { planTunePrompts, tunePrompts, tunePromptsRecipe },
+      { loadModelCheckpoint },
+      { percent },
+      { evaluationText },
+    ] = await Promise.all([
       import('../../tune-prompts/index.js'),
-      import('../../clip/index.js'),
+      import('../../model/index.js'),
       import('../../report/index.js'),
+      import('../run-figures.js'),
     ]);
 
     let read: Promise<Checkpoint> | undefined;
-    const readModel = (download: DownloadOptions) => {
-      read ??= loadCheckpoint(folder, download);
+    const readModel = (download: DownloadOptions & RunModelOptions) => {
+      read ??= loadModelCheckpoint(folder, download);
       return read;
     };
 
@@ -45,6 +52,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
+      again: [folder],
       plan: async (given, open) => {
         const model = await readModel(given);
         return planTunePrompts({ ...given, model, dataset: await open() });
@@ -57,12 +65,19 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
         ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
         ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
         pseudo_accuracy: result.pseudoAccuracy,
+        ...result.validation,
       }),
-      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds }, recipe) => {
+      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds, validation }, recipe) => {
         const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
         return {
           lines: [
             `learned from ${images} images in ${Math.round(seconds)} s`,
+            ...(validation
+              ? [
+                  `with prompts ${evaluationText(validation.last)}`,
+                  `without ${evaluationText({ ...validation.last, ...validation.before })}`,
+                ]
+              : []),
             `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
           ],
           saved: made,

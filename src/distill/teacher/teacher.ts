@@ -6,9 +6,9 @@ import {
   loadCheckpoint,
   loadOnnxPair,
   OnnxPair,
-  resolveCheckpoint,
   type TokenizedTexts,
 } from '../../clip/index.js';
+import { checkpointFolder, type Model, type RunModelOptions } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -63,6 +63,13 @@ export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: T
   return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
 }
 
+/** The teacher as everything takes it that measures models. */
+export function modelOf(model: TeacherModel): Model {
+  if (!(model instanceof OnnxPair)) return model;
+  const { config, preprocess, tokenizer } = model;
+  return { encoders: model, config, preprocess, tokenizer };
+}
+
 /**
  * Reads a teacher from a folder or hub id: a checkpoint where there are weights that the engine can train with, or an
  * ONNX pair where there is only that. A path to the folder `onnx/` itself asks for the pair.
@@ -71,9 +78,9 @@ export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: T
  */
 export async function loadTeacher(
   idOrFolder: string,
-  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+  options: DownloadOptions & RunModelOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
 ): Promise<TeacherModel> {
-  const folder = await resolveCheckpoint(idOrFolder, options);
+  const folder = await checkpointFolder(idOrFolder, options);
   return isOnnxPair(folder) ? loadOnnxPair(folder, options) : loadCheckpoint(folder);
 }
 

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ensureFolder } from '../../files/index.js';
 import { writeRecipe } from '../../files/recipe-file.js';
 import type { StepEvent } from '../loop.js';
-import { History, historyFile, type RunEvaluation } from './history.js';
+import type { RunEvaluation } from './evaluation.js';
+import { History, historyFile } from './history.js';
+import { trendLine } from './learning.js';
 import { lockRun } from './run-lock.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+import { TensorboardEvents } from './tensorboard.js';
+import { evaluationsOf } from './validation.js';
 
 /** What a run is: the part of its record that its options do not say. */
 export interface RunIdentity {
@@ -40,15 +44,19 @@ interface Disposable {
 /** A run under way: its history, its record, and what it holds. */
 export class Run {
   readonly history: History;
+  private readonly events: TensorboardEvents;
   private readonly held: Disposable[] = [];
   private readonly skipped: Map<string, RunRecord['skipped'][number]>;
   private recorded = false;
+  /** The phases before the present one, so far as steps are told. */
+  private before: { readonly step: number; readonly seconds: number } | undefined;
 
   constructor(
     private readonly options: RunOptions<unknown>,
     private record: RunRecord,
   ) {
     this.history = new History(join(options.runDir, historyFile), options.onMessage);
+    this.events = new TensorboardEvents(options.runDir);
     this.skipped = new Map(record.skipped.map((image) => [image.id, image]));
   }
 
@@ -87,13 +95,24 @@ export class Run {
       ...{ step: overall, phase, losses: { ...losses }, learning_rate: learningRate },
       gradient_norm: Number.isFinite(gradientNorm) ? gradientNorm : null,
       images_per_second: Math.round(imagesPerSecond * 10) / 10,
+      seconds: Math.round((this.secondsBefore(firstStep) + seconds) * 1000) / 1000,
       ...(evaluation && { evaluation }),
     });
+    await this.events.add(this.history.entries);
+    const trend = evaluation && trendLine(evaluationsOf(this.history.entries, phase));
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
       share: work ? (work.before + step * work.step) / work.total : overall / overallSteps,
-      ...(evaluation && { evaluation }),
+      ...(evaluation && { evaluation, trend }),
     });
+  }
+
+  /** Trained by the phases that end at a step. */
+  private secondsBefore(step: number): number {
+    if (this.before?.step !== step) {
+      this.before = { step, seconds: this.history.entries.findLast((entry) => entry.step <= step)?.seconds ?? 0 };
+    }
+    return this.before.seconds;
   }
 
   /** Writes record and recipe into the folder. */
@@ -165,7 +184,7 @@ export async function inRun<Recipe, Result extends RunResult>(
 
 function beginning(
   { command, data }: RunIdentity,
-  { recipe, engine = {}, sources = {} }: RunOptions<unknown>,
+  { recipe, runDir, engine = {}, sources = {}, invocation }: RunOptions<unknown>,
   before: RunRecord | undefined,
 ): RunRecord {
   return {
@@ -173,6 +192,10 @@ function beginning(
     id: before?.id ?? randomUUID(),
     started: before?.started ?? now(),
     state: 'running',
+    ...(invocation &&
+      resolve(invocation.out) === resolve(runDir) && {
+        invocation: { args: [...invocation.args], folder: invocation.folder },
+      }),
     // As it will be read: without fields that are not set.
     recipe: JSON.parse(JSON.stringify(recipe)) as RunRecord['recipe'],
     models: Object.fromEntries(Object.entries(sources).map(([role, source]) => [role, { source }])),
