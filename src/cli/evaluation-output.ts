@@ -2,6 +2,17 @@ import type { Evaluation, Recall, TailGroup } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
 
+/** An evaluation's class templates as a line of at most about 80 columns. */
+function templateLine({ templates, weights }: Evaluation): string {
+  if (templates.length === 0) return '';
+  const named = templates
+    .slice(0, 2)
+    .map((one) => `"${one}"`)
+    .join(', ');
+  const more = templates.length > 2 ? ` and ${templates.length - 2} more` : '';
+  return `class texts: ${named}${more}${weights ? ', weighted' : ''}\n`;
+}
+
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
   const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
@@ -76,7 +87,8 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   const about = repeated ? '\nrepeated captions count each, as in CLIP_benchmark; distinct: equal ones as one' : '';
   const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
   // The folder's name stands above: the table is to fit 80 columns whatever it is.
-  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${about}${note}`;
+  const warnings = evaluation.warnings.map((warning) => `\nwarning: ${warning}`).join('');
+  return `${model} on ${data}/${split}\n${templateLine(evaluation)}${textTable(rows, [0, 3])}${about}${note}${warnings}`;
 }
 
 /** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */
@@ -155,6 +167,7 @@ export function evaluationJson(
       ...measured('top1', top1),
     })),
     ...(latency && { latency_ms: latency.medianMs, latency_p95_ms: latency.p95Ms }),
+    warnings: evaluation.warnings,
     skipped: evaluation.skipped,
   };
 }

@@ -10,12 +10,13 @@ export {
   type VariantSource,
 } from './compare.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
-export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
+export { type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
 export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js';
 export { peakGflops } from './peak.js';
 export { type FoldRetrieval, foldRetrieval, type Recall, type Retrieval, retrieval } from './retrieval.js';
 export { type Spread, spread } from './spread.js';
+export { templateWarning } from './template-warning.js';
 export {
   classFeatures,
   type Prediction,

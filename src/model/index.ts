@@ -35,6 +35,8 @@ export { saveModel } from './save.js';
 export { servingEncoders } from './serving-encoders.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';
 export { templateFeatures } from './template-features.js';
+export { readTrainingRecord, type TrainingRecord, trainingFile, writeTrainingRecord } from './training-record.js';
+export { usualTemplates } from './usual-templates.js';
 export {
   initVisualStudent,
   type VisualHead,

@@ -19,6 +19,7 @@ import { readClassifier } from './class-vectors.js';
 import { checkPrompts } from './limits.js';
 import { type EncoderModel, type Model, type TowerModel, withTowers } from './model.js';
 import { servingEncoders } from './serving-encoders.js';
+import { readTrainingRecord } from './training-record.js';
 import { loadVisualStudent, visualStudentFile } from './visual-student-file.js';
 
 /** Where a model is fetched from if need be, and how its ONNX files are read. */
@@ -92,6 +93,7 @@ async function loadEncoders(folder: string, options: OnnxPairOptions): Promise<E
   return {
     ...{ encoders, config, preprocess, tokenizer },
     classes: readClassifier(folder, config.projection_dim),
+    training: readTrainingRecord(folder),
     source: { folder, dtype: options.dtype, files, bytes: await sizeOf(files) },
   };
 }
@@ -107,6 +109,7 @@ async function loadTowers(folder: string): Promise<TowerModel> {
   const model: TowerModel = {
     ...checkpoint,
     ...(visual ?? { prompts, classes: readClassifier(folder, config.projection_dim) }),
+    training: readTrainingRecord(folder),
     source: { folder, files, bytes: await sizeOf(files) },
   };
   checkPrompts(model);

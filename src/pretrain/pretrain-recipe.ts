@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
+import { classTemplates } from '../prompt/index.js';
 import { engineFields } from '../train/index.js';
 
 const positive = z.number().positive();
@@ -83,10 +84,14 @@ export const pretrainRecipe = z.strictObject({
       split: z.string().default('val'),
       every: count.default(500),
       drawings: count.default(512),
-      /** Text of a class; `{}` stands for its name. */
-      template: z.string().includes('{}').default('a drawing of {}'),
     })
     .prefault({}),
+  /**
+   * Class texts, `{}` or `[OBJ]` standing for the name, or the name of a published ensemble: captions of images of which the
+   * data says their class alone, and what evaluations ask by. Left out: what the images are, and what `from` was trained with,
+   * say it (`trainingTemplates`); the recipe as run names them.
+   */
+  templates: classTemplates.optional(),
 });
 
 export type PretrainRecipe = z.infer<typeof pretrainRecipe>;

@@ -9,9 +9,11 @@ import {
 } from '../clip/index.js';
 import { type ImageTextDataset, labelledOf } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { classFeatures } from '../evaluate/index.js';
 import { datasetPixels } from '../loader/index.js';
 import { Random } from '../math/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
+import { classText } from '../prompt/index.js';
 import { compile, type Device } from '../runtime/index.js';
 import { type HostTensor, input, l2Normalize } from '../tensor/index.js';
 
@@ -19,8 +21,8 @@ export interface ProbeOptions {
   readonly split: string;
   /** Drawings looked at, the same at every call; fewer where some cannot be read. */
   readonly drawings: number;
-  /** Text of a class, `{}` standing for its name. */
-  readonly template: string;
+  /** Texts of a class; a class is the mean of them. */
+  readonly templates: readonly string[];
   readonly context: number;
   readonly preprocess: PreprocessConfig;
   readonly tokenizer: Tokenizer;
@@ -38,7 +40,7 @@ export interface ProbeResult {
 const block = 64;
 
 /**
- * A quick look at zero-shot accuracy while training: few drawings, one template. `evaluate/` measures properly.
+ * A quick look at zero-shot accuracy while training: few images. `evaluate/` measures properly.
  * @returns a function of the parameters; its pictures are prepared once
  */
 export async function zeroShotProbe(
@@ -60,12 +62,15 @@ export async function zeroShotProbe(
   // Guesses are among all classes of the split, so that few drawings do not make it easier.
   for (const { label } of labelledOf(dataset, options.split)) if (!classes.includes(label)) classes.push(label);
 
-  const texts = classes.map((label) => options.template.replace('{}', dataset.classes[label]!.name));
+  const { templates } = options;
+  const texts = classes.flatMap((label) =>
+    templates.map((template) => classText(template, dataset.classes[label]!.name)),
+  );
   const { ids, eos } = tokenizer.encode(texts, context);
 
   const p = paramInputs(params);
   const image = visionTower(p, config, input('pixels', [block, 3, size, size])).embed;
-  const fed = textBlockInputs(classes.length, context);
+  const fed = textBlockInputs(texts.length, context);
   const text = textTower(p, config, fed.ids, fed.ends, { pooledOnly: true }).embed;
   const imageProgram = await compile({ outputs: { embeds: l2Normalize(image) } }, { device, threads });
   const textProgram = await compile({ outputs: { embeds: l2Normalize(text) } }, { device, threads });
@@ -85,7 +90,7 @@ export async function zeroShotProbe(
       }
       return accuracy(
         imageRows,
-        textRows,
+        classRows(textRows, templates.length),
         examples.map(({ label }) => classes.indexOf(label)),
       );
     },
@@ -94,6 +99,19 @@ export async function zeroShotProbe(
       await textProgram.dispose();
     },
   };
+}
+
+/** The mean of each class's texts, which stand together. */
+function classRows(texts: readonly Float32Array[], each: number): readonly Float32Array[] {
+  if (each === 1) return texts;
+  const width = texts[0]!.length;
+  const data = new Float32Array(texts.length * width);
+  for (const [i, row] of texts.entries()) data.set(row, i * width);
+  const own = Array.from({ length: texts.length / each }, (_, c) =>
+    Array.from({ length: each }, (_, t) => c * each + t),
+  );
+  const means = classFeatures({ data, count: texts.length, width }, own);
+  return own.map((_, c) => means.data.subarray(c * width, (c + 1) * width));
 }
 
 /** The first rows, copied: a program overwrites its results. */

@@ -112,7 +112,7 @@ const entries: Record<string, (model: Checkpoint, out: string) => Promise<readon
   },
   'the probe of pretrain looks at': async ({ config, params, preprocess, tokenizer }) =>
     fed(async () => {
-      const given = { split: 'train', drawings: 3, template: '{}', context: 12, preprocess, tokenizer };
+      const given = { split: 'train', drawings: 3, templates: ['{}'], context: 12, preprocess, tokenizer };
       const probe = await zeroShotProbe(config, params, dataset, { ...given, ...compileOptions });
       expect((await probe.measure(params)).drawings).toBe(3);
       await probe.dispose();
@@ -164,7 +164,7 @@ describe('an image that cannot be read', () => {
     const given = {
       split: 'train',
       drawings: 4,
-      template: '{}',
+      templates: ['{}'],
       context: 12,
       preprocess,
       tokenizer,

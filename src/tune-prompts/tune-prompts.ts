@@ -5,7 +5,14 @@ import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
-import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import {
+  ranksFor,
+  type TowerModel,
+  teacherImages,
+  templateFeatures,
+  usualTemplates,
+  writeTrainingRecord,
+} from '../model/index.js';
 import {
   classText,
   initPromptEncoder,
@@ -35,7 +42,7 @@ export interface TunePromptsOptions extends RunOptions<TunePromptsRecipe> {
   /** How images are read. */
   readonly loader?: LoaderOptions;
   /** Frozen; the prompts are learned for it. */
-  readonly model: Checkpoint;
+  readonly model: Checkpoint & Pick<TowerModel, 'training'>;
   readonly dataset: ImageTextDataset;
 }
 
@@ -57,7 +64,8 @@ export interface TunePromptsResult extends RunResult {
  * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, ranks do not divide heads and
  *   hidden units, or the run folder holds another run or is in use
  */
-export async function tunePrompts(options: TunePromptsOptions): Promise<TunePromptsResult> {
+export async function tunePrompts(given: TunePromptsOptions): Promise<TunePromptsResult> {
+  const options = { ...given, recipe: { ...given.recipe, templates: [...templatesOf(given)] } };
   const { model, recipe, engine } = options;
   ranksFor('model', model.config, engine);
   const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
@@ -68,6 +76,9 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     return { result, figures: { images, labelled, pseudo_accuracy: pseudoAccuracy } };
   });
 }
+
+const templatesOf = ({ recipe, model, dataset }: TunePromptsOptions): readonly string[] =>
+  recipe.templates ?? usualTemplates(model, dataset).templates;
 
 /**
  * Classes, images and the model's own features of the classes.
@@ -84,8 +95,9 @@ export async function preparePromptTuning(dataset: ImageTextDataset, options: Tu
   checkSizes(recipe, examples.length, classes.length, `${dataset.name}/${split}`);
 
   const names = classes.map((label) => dataset.classes[label]!.name);
-  const frozen = await templateFeatures(options.model, names, recipe.templates, options.engine);
-  return { classes, examples, names, frozen };
+  const templates = templatesOf({ ...options, dataset });
+  const frozen = await templateFeatures(options.model, names, templates, options.engine);
+  return { classes, examples, names, templates, frozen };
 }
 
 type PromptTuning = Awaited<ReturnType<typeof preparePromptTuning>>;
@@ -97,7 +109,7 @@ type PromptTuning = Awaited<ReturnType<typeof preparePromptTuning>>;
  */
 export async function promptTuningTask(
   dataset: ImageTextDataset,
-  { examples, names, frozen }: PromptTuning,
+  { examples, names, templates, frozen }: PromptTuning,
   found: readonly number[],
   options: TunePromptsOptions,
   own: Run['own'],
@@ -106,7 +118,7 @@ export async function promptTuningTask(
   const taken = found.filter((column) => column >= 0);
   const { config, preprocess, tokenizer } = model;
   const { n_ctx } = recipe.prompts;
-  const texts = recipe.templates.flatMap((template) => names.map((name) => classText(template, name)));
+  const texts = templates.flatMap((template) => names.map((name) => classText(template, name)));
   const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
   const rows: TaskTexts = {
     ids: { shape: [texts.length, read.length], data: read.ids },
@@ -187,12 +199,19 @@ async function tunePromptsIn(
     encoder: prompt.params,
     vision: await taskPrompts(prompt, table, first, options.engine),
   };
+  const imagesSeen = step * recipe.batch * recipe.accumulate;
   if (finished) {
     await saveCheckpoint(folder, model);
     await savePrompts(folder, prompts);
+    const before = model.training ?? { images_seen: 0, train_seconds: 0 };
+    await writeTrainingRecord(folder, {
+      images_seen: before.images_seen + imagesSeen,
+      train_seconds: Math.round(before.train_seconds + seconds),
+      templates: recipe.templates,
+    });
   }
   return {
-    ...{ folder, finished, steps: step, seconds, imagesSeen: step * recipe.batch * recipe.accumulate },
+    ...{ folder, finished, steps: step, seconds, imagesSeen },
     ...{ prompts, images: examples.length },
     labelled: { images: taken.length, classes: new Set(taken).size },
     pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,

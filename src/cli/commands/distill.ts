@@ -112,12 +112,17 @@ function wishOf(options: DistillOptions): StudentWish {
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
   await runTraining(options, async () => {
-    const [{ adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf }, { loadCheckpoint }, data] =
-      await Promise.all([
-        import('../../distill/index.js'),
-        import('../../clip/index.js'),
-        import('../../data/index.js'),
-      ]);
+    const [
+      { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+      { loadCheckpoint },
+      { readTrainingRecord },
+      data,
+    ] = await Promise.all([
+      import('../../distill/index.js'),
+      import('../../clip/index.js'),
+      import('../../model/index.js'),
+      import('../../data/index.js'),
+    ]);
     const { device, threads, targets: targetsDir } = options;
     let read: Promise<TeacherModel> | undefined;
     const teacherModel = (download: DownloadOptions) => {
@@ -146,7 +151,8 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       },
       run: async (given, open) => {
         const teacher = await teacherModel(given);
-        return distill({ ...given, targetsDir, teacher, dataset: await open() });
+        const teacherTemplates = readTrainingRecord(options.teacher)?.templates;
+        return distill({ ...given, targetsDir, teacher, teacherTemplates, dataset: await open() });
       },
       json: ({ folder, parameters, imagesSeen, seconds }) => ({
         ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },

@@ -24,7 +24,7 @@ export function addExport(program: Command): void {
     )
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name (default: those of the run, or "a drawing of {}")',
+      'texts of a class, {} or [OBJ] standing for its name (default: those that it was trained with, or "a photo of [OBJ]")',
     )
     .addOption(promptsOption())
     .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
@@ -34,7 +34,7 @@ export function addExport(program: Command): void {
       'after',
       examples(
         'export runs/demo --out exported',
-        'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
+        'export runs/student --out exported --classes "cat, house, tree" --templates "a sketch of {}"',
         'export runs/student --out exported --classes classes.txt --prompts prompts.json',
         'export my-clip --out exported --classes classes.txt --json',
       ),
@@ -56,9 +56,9 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
   const model = await loadTowerModel(idOrFolder, 'export', { onDownload }).finally(() => download.stop());
-  const { recipe, data, metrics, ...run } = await readRun(model.source!.folder);
+  const { recipe, data, metrics } = await readRun(model.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
-  const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
+  const { templates, weights } = given ?? { templates: options.templates };
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
   const { files, maxDifference, differences } = await exportModel({
     model,

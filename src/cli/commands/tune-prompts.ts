@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { Checkpoint, DownloadOptions } from '../../clip/index.js';
+import type { DownloadOptions } from '../../clip/index.js';
+import type { TunePromptsOptions as Tuning } from '../../tune-prompts/index.js';
 import { examples } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
@@ -29,15 +30,21 @@ export function addTunePrompts(program: Command): void {
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
+    const [
+      { planTunePrompts, tunePrompts, tunePromptsRecipe },
+      { loadCheckpoint },
+      { readTrainingRecord },
+      { percent },
+    ] = await Promise.all([
       import('../../tune-prompts/index.js'),
       import('../../clip/index.js'),
+      import('../../model/index.js'),
       import('../../report/index.js'),
     ]);
 
-    let read: Promise<Checkpoint> | undefined;
+    let read: Promise<Tuning['model']> | undefined;
     const readModel = (download: DownloadOptions) => {
-      read ??= loadCheckpoint(folder, download);
+      read ??= loadCheckpoint(folder, download).then((model) => ({ ...model, training: readTrainingRecord(folder) }));
       return read;
     };
 
