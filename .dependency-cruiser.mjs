@@ -5,6 +5,7 @@ const rooms = [
   'math',
   'tensor',
   'files',
+  'jobs',
   'runtime',
   'nn',
   'weight-formats',
@@ -17,6 +18,7 @@ const rooms = [
   'model',
   'train',
   'evaluate',
+  'embed',
   'prompt-search',
   'distill',
   'pretrain',
@@ -35,6 +37,7 @@ const apart = [
   ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
   ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024'], 'A server carries no training.'],
   ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'serve'], 'A page carries no training and no server.'],
+  ['embed', ['train'], 'Embedding needs no training.'],
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
 

@@ -123,17 +123,16 @@ export async function runTraining<
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
   let named = false;
-  const onProgress = (update: RunProgress) => {
+  const onProgress = async (update: RunProgress) => {
     // Models and data are read by now: what is wrong with them is said alone.
     if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
     named = true;
     if (update.losses) losses.set(update.phase, update.losses);
     progress.update(update);
-    const { evaluation: seen } = update;
-    if (seen)
-      progress.log(
-        `step ${update.overall}: top-1 ${share(seen.top1)}, top-5 ${share(seen.top5)} of ${seen.images} images of ${seen.split}`,
-      );
+    const { evaluation, trend, overall } = update;
+    if (!evaluation) return;
+    const { evaluationText } = await import('./run-figures.js');
+    progress.log(`step ${overall}: ${evaluationText(evaluation)}${trend ? `; ${trend}` : ''}`);
   };
   try {
     progress.update({ phase: 'starting', step: 0, steps: 0 });
@@ -198,5 +197,3 @@ export async function runTraining<
     progress.stop();
   }
 }
-
-const share = (fraction: number) => `${(fraction * 100).toFixed(1)} %`;

@@ -19,9 +19,10 @@ export type TrainingRecord = z.infer<typeof schema>;
 
 export const trainingFile = 'training.json';
 
-/** Writes `training.json` beside a checkpoint. */
-export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<void> {
+/** Writes `training.json` beside a checkpoint. @returns the file's name */
+export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<string> {
   await writeFileAtomic(join(folder, trainingFile), `${JSON.stringify(record, null, 2)}\n`);
+  return trainingFile;
 }
 
 /**
