@@ -41,7 +41,7 @@ const apart = [
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
 
-const tests = '\\.(test|fixture)\\.ts$|^src/test/';
+const tests = '\\.(test|fixture)\\.(ts|mjs)$|^src/test/';
 
 /** Files that other rooms import past the index.ts of their room, and why. */
 const sideDoors = [

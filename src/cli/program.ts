@@ -12,9 +12,11 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addResume } from './commands/resume.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
@@ -45,10 +47,12 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addResume,
     addEvaluate,
     addCompare,
     addEmbed,
     addSearch,
+    addJobs,
     addExport,
     addWeb,
     addQuantize,

@@ -6,7 +6,6 @@ import {
   clipPreprocess,
   type DownloadOptions,
   initClip,
-  loadCheckpoint,
   parseClipConfig,
   saveCheckpoint,
   type Tokenizer,
@@ -19,10 +18,14 @@ import {
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-
-import { fillModelFolder, readTrainingRecord, type TrainingRecord, writeTrainingRecord } from '../model/index.js';
+import {
+  fillModelFolder,
+  loadModelCheckpoint,
+  type TrainingRecord,
+  trainingOf,
+  writeTrainingRecord,
+} from '../model/index.js';
 import { classText, trainingTemplates, withClassCaptions } from '../prompt/index.js';
-
 import {
   adamw,
   engineOptions,
@@ -217,7 +220,7 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
 }
 
 const learnedFrom = ({ from }: PretrainRecipe): TrainingRecord | undefined =>
-  from === undefined ? undefined : readTrainingRecord(from);
+  from === undefined ? undefined : trainingOf(from);
 
 /** The recipe with its class templates, which a recipe may leave to data and `from`. */
 function withTemplates(recipe: PretrainRecipe, dataset: ImageTextDataset) {
@@ -229,7 +232,7 @@ async function trainedModel(
   { image_size: size, context }: PretrainRecipe,
   options: DownloadOptions,
 ): Promise<Checkpoint> {
-  const checkpoint = await loadCheckpoint(idOrFolder, options);
+  const checkpoint = await loadModelCheckpoint(idOrFolder, options);
   const longer = context === undefined ? checkpoint : withTextLength(checkpoint, context);
   return size === undefined ? longer : withImageSize(longer, size);
 }

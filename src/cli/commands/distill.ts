@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
 import type { Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
 import { UserError } from '../../errors.js';
+import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
@@ -114,20 +115,18 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
   await runTraining(options, async () => {
     const [
       { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-      { loadCheckpoint },
-      { readTrainingRecord },
+      { loadModelCheckpoint, trainingOf },
       data,
       output,
     ] = await Promise.all([
       import('../../distill/index.js'),
-      import('../../clip/index.js'),
       import('../../model/index.js'),
       import('../../data/index.js'),
       import('../distill-output.js'),
     ]);
     const { device, threads, targets: targetsDir } = options;
     let read: Promise<TeacherModel> | undefined;
-    const teacherModel = (download: DownloadOptions) => {
+    const teacherModel = (download: DownloadOptions & RunModelOptions) => {
       read ??= loadTeacher(options.teacher, { ...download, device, threads });
       return read;
     };
@@ -136,6 +135,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       schema: distillRecipe,
       flags: await flags(options, command),
       sources: { teacher: options.teacher },
+      again: ['--teacher', options.teacher, ...(targetsDir === undefined ? [] : ['--targets', targetsDir])],
       adapt: async (recipe, given, open, download) => {
         const { split } = recipe.data;
         const { checkpoint } = recipe.student;
@@ -144,7 +144,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         return adaptRecipe(recipe, {
           ...{ wish, given, teacher },
           images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-          student: checkpoint === undefined ? undefined : (await loadCheckpoint(checkpoint, download)).config,
+          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
         });
       },
       plan: async (given, open) => {
@@ -153,7 +153,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       },
       run: async (given, open) => {
         const teacher = await teacherModel(given);
-        const teacherTemplates = readTrainingRecord(options.teacher)?.templates;
+        const teacherTemplates = trainingOf(options.teacher)?.templates;
         return distill({ ...given, targetsDir, teacher, teacherTemplates, dataset: await open() });
       },
       json: output.distillJson,

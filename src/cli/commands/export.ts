@@ -55,7 +55,9 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const { out, fold, name, licence } = options;
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
-  const model = await loadTowerModel(idOrFolder, 'export', { onDownload }).finally(() => download.stop());
+  const model = await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log }).finally(() =>
+    download.stop(),
+  );
   const { recipe, data, metrics } = await readRun(model.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
   const { templates, weights } = given ?? { templates: options.templates };

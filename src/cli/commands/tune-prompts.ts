@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
+import type { RunModelOptions } from '../../model/index.js';
 import type { TunePromptsOptions as Tuning } from '../../tune-prompts/index.js';
 import { examples } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
@@ -32,21 +33,19 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
     const [
       { planTunePrompts, tunePrompts, tunePromptsRecipe },
-      { loadCheckpoint },
-      { readTrainingRecord },
+      { loadModelCheckpoint, trainingOf },
       { percent },
       { evaluationText },
     ] = await Promise.all([
       import('../../tune-prompts/index.js'),
-      import('../../clip/index.js'),
       import('../../model/index.js'),
       import('../../report/index.js'),
       import('../run-figures.js'),
     ]);
 
     let read: Promise<Tuning['model']> | undefined;
-    const readModel = (download: DownloadOptions) => {
-      read ??= loadCheckpoint(folder, download).then((model) => ({ ...model, training: readTrainingRecord(folder) }));
+    const readModel = (download: DownloadOptions & RunModelOptions) => {
+      read ??= loadModelCheckpoint(folder, download).then((model) => ({ ...model, training: trainingOf(folder) }));
       return read;
     };
 
@@ -54,6 +53,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
+      again: [folder],
       plan: async (given, open) => {
         const model = await readModel(given);
         return planTunePrompts({ ...given, model, dataset: await open() });
