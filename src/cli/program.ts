@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { packageVersion } from '../files/index.js';
 import { addAugment } from './commands/augment.js';
+import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
 import { addCompare } from './commands/compare.js';
+import { addContinual } from './commands/continual.js';
+import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -47,6 +50,9 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addContinue,
+    addContinual,
+    addBank,
     addResume,
     addEvaluate,
     addCompare,
