@@ -185,7 +185,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
       },
       run: async (run, open) => {
         const models = await allTeachers(run.recipe, run);
-        const teacherTemplates = trainingOf(options.teacher)?.templates;
+        const teacherTemplates = trainingOf(teacherModels(run.recipe, given)[0]!)?.templates;
         const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
         if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
         return result;
