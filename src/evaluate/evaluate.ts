@@ -70,6 +70,8 @@ export interface Evaluation {
   readonly warnings: readonly string[];
   /** Pictures that could not be read. */
   readonly skipped: readonly Skipped[];
+  /** Names of the data's classes, by label. */
+  readonly classNames: readonly string[];
   /** The five likeliest classes of every picture of the split whose class is known. */
   readonly predictions: readonly Prediction[];
 }
@@ -171,6 +173,7 @@ export async function evaluateModel(
     latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
     warnings: warning === undefined ? [] : [warning],
     skipped: images.skipped,
+    classNames: dataset.classes.map(({ name }) => name),
     predictions,
   };
 }
