@@ -20,7 +20,7 @@ it('inspects data: a text with what looks wrong, or one JSON object, and a conta
   const { code, out } = await data('inspect', `folder:${folder}`, '--quiet');
   expect(code).toBe(0);
   expect(out).toContain('1 classes, 0 of them novel');
-  expect(out).toContain('train  train/red_fox/1.png  [red fox] a picture of red fox | red fox');
+  expect(out).toContain('train  train/red_fox/1.png  [red fox] a photo of a red fox | red fox');
   expect(out).toContain('not an image file: train/red_fox/notes.txt');
   expect(out).toMatch(/1 pictures outside train that are also in train\n {4}test\/test\/red_fox\/2\.png = train/);
   const sheet = join(folder, 'sheet.png');

@@ -32,10 +32,9 @@ describe('promptkd export', () => {
   };
 
   it('exports a run with its recipe, templates and figures', async () => {
-    await writeFile(
-      join(run, 'recipe.yaml'),
-      'data: { dataset: emoji, split: train }\ntexts: { templates: ["a sketch of {}"] }\n',
-    );
+    await writeFile(join(run, 'recipe.yaml'), 'data: { dataset: emoji, split: train }\n');
+    const training = { images_seen: 1, train_seconds: 1, templates: ['a sketch of {}'] };
+    await writeFile(join(run, 'student', 'training.json'), JSON.stringify(training));
     await writeFile(join(run, 'metrics.json'), JSON.stringify({ promptkd: metrics, seed: 1 }));
     const classes = join(run, 'classes.txt');
     await writeFile(classes, 'red cat\n\nsmall tree\n');
@@ -43,7 +42,8 @@ describe('promptkd export', () => {
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(printed) as { files: string[]; max_difference: number };
     expect(result.max_difference).toBeLessThan(1e-4);
-    expect(result.files).toContain('onnx/vision_model_fp16.onnx');
+    expect(result.files).toEqual(expect.arrayContaining(['onnx/vision_model_fp16.onnx', 'training.json']));
+    expect(JSON.parse(await readFile(join(out(), 'training.json'), 'utf8'))).toEqual(training);
     const { metadata } = readSafetensors(join(out(), 'classifier.safetensors'));
     expect(metadata).toMatchObject({ classes: '["red cat","small tree"]', templates: '["a sketch of {}"]' });
     const card = await readFile(join(out(), 'README.md'), 'utf8');
