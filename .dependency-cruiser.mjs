@@ -5,6 +5,7 @@ const rooms = [
   'math',
   'tensor',
   'files',
+  'group',
   'runtime',
   'nn',
   'weight-formats',
