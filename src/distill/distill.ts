@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
 import { ranksFor } from '../model/index.js';
@@ -123,6 +124,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     student: { tokenizer: start.tokenizer, limit },
     inner: storedStates(needs, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
+    group: options.engine?.group,
     halves: options.engine?.device !== 'webgpu', // whose shaders need not have fp16
     targets: {
       dir: options.targetsDir ?? join(options.runDir, 'targets'),
@@ -158,7 +160,7 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
       ? await trainPhases(options, teacher, phases, full, batches, run)
       : { finished: false, step: 0, seconds: 0 };
     const result = await resultOf(options, full, teacher, bank, position, run.history.entries);
-    if (result.finished) {
+    if (result.finished && leads(given.engine?.group)) {
       await saveStudent(result.folder, result);
       const { imagesSeen, seconds } = result;
       await writeTrainingRecord(result.folder, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });

@@ -1,4 +1,5 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
+export { codeFingerprint } from './code-fingerprint.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
 export { checksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';

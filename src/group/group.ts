@@ -6,6 +6,10 @@ export interface Group {
   /** This process, from 0; the first one alone writes and prints. */
   readonly rank: number;
   readonly size: number;
+  /** What joins them: `Open MPI v4.1.4`. */
+  readonly library?: string;
+  /** Milliseconds that {@link allReduce} has taken so far: until the others came, and for the sums. */
+  readonly spent: { readonly waiting: number; readonly summing: number };
   /** Replaces numbers by their sums over the group, in place: the same bits in every process. Blocks this thread. */
   allReduce(data: Float32Array): void;
   /** Gives all the bytes of one of them, in place. Blocks this thread. @param from rank whose bytes they are, by default the first */
@@ -20,6 +24,7 @@ export interface Group {
 export const single: Group = {
   rank: 0,
   size: 1,
+  spent: { waiting: 0, summing: 0 },
   allReduce() {},
   broadcast() {},
   async barrier() {},

@@ -17,6 +17,7 @@ import {
   withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import {
   adamw,
@@ -107,6 +108,7 @@ export async function preparePretraining(
     new ContrastiveBatches(dataset, {
       sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, { ...options, onTexts })),
       batch,
+      group: options.engine?.group,
       context,
       seed,
       preprocess,
@@ -134,9 +136,11 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
   await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
   const { start, context, batches, task } = await preparePretraining(dataset, options, (thing) => run.own(thing));
   const { config, params, preprocess, tokenizer } = start;
+  const { group } = options.engine ?? {};
   const measured = evaluationSplit(dataset, recipe, onMessage);
+  // Of several processes the first one measures; the others wait for it in the next step.
   const probe =
-    measured === undefined
+    measured === undefined || !leads(group)
       ? undefined
       : run.own(
           await zeroShotProbe(config, params, dataset, {
@@ -172,6 +176,7 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
       ...{ split: measured!, images: found.drawings, top1: found.top1, top5: found.top5 },
     };
     last = { step: at.step, evaluation: shown };
+    if (!leads(group)) return undefined;
     await publish(folder, at);
     // Of the steps before this one: what a resumed run does again is measured again.
     best ??= bestOf(run, at.step);

@@ -3,6 +3,7 @@ import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
+import { leads, madeByFirst } from '../group/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
 import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
@@ -120,18 +121,23 @@ export async function promptTuningTask(
   const known = new Map(examples.map((example) => [example.id, example]));
   const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
-  const view = { seed: recipe.seed, batch: recipe.batch, preprocess, loader: options.loader };
+  const { group } = options.engine ?? {};
+  const view = { seed: recipe.seed, batch: recipe.batch, group, preprocess, loader: options.loader };
   const views = {
     weak: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
     strong: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
-  await views.weak.fill(0);
+  // Of a whole batch, however many processes there are.
+  const first = group
+    ? own(new ViewBatches(pictures, seen, { ...view, group: undefined, augment: recipe.weak }))
+    : views.weak;
+  await first.fill(0);
   const some = Math.min(64, texts.length);
   const typical = {
     ids: { shape: [some, read.length], data: read.ids.subarray(0, some * read.length) },
     ends: { shape: [some], data: read.ends.subarray(0, some) },
-    pixels: views.weak.pixels,
+    pixels: first.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, options.engine);
   const { compile } = engineOptions(recipe, options.engine);
@@ -151,7 +157,7 @@ async function tunePromptsIn(
   const ready = await preparePromptTuning(dataset, options);
   const { classes, examples, names, frozen } = ready;
   const found = recipe.unlabelled
-    ? await guessed(options, dataset, examples, frozen)
+    ? await madeByFirst(options.engine?.group, () => guessed(options, dataset, examples, frozen))
     : examples.map(({ label }) => classes.indexOf(label!));
   const taken = found.filter((column) => column >= 0);
   if (taken.length === 0) {
@@ -187,7 +193,7 @@ async function tunePromptsIn(
     encoder: prompt.params,
     vision: await taskPrompts(prompt, table, first, options.engine),
   };
-  if (finished) {
+  if (finished && leads(options.engine?.group)) {
     await saveCheckpoint(folder, model);
     await savePrompts(folder, prompts);
   }

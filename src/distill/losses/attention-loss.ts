@@ -13,11 +13,13 @@ export const attention = defineLoss({
   requires: { innerStates: 'always', mappedLayers: 'it compares the attention of mapped layers' },
   stored: (pairs) => ({ attention: pairs.map(({ teacher }) => teacher) }),
   build: (context) =>
-    attentionLoss(
-      context.pairs.map(({ student, teacher }) => ({
-        student: context.attention(student),
-        teacher: context.target(`attention.${teacher}`),
-      })),
+    context.own(
+      attentionLoss(
+        context.pairs.map(({ student, teacher }) => ({
+          student: context.attention(student),
+          teacher: context.target(`attention.${teacher}`),
+        })),
+      ),
     ),
 });
 

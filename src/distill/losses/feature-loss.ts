@@ -38,20 +38,27 @@ export const feature = defineLoss({
       ...embeddings.map((name) => fresh(name, student.projection_dim, teacher.projection_dim)),
     ]);
   },
-  build({ image, text, pairs, heads, tokens, target }, settings) {
+  build({ embeds, own, whole, pairs, heads, tokens, target }, settings) {
     const shape = settings.standardize ? standardize : (x: Tensor) => x;
     return featureLoss([
       ...pairs.map(({ student, teacher }) => ({
         student: shape(tokens(student)),
         teacher: shape(target(`hidden.${teacher}`)),
         map: heads[`feature.hidden.${student}-${teacher}`],
+        share: own,
       })),
       {
-        student: embeddingFeature(image.embed),
+        student: embeddingFeature(embeds.image),
         teacher: embeddingFeature(target('image')),
         map: heads['feature.image'],
+        share: whole,
       },
-      { student: embeddingFeature(text.embed), teacher: embeddingFeature(target('text')), map: heads['feature.text'] },
+      {
+        student: embeddingFeature(embeds.text),
+        teacher: embeddingFeature(target('text')),
+        map: heads['feature.text'],
+        share: whole,
+      },
     ]);
   },
 });
@@ -74,6 +81,8 @@ export interface FeaturePair {
   student: Tensor; // [..., D_s]
   teacher: Tensor; // [..., D_t], same leading dims
   map?: Tensor; // M [D_s, D_t]; left out: the identity, between equal widths
+  /** What of its distance is a process's own. @defaultValue all of it */
+  share?: (distance: Tensor) => Tensor;
 }
 
 /**
@@ -99,7 +108,9 @@ export function embeddingFeature(embed: Tensor): Tensor {
 /** The feature loss: the mean of ‖F_s M − F_t‖² / elements over all pairs. */
 export function featureLoss(pairs: readonly FeaturePair[]): Tensor {
   if (pairs.length === 0) throw new RangeError('featureLoss: expected at least one pair, got none');
-  const total = pairs.map(featureDistance).reduce((a, b) => t.add(a, b));
+  const total = pairs
+    .map((pair) => pair.share?.(featureDistance(pair)) ?? featureDistance(pair))
+    .reduce((a, b) => t.add(a, b));
   return t.mul(total, 1 / pairs.length);
 }
 

@@ -22,14 +22,16 @@ export const response = defineLoss({
     })
     .prefault({}),
   coordination: 'none',
-  build: ({ image, text, logits, prompts, teacher, target }, { temperature, lambda, both_ways }) =>
-    responseLoss(
-      comparedLogits(
-        { image: image.embed, text: text.embed, ...logits },
-        { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+  build: ({ embeds, whole, logits, prompts, teacher, target }, { temperature, lambda, both_ways }) =>
+    whole(
+      responseLoss(
+        comparedLogits(
+          { ...embeds, ...logits },
+          { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+        ),
+        prompts,
+        { temperature, lambda, bothWays: both_ways },
       ),
-      prompts,
-      { temperature, lambda, bothWays: both_ways },
     ),
 });
 
