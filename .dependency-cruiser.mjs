@@ -6,6 +6,7 @@ const rooms = [
   'tensor',
   'files',
   'group',
+  'jobs',
   'runtime',
   'nn',
   'weight-formats',
@@ -18,6 +19,7 @@ const rooms = [
   'model',
   'train',
   'evaluate',
+  'embed',
   'prompt-search',
   'distill',
   'pretrain',
@@ -36,6 +38,7 @@ const apart = [
   ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
   ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024'], 'A server carries no training.'],
   ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'serve'], 'A page carries no training and no server.'],
+  ['embed', ['train'], 'Embedding needs no training.'],
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
 

@@ -5,6 +5,9 @@ export class UserError extends Error {
   override readonly name = 'UserError';
 }
 
+/** Somebody else is at it now: the same call may work later. Exit code 75, as `EX_TEMPFAIL` of sysexits.h. */
+export class BusyError extends UserError {}
+
 const longestMistyped = 100;
 
 /** The option nearest to a mistyped name, or undefined where nothing is near enough to be a typing error. */

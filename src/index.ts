@@ -4,6 +4,7 @@ export * from './compress/index.js';
 export * from './cvpr2024/index.js';
 export * from './data/index.js';
 export * from './distill/index.js';
+export * from './embed/index.js';
 export { UserError } from './errors.js';
 export * from './evaluate/index.js';
 export { type LoaderOptions, usualWorkers } from './loader/index.js';

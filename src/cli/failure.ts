@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { BusyError, UserError } from '../errors.js';
 import { fileFault } from '../files/index.js';
 import { printable } from './printable.js';
 
@@ -17,7 +17,7 @@ export class Interrupted extends Error {
 
 /**
  * What the command line says about an error, and its exit code: 2 bad input or a machine that has too little of something,
- * 130 or 143 interrupted, 1 a fault of ours.
+ * 75 somebody else is at it, 130 or 143 interrupted, 1 a fault of ours.
  */
 export function describeFailure(
   error: unknown,
@@ -28,6 +28,7 @@ export function describeFailure(
 }
 
 function describe(error: unknown, debug: boolean): { message: string; code: number } {
+  if (error instanceof BusyError) return { message: error.message, code: 75 };
   if (error instanceof UserError) return { message: error.message, code: 2 };
   if (error instanceof Interrupted) return { message: error.message, code: error.code };
   if (error instanceof Error && error.name === 'AbortError') return { message: 'interrupted', code: 130 };

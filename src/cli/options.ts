@@ -24,6 +24,10 @@ export const deviceOption = () =>
 export const threadsOption = () =>
   new Option('--threads <n>', 'threads of one op (default: all cores)').argParser(positiveInteger);
 
+/** @param verb what is done with the share */
+export const shardOption = (verb: string) =>
+  new Option('--shard <i/N>', `${verb} only this share of the images, as 3/20: for several processes or machines`);
+
 /** What every command that trains with gradients takes about how a step is computed: fields of its recipe. */
 export interface EngineOptions {
   readonly recompute?: boolean;

@@ -9,11 +9,13 @@ import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
+import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
@@ -45,6 +47,8 @@ export function buildProgram(): Command {
     addCvpr2024,
     addEvaluate,
     addCompare,
+    addEmbed,
+    addSearch,
     addExport,
     addWeb,
     addQuantize,

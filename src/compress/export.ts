@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { UserError } from '../errors.js';
+import { fillFolder } from '../files/index.js';
 import {
   checkPrompts,
   classifierFile,
@@ -8,9 +8,10 @@ import {
   graphNames,
   graphsOf,
   type Model,
-  saveModel,
+  modelParts,
   type TowerModel,
   withTowers,
+  writeModel,
 } from '../model/index.js';
 import { type ModelCard, writeCard } from './card.js';
 import { type Classes, checkClasses, writeClassifier } from './classifier.js';
@@ -60,25 +61,35 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
 
   // What an earlier export left and this one does not write would contradict it.
   const earlier = graphNames.flatMap((name) => [false, true].map((half) => onnxPath(name, half)));
-  for (const file of earlier) await rm(join(out, file), { force: true });
-  const files = await saveModel(out, model);
+  return fillFolder(out, [...modelParts, ...earlier], (unfinished) =>
+    writeExport(unfinished, model, classes, { name: basename(resolve(out)), ...options.card }, fold),
+  );
+}
+
+async function writeExport(
+  folder: string,
+  model: TowerModel,
+  classes: Classes | undefined,
+  card: ModelCard,
+  fold: boolean,
+): Promise<ExportResult> {
+  const files: string[] = [];
+  const weights = await writeModel(folder, model);
   const vision = await exportedPrompts(model, fold);
   const graphs = graphsOf(model);
   for (const half of [undefined, new Map()]) {
-    for (const name of graphs) files.push(await writeOnnx(out, name, half, model, vision));
+    for (const name of graphs) files.push(await writeOnnx(folder, name, half, model, vision));
   }
   const texts =
     classes && !model.projector ? classes.names.slice(0, 4) : ['a cat', 'two small houses under a tree', 'red'];
-  const differences = await verifyOnnx(out, model, samplesFor(model, texts));
+  const differences = await verifyOnnx(folder, model, samplesFor(model, texts));
   const maxDifference = Math.max(...graphs.map((name) => differences[onnxPath(name, false)]!));
   if (classes) {
-    await writeClassifier(out, model, classes);
+    await writeClassifier(folder, model, classes);
     files.push(classifierFile);
   }
-  const card = { name: basename(resolve(out)), ...options.card };
-  await writeCard(out, model, card, { classes, folded: fold, maxDifference });
-  files.push('README.md');
-  return { files, maxDifference, differences };
+  await writeCard(folder, model, card, { classes, folded: fold, maxDifference });
+  return { files: ['README.md', ...files, ...weights], maxDifference, differences };
 }
 
 function classesOf(model: TowerModel, { classes, templates, weights }: ExportOptions): Classes | undefined {

@@ -6,6 +6,7 @@ import { type ModelProto, ModelProtoSchema, TensorProto_DataType, TensorShapePro
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadOnnxPair, type OnnxPair } from '../clip/checkpoint/onnx-pair.js';
 import { tokenizeAll } from '../clip/tokenizer/tokenize-all.js';
+import { fileList } from '../files/index.js';
 import { OnnxEmitter } from '../tensor/onnx-emitter.js';
 import { onnxFile } from '../tensor/onnx-graph.fixture.js';
 import { teacher } from '../test/colours.fixture.js';
@@ -27,6 +28,8 @@ afterAll(() => rm(root, { recursive: true }));
 async function changed(name: string, change: (model: ModelProto, file: string) => void): Promise<string> {
   const folder = join(root, name);
   await cp(exported, folder, { recursive: true });
+  // As of other exporters.
+  await rm(join(folder, fileList));
   for (const file of files) {
     const path = join(folder, 'onnx', `${file}.onnx`);
     const model = fromBinary(ModelProtoSchema, await readFile(path));

@@ -9,6 +9,7 @@ import { type DistillOptions, distill } from '../distill/distill.js';
 import { ensureTargets } from '../distill/targets/extract-targets.js';
 import { loadTeacher, type TeacherModel, teacherOf } from '../distill/teacher/teacher.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
+import { fileList } from '../files/index.js';
 import { loadModel } from '../model/load.js';
 import type { Model } from '../model/model.js';
 import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
@@ -22,6 +23,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'promptkd-onnx-teacher-'));
   exported = join(root, 'exported');
   await exportModel({ model: teacher, out: exported });
+  await rm(join(exported, fileList)); // as of other exporters
   pair = (await loadTeacher(join(exported, 'onnx'), { threads: 1 })) as OnnxPair;
 });
 afterAll(async () => {

@@ -194,9 +194,11 @@ async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOut
   const imagesSeen = tunedOn + step * seen;
   if (!finished) return stopped(tuned.steps + step, tuned.seconds + seconds, imagesSeen);
   takeValues(task.params, averaged);
+  const record = { images_seen: steps * seen, train_seconds: Math.round(seconds) };
   if (leads(compile.group)) {
-    await saveModel(folder, visualModel(student, visual, { names, features: texts }));
-    await writeTrainingRecord(folder, { images_seen: steps * seen, train_seconds: Math.round(seconds) });
+    await saveModel(folder, visualModel(student, visual, { names, features: texts }), async (unfinished) => [
+      await writeTrainingRecord(unfinished, record),
+    ]);
   }
   return {
     ...{ folder, finished, steps: tuned.steps + step, seconds: tuned.seconds + seconds, imagesSeen, texts },

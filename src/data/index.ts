@@ -20,6 +20,7 @@ export { fewShot } from './few-shot.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { PictureError } from './picture-error.js';
+export { type SameImages, sameImages } from './same-images.js';
 export { shardsOf } from './shards-of.js';
 export { contactSheet, type SheetOptions } from './sheet/contact-sheet.js';
 export { type SheetText, sheetOverlay } from './sheet/sheet-text.js';

@@ -46,9 +46,17 @@ const openers: Readonly<Record<string, Opener>> = {
 export async function openDataset(spec: string): Promise<ImageTextDataset> {
   const { kind, path, options } = parseDataSpec(spec);
   const open = builtIn[kind];
-  if (open) return open();
+  if (open) return drawnOtherwise(spec, await open(), options.drawn);
   const common = await commonDataOptions(spec, options);
   return assemble(spec, await openers[kind]!(path, options), common);
+}
+
+async function drawnOtherwise(spec: string, dataset: ImageTextDataset, drawn?: string): Promise<ImageTextDataset> {
+  if (drawn === undefined) return dataset;
+  const { drawnAs, withOutlines } = await import('./emoji/index.js');
+  const known = drawnAs.find((way) => way === drawn);
+  if (known) return withOutlines(dataset, known);
+  throw new UserError(`--data ${spec}: drawn: expected ${drawnAs.join(' or ')}, got ${drawn}`);
 }
 
 async function commonDataOptions(

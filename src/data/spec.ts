@@ -24,12 +24,17 @@ const tableOptions = [...pathOptions, 'image', 'text', 'class', 'split'];
 
 /** All that `--data` understands: the one list that help texts and errors are made of. */
 export const dataKinds: readonly DataKind[] = [
-  { kind: 'emoji', usage: 'emoji', about: 'built in: drawings of the same concepts by seven artists', options: [] },
+  {
+    kind: 'emoji',
+    usage: 'emoji',
+    about: 'built in: drawings of the same concepts by seven artists',
+    options: ['drawn'],
+  },
   {
     kind: 'emoji-wide',
     usage: 'emoji-wide',
     about: 'built in: emoji’s train and val with more drawings to train on, of concepts that are no class',
-    options: [],
+    options: ['drawn'],
   },
   {
     kind: 'emoji-all',
@@ -103,6 +108,7 @@ export const dataKinds: readonly DataKind[] = [
 
 /** What some kinds take beside. */
 export const ownOptions: Readonly<Record<string, string>> = {
+  drawn: 'outlines: the contours of the drawings in their place; both: beside them, as in emoji?drawn=both',
   images: 'the folder that image paths start from',
   root: 'a folder that absolute paths and ../ may lead into',
   image: 'the column of pictures',
@@ -124,8 +130,7 @@ export interface DataSpec {
 /** @throws UserError for an unknown kind or option, with the nearest, or a kind without its path */
 export function parseDataSpec(spec: string): DataSpec {
   const expected = dataKinds.map(({ usage }) => usage).join(', ');
-  const colon = spec.indexOf(':');
-  const kind = colon < 0 ? spec : spec.slice(0, colon);
+  const kind = /^[^:?]*/.exec(spec)![0];
   const known = dataKinds.find((one) => one.kind === kind);
   if (!known) {
     const near = closest(
@@ -135,7 +140,7 @@ export function parseDataSpec(spec: string): DataSpec {
     const usage = dataKinds.find((one) => one.kind === near)?.usage;
     throw new UserError(`--data ${spec}: expected one of ${expected}${usage ? `; did you mean ${usage}?` : ''}`);
   }
-  const rest = colon < 0 ? '' : spec.slice(colon + 1);
+  const rest = spec.slice(kind.length).replace(/^:/, '');
   // Only what looks like options is taken for them: a path may hold a question mark.
   const [, path, query] = /^(.*?)(?:\?([a-z]+=.*))?$/s.exec(rest) as unknown as [string, string, string | undefined];
   const needsPath = known.usage !== known.kind;
@@ -143,7 +148,7 @@ export function parseDataSpec(spec: string): DataSpec {
   return {
     kind,
     path,
-    options: parseOptions(spec, query, needsPath ? [...known.options, ...Object.keys(commonOptions)] : []),
+    options: parseOptions(spec, query, [...known.options, ...(needsPath ? Object.keys(commonOptions) : [])]),
   };
 }
 
@@ -158,7 +163,7 @@ function parseOptions(spec: string, query: string | undefined, allowed: readonly
     if (!allowed.includes(name)) {
       const near = closest(name, allowed);
       throw new UserError(
-        `--data ${spec}: unknown option ${name}; expected ${allowed.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+        `--data ${spec}: unknown option ${name}; expected ${allowed.join(', ') || 'none'}${near ? `; did you mean ${near}?` : ''}`,
       );
     }
     options[name] = value;

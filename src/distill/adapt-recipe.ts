@@ -48,6 +48,8 @@ export interface AdaptedRecipe {
 
 /** Shares of the steps of recipes/distill-emoji.yaml, which was tuned: feature warmup, prompts, all together. */
 const shares = { warmup: 0.62, prompt: 0.05 };
+/** Evaluations of the student: some tenth of the time on a short run, hardly any of it on a long one. */
+const looks = 12;
 /** Width of that student's vision tower; its rates are scaled by 1 / width (Yang et al. 2022, arXiv 2203.03466, table 3). */
 const tunedWidth = 80;
 /** Tokens of its teacher's attention maps: rows sum to 1, so that squares of their differences fall with tokens². */
@@ -65,9 +67,9 @@ const tunedTokens = 37;
 export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
   const { teacher, given = {} } = options;
   // Embeddings alone can be compared: what there is to choose, `checkLosses` says.
-  if (!teacher.inner || isSiglip(teacher.config)) return { fields: {}, reasons: [] };
+  if (!teacher.inner || isSiglip(teacher.config)) return { fields: keptRates(recipe).fields, reasons: [] };
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
-  if (init === 'given') return withStore(recipe, options, options.student, keptRates());
+  if (init === 'given') return withStore(recipe, options, options.student, keptRates(recipe));
   const shape = chooseShape(recipe, options);
   const { batch, steps } = chooseLength(recipe, options);
   const ratio = tunedWidth / shape.config.vision_config.hidden_size;
@@ -92,6 +94,7 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
     'phases.joint.steps': joint,
     'phases.joint.lr': rate(3e-3),
     'phases.joint.warmup_steps': ramp(joint),
+    'evaluation.every': Math.ceil(steps / looks),
   };
   const reasons = [
     ...shape.reasons,
@@ -102,8 +105,12 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   return withStore(recipe, options, shape.config, { fields: chosen, reasons });
 }
 
-function keptRates(): AdaptedRecipe {
-  return { fields: {}, reasons: ['Rates: the published ones, for a student that is pre-trained.'] };
+function keptRates(recipe: DistillRecipe): AdaptedRecipe {
+  const { warmup, prompt, joint } = recipe.phases;
+  return {
+    fields: { 'evaluation.every': Math.ceil((warmup.steps + prompt.steps + joint.steps) / looks) },
+    reasons: ['Rates: the published ones, for a student that is pre-trained.'],
+  };
 }
 
 /** The student's towers, by size or below a limit. */

@@ -1,10 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { withTokenizer } from '../clip/tokenizer/tokenizer.js';
 import { initClip } from '../clip/towers/initialise.js';
+import { evaluateModel } from '../evaluate/evaluate.js';
+import { hashParams } from '../files/index.js';
+import { loadModel, type Model } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { loadPrompts, promptedTextTower } from '../prompt/index.js';
 import { compile } from '../runtime/program.js';
@@ -18,8 +21,8 @@ import {
   teacher,
   tokenizer,
 } from '../test/colours.fixture.js';
-import type { HistoryEntry } from '../train/index.js';
-import { type DistillOptions, distill } from './distill.js';
+import { type HistoryEntry, scoreOf } from '../train/index.js';
+import { type DistillOptions, type DistillResult, distill } from './distill.js';
 import { phasesOf, withEpochSteps } from './phases.js';
 import { distillRecipe } from './recipe.js';
 
@@ -40,7 +43,7 @@ const options = (name: string, more: Partial<DistillOptions> = {}): DistillOptio
 });
 
 /** What of a step depends on no clock. */
-const timeless = ({ images_per_second: _, ...step }: HistoryEntry) => step;
+const timeless = ({ images_per_second: _, seconds: __, ...step }: HistoryEntry) => step;
 const flat = (params: Params) => Object.fromEntries(Object.entries(params).map(([n, x]) => [n, Array.from(x.data)]));
 
 describe('distill', () => {
@@ -176,6 +179,55 @@ describe('distill', () => {
     const saved = await loadCheckpoint(join(root, 'own-words', 'student'));
     expect(saved.tokenizer.json).toEqual(otherTokenizer.json);
     expect(saved.config.text_config.vocab_size).toBe(otherTokenizer.vocabSize);
+  });
+
+  it('measures itself without changing a bit, keeps the best, resumes to the same, and ends early where asked', async () => {
+    const val = dataset.splits.train!.map((example) => ({ ...example, id: `val-${example.id}` }));
+    const held = { ...dataset, splits: { ...dataset.splits, val } };
+    const short = { warmup: { steps: 2 }, prompt: { steps: 1 }, joint: { steps: 4, lr: 3e-3 } };
+    const at = (name: string, evaluation: object, more: Partial<DistillOptions> = {}) =>
+      distill(options(name, { dataset: held, recipe: recipe({ evaluation, phases: short }), ...more }));
+    const plain = await at('unmeasured', {});
+    expect([plain.validation, existsSync(join(root, 'unmeasured', 'best'))]).toEqual([undefined, false]);
+    const whole = await at('measured', { every: 2 });
+    const weights = ({ student, prompts }: DistillResult) => [
+      flat(student.params),
+      flat(prompts!.encoder),
+      flat(prompts!.vision),
+    ];
+    expect(weights(whole)).toEqual(weights(plain));
+    const measured = whole.history.filter(({ evaluation }) => evaluation);
+    expect(measured.map(({ step }) => step)).toEqual([2, 3, 5, 7]);
+    const { evaluations, best, trained, chance } = whole.validation!;
+    expect(evaluations.map(({ step }) => step)).toEqual([5, 7]);
+    expect(best.top1).toBe(Math.max(...evaluations.map(({ top1 }) => top1!)));
+    expect(chance).toBe(1 / 4);
+    // The same images under other names.
+    expect(trained).toBe(evaluations.at(-1)!.top1);
+    const evaluate = async (model: Model) =>
+      (await evaluateModel(model, held, { split: 'val', templates: recipe().texts.templates, latencyRuns: 0 }))
+        .zeroShot!.top1.value;
+    expect(await evaluate(await loadModel(whole.folder))).toBe(evaluations.at(-1)!.top1);
+    expect(await evaluate(await loadModel(best.folder))).toBe(best.top1);
+    expect(await evaluate(teacher)).toBe(best.teacher);
+
+    const controller = new AbortController();
+    const onProgress = ({ overall }: { overall?: number }) => void (overall === 6 && controller.abort());
+    await at('measured-parts', { every: 2 }, { signal: controller.signal, onProgress });
+    const rest = await at('measured-parts', { every: 2 });
+    expect(rest.history.map(timeless)).toEqual(whole.history.map(timeless));
+    expect({ ...rest.validation!.best, folder: '' }).toEqual({ ...best, folder: '' });
+    expect(hashParams((await loadCheckpoint(rest.validation!.best.folder)).params)).toBe(
+      hashParams((await loadCheckpoint(best.folder)).params),
+    );
+
+    const early = await at('early', { every: 1, patience: 1 });
+    expect(early.finished).toBe(true);
+    const own = early.validation!.evaluations;
+    expect(own.length).toBeLessThan(4);
+    expect(scoreOf(own.at(-1)!)).toBeLessThanOrEqual(scoreOf(own.at(-2)!));
+    const again = await at('early', { every: 1, patience: 1 });
+    expect([again.finished, again.steps, weights(again)]).toEqual([true, early.steps, weights(early)]);
   });
 
   it('spends the same drawings whatever is switched off', () => {

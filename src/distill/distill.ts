@@ -1,36 +1,31 @@
 import { join } from 'node:path';
-import { type Checkpoint, type DownloadOptions, isSiglip, preprocessAt, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
 import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { gatherHostRows } from '../math/index.js';
-import { ranksFor } from '../model/index.js';
-import {
-  countParameters,
-  initPromptEncoder,
-  promptConfig,
-  type SavedPrompts,
-  savePrompts,
-  taskPrompts,
-} from '../prompt/index.js';
+import { modelWeights, ranksFor } from '../model/index.js';
+import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
 import {
   adamw,
+  bestOf,
   decaysByDefault,
   engineOptions,
+  evaluationsOf,
   type HistoryEntry,
   inRun,
+  type PlacedEvaluation,
   type Run,
   type RunOptions,
   type RunResult,
+  type StepEvent,
   takeValues,
   train,
+  Validation,
   warmupCosine,
-  writeTrainingRecord,
 } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
-import type { TextBank } from './batches/text-bank.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
@@ -38,10 +33,20 @@ import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
+import {
+  imagesOf,
+  type MadeStudent,
+  type Making,
+  preprocessOf,
+  saveStudent,
+  studentOf,
+  withTrained,
+} from './made-student.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
+import { StudentProbe } from './student-probe.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
@@ -63,6 +68,22 @@ export interface DistillResult extends RunResult {
   readonly history: readonly HistoryEntry[];
   /** Numbers the student holds, with prompt encoder and prompts. */
   readonly parameters: number;
+  /** As they were planned. */
+  readonly phases: readonly Phase[];
+  /** Where the recipe wants evaluations. */
+  readonly validation?: DistillValidation;
+}
+
+/** How good the student became on images that it was not trained on. */
+export interface DistillValidation {
+  /** Of the last phase, in their order. */
+  readonly evaluations: readonly PlacedEvaluation[];
+  /** The best of them, and the checkpoint folder of the student as it was then. */
+  readonly best: PlacedEvaluation & { readonly folder: string };
+  /** The finished student's score (`scoreOf`) on as many of the images that it was trained on. */
+  readonly trained: number;
+  /** What guessing reaches. */
+  readonly chance: number;
 }
 
 /** All that training needs: models at their start, the teacher's stored targets, and the batches. */
@@ -152,47 +173,60 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
     const { options, teacher, phases, full, batches } = await prepare(given);
+    const { recipe } = options;
     const { store, bank } = batches;
     run.own({ dispose: () => store.close() });
     run.identify('teacher', teacher.fingerprint());
     run.skip(store.unreadable);
+    const making: Making = { engine: options.engine, full, teacher, bank };
+    const first = leads(options.engine?.group);
+    // Of several processes the first one measures; the others wait for it in the next step.
+    const probe =
+      store.complete && first
+        ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+        : undefined;
     const position = store.complete
-      ? await trainPhases(options, teacher, phases, full, batches, run)
+      ? await trainPhases(options, making, phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
-    const result = await resultOf(options, full, teacher, bank, position, run.history.entries);
-    if (result.finished && leads(given.engine?.group)) {
-      await saveStudent(result.folder, result);
-      const { imagesSeen, seconds } = result;
-      await writeTrainingRecord(result.folder, { images_seen: imagesSeen, train_seconds: Math.round(seconds) });
-    }
-    return { result, figures: { parameters: result.parameters } };
+    const made = await studentOf(making, full);
+    const folder = join(options.runDir, 'student');
+    const { finished, step: steps, seconds } = position;
+    const imagesSeen = imagesOf(recipe, steps);
+    if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    const validation =
+      probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
+    const { prompts, ...student } = made;
+    const parameters = countParameters(modelWeights(made));
+    const result: DistillResult = {
+      ...{ student, prompts, folder, finished, steps, imagesSeen, seconds },
+      ...{ history: run.history.entries, parameters, phases, validation },
+    };
+    const { best, trained, chance } = validation ?? {};
+    const last = validation?.evaluations.at(-1);
+    return { result, figures: { parameters, ...(validation && { evaluation: last, best, trained, chance }) } };
   });
 }
 
-/** Saves a student with its prompts as a checkpoint folder. */
-async function saveStudent(
-  dir: string,
-  { student, prompts }: Pick<DistillResult, 'student' | 'prompts'>,
-): Promise<void> {
-  await saveCheckpoint(dir, student);
-  if (prompts) await savePrompts(dir, prompts);
-}
+const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
 
 async function trainPhases(
   options: DistillOptions,
-  teacher: Teacher,
+  making: Making,
   phases: readonly Phase[],
-  full: DualStream,
   batches: Batches,
   run: Run,
+  probe: StudentProbe | undefined,
 ): Promise<{ finished: boolean; step: number; seconds: number }> {
+  const { full, teacher } = making;
   const { recipe, runDir, signal } = options;
+  // How often the student is looked at decides none of its bits.
+  const { evaluation, ...decisive } = recipe;
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
   const costs = phases.map((phase) => stepCost(full, phase, batches));
   const work = phases.map(({ steps }, i) => steps * costs[i]!);
   const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {
-    recipe,
+    recipe: decisive,
     data: options.dataset.fingerprint,
     teacher: teacher.fingerprint(),
     given: hash(JSON.stringify(full.config)),
@@ -206,6 +240,17 @@ async function trainPhases(
       recipe.method === 'kd'
         ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
         : dualStreamTask(full, batches, phase, engine.compile);
+    const isLast = phase === phases.at(-1);
+    const validation = new Validation(run.history, phase.name, isLast ? evaluation.patience : undefined);
+    const look = async ({ step, seconds, averaged }: StepEvent) => {
+      const student = await studentOf(making, withTrained(full, await averaged()), phase.prompted);
+      const seen = await probe!.measure(student);
+      const overall = phase.firstStep + step;
+      if (validation.note(seen, overall) && isLast) {
+        await saveStudent(bestFolder(options), student, { step: overall, seconds: position.seconds + seconds }, recipe);
+      }
+      return seen;
+    };
     const trained = await train(task, {
       ...engine,
       steps: phase.steps,
@@ -225,8 +270,13 @@ async function trainPhases(
       checkpointEvery: recipe.checkpoint_every,
       fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
       signal,
-      ema: phase === phases.at(-1) ? engine.ema : undefined,
-      onStep: (event) => run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event),
+      ema: isLast ? engine.ema : undefined,
+      lookEvery: probe && evaluation.every,
+      endsAfter: (step) => validation.isExhausted(phase.firstStep + step),
+      onStep: async (event) => {
+        const seen = probe?.isDue(event.step, event.steps) ? await look(event) : undefined;
+        await run.step({ phase: phase.name, firstStep: phase.firstStep, overallSteps, work: place }, event, seen);
+      },
     });
     position.step = phase.firstStep + trained.step;
     position.seconds += trained.seconds;
@@ -237,46 +287,18 @@ async function trainPhases(
   return position;
 }
 
-async function resultOf(
-  options: DistillOptions,
-  full: DualStream,
-  teacher: Teacher,
-  bank: TextBank,
-  position: { finished: boolean; step: number; seconds: number },
-  history: readonly HistoryEntry[],
-): Promise<DistillResult> {
-  const { recipe } = options;
-  const size = full.config.vision_config.image_size;
-  const preprocess = preprocessAt(teacher.preprocess, size);
-  const student: Checkpoint = { config: full.config, params: full.student, preprocess, tokenizer: bank.tokenizer };
-  const prompts: SavedPrompts | undefined = full.prompt && {
-    config: full.prompt.config,
-    encoder: full.prompt.params,
-    vision: await taskPrompts(full.prompt, full.student[tokenTable]!, classTexts(bank), options.engine),
-  };
+async function validationOf(
+  probe: StudentProbe,
+  made: MadeStudent,
+  { history }: Run,
+  last: Phase,
+  folder: string,
+): Promise<DistillValidation | undefined> {
+  const evaluations = evaluationsOf(history.entries, last.name);
+  const best = bestOf(evaluations);
+  if (!best) return undefined;
   return {
-    student,
-    prompts,
-    folder: join(options.runDir, 'student'),
-    finished: position.finished,
-    steps: position.step,
-    imagesSeen: position.step * recipe.batch * recipe.accumulate,
-    seconds: position.seconds,
-    history,
-    parameters:
-      countParameters(full.student) +
-      (prompts ? countParameters(prompts.encoder) + countParameters(prompts.vision) : 0),
+    ...{ evaluations, best: { ...best, folder }, chance: probe.chance },
+    trained: await probe.measureTrained(made),
   };
-}
-
-const tokenTable = 'text_model.embeddings.token_embedding.weight';
-
-/** One text of each class of the bank. */
-function classTexts(bank: TextBank) {
-  const rows = bank.classes.map((texts) => texts[0]!);
-  const ids = new Int32Array(rows.length * bank.length);
-  const ends = new Int32Array(rows.length);
-  gatherHostRows(bank.ids, bank.length, rows, ids);
-  gatherHostRows(bank.ends, 1, rows, ends);
-  return { ids: { shape: [rows.length, bank.length], data: ids }, ends: { shape: [rows.length], data: ends } };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
 import { classTemplate, promptsSchema } from '../prompt/index.js';
-import { engineFields } from '../train/index.js';
+import { engineFields, evaluationFields } from '../train/index.js';
 import { lossNames, lossSections } from './losses/index.js';
 
 const share = z.number().min(0);
@@ -128,6 +128,13 @@ export const distillRecipe = z.object({
    */
   ...engineFields,
   checkpoint_every: count.default(200),
+  evaluation: z
+    .object({
+      /** Steps of a phase between evaluations of the student, beside one at the end of each phase; 0: none. */
+      every: steps.default(0),
+      ...evaluationFields,
+    })
+    .prefault({}),
 });
 
 export type DistillRecipe = z.infer<typeof distillRecipe>;

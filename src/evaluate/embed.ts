@@ -21,7 +21,8 @@ export interface EmbeddedImages {
   readonly skipped: readonly Skipped[];
 }
 
-const block = 64;
+/** Images, or texts, at a time. */
+export const block = 64;
 
 /**
  * Image features of pictures as they are, not augmented, with the model's prompts; unit length.
@@ -35,12 +36,30 @@ export async function embedImages(
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
   const pictures = new PixelBlocks(dataset, examples, model.preprocess, block);
-  const encoder = await imageEncoder(model, block, engineOf(options));
-  const rows = await inBlocks(encoder, widthOf(model), examples.length, options, async (from, count) => {
-    const filled = await pictures.fill(from, count);
-    return { features: await encoder.run(pictures.pixels), filled };
-  });
+  const rows = await embedPixels(model, pictures, examples.length, options);
   return { rows, examples: pictures.kept, skipped: pictures.skipped };
+}
+
+/** Images a block. */
+export interface PixelSource {
+  /** [64, 3, S, S] */
+  readonly pixels: HostTensor<Float32Array>;
+  /** Puts images `from` to `from + count` into the first rows. @returns how many rows that are */
+  fill(from: number, count: number): number | Promise<number>;
+}
+
+/** Image features of pixels as a model takes them, a block of {@link block} at a time; unit length. */
+export async function embedPixels(
+  model: Model,
+  source: PixelSource,
+  total: number,
+  options: EmbedOptions = {},
+): Promise<Rows> {
+  const encoder = await imageEncoder(model, block, engineOf(options));
+  return inBlocks(encoder, widthOf(model), total, options, async (from, count) => {
+    const filled = await source.fill(from, count);
+    return { features: await encoder.run(source.pixels), filled };
+  });
 }
 
 /**

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import type { HostTensor } from '../tensor/index.js';
+import { cannotRead } from './faults.js';
 
 /** SHA-256 of a model's parameters: names, shapes and bytes in order of names. */
 export function hashParams(params: Readonly<Record<string, HostTensor>>): string {
@@ -17,6 +20,15 @@ export function checksum({ buffer, byteOffset, byteLength }: ArrayBufferView): s
   return createHash('sha256')
     .update(new Uint8Array(buffer, byteOffset, byteLength))
     .digest('hex');
+}
+
+/** Whole SHA-256 of a file. @throws UserError naming the file where it cannot be read */
+export async function fileChecksum(path: string): Promise<string> {
+  const sum = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), sum).catch((error) => {
+    throw cannotRead(path, error);
+  });
+  return sum.digest('hex');
 }
 
 /** Short SHA-256 of a text. */

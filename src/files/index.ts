@@ -1,14 +1,17 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
 export { codeFingerprint } from './code-fingerprint.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
-export { checksum, hash, hashParams } from './fingerprint.js';
+export { checkFiles, fileList } from './file-list.js';
+export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
+export { bytesIn } from './folder-bytes.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { readJson, readJsonSync } from './json.js';
 export { readLines } from './lines.js';
 export { type Lock, lock, lockHolder } from './lock.js';
 export { readNames } from './names.js';
+export { type NpyMatrix, npyContent, readNpy } from './npy.js';
 export { packageVersion } from './package-version.js';
 export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';
 export {

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.js';
-import { checkWritable, ensureFolder, fillFolder, finishFolder, temporaryPath, writeFileAtomic } from './index.js';
+import {
+  checkWritable,
+  ensureFolder,
+  fileList,
+  fillFolder,
+  finishFolder,
+  temporaryPath,
+  writeFileAtomic,
+} from './index.js';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -71,7 +79,8 @@ describe.each([
     await lay(away, 25 * 3600 * 1000);
     await lay(before, 25 * 3600 * 1000); // the id was given again
     await write();
-    expect((await readdir(folder)).sort()).toEqual(['file', 'x.json', running, own, young, ...strangers].sort());
+    const found = (await readdir(folder)).filter((name) => name !== fileList);
+    expect(found.sort()).toEqual(['file', 'x.json', running, own, young, ...strangers].sort());
   });
 });
 
@@ -102,7 +111,7 @@ describe('fillFolder', () => {
       expect(await readFile(at('file'), 'utf8')).toBe('old');
       return { files: [join('sub', 'new'), 'file'] };
     });
-    expect((await readdir(folder)).sort()).toEqual(['file', 'kept', 'sub']);
+    expect((await readdir(folder)).sort()).toEqual([fileList, 'file', 'kept', 'sub']);
     expect(await readFile(at('file'), 'utf8')).toBe('new');
   });
 
@@ -137,6 +146,22 @@ describe('fillFolder', () => {
     await finishFolder(folder);
     expect((await readdir(folder)).sort()).toEqual(['a', 'b', 'c', 'file']);
     for (const name of ['a', 'b', 'c']) expect(await readFile(at(name), 'utf8')).toBe('new');
+  });
+
+  it('moves nothing out of a folder, or over what is beside it, for the plan of a stranger', async () => {
+    await mkdir(at('model'));
+    for (const plan of [
+      { files: ['../file'], replaced: [] },
+      { files: ['x'], replaced: ['../file'] },
+      { files: [at('file')], replaced: [] },
+    ]) {
+      const left = temporaryPath(at('model', 'unfinished')).replace(`-${process.pid}.`, `-${gone}.`);
+      await mkdir(left);
+      await writeFile(join(left, 'x'), 'new');
+      await writeFile(join(left, '.plan.json'), JSON.stringify(plan));
+      await finishFolder(at('model'));
+      expect(await readFile(at('file'), 'utf8')).toBe('old');
+    }
   });
 
   it('does not begin where it cannot end', async () => {

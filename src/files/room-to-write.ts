@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
+import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { cannotWrite } from './faults.js';
+import { fileList, pathWithin, writeFileList } from './file-list.js';
 import { makeFolder, removeEmpty, syncFolder } from './folders.js';
 import { leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 
@@ -38,16 +40,15 @@ const UNFINISHED = 'unfinished';
 /** Says in such a folder that all is there, and what is to become of it. */
 const PLAN = '.plan.json';
 
-interface Plan {
-  /** In the order in which they are moved. */
-  readonly files: readonly string[];
-  readonly replaced: readonly string[];
-}
+/** `files` in the order in which they are moved. A stranger's folder may hold a plan, too. */
+const planSchema = z.object({ files: z.array(pathWithin).min(1), replaced: z.array(pathWithin) });
+type Plan = z.infer<typeof planSchema>;
 
 /**
  * Fills a folder when everything is there, or not at all. `write` gets an empty folder within it (so that no other disk
- * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, the last one
- * last: where that is missing, the folder is not whole. Of files that stand there only those of the same names are
+ * and no other folder's rights are needed) and says which files it wrote; then they are moved to their places, their list
+ * with checksums first (see {@link writeFileList}): as long as they are not all there, it says so. The last one is moved last:
+ * to whoever knows no list, the folder is not whole without it. Of files that stand there only those of the same names are
  * replaced, and those of `replaced` are removed. Where a process is killed while it moves them, the next call, or
  * {@link finishFolder}, goes on; what it left before that is removed.
  *
@@ -70,8 +71,14 @@ export async function fillFolder<Result extends { readonly files: readonly strin
     return named(error);
   });
   try {
-    const result = await write(unfinished);
-    const plan: Plan = { files: result.files, replaced };
+    const result = await write(unfinished).catch((error: unknown) => {
+      // Nobody knows the folder within.
+      if (!(error instanceof UserError)) throw error;
+      throw new UserError(error.message.replaceAll(unfinished, folder), { cause: error });
+    });
+    await writeFileList(unfinished, result.files).catch(named);
+    const files = [fileList, ...result.files].map((file) => file.replaceAll(sep, '/'));
+    const plan: Plan = { files, replaced: [...replaced] };
     await writeFile(join(unfinished, PLAN), JSON.stringify(plan), { flush: true }).catch(named);
     await syncFolder(unfinished).catch(named);
     await moveIn(unfinished, folder, plan).catch(named);
@@ -86,8 +93,8 @@ export async function fillFolder<Result extends { readonly files: readonly strin
 export async function finishFolder(folder: string): Promise<void> {
   for (const path of await leftoversOf(join(folder, UNFINISHED))) {
     const plan = await readFile(join(path, PLAN), 'utf8')
-      .then((text) => JSON.parse(text) as Plan)
-      .catch(() => undefined); // it was killed before
+      .then((text) => planSchema.parse(JSON.parse(text)))
+      .catch(() => undefined); // it was killed before, or is none of ours
     if (!plan) continue;
     await moveIn(path, folder, plan).catch((error) => {
       throw cannotWrite(folder, error);

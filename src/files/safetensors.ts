@@ -4,6 +4,7 @@ import type { HostTensor } from '../tensor/index.js';
 import { writeFileAtomic } from './atomic.js';
 import { bfloatToFloat, halfToFloat, toHalf } from './half.js';
 import { BYTES, parseHeader, type TensorEntry } from './safetensors-header.js';
+import { checkSeal, seal, withRoom } from './safetensors-seal.js';
 
 /** A tensor whose elements stand as in a file: bytes, FP8 patterns, or binary16 patterns. */
 export type RawTensor =
@@ -22,6 +23,8 @@ export interface ReadOptions {
   readonly skip?: (name: string) => boolean;
   /** Tensors of type U8, F8_E4M3 or F16 to be read as they stand, given the file's metadata. */
   readonly raw?: (name: string, metadata: Readonly<Record<string, string>>) => boolean;
+  /** The file must hold its own checksum (see {@link WriteOptions}), and be as it was written. */
+  readonly checksum?: boolean;
 }
 
 /** Bytes at a position, from a file or from memory. */
@@ -111,6 +114,11 @@ function header(source: Source) {
 
 function readSource(source: Source, options: ReadOptions): Safetensors {
   const { start, entries, metadata } = header(source);
+  if (options.checksum) {
+    const head = new Uint8Array(start);
+    source.read(head, 0);
+    checkSeal(head, chunksOf(source, start), metadata, source.label);
+  }
   const tensors: Record<string, HostTensor> = {};
   const raw: Record<string, RawTensor> = {};
   for (const entry of entries) {
@@ -120,6 +128,16 @@ function readSource(source: Source, options: ReadOptions): Safetensors {
     else tensors[entry.name] = { shape: entry.shape, data: readData(source, entry, start) };
   }
   return { tensors, raw, metadata };
+}
+
+/** All bytes from a position on, a part at a time in the same memory. */
+function* chunksOf(source: Source, from: number): Generator<Uint8Array> {
+  const chunk = new Uint8Array(4 * CHUNK);
+  for (let at = from; at < source.size; at += chunk.length) {
+    const part = chunk.subarray(0, source.size - at);
+    source.read(part, at);
+    yield part;
+  }
 }
 
 /** A tensor as it stands in the file; undefined where it is of a type that is not read so. */
@@ -186,6 +204,8 @@ export interface WriteOptions {
   /** How floats are stored. @defaultValue 'F32' */
   readonly dtype?: 'F32' | 'F16';
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Whether `sha256` of the metadata is to hold a checksum of the whole file. */
+  readonly checksum?: boolean;
 }
 
 /**
@@ -205,8 +225,9 @@ export async function writeSafetensors(
 /** The file of `writeSafetensors`, part after part: its header, then each tensor's bytes. */
 export function* encodeSafetensors(
   tensors: Readonly<Record<string, HostTensor | RawTensor>>,
-  { dtype = 'F32', metadata }: WriteOptions = {},
+  { dtype = 'F32', metadata: given, checksum }: WriteOptions = {},
 ): Generator<Uint8Array> {
+  const metadata = checksum ? withRoom(given) : given;
   const typeOf = (tensor: HostTensor | RawTensor) => {
     if ('dtype' in tensor) return tensor.dtype;
     return tensor.data instanceof Int32Array ? 'I32' : dtype;
@@ -236,13 +257,16 @@ export function* encodeSafetensors(
   const head = new Uint8Array(8 + padded).fill(0x20);
   new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
   head.set(text, 8);
+  const parts = function* () {
+    for (const name of names) {
+      const { data } = tensors[name]!;
+      const stored = data instanceof Float32Array && dtype === 'F16' ? toHalf(name, data) : data;
+      yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+    }
+  };
+  if (checksum) seal(head, parts());
   yield head;
-  for (const name of names) {
-    const tensor = tensors[name]!;
-    const { data } = tensor;
-    const stored = data instanceof Float32Array && dtype === 'F16' ? toHalf(name, data) : data;
-    yield new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-  }
+  yield* parts();
 }
 
 /** Position of the first NaN or infinity, or -1. */

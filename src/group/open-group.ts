@@ -11,16 +11,19 @@ interface Launch {
   readonly kind?: 'open-mpi' | 'mpich';
   /** Processes, where it says how many. */
   readonly size?: number;
+  /** Which of them this is. */
+  readonly rank: number;
 }
 
 /** Whether an MPI launcher has started this process, by the variables that it sets. */
 export function launchOf(env: Env = process.env): Launch | undefined {
-  const size = (name: string) => (env[name] === undefined ? undefined : Number(env[name]));
-  if (env.OMPI_COMM_WORLD_SIZE) return { kind: 'open-mpi', size: size('OMPI_COMM_WORLD_SIZE') };
+  const number = (name: string) => (env[name] === undefined ? undefined : Number(env[name]));
+  const launch = (size: string, rank: string) => ({ size: number(size), rank: number(rank) ?? 0 });
+  if (env.OMPI_COMM_WORLD_SIZE) return { kind: 'open-mpi', ...launch('OMPI_COMM_WORLD_SIZE', 'OMPI_COMM_WORLD_RANK') };
   // Slurm sets it, too, with --mpi=pmi2.
-  if (env.PMI_SIZE && env.PMI_RANK) return { kind: 'mpich', size: size('PMI_SIZE') };
+  if (env.PMI_SIZE && env.PMI_RANK) return { kind: 'mpich', ...launch('PMI_SIZE', 'PMI_RANK') };
   // Slurm with --mpi=pmix, and Open MPI 5.
-  if (env.PMIX_RANK) return { size: size('SLURM_STEP_NUM_TASKS') };
+  if (env.PMIX_RANK) return launch('SLURM_STEP_NUM_TASKS', 'PMIX_RANK');
   return undefined;
 }
 

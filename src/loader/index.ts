@@ -1,4 +1,5 @@
 export { EpochOrder } from './epoch-order.js';
+export { KeptPixels } from './kept-pixels.js';
 export { type LoadedViews, Loader, type LoaderOptions, type LoaderPlan, usualWorkers } from './loader.js';
 export { type DatasetPixels, datasetPixels, PixelBlocks, wholePicture } from './pixel-blocks.js';
 export { modelPixels, preprocessImage, squareRgb } from './pixels.js';

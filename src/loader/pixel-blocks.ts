@@ -5,7 +5,7 @@ import type { HostTensor } from '../tensor/index.js';
 import { modelPixels } from './pixels.js';
 
 /** Images decoded at the same time: sharp has four threads, and a photo takes 36 MB until it is resized. */
-const atOnce = 4;
+export const atOnce = 4;
 
 /**
  * An image of a data set with all its pixels. `dataset.load` gives a copy of at most 512 pixels a side, for augmentation.

@@ -22,6 +22,7 @@ export {
   type TowerModel,
   withTowers,
 } from './model.js';
+export { fillModelFolder, modelParts } from './model-folder.js';
 export { initProjector, projector } from './projector.js';
 export {
   type PromptedTeacher,
@@ -31,7 +32,7 @@ export {
   teacherTextFeatures,
 } from './prompted-teacher.js';
 export { ranksFor, taskShards } from './ranks.js';
-export { saveModel } from './save.js';
+export { saveModel, writeModel } from './save.js';
 export { servingEncoders } from './serving-encoders.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';
 export { templateFeatures } from './template-features.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
-import { engineFields } from '../train/index.js';
+import { engineFields, evaluationFields } from '../train/index.js';
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -80,9 +80,9 @@ export const pretrainRecipe = z.strictObject({
   checkpoint_every: count.default(200),
   evaluation: z
     .strictObject({
-      split: z.string().default('val'),
-      every: count.default(500),
-      drawings: count.default(512),
+      /** Steps between evaluations; 0: none. */
+      every: steps.default(500),
+      ...evaluationFields,
       /** Text of a class; `{}` stands for its name. */
       template: z.string().includes('{}').default('a drawing of {}'),
     })

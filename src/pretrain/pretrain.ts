@@ -17,12 +17,15 @@ import {
   withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
+import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
+import { fillModelFolder } from '../model/index.js';
 import {
   adamw,
   engineOptions,
   inRun,
+  type PlacedEvaluation,
   type Run,
   type RunEvaluation,
   type RunOptions,
@@ -31,6 +34,7 @@ import {
   type Task,
   type TrainResult,
   train,
+  Validation,
   warmupCosine,
   writeTrainingRecord,
 } from '../train/index.js';
@@ -38,9 +42,7 @@ import {
 import { ContrastiveBatches } from './contrastive-batches.js';
 import { contrastiveTask } from './contrastive-task.js';
 import { countSteps } from './count-steps.js';
-import { evaluationSplit } from './evaluation-split.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
-import { zeroShotProbe } from './zero-shot-probe.js';
 
 export interface PretrainOptions extends RunOptions<PretrainRecipe>, DownloadOptions {
   /** How images are read. */
@@ -51,10 +53,10 @@ export interface PretrainOptions extends RunOptions<PretrainRecipe>, DownloadOpt
 
 /** Its folder is a Hugging Face checkpoint with the averaged weights in fp16. */
 export interface PretrainResult extends RunResult {
-  /** Quick zero-shot accuracy of the averaged weights; left out where no image's class is known. */
+  /** Quick zero-shot accuracy of the averaged weights, or R@k where there are captions alone; left out where not measured. */
   readonly evaluation?: RunEvaluation;
   /** The evaluation that was the best, and the checkpoint folder of the weights as they were then. */
-  readonly best?: RunEvaluation & { readonly step: number; readonly folder: string };
+  readonly best?: PlacedEvaluation & { readonly folder: string };
 }
 
 /**
@@ -128,62 +130,52 @@ export async function preparePretraining(
   return { start, context, batches, task };
 }
 
+const phase = 'pretrain';
+
 async function pretrainIn(run: Run, dataset: ImageTextDataset, options: PretrainOptions) {
   const { recipe, runDir, onProgress, onMessage } = options;
   const { batch, optimizer, evaluation } = recipe;
   const engine = engineOptions(recipe, options.engine);
   const { device, threads } = options.engine ?? {};
   await onProgress?.({ phase: 'preparing', step: 0, steps: 0 });
-  const { start, context, batches, task } = await preparePretraining(dataset, options, (thing) => run.own(thing));
-  const { config, params, preprocess, tokenizer } = start;
+  const { start, batches, task } = await preparePretraining(dataset, options, (thing) => run.own(thing));
+  const { params } = start;
+  const held = { trained: recipe.data.split, wanted: evaluation.split };
+  const split = evaluation.every > 0 ? heldOutSplit(dataset, held, onMessage) : undefined;
+  const { images, template } = evaluation;
   const { group } = options.engine ?? {};
-  const measured = evaluationSplit(dataset, recipe, onMessage);
   // Of several processes the first one measures; the others wait for it in the next step.
   const probe =
-    measured === undefined || !leads(group)
+    split === undefined || !leads(group)
       ? undefined
-      : run.own(
-          await zeroShotProbe(config, params, dataset, {
-            ...evaluation,
-            split: measured,
-            context,
-            preprocess,
-            tokenizer,
-            device,
-            threads,
-          }),
-        );
+      : await Probe.open(dataset, start, { split, images, templates: [template] });
   const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
   const folder = join(runDir, 'model');
   const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
   type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
   const publish = async (to: string, { step, seconds, averaged }: Position) => {
-    await saveCheckpoint(to, { ...start, params: averaged }, { dtype: 'F16' });
-    await writeTrainingRecord(to, {
+    const record = {
       images_seen: before.images_seen + step * seen,
       train_seconds: Math.round(before.train_seconds + seconds),
-    });
+    };
+    await fillModelFolder(to, async (unfinished) => [
+      await writeTrainingRecord(unfinished, record),
+      ...(await saveCheckpoint(unfinished, { ...start, params: averaged }, { dtype: 'F16' })),
+    ]);
   };
   const bestFolder = join(runDir, 'best');
+  const validation = new Validation(run.history, phase, evaluation.patience);
   let last: { readonly step: number; readonly evaluation?: RunEvaluation } | undefined;
-  let best: (RunEvaluation & { readonly step: number }) | undefined;
   /** At an evaluation step, and where the run stops: there it does not count as the best, as a run not stopped there has none. */
   const measure = async (at: Position, counts: boolean): Promise<RunEvaluation | undefined> => {
     if (last?.step === at.step) return last.evaluation;
-    const found = await probe?.measure(at.averaged);
-    const shown: RunEvaluation | undefined = found && {
-      ...{ split: measured!, images: found.drawings, top1: found.top1, top5: found.top5 },
-    };
+    const found = await probe?.measure({ ...start, params: at.averaged }, { device, threads });
+    const shown = found && { split: split!, images: probe!.images, ...found };
     last = { step: at.step, evaluation: shown };
     if (!leads(group)) return undefined;
     await publish(folder, at);
-    // Of the steps before this one: what a resumed run does again is measured again.
-    best ??= bestOf(run, at.step);
-    if (shown && counts && (!best || shown.top1 > best.top1)) {
-      best = { ...shown, step: at.step };
-      await publish(bestFolder, at);
-    }
+    if (shown && counts && validation.note(shown, at.step)) await publish(bestFolder, at);
     return shown;
   };
 
@@ -205,31 +197,25 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     clipNorm: optimizer.clip,
     runDir,
     checkpointEvery: recipe.checkpoint_every,
-    lookEvery: evaluation.every,
+    lookEvery: evaluation.every || undefined,
+    endsAfter: (step) => validation.isExhausted(step),
     fingerprint: identityOf(recipe, dataset),
     signal: options.signal,
     onStep: async (event) => {
-      const evaluates = event.step % evaluation.every === 0 || event.step === event.steps;
+      const evaluates = evaluation.every > 0 && (event.step % evaluation.every === 0 || event.step === event.steps);
       const shown = evaluates ? await measure({ ...event, averaged: await event.averaged() }, true) : undefined;
-      await run.step({ phase: 'pretrain', firstStep: 0, overallSteps: steps }, event, shown);
+      await run.step({ phase, firstStep: 0, overallSteps: steps }, event, shown);
     },
   });
   const shown = await measure(result, result.finished);
   run.skip(batches.unreadable);
   const { finished, step, seconds } = result;
+  const best = validation.best(step);
   const made: PretrainResult = {
     ...{ folder, finished, steps: step, seconds, imagesSeen: step * seen, evaluation: shown },
     ...(best && { best: { ...best, folder: bestFolder } }),
   };
   return { result: made, figures: { evaluation: shown, best } };
-}
-
-/** The best evaluation of a run's history before a step, the first of equal ones. */
-function bestOf({ history }: Run, step: number): (RunEvaluation & { readonly step: number }) | undefined {
-  let best: (RunEvaluation & { readonly step: number }) | undefined;
-  for (const { step: at, evaluation } of history.entries)
-    if (evaluation && at < step && !(best && evaluation.top1 <= best.top1)) best = { ...evaluation, step: at };
-  return best;
 }
 
 async function trainedModel(

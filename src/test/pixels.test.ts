@@ -9,8 +9,8 @@ import { loadCalibration } from '../compress/quantize/calibration.js';
 import { type ImageTextDataset, openDataset } from '../data/index.js';
 import { classAttention } from '../demo/attention.js';
 import { embedImages } from '../evaluate/embed.js';
+import { Probe } from '../evaluate/probe.js';
 import { wholePicture } from '../loader/index.js';
-import { zeroShotProbe } from '../pretrain/zero-shot-probe.js';
 import { OnnxFile } from '../runtime/onnx-file.js';
 import { Program } from '../runtime/program.js';
 import { measureStages } from '../serve/cascade/measure.js';
@@ -110,12 +110,11 @@ const entries: Record<string, (model: Checkpoint, out: string) => Promise<readon
     const tuning = () => tunePrompts({ model, dataset, recipe, runDir: out, engine: compileOptions });
     return fed(() => expect(tuning()).rejects.toThrow(/pseudo.threshold: none of the 3 images/));
   },
-  'the probe of pretrain looks at': async ({ config, params, preprocess, tokenizer }) =>
+  'the probe of runs looks at': async (model) =>
     fed(async () => {
-      const given = { split: 'train', drawings: 3, template: '{}', context: 12, preprocess, tokenizer };
-      const probe = await zeroShotProbe(config, params, dataset, { ...given, ...compileOptions });
-      expect((await probe.measure(params)).drawings).toBe(3);
-      await probe.dispose();
+      const probe = await Probe.open(dataset, model, { split: 'train', images: 3, templates: ['{}'] });
+      await probe.measure(model, compileOptions);
+      expect(probe.images).toBe(3);
     }),
   'the demo draws attention of': async (checkpoint) => {
     const pictures = await Promise.all(train().map((example) => wholePicture(dataset, example)));
@@ -160,22 +159,12 @@ describe('an image that cannot be read', () => {
   });
 
   it('is left out by the probe, which says where none is left', async () => {
-    const { config, params, preprocess, tokenizer } = modelOf('clip-224');
-    const given = {
-      split: 'train',
-      drawings: 4,
-      template: '{}',
-      context: 12,
-      preprocess,
-      tokenizer,
-      ...compileOptions,
-    };
-    const probe = await zeroShotProbe(config, params, spoiled, given);
-    expect((await probe.measure(params)).drawings).toBe(2);
-    await probe.dispose();
+    const model = modelOf('clip-224');
+    const given = { split: 'train', images: 4, templates: ['{}'] };
+    expect((await Probe.open(spoiled, model, given)).images).toBe(2);
     const train = spoiled.splits.train!.filter(({ id }) => broken.includes(id));
     const nothing = { ...spoiled, splits: { train } };
-    await expect(zeroShotProbe(config, params, nothing, given)).rejects.toThrow(/none of the 2 images .* can be read/);
+    await expect(Probe.open(nothing, model, given)).rejects.toThrow(/none of the 2 images .* can be read/);
     await expect(loadCalibration(modelOf('clip-224'), nothing)).rejects.toThrow(
       /none of the 2 drawn from train can be read; the first: .*broken/,
     );

@@ -29,8 +29,8 @@ export function statePath(runDir: string): string {
 }
 
 /**
- * Writes the whole state into one file, in F32 so that a resumed run has the same bits, and in one
- * atomic move so that a run killed while writing keeps the state before.
+ * Writes the whole state into one file, in F32 so that a resumed run has the same bits, with a checksum so that a damaged
+ * one is not trained on from, and in one atomic move so that a run killed while writing keeps the state before.
  *
  * @param fingerprint what the run is (recipe, data); a resume with another one is refused
  */
@@ -45,7 +45,7 @@ export async function saveState(
     for (const [name, tensor] of Object.entries(state[section])) tensors[`${section}/${name}`] = tensor;
   }
   const metadata = { step: String(position.step), seconds: String(position.seconds), fingerprint };
-  await writeSafetensors(statePath(runDir), tensors, { dtype: 'F32', metadata });
+  await writeSafetensors(statePath(runDir), tensors, { dtype: 'F32', metadata, checksum: true });
 }
 
 /**
@@ -89,7 +89,7 @@ export async function restoreState(
 /** Reads a state; what is wrong with the file is said with what to do about it. */
 function readStateFile(path: string, remedy: string): Safetensors {
   try {
-    return readSafetensors(path);
+    return readSafetensors(path, { checksum: true });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${error.message}; ${remedy}`) : error;
   }

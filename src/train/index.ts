@@ -5,11 +5,21 @@ export type { FlatGradients, Gradients } from './flat-gradients.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
 export { takeValues } from './moving-average.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';
-export { History, type HistoryEntry, type RunEvaluation } from './run/history.js';
+export {
+  evaluationFields,
+  type RunEvaluation,
+  type RunFigures,
+  scoreName,
+  scoreOf,
+  shareOfTeacher,
+} from './run/evaluation.js';
+export { History, type HistoryEntry } from './run/history.js';
+export { type Trend, trendLine, trendOf } from './run/learning.js';
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
 export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
 export { checkRoom, freeBytes, type PlannedFiles, type RunPlan } from './run/run-plan.js';
 export { type RunRecord, readRunRecord } from './run/run-record.js';
+export { bestOf, evaluationsOf, type PlacedEvaluation, Validation } from './run/validation.js';
 export { epochCosine, type Schedule, type ScheduleOptions, warmupConstant, warmupCosine } from './schedule.js';
 export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';

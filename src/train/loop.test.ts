@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -131,6 +131,21 @@ describe('train', () => {
     await resumed.toThrow(
       /^\S+state\.safetensors: .* truncated .*; give another run folder, or remove this file to start/,
     );
+  });
+
+  it('is not resumed from a state with one bit changed, wherever', async () => {
+    const task = quadratic();
+    await train(task, options(task, { runDir }));
+    const path = join(runDir, 'state.safetensors');
+    const whole = readFileSync(path);
+    const before = Float32Array.from(task.params.w!.data);
+    for (let at = 0; at < whole.length; at += 7) {
+      const damaged = Buffer.from(whole);
+      damaged[at]! ^= 1 << (at % 8);
+      writeFileSync(path, damaged);
+      await expect(train(task, options(task, { runDir })), `byte ${at}`).rejects.toThrow(UserError);
+    }
+    expect(task.params.w!.data).toEqual(before);
   });
 
   it('stops before the first step where the signal came early', async () => {

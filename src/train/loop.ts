@@ -47,6 +47,8 @@ export interface LoopOptions extends ComputeOptions {
   readonly signal?: AbortSignal;
   /** Awaited, so that an evaluation in it sees parameters that nothing changes meanwhile. */
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  /** Whether a run ends after a step, before its last: asked before every step, and of a run that goes on before its first. */
+  readonly endsAfter?: (step: number) => boolean;
   /** Decay of an exponential moving average of the parameters, e.g. 0.999. */
   readonly ema?: number;
   /** First loss scale of mixed precision. @defaultValue 2¹⁶ */
@@ -56,7 +58,7 @@ export interface LoopOptions extends ComputeOptions {
 export interface TrainResult {
   /** False where the signal stopped it. */
   readonly finished: boolean;
-  /** Updates done, over all sittings. */
+  /** Updates done, over all sittings; fewer than asked for where `endsAfter` ended it. */
   readonly step: number;
   /** Seconds trained, over all sittings. */
   readonly seconds: number;
@@ -109,9 +111,19 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   };
   const looks = [options.checkpointEvery || steps, options.lookEvery ?? steps, afterUpdates?.every ?? steps];
   const stops = [executor.stepsAtOnce, ...looks];
+  let ended = false;
+  /** What ended it early the first process knows, which measures. */
+  const isOver = () => {
+    if (step < steps && step > 0 && options.endsAfter) {
+      const ends = Float32Array.of(leads(group) && options.endsAfter(step) ? 1 : 0);
+      group.allReduce(ends);
+      ended = ends[0]! > 0;
+    }
+    return step >= steps || ended;
+  };
 
   try {
-    while (step < steps) {
+    while (!isOver()) {
       // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
       await new Promise((resolve) => setImmediate(resolve));
       if (together ? together.stops : options.signal?.aborted) break;
@@ -156,7 +168,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   } finally {
     await executor.dispose();
   }
-  return { finished: step >= steps, step, seconds: clock.seconds, averaged };
+  return { finished: step >= steps || ended, step, seconds: clock.seconds, averaged };
 }
 
 /** What a run is, as fields that can be compared one by one. */

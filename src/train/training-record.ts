@@ -12,9 +12,10 @@ export type TrainingRecord = z.infer<typeof schema>;
 
 const file = 'training.json';
 
-/** Writes `training.json` beside a checkpoint. */
-export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<void> {
+/** Writes `training.json` beside a checkpoint. @returns the file's name */
+export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<string> {
   await writeFileAtomic(join(folder, file), `${JSON.stringify(record, null, 2)}\n`);
+  return file;
 }
 
 /**

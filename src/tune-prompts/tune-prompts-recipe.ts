@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { augmentBlock, augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
 import { classTemplate, promptsSchema } from '../prompt/index.js';
-import { engineFields } from '../train/index.js';
+import { engineFields, evaluationFields } from '../train/index.js';
 
 const weight = z.number().min(0);
 const positive = z.number().positive();
@@ -45,6 +45,13 @@ export const tunePromptsRecipe = z.strictObject({
   strong: augmentOptions.prefault({}),
   ...engineFields,
   checkpoint_every: count.default(50),
+  evaluation: z
+    .strictObject({
+      /** Steps between evaluations of the model with its prompts; 0: none. */
+      every: z.int().min(0).default(0),
+      ...evaluationFields,
+    })
+    .prefault({}),
 });
 
 export type TunePromptsRecipe = z.infer<typeof tunePromptsRecipe>;

@@ -2,15 +2,18 @@ import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
 import { leads, madeByFirst } from '../group/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
-import { ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import { fillModelFolder, ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+import type { Params } from '../nn/index.js';
 import {
   classText,
   initPromptEncoder,
   promptConfig,
+  promptFile,
   type SavedPrompts,
   savePrompts,
   taskPrompts,
@@ -19,12 +22,18 @@ import type { HostTensor } from '../tensor/index.js';
 import {
   adamw,
   engineOptions,
+  evaluationsOf,
   inRun,
+  type PlacedEvaluation,
   type Run,
+  type RunEvaluation,
+  type RunFigures,
   type RunOptions,
   type RunResult,
+  type StepEvent,
   takeValues,
   train,
+  Validation,
   warmupCosine,
 } from '../train/index.js';
 import { pseudoLabels } from './pseudo-labels.js';
@@ -48,6 +57,13 @@ export interface TunePromptsResult extends RunResult {
   /** Of the pseudo-labels, the share that is right, where the data knows; for the report alone. */
   readonly pseudoAccuracy?: number;
   readonly prompts: SavedPrompts;
+  /** Where the recipe wants evaluations: of the model without prompts, with the finished ones, and at its best. */
+  readonly validation?: {
+    readonly before: RunFigures;
+    readonly last: RunEvaluation;
+    /** With the checkpoint folder of the model with the prompts as they were then. */
+    readonly best: PlacedEvaluation & { readonly folder: string };
+  };
 }
 
 /**
@@ -65,8 +81,12 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
   const { name, fingerprint } = dataset;
   return inRun({ command: 'tune-prompts', data: { name, fingerprint } }, options, async (run) => {
     const result = await tunePromptsIn(run, dataset, options);
-    const { images, labelled, pseudoAccuracy } = result;
-    return { result, figures: { images, labelled, pseudo_accuracy: pseudoAccuracy } };
+    const { images, labelled, pseudoAccuracy, validation } = result;
+    const { before, last: evaluation, best } = validation ?? {};
+    return {
+      result,
+      figures: { images, labelled, pseudo_accuracy: pseudoAccuracy, ...(validation && { before, evaluation, best }) },
+    };
   });
 }
 
@@ -144,6 +164,8 @@ export async function promptTuningTask(
   return { task: tunePromptsTask(model, prompt, rows, views, recipe, compile), views, prompt, shape, read };
 }
 
+const phase = 'tune prompts';
+
 async function tunePromptsIn(
   run: Run,
   dataset: ImageTextDataset,
@@ -168,7 +190,44 @@ async function tunePromptsIn(
   const made = await promptTuningTask(dataset, ready, found, options, (thing) => run.own(thing));
   const { task, views, prompt, shape, read } = made;
   const folder = join(runDir, 'model');
+  const bestFolder = join(runDir, 'best');
   const { steps } = recipe;
+  // How often the prompts are looked at decides none of their bits.
+  const { evaluation, ...decisive } = recipe;
+  const first = {
+    ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
+    ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
+  };
+  const table = model.params['text_model.embeddings.token_embedding.weight']!;
+  const promptsOf = async (params: Params): Promise<SavedPrompts> => ({
+    config: shape,
+    encoder: params,
+    vision: await taskPrompts({ params, config: shape }, table, first, options.engine),
+  });
+  const save = (to: string, prompts: SavedPrompts) =>
+    fillModelFolder(to, async (unfinished) => {
+      await savePrompts(unfinished, prompts);
+      return [promptFile, ...(await saveCheckpoint(unfinished, model))];
+    });
+  const held = { trained: recipe.data.split, wanted: evaluation.split };
+  const split = evaluation.every > 0 ? heldOutSplit(dataset, held, options.onMessage) : undefined;
+  const { images } = evaluation;
+  // Of several processes the first one measures; the others wait for it in the next step.
+  const leading = leads(options.engine?.group);
+  const probe =
+    split === undefined || !leading
+      ? undefined
+      : await Probe.open(dataset, model, { split, images, templates: recipe.templates });
+  const before = await probe?.measure(model, options.engine);
+  const validation = new Validation(run.history, phase, evaluation.patience);
+  const look = async ({ step, averaged }: StepEvent): Promise<RunEvaluation> => {
+    const trained = Object.entries(await averaged()).map(([name, value]) => [name.replace(/^prompt\//, ''), value]);
+    const prompts = await promptsOf(Object.fromEntries(trained) as Params);
+    const seen = await probe!.measure({ ...model, prompts }, options.engine);
+    const shown = { split: split!, images: probe!.images, ...seen };
+    if (validation.note(shown, step)) await save(bestFolder, prompts);
+    return shown;
+  };
   const { finished, step, seconds, averaged } = await train(task, {
     ...engine,
     steps,
@@ -177,31 +236,27 @@ async function tunePromptsIn(
     clipNorm: 1,
     runDir,
     checkpointEvery: recipe.checkpoint_every,
-    fingerprint: JSON.stringify({ recipe, data: dataset.fingerprint, model: identity }),
+    fingerprint: JSON.stringify({ recipe: decisive, data: dataset.fingerprint, model: identity }),
     signal,
-    onStep: (event) => run.step({ phase: 'tune prompts', firstStep: 0, overallSteps: steps }, event),
+    lookEvery: probe && evaluation.every,
+    endsAfter: (at) => validation.isExhausted(at),
+    onStep: async (event) => {
+      const due = probe && (event.step % evaluation.every === 0 || event.step === steps);
+      await run.step({ phase, firstStep: 0, overallSteps: steps }, event, due ? await look(event) : undefined);
+    },
   });
   run.skip([...views.weak.unreadable, ...views.strong.unreadable]);
   if (finished) takeValues(task.params, averaged);
-  const first = {
-    ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
-    ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
-  };
-  const table = model.params['text_model.embeddings.token_embedding.weight']!;
-  const prompts = {
-    config: shape,
-    encoder: prompt.params,
-    vision: await taskPrompts(prompt, table, first, options.engine),
-  };
-  if (finished && leads(options.engine?.group)) {
-    await saveCheckpoint(folder, model);
-    await savePrompts(folder, prompts);
-  }
+  const prompts = await promptsOf(prompt.params);
+  if (finished && leading) await save(folder, prompts);
+  const last = evaluationsOf(run.history.entries, phase).at(-1);
+  const best = validation.best(step);
   return {
     ...{ folder, finished, steps: step, seconds, imagesSeen: step * recipe.batch * recipe.accumulate },
     ...{ prompts, images: examples.length },
     labelled: { images: taken.length, classes: new Set(taken).size },
     pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
+    ...(before && last && best && { validation: { before, last, best: { ...best, folder: bestFolder } } }),
   };
 }
 

@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DownloadOptions, Dtype } from '../../clip/index.js';
-import { cacheFolder } from '../../data/index.js';
-import { writeFileAtomic } from '../../files/index.js';
+import { keep, readKept } from '../../data/index.js';
 import type { Seq2Seq } from './seq2seq.js';
 
 /** Models that say texts another way: hub ids, or folders. */
@@ -68,14 +66,14 @@ async function sayings(
   try {
     const key = JSON.stringify([models.map(({ fingerprint }) => fingerprint), texts]);
     const name = createHash('sha256').update(key).digest('hex').slice(0, 24);
-    const file = join(cacheFolder(), 'sayings', `${name}.json`);
+    const file = join('sayings', `${name}.json`);
     const said = await saidBefore(file);
     while (said.length < texts.length) {
       signal?.throwIfAborted();
       let some = texts.slice(said.length, said.length + chunk);
       for (const model of models) some = await model.say(some);
       said.push(...some);
-      await writeFileAtomic(file, JSON.stringify(said));
+      await keep(file, JSON.stringify(said));
       onSaid(said.length);
     }
     const changed = texts.flatMap((text, i): [string, string][] => {
@@ -88,12 +86,8 @@ async function sayings(
   }
 }
 
-/** What was said in an earlier run; nothing where the file is not there or damaged, as it is a cache. */
+/** What was said in an earlier run; nothing where it is not in the cache as it was written. */
 async function saidBefore(file: string): Promise<string[]> {
-  try {
-    const said: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return Array.isArray(said) && said.every((text) => typeof text === 'string') ? said : [];
-  } catch {
-    return [];
-  }
+  const kept = await readKept(file);
+  return kept === undefined ? [] : (JSON.parse(kept) as string[]);
 }

@@ -112,12 +112,17 @@ function wishOf(options: DistillOptions): StudentWish {
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
   await runTraining(options, async () => {
-    const [{ adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf }, { loadCheckpoint }, data] =
-      await Promise.all([
-        import('../../distill/index.js'),
-        import('../../clip/index.js'),
-        import('../../data/index.js'),
-      ]);
+    const [
+      { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+      { loadCheckpoint },
+      data,
+      output,
+    ] = await Promise.all([
+      import('../../distill/index.js'),
+      import('../../clip/index.js'),
+      import('../../data/index.js'),
+      import('../distill-output.js'),
+    ]);
     const { device, threads, targets: targetsDir } = options;
     let read: Promise<TeacherModel> | undefined;
     const teacherModel = (download: DownloadOptions) => {
@@ -148,15 +153,11 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
         const teacher = await teacherModel(given);
         return distill({ ...given, targetsDir, teacher, dataset: await open() });
       },
-      json: ({ folder, parameters, imagesSeen, seconds }) => ({
-        ...{ student: folder, parameters, images_seen: imagesSeen, train_seconds: seconds },
-      }),
-      closing: ({ folder, parameters, imagesSeen, seconds }, recipe) => ({
-        lines: [
-          `${parameters.toLocaleString('en-GB')} parameters, ${imagesSeen.toLocaleString('en-GB')} images seen in ${Math.round(seconds)} s`,
-        ],
-        saved: folder,
-        next: [`evaluate ${folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      json: output.distillJson,
+      closing: (result, recipe) => ({
+        lines: output.distillLines(result, recipe),
+        saved: result.folder,
+        next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
       }),
     };
   });

@@ -26,9 +26,9 @@ export function addPretrain(program: Command): void {
 
 async function run(options: PretrainOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planPretrain, pretrain, pretrainRecipe }, { percent }] = await Promise.all([
+    const [{ planPretrain, pretrain, pretrainRecipe }, { evaluationText }] = await Promise.all([
       import('../../pretrain/index.js'),
-      import('../../report/index.js'),
+      import('../run-figures.js'),
     ]);
 
     return {
@@ -41,9 +41,10 @@ async function run(options: PretrainOptions): Promise<void> {
       }),
       closing: ({ folder, steps, seconds, evaluation, best }, recipe) => ({
         lines: [
-          `${steps.toLocaleString('en-GB')} steps in ${Math.round(seconds)} s${evaluation ? `, top-1 ${percent(evaluation.top1)} %, top-5 ${percent(evaluation.top5)} % of ${evaluation.images} images of ${evaluation.split}` : ''}`,
+          `${steps.toLocaleString('en-GB')} steps in ${Math.round(seconds)} s`,
+          ...(evaluation ? [evaluationText(evaluation)] : []),
           ...(best && best.step !== steps
-            ? [`best at step ${best.step.toLocaleString('en-GB')}, top-1 ${percent(best.top1)} %: ${best.folder}`]
+            ? [`best at step ${best.step.toLocaleString('en-GB')}: ${evaluationText(best)}: ${best.folder}`]
             : []),
         ],
         saved: folder,

@@ -18,6 +18,7 @@ interface ServeOptions {
   readonly grace: number;
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
+  readonly search?: string;
   readonly quiet?: boolean;
 }
 
@@ -47,6 +48,7 @@ export function addServe(program: Command): void {
     .option('--max-pixels <millions>', 'largest picture', positiveInteger, maxPixels / 1e6)
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
+    .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
     .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
@@ -56,6 +58,7 @@ export function addServe(program: Command): void {
         'serve runs/demo/student',
         'serve cascade.json student=runs/demo/student --port 9000',
         'serve "small#q4" "exact=small#bnb4"',
+        'serve my-clip --search embedded',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
@@ -89,11 +92,11 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   // People see a few lines, and what goes wrong; logs are for machines.
   const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
   if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
-  const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys } = options;
+  const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
   const keys = await readKeys(options.keyFile);
   server = await ModelServer.start(
     {
-      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys },
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search },
       maxWaitMs: options.maxWait,
       maxBodyBytes: options.maxBody * 2 ** 20,
       maxPixels: options.maxPixels * 1e6,

@@ -29,11 +29,13 @@ export function addTunePrompts(program: Command): void {
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }] = await Promise.all([
-      import('../../tune-prompts/index.js'),
-      import('../../clip/index.js'),
-      import('../../report/index.js'),
-    ]);
+    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }, { evaluationText }] =
+      await Promise.all([
+        import('../../tune-prompts/index.js'),
+        import('../../clip/index.js'),
+        import('../../report/index.js'),
+        import('../run-figures.js'),
+      ]);
 
     let read: Promise<Checkpoint> | undefined;
     const readModel = (download: DownloadOptions) => {
@@ -57,12 +59,19 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
         ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
         ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
         pseudo_accuracy: result.pseudoAccuracy,
+        ...result.validation,
       }),
-      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds }, recipe) => {
+      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds, validation }, recipe) => {
         const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
         return {
           lines: [
             `learned from ${images} images in ${Math.round(seconds)} s`,
+            ...(validation
+              ? [
+                  `with prompts ${evaluationText(validation.last)}`,
+                  `without ${evaluationText({ ...validation.last, ...validation.before })}`,
+                ]
+              : []),
             `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
           ],
           saved: made,

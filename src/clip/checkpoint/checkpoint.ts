@@ -2,7 +2,15 @@ import { existsSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { readJson, readSafetensors, writeFileAtomic, writeSafetensors } from '../../files/index.js';
+import {
+  checkFiles,
+  fileList,
+  finishFolder,
+  readJson,
+  readSafetensors,
+  writeFileAtomic,
+  writeSafetensors,
+} from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import { readQuantized } from '../../weight-formats/index.js';
 import { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from '../config.js';
@@ -50,6 +58,8 @@ export async function loadWeights(folder: string): Promise<ClipWeights> {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${folder}: expected the folder of a CLIP checkpoint, with config.json and model.safetensors`);
   }
+  await finishFolder(folder); // a save may have been killed while it moved its files
+  await checkFiles(folder, (file) => !file.endsWith('.onnx'));
   const path = (name: string) => join(folder, name);
   if (!existsSync(path('config.json')) && existsSync(path('open_clip_config.json'))) return loadOpenClip(folder);
   const config = parseClipConfig(await readJson(path('config.json')), path('config.json'));
@@ -132,30 +142,35 @@ export interface SaveOptions {
 /**
  * Writes a checkpoint folder in Hugging Face's layout, each file atomically and the weights last.
  *
+ * @returns the files, relative to the folder
  * @throws UserError where the parameters do not fit the config, or a value does not fit F16.
  */
 export async function saveCheckpoint(
   folder: string,
   checkpoint: Checkpoint,
   { dtype = 'F32', maxLength }: SaveOptions = {},
-): Promise<void> {
+): Promise<string[]> {
   const { config } = checkpoint;
   const params = checkParams(checkpoint.params, config, folder);
-  await saveDescription(folder, checkpoint, { dtype, maxLength });
+  const files = await saveDescription(folder, checkpoint, { dtype, maxLength });
   await writeSafetensors(join(folder, 'model.safetensors'), params, { dtype, metadata: { format: 'pt' } });
+  return [...files, 'model.safetensors'];
 }
 
 /**
  * Writes what a checkpoint folder holds beside its weights: configuration, preprocessing and tokenizer.
  *
+ * @returns the files, relative to the folder
  * @throws UserError where the tokenizer does not fit the config.
  */
 export async function saveDescription(
   folder: string,
   { config, preprocess, tokenizer }: Omit<Checkpoint, 'params'>,
   { dtype = 'F32', maxLength }: SaveOptions = {},
-): Promise<void> {
+): Promise<string[]> {
   checkVocabulary(tokenizer, config, folder);
+  // Of what stood there before.
+  await rm(join(folder, fileList), { force: true });
   const json = (name: string, content: object) =>
     writeFileAtomic(join(folder, name), `${JSON.stringify(content, null, 2)}\n`);
   await json('config.json', { ...clipConfigJson(config), torch_dtype: dtype === 'F16' ? 'float16' : 'float32' });
@@ -164,6 +179,7 @@ export async function saveDescription(
   await rm(join(folder, 'processor_config.json'), { force: true });
   await writeFileAtomic(join(folder, 'tokenizer.json'), `${JSON.stringify(tokenizer.json)}\n`);
   await json('tokenizer_config.json', tokenizerSettings(tokenizer, config, maxLength));
+  return ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'];
 }
 
 function tokenizerSettings(

@@ -3,7 +3,7 @@ import { createReadStream, existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
-import { readJson, readSafetensors } from '../../files/index.js';
+import { checkFiles, finishFolder, readJson, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, MAX_POSITIONS, parseClipConfig } from '../config.js';
@@ -148,6 +148,9 @@ export async function loadOnnxPair(
   if (!dir) throw new UserError(`${folder}: expected onnx/${filesOf(dtype).join(' and onnx/')}`);
   const model = basename(resolve(dir)) === 'onnx' ? dirname(resolve(dir)) : dir;
   const path = (name: string) => join(model, name);
+  await finishFolder(model);
+  const opened = new Set(filesOf(dtype).map((name) => `onnx/${name}`));
+  await checkFiles(model, (file) => opened.has(file) || !isOther(file));
   const found = await readPreprocess(model);
   if (!found)
     throw new UserError(`${path('preprocessor_config.json')}: no such file: it says how images become pixels`);
@@ -179,6 +182,9 @@ export async function loadOnnxPair(
     throw error;
   }
 }
+
+/** Whether a file holds other weights than those of one ONNX pair. */
+const isOther = (file: string) => /\.onnx$|^(model|quantized|prompt_encoder)\.safetensors$/.test(file);
 
 /** Both files, or neither: where one fails, the other has ended, too, before that is said. */
 async function openBoth(

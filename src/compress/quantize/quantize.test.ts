@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, saveCheckpoint, saveDescription } from '../../clip/checkpoint/checkpoint.js';
 import { quantizedFile } from '../../clip/checkpoint/weight-files.js';
 import type { ImageTextDataset } from '../../data/index.js';
+import { fileList } from '../../files/index.js';
 import { Random } from '../../math/random.js';
 import type { TowerModel } from '../../model/model.js';
 import { withWeights } from '../../model/weights.js';
@@ -296,17 +297,17 @@ describe('quantizeModel', () => {
     expect(await readdir(folder)).toEqual([]);
 
     const { files } = await quantizeModel({ ...quick, out: fresh });
-    expect(await listed(fresh)).toEqual([...files].sort());
+    expect(await listed(fresh)).toEqual([...files, fileList].sort());
     await writeFile(join(fresh, 'notes.txt'), 'mine');
     const before = await readFile(join(fresh, quantizedFile));
     await expect(failing(fresh)).rejects.toThrow(/abort/);
-    expect(await listed(fresh)).toEqual([...files, 'notes.txt'].sort());
+    expect(await listed(fresh)).toEqual([...files, fileList, 'notes.txt'].sort());
     expect(await readFile(join(fresh, quantizedFile))).toEqual(before);
 
     const bare = { model: checkpoint, scheme: 'fp8', dtypes: ['q8'] } as const;
     const other = await quantizeModel({ ...quick, ...bare, out: fresh });
     expect(other.files.length).toBeLessThan(files.length);
-    expect(await listed(fresh)).toEqual([...other.files, 'notes.txt'].sort());
+    expect(await listed(fresh)).toEqual([...other.files, fileList, 'notes.txt'].sort());
     expect(await readFile(join(fresh, quantizedFile))).not.toEqual(before);
     await rm(join(fresh, 'quantization.json'));
     await expect(quantizeModel({ ...quick, out: fresh })).rejects.toThrow(

@@ -38,8 +38,8 @@ export const replacedFiles: readonly string[] = [
  */
 export async function saveQuantized(folder: string, { student, tensors }: QuantizedStudent): Promise<string[]> {
   const { params, prompts } = student;
-  await saveDescription(folder, student, { maxLength: textLimit(student) });
-  const files = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json', quantizedFile];
+  const described = await saveDescription(folder, student, { maxLength: textLimit(student) });
+  const files = [...described, quantizedFile];
   if (prompts?.encoder) {
     const own = Object.entries(tensors).filter(([name]) => name.startsWith(PARTS.encoder));
     const quantized: Record<string, QuantizedTensor> = Object.fromEntries(

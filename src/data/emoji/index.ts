@@ -3,6 +3,7 @@ import { renderedEmoji } from './render.js';
 import { type EmojiIndex, emojiIndex, wideEmojiIndex } from './split.js';
 
 export { type Edition, editions } from './editions.js';
+export { type DrawnAs, drawnAs, withOutlines } from './outline.js';
 
 /**
  * The built-in set: twelve editions of emoji by seven artists, drawings of the same concepts with names and keywords

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { readTextSync } from '../../files/index.js';
+import { hash, readTextSync, writeFileAtomic } from '../../files/index.js';
 import { describeIssue } from '../../schema-issue.js';
 
 const size = z.int().positive();
@@ -24,11 +24,11 @@ const fingerprint = z.record(z.string(), z.union([z.string(), z.number()]));
 /** An image that could not be read: its records show the one that stands in for it, and are not used. */
 const unreadable = z.object({ example: z.int().nonnegative(), id: z.string(), reason: z.string() });
 const schema = z.object({
-  version: z.literal(2),
+  version: z.literal(3),
   fingerprint,
   contents,
   shards: z.array(shard),
-  unreadable: z.array(unreadable).default([]),
+  unreadable: z.array(unreadable),
 });
 
 /** What says of a file `manifest.json` that a target store wrote it, of this version or another, damaged or not. */
@@ -59,11 +59,23 @@ export const isStoreFile = (name: string): boolean =>
 export function readManifest(dir: string): TargetManifest | undefined {
   const path = join(dir, MANIFEST);
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(readAny(path), { reportInput: true });
-  if (parsed.success) return parsed.data;
-  const fault = describeIssue(parsed.error.issues[0]!);
+  const value = readAny(path);
+  const parsed = schema.safeParse(value, { reportInput: true });
+  if (parsed.success && isSealed(value as object)) return parsed.data;
+  const fault = parsed.success ? 'its checksum differs' : describeIssue(parsed.error.issues[0]!);
   const what = 'these stored teacher targets are damaged or of another version';
   throw new UserError(`${path}: ${fault}: ${what}; ${remedy(dir)}`);
+}
+
+/** Writes a store's manifest, with a checksum of what it says. @throws UserError where it cannot be written */
+export async function writeManifest(dir: string, manifest: TargetManifest): Promise<void> {
+  const sum = hash(JSON.stringify(manifest));
+  await writeFileAtomic(join(dir, MANIFEST), JSON.stringify({ ...manifest, checksum: sum }, null, 1));
+}
+
+/** Whether a manifest says what it said when it was written. */
+function isSealed({ checksum, ...said }: { readonly checksum?: unknown }): boolean {
+  return checksum === hash(JSON.stringify(said));
 }
 
 /** Whether the folder's manifest was written by a target store, whatever its state. @throws UserError where it cannot be read */

@@ -85,7 +85,7 @@ describe('TargetStore', () => {
 
   it.each<[string, (manifest: ReturnType<typeof JSON.parse>) => unknown]>([
     ['content: ', () => null],
-    ['version: expected 2, got 1: ', (m) => ({ ...m, version: 1 })],
+    ['version: expected 3, got 1: ', (m) => ({ ...m, version: 1 })],
     ['shards: ', ({ shards, ...rest }) => rest],
     ['contents: ', ({ contents, ...rest }) => rest],
     ['contents.embed: expected number, got "3": ', (m) => ({ ...m, contents: { ...m.contents, embed: '3' } })],
@@ -93,6 +93,7 @@ describe('TargetStore', () => {
       'shards.0.file: expected text that matches /^shard-\\d{5,}\\.bin$/, got "../mine.bin": ',
       (m) => ({ ...m, shards: [{ ...m.shards[0], file: '../mine.bin' }] }),
     ],
+    ['its checksum differs: ', (m) => ({ ...m, unreadable: [{ example: 0, id: 'a', reason: 'b' }] })],
     ['fingerprint: ', (m) => ({ ...m, fingerprint: 'abc' })],
   ])('names the field of a damaged manifest: %s', async (field, damage) => {
     await filled(1);

@@ -13,6 +13,7 @@ import {
   type StoreFingerprint,
   shardFile,
   type TargetManifest,
+  writeManifest,
 } from './target-manifest.js';
 
 /** What is needed of a store. */
@@ -82,14 +83,14 @@ export class TargetStore {
     await ensureFolder(dir);
     const { contents } = wanted;
     const manifest: TargetManifest = {
-      version: 2,
+      version: 3,
       fingerprint: { ...fingerprint },
       contents,
       shards: [],
       unreadable: [],
     };
     const store = new TargetStore(dir, new TargetLayout(contents), manifest, wanted);
-    await store.writeManifest();
+    await writeManifest(dir, manifest);
     return store;
   }
 
@@ -142,7 +143,7 @@ export class TargetStore {
     this.ends.push(this.written + records);
     for (const image of unreadable) this.bad.add(image);
     this.manifest.unreadable = [...this.bad.list];
-    await this.writeManifest();
+    await writeManifest(this.dir, this.manifest);
   }
 
   /** Reads record `index` into `out`, which holds one record and starts at a multiple of 4 bytes. */
@@ -171,10 +172,6 @@ export class TargetStore {
       if (!fits || checksum(contentOf(path)) !== sum)
         throw new UserError(`${path}: missing or damaged; these teacher targets cannot be used: ${remedy(this.dir)}`);
     }
-  }
-
-  private writeManifest(): Promise<void> {
-    return writeFileAtomic(join(this.dir, MANIFEST), JSON.stringify(this.manifest, null, 1));
   }
 }
 

@@ -9,6 +9,7 @@ import {
   resolveCheckpoint,
   type TokenizedTexts,
 } from '../../clip/index.js';
+import type { Model } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -61,6 +62,13 @@ export interface TeacherOptions {
 /** A model in the role of the teacher. */
 export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: TeacherOptions = {}): Teacher {
   return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
+}
+
+/** The teacher as everything takes it that measures models. */
+export function modelOf(model: TeacherModel): Model {
+  if (!(model instanceof OnnxPair)) return model;
+  const { config, preprocess, tokenizer } = model;
+  return { encoders: model, config, preprocess, tokenizer };
 }
 
 /**

@@ -19,6 +19,7 @@ import type { Settings } from './options.js';
 import { page, pagePolicy } from './page/page.js';
 import { PixelBudget } from './pixel-budget.js';
 import { check, requestSchemas, type Schemas } from './requests.js';
+import { search } from './search.js';
 
 type Env = { Bindings: HttpBindings; Variables: { id: string } };
 
@@ -126,6 +127,8 @@ export function serverApp(host: Host): Hono<Env> {
   post('classify', (served, { images }, asked, signal) => classify(served, images, asked, settings, onAnswer, signal));
   post('embed', (served, { images }, asked, signal) => embed(served, images, asked, signal));
   post('similarity', (served, { images }, asked, signal) => similarity(served, images, asked, signal));
+
+  post('search', (served, { images }, asked, signal) => search(served, images, asked, ready(host).index, signal));
 
   app.get('/v1/models', (c) => c.json({ models: [...ready(host).byName.values()].map(described) }));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { splitVariant } from '../../clip/index.js';
+import { SearchIndex } from '../../embed/index.js';
 import { UserError } from '../../errors.js';
 import { type Confidence, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
 import type { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
+import { checkSearched } from './search.js';
 import { ServedModel } from './served-model.js';
 
 /** A cascade whose models are there. */
@@ -31,10 +33,14 @@ export class Generation {
   private constructor(
     readonly byName: ReadonlyMap<string, Served>,
     private readonly opened: readonly ServedModel[],
+    /** What is searched. */
+    readonly index?: SearchIndex,
   ) {}
 
   /** @throws UserError where a model or a cascade cannot be read, or two have one name */
   static async open(settings: Settings, metrics: Metrics): Promise<Generation> {
+    // Before any model: what is wrong with it is known at once.
+    const index = settings.search === undefined ? undefined : await SearchIndex.open(settings.search);
     const opened = new Map<string, ServedModel>();
     const open = async (name: string, path: string): Promise<ServedModel> => {
       const { model: folder, dtype = '' } = splitVariant(path);
@@ -55,11 +61,12 @@ export class Generation {
           path.endsWith('.json') ? await openCascade(name, path, open) : { name, model: await open(name, path) },
         );
       }
+      if (index) await checkSearched(index, byName);
+      return new Generation(byName, [...opened.values()], index);
     } catch (error) {
       for (const model of opened.values()) await model.close();
       throw error;
     }
-    return new Generation(byName, [...opened.values()]);
   }
 
   /** Pictures that wait, by model. */

@@ -7,9 +7,11 @@ const about: Readonly<Record<keyof Schemas, string>> = {
   classify: 'The likeliest classes of pictures',
   embed: 'Embeddings of pictures and texts, of unit length',
   similarity: 'Cosines between pictures and texts',
+  search: 'The nearest images of each picture and text, of those that the server searches',
 };
 
 const number = { type: 'number' };
+const string = { type: 'string' };
 const row = { type: 'array', items: number };
 const rows = { type: 'array', items: row };
 const object = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []) => ({
@@ -39,6 +41,29 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
   }),
   embed: object({ model, width: { type: 'integer' }, images: rows, texts: rows }),
   similarity: object({ model, scale: { ...number, description: 'exp(logit_scale)' }, similarity: rows }),
+  search: object({
+    model,
+    results: {
+      type: 'array',
+      description: 'One a picture, then one a text, in their order.',
+      items: {
+        type: 'array',
+        items: object(
+          {
+            ...{ score: { ...number, description: 'Cosine.' }, id: string, dataset: string, image_path: string },
+            ...{
+              caption: string,
+              captions: { type: 'array', items: string },
+              split: string,
+              class: string,
+              artist: string,
+            },
+          },
+          ['class', 'artist'],
+        ),
+      },
+    },
+  }),
 };
 
 const fault = object({
@@ -79,7 +104,7 @@ export function openapi(settings: Settings, schemas: Schemas): object {
           400: refused('A field or a picture is wrong; the message says which.'),
           401: refused('A bearer key is missing or wrong.'),
           403: refused('A browser sends it for a page of another site.'),
-          404: refused('There is no model of this name.'),
+          404: refused('There is no model of this name, or nothing to search.'),
           408: refused('The body came too slowly.'),
           413: refused('The body, or its pictures together, are too large.'),
           415: refused('The body or a picture is of another type.'),
@@ -97,6 +122,7 @@ export function openapi(settings: Settings, schemas: Schemas): object {
       '/v1/classify': post('classify'),
       '/v1/embed': post('embed'),
       '/v1/similarity': post('similarity'),
+      '/v1/search': post('search'),
       '/v1/models': get('The models that are served', 'Names, sizes, and the stages of cascades', secured),
       '/healthz': get('Whether the process answers', 'It does'),
       '/readyz': get('Whether requests are taken', 'They are; 503 where not'),

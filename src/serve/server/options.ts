@@ -47,12 +47,14 @@ export interface ServerOptions extends Partial<Limits> {
   readonly keys?: readonly string[];
   /** Lets anyone ask who reaches it: without keys a server listens on this machine alone otherwise. */
   readonly withoutKeys?: boolean;
+  /** Folder of embeddings that `/v1/search` searches. */
+  readonly search?: string;
   /** Threads of one op in a worker; by default the workers of a model share the cores. */
   readonly threads?: number;
 }
 
 export type Settings = Limits &
-  Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys'> & {
+  Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys' | 'search'> & {
     readonly threads: number;
     /** Of all pictures of a request; one of the largest size always fits. */
     readonly maxRequestPixels: number;

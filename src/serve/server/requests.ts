@@ -9,6 +9,9 @@ const model = z.string().max(100).optional().meta({ description: 'Name of a mode
 /** A cascade has one model more. */
 const maxThresholds = 15;
 
+/** Texts of one request for searches, and images of each: all cosines of a search are held at once. */
+const [maxSearches, maxHits] = [16, 1000];
+
 /** What may be asked, beside the pictures; made for a server's limits. */
 export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxTexts' | 'maxTextLength'>) {
   const text = z.string().min(1).max(maxTextLength);
@@ -45,6 +48,11 @@ export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxT
     }),
     embed: z.strictObject({ model, texts: z.array(text).max(maxTexts).default([]) }),
     similarity: z.strictObject({ model, texts: z.array(text).min(1).max(maxTexts) }),
+    search: z.strictObject({
+      model,
+      texts: z.array(text).max(maxSearches).default([]),
+      top: z.int().min(1).max(maxHits).default(10).meta({ description: 'How many images of each search.' }),
+    }),
   };
 }
 

@@ -190,6 +190,13 @@ describe('answers', () => {
     vi.stubEnv('PROMPTKD_TEACHER', key);
   });
 
+  it('says so where there is nothing to search', async () => {
+    expect(await post('/v1/search', { texts: ['red'] })).toMatchObject({
+      status: 404,
+      json: { error: { code: 'no_search', message: 'this server searches no images: start it with --search FOLDER' } },
+    });
+  });
+
   it('describes itself', async () => {
     const get = async (address: string) => (await fetch(server.url + address)).text();
     expect(JSON.parse(await get('/v1/models')).models.map(({ kind }: { kind: string }) => kind)).toEqual([

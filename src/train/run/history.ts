@@ -1,8 +1,7 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { cannotWrite, writeFileAtomic } from '../../files/index.js';
-
-const evaluation = z.object({ split: z.string(), images: z.int(), top1: z.number(), top5: z.number() });
+import { runEvaluation } from './evaluation.js';
 
 const entry = z.object({
   /** Updates done over all phases, this one included. */
@@ -13,12 +12,11 @@ const entry = z.object({
   /** Norm of all gradients together, before clipping; null where they overflowed: a skipped step. */
   gradient_norm: z.number().nullable(),
   images_per_second: z.number(),
+  /** Trained up to here, over all sittings and phases; preparations do not count. */
+  seconds: z.number().min(0),
   /** Where the run measured itself after this step. */
-  evaluation: evaluation.optional(),
+  evaluation: runEvaluation.optional(),
 });
-
-/** A quick measurement while training: shares of the images whose class is the best guess, or among the best five. */
-export type RunEvaluation = z.infer<typeof evaluation>;
 
 /** One step of a run. */
 export type HistoryEntry = z.infer<typeof entry>;

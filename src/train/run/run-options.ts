@@ -1,5 +1,5 @@
 import type { CompileOptions } from '../../runtime/index.js';
-import type { RunEvaluation } from './history.js';
+import type { RunEvaluation } from './evaluation.js';
 
 /** What every run is given. */
 export interface RunOptions<Recipe> {
@@ -41,6 +41,8 @@ export interface RunProgress {
   readonly seconds?: number;
   /** Where the run measured itself after this step. */
   readonly evaluation?: RunEvaluation;
+  /** Whether it still learns, in words, by the evaluations of this phase: see `trendOf`. */
+  readonly trend?: string;
 }
 
 /** What every run gives back. */

@@ -18,7 +18,15 @@ beforeEach(() => {
 afterEach(() => rmSync(runDir, { recursive: true }));
 
 const entry = (step: number, total = step) => ({
-  ...{ step, phase: 'joint', losses: { total }, learning_rate: 1e-3, gradient_norm: 1, images_per_second: 10 },
+  ...{
+    step,
+    phase: 'joint',
+    losses: { total },
+    learning_rate: 1e-3,
+    gradient_norm: 1,
+    images_per_second: 10,
+    seconds: step,
+  },
 });
 const event = (step: number): StepEvent => ({
   ...{ step, steps: 4, losses: { total: 1 / step }, learningRate: 0.1, gradientNorm: step === 2 ? Infinity : 1 },

@@ -5,10 +5,13 @@ import { codeFingerprint, ensureFolder } from '../../files/index.js';
 import { versions, writeRecipe } from '../../files/recipe-file.js';
 import { agree, leads, single } from '../../group/index.js';
 import type { StepEvent } from '../loop.js';
-import { History, historyFile, type RunEvaluation } from './history.js';
+import type { RunEvaluation } from './evaluation.js';
+import { History, historyFile } from './history.js';
+import { trendLine } from './learning.js';
 import { lockRun } from './run-lock.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+import { evaluationsOf } from './validation.js';
 
 /** What a run is: the part of its record that its options do not say. */
 export interface RunIdentity {
@@ -46,6 +49,8 @@ export class Run {
   private recorded = false;
   /** Of several processes the first alone writes. */
   private readonly writes: boolean;
+  /** The phases before the present one, so far as steps are told. */
+  private before: { readonly step: number; readonly seconds: number } | undefined;
 
   constructor(
     private readonly options: RunOptions<unknown>,
@@ -91,13 +96,23 @@ export class Run {
       ...{ step: overall, phase, losses: { ...losses }, learning_rate: learningRate },
       gradient_norm: Number.isFinite(gradientNorm) ? gradientNorm : null,
       images_per_second: Math.round(imagesPerSecond * 10) / 10,
+      seconds: Math.round((this.secondsBefore(firstStep) + seconds) * 1000) / 1000,
       ...(evaluation && { evaluation }),
     });
+    const trend = evaluation && trendLine(evaluationsOf(this.history.entries, phase));
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
       share: work ? (work.before + step * work.step) / work.total : overall / overallSteps,
-      ...(evaluation && { evaluation }),
+      ...(evaluation && { evaluation, trend }),
     });
+  }
+
+  /** Trained by the phases that end at a step. */
+  private secondsBefore(step: number): number {
+    if (this.before?.step !== step) {
+      this.before = { step, seconds: this.history.entries.findLast((entry) => entry.step <= step)?.seconds ?? 0 };
+    }
+    return this.before.seconds;
   }
 
   /** Writes record and recipe into the folder. */

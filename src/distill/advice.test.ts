@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { adviceOf, type Outcome } from './advice.js';
+
+/** A run with these scores in its last phase. */
+function outcome(scores: readonly number[], more: Partial<Outcome> & { readonly teacher?: number } = {}): Outcome {
+  const { teacher = 0.8, ...rest } = more;
+  const evaluations = scores.map((top1, i) => ({ split: 'val', images: 400, top1, teacher, step: 10 * (i + 1) }));
+  const best = evaluations.reduce((a, b) => (b.top1 > a.top1 ? b : a));
+  return { evaluations, best, trained: scores.at(-1)!, chance: 0.1, steps: 100, views: 2, ...rest };
+}
+
+describe('what to try next', () => {
+  it.each([
+    [
+      'longer',
+      outcome([0.5, 0.6, 0.65, 0.7]),
+      ['longer: it was still learning at the end (--set phases.joint.steps=200'],
+    ],
+    ['longer, or another rate', outcome([0.1, 0.12, 0.12]), ['longer, or at another rate']],
+    ['its best step', outcome([0.6, 0.72, 0.74, 0.66]), ['its step 30 instead of the last']],
+    ['more views', outcome([0.73, 0.73, 0.73], { trained: 0.95 }), ['more views (--set views=4)']],
+    ['a larger student', outcome([0.6, 0.6, 0.6]), ['a larger student (--size base']],
+    ['a smaller one', outcome([0.79, 0.79, 0.79]), ['a smaller student']],
+    ['another teacher', outcome([0.11, 0.11, 0.11], { teacher: 0.12 }), ['another teacher']],
+    ['nothing', outcome([0.74, 0.74, 0.74]), []],
+  ] as [string, Outcome, string[]][])('is %s', (_, run, begins) => {
+    const advice = adviceOf(run);
+    expect(advice.map((sentence, i) => sentence.slice(0, begins[i]?.length))).toEqual(begins);
+  });
+});

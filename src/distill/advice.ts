@@ -1,0 +1,82 @@
+import { type PlacedEvaluation, scoreOf, shareOfTeacher, trendOf } from '../train/index.js';
+
+/** What a finished distillation showed. */
+export interface Outcome {
+  /** Of the last phase, in their order; at least one. */
+  readonly evaluations: readonly PlacedEvaluation[];
+  readonly best: PlacedEvaluation;
+  /** The finished student's score on as many of the images that it was trained on. */
+  readonly trained: number;
+  /** What guessing reaches. */
+  readonly chance: number;
+  /** Steps of the last phase, and views of an image, as the recipe had them. */
+  readonly steps: number;
+  readonly views: number;
+}
+
+/** What to try next, in sentences, by what a run showed; empty where nothing stands out. */
+export function adviceOf(outcome: Outcome): string[] {
+  const guessing = otherTeacher(outcome);
+  // Nothing else helps then.
+  if (guessing) return [guessing];
+  const rules = [longer, takeBest, moreViews, larger, smaller];
+  return rules.flatMap((rule) => rule(outcome) ?? []);
+}
+
+/** A teacher that guesses teaches guessing. */
+export function otherTeacher({ best: { teacher }, chance }: Outcome): string | undefined {
+  if (teacher === undefined || teacher > 2 * chance) return undefined;
+  return 'another teacher, or texts that this one knows (--set texts.templates=…): it guesses on this data';
+}
+
+/** Still better at the end, or not half as good as its teacher by then. */
+export function longer({ evaluations, best, steps }: Outcome): string | undefined {
+  const share = shareOfTeacher(best);
+  if (share !== undefined && share < 0.5)
+    return `longer, or at another rate (--set phases.joint.steps=${2 * steps}, phases.joint.lr): it is at ${percent(share)} of its teacher`;
+  if (trendOf(evaluations) !== 'learning') return undefined;
+  return `longer: it was still learning at the end (--set phases.joint.steps=${2 * steps}, or a larger --preset)`;
+}
+
+/** Clearly worse at the end than before. */
+export function takeBest({ evaluations, best }: Outcome): string | undefined {
+  const last = evaluations.at(-1)!;
+  if (scoreOf(best) - scoreOf(last) <= error(last)) return undefined;
+  return `its step ${best.step} instead of the last, it is in best/ (--set evaluation.patience=3 ends such a run sooner)`;
+}
+
+/** Ten points better on its own images than on others. */
+export function moreViews({ evaluations, trained, views }: Outcome): string | undefined {
+  const seen = scoreOf(evaluations.at(-1)!);
+  if (trained - seen <= Math.max(0.1, 2 * error(evaluations.at(-1)!))) return undefined;
+  return `more views (--set views=${2 * views}), more images, or fewer steps: it is right on ${percent(trained)} of its own images, and on ${percent(seen)} of others`;
+}
+
+/** Levelled off well below its teacher, on its own images too. */
+export function larger(outcome: Outcome): string | undefined {
+  const share = shareOfTeacher(outcome.best);
+  if (
+    share === undefined ||
+    share < 0.5 ||
+    share >= 0.9 ||
+    trendOf(outcome.evaluations) !== 'level' ||
+    moreViews(outcome)
+  )
+    return undefined;
+  return `a larger student (--size base, or --set student.vision.hidden_size=…): it levels off at ${percent(share)} of its teacher`;
+}
+
+/** As good as its teacher. */
+export function smaller({ best }: Outcome): string | undefined {
+  const share = shareOfTeacher(best);
+  if (share === undefined || share < 0.98) return undefined;
+  return 'a smaller student (--size tiny), or a better teacher: it is as good as this one';
+}
+
+/** Standard error of a share of so many images. */
+const error = (evaluation: PlacedEvaluation) => {
+  const score = scoreOf(evaluation);
+  return Math.sqrt(Math.max(score * (1 - score), 1 / 16) / evaluation.images);
+};
+
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

@@ -1,0 +1,33 @@
+import { type Example, examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
+
+/** Where the usual split is not there. */
+const others = ['val', 'test'];
+
+const isMeasured = (example: Example) => isLabelled(example) || example.captions.length > 0;
+
+/**
+ * The split that a run measures itself on: the one that is wanted, or `val` or `test` where the data does not have it.
+ * Nothing is taken out of what is trained on: measuring changes no bits.
+ *
+ * @param trained the split that is trained on
+ * @param onMessage told in a sentence where it is another, or none
+ * @returns undefined where no split but the one trained on has images with classes or captions
+ */
+export function heldOutSplit(
+  dataset: ImageTextDataset,
+  { trained, wanted }: { readonly trained: string; readonly wanted: string },
+  onMessage?: (message: string) => void,
+): string | undefined {
+  const there = (split: string) => split.split('+').every((part) => (dataset.splits[part]?.length ?? 0) > 0);
+  const missing = !(wanted in dataset.splits) && !there(wanted);
+  const candidates = missing ? others.filter((split) => there(split) && split !== trained) : [wanted];
+  const found = candidates.find((split) => examplesOf(dataset, split).some(isMeasured));
+  if (!missing) return found;
+  const what = `${dataset.name} has no split ${wanted}`;
+  onMessage?.(
+    found === undefined
+      ? `${what}: the run does not measure itself; give data with one, or name another with --set evaluation.split=…`
+      : `${what}: the run measures itself on ${found}${found === 'test' ? ', which is then not unseen where its best step is taken' : ''}`,
+  );
+  return found;
+}

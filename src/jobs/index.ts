@@ -1,0 +1,1 @@
+export { parseShard, type Shard, shardOf, shardText, wholeWork } from './shard.js';

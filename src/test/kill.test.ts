@@ -1,0 +1,56 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { saveModel } from '../model/index.js';
+import { recipe, teacher } from './colours.fixture.js';
+import { put } from './pictures.fixture.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const killer = new URL('./kill-at.mjs', import.meta.url).href;
+let root: string;
+const at = (...parts: string[]) => join(root, ...parts);
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'promptkd-kill-'));
+  for (const name of ['red', 'green', 'blue'])
+    for (let i = 0; i < 5; i++) await put(at('pictures'), `${name}/${i}.png`);
+  await saveModel(at('teacher'), teacher);
+  const few = { warmup: { steps: 1 }, prompt: { steps: 1 }, joint: { steps: 3 } };
+  writeFileSync(at('recipe.yaml'), stringify(recipe({ views: 1, checkpoint_every: 1, phases: few })));
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** @param kill number of the call at which the process is killed; 0 for none */
+function run(args: readonly string[], kill = 0) {
+  const { status, signal, stderr } = spawnSync(process.execPath, ['--import', `${killer}?at=${kill}`, main, ...args], {
+    encoding: 'utf8',
+  });
+  return { status, signal, stderr };
+}
+
+it('distill that is killed again and again ends with the same bits', () => {
+  const files = ['student/model.safetensors', 'student/prompt_encoder.safetensors', 'targets/shard-00000.bin'];
+  const source = ['--teacher', at('teacher'), '--data', `folder:${at('pictures')}`, '--recipe', at('recipe.yaml')];
+  const args = (out: string) => ['distill', ...source, '--out', at(out), '--quiet'];
+  const bits = (out: string) => files.map((file) => readFileSync(at(out, file), 'base64'));
+  expect(run(args('whole'))).toMatchObject({ status: 0, signal: null });
+  const out = 'killed';
+  let kills = 0;
+  // Each time a little further, in whatever the one before has left.
+  for (let n = 3; ; n += 31) {
+    const { status, signal, stderr } = run(args(out), n);
+    if (signal === null) {
+      expect([status, stderr]).toEqual([0, '']);
+      break;
+    }
+    expect(signal).toBe('SIGKILL');
+    kills++;
+  }
+  expect(kills).toBeGreaterThan(2);
+  expect(bits(out)).toEqual(bits('whole'));
+  expect(existsSync(at(out, 'run.lock'))).toBe(false);
+});
