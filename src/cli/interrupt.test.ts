@@ -20,7 +20,7 @@ async function afterCtrlC(work: (signal: AbortSignal) => Promise<{ finished: boo
   }
 }
 
-const saved = { message: 'interrupted; runs/a is saved, the same command goes on from there', code: 130 };
+const saved = { message: 'interrupted; runs/a is saved, promptkd resume runs/a goes on from there', code: 130 };
 
 it.each([
   ['returns', async () => ({ finished: false })],

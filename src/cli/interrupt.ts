@@ -37,7 +37,7 @@ export async function resumable<T extends { readonly finished: boolean } | undef
   const interrupted = () => {
     // Of several processes another one may have been told to stop.
     const code = (signal.reason as Interrupted | undefined)?.code ?? signals.SIGTERM;
-    return new Interrupted(`interrupted; ${folder} is saved, the same command goes on from there`, code);
+    return new Interrupted(`interrupted; ${folder} is saved, promptkd resume ${folder} goes on from there`, code);
   };
   const result = await work(signal).catch((error: unknown) => {
     throw signal.aborted && isAbort(error, signal) ? interrupted() : error;

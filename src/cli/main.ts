@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import type { Socket } from 'node:net';
 import { askForHugePages } from '../runtime/huge-pages.js';
 
 const { argv } = process;
@@ -14,6 +15,12 @@ const [{ CommanderError }, { describeFailure }, { buildProgram }] = await Promis
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
+
+if (process.env.PROMPTKD_JOB) {
+  // A job: its supervisor holds the other end of this pipe. Where that was killed, somebody else will run the job.
+  process.stdin.resume().once('close', () => process.kill(process.pid, 'SIGTERM'));
+  (process.stdin as Socket).unref();
+}
 
 try {
   await buildProgram().parseAsync(argv);

@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { packageVersion } from '../files/index.js';
 import { addAugment } from './commands/augment.js';
+import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
 import { addCompare } from './commands/compare.js';
+import { addContinual } from './commands/continual.js';
+import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -12,9 +15,11 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addResume } from './commands/resume.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
@@ -45,10 +50,15 @@ export function buildProgram(): Command {
     addPretrain,
     addDistill,
     addCvpr2024,
+    addContinue,
+    addContinual,
+    addBank,
+    addResume,
     addEvaluate,
     addCompare,
     addEmbed,
     addSearch,
+    addJobs,
     addExport,
     addWeb,
     addQuantize,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseYaml, readJson, readText } from '../files/index.js';
+import { runModels } from '../model/index.js';
 import { issueError } from '../schema-issue.js';
 
 /** What a run left beside its model. */
@@ -55,7 +56,7 @@ const measured = z.object({ teacher: modelMetrics, kd: modelMetrics, promptkd: m
  * @throws UserError where one of the files is broken.
  */
 export async function readRun(model: string): Promise<RunFiles> {
-  const run = ['student', 'model'].includes(basename(resolve(model))) ? dirname(resolve(model)) : model;
+  const run = runModels.some((name) => name === basename(resolve(model))) ? dirname(resolve(model)) : model;
   const targets = join(run, 'targets');
   return {
     targetsDir: existsSync(targets) ? targets : undefined,

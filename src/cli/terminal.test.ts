@@ -65,7 +65,7 @@ describe('a terminal of 80 columns', () => {
     terminal.press('\x03');
     expect(await terminal.end()).toBe(130);
     expect(terminal.text).toContain('Stopping after this step; press Ctrl-C again to quit at once.');
-    expect(terminal.text).toMatch(/interrupted; .* is saved, the same command goes on from there$/);
+    expect(terminal.text).toMatch(/interrupted; .* is saved, promptkd resume .* goes on from there$/);
     expect(JSON.parse(await readFile(at('b/run.json'), 'utf8')).state).toBe('stopped');
     expect(existsSync(at('b/run.lock'))).toBe(false);
   });

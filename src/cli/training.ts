@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
+import type { RunModelOptions } from '../model/index.js';
 import type { Device } from '../runtime/index.js';
 import type { RunOptions, RunPlan, RunProgress, RunResult } from '../train/index.js';
 import {
@@ -63,7 +64,9 @@ export function withRunOptions(command: Command, folder?: string): Command {
 }
 
 /** What a run is given of the command line. */
-export type GivenRun<Recipe> = RunOptions<Recipe> & DownloadOptions & { readonly loader?: LoaderOptions };
+export type GivenRun<Recipe> = RunOptions<Recipe> &
+  DownloadOptions &
+  RunModelOptions & { readonly loader?: LoaderOptions };
 
 /** What tells one training command from another. */
 export interface Training<Recipe extends { readonly data: { readonly dataset: string } }, Result extends RunResult> {
@@ -71,13 +74,15 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   /** Recipe fields that the command's own flags stand for. */
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Folders or hub ids of the models that come in, by role. */
-  readonly sources?: Readonly<Record<string, string>>;
+  readonly sources?: Readonly<Record<string, string>> | ((recipe: Recipe) => Readonly<Record<string, string>>);
+  /** Arguments that a run needs to go on, beside its recipe and what all commands take: models, folders. */
+  readonly again?: readonly string[];
   /** Where no recipe is given: fields for these models and this data, in place of the schema's defaults, and why. */
   readonly adapt?: (
     recipe: Recipe,
     given: Record<string, unknown>,
     open: () => Promise<ImageTextDataset>,
-    download: DownloadOptions,
+    download: DownloadOptions & RunModelOptions,
   ) => Promise<Adapted>;
   /** What `run` would do; told before a run begins. */
   readonly plan?: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<RunPlan>;
@@ -180,16 +185,19 @@ export async function runTraining<
       };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
       const onDownload = showDownload(progress);
+      const onRunModel = (message: string) => progress.log(message);
       const adapted = options.recipe
         ? undefined
-        : await training.adapt?.(recipe, givenFields(source), open, { onDownload });
+        : await training.adapt?.(recipe, givenFields(source), open, { onDownload, onRunModel });
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
+      const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
       const runs: GivenRun<Recipe> = {
-        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources: training.sources },
+        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources },
         engine: { device, threads, ranks: options.tensorParallel, group },
+        invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),
-        onDownload,
+        ...{ onDownload, onRunModel },
       };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
       const record = first ? await readRunRecord(out) : undefined;
@@ -214,4 +222,10 @@ export async function runTraining<
   } finally {
     progress.stop();
   }
+}
+
+/** What all training commands take that their recipes do not say. */
+function sharedArgs({ device, threads, tensorParallel, workers, loaderMemory }: Parameters<typeof runTraining>[0]) {
+  const flags = { device, threads, 'tensor-parallel': tensorParallel, workers, 'loader-memory': loaderMemory };
+  return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
 }

@@ -67,7 +67,7 @@ export function recipeText(recipe: unknown, teacher?: string, remarks: readonly 
  * whether the recipe may go on from that run is for the run to say.
  *
  * @param options.teacher folder or hub id; a folder is written as seen from the run's folder
- * @param options.remarks sentences that stand above it as comments
+ * @param options.remarks sentences that stand above it as comments; without any, those that stand there stay
  * @throws UserError naming the file where it cannot be written
  */
 export async function writeRecipe(
@@ -80,10 +80,19 @@ export async function writeRecipe(
   }: { readonly replace?: boolean; readonly teacher?: string; readonly remarks?: readonly string[] } = {},
 ): Promise<string> {
   const local = teacher !== undefined && existsSync(teacher);
-  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher, remarks);
+  const kept = remarks && remarks.length > 0 ? remarks : await remarksOf(join(folder, 'recipe.yaml'));
+  const text = recipeText(recipe, local ? relative(folder, teacher) : teacher, kept);
   if (!replace && existsSync(join(folder, 'recipe.yaml'))) return text;
   await writeFileAtomic(join(folder, 'recipe.yaml'), text);
   return text;
+}
+
+/** The comments above a recipe, which a run that goes on with it keeps. */
+async function remarksOf(file: string): Promise<string[]> {
+  if (!existsSync(file)) return [];
+  const lines = (await readText(file)).split('\n');
+  const first = lines.findIndex((line) => !line.startsWith('# '));
+  return lines.slice(0, first).map((line) => line.slice(2));
 }
 
 /** What a result depends on besides the recipe. */

@@ -10,7 +10,17 @@ export { type ExportGraph, exportGraph, type GraphName, graphNames, graphsOf } f
 export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
 export { checkPrompts, textLimit, textRoom } from './limits.js';
-export { type LoadOptions, loadModel, loadTowerModel, modelFolder, openEncoders } from './load.js';
+export {
+  checkpointFolder,
+  type LoadOptions,
+  loadModel,
+  loadModelCheckpoint,
+  loadTowerModel,
+  modelFolder,
+  openEncoders,
+  type RunModelOptions,
+  runModels,
+} from './load.js';
 export { logitBounds } from './logit-scale.js';
 export {
   type ClassVectors,
@@ -44,4 +54,4 @@ export {
   visualStudentFeatures,
 } from './visual-student.js';
 export { visualStudentFile } from './visual-student-file.js';
-export { modelFingerprint, modelWeights, PARTS, parameterCount, withWeights } from './weights.js';
+export { modelFingerprint, modelWeights, PARTS, parameterCount, partOf, withWeights } from './weights.js';

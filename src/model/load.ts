@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import {
+  type Checkpoint,
   type DownloadOptions,
   type Dtype,
   isOnnxPair,
@@ -22,13 +23,22 @@ import { servingEncoders } from './serving-encoders.js';
 import { loadVisualStudent, visualStudentFile } from './visual-student-file.js';
 
 /** Where a model is fetched from if need be, and how its ONNX files are read. */
-export type LoadOptions = DownloadOptions & OnnxPairOptions;
+export type LoadOptions = DownloadOptions & OnnxPairOptions & RunModelOptions;
 
-/** Where a run's folder has its model: distillations call it `student`, the others `model`. */
-const inRuns = ['student', 'model'] as const;
+/** A run's folder has several models. */
+export interface RunModelOptions {
+  /** Told which of them is taken, in a sentence. */
+  readonly onRunModel?: (message: string) => void;
+}
 
 /**
- * The folder of a model: the folder itself, or that of the model of a finished run.
+ * Where a run's folder has its models: `best` is the one of the best evaluation, where the run measured itself; the
+ * finished one is `student` of distillations, and `model` of the others.
+ */
+export const runModels = ['best', 'student', 'model'] as const;
+
+/**
+ * The folder of a model: the folder itself, or that of the best or the finished model of a run.
  *
  * @param dtype of its ONNX files, where a folder may hold nothing else
  * @returns undefined where there is none
@@ -37,7 +47,7 @@ export function modelFolder(folder: string, dtype?: Dtype): string | undefined {
   const isModel = (dir: string) =>
     ['config.json', 'open_clip_config.json'].some((file) => existsSync(join(dir, file))) ||
     onnxFolder(dir, dtype) === dir;
-  return [folder, ...inRuns.map((name) => join(folder, name))].find(isModel);
+  return [folder, ...runModels.map((name) => join(folder, name))].find(isModel);
 }
 
 /**
@@ -80,10 +90,37 @@ async function located(name: string, options: LoadOptions) {
   const { model, dtype = options.dtype } = splitVariant(name);
   const given = await resolveCheckpoint(model, options);
   const folder = modelFolder(given, dtype);
+  if (folder) sayRunModel(given, folder, options);
   if (folder) return { folder, dtype };
   throw new UserError(
     `${given}: expected the folder of a CLIP checkpoint, with config.json and model.safetensors, or of a finished run, with student/config.json`,
   );
+}
+
+/**
+ * Reads the checkpoint of a model, without its prompts: of a folder, a run's folder or a hub id.
+ *
+ * @throws UserError where it cannot be read
+ */
+export async function loadModelCheckpoint(
+  name: string,
+  options: DownloadOptions & RunModelOptions = {},
+): Promise<Checkpoint> {
+  return loadCheckpoint(await checkpointFolder(name, options));
+}
+
+/** The folder of a model's checkpoint, as {@link modelFolder} finds it, fetched if need be; what is none stays as it is. */
+export async function checkpointFolder(name: string, options: DownloadOptions & RunModelOptions = {}): Promise<string> {
+  const given = await resolveCheckpoint(name, options);
+  const folder = modelFolder(given) ?? given;
+  sayRunModel(given, folder, options);
+  return folder;
+}
+
+function sayRunModel(given: string, folder: string, { onRunModel }: RunModelOptions): void {
+  if (folder === given) return;
+  const why = basename(folder) === 'best' ? ', of its best evaluation' : '';
+  onRunModel?.(`${given} is a run: its ${basename(folder)}/ is taken${why}`);
 }
 
 async function loadEncoders(folder: string, options: OnnxPairOptions): Promise<EncoderModel> {

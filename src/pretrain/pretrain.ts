@@ -6,7 +6,6 @@ import {
   clipPreprocess,
   type DownloadOptions,
   initClip,
-  loadCheckpoint,
   parseClipConfig,
   saveCheckpoint,
   type Tokenizer,
@@ -20,7 +19,7 @@ import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset 
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { fillModelFolder } from '../model/index.js';
+import { fillModelFolder, loadModelCheckpoint, modelFolder } from '../model/index.js';
 import {
   adamw,
   engineOptions,
@@ -152,7 +151,10 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
   const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
   const folder = join(runDir, 'model');
-  const before = (recipe.from && readTrainingRecord(recipe.from)) || { images_seen: 0, train_seconds: 0 };
+  const before = (recipe.from && readTrainingRecord(modelFolder(recipe.from) ?? recipe.from)) || {
+    images_seen: 0,
+    train_seconds: 0,
+  };
   type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
   const publish = async (to: string, { step, seconds, averaged }: Position) => {
     const record = {
@@ -223,7 +225,7 @@ async function trainedModel(
   { image_size: size, context }: PretrainRecipe,
   options: DownloadOptions,
 ): Promise<Checkpoint> {
-  const checkpoint = await loadCheckpoint(idOrFolder, options);
+  const checkpoint = await loadModelCheckpoint(idOrFolder, options);
   const longer = context === undefined ? checkpoint : withTextLength(checkpoint, context);
   return size === undefined ? longer : withImageSize(longer, size);
 }

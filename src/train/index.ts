@@ -16,7 +16,7 @@ export {
 export { History, type HistoryEntry } from './run/history.js';
 export { type Trend, trendLine, trendOf } from './run/learning.js';
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
-export type { RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
+export type { RunInvocation, RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
 export { checkRoom, freeBytes, type PlannedFiles, type RunPlan } from './run/run-plan.js';
 export { type RunRecord, readRunRecord } from './run/run-record.js';
 export { bestOf, evaluationsOf, type PlacedEvaluation, Validation } from './run/validation.js';

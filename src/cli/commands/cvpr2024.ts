@@ -43,10 +43,10 @@ export function addCvpr2024(program: Command): void {
 
 async function run(options: Cvpr2024Options): Promise<void> {
   await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, async () => {
-    const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
+    const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadModelCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
       await Promise.all([
         import('../../cvpr2024/index.js'),
-        import('../../clip/index.js'),
+        import('../../model/index.js'),
         import('../../data/index.js'),
         import('../../files/index.js'),
         import('../cvpr2024-output.js'),
@@ -57,9 +57,10 @@ async function run(options: Cvpr2024Options): Promise<void> {
       schema: cvpr2024Recipe,
       flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
       sources: { teacher: options.teacher, student: options.student },
+      again: ['--teacher', options.teacher, '--student', options.student],
       run: async (given, open) => {
-        const teacher = await loadCheckpoint(options.teacher, given);
-        const student = await loadCheckpoint(options.student, given);
+        const teacher = await loadModelCheckpoint(options.teacher, given);
+        const student = await loadModelCheckpoint(options.student, given);
         const dataset = await open();
         const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
         const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });

@@ -35,6 +35,7 @@ async function run(options: DemoOptions): Promise<void> {
     return {
       schema: distillRecipe,
       sources: { teacher },
+      again: ['--teacher', teacher],
       run: async (given, open): Promise<RunOutcome<DemoMade>> => demo({ ...given, teacher, dataset: await open() }),
       json: ({ metrics, folder, report }) => ({ ...metrics, student: folder, report }),
       closing: ({ models, chance, folder, report }) => ({

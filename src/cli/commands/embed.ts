@@ -89,7 +89,12 @@ async function run(name: string, options: EmbedOptions): Promise<void> {
   const shard = options.shard === undefined ? undefined : jobs.parseShard(options.shard);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(name, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(name, {
+      onDownload: showDownload(progress),
+      onRunModel: progress.log,
+      device,
+      threads,
+    });
     const result = await embedDataset(model, await openDataset(data), {
       ...{ ...rest, device, threads, shard, modelName: lasting(name) },
       signal: interruptSignal(),

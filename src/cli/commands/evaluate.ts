@@ -94,7 +94,12 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(folder, {
+      onDownload: showDownload(progress),
+      onRunModel: progress.log,
+      device,
+      threads,
+    });
     const dataset = await openDataset(options.data);
     const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
     const evaluation = await evaluateModel(model, dataset, {

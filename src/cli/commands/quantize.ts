@@ -138,7 +138,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   let result: QuantizeModelResult;
   try {
     const onDownload = showDownload(progress);
-    const model = await loadTowerModel(idOrFolder, 'quantize', { onDownload });
+    const model = await loadTowerModel(idOrFolder, 'quantize', { onDownload, onRunModel: progress.log });
     const run = await readRun(model.source!.folder);
     await refuseSame(options.out, [idOrFolder, model.source!.folder]);
     const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');

@@ -103,7 +103,12 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   await checkWritable(out);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(folder, {
+      onDownload: showDownload(progress),
+      onRunModel: progress.log,
+      device,
+      threads,
+    });
     const result = await findPrompts(model, await openDataset(data), {
       ...search,
       templates: sample,

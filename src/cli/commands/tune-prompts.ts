@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Checkpoint, DownloadOptions } from '../../clip/index.js';
+import type { RunModelOptions } from '../../model/index.js';
 import { examples } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
@@ -29,17 +30,21 @@ export function addTunePrompts(program: Command): void {
 
 async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planTunePrompts, tunePrompts, tunePromptsRecipe }, { loadCheckpoint }, { percent }, { evaluationText }] =
-      await Promise.all([
-        import('../../tune-prompts/index.js'),
-        import('../../clip/index.js'),
-        import('../../report/index.js'),
-        import('../run-figures.js'),
-      ]);
+    const [
+      { planTunePrompts, tunePrompts, tunePromptsRecipe },
+      { loadModelCheckpoint },
+      { percent },
+      { evaluationText },
+    ] = await Promise.all([
+      import('../../tune-prompts/index.js'),
+      import('../../model/index.js'),
+      import('../../report/index.js'),
+      import('../run-figures.js'),
+    ]);
 
     let read: Promise<Checkpoint> | undefined;
-    const readModel = (download: DownloadOptions) => {
-      read ??= loadCheckpoint(folder, download);
+    const readModel = (download: DownloadOptions & RunModelOptions) => {
+      read ??= loadModelCheckpoint(folder, download);
       return read;
     };
 
@@ -47,6 +52,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       schema: tunePromptsRecipe,
       flags: { 'data.split': options.split, unlabelled: options.unlabelled },
       sources: { model: folder },
+      again: [folder],
       plan: async (given, open) => {
         const model = await readModel(given);
         return planTunePrompts({ ...given, model, dataset: await open() });

@@ -1,5 +1,6 @@
-import { type ClipConfig, type DownloadOptions, initClip, loadCheckpoint, type Tokenizer } from '../../clip/index.js';
+import { type ClipConfig, type DownloadOptions, initClip, type Tokenizer } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
+import { loadModelCheckpoint } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import type { DistillRecipe } from '../recipe.js';
@@ -65,7 +66,7 @@ export async function startStudent(
   if (init === 'given') {
     if (!recipe.student.checkpoint)
       throw new UserError('student.checkpoint: init "given" needs a checkpoint folder, got none');
-    const { config, params, tokenizer } = await loadCheckpoint(recipe.student.checkpoint, source);
+    const { config, params, tokenizer } = await loadModelCheckpoint(recipe.student.checkpoint, source);
     return { config, params, tokenizer };
   }
   const config = studentConfig(recipe, teacher.config);

@@ -6,10 +6,9 @@ import {
   loadCheckpoint,
   loadOnnxPair,
   OnnxPair,
-  resolveCheckpoint,
   type TokenizedTexts,
 } from '../../clip/index.js';
-import type { Model } from '../../model/index.js';
+import { checkpointFolder, type Model, type RunModelOptions } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -79,9 +78,9 @@ export function modelOf(model: TeacherModel): Model {
  */
 export async function loadTeacher(
   idOrFolder: string,
-  options: DownloadOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
+  options: DownloadOptions & RunModelOptions & Pick<CompileOptions, 'device' | 'threads'> = {},
 ): Promise<TeacherModel> {
-  const folder = await resolveCheckpoint(idOrFolder, options);
+  const folder = await checkpointFolder(idOrFolder, options);
   return isOnnxPair(folder) ? loadOnnxPair(folder, options) : loadCheckpoint(folder);
 }
 

@@ -1,6 +1,16 @@
 import type { CompileOptions } from '../../runtime/index.js';
 import type { RunEvaluation } from './evaluation.js';
 
+/** A command line that makes a run go on: what its recipe does not say. */
+export interface RunInvocation {
+  /** Arguments behind the command's name, without `--out` and what the recipe stands for. */
+  readonly args: readonly string[];
+  /** Working folder, from which relative paths are seen. */
+  readonly folder: string;
+  /** Run folder that it was given: runs inside of that are made by it, and have no command line of their own. */
+  readonly out: string;
+}
+
 /** What every run is given. */
 export interface RunOptions<Recipe> {
   readonly recipe: Recipe;
@@ -16,6 +26,8 @@ export interface RunOptions<Recipe> {
   readonly onMessage?: (message: string) => void;
   /** Folders or hub ids of the models that come in, by role, for the record. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** By which command line it runs; for the record, so that `promptkd resume` needs no other word. */
+  readonly invocation?: RunInvocation;
   /** Why the recipe is as it is, in sentences that stand above it in `recipe.yaml`. */
   readonly remarks?: readonly string[];
 }

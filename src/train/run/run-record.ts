@@ -23,6 +23,8 @@ const schema = z.object({
   /** Of the last sitting, once it is over. */
   ended: z.string().optional(),
   recipe: z.record(z.string(), z.unknown()),
+  /** How it goes on; left out of a run that the library began, and of one inside another. */
+  invocation: z.object({ args: z.array(z.string()), folder: z.string() }).optional(),
   data: z.object({ name: z.string(), fingerprint: z.string() }),
   /** The models that came in, by role. */
   models: z.record(

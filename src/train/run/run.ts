@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { codeFingerprint, ensureFolder } from '../../files/index.js';
 import { versions, writeRecipe } from '../../files/recipe-file.js';
@@ -199,7 +199,7 @@ export async function inRun<Recipe, Result extends RunResult>(
 
 function beginning(
   { command, data }: RunIdentity,
-  { recipe, engine = {}, sources = {} }: RunOptions<unknown>,
+  { recipe, runDir, engine = {}, sources = {}, invocation }: RunOptions<unknown>,
   before: RunRecord | undefined,
 ): RunRecord {
   return {
@@ -207,6 +207,10 @@ function beginning(
     id: before?.id ?? randomUUID(),
     started: before?.started ?? now(),
     state: 'running',
+    ...(invocation &&
+      resolve(invocation.out) === resolve(runDir) && {
+        invocation: { args: [...invocation.args], folder: invocation.folder },
+      }),
     // As it will be read: without fields that are not set.
     recipe: JSON.parse(JSON.stringify(recipe)) as RunRecord['recipe'],
     models: Object.fromEntries(Object.entries(sources).map(([role, source]) => [role, { source }])),

@@ -1,0 +1,173 @@
+import { type Command, Option } from 'commander';
+import type { JobCounts, JobSet } from '../../jobs/index.js';
+import {
+  type CommonOptions,
+  examples,
+  positiveInteger,
+  positiveNumber,
+  printResult,
+  wholeNumber,
+  withCommonOptions,
+} from '../options.js';
+
+interface QueueOptions extends CommonOptions {
+  readonly workers: number;
+  readonly redis: string;
+  readonly lockSeconds: number;
+}
+
+interface RunOptions extends QueueOptions {
+  readonly folder: string;
+  readonly on: 'local' | 'bullmq';
+  readonly shards?: number;
+  readonly each?: readonly string[];
+  readonly retries: number;
+}
+
+interface WorkOptions extends QueueOptions {
+  readonly on: 'local' | 'bullmq';
+  readonly job?: number;
+}
+
+const collect = (value: string, before: string[] | undefined) => [...(before ?? []), value];
+
+function withQueueOptions(command: Command): Command {
+  return withCommonOptions(command)
+    .addOption(
+      new Option('--on <engine>', 'local: processes on this machine; bullmq: a queue on Redis, for several machines')
+        .choices(['local', 'bullmq'])
+        .default('local'),
+    )
+    .option('--workers <n>', 'jobs at a time in this process; with bullmq 0 leaves all to others', wholeNumber, 1)
+    .option('--redis <url>', 'of bullmq', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
+    .option(
+      '--lock-seconds <s>',
+      'a worker of bullmq that says nothing for so long has lost its jobs',
+      positiveNumber,
+      60,
+    );
+}
+
+export function addJobs(program: Command): void {
+  const jobs = program
+    .command('jobs')
+    .description('run one command on many shards, data sets or settings: here, on several machines, resumable');
+  withQueueOptions(jobs.command('run').description('make the jobs, or go on with them, and run them'))
+    .requiredOption('--folder <folder>', 'of the jobs: what became of each stands in its records/')
+    .option('--shards <n>', 'a job for each shard: {shard} in the call', positiveInteger)
+    .option('--each <name=value>', 'a job for each value: {name} in the call; repeatable', collect)
+    .option('--retries <n>', 'how often a job is tried again', wholeNumber, 3)
+    .argument('<call...>', 'the command, behind --, without promptkd')
+    .addHelpText(
+      'after',
+      examples(
+        'jobs run --folder jobs/embed --shards 20 --workers 2 -- embed my-clip --data folder:photos --out embedded --shard {shard}',
+        'jobs run --folder jobs/test --each data=folder:a --each data=folder:b -- evaluate my-clip --data {data}',
+        'jobs run --folder jobs/embed --on bullmq --redis redis://host --shards 20 -- embed my-clip --data folder:photos --out embedded --shard {shard}',
+      ),
+    )
+    .action(run);
+  withQueueOptions(jobs.command('work').description('take jobs that another process, machine or scheduler has made'))
+    .argument('<folder>', 'of the jobs')
+    .option('--job <n>', 'only this one, from 1: for the arrays of Slurm and Kubernetes', positiveInteger)
+    .addHelpText(
+      'after',
+      examples('jobs work jobs/embed --on bullmq', 'jobs work jobs/embed --job $SLURM_ARRAY_TASK_ID'),
+    )
+    .action(work);
+  withCommonOptions(jobs.command('status').description('what became of each job'))
+    .argument('<folder>', 'of the jobs')
+    .option(
+      '--show <field...>',
+      'fields of the jobs’ results, as zero_shot.top1; with their mean where they are numbers',
+    )
+    .addHelpText('after', examples('jobs status jobs/embed', 'jobs status jobs/test --show top1.value'))
+    .action(status);
+}
+
+async function run(call: readonly string[], options: RunOptions): Promise<void> {
+  const { createJobSet, expandCalls, parseAxes } = await import('../../jobs/index.js');
+  const calls = expandCalls(call, parseAxes(options.each ?? []), options.shards);
+  await finish(await createJobSet(options.folder, calls, options.retries), options, 'run');
+}
+
+async function work(folder: string, options: WorkOptions): Promise<void> {
+  const { readJobSet } = await import('../../jobs/index.js');
+  const set = await readJobSet(folder);
+  if (options.job === undefined) return finish(set, options, 'work');
+  const [{ runJob }, { UserError, BusyError }, { interruptSignal }, { Interrupted }] = await Promise.all([
+    import('../../jobs/index.js'),
+    import('../../errors.js'),
+    import('../interrupt.js'),
+    import('../failure.js'),
+  ]);
+  const outcome = await runJob(set, options.job, { signal: interruptSignal() });
+  if (outcome === 'busy') throw new BusyError(`${folder}: job ${options.job} is run by another process`);
+  if (outcome === 'stopped') throw new Interrupted(`interrupted; job ${options.job} goes on with the same command`);
+  if (outcome === 'failed') throw new UserError(await failureOf(set, options.job));
+  printResult(options, { job: options.job, outcome }, () => `job ${options.job}: ${outcome}`);
+}
+
+async function finish(
+  set: JobSet,
+  options: QueueOptions & { readonly on: 'local' | 'bullmq' },
+  verb: 'run' | 'work',
+): Promise<void> {
+  const [jobs, { UserError }, { createProgress }, { interruptSignal }, { Interrupted }] = await Promise.all([
+    import('../../jobs/index.js'),
+    import('../../errors.js'),
+    import('../progress.js'),
+    import('../interrupt.js'),
+    import('../failure.js'),
+  ]);
+  const progress = createProgress(options);
+  const signal = interruptSignal();
+  const began = performance.now();
+  let counts: JobCounts;
+  try {
+    const given = {
+      workers: options.workers,
+      signal,
+      onProgress: (step: number, steps: number) => progress.update({ phase: 'jobs', step, steps }),
+    };
+    const queue = {
+      redis: options.redis,
+      lockMs: options.lockSeconds * 1000,
+      onTrouble: (message: string) => progress.log(message),
+    };
+    if (options.on === 'local') counts = await jobs.runLocal(set, { ...given, workers: Math.max(1, options.workers) });
+    else if (verb === 'run') counts = await jobs.runOnBullmq(set, { ...given, ...queue });
+    else counts = await jobs.workOnBullmq(set, { ...given, ...queue });
+  } finally {
+    progress.stop();
+  }
+  const { total, done, failed } = counts;
+  if (signal.aborted) throw new Interrupted(`interrupted; ${done} of ${total} jobs are done, the same command goes on`);
+  if (failed > 0) {
+    const first = (await jobs.readRecords(set.folder)).find(({ state }) => state === 'failed')!;
+    throw new UserError(`${failed} of ${total} jobs failed; ${await failureOf(set, first.job)}`);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  printResult(options, { folder: set.folder, ...counts, seconds }, () =>
+    [`${done} of ${total} jobs done in ${Math.round(seconds)} s`, `next   promptkd jobs status ${set.folder}`].join(
+      '\n',
+    ),
+  );
+}
+
+async function failureOf({ folder }: JobSet, job: number): Promise<string> {
+  const { readRecord } = await import('../../jobs/index.js');
+  const last = (await readRecord(folder, job))?.attempts.at(-1);
+  return `job ${job}: ${last?.message ?? `exit code ${last?.code ?? last?.signal}`}`;
+}
+
+async function status(folder: string, options: CommonOptions & { readonly show?: readonly string[] }): Promise<void> {
+  const [{ countJobs, readJobSet, readRecords }, { jobTable }] = await Promise.all([
+    import('../../jobs/index.js'),
+    import('../jobs-output.js'),
+  ]);
+  const set = await readJobSet(folder);
+  const records = await readRecords(folder);
+  const counts = await countJobs(set);
+  printResult(options, { ...counts, jobs: records }, () => jobTable(set, records, options.show ?? []));
+}

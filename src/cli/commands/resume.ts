@@ -1,0 +1,43 @@
+import { existsSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { UserError } from '../../errors.js';
+import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
+
+export function addResume(program: Command): void {
+  const command = program
+    .command('resume')
+    .description('go on with a run that was stopped: command, models, data and recipe stand in its folder');
+  withCommonOptions(command)
+    .argument('<run>', 'run folder')
+    .addHelpText('after', examples('resume runs/mine'))
+    .action((run: string, options: CommonOptions) => resume(program, run, options));
+}
+
+async function resume(program: Command, folder: string, options: CommonOptions): Promise<void> {
+  const { readRunRecord } = await import('../../train/index.js');
+  const record = await readRunRecord(folder);
+  if (!record) throw new UserError(`${folder}: expected the folder of a run, with run.json, found none`);
+  const { command, invocation, state, steps } = record;
+  if (state === 'finished') {
+    printResult(
+      options,
+      { run: folder, state, steps },
+      () => `${folder} has finished, after ${steps.toLocaleString('en-GB')} steps: there is nothing to go on with`,
+    );
+    return;
+  }
+  if (!invocation) {
+    throw new UserError(
+      `${folder}: run.json names no command line: it was begun by the library, or is part of the run in a folder above: call that again`,
+    );
+  }
+  const run = resolve(folder);
+  // Paths are seen from where the run was begun; on another machine there may be no such place.
+  if (existsSync(invocation.folder)) process.chdir(invocation.folder);
+  const here = relative(process.cwd(), run) || '.';
+  const out = here.startsWith('..') ? run : here;
+  const said = [...(options.json ? ['--json'] : []), ...(options.quiet ? ['--quiet'] : [])];
+  const recipe = ['--recipe', join(out, 'recipe.yaml')];
+  await program.parseAsync([command, ...invocation.args, '--out', out, ...recipe, ...said], { from: 'user' });
+}
