@@ -11,6 +11,7 @@ import { trendLine } from './learning.js';
 import { lockRun } from './run-lock.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+import { TensorboardEvents } from './tensorboard.js';
 import { evaluationsOf } from './validation.js';
 
 /** What a run is: the part of its record that its options do not say. */
@@ -44,6 +45,7 @@ interface Disposable {
 /** A run under way: its history, its record, and what it holds. */
 export class Run {
   readonly history: History;
+  private readonly events: TensorboardEvents | undefined;
   private readonly held: Disposable[] = [];
   private readonly skipped: Map<string, RunRecord['skipped'][number]>;
   private recorded = false;
@@ -58,6 +60,7 @@ export class Run {
   ) {
     this.writes = leads(options.engine?.group);
     this.history = new History(this.writes ? join(options.runDir, historyFile) : undefined, options.onMessage);
+    this.events = this.writes ? new TensorboardEvents(options.runDir) : undefined;
     this.skipped = new Map(record.skipped.map((image) => [image.id, image]));
   }
 
@@ -99,6 +102,7 @@ export class Run {
       seconds: Math.round((this.secondsBefore(firstStep) + seconds) * 1000) / 1000,
       ...(evaluation && { evaluation }),
     });
+    await this.events?.add(this.history.entries);
     const trend = evaluation && trendLine(evaluationsOf(this.history.entries, phase));
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
