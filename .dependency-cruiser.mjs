@@ -27,6 +27,7 @@ const rooms = [
   'cvpr2024',
   'continual',
   'report',
+  'runs',
   'compress',
   'serve',
   'web',
