@@ -13,6 +13,7 @@ export { readLines } from './lines.js';
 export { type Lock, lock, lockHolder } from './lock.js';
 export { readNames } from './names.js';
 export { type NpyMatrix, npyContent, readNpy } from './npy.js';
+export { optionalPackage } from './optional-package.js';
 export { packageVersion } from './package-version.js';
 export { checkWritable, fillFolder, finishFolder } from './room-to-write.js';
 export {

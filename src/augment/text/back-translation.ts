@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { UserError } from '../../errors.js';
+import { optionalPackage } from '../../files/index.js';
 import type { Random } from '../../math/index.js';
 import { mainSense, type ReplaceOptions, replaceWords } from './synonyms.js';
 import type { WordNet } from './wordnet.js';
@@ -61,7 +61,9 @@ class Dictionary {
 
 /** For each concept its name and keywords, in small letters. */
 function readTerms(language: string): Map<string, string[]> {
-  const entries = createRequire(import.meta.url)(`emojibase-data/${language}/data.json`) as readonly Entry[];
+  const entries = optionalPackage(`emojibase-data/${language}/data.json`, 'Translations', [
+    'emojibase-data',
+  ]) as readonly Entry[];
   const named = entries.filter(({ group }) => things.has(group ?? -1));
   return new Map(
     named.map(({ hexcode, label, tags }) => [hexcode, [label, ...(tags ?? [])].map((t) => t.toLowerCase())]),

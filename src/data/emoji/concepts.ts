@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { installed } from './editions.js';
 
 /** Something that is drawn, from Unicode's CLDR by way of emojibase. */
 export interface Concept {
@@ -66,7 +66,7 @@ export function wideConcepts(): Concept[] {
 }
 
 function entries(): EmojibaseEntry[] {
-  return createRequire(import.meta.url)('emojibase-data/en/data.json') as EmojibaseEntry[];
+  return installed('emojibase-data/en/data.json') as EmojibaseEntry[];
 }
 
 function conceptOf({ hexcode, label, tags }: EmojibaseEntry): Concept {

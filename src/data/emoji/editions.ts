@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { optionalPackage } from '../../files/index.js';
 
 /** One set of drawings from one package. An artist may have several: they share a hand. */
 export interface Edition {
@@ -26,6 +26,18 @@ export const editions: readonly Edition[] = [
   { name: 'emojione-monotone', artist: 'EmojiOne', licence: 'CC BY 4.0', unseen: true },
 ];
 
+/** Where drawings and their names come from; promptkd brings them in a clone alone. */
+export const drawingPackages: readonly string[] = [
+  'emojibase-data',
+  ...editions.map(({ name }) => `@iconify-json/${name}`),
+];
+
+/** A file of one of {@link drawingPackages}. @throws UserError with what to install where it is missing */
+export const installed = (path: string): unknown => optionalPackage(path, 'The built-in drawings', drawingPackages);
+
+/** Version of one of {@link drawingPackages}. @throws UserError with what to install where it is missing */
+export const versionOf = (name: string): string => (installed(`${name}/package.json`) as { version: string }).version;
+
 interface IconifyJson {
   readonly width?: number;
   readonly height?: number;
@@ -42,13 +54,6 @@ interface Icon {
 /** Side of a drawing's SVG, whatever its edition's own grid. */
 export const svgSide = 64;
 
-const require = createRequire(import.meta.url);
-
-/** Version of an installed package. */
-export function versionOf(name: string): string {
-  return (require(`${name}/package.json`) as { version: string }).version;
-}
-
 /** The drawings of an edition, by concept name. */
 export class Drawings {
   private readonly set: IconifyJson;
@@ -56,7 +61,7 @@ export class Drawings {
   private readonly byKey = new Map<string, string[]>();
 
   constructor(readonly edition: Edition) {
-    this.set = require(`@iconify-json/${edition.name}/icons.json`) as IconifyJson;
+    this.set = installed(`@iconify-json/${edition.name}/icons.json`) as IconifyJson;
     for (const name of [...Object.keys(this.set.icons), ...Object.keys(this.set.aliases ?? {})]) {
       const known = this.byKey.get(key(name));
       if (known) known.push(name);

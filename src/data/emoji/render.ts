@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { cacheFolder, keep, keepBytes, readKept } from '../cache.js';
 import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
 import { mapParallel } from '../parallel.js';
-import { editions, svgSide, versionOf } from './editions.js';
+import { drawingPackages, svgSide, versionOf } from './editions.js';
 import type { EmojiIndex } from './split.js';
 
 /** Side of a rendered drawing, in pixels. */
@@ -69,8 +69,7 @@ const sumOf = (pixels: Uint8Array): string => createHash('sha256').update(pixels
 
 /** Names the packages' exact versions, so that an update is rendered anew. */
 function packagesKey(): string {
-  const packages = ['emojibase-data', ...editions.map(({ name }) => `@iconify-json/${name}`)];
-  const versions = packages.map((name) => `${name}@${versionOf(name)}`);
+  const versions = drawingPackages.map((name) => `${name}@${versionOf(name)}`);
   return createHash('sha256')
     .update([revision, ...versions].join('\n'))
     .digest('hex')
