@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
 import {
@@ -163,6 +165,11 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const others = otherModels(recipe, teachers, start.config);
   const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
   const several = others.length > 0 ? { others, firstGives } : undefined;
+  if (several && (options.engine?.group?.size ?? 1) > 1) {
+    throw new UserError(
+      'teachers: expected one teacher for several processes, got several: start this run without mpirun',
+    );
+  }
   const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
@@ -185,6 +192,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     student: { tokenizer: start.tokenizer, limit },
     inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
+    group: options.engine?.group,
     halves,
     targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
@@ -227,9 +235,12 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
     const making: Making = { engine: options.engine, full, teacher, bank };
-    const probe = store.complete
-      ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
-      : undefined;
+    const first = leads(options.engine?.group);
+    // Of several processes the first one measures; the others wait for it in the next step.
+    const probe =
+      store.complete && first
+        ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+        : undefined;
     const position = store.complete
       ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
@@ -237,8 +248,8 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     const folder = join(options.runDir, 'student');
     const { finished, step: steps, seconds } = position;
     const imagesSeen = imagesOf(recipe, steps);
-    if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
-    if (finished) await saveAdaptors(folder, full, teachers, recipe);
+    if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished && first) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
       probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
     const { prompts, ...student } = made;
