@@ -19,6 +19,7 @@ import { addJobs } from './commands/jobs.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addReport } from './commands/report.js';
 import { addResume } from './commands/resume.js';
 import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
     addContinue,
     addContinual,
     addBank,
+    addReport,
     addResume,
     addRuns,
     addEvaluate,
