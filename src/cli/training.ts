@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import type { RunModelOptions } from '../model/index.js';
+import type { MlflowLog } from '../runs/index.js';
 import type { Device } from '../runtime/index.js';
 import type { RunOptions, RunPlan, RunProgress, RunResult } from '../train/index.js';
 import {
@@ -33,6 +34,8 @@ export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  /** `mlflow=URL` */
+  readonly log?: string;
 }
 
 /** What every command that trains takes. */
@@ -60,7 +63,10 @@ export function withRunOptions(command: Command, folder?: string): Command {
   command.addOption(dataOption());
   if (folder === undefined) command.requiredOption('--out <folder>', text);
   else command.option('--out <folder>', text, folder);
-  return command.addOption(deviceOption()).addOption(threadsOption());
+  return command
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .option('--log <target>', 'mlflow=URL: send its numbers to an MLflow server, too, in the background', logTarget);
 }
 
 /** What a run is given of the command line. */
@@ -119,21 +125,30 @@ export interface Closing {
 export async function runTraining<
   Recipe extends { readonly data: { readonly dataset: string } },
   Result extends RunResult,
->(options: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
-  const [{ createProgress, showDownload }, { resumable }] = await Promise.all([
+>(given: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
+  const [{ createProgress, showDownload }, { resumable }, { joinGroup }] = await Promise.all([
     import('./progress.js'),
     import('./interrupt.js'),
+    import('./together.js'),
   ]);
-  const { out, device, threads, loaderMemory } = options;
+  const together = await joinGroup(given.device);
+  const { group } = together;
+  const first = (group?.rank ?? 0) === 0;
+  // Of several processes the first alone prints.
+  const options = first ? given : { ...given, quiet: true };
+  const { out, device, loaderMemory } = options;
+  const threads = options.threads ?? together.threads;
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
   let named = false;
+  let log: MlflowLog | undefined;
   const onProgress = async (update: RunProgress) => {
     // Models and data are read by now: what is wrong with them is said alone.
     if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
     named = true;
     if (update.losses) losses.set(update.phase, update.losses);
     progress.update(update);
+    log?.step(update);
     const { evaluation, trend, overall } = update;
     if (!evaluation) return;
     const { evaluationText } = await import('./run-figures.js');
@@ -141,6 +156,8 @@ export async function runTraining<
   };
   try {
     progress.update({ phase: 'starting', step: 0, steps: 0 });
+    if (group) progress.log(`${group.size} processes train together over ${group.library}`);
+    if (together.warning) progress.log(together.warning);
     const [training, { openDataset }, { givenFields, loadRecipe }, { printClosing }, { readRunRecord }] =
       await Promise.all([
         load(),
@@ -160,7 +177,12 @@ export async function runTraining<
     let recipe = await loadRecipe(training.schema, source);
     const loader =
       loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
-    const result = await resumable(out, async (signal) => {
+    /** All come here, with the same result: whoever fails before has ended the others. */
+    const leave = <T>(result: T): T => {
+      group?.close();
+      return result;
+    };
+    const work = async (signal: AbortSignal) => {
       const { dataset: spec } = recipe.data;
       const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
       let dataset: Promise<ImageTextDataset> | undefined;
@@ -178,36 +200,66 @@ export async function runTraining<
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
       const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
-      const given: GivenRun<Recipe> = {
+      const runs: GivenRun<Recipe> = {
         ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources },
-        engine: { device, threads, ranks: options.tensorParallel },
+        engine: { device, threads, ranks: options.tensorParallel, group },
         invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),
         ...{ onDownload, onRunModel },
       };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
-      const record = await readRunRecord(out);
+      const record = first ? await readRunRecord(out) : undefined;
       const begun = record !== undefined && (record.steps > 0 || record.state === 'running');
-      if (training.plan && (options.plan || !(begun || options.quiet || options.json))) {
+      if (options.plan && !first) return undefined;
+      if (training.plan && first && (options.plan || !(begun || options.quiet || options.json))) {
         progress.update({ phase: 'planning: a few steps are timed', step: 0, steps: 0 });
         const { showPlan } = await import('./show-plan.js');
-        await showPlan(await training.plan(given, open), remarks, options, progress);
+        // By one process, for the whole batch.
+        const alone = { ...runs, engine: { ...runs.engine, group: undefined } };
+        await showPlan(await training.plan(alone, open), remarks, options, progress);
         if (options.plan) return undefined;
       }
-      return training.run(given, open);
-    });
-    if (!result) return;
+      // Of several processes, one tells.
+      if (options.log && first) {
+        const { MlflowLog } = await import('../runs/index.js');
+        const url = options.log.slice(mlflow.length);
+        log = new MlflowLog({ url, runDir: out, recipe: { ...recipe }, onMessage: runs.onMessage });
+      }
+      const made = await training.run(runs, open);
+      await log?.end(made.finished ? 'FINISHED' : 'KILLED');
+      log = undefined;
+      return made;
+    };
+    const result = await resumable(out, (signal) => work(signal).then(leave), !first);
+    if (!result || !first) return;
     progress.stop();
     // It is: `resumable` does not give back one that was stopped.
     const finished = result as Finished<Result>;
     printClosing(options, training.json(finished, recipe), () => training.closing(finished, recipe), losses);
   } finally {
+    await log?.end('FAILED');
     progress.stop();
   }
 }
 
 /** What all training commands take that their recipes do not say. */
-function sharedArgs({ device, threads, tensorParallel, workers, loaderMemory }: Parameters<typeof runTraining>[0]) {
-  const flags = { device, threads, 'tensor-parallel': tensorParallel, workers, 'loader-memory': loaderMemory };
+function sharedArgs({
+  device,
+  threads,
+  tensorParallel,
+  workers,
+  loaderMemory,
+  log,
+}: Parameters<typeof runTraining>[0]) {
+  const flags = { device, threads, 'tensor-parallel': tensorParallel, workers, 'loader-memory': loaderMemory, log };
   return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
+}
+
+const mlflow = 'mlflow=';
+
+function logTarget(text: string): string {
+  const url = text.startsWith(mlflow) ? text.slice(mlflow.length) : '';
+  if (!/^https?:\/\/./.test(url))
+    throw new InvalidArgumentError('expected mlflow=URL, as mlflow=http://localhost:5000.');
+  return text;
 }

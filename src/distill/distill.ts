@@ -1,10 +1,19 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
-import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
+import {
+  areFar,
+  countParameters,
+  initPromptEncoder,
+  promptConfig,
+  type SavedPrompts,
+  trainingTemplates,
+} from '../prompt/index.js';
 import {
   adamw,
   bestOf,
@@ -62,6 +71,8 @@ export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptio
   /** Further teachers, in the order of the recipe's `teachers`, of which `teacher` is the first. */
   readonly others?: readonly TeacherModel[];
   readonly dataset: ImageTextDataset;
+  /** Class templates that the teacher was trained with, where that is known. */
+  readonly teacherTemplates?: readonly string[];
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
   readonly targetsDir?: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
@@ -154,6 +165,11 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const others = otherModels(recipe, teachers, start.config);
   const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
   const several = others.length > 0 ? { others, firstGives } : undefined;
+  if (several && (options.engine?.group?.size ?? 1) > 1) {
+    throw new UserError(
+      'teachers: expected one teacher for several processes, got several: start this run without mpirun',
+    );
+  }
   const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
@@ -176,6 +192,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     student: { tokenizer: start.tokenizer, limit },
     inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
+    group: options.engine?.group,
     halves,
     targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
@@ -203,9 +220,11 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
  * @throws the signal's reason where it is aborted while texts are read, before anything is trained
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run or in use
  */
-export async function distill(given: DistillOptions): Promise<DistillResult> {
+export async function distill(options: DistillOptions): Promise<DistillResult> {
+  const given = { ...options, recipe: withTemplates(options) };
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
+    warnOfTemplates(given);
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
     const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
     const { recipe } = options;
@@ -216,9 +235,12 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
     for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
     const making: Making = { engine: options.engine, full, teacher, bank };
-    const probe = store.complete
-      ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
-      : undefined;
+    const first = leads(options.engine?.group);
+    // Of several processes the first one measures; the others wait for it in the next step.
+    const probe =
+      store.complete && first
+        ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+        : undefined;
     const position = store.complete
       ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
@@ -226,8 +248,8 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
     const folder = join(options.runDir, 'student');
     const { finished, step: steps, seconds } = position;
     const imagesSeen = imagesOf(recipe, steps);
-    if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
-    if (finished) await saveAdaptors(folder, full, teachers, recipe);
+    if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished && first) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
       probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
     const { prompts, ...student } = made;
@@ -247,6 +269,27 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
       },
     };
   });
+}
+
+/** The recipe with its class templates, which a recipe may leave to data and teacher. */
+function withTemplates({ recipe, dataset, teacherTemplates }: DistillOptions): DistillRecipe {
+  const { templates: given, ...texts } = recipe.texts;
+  const templates = [...trainingTemplates(given, dataset, teacherTemplates)];
+  // In the schema's order: a recipe that names them has the same fingerprint.
+  return { ...recipe, texts: { templates, ...texts } };
+}
+
+function warnOfTemplates({ recipe, teacherTemplates, onMessage }: DistillOptions): void {
+  const own = recipe.texts.templates!;
+  if (!teacherTemplates || !areFar(own, teacherTemplates)) return;
+  const list = (templates: readonly string[]) =>
+    templates
+      .slice(0, 3)
+      .map((one) => JSON.stringify(one))
+      .join(', ');
+  onMessage?.(
+    `warning: the student learns by the class texts ${list(own)}, the teacher was trained with ${list(teacherTemplates)}: set texts.templates to those, or its answers may be worth little`,
+  );
 }
 
 const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
