@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { hash } from '../files/index.js';
+import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
 import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
@@ -99,9 +100,10 @@ export interface Prepared {
  * Checks recipe, teacher and data against one another, extracts the teacher's targets where they are not stored yet, and
  * starts the student.
  *
+ * @param shard only this share of the targets is extracted
  * @throws UserError for a recipe that does not fit teacher or data
  */
-export async function prepare(given: DistillOptions): Promise<Prepared> {
+export async function prepare(given: DistillOptions, shard?: Shard): Promise<Prepared> {
   const { onProgress } = given;
   const { data, seed } = given.recipe;
   const dataset = withSubset(given.dataset, data.split, data, seed);
@@ -149,6 +151,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
       dir: options.targetsDir ?? join(options.runDir, 'targets'),
       rebuild: options.rebuildTargets,
       loader: options.loader,
+      shard,
       signal: options.signal,
       onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
       onTexts: (step, steps) => onProgress?.({ phase: 'teacher texts', step, steps }),

@@ -1,4 +1,4 @@
-export { type FileContent, writeFileAtomic } from './atomic.js';
+export { type FileContent, linkInPlace, writeFileAtomic } from './atomic.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
 export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';

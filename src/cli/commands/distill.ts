@@ -1,13 +1,20 @@
 import { type Command, Option } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
-import type { Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
+import type {
+  DistillRecipe,
+  DistillResult,
+  Preset,
+  StudentSize,
+  StudentWish,
+  TeacherModel,
+} from '../../distill/index.js';
 import { UserError } from '../../errors.js';
 import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
-import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
+import { runTraining, type Training, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
-interface DistillOptions extends TrainingOptions {
+export interface DistillOptions extends TrainingOptions {
   readonly teacher: string;
   readonly student?: string;
   readonly method?: string;
@@ -26,7 +33,29 @@ interface DistillOptions extends TrainingOptions {
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withPlanOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
+  withDistillOptions(program, withPlanOptions(command), run).addHelpText(
+    'after',
+    examples(
+      'distill --teacher models/emoji-teacher --out runs/student',
+      'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
+      'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
+      'distill --teacher models/emoji-teacher --out runs/kd --method kd',
+      'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
+      'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
+      'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
+      'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
+      'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
+    ),
+  );
+}
+
+/** All that says what a distillation is. */
+export function withDistillOptions(
+  program: Command,
+  command: Command,
+  action: (options: DistillOptions, command: Command) => Promise<void>,
+): Command {
+  withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)')
     .requiredOption(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
@@ -59,22 +88,9 @@ export function addDistill(program: Command): void {
     .option('--no-prompts', 'without learned prompts')
     .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
     .option('--no-inherit', 'start the student from random weights')
-    .addHelpText(
-      'after',
-      examples(
-        'distill --teacher models/emoji-teacher --out runs/student',
-        'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
-        'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
-        'distill --teacher models/emoji-teacher --out runs/kd --method kd',
-        'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
-        'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
-        'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
-        'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
-        'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
-      ),
-    )
-    .action(run);
+    .action(action);
   withLossFlags(program, command);
+  return command;
 }
 
 /** The recipe fields that the flags stand for. */
@@ -112,55 +128,59 @@ function wishOf(options: DistillOptions): StudentWish {
 
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
-  await runTraining(options, async () => {
-    const [
-      { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-      { loadModelCheckpoint },
-      data,
-      output,
-    ] = await Promise.all([
-      import('../../distill/index.js'),
-      import('../../model/index.js'),
-      import('../../data/index.js'),
-      import('../distill-output.js'),
-    ]);
-    const { device, threads, targets: targetsDir } = options;
-    let read: Promise<TeacherModel> | undefined;
-    const teacherModel = (download: DownloadOptions & RunModelOptions) => {
-      read ??= loadTeacher(options.teacher, { ...download, device, threads });
-      return read;
-    };
+  await runTraining(options, () => distillTraining(options, command, wish));
+}
 
-    return {
-      schema: distillRecipe,
-      flags: await flags(options, command),
-      sources: { teacher: options.teacher },
-      again: ['--teacher', options.teacher, ...(targetsDir === undefined ? [] : ['--targets', targetsDir])],
-      adapt: async (recipe, given, open, download) => {
-        const { split } = recipe.data;
-        const { checkpoint } = recipe.student;
-        const teacher = teacherOf(await teacherModel(download));
-        const dataset = await open();
-        return adaptRecipe(recipe, {
-          ...{ wish, given, teacher },
-          images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
-        });
-      },
-      plan: async (given, open) => {
-        const teacher = await teacherModel(given);
-        return planDistill({ ...given, targetsDir, teacher, dataset: await open() });
-      },
-      run: async (given, open) => {
-        const teacher = await teacherModel(given);
-        return distill({ ...given, targetsDir, teacher, dataset: await open() });
-      },
-      json: output.distillJson,
-      closing: (result, recipe) => ({
-        lines: output.distillLines(result, recipe),
-        saved: result.folder,
-        next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
-      }),
-    };
-  });
+/** What the command runs; `teacherModel` reads the teacher once. */
+export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
+  const [
+    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+    { loadModelCheckpoint },
+    data,
+    output,
+  ] = await Promise.all([
+    import('../../distill/index.js'),
+    import('../../model/index.js'),
+    import('../../data/index.js'),
+    import('../distill-output.js'),
+  ]);
+  const { device, threads, targets: targetsDir } = options;
+  let read: Promise<TeacherModel> | undefined;
+  const teacherModel = (download: DownloadOptions & RunModelOptions) => {
+    read ??= loadTeacher(options.teacher, { ...download, device, threads });
+    return read;
+  };
+
+  const training: Training<DistillRecipe, DistillResult> = {
+    schema: distillRecipe,
+    flags: await flags(options, command),
+    sources: { teacher: options.teacher },
+    again: ['--teacher', options.teacher, ...(targetsDir === undefined ? [] : ['--targets', targetsDir])],
+    adapt: async (recipe, given, open, download) => {
+      const { split } = recipe.data;
+      const { checkpoint } = recipe.student;
+      const teacher = teacherOf(await teacherModel(download));
+      const dataset = await open();
+      return adaptRecipe(recipe, {
+        ...{ wish, given, teacher },
+        images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
+        student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
+      });
+    },
+    plan: async (given, open) => {
+      const teacher = await teacherModel(given);
+      return planDistill({ ...given, targetsDir, teacher, dataset: await open() });
+    },
+    run: async (given, open) => {
+      const teacher = await teacherModel(given);
+      return distill({ ...given, targetsDir, teacher, dataset: await open() });
+    },
+    json: output.distillJson,
+    closing: (result, recipe) => ({
+      lines: output.distillLines(result, recipe),
+      saved: result.folder,
+      next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+    }),
+  };
+  return { ...training, teacherModel };
 }
