@@ -16,6 +16,7 @@ const rooms = [
   'loader',
   'prompt',
   'model',
+  'bank',
   'train',
   'evaluate',
   'embed',
@@ -24,7 +25,9 @@ const rooms = [
   'pretrain',
   'tune-prompts',
   'cvpr2024',
+  'continual',
   'report',
+  'runs',
   'compress',
   'serve',
   'web',
@@ -34,9 +37,9 @@ const rooms = [
 
 /** What no room may import although it stands above: the reason is the comment. */
 const apart = [
-  ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
-  ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024'], 'A server carries no training.'],
-  ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'serve'], 'A page carries no training and no server.'],
+  ['train', ['clip', 'data', 'augment', 'loader', 'prompt', 'model', 'bank'], 'The training engine knows arrays and graphs, no CLIP and no data.'],
+  ['serve', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual'], 'A server carries no training.'],
+  ['web', ['train', 'distill', 'pretrain', 'tune-prompts', 'cvpr2024', 'continual', 'serve'], 'A page carries no training and no server.'],
   ['embed', ['train'], 'Embedding needs no training.'],
   ['evaluate', ['train'], 'Measuring needs no training.'],
 ];
@@ -48,7 +51,7 @@ const sideDoors = [
   // What of a room runs in a browser.
   '^src/(clip|prompt)/browser\\.ts$',
   // The help's lists of choices: an index would load ONNX Runtime and half of the rest before the help is printed.
-  '^src/(tensor/precision|runtime/(device|huge-pages)|data/(spec|deal-splits)|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
+  '^src/(tensor/precision|runtime/(device|huge-pages)|data/(spec|deal-splits)|distill/teachers/fusion-rules|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
   // It brings a YAML parser along, which nobody but a command needs.
   '^src/files/recipe-file\\.ts$',
 ];

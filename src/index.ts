@@ -1,6 +1,8 @@
 /** The library: what the command line is made of. Tensor code and layers stand in their own names. */
+export * from './bank/index.js';
 export * from './clip/index.js';
 export * from './compress/index.js';
+export * from './continual/index.js';
 export * from './cvpr2024/index.js';
 export * from './data/index.js';
 export * from './distill/index.js';

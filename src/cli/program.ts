@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { packageVersion } from '../files/index.js';
 import { addAugment } from './commands/augment.js';
+import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';
 import { addCascade } from './commands/cascade.js';
 import { addCompare } from './commands/compare.js';
+import { addContinual } from './commands/continual.js';
+import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
@@ -19,6 +22,7 @@ import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
 import { addResume } from './commands/resume.js';
+import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
@@ -50,7 +54,11 @@ export function buildProgram(): Command {
     addDistill,
     addExtract,
     addCvpr2024,
+    addContinue,
+    addContinual,
+    addBank,
     addResume,
+    addRuns,
     addEvaluate,
     addCompare,
     addEmbed,

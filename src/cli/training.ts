@@ -74,7 +74,7 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   /** Recipe fields that the command's own flags stand for. */
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Folders or hub ids of the models that come in, by role. */
-  readonly sources?: Readonly<Record<string, string>>;
+  readonly sources?: Readonly<Record<string, string>> | ((recipe: Recipe) => Readonly<Record<string, string>>);
   /** Arguments that a run needs to go on, beside its recipe and what all commands take: models, folders. */
   readonly again?: readonly string[];
   /** Where no recipe is given: fields for these models and this data, in place of the schema's defaults, and why. */
@@ -177,8 +177,9 @@ export async function runTraining<
         : await training.adapt?.(recipe, givenFields(source), open, { onDownload, onRunModel });
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
+      const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
       const given: GivenRun<Recipe> = {
-        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources: training.sources },
+        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources },
         engine: { device, threads, ranks: options.tensorParallel },
         invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),

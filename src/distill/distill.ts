@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
 import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
@@ -29,6 +30,7 @@ import { openBatches } from './batches/open-batches.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
+import type { FusionFigures } from './fusion/measure.js';
 import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
@@ -48,11 +50,19 @@ import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
 import { StudentProbe } from './student-probe.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+import { saveAdaptors } from './teachers/adaptors.js';
+import { checkTeachers, lossesOf, sectionsOf } from './teachers/check-teachers.js';
+import { type OpenedSeveral, openSeveral } from './teachers/open-several.js';
+import { otherModels } from './teachers/other-models.js';
+import { storeFolder } from './teachers/store-folder.js';
+import { whiteningOf } from './teachers/whitening.js';
 
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
   /** How images are read. */
   readonly loader?: LoaderOptions;
   readonly teacher: TeacherModel;
+  /** Further teachers, in the order of the recipe's `teachers`, of which `teacher` is the first. */
+  readonly others?: readonly TeacherModel[];
   readonly dataset: ImageTextDataset;
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
   readonly targetsDir?: string;
@@ -68,6 +78,8 @@ export interface DistillResult extends RunResult {
   readonly history: readonly HistoryEntry[];
   /** Numbers the student holds, with prompt encoder and prompts. */
   readonly parameters: number;
+  /** Of several teachers, where labelled images are held out: each alone, the mixes, and the rule. */
+  readonly fusion?: FusionFigures;
   /** As they were planned. */
   readonly phases: readonly Phase[];
   /** Where the recipe wants evaluations. */
@@ -90,6 +102,10 @@ export interface DistillValidation {
 export interface Prepared {
   readonly options: DistillOptions;
   readonly teacher: Teacher;
+  /** All, the first too. */
+  readonly teachers: readonly Teacher[];
+  /** Of several teachers: what each is worth, and what they are made one by. */
+  readonly fused?: Pick<OpenedSeveral, 'figures' | 'identity'>;
   readonly phases: readonly Phase[];
   readonly full: DualStream;
   /** Their store is to be closed by the caller; it is not complete where the signal stopped the extraction. */
@@ -109,7 +125,10 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const dataset = withSubset(given.dataset, data.split, data, seed);
   const recipe = withEpochSteps(given.recipe, examplesOf(dataset, data.split).length);
   const options = { ...given, dataset, recipe };
-  const teacher = teacherOf(options.teacher, { compile: { ...options.engine, precision: recipe.precision } });
+  const compile = { ...options.engine, precision: recipe.precision };
+  const teacher = teacherOf(options.teacher, { compile });
+  const teachers = [teacher, ...(options.others ?? []).map((one) => teacherOf(one, { compile }))];
+  checkTeachers(recipe, teachers, dataset);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
@@ -135,29 +154,53 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
     pairs,
     recipe,
   };
-  const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
+  const others = otherModels(recipe, teachers, start.config);
+  const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
+  const several = others.length > 0 ? { others, firstGives } : undefined;
+  if (several && shard) {
+    throw new UserError(
+      '--shard: expected one teacher: extract the targets of several in one process, without --shard',
+    );
+  }
+  const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
   ranksFor('student', start.config, options.engine, recipe.method === 'promptkd' ? splitSizes(full) : {});
+  const targetsDir = options.targetsDir ?? join(options.runDir, 'targets');
+  const halves = options.engine?.device !== 'webgpu'; // whose shaders need not have fp16
+  const targets = {
+    dir: targetsDir,
+    rebuild: options.rebuildTargets,
+    loader: options.loader,
+    shard,
+    signal: options.signal,
+    onProgress: (step: number, steps: number) => onProgress?.({ phase: 'teacher targets', step, steps }),
+    onTexts: (step: number, steps: number) => onProgress?.({ phase: 'teacher texts', step, steps }),
+  };
+  const ownNeeds = several ? new Set([...needs].filter((name) => firstGives.has(name))) : needs;
   const batches = await openBatches({
     teacher,
     dataset,
     recipe,
     student: { tokenizer: start.tokenizer, limit },
-    inner: storedStates(needs, pairs, teacher.config),
+    inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
-    halves: options.engine?.device !== 'webgpu', // whose shaders need not have fp16
-    targets: {
-      dir: options.targetsDir ?? join(options.runDir, 'targets'),
-      rebuild: options.rebuildTargets,
-      loader: options.loader,
-      shard,
-      signal: options.signal,
-      onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
-      onTexts: (step, steps) => onProgress?.({ phase: 'teacher texts', step, steps }),
-    },
+    halves,
+    targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
-  return { options, teacher, phases, full, batches };
+  if (!batches.store.complete) return { options, teacher, teachers, phases, full, batches };
+  try {
+    const steps = phases.reduce((sum, phase) => sum + phase.steps, 0) * recipe.accumulate;
+    const opened = several
+      ? await openSeveral({ teachers, others, dataset, recipe, batches, targets, steps, halves })
+      : undefined;
+    full.several = opened?.stream;
+    full.whitening = whiteningOf(recipe, batches);
+    return { options, teacher, teachers, phases, full, batches, fused: opened };
+  } catch (error) {
+    batches.close();
+    throw error;
+  }
 }
 
 /**
@@ -173,35 +216,45 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
-    const { options, teacher, phases, full, batches } = await prepare(given);
+    const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
     const { recipe } = options;
     const { store, bank } = batches;
-    run.own({ dispose: () => store.close() });
+    run.own({ dispose: () => batches.close() });
     run.identify('teacher', teacher.fingerprint());
+    const fingerprints = fused?.identity.split(' ') ?? [];
+    for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
     const making: Making = { engine: options.engine, full, teacher, bank };
     const probe = store.complete
       ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
       : undefined;
     const position = store.complete
-      ? await trainPhases(options, making, phases, batches, run, probe)
+      ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
     const made = await studentOf(making, full);
     const folder = join(options.runDir, 'student');
     const { finished, step: steps, seconds } = position;
     const imagesSeen = imagesOf(recipe, steps);
     if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
       probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
     const { prompts, ...student } = made;
     const parameters = countParameters(modelWeights(made));
     const result: DistillResult = {
       ...{ student, prompts, folder, finished, steps, imagesSeen, seconds },
-      ...{ history: run.history.entries, parameters, phases, validation },
+      ...{ history: run.history.entries, parameters, phases, validation, fusion: fused?.figures },
     };
     const { best, trained, chance } = validation ?? {};
     const last = validation?.evaluations.at(-1);
-    return { result, figures: { parameters, ...(validation && { evaluation: last, best, trained, chance }) } };
+    return {
+      result,
+      figures: {
+        parameters,
+        ...(fused?.figures && { teachers: fused.figures }),
+        ...(validation && { evaluation: last, best, trained, chance }),
+      },
+    };
   });
 }
 
@@ -210,12 +263,13 @@ const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
 async function trainPhases(
   options: DistillOptions,
   making: Making,
+  teachers: string,
   phases: readonly Phase[],
   batches: Batches,
   run: Run,
   probe: StudentProbe | undefined,
 ): Promise<{ finished: boolean; step: number; seconds: number }> {
-  const { full, teacher } = making;
+  const { full } = making;
   const { recipe, runDir, signal } = options;
   // How often the student is looked at decides none of its bits.
   const { evaluation, ...decisive } = recipe;
@@ -226,7 +280,7 @@ async function trainPhases(
   const identity = {
     recipe: decisive,
     data: options.dataset.fingerprint,
-    teacher: teacher.fingerprint(),
+    teacher: teachers,
     given: hash(JSON.stringify(full.config)),
   };
   const engine = engineOptions(recipe, options.engine);
@@ -236,7 +290,7 @@ async function trainPhases(
     await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
     const task =
       recipe.method === 'kd'
-        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
+        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile, full.several)
         : dualStreamTask(full, batches, phase, engine.compile);
     const isLast = phase === phases.at(-1);
     const validation = new Validation(run.history, phase.name, isLast ? evaluation.patience : undefined);

@@ -7,9 +7,10 @@ import * as t from '../tensor/index.js';
 import type { Batches } from './batches/batches.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
-import type { LossContext } from './losses/loss.js';
+import type { LayerWhitening, LossContext } from './losses/loss.js';
 import { regridAttention, regridTokens } from './losses/regrid.js';
 import type { DistillRecipe } from './recipe.js';
+import { type SeveralStream, severalContext } from './teachers/several-stream.js';
 
 /** Everything that is trained, or stands still, in one distillation; arrays are shared by all phases. */
 export interface DualStream {
@@ -22,6 +23,10 @@ export interface DualStream {
   /** The losses' own matrices: M of each feature pair, W_q and W_k. */
   heads: Params;
   pairs: LayerPair[];
+  /** Further teachers; left out: the one above alone. */
+  several?: SeveralStream;
+  /** How each teacher's layer features are brought to unit variance, where the recipe has it so. */
+  whitening?: readonly LayerWhitening[];
   recipe: DistillRecipe;
 }
 
@@ -38,15 +43,24 @@ export interface PhaseOptions {
 }
 
 /** Fresh matrices for all the losses of a recipe. `map`: M where an inherited vision tower's features start. */
-export function initHeads(s: Omit<DualStream, 'heads'>, map?: HostTensor): Params {
+export function initHeads(
+  s: Omit<DualStream, 'heads' | 'several' | 'whitening'> & { several?: Pick<SeveralStream, 'others' | 'firstGives'> },
+  map?: HostTensor,
+): Params {
   const { recipe, config: student, teacherConfig: teacher, pairs } = s;
+  const { others, firstGives } = s.several ?? {};
   const random = (name: string) => new Random(recipe.seed, 'heads', name);
   const active = activeLosses(recipe, lossNames);
   return Object.assign(
     {},
     ...losses
       .filter(({ name }) => active.has(name))
-      .map((loss) => loss.heads?.({ student, teacher, pairs, inheritedMap: map, random }, recipe.losses[loss.name])),
+      .map((loss) =>
+        loss.heads?.(
+          { student, teacher, pairs, others, firstGives, inheritedMap: map, random },
+          recipe.losses[loss.name],
+        ),
+      ),
   );
 }
 
@@ -108,14 +122,17 @@ function lossContext(
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];
+  const ownTokens = (layer: number) => t.slice(image.hidden[layer]!, 1, 0, tokens);
+  const ownAttention = (layer: number) => headAverage(image.attention[layer - 1]!, tokens, ranks);
   return {
     ...{ image, text, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
+    ...severalContext(s.several, s.whitening, fed, from, { tokens: ownTokens, attention: ownAttention }),
     logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },
     prompts: [...textSide, ...imageSide],
     teacher: { config: teacherConfig, params: s.teacher },
     target: (name) => param(fed, `target/${name}`),
-    tokens: (layer) => regridTokens(t.slice(image.hidden[layer]!, 1, 0, tokens), from, to),
-    attention: (layer) => regridAttention(headAverage(image.attention[layer - 1]!, tokens, ranks), from, to),
+    tokens: (layer) => regridTokens(ownTokens(layer), from, to),
+    attention: (layer) => regridAttention(ownAttention(layer), from, to),
     words: () => {
       const n = textSide[0]?.shape[1] as number | undefined;
       const last = text.hidden.at(-1)!; // [N, L (+ n), D]

@@ -24,7 +24,7 @@ export async function extractTargets(options: DistillOptions, shard?: Shard): Pr
   const began = performance.now();
   const { batches } = await prepare(options, shard);
   const { store } = batches;
-  store.close();
+  batches.close();
   return {
     folder: store.dir,
     // A shard is finished with its own share.

@@ -11,6 +11,7 @@ export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillValidation, distill } from './distill.js';
 export { type ExtractResult, extractTargets } from './extract.js';
+export { type FusionFigures, measureFusion } from './fusion/measure.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export {
   type Answers,
@@ -36,3 +37,5 @@ export { type StudentSize, studentSizes } from './student/student-size.js';
 export { ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+export { adaptorNames, withAdaptor } from './teachers/adaptors.js';
+export { type FusionRule, fusionRules } from './teachers/fusion-rules.js';

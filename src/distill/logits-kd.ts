@@ -1,4 +1,4 @@
-import { type ClipConfig, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, clipLogits, fitPixels, fullTexts, textTower, visionTower } from '../clip/index.js';
 import { logitBounds, ranksFor, taskShards } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
@@ -6,14 +6,17 @@ import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { comparedLogits, fixedScale } from './losses/compared-logits.js';
+import { fusedDivergence } from './losses/fused-answers.js';
 import { responseLoss } from './losses/response-loss.js';
 import type { DistillRecipe } from './recipe.js';
+import { fusedAnswers, type SeveralStream } from './teachers/several-stream.js';
 
 /**
  * The baseline: logits-only distillation (Hinton et al., arXiv 1503.02531), T² KL(softmax(z_t/T) ‖ softmax(z_s/T))
  * over the same images and texts as the method sees, without prompts and without any other loss. Between two SigLIPs it is
  * the KL of the decisions for each pair: see `comparedLogits`.
  *
+ * @param several where there are several teachers: the target is their answers as one
  * @throws UserError where the ranks do not divide the student's heads and hidden units
  */
 export function logitsKdTask(
@@ -23,6 +26,7 @@ export function logitsKdTask(
   batches: Batches,
   recipe: DistillRecipe,
   options: CompileOptions = {},
+  several?: SeveralStream,
 ): Task {
   const tower = { recompute: recipe.recompute, ranks: ranksFor('student', config, options) };
   const p = paramInputs(student, 'student/', tower.ranks);
@@ -31,14 +35,21 @@ export function logitsKdTask(
   const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), tower);
   const ids = fullTexts(feed('ids', 'int32'), config);
   const text = textTower(p, config, ids, feed('ends', 'int32'), tower);
-  const loss = responseLoss(
-    comparedLogits(
-      { image: image.embed, text: text.embed, scale: p.logit_scale!, bias: p.logit_bias },
-      { image: feed('target/image'), text: feed('target/text'), ...fixedScale(teacher) },
-    ),
-    [],
-    { temperature: recipe.kd.temperature, lambda: 0, bothWays: recipe.kd.both_ways },
-  );
+  const { temperature, both_ways: bothWays } = recipe.kd;
+  const loss = several
+    ? fusedDivergence(
+        clipLogits(image.embed, text.embed, p.logit_scale!),
+        fusedAnswers(several, (name) => feed(name))(temperature, bothWays),
+        temperature,
+      )
+    : responseLoss(
+        comparedLogits(
+          { image: image.embed, text: text.embed, scale: p.logit_scale!, bias: p.logit_bias },
+          { image: feed('target/image'), text: feed('target/text'), ...fixedScale(teacher) },
+        ),
+        [],
+        { temperature, lambda: 0, bothWays },
+      );
   const needed = new Set(Object.keys(t.inputsOf(loss)));
   return {
     params: paramFeeds(student, 'student/'),

@@ -4,6 +4,7 @@ import { subsetFields } from '../data/index.js';
 import { classTemplate, promptsSchema } from '../prompt/index.js';
 import { engineFields, evaluationFields } from '../train/index.js';
 import { lossNames, lossSections } from './losses/index.js';
+import { fusionSection, teacherSection } from './teachers/teachers-recipe.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -80,6 +81,9 @@ export const distillRecipe = z.object({
   seed: z.number().int().default(0),
   /** Drawings a batch. */
   batch: count.default(128),
+  /** Several teachers, the first of which gives the student its tokenizer and, where it inherits, its start; empty: the one given. */
+  teachers: z.array(teacherSection).default([]),
+  fusion: fusionSection,
   student: studentSchema.prefault({}),
   texts: textsSchema.prefault({}),
   prompts: promptsSchema.prefault({}),

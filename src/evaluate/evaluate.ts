@@ -60,6 +60,8 @@ export interface Evaluation {
   readonly latency?: Latency;
   /** Pictures that could not be read. */
   readonly skipped: readonly Skipped[];
+  /** Names of the data's classes, by label. */
+  readonly classNames: readonly string[];
   /** The five likeliest classes of every picture of the split whose class is known. */
   readonly predictions: readonly Prediction[];
 }
@@ -159,6 +161,7 @@ export async function evaluateModel(
     artists: byArtist([...predictions, ...predict(style)], trained),
     latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
     skipped: images.skipped,
+    classNames: dataset.classes.map(({ name }) => name),
     predictions,
   };
 }

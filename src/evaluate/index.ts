@@ -9,6 +9,7 @@ export {
   type VariantFigures,
   type VariantSource,
 } from './compare.js';
+export { type ClassFigures, type Confusion, classFigures, confusions } from './confusions.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { heldOutSplit } from './held-out.js';

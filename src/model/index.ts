@@ -54,4 +54,4 @@ export {
   visualStudentFeatures,
 } from './visual-student.js';
 export { visualStudentFile } from './visual-student-file.js';
-export { modelFingerprint, modelWeights, PARTS, parameterCount, withWeights } from './weights.js';
+export { modelFingerprint, modelWeights, PARTS, parameterCount, partOf, withWeights } from './weights.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ClipConfig, type TextOptions, type TowerResult, textTower } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
-import type { HostTensor, Tensor } from '../tensor/index.js';
+import { add, type HostTensor, type Tensor } from '../tensor/index.js';
 import { type QuantizedTensor, readQuantized, writeQuantized } from '../weight-formats/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts } from './encoder.js';
 import { parseEncoderConfig } from './encoder-config.js';
@@ -67,6 +67,7 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
  * @param encoder the prompt encoder's
  * @param ids [N, L] int32, with room for `n_ctx` more positions in the text tower
  * @param ends [N] int32
+ * @param options `added`: a prompted layer's own prompts [n_ctx, text_width] beside those of the text, to which they are added
  */
 export function promptedTextTower(
   p: TensorTree,
@@ -75,13 +76,16 @@ export function promptedTextTower(
   encoderConfig: PromptEncoderConfig,
   ids: Tensor,
   ends: Tensor,
-  options: Pick<TextOptions, 'pooledOnly' | 'recompute'> = {},
+  {
+    added = [],
+    ...options
+  }: Pick<TextOptions, 'pooledOnly' | 'recompute'> & { readonly added?: readonly Tensor[] } = {},
 ): TowerResult {
   const shared =
     encoderConfig.shared_embedding_width === undefined
       ? undefined
       : param(p, 'text_model.embeddings.token_embedding.weight');
   const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
-  const prompts = textPrompts(encoder, encoderConfig, texts);
+  const prompts = textPrompts(encoder, encoderConfig, texts).map((made, l) => (added[l] ? add(made, added[l]) : made));
   return textTower(p, config, ids, ends, { ...options, prompts, insert: true });
 }

@@ -1,4 +1,5 @@
 export { type AdamWOptions, adamw } from './adamw.js';
+export { statePath } from './checkpoint-state.js';
 export { type EngineSettings, engineFields, engineOptions } from './engine-fields.js';
 export { type Executor, type ExecutorOptions, openExecutor, type StepReport } from './executor.js';
 export type { FlatGradients, Gradients } from './flat-gradients.js';
@@ -9,11 +10,12 @@ export {
   evaluationFields,
   type RunEvaluation,
   type RunFigures,
+  runEvaluation,
   scoreName,
   scoreOf,
   shareOfTeacher,
 } from './run/evaluation.js';
-export { History, type HistoryEntry } from './run/history.js';
+export { History, type HistoryEntry, historyFile, parseHistoryLine } from './run/history.js';
 export { type Trend, trendLine, trendOf } from './run/learning.js';
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
 export type { RunInvocation, RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';

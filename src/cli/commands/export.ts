@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { UserError } from '../../errors.js';
 import { type CommonOptions, examples, printResult, promptsOption, withCommonOptions } from '../options.js';
 
 interface ExportCommandOptions extends CommonOptions {
@@ -7,6 +8,8 @@ interface ExportCommandOptions extends CommonOptions {
   readonly templates?: readonly string[];
   readonly prompts?: string;
   readonly fold: boolean;
+  readonly adaptor?: string;
+  readonly teacher?: string;
   readonly name?: string;
   readonly licence?: string;
 }
@@ -28,6 +31,11 @@ export function addExport(program: Command): void {
     )
     .addOption(promptsOption())
     .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
+    .option(
+      '--adaptor <teacher>',
+      'of a student of several teachers: in the joint space of this one (its number or name), with its text tower; --teacher names its checkpoint',
+    )
+    .option('--teacher <folder>', 'the checkpoint of that teacher')
     .option('--name <title>', 'title of the model card (default: the name of the folder)')
     .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
     .addHelpText(
@@ -36,6 +44,7 @@ export function addExport(program: Command): void {
         'export runs/demo --out exported',
         'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
         'export runs/student --out exported --classes classes.txt --prompts prompts.json',
+        'export runs/both --out exported --adaptor 2 --teacher my-clip',
         'export my-clip --out exported --classes classes.txt --json',
       ),
     )
@@ -52,13 +61,23 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       import('../../files/index.js'),
       import('../progress.js'),
     ]);
-  const { out, fold, name, licence } = options;
+  const { out, fold, name, licence, adaptor, teacher } = options;
+  if ((adaptor === undefined) !== (teacher === undefined)) {
+    throw new UserError(
+      '--adaptor, --teacher: each needs the other: the teacher by its number or name, and its checkpoint',
+    );
+  }
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
-  const model = await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log }).finally(() =>
-    download.stop(),
-  );
-  const { recipe, data, metrics, ...run } = await readRun(model.source!.folder);
+  const readModels = async () => {
+    const student = await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
+    if (adaptor === undefined || teacher === undefined) return { student, model: student };
+    const { withAdaptor } = await import('../../distill/index.js');
+    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload, onRunModel: download.log });
+    return { student, model: withAdaptor(student, adaptor, checkpoint) };
+  };
+  const { student, model } = await readModels().finally(() => download.stop());
+  const { recipe, data, metrics, ...run } = await readRun(student.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
   const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);

@@ -30,15 +30,15 @@ async function run(options: ExtractOptions, command: Command): Promise<void> {
   const { parseShard } = await import('../../jobs/index.js');
   const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   await runTraining(options, async (): Promise<Training<DistillRecipe, ExtractResult>> => {
-    const [{ extractTargets }, { schema, flags, sources, adapt, teacherModel }] = await Promise.all([
+    const [{ extractTargets }, { schema, flags, sources, adapt, allTeachers }] = await Promise.all([
       import('../../distill/index.js'),
       distillTraining(options, command),
     ]);
     return {
       ...{ schema, flags, sources, adapt },
       run: async (given, open) => {
-        const teacher = await teacherModel(given);
-        return extractTargets({ ...given, targetsDir: options.targets, teacher, dataset: await open() }, shard);
+        const models = await allTeachers(given.recipe, given);
+        return extractTargets({ ...given, targetsDir: options.targets, ...models, dataset: await open() }, shard);
       },
       json: ({ folder, complete, records, written, unreadable, seconds }) => ({
         ...{ targets: folder, complete, records, written, unreadable, seconds },
@@ -51,7 +51,7 @@ async function run(options: ExtractOptions, command: Command): Promise<void> {
           ...(unreadable === 0 ? [] : [`${unreadable} images could not be read`]),
         ],
         saved: folder,
-        next: complete ? [`distill --teacher ${options.teacher} --out ${options.out}`] : [],
+        next: complete ? [`distill --teacher ${options.teacher?.[0] ?? 'TEACHER'} --out ${options.out}`] : [],
       }),
     };
   });

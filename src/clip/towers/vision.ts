@@ -16,9 +16,9 @@ import type { TowerResult } from './tower.js';
 
 export interface VisionOptions {
   /**
-   * Deep visual prompts, one [n, D] a prompted layer (VPT-deep, Jia et al. 2022): the first is appended after the
-   * patch tokens before `pre_layrnorm`, the others replace those positions at the input of their layer. A layer
-   * without one lets those positions flow on.
+   * Deep visual prompts, one a prompted layer (VPT-deep, Jia et al. 2022): [n, D] shared by all images or [B, n, D] one set
+   * an image. The first is appended after the patch tokens before `pre_layrnorm`, the others replace those positions at the
+   * input of their layer. A layer without one lets those positions flow on.
    */
   readonly prompts?: readonly (Tensor | undefined)[];
   /** Constant keys and values a layer: what a deep prompt is to a layer whose prompt tokens the next one replaces. */
@@ -70,7 +70,8 @@ export function visionTower(
     param(p, 'vision_model.embeddings.position_embedding.weight'),
   ); // [B, N or 1 + N, D]
   const own = tokens.shape[1] as number;
-  const withPrompts = (x: Tensor, prompt: Tensor) => concat([slice(x, 1, 0, own), repeatBatch(prompt, pixels)], 1);
+  const withPrompts = (x: Tensor, prompt: Tensor) =>
+    concat([slice(x, 1, 0, own), prompt.rank === 3 ? prompt : repeatBatch(prompt, pixels)], 1);
   const embedded = prompts[0] ? withPrompts(tokens, prompts[0]) : tokens;
   const eps = vision.layer_norm_eps;
   const start = siglip ? embedded : layerNormLayer(p, 'vision_model.pre_layrnorm', embedded, eps);

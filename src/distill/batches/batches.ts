@@ -7,6 +7,7 @@ import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
 import { gatherSlots } from '../losses/word-alignment.js';
 import type { TargetStore } from '../targets/target-store.js';
+import type { SeveralTargets } from '../teachers/several-targets.js';
 import { gatherWords, type TextBank } from './text-bank.js';
 
 export interface BatchOptions {
@@ -43,6 +44,7 @@ export class Batches {
   private readonly order: EpochOrder;
   /** The teacher's nearest classes of each record that was drawn already: epochs go round the same views. */
   private readonly nearest = new Map<number, readonly number[]>();
+  private several: SeveralTargets | undefined;
 
   constructor(
     readonly store: TargetStore,
@@ -87,6 +89,23 @@ export class Batches {
     }
   }
 
+  /** Takes in the targets of further teachers, whose answers are then mixed with the first's. Their stores are closed with {@link close}. */
+  join(several: SeveralTargets): void {
+    this.several = several;
+    Object.assign(this.feeds, several.feeds);
+  }
+
+  /** The further teachers' targets, where there are some. */
+  get others(): SeveralTargets | undefined {
+    return this.several;
+  }
+
+  /** Closes all stores. */
+  close(): void {
+    this.store.close();
+    this.several?.close();
+  }
+
   /** Graph inputs for `feeds`, by name; what is fed in fp16 is read as fp32. */
   inputs(): TensorTree {
     return Object.fromEntries(
@@ -121,7 +140,10 @@ export class Batches {
         if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
       }
     }
-    const rows = this.texts(step, drawn);
+    const images = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));
+    const seen = { step, images, first: this.records.map((record) => layout.embed(record)) };
+    this.several?.read(seen);
+    const { rows, classes } = this.texts(step, drawn);
     gatherHostRows(this.bank.ids, this.bank.length, rows, whole('ids'));
     gatherHostRows(this.bank.ends, 1, rows, whole('ends'));
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
@@ -135,6 +157,8 @@ export class Batches {
         gatherSlots(alignment.teacher, wordsLength, alignment.count, own, float('align/teacher'));
       }
     }
+    const captions = rows.length - classes.length;
+    this.several?.fill(seen, { rows, captions, classes }, wanted, float('target/text'));
     return this.feeds;
   }
 
@@ -144,25 +168,29 @@ export class Batches {
     return { example: this.store.standIn(example), view: epoch % this.options.views };
   }
 
-  /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
-  private texts(step: number, drawn: readonly { readonly example: number; readonly view: number }[]): number[] {
+  /** The step's texts as rows of the bank: a caption of each drawing, then the classes, which are also named. */
+  private texts(
+    step: number,
+    drawn: readonly { readonly example: number; readonly view: number }[],
+  ): { rows: number[]; classes: number[] } {
     const { seed, captions } = this.options;
     const ranked = drawn.map(({ example, view }, i) => {
       const record = this.store.index(example, view);
-      const known = this.nearest.get(record) ?? this.nearestClasses(i);
+      const known = this.nearest.get(record) ?? this.nearestClasses(i, record);
       this.nearest.set(record, known);
       return known;
     });
     const random = new Random(seed, 'templates', step);
-    const classes = this.chooseClasses(step, ranked).map((c) => this.classText(random, c));
-    if (!captions) return classes;
+    const chosen = this.chooseClasses(step, ranked);
+    const classes = chosen.map((c) => this.classText(random, c));
+    if (!captions) return { rows: classes, classes: chosen };
     const own = drawn.map(({ example }, i) => {
       const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
       const pickOne = new Random(seed, 'caption', step, i);
       // A drawing without captions is described by what the teacher takes it for.
       return texts.length > 0 ? pickOne.pick(texts) : this.classText(pickOne, ranked[i]![0]!);
     });
-    return [...own, ...classes];
+    return { rows: [...own, ...classes], classes: chosen };
   }
 
   /** One of a class's texts. */
@@ -189,11 +217,12 @@ export class Batches {
   }
 
   /** The teacher's nearest classes of drawing i of the batch, the nearest first. */
-  private nearestClasses(i: number): number[] {
+  private nearestClasses(i: number, record: number): number[] {
     const count = this.bank.classes.length;
     const keep = Math.max(1, Math.min(this.options.teacherTopK, count));
     const needed = this.classCount < count || this.options.captions;
     if (!needed) return [];
+    if (this.several) return this.several.nearest(record, keep);
     const image = this.store.layout.embed(this.records[i]!);
     const width = image.length;
     const best: { c: number; score: number }[] = [];

@@ -40,11 +40,46 @@ export interface HeadModels {
   readonly student: ClipConfig;
   readonly teacher: ClipConfig;
   readonly pairs: readonly LayerPair[];
+  /** Further teachers; left out: none. */
+  readonly others?: readonly OtherModel[];
+  /** Losses that the first teacher gives targets for, where there are others. */
+  readonly firstGives?: ReadonlySet<string>;
   /** From the student's vision width to the teacher's: where an inherited student's hidden features start. */
   readonly inheritedMap?: HostTensor;
   /** Random numbers for a matrix of this name; the same for the same seed and name. */
   random(name: string): Random;
 }
+
+/** A teacher beside the first, as losses see it. */
+export interface OtherModel {
+  /** Its place among the teachers, from 1. */
+  readonly index: number;
+  readonly config: ClipConfig;
+  /** Mapped layers; none where embeddings alone are known. */
+  readonly pairs: readonly LayerPair[];
+  /** Losses that it gives targets for. */
+  readonly gives: ReadonlySet<string>;
+}
+
+/** The same in a step. */
+export interface OtherContext extends OtherModel, Pick<LossContext, 'target' | 'tokens' | 'attention'> {
+  /** How each layer's features are brought to unit variance, where the recipe has it so. */
+  readonly whitening?: LayerWhitening;
+}
+
+/** What stands in for a teacher's answers where there are several: see `fusedTargets`. */
+export type FusedAnswers = (temperature: number, bothWays: boolean) => FusedTargets;
+
+/** Targets as probabilities, without gradient. */
+export interface FusedTargets {
+  /** Over the texts of each image [B, N]. */
+  readonly toTexts: Tensor;
+  /** Over the images of each text [N, B], where asked for. */
+  readonly toImages?: Tensor;
+}
+
+/** For teacher layers: (x − mean) · map has unit variance, [D] and [D, D]. */
+export type LayerWhitening = Readonly<Record<number, { readonly mean: HostTensor; readonly map: HostTensor }>>;
 
 /**
  * What all losses of a step are made from: B images and N texts, of which the first `captions` are the images' own and
@@ -65,6 +100,16 @@ export interface LossContext {
   readonly ends: Tensor;
   readonly teacher: { readonly config: ClipConfig; readonly params: Params };
   readonly pairs: readonly LayerPair[];
+  /** Further teachers; empty with one. */
+  readonly others: readonly OtherContext[];
+  /** Losses that the first teacher gives targets for; left out: all. */
+  readonly firstGives?: ReadonlySet<string>;
+  /** Of the first teacher's layers, where the recipe has it so. */
+  readonly whitening?: LayerWhitening;
+  /** Of several teachers: their answers as one. */
+  readonly fused?: FusedAnswers;
+  /** Of teacher dropping: 0 where an image drops a teacher unless its loss is the largest [B, K]. */
+  readonly keep?: Tensor;
   /** This loss's own matrices, and all others', by the names of {@link Loss.heads}. */
   readonly heads: TensorTree;
   /** Over how many ranks the student's blocks are split. */
@@ -126,4 +171,10 @@ export function defineLoss<Name extends string, Schema extends z.ZodType<LossSet
   loss: Loss<Name, Schema>,
 ): Loss<Name, Schema> {
   return loss;
+}
+
+/** Whether a teacher gives targets for a loss: the first as `firstGives` says, another by its own list. */
+export function givesTargets(one: Pick<LossContext, 'firstGives'> | OtherModel, loss: string): boolean {
+  const gives = 'gives' in one ? one.gives : one.firstGives;
+  return gives?.has(loss) ?? true;
 }

@@ -1,4 +1,4 @@
-export { accuracyOf, calibrationError, fitTemperature, type Scored } from './calibration.js';
+export { accuracyOf, calibrationError } from './calibration.js';
 export {
   type Answer,
   type Cascade,

@@ -45,8 +45,8 @@ export class History {
     const torn = lines.pop() !== '';
     const damaged: number[] = [];
     for (const [i, line] of lines.entries()) {
-      const parsed = entry.safeParse(readLine(line));
-      if (parsed.success) this.entries.push(parsed.data);
+      const parsed = parseHistoryLine(line);
+      if (parsed) this.entries.push(parsed);
       else damaged.push(i + 1);
     }
     this.stale = torn || damaged.length > 0;
@@ -81,6 +81,11 @@ function appendLine(path: string, line: string): void {
   } catch (error) {
     throw cannotWrite(path, error);
   }
+}
+
+/** One line of a history; undefined of what is none. */
+export function parseHistoryLine(line: string): HistoryEntry | undefined {
+  return entry.safeParse(readLine(line)).data;
 }
 
 function readLine(line: string): unknown {

@@ -10,6 +10,7 @@ import { trendLine } from './learning.js';
 import { lockRun } from './run-lock.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+import { TensorboardEvents } from './tensorboard.js';
 import { evaluationsOf } from './validation.js';
 
 /** What a run is: the part of its record that its options do not say. */
@@ -43,6 +44,7 @@ interface Disposable {
 /** A run under way: its history, its record, and what it holds. */
 export class Run {
   readonly history: History;
+  private readonly events: TensorboardEvents;
   private readonly held: Disposable[] = [];
   private readonly skipped: Map<string, RunRecord['skipped'][number]>;
   private recorded = false;
@@ -54,6 +56,7 @@ export class Run {
     private record: RunRecord,
   ) {
     this.history = new History(join(options.runDir, historyFile), options.onMessage);
+    this.events = new TensorboardEvents(options.runDir);
     this.skipped = new Map(record.skipped.map((image) => [image.id, image]));
   }
 
@@ -95,6 +98,7 @@ export class Run {
       seconds: Math.round((this.secondsBefore(firstStep) + seconds) * 1000) / 1000,
       ...(evaluation && { evaluation }),
     });
+    await this.events.add(this.history.entries);
     const trend = evaluation && trendLine(evaluationsOf(this.history.entries, phase));
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },

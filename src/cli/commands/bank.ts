@@ -1,0 +1,67 @@
+import type { Command } from 'commander';
+import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
+
+export function addBank(program: Command): void {
+  const group = program
+    .command('bank')
+    .description('look into a prompt memory bank, put two together, or take a task out')
+    .addHelpText('after', examples('bank show pets', 'bank merge pets birds --out animals', 'bank forget pets dogs'));
+  withCommonOptions(group.command('show').description('list what a bank keeps of each task, and how much that is'))
+    .argument('<bank>', 'folder of the bank')
+    .addHelpText('after', examples('bank show pets', 'bank show pets --json'))
+    .action(show);
+  withCommonOptions(
+    group.command('merge').description('write a bank with the tasks of two, which were made apart with one student'),
+  )
+    .argument('<first>', 'folder of a bank')
+    .argument('<second>', 'folder of the other')
+    .requiredOption('--out <folder>', 'folder of the bank that is written')
+    .addHelpText('after', examples('bank merge pets birds --out animals'))
+    .action(merge);
+  withCommonOptions(group.command('forget').description('take a task out of a bank; the others stay bit for bit'))
+    .argument('<bank>', 'folder of the bank')
+    .argument('<task>', 'name of the task')
+    .addHelpText('after', examples('bank forget pets dogs'))
+    .action(forget);
+}
+
+async function show(folder: string, options: CommonOptions): Promise<void> {
+  const [{ readBank }, { bankJson, bankTable }] = await Promise.all([
+    import('../../bank/index.js'),
+    import('../bank-output.js'),
+  ]);
+  const shown = await bankJson(folder, await readBank(folder));
+  printResult(options, shown, () => bankTable(shown));
+}
+
+interface MergeOptions extends CommonOptions {
+  readonly out: string;
+}
+
+async function merge(first: string, second: string, options: MergeOptions): Promise<void> {
+  const [{ isBank, mergeBanks, readBank, saveBank }, { UserError }] = await Promise.all([
+    import('../../bank/index.js'),
+    import('../../errors.js'),
+  ]);
+  const { out } = options;
+  if (isBank(out)) throw new UserError(`--out ${out}: expected a folder without a bank: nothing is merged into one`);
+  const merged = mergeBanks(await readBank(first), await readBank(second));
+  await saveBank(out, merged);
+  const tasks = merged.tasks.map(({ name }) => name);
+  printResult(options, { out, tasks }, () => `${out}: a bank of ${tasks.length} tasks: ${tasks.join(', ')}`);
+}
+
+async function forget(folder: string, task: string, options: CommonOptions): Promise<void> {
+  const { forgetTask, readBank, saveBank } = await import('../../bank/index.js');
+  const { bank, sharedStays } = forgetTask(await readBank(folder), task);
+  await saveBank(folder, bank);
+  const tasks = bank.tasks.map(({ name }) => name);
+  printResult(options, { bank: folder, forgotten: task, tasks, shared_stays: sharedStays }, () =>
+    [
+      `${folder}: ${task} is taken out; ${tasks.length === 0 ? 'no task is left' : `left: ${tasks.join(', ')}`}`,
+      ...(sharedStays
+        ? ['weights that all tasks share stay as they are: what the task taught them cannot be taken back']
+        : []),
+    ].join('\n'),
+  );
+}
