@@ -2,6 +2,17 @@ import { classFigures, confusions, type Evaluation, type Recall, type TailGroup 
 import type { Interval } from '../math/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
 
+/** An evaluation's class templates as a line of at most about 80 columns. */
+function templateLine({ templates, weights }: Evaluation): string {
+  if (templates.length === 0) return '';
+  const named = templates
+    .slice(0, 2)
+    .map((one) => `"${one}"`)
+    .join(', ');
+  const more = templates.length > 2 ? ` and ${templates.length - 2} more` : '';
+  return `class texts: ${named}${more}${weights ? ', weighted' : ''}\n`;
+}
+
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
   const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
@@ -77,7 +88,9 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
   const mistakes = mistakeLines(evaluation);
   // The folder's name stands above: the table is to fit 80 columns whatever it is.
-  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${about}${mistakes}${note}`;
+  const warnings = evaluation.warnings.map((warning) => `\nwarning: ${warning}`).join('');
+  const head = `${model} on ${data}/${split}\n${templateLine(evaluation)}`;
+  return `${head}${textTable(rows, [0, 3])}${about}${mistakes}${note}${warnings}`;
 }
 
 /** Mistakes, and classes, that are shown; `--json` has all. */
@@ -183,6 +196,7 @@ export function evaluationJson(
       ...measured('top1', top1),
     })),
     ...(latency && { latency_ms: latency.medianMs, latency_p95_ms: latency.p95Ms }),
+    warnings: evaluation.warnings,
     skipped: evaluation.skipped,
   };
 }

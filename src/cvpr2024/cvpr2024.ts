@@ -16,6 +16,7 @@ import {
   teacherTextFeatures,
   type VisualStudent,
   visualModel,
+  writeTrainingRecord,
 } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -29,7 +30,6 @@ import {
   sgd,
   takeValues,
   train,
-  writeTrainingRecord,
 } from '../train/index.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';

@@ -6,7 +6,14 @@ import { hash } from '../files/index.js';
 import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
-import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
+import {
+  areFar,
+  countParameters,
+  initPromptEncoder,
+  promptConfig,
+  type SavedPrompts,
+  trainingTemplates,
+} from '../prompt/index.js';
 import {
   adamw,
   bestOf,
@@ -64,6 +71,8 @@ export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptio
   /** Further teachers, in the order of the recipe's `teachers`, of which `teacher` is the first. */
   readonly others?: readonly TeacherModel[];
   readonly dataset: ImageTextDataset;
+  /** Class templates that the teacher was trained with, where that is known. */
+  readonly teacherTemplates?: readonly string[];
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
   readonly targetsDir?: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
@@ -212,9 +221,11 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
  * @throws the signal's reason where it is aborted while texts are read, before anything is trained
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run or in use
  */
-export async function distill(given: DistillOptions): Promise<DistillResult> {
+export async function distill(options: DistillOptions): Promise<DistillResult> {
+  const given = { ...options, recipe: withTemplates(options) };
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
+    warnOfTemplates(given);
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
     const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
     const { recipe } = options;
@@ -256,6 +267,27 @@ export async function distill(given: DistillOptions): Promise<DistillResult> {
       },
     };
   });
+}
+
+/** The recipe with its class templates, which a recipe may leave to data and teacher. */
+function withTemplates({ recipe, dataset, teacherTemplates }: DistillOptions): DistillRecipe {
+  const { templates: given, ...texts } = recipe.texts;
+  const templates = [...trainingTemplates(given, dataset, teacherTemplates)];
+  // In the schema's order: a recipe that names them has the same fingerprint.
+  return { ...recipe, texts: { templates, ...texts } };
+}
+
+function warnOfTemplates({ recipe, teacherTemplates, onMessage }: DistillOptions): void {
+  const own = recipe.texts.templates!;
+  if (!teacherTemplates || !areFar(own, teacherTemplates)) return;
+  const list = (templates: readonly string[]) =>
+    templates
+      .slice(0, 3)
+      .map((one) => JSON.stringify(one))
+      .join(', ');
+  onMessage?.(
+    `warning: the student learns by the class texts ${list(own)}, the teacher was trained with ${list(teacherTemplates)}: set texts.templates to those, or its answers may be worth little`,
+  );
 }
 
 const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');

@@ -40,8 +40,11 @@ const studentSchema = z.object({
 });
 
 const textsSchema = z.object({
-  /** Class prompts; `{}` or `[OBJ]` stands for the class name. One is drawn a class and step. */
-  templates: z.array(classTemplate).min(1).default(['a drawing of {}']),
+  /**
+   * Class prompts; `{}` or `[OBJ]` stands for the class name. One is drawn a class and step. Left out: what the images are, and
+   * what the teacher was trained with, say it (`trainingTemplates`); the recipe as run names them.
+   */
+  templates: z.array(classTemplate).min(1).optional(),
   /** How often each template is drawn, in proportion; left out: all alike. */
   weights: z.array(positive).optional(),
   /** Classes a step; all of them where there are fewer. */

@@ -27,4 +27,3 @@ export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';
 export type { CarriedArray, GradientGroup, Task } from './task.js';
 export { timeSteps } from './time-steps.js';
-export { readTrainingRecord, type TrainingRecord, writeTrainingRecord } from './training-record.js';

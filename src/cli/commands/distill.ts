@@ -151,7 +151,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
 export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
   const [
     { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-    { loadModelCheckpoint },
+    { loadModelCheckpoint, trainingOf },
     data,
     { writeTeachersPage },
     output,
@@ -205,7 +205,8 @@ export async function distillTraining(options: DistillOptions, command: Command,
     },
     run: async (run, open) => {
       const models = await allTeachers(run.recipe, run);
-      const result = await distill({ ...run, targetsDir, ...models, dataset: await open() });
+      const teacherTemplates = trainingOf(teacherModels(run.recipe, given)[0]!)?.templates;
+      const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
       if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
       return result;
     },

@@ -27,7 +27,7 @@ export function addExport(program: Command): void {
     )
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name (default: those of the run, or "a drawing of {}")',
+      'texts of a class, {} or [OBJ] standing for its name (default: those that it was trained with, or "a photo of [OBJ]")',
     )
     .addOption(promptsOption())
     .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
@@ -42,7 +42,7 @@ export function addExport(program: Command): void {
       'after',
       examples(
         'export runs/demo --out exported',
-        'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
+        'export runs/student --out exported --classes "cat, house, tree" --templates "a sketch of {}"',
         'export runs/student --out exported --classes classes.txt --prompts prompts.json',
         'export runs/both --out exported --adaptor 2 --teacher my-clip',
         'export my-clip --out exported --classes classes.txt --json',
@@ -77,9 +77,9 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
     return { student, model: withAdaptor(student, adaptor, checkpoint) };
   };
   const { student, model } = await readModels().finally(() => download.stop());
-  const { recipe, data, metrics, ...run } = await readRun(student.source!.folder);
+  const { recipe, data, metrics } = await readRun(student.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
-  const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
+  const { templates, weights } = given ?? { templates: options.templates };
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
   const { files, maxDifference, differences } = await exportModel({
     model,

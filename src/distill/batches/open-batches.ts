@@ -2,7 +2,7 @@ import { type SayOptions, saidByModels } from '../../augment/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset } from '../../data/index.js';
 import type { Shard } from '../../jobs/index.js';
 import type { LoaderOptions } from '../../loader/index.js';
-import { checkTemplates } from '../../prompt/index.js';
+import { checkTemplates, trainingTemplates, withClassCaptions } from '../../prompt/index.js';
 import type { DistillRecipe } from '../recipe.js';
 import { ensureTargets } from '../targets/extract-targets.js';
 import { TextTargets } from '../targets/text-targets.js';
@@ -52,7 +52,7 @@ export interface BatchSource {
  */
 export async function openBatches({
   teacher,
-  dataset,
+  dataset: given,
   recipe,
   student,
   inner,
@@ -61,9 +61,11 @@ export async function openBatches({
   texts,
 }: BatchSource): Promise<Batches> {
   const { seed, views, augment } = recipe;
-  const { templates, weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
-  const examples = examplesOf(dataset, recipe.data.split);
+  const { weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
+  const templates = trainingTemplates(recipe.texts.templates, given);
   checkTemplates(templates, weights);
+  const dataset = withClassCaptions(given, templates);
+  const examples = examplesOf(dataset, recipe.data.split);
   const models = captions ? augment.text?.models : undefined;
   const sayings = models && (await saidByModels(captionsOf(examples), models, texts));
   const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
