@@ -5,6 +5,7 @@ const rooms = [
   'math',
   'tensor',
   'files',
+  'group',
   'jobs',
   'runtime',
   'nn',

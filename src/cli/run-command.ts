@@ -15,7 +15,9 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else {
       const { message, code } = describeFailure(error);
-      if (message) process.stderr.write(`promptkd: ${message}\n`);
+      const { whoFailed } = await import('./together.js');
+      const who = await whoFailed();
+      if (message) process.stderr.write(`promptkd: ${who}${message}\n`);
       process.exitCode = code;
     }
   }

@@ -3,6 +3,7 @@ import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.j
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
+import { leads } from '../group/index.js';
 import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
@@ -171,6 +172,11 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
       '--shard: expected one teacher: extract the targets of several in one process, without --shard',
     );
   }
+  if (several && (options.engine?.group?.size ?? 1) > 1) {
+    throw new UserError(
+      'teachers: expected one teacher for several processes, got several: start this run without mpirun',
+    );
+  }
   const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
@@ -194,6 +200,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
     student: { tokenizer: start.tokenizer, limit },
     inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
+    group: options.engine?.group,
     halves,
     targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
@@ -236,9 +243,12 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
     const making: Making = { engine: options.engine, full, teacher, bank };
-    const probe = store.complete
-      ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
-      : undefined;
+    const first = leads(options.engine?.group);
+    // Of several processes the first one measures; the others wait for it in the next step.
+    const probe =
+      store.complete && first
+        ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+        : undefined;
     const position = store.complete
       ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
@@ -246,8 +256,8 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     const folder = join(options.runDir, 'student');
     const { finished, step: steps, seconds } = position;
     const imagesSeen = imagesOf(recipe, steps);
-    if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
-    if (finished) await saveAdaptors(folder, full, teachers, recipe);
+    if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished && first) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
       probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
     const { prompts, ...student } = made;

@@ -100,10 +100,9 @@ function lossContext(
   const { ranks = 1 } = phase;
   const fed = batches.inputs(); // unused inputs never reach the program
   const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
-  const ids = param(fed, 'ids'); // [N, L]
-  const ends = param(fed, 'ends'); // [N]
-  const [count] = batches.feeds.ids!.shape as [number, number];
-  const captions = count - batches.classCount; // B, or 0
+  const ids = param(fed, 'ids'); // [n, L]
+  const ends = param(fed, 'ends'); // [n]
+  const { share, captions, textCount, textBlocks } = batches;
 
   let textSide: Tensor[] = [];
   let imageSide: Tensor[] = [];
@@ -112,20 +111,26 @@ function lossContext(
       s.prompt.config.shared_embedding_width === undefined
         ? undefined
         : p.student['text_model.embeddings.token_embedding.weight'];
-    const texts = encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared); // [N, W]
+    // Of all texts: image prompts come from all classes, and the penalty is over all prompts.
+    const texts = share.gather(encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared), textBlocks); // [N, W]
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
-    imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
+    imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, textCount)); // the classes are the task
   }
   const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute, ranks });
   const read = textSide.length > 0 ? ids : fullTexts(ids, config);
-  const text = textTower(p.student, config, read, ends, { prompts: textSide, insert: true, recompute, ranks });
+  const worn = textSide.map((prompts) => share.ownRows(prompts, textBlocks));
+  const text = textTower(p.student, config, read, ends, { prompts: worn, insert: true, recompute, ranks });
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];
   const ownTokens = (layer: number) => t.slice(image.hidden[layer]!, 1, 0, tokens);
   const ownAttention = (layer: number) => headAverage(image.attention[layer - 1]!, tokens, ranks);
   return {
-    ...{ image, text, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
+    ...{ image, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
+    embeds: { image: share.gather(image.embed), text: share.gather(text.embed, textBlocks) },
+    own: (loss) => share.own(loss),
+    whole: (loss) => share.whole(loss),
+    ownCaptions: captions > 0 ? share.images.count : 0,
     ...severalContext(s.several, s.whitening, fed, from, { tokens: ownTokens, attention: ownAttention }),
     logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },
     prompts: [...textSide, ...imageSide],
@@ -135,7 +140,7 @@ function lossContext(
     attention: (layer) => regridAttention(ownAttention(layer), from, to),
     words: () => {
       const n = textSide[0]?.shape[1] as number | undefined;
-      const last = text.hidden.at(-1)!; // [N, L (+ n), D]
+      const last = text.hidden.at(-1)!; // [n, L (+ prompts), D]
       return n ? t.concat([t.slice(last, 1, 0, 1), t.slice(last, 1, 1 + n)], 1) : last;
     },
   };

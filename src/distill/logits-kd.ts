@@ -30,26 +30,29 @@ export function logitsKdTask(
 ): Task {
   const tower = { recompute: recipe.recompute, ranks: ranksFor('student', config, options) };
   const p = paramInputs(student, 'student/', tower.ranks);
+  const { share, textBlocks } = batches;
   const feed = (name: string, dtype: 'float32' | 'int32' = 'float32') =>
     t.input(name, batches.feeds[name]!.shape, dtype);
   const image = visionTower(p, config, fitPixels(feed('pixels'), config.vision_config.image_size), tower);
   const ids = fullTexts(feed('ids', 'int32'), config);
   const text = textTower(p, config, ids, feed('ends', 'int32'), tower);
   const { temperature, both_ways: bothWays } = recipe.kd;
-  const loss = several
+  const embeds = { image: share.gather(image.embed), text: share.gather(text.embed, textBlocks) };
+  const whole = several
     ? fusedDivergence(
-        clipLogits(image.embed, text.embed, p.logit_scale!),
+        clipLogits(embeds.image, embeds.text, p.logit_scale!),
         fusedAnswers(several, (name) => feed(name))(temperature, bothWays),
         temperature,
       )
     : responseLoss(
         comparedLogits(
-          { image: image.embed, text: text.embed, scale: p.logit_scale!, bias: p.logit_bias },
+          { ...embeds, scale: p.logit_scale!, bias: p.logit_bias },
           { image: feed('target/image'), text: feed('target/text'), ...fixedScale(teacher) },
         ),
         [],
         { temperature, lambda: 0, bothWays },
       );
+  const loss = share.whole(whole);
   const needed = new Set(Object.keys(t.inputsOf(loss)));
   return {
     params: paramFeeds(student, 'student/'),
@@ -58,7 +61,7 @@ export function logitsKdTask(
     groups: [{ name: 'total', loss }],
     frozen: {},
     feeds: async (n) => batches.fill(n, needed),
-    imagesPerBatch: recipe.batch,
+    imagesPerBatch: share.images.count,
     bounds: logitBounds(config, 'student/'),
     split: { ranks: tower.ranks, axis: taskShards },
   };

@@ -17,6 +17,7 @@ import {
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import {
   fillModelFolder,
@@ -116,6 +117,7 @@ export async function preparePretraining(
     new ContrastiveBatches(dataset, {
       sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, { ...options, onTexts })),
       batch,
+      group: options.engine?.group,
       context,
       seed,
       preprocess,
@@ -148,8 +150,12 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
   const held = { trained: recipe.data.split, wanted: evaluation.split };
   const split = evaluation.every > 0 ? heldOutSplit(dataset, held, onMessage) : undefined;
   const { images } = evaluation;
+  const { group } = options.engine ?? {};
+  // Of several processes the first one measures; the others wait for it in the next step.
   const probe =
-    split === undefined ? undefined : await Probe.open(dataset, start, { split, images, templates: recipe.templates! });
+    split === undefined || !leads(group)
+      ? undefined
+      : await Probe.open(dataset, start, { split, images, templates: recipe.templates! });
   const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
   const folder = join(runDir, 'model');
@@ -175,6 +181,7 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     const found = await probe?.measure({ ...start, params: at.averaged }, { device, threads });
     const shown = found && { split: split!, images: probe!.images, ...found };
     last = { step: at.step, evaluation: shown };
+    if (!leads(group)) return undefined;
     await publish(folder, at);
     if (shown && counts && validation.note(shown, at.step)) await publish(bestFolder, at);
     return shown;

@@ -4,6 +4,7 @@ import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset
 import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
+import { leads, madeByFirst } from '../group/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
 
@@ -155,18 +156,23 @@ export async function promptTuningTask(
   const known = new Map(examples.map((example) => [example.id, example]));
   const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
-  const view = { seed: recipe.seed, batch: recipe.batch, preprocess, loader: options.loader };
+  const { group } = options.engine ?? {};
+  const view = { seed: recipe.seed, batch: recipe.batch, group, preprocess, loader: options.loader };
   const views = {
     weak: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
     strong: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
-  await views.weak.fill(0);
+  // Of a whole batch, however many processes there are.
+  const first = group
+    ? own(new ViewBatches(pictures, seen, { ...view, group: undefined, augment: recipe.weak }))
+    : views.weak;
+  await first.fill(0);
   const some = Math.min(64, texts.length);
   const typical = {
     ids: { shape: [some, read.length], data: read.ids.subarray(0, some * read.length) },
     ends: { shape: [some], data: read.ends.subarray(0, some) },
-    pixels: views.weak.pixels,
+    pixels: first.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, options.engine);
   const { compile } = engineOptions(recipe, options.engine);
@@ -188,7 +194,7 @@ async function tunePromptsIn(
   const ready = await preparePromptTuning(dataset, options);
   const { classes, examples, names, templates, frozen } = ready;
   const found = recipe.unlabelled
-    ? await guessed(options, dataset, examples, frozen)
+    ? await madeByFirst(options.engine?.group, () => guessed(options, dataset, examples, frozen))
     : examples.map(({ label }) => classes.indexOf(label!));
   const taken = found.filter((column) => column >= 0);
   if (taken.length === 0) {
@@ -228,7 +234,10 @@ async function tunePromptsIn(
   const held = { trained: recipe.data.split, wanted: evaluation.split };
   const split = evaluation.every > 0 ? heldOutSplit(dataset, held, options.onMessage) : undefined;
   const { images } = evaluation;
-  const probe = split === undefined ? undefined : await Probe.open(dataset, model, { split, images, templates });
+  // Of several processes the first one measures; the others wait for it in the next step.
+  const leading = leads(options.engine?.group);
+  const probe =
+    split === undefined || !leading ? undefined : await Probe.open(dataset, model, { split, images, templates });
   const before = await probe?.measure(model, options.engine);
   const validation = new Validation(run.history, phase, evaluation.patience);
   const look = async ({ step, seconds, averaged }: StepEvent): Promise<RunEvaluation> => {
@@ -259,7 +268,7 @@ async function tunePromptsIn(
   run.skip([...views.weak.unreadable, ...views.strong.unreadable]);
   if (finished) takeValues(task.params, averaged);
   const prompts = await promptsOf(prompt.params);
-  if (finished) await save(folder, prompts, { step, seconds });
+  if (finished && leading) await save(folder, prompts, { step, seconds });
   const last = evaluationsOf(run.history.entries, phase).at(-1);
   const best = validation.best(step);
   return {

@@ -147,7 +147,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
   await runTraining(options, () => distillTraining(options, command, wish));
 }
 
-/** What the command runs; `allTeachers` reads the teachers of a recipe, each once. */
+/** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
 export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
   const [
     { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
@@ -177,6 +177,7 @@ export async function distillTraining(options: DistillOptions, command: Command,
     return { teacher: teacher!, others };
   };
 
+  const templatesOf = (recipe: DistillRecipe) => trainingOf(teacherModels(recipe, given)[0]!)?.templates;
   const training: Training<DistillRecipe, DistillResult> = {
     schema: distillRecipe.transform((recipe) => withTeacherModels(recipe, given)),
     flags: await flags(options, command),
@@ -205,7 +206,7 @@ export async function distillTraining(options: DistillOptions, command: Command,
     },
     run: async (run, open) => {
       const models = await allTeachers(run.recipe, run);
-      const teacherTemplates = trainingOf(teacherModels(run.recipe, given)[0]!)?.templates;
+      const teacherTemplates = templatesOf(run.recipe);
       const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
       if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
       return result;
@@ -220,5 +221,5 @@ export async function distillTraining(options: DistillOptions, command: Command,
       next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
     }),
   };
-  return { ...training, allTeachers };
+  return { ...training, allTeachers, templatesOf };
 }

@@ -30,7 +30,7 @@ async function run(options: ExtractOptions, command: Command): Promise<void> {
   const { parseShard } = await import('../../jobs/index.js');
   const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   await runTraining(options, async (): Promise<Training<DistillRecipe, ExtractResult>> => {
-    const [{ extractTargets }, { schema, flags, sources, adapt, allTeachers }] = await Promise.all([
+    const [{ extractTargets }, { schema, flags, sources, adapt, allTeachers, templatesOf }] = await Promise.all([
       import('../../distill/index.js'),
       distillTraining(options, command),
     ]);
@@ -38,7 +38,9 @@ async function run(options: ExtractOptions, command: Command): Promise<void> {
       ...{ schema, flags, sources, adapt },
       run: async (given, open) => {
         const models = await allTeachers(given.recipe, given);
-        return extractTargets({ ...given, targetsDir: options.targets, ...models, dataset: await open() }, shard);
+        const dataset = await open();
+        const teacherTemplates = templatesOf(given.recipe);
+        return extractTargets({ ...given, targetsDir: options.targets, ...models, teacherTemplates, dataset }, shard);
       },
       json: ({ folder, complete, records, written, unreadable, seconds }) => ({
         ...{ targets: folder, complete, records, written, unreadable, seconds },

@@ -1,8 +1,9 @@
 import { normalizePixels, type PreprocessConfig } from '../../clip/index.js';
 import type { Example } from '../../data/index.js';
+import { type Group, gatherRows, imageSlice, type Slice } from '../../group/index.js';
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows, Random, selectRows, toUnitRows } from '../../math/index.js';
-import type { TensorTree } from '../../nn/index.js';
+import { BatchShare, rowsOf, type TensorTree } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
 import { gatherSlots } from '../losses/word-alignment.js';
@@ -12,8 +13,10 @@ import { gatherWords, type TextBank } from './text-bank.js';
 
 export interface BatchOptions {
   seed: number;
-  /** Drawings a step, B. */
+  /** Drawings a step, B, of all processes together. */
   batch: number;
+  /** The processes that train together, each with its share of the images and texts. */
+  group?: Group;
   views: number;
   classesPerStep: number;
   teacherTopK: number;
@@ -24,7 +27,10 @@ export interface BatchOptions {
   halves?: boolean;
 }
 
-/** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
+/**
+ * What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. Of several processes
+ * each is fed its own images and texts, and the teacher's embeddings of all.
+ */
 export type BatchFeeds = Record<string, Feed>;
 
 /**
@@ -38,6 +44,12 @@ export class Batches {
   readonly classCount: number;
   /** Texts a step, N. */
   readonly textCount: number;
+  /** Captions among them: B, or 0. */
+  readonly captions: number;
+  /** Which images are this process's own. */
+  readonly share: BatchShare;
+  /** Which of the texts are: of the captions, where there are any, those of its images; and a part of the classes. */
+  readonly textBlocks: readonly Slice[];
   readonly feeds: BatchFeeds;
   private readonly records: Uint8Array[];
   private readonly classFeatures: Float32Array; // [classes, P], unit length
@@ -46,6 +58,7 @@ export class Batches {
   private readonly nearest = new Map<number, readonly number[]>();
   private several: SeveralTargets | undefined;
 
+  /** @throws UserError where a batch has fewer images than there are processes */
   constructor(
     readonly store: TargetStore,
     readonly bank: TextBank,
@@ -53,38 +66,42 @@ export class Batches {
     private readonly preprocess: PreprocessConfig,
     private readonly options: BatchOptions,
   ) {
-    const { batch, seed } = options;
+    const { batch, seed, group } = options;
+    const own = imageSlice('batch', batch, group).count;
+    this.share = new BatchShare(batch, group);
     this.order = new EpochOrder(examples.length, seed);
     const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
     this.classCount = Math.min(options.classesPerStep, bank.classes.length);
-    this.textCount = this.classCount + (options.captions ? batch : 0);
+    this.captions = options.captions ? batch : 0;
+    this.textCount = this.captions + this.classCount;
+    this.textBlocks = [...(options.captions ? [this.share.images] : []), this.share.slice(this.classCount)];
     const bytes = store.layout.bytes;
-    const memory = new Uint8Array(batch * bytes);
-    this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
+    const memory = new Uint8Array(own * bytes);
+    this.records = Array.from({ length: own }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
     const classes = { data: bank.embeds, count: bank.texts.length, width: embed };
     const first = bank.classes.map((texts) => texts[0]!);
     this.classFeatures = toUnitRows(selectRows(classes, first)).data;
 
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
-    const n = this.textCount;
+    const n = this.textBlocks.reduce((sum, block) => sum + rowsOf(block), 0);
     this.feeds = {
-      pixels: float(batch, 3, size, size),
+      pixels: float(own, 3, size, size),
       ids: { shape: [n, bank.length], data: new Int32Array(n * bank.length) },
       ends: { shape: [n], data: new Int32Array(n) },
       'target/image': float(batch, embed),
-      'target/text': float(n, embed),
+      'target/text': float(this.textCount, embed),
     };
     const kept = (...shape: number[]) =>
       options.halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
-    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(batch, tokens, width);
-    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(batch, tokens, tokens);
+    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(own, tokens, width);
+    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(own, tokens, tokens);
     if (bank.words && options.captions) {
       const { wordsLength, alignment } = bank;
-      this.feeds['target/words'] = float(batch, wordsLength, embed);
+      this.feeds['target/words'] = float(own, wordsLength, embed);
       if (alignment) {
-        this.feeds['target/words_ends'] = { shape: [batch], data: new Int32Array(batch) };
-        this.feeds['align/student'] = float(batch, bank.length, alignment.count);
-        this.feeds['align/teacher'] = float(batch, wordsLength, alignment.count);
+        this.feeds['target/words_ends'] = { shape: [own], data: new Int32Array(own) };
+        this.feeds['align/student'] = float(own, bank.length, alignment.count);
+        this.feeds['align/teacher'] = float(own, wordsLength, alignment.count);
       }
     }
   }
@@ -121,8 +138,10 @@ export class Batches {
     const { batch } = this.options;
     const { layout } = this.store;
     const drawn = Array.from({ length: batch }, (_, i) => this.draw(step * batch + i));
-    for (const [i, { example, view }] of drawn.entries()) {
-      this.store.read(this.store.index(example, view), this.records[i]!);
+    const { images } = this.share;
+    for (const [i, record] of this.records.entries()) {
+      const { example, view } = drawn[images.from + i]!;
+      this.store.read(this.store.index(example, view), record);
     }
     const float = (name: string) => this.feeds[name]!.data as Float32Array;
     const whole = (name: string) => this.feeds[name]!.data as Int32Array;
@@ -130,7 +149,7 @@ export class Batches {
     const { size, embed, hidden, attention } = layout.contents;
     for (const [i, record] of this.records.entries()) {
       normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
-      float('target/image').set(layout.embed(record), i * embed);
+      float('target/image').set(layout.embed(record), (images.from + i) * embed);
       for (const l of hidden) {
         const name = `target/hidden.${l}`;
         if (wanted.has(name)) layout.readHidden(record, l, kept(name), i * layout.hiddenSize);
@@ -140,15 +159,17 @@ export class Batches {
         if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
       }
     }
-    const images = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));
-    const seen = { step, images, first: this.records.map((record) => layout.embed(record)) };
+    gatherRows(this.options.group, images, float('target/image'));
+    const shown = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));
+    const seen = { step, images: shown, first: this.records.map((record) => layout.embed(record)) };
     this.several?.read(seen);
     const { rows, classes } = this.texts(step, drawn);
-    gatherHostRows(this.bank.ids, this.bank.length, rows, whole('ids'));
-    gatherHostRows(this.bank.ends, 1, rows, whole('ends'));
+    const read = this.ownTexts(rows);
+    gatherHostRows(this.bank.ids, this.bank.length, read, whole('ids'));
+    gatherHostRows(this.bank.ends, 1, read, whole('ends'));
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
     if (wanted.has('target/words')) {
-      const own = rows.slice(0, batch);
+      const own = read.slice(0, images.count);
       const { alignment, length, wordsLength, wordsEnds } = this.bank;
       gatherWords(this.bank, own, float('target/words'));
       if (alignment) {
@@ -193,6 +214,16 @@ export class Batches {
     return { rows: [...own, ...classes], classes: chosen };
   }
 
+  /** Of the step's texts, those that this process reads; one more where it has no class of its own: see {@link rowsOf}. */
+  private ownTexts(rows: readonly number[]): number[] {
+    let start = 0;
+    return this.textBlocks.flatMap((block) => {
+      const from = start + Math.min(block.from, block.total - 1);
+      start += block.total;
+      return rows.slice(from, from + rowsOf(block));
+    });
+  }
+
   /** One of a class's texts. */
   private classText(random: Random, c: number): number {
     const { weights } = this.options;
@@ -223,8 +254,8 @@ export class Batches {
     const needed = this.classCount < count || this.options.captions;
     if (!needed) return [];
     if (this.several) return this.several.nearest(record, keep);
-    const image = this.store.layout.embed(this.records[i]!);
-    const width = image.length;
+    const width = this.store.layout.contents.embed;
+    const image = (this.feeds['target/image']!.data as Float32Array).subarray(i * width, (i + 1) * width);
     const best: { c: number; score: number }[] = [];
     for (let c = 0; c < count; c++) {
       let score = 0;

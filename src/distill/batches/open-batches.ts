@@ -1,5 +1,6 @@
 import { type SayOptions, saidByModels } from '../../augment/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset } from '../../data/index.js';
+import { type Group, inTurns } from '../../group/index.js';
 import type { Shard } from '../../jobs/index.js';
 import type { LoaderOptions } from '../../loader/index.js';
 import { checkTemplates, trainingTemplates, withClassCaptions } from '../../prompt/index.js';
@@ -38,19 +39,30 @@ export interface BatchSource {
   readonly targets: TargetOptions;
   /** As in `BatchOptions`. */
   readonly halves?: boolean;
+  readonly group?: Group;
   /** How models of texts are had, and how far they are. */
   readonly texts?: SayOptions;
 }
 
 /**
- * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not. Whoever opens
- * them closes their store; it is not complete where the signal stopped the extraction.
+ * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not, by the first of
+ * several processes. Whoever opens them closes their store; it is not complete where the signal stopped the extraction.
  *
  * @throws the signal's reason where it is aborted while texts are read
  * @throws UserError for templates without a place for the class, data without classes, a store of something else, or
  * models of texts that cannot be had
  */
-export async function openBatches({
+export async function openBatches(source: BatchSource): Promise<Batches> {
+  const { targets, group } = source;
+  return inTurns(
+    group,
+    (stopped) =>
+      openOwn(stopped ? { ...source, targets: { ...targets, rebuild: false, signal: AbortSignal.abort() } } : source),
+    ({ store }) => store.complete,
+  );
+}
+
+async function openOwn({
   teacher,
   dataset: given,
   recipe,
@@ -58,6 +70,7 @@ export async function openBatches({
   inner,
   targets,
   halves,
+  group,
   texts,
 }: BatchSource): Promise<Batches> {
   const { seed, views, augment } = recipe;
@@ -89,7 +102,7 @@ export async function openBatches({
   });
   await features.save();
   return new Batches(store, bank, examples, teacher.preprocess, {
-    ...{ seed, views, captions, weights, halves, batch: recipe.batch },
+    ...{ seed, views, captions, weights, halves, group, batch: recipe.batch },
     classesPerStep: classes_per_step,
     teacherTopK: teacher_top_k,
   });

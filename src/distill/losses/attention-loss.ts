@@ -17,7 +17,7 @@ export const attention = defineLoss({
       attentionLoss(
         pairs.map(({ student, teacher }) => ({ student: own(student), teacher: target(`attention.${teacher}`) })),
       );
-    if (context.others.length === 0) return of(context);
+    if (context.others.length === 0) return context.own(of(context));
     const given = [context, ...context.others].filter((one) => givesTargets(one, 'attention'));
     return t.mul(
       given.map(of).reduce((a, b) => t.add(a, b)),

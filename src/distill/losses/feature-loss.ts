@@ -95,7 +95,7 @@ const meanOf = (parts: readonly Tensor[]) =>
 type OneTeacher = Pick<LossContext, 'pairs' | 'tokens' | 'target' | 'whitening'> & { readonly prefix: string };
 
 function teacherFeatures(
-  { image, text, heads }: LossContext,
+  { embeds, own: ofOwn, whole, heads }: LossContext,
   { pairs, tokens, target, whitening, prefix }: OneTeacher,
   settings: FeatureSettings,
 ): TeacherFeatures {
@@ -104,6 +104,7 @@ function teacherFeatures(
     student: embeddingFeature(own),
     teacher: embeddingFeature(target(name)),
     map: heads[`${prefix}${name}`],
+    share: whole,
   });
   const hidden = pairs.map(({ student, teacher }) => ({
     student: shape(tokens(student)),
@@ -111,8 +112,9 @@ function teacherFeatures(
       ? whitened(target(`hidden.${teacher}`), whitening[teacher]!)
       : shape(target(`hidden.${teacher}`)),
     map: heads[`${prefix}hidden.${student}-${teacher}`],
+    share: ofOwn,
   }));
-  return { images: [...hidden, embedding(image.embed, 'image')], texts: embedding(text.embed, 'text') };
+  return { images: [...hidden, embedding(embeds.image, 'image')], texts: embedding(embeds.text, 'text') };
 }
 
 /** (x − mean) · map of features [..., D]; a map [D] is one factor a channel. */
@@ -166,6 +168,8 @@ export interface FeaturePair {
   student: Tensor; // [..., D_s]
   teacher: Tensor; // [..., D_t], same leading dims
   map?: Tensor; // M [D_s, D_t]; left out: the identity, between equal widths
+  /** What of its distance is a process's own. @defaultValue all of it */
+  share?: (distance: Tensor) => Tensor;
 }
 
 /**
@@ -213,7 +217,9 @@ export function embeddingFeature(embed: Tensor): Tensor {
 /** The feature loss: the mean of {@link featureDistance} over all pairs. */
 export function featureLoss(pairs: readonly FeaturePair[], distance: FeatureSettings['distance'] = 'mse'): Tensor {
   if (pairs.length === 0) throw new RangeError('featureLoss: expected at least one pair, got none');
-  const total = pairs.map((pair) => featureDistance(pair, distance)).reduce((a, b) => t.add(a, b));
+  const total = pairs
+    .map((pair) => pair.share?.(featureDistance(pair, distance)) ?? featureDistance(pair, distance))
+    .reduce((a, b) => t.add(a, b));
   return t.mul(total, 1 / pairs.length);
 }
 

@@ -24,19 +24,21 @@ export const response = defineLoss({
     })
     .prefault({}),
   coordination: 'none',
-  build: ({ image, text, logits, prompts, teacher, target, fused }, { temperature, lambda, both_ways }) => {
+  build: ({ embeds, whole, logits, prompts, teacher, target, fused }, { temperature, lambda, both_ways }) => {
     if (fused) {
-      const own = clipLogits(image.embed, text.embed, logits.scale);
+      const own = clipLogits(embeds.image, embeds.text, logits.scale);
       const loss = fusedDivergence(own, fused(temperature, both_ways), temperature);
       return withPenalty(loss, prompts, lambda);
     }
-    return responseLoss(
-      comparedLogits(
-        { image: image.embed, text: text.embed, ...logits },
-        { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+    return whole(
+      responseLoss(
+        comparedLogits(
+          { ...embeds, ...logits },
+          { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+        ),
+        prompts,
+        { temperature, lambda, bothWays: both_ways },
       ),
-      prompts,
-      { temperature, lambda, bothWays: both_ways },
     );
   },
 });
