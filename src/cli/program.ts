@@ -15,7 +15,9 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addExtract } from './commands/extract.js';
 import { addJobs } from './commands/jobs.js';
+import { addLaunch } from './commands/launch.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
@@ -51,6 +53,7 @@ export function buildProgram(): Command {
     addDemo,
     addPretrain,
     addDistill,
+    addExtract,
     addCvpr2024,
     addContinue,
     addContinual,
@@ -63,6 +66,7 @@ export function buildProgram(): Command {
     addEmbed,
     addSearch,
     addJobs,
+    addLaunch,
     addExport,
     addWeb,
     addQuantize,
