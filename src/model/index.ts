@@ -27,6 +27,7 @@ export {
   type ClassVectors,
   type DeepPrompts,
   type EncoderModel,
+  logitBias,
   logitFactor,
   type Model,
   type ModelSource,
