@@ -5,6 +5,7 @@ const rooms = [
   'math',
   'tensor',
   'files',
+  'group',
   'jobs',
   'runtime',
   'nn',
@@ -27,6 +28,7 @@ const rooms = [
   'cvpr2024',
   'continual',
   'report',
+  'runs',
   'compress',
   'serve',
   'web',
@@ -50,7 +52,7 @@ const sideDoors = [
   // What of a room runs in a browser.
   '^src/(clip|prompt)/browser\\.ts$',
   // The help's lists of choices: an index would load ONNX Runtime and half of the rest before the help is printed.
-  '^src/(tensor/precision|runtime/(device|huge-pages)|data/(spec|deal-splits)|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
+  '^src/(tensor/precision|runtime/(device|huge-pages)|data/(spec|deal-splits)|distill/teachers/fusion-rules|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
   // It brings a YAML parser along, which nobody but a command needs.
   '^src/files/recipe-file\\.ts$',
 ];

@@ -1,5 +1,5 @@
 // All benchmarks through one entry. Each suite is a script of its own that prints a JSON object a line; here they run one
-// after another and come out as tables in the form of docs/benchmarks.md, or as one JSON object. A suite that cannot run on
+// after another and come out as tables in the form of docs/log.md, or as one JSON object. A suite that cannot run on
 // this machine is left out, with the reason; one that fails does not stop the others, but makes the exit code 1.
 //
 //   npm run bench -- [--only step,memory] [--all] [--device cuda] [--json]

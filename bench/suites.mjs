@@ -37,6 +37,10 @@ export const suites = {
     ...{ script: 'memory-distill.mjs', minutes: 8 },
     about: 'Memory and time of a distillation step, ViT-L/14 → ViT-B/16, with recomputation and without',
   },
+  teachers: {
+    ...{ script: 'teachers.mjs', minutes: 60 },
+    about: 'Students of two teachers by several rules, against students of either one, over three seeds',
+  },
   optimizer: { script: 'optimizer.mjs', minutes: 1, about: 'Updates of 87 million parameters against memory speed' },
   parallel: { script: 'parallel.mjs', minutes: 1, about: 'A training step split over workers, by width' },
   startup: { script: 'startup.mjs', minutes: 1, about: 'From the command to the first training step' },

@@ -1,25 +1,17 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { writeDictionaryModel } from '../augment/text/seq2seq.fixture.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
+import { promptkd } from '../test/command.fixture.js';
 
 describe('promptkd augment text', () => {
   const texts = ['a small car in front of a house', 'a photograph of an automobile on a road', 'a dog chasing a cat'];
 
-  it('prints samples of each kind, the same from the same seed', () => {
+  it('prints samples of each kind, the same from the same seed', async () => {
     const args = ['augment', 'text', '--text', ...texts, '--samples', '4', '--p', '0.5', '--json'];
-    const { code, out } = promptkd(...args);
+    const { code, out } = await promptkd(...args);
     expect(code).toBe(0);
     const kinds = JSON.parse(out) as { kind: string; samples: { from: string; to: string }[] }[];
     expect(kinds.map(({ kind }) => kind)).toEqual(['synonyms', 'paraphrase', 'back-translation']);
@@ -27,11 +19,11 @@ describe('promptkd augment text', () => {
       expect(samples.length).toBeGreaterThan(1);
       expect(samples.every(({ from, to }) => texts.includes(from) && to !== from)).toBe(true);
     }
-    expect(promptkd(...args).out).toBe(out);
+    expect((await promptkd(...args)).out).toBe(out);
   });
 
-  it('prints fifty of the built-in captions', () => {
-    const { code, out } = promptkd('augment', 'text', '--kind', 'paraphrase');
+  it('prints fifty of the built-in captions', async () => {
+    const { code, out } = await promptkd('augment', 'text', '--kind', 'paraphrase');
     expect(code).toBe(0);
     expect(out).toMatch(/^paraphrase \(50\)$/m);
   });
@@ -43,10 +35,10 @@ describe('promptkd augment text', () => {
       await writeDictionaryModel(there, ['a', 'cat'], { a: 'une', cat: 'chatte' });
       await writeDictionaryModel(back, ['une', 'chatte'], { une: 'one', chatte: 'kitty' });
       const args = ['augment', 'text', '--kind', 'back-translation', '--text', 'a cat', '--json', '--translation'];
-      const { out, err } = promptkd(...args, there, back);
+      const { out, err } = await promptkd(...args, there, back);
       expect(JSON.parse(err)).toEqual({ phase: 'texts translated', step: 1, steps: 1 });
       expect(JSON.parse(out)).toEqual([{ kind: 'back-translation', samples: [{ from: 'a cat', to: 'one kitty' }] }]);
-      expect(promptkd(...args, there)).toEqual({
+      expect(await promptkd(...args, there)).toEqual({
         ...{ code: 2, out: '' },
         err: 'promptkd: --translation: expected two models, there and back, got 1\n',
       });
@@ -59,8 +51,8 @@ describe('promptkd augment text', () => {
     [['--p', '2'], 'promptkd: --p 2: expected a number from 0 to 1\n'],
     [['--text', 'a cat', '--language', 'xx'], /^promptkd: language xx: expected one of da, de, .*\n$/],
     [['--kind', 'rhyme'], /Allowed choices are synonyms, paraphrase, back-translation\.\n$/],
-  ])('refuses %j', (args, sentence) => {
-    const { code, err } = promptkd('augment', 'text', ...args);
+  ])('refuses %j', async (args, sentence) => {
+    const { code, err } = await promptkd('augment', 'text', ...args);
     expect(err).toMatch(sentence);
     expect(code).toBe(2);
   });
@@ -76,17 +68,17 @@ describe('promptkd augment images', () => {
         const picture = sharp({ create: { width: 40, height: 30, channels: 3, background: colour } });
         await picture.png().toFile(join(pictures, `${colour}.png`));
       }
-      const draw = (name: string, ...more: string[]) => {
+      const draw = async (name: string, ...more: string[]) => {
         const file = join(folder, name);
         const data = ['--data', `folder:${pictures}?into=train`, '--size', '24', '--views', '3', '--pictures', '2'];
-        const { code, err } = promptkd('augment', 'images', ...data, '--out', file, ...more);
+        const { code, err } = await promptkd('augment', 'images', ...data, '--out', file, ...more);
         expect(err).toBe('');
         expect(code).toBe(0);
         return readFileSync(file);
       };
-      const sheet = draw('a.png', '--preset', 'photos', '--set', 'mix.cutmix=1');
-      expect(draw('b.png', '--preset', 'photos', '--set', 'mix.cutmix=1')).toEqual(sheet);
-      expect(draw('c.png', '--preset', 'photos', '--seed', '1')).not.toEqual(sheet);
+      const sheet = await draw('a.png', '--preset', 'photos', '--set', 'mix.cutmix=1');
+      expect(await draw('b.png', '--preset', 'photos', '--set', 'mix.cutmix=1')).toEqual(sheet);
+      expect(await draw('c.png', '--preset', 'photos', '--seed', '1')).not.toEqual(sheet);
       expect(await sharp(sheet).metadata()).toMatchObject({ width: 156 + 4 * 30, height: 24 + 2 * 30 });
       // Beside each row stands what it is.
       for (const top of [24, 54]) {
@@ -99,8 +91,8 @@ describe('promptkd augment images', () => {
     }
   });
 
-  it('refuses what a recipe would refuse', () => {
-    const { code, err } = promptkd('augment', 'images', '--out', 'x.png', '--set', 'blurr.probability=1');
+  it('refuses what a recipe would refuse', async () => {
+    const { code, err } = await promptkd('augment', 'images', '--out', 'x.png', '--set', 'blurr.probability=1');
     expect(err).toBe('promptkd: recipe: unknown field blurr; did you mean blur?\n');
     expect(code).toBe(2);
   });

@@ -9,24 +9,17 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { devices } from '../runtime/device.js';
 import { teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
-    encoding: 'utf8',
-    env: { ...process.env, PROMPTKD_DEBUG: '' },
-  });
-  return { code: status, out: stdout, err: stderr };
-}
 
 describe('command line', () => {
   beforeAll(() => {
     if (!existsSync(main)) throw new Error('the command line is tested as built: run "npm run build" first');
   });
 
-  it('explains itself', () => {
-    const { code, out } = promptkd('--help');
+  it('explains itself', async () => {
+    const { code, out } = await promptkd('--help');
     expect(code).toBe(0);
     expect(out).toContain('Usage: promptkd');
     expect(out).toContain('$ promptkd demo');
@@ -43,21 +36,21 @@ describe('command line', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   });
 
-  it('explains every command with an example', () => {
-    const commands = [...promptkd('--help').out.matchAll(/^ {2}([a-z]+)(?: \[| {2})/gm)]
+  it('explains every command with an example', async () => {
+    const commands = [...(await promptkd('--help')).out.matchAll(/^ {2}([a-z]+)(?: \[| {2})/gm)]
       .map(([, name]) => name!)
       .filter((name) => name !== 'help');
     expect(commands).toContain('bench');
     for (const command of commands) {
       const nested = { data: 'show', bench: 'step' }[command];
-      const { code, out } = promptkd(command, ...(nested ? [nested] : []), '--help');
+      const { code, out } = await promptkd(command, ...(nested ? [nested] : []), '--help');
       expect([command, code]).toEqual([command, 0]);
       expect(out).toContain(`$ promptkd ${command}`);
     }
   });
 
-  it('prints its version', () => {
-    expect(promptkd('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  it('prints its version', async () => {
+    expect(await promptkd('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   });
 
   it.each([
@@ -72,8 +65,8 @@ describe('command line', () => {
       /^promptkd: option '--batch <n>' argument '0' is invalid\. expected a whole number of at least 1\.\n$/,
     ],
     [['bench', 'step', '--width', '10', '--heads', '3'], 'promptkd: --heads 3: expected a divisor of --width 10\n'],
-  ])('answers %j with one sentence and exit code 2', (args, sentence) => {
-    const { code, out, err } = promptkd(...args);
+  ])('answers %j with one sentence and exit code 2', async (args, sentence) => {
+    const { code, out, err } = await promptkd(...args);
     expect(out).toBe('');
     if (typeof sentence === 'string') expect(err).toBe(sentence);
     else expect(err).toMatch(sentence);
@@ -89,7 +82,7 @@ describe('command line', () => {
     const folder = await mkdtemp(join(tmpdir(), 'promptkd-cli-'));
     const recipe = join(folder, 'recipe.yaml');
     await writeFile(recipe, text);
-    const { code, out, err } = promptkd('pretrain', '--recipe', recipe, '--out', join(folder, 'run'), '--quiet');
+    const { code, out, err } = await promptkd('pretrain', '--recipe', recipe, '--out', join(folder, 'run'), '--quiet');
     expect(err).toContain(`promptkd: ${recipe}: ${reason}`);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
@@ -101,8 +94,8 @@ describe('command line', () => {
     [['distill', '--teacher', 'nowhere', '--out', 'run'], 'nowhere: expected the folder of a CLIP checkpoint'],
     [['data', 'show', 'folder:nowhere'], 'nowhere'],
     [['evaluate', 'nowhere'], 'nowhere: expected the folder of a CLIP checkpoint'],
-  ])('misses %j', (args, sentence) => {
-    const { code, err } = promptkd(...args, '--quiet');
+  ])('misses %j', async (args, sentence) => {
+    const { code, err } = await promptkd(...args, '--quiet');
     expect(err).toContain(sentence);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect(code).toBe(2);
@@ -111,18 +104,18 @@ describe('command line', () => {
   it.each([
     [{}, 'some/clip: no such folder, and no model of that name can be fetched (http://127.0.0.1:9 cannot be reached'],
     [{ HF_HUB_OFFLINE: '1' }, 'some/clip: no such folder, and HF_HUB_OFFLINE is set while'],
-  ])('takes what is no folder for a hub id; without network, %j', (more, sentence) => {
+  ])('takes what is no folder for a hub id; without network, %j', async (more, sentence) => {
     const env = { HF_ENDPOINT: 'http://127.0.0.1:9', HF_HUB_CACHE: join(tmpdir(), 'promptkd-no-cache'), ...more };
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-    const { code, out, err } = promptkd('evaluate', 'some/clip');
+    const { code, out, err } = await promptkd('evaluate', 'some/clip');
     vi.unstubAllEnvs();
     expect(err).toContain(sentence);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
   });
 
-  it('prints a benchmark as one JSON object', () => {
-    const { code, out } = promptkd(
+  it('prints a benchmark as one JSON object', async () => {
+    const { code, out } = await promptkd(
       'bench',
       'step',
       '--batch',
@@ -144,8 +137,8 @@ describe('command line', () => {
     expect(Object.keys(JSON.parse(out))).toEqual(fields);
   });
 
-  it('examines the machine, and says of a device that is not here what it found', () => {
-    const { code, out } = promptkd('doctor', '--json');
+  it('examines the machine, and says of a device that is not here what it found', async () => {
+    const { code, out } = await promptkd('doctor', '--json');
     expect(code).toBe(0);
     const findings = JSON.parse(out) as { name: string; state: string; detail: string }[];
     expect(findings).toContainEqual({ name: 'cpu', state: 'ok', detail: 'computes' });
@@ -153,7 +146,7 @@ describe('command line', () => {
       ({ name, state }) => state === 'missing' && (devices as readonly string[]).includes(name),
     );
     for (const { name, detail } of missing) {
-      const { code, out, err } = promptkd('bench', 'step', '--device', name, '--batch', '1', '--layers', '1');
+      const { code, out, err } = await promptkd('bench', 'step', '--device', name, '--batch', '1', '--layers', '1');
       // Before it, WebGPU's own library may warn that there is no Vulkan.
       expect(err.trim().split('\n').at(-1)).toBe(`promptkd: --device ${name}: ${detail}`);
       expect(err).not.toContain('onnxruntime_src');
@@ -199,15 +192,15 @@ describe('evaluate', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  it('prints a table with intervals, or one JSON object', () => {
+  it('prints a table with intervals, or one JSON object', async () => {
     const args = ['evaluate', model, '--data', data, '--threads', '1', '--latency-runs', '2'];
-    const { code, out, err } = promptkd(...args, '--json', '--quiet');
+    const { code, out, err } = await promptkd(...args, '--json', '--quiet');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out);
     expect(result).toMatchObject({ model, split: 'test', drawings: 6, classes: 2, top5: 1, skipped: [], artists: [] });
     expect(result.top1_interval[0]).toBeLessThanOrEqual(result.top1);
     expect(result.r10_text_to_image).toBe(1);
-    const table = promptkd(...args, '--quiet').out;
+    const table = (await promptkd(...args, '--quiet')).out;
     expect(table).toMatch(/^top-1 +[\d.]+ % +[\d.]+–[\d.]+ +6 drawings, 2 classes$/m);
     expect(table).toMatch(/^latency, one image +[\d.]+ ms +median of 2;/m);
   });
@@ -219,8 +212,8 @@ describe('evaluate', () => {
       /^promptkd: templates: expected \{\} or \[OBJ\] where the class name stands, got "a photo"$/,
     ],
     [['--latency-runs', '-1'], /argument '-1' is invalid\. expected a whole number\.$/],
-  ])('refuses %j', (args, sentence) => {
-    const { code, out, err } = promptkd('evaluate', model, '--data', data, '--quiet', ...args);
+  ])('refuses %j', async (args, sentence) => {
+    const { code, out, err } = await promptkd('evaluate', model, '--data', data, '--quiet', ...args);
     expect(err.trim()).toMatch(sentence);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { exportModel, quantizeModel } from '../compress/index.js';
@@ -10,14 +8,8 @@ import { openDataset } from '../data/index.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { loadModel } from '../model/load.js';
 import { teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { picture, put } from '../test/pictures.fixture.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -54,7 +46,7 @@ describe('promptkd compare', () => {
     const models = [at('teacher'), `${at('exported')}#fp16`, at('small'), `${at('small')}#q4`];
     const plot = at('pareto.svg');
     const options = [...data(), '--runs', '12', '--threads', '1', '--json', '--quiet', '--plot', plot];
-    const { code, out, err } = promptkd('compare', ...models, ...options, '--max-drop', '100');
+    const { code, out, err } = await promptkd('compare', ...models, ...options, '--max-drop', '100');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out) as { variants: Variant[]; pareto: string[]; recommended: string };
     expect(result.variants.map(({ name }) => name)).toEqual(['teacher', 'exported fp16', 'small', 'small q4']);
@@ -83,9 +75,9 @@ describe('promptkd compare', () => {
     for (const { name } of result.variants) expect(svg).toContain(name);
   });
 
-  it('prints a table, tells equal names by the folders above, and says where nothing keeps to a limit', () => {
+  it('prints a table, tells equal names by the folders above, and says where nothing keeps to a limit', async () => {
     const options = [...data(), '--runs', '5', '--threads', '1', '--max-bytes', '10'];
-    const { code, out } = promptkd('compare', at('teacher'), at('other', 'teacher'), ...options);
+    const { code, out } = await promptkd('compare', at('teacher'), at('other', 'teacher'), ...options);
     expect(code).toBe(0);
     expect(out).toMatch(/12 pictures, 3 classes; 95 % intervals/);
     const first = `${basename(folder)}/teacher`;
@@ -109,8 +101,8 @@ describe('promptkd compare', () => {
       /config\.json\/x\.svg: cannot be written: expected a folder, got a file/,
     ],
     ['no runs', () => [at('teacher'), '--runs', '0'], /'--runs <n>' argument '0' is invalid/],
-  ])('answers %s with one sentence and exit code 2', (_, args, message) => {
-    const { code, out, err } = promptkd('compare', ...data(), '--quiet', ...args());
+  ])('answers %s with one sentence and exit code 2', async (_, args, message) => {
+    const { code, out, err } = await promptkd('compare', ...data(), '--quiet', ...args());
     expect(err).toMatch(message);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);
@@ -120,7 +112,7 @@ describe('promptkd compare', () => {
     const path = at('small', 'quantized.safetensors');
     const bytes = await readFile(path);
     await writeFile(path, bytes.subarray(0, bytes.length - 64));
-    const { code, err } = promptkd('compare', at('small'), ...data(), '--quiet');
+    const { code, err } = await promptkd('compare', at('small'), ...data(), '--quiet');
     expect(err).toMatch(/quantized\.safetensors: /);
     expect([code, err.trim().split('\n').length]).toEqual([2, 1]);
     await writeFile(path, bytes);

@@ -1,24 +1,17 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { readSafetensors } from '../files/index.js';
 import { teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const root = await mkdtemp(join(tmpdir(), 'promptkd-cvpr2024-cli-'));
 const path = (name: string) => join(root, name);
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 const colours = { blue: '#2040e0', gold: '#e0b020', green: '#20c040', red: '#e02020' };
 
@@ -55,10 +48,10 @@ describe('promptkd cvpr2024', () => {
     const out = path('run');
     const run = (...more: string[]) =>
       promptkd('cvpr2024', ...models, ...data, ...quick, '--out', out, '--json', '--quiet', ...more);
-    const first = run('--seeds', '1');
+    const first = await run('--seeds', '1');
     expect([first.code, first.err]).toEqual([0, '']);
     // The finished seed is not trained again.
-    const both = JSON.parse(run('--seeds', '2').out);
+    const both = JSON.parse((await run('--seeds', '2')).out);
     expect(both.seeds[0]).toEqual(JSON.parse(first.out).seeds[0]);
     expect(both.student.base.values).toHaveLength(2);
     const [a, b] = both.student.harmonic.values;
@@ -67,12 +60,12 @@ describe('promptkd cvpr2024', () => {
     expect(JSON.parse(await readFile(join(out, 'figures.json'), 'utf8'))).toEqual(both);
 
     const folder = both.seeds[1].students[0];
-    const measured = promptkd('evaluate', folder, ...data, '--latency-runs', '0', '--json', '--quiet');
+    const measured = await promptkd('evaluate', folder, ...data, '--latency-runs', '0', '--json', '--quiet');
     expect(JSON.parse(measured.out)).toMatchObject({ base: both.student.base.values[1], templates: [] });
-    const other = promptkd('evaluate', folder, ...data, '--templates', 'a {}', '--quiet');
+    const other = await promptkd('evaluate', folder, ...data, '--templates', 'a {}', '--quiet');
     expect([other.code, other.err]).toEqual([2, expect.stringContaining('leave the templates out')]);
 
-    const exported = promptkd('export', join(out, 'seed-2'), '--out', path('exported'), '--json');
+    const exported = await promptkd('export', join(out, 'seed-2'), '--out', path('exported'), '--json');
     expect([exported.code, exported.err]).toEqual([0, '']);
     expect(JSON.parse(exported.out).files).toContain('onnx/vision_model_fp16.onnx');
     expect(existsSync(path('exported/onnx/text_model.onnx'))).toBe(false);
@@ -80,9 +73,9 @@ describe('promptkd cvpr2024', () => {
     expect(JSON.parse(metadata.classes!)).toEqual(Object.keys(colours));
   });
 
-  it('tunes on one data set, distils and measures on another', () => {
+  it('tunes on one data set, distils and measures on another', async () => {
     const target = `folder:${path('data')}`;
-    const done = promptkd(
+    const done = await promptkd(
       ...['cvpr2024', ...models, ...data, ...quick, '--transfer', target, '--seeds', '1', '--out', path('transfer')],
       ...['--json', '--quiet'],
     );
@@ -103,8 +96,8 @@ describe('promptkd cvpr2024', () => {
     ],
     [[...models.slice(2), '--out', path('none')], /required option '--teacher <folder>' not specified/],
     [[...models, '--out', path('none'), '--seeds', '0'], /argument '0' is invalid/],
-  ])('answers bad input with one sentence and exit code 2: %#', (args, message) => {
-    const { code, out, err } = promptkd('cvpr2024', ...args, ...quick, '--quiet');
+  ])('answers bad input with one sentence and exit code 2: %#', async (args, message) => {
+    const { code, out, err } = await promptkd('cvpr2024', ...args, ...quick, '--quiet');
     expect(err).toMatch(message);
     expect([code, out]).toEqual([2, '']);
   });

@@ -1,12 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { promptkd } from '../test/command.fixture.js';
 import { picture, put } from '../test/pictures.fixture.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let folder = '';
 beforeEach(async () => {
@@ -14,44 +11,49 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-function data(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'data', ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
+const data = (...args: string[]) => promptkd('data', ...args);
 
 it('inspects data: a text with what looks wrong, or one JSON object, and a contact sheet', async () => {
   await put(folder, 'train/red_fox/1.png');
   await put(folder, 'train/red_fox/notes.txt', 'x');
   await put(folder, 'test/red_fox/2.png', await picture());
-  const { code, out } = data('inspect', `folder:${folder}`, '--quiet');
+  const { code, out } = await data('inspect', `folder:${folder}`, '--quiet');
   expect(code).toBe(0);
   expect(out).toContain('1 classes, 0 of them novel');
-  expect(out).toContain('train  train/red_fox/1.png  [red fox] a picture of red fox | red fox');
+  expect(out).toContain('train  train/red_fox/1.png  [red fox] a photo of a red fox | red fox');
   expect(out).toContain('not an image file: train/red_fox/notes.txt');
   expect(out).toMatch(/1 pictures outside train that are also in train\n {4}test\/test\/red_fox\/2\.png = train/);
   const sheet = join(folder, 'sheet.png');
-  const json = data('inspect', `folder:${folder}?into=train`, '--json', '--quiet', '--sheet', sheet);
+  const json = await data('inspect', `folder:${folder}?into=train`, '--json', '--quiet', '--sheet', sheet);
   expect(JSON.parse(json.out)).toMatchObject({ splits: { train: { pictures: 2 } }, sheet, findings: [{}, {}] });
 });
 
 it('says by which rule splits were dealt, and writes control characters of names out', async () => {
   for (let i = 0; i < 10; i++) await put(folder, `owl/${i}.png`, await picture(`#0${i}0`));
   await put(folder, 'owl/\u001b]0;x\u0007.png');
-  const { out } = data('show', `folder:${folder}`, '--split', 'train', '--out', join(folder, 'sheet.png'), '--quiet');
+  const { out } = await data(
+    'show',
+    `folder:${folder}`,
+    '--split',
+    'train',
+    '--out',
+    join(folder, 'sheet.png'),
+    '--quiet',
+  );
   expect(out).toMatch(/train +8 pictures\n/);
   expect(out).toContain('a fifth is test, and a tenth, at least one, val');
-  const inspected = data('inspect', `folder:${folder}`, '--samples', '11', '--quiet');
+  const inspected = await data('inspect', `folder:${folder}`, '--samples', '11', '--quiet');
   expect(inspected.out).toContain('owl/\\x1b]0;x\\x07.png');
   expect(inspected.out).not.toContain('\u001b');
-  const { dealt } = JSON.parse(data('inspect', `folder:${folder}`, '--json', '--quiet').out);
+  const { dealt } = JSON.parse((await data('inspect', `folder:${folder}`, '--json', '--quiet')).out);
   expect(dealt).toContain('of each class of at least 5 images');
-  expect(data('inspect', '--help').out).toContain(dealt);
+  expect((await data('inspect', '--help')).out).toContain(dealt);
 });
 
-it('explains every kind of data and its options, and refuses others with exit code 2', () => {
-  const { out } = data('inspect', '--help');
+it('explains every kind of data and its options, and refuses others with exit code 2', async () => {
+  const { out } = await data('inspect', '--help');
   for (const text of ['folder:DIR', 'wds:DIR/{000..099}.tar', 'novel=', 'images=']) expect(out).toContain(text);
-  expect(data('inspect', 'foldr:x')).toEqual({
+  expect(await data('inspect', 'foldr:x')).toEqual({
     code: 2,
     out: '',
     err: expect.stringMatching(/^promptkd: --data foldr:x: expected one of emoji, .*; did you mean folder:DIR\?\n$/),

@@ -1,6 +1,17 @@
-import type { Evaluation, Recall, TailGroup } from '../evaluate/index.js';
+import { classFigures, confusions, type Evaluation, type Recall, type TailGroup } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
+
+/** An evaluation's class templates as a line of at most about 80 columns. */
+function templateLine({ templates, weights }: Evaluation): string {
+  if (templates.length === 0) return '';
+  const named = templates
+    .slice(0, 2)
+    .map((one) => `"${one}"`)
+    .join(', ');
+  const more = templates.length > 2 ? ` and ${templates.length - 2} more` : '';
+  return `class texts: ${named}${more}${weights ? ', weighted' : ''}\n`;
+}
 
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
@@ -75,8 +86,28 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   const [first] = skipped;
   const about = repeated ? '\nrepeated captions count each, as in CLIP_benchmark; distinct: equal ones as one' : '';
   const note = first ? `\nskipped ${skipped.length}, the first: ${first.id}: ${first.reason}` : '';
+  const mistakes = mistakeLines(evaluation);
   // The folder's name stands above: the table is to fit 80 columns whatever it is.
-  return `${model} on ${data}/${split}\n${textTable(rows, [0, 3])}${about}${note}`;
+  const warnings = evaluation.warnings.map((warning) => `\nwarning: ${warning}`).join('');
+  const head = `${model} on ${data}/${split}\n${templateLine(evaluation)}`;
+  return `${head}${textTable(rows, [0, 3])}${about}${mistakes}${note}${warnings}`;
+}
+
+/** Mistakes, and classes, that are shown; `--json` has all. */
+const shown = 5;
+
+/** Which classes are recognised least, and which is taken for which other most. */
+function mistakeLines({ predictions, classNames }: Evaluation): string {
+  const pairs = confusions(predictions).slice(0, shown);
+  if (pairs.length === 0) return '';
+  const name = (label: number) => {
+    const text = classNames[label]!;
+    return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+  };
+  const worst = classFigures(predictions).slice(0, shown);
+  const classes = worst.map(({ label, images, top1 }) => [name(label), `${percent(top1.value)} %`, `of ${images}`]);
+  const taken = pairs.map(({ label, takenFor, images }) => [name(label), name(takenFor), String(images)]);
+  return `\n\n${textTable([['least recognised', '', ''], ...classes])}\n\n${textTable([['class', 'taken for', 'images'], ...taken], [0, 1])}`;
 }
 
 /** An evaluation for machines, in the names of `metrics.json`; shares are fractions, intervals [low, high]. */
@@ -111,6 +142,16 @@ export function evaluationJson(
       ...measured('top5', zeroShot.top5),
       mean_per_class: zeroShot.meanPerClass,
       macro_f1: zeroShot.macroF1,
+    }),
+    ...(zeroShot && {
+      by_class: classFigures(evaluation.predictions).map(({ label, images, top1, precision }) => ({
+        ...{ class: evaluation.classNames[label]!, images },
+        ...measured('top1', top1),
+        precision,
+      })),
+      confusions: confusions(evaluation.predictions).map(({ label, takenFor, images }) => ({
+        ...{ class: evaluation.classNames[label]!, taken_for: evaluation.classNames[takenFor]!, images },
+      })),
     }),
     ...(longTail && {
       long_tail: longTail.map(({ name, trained, classes, drawings, top1, meanPerClass, macroF1 }) => ({
@@ -155,6 +196,7 @@ export function evaluationJson(
       ...measured('top1', top1),
     })),
     ...(latency && { latency_ms: latency.medianMs, latency_p95_ms: latency.p95Ms }),
+    warnings: evaluation.warnings,
     skipped: evaluation.skipped,
   };
 }

@@ -1,5 +1,7 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import { UserError } from '../errors.js';
 import { versions } from '../files/recipe-file.js';
+import { findMpi } from '../group/index.js';
 import {
   canAskForHugePages,
   compile,
@@ -18,7 +20,7 @@ export interface Finding {
   readonly detail: string;
 }
 
-/** Looks at versions, cores, memory, image decoding, and at every device by running a tiny program on it. */
+/** Looks at versions, cores, memory, image decoding, MPI, and at every device by running a tiny program on it. */
 export async function examine(): Promise<Finding[]> {
   const found = versions();
   const enoughNode = Number(found.node?.split('.')[0]) >= 20;
@@ -39,6 +41,7 @@ export async function examine(): Promise<Finding[]> {
     await images(),
     { name: 'onnxruntime', state: 'ok', detail: `${found['onnxruntime-node']}` },
     ...(await Promise.all(devices.map(tryDevice))),
+    await messagePassing(),
   ];
 }
 
@@ -66,6 +69,18 @@ async function images(): Promise<Finding> {
       state: 'bad',
       detail: `sharp does not load: ${String(error).split('\n')[0]}; run npm ci again`,
     };
+  }
+}
+
+/** What training over several processes needs; MPI itself is not started. */
+async function messagePassing(): Promise<Finding> {
+  const name = 'mpi';
+  try {
+    const { version, file } = await findMpi();
+    return { name, state: 'ok', detail: `${version} (${file}): mpirun -n 2 --bind-to none npx promptkd distill …` };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { name, state: 'missing', detail: `no training over several processes: ${error.message}` };
   }
 }
 

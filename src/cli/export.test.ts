@@ -1,20 +1,12 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { checkpoint, promptsFor } from '../compress/student.fixture.js';
 import { readSafetensors } from '../files/index.js';
 import { savePrompts } from '../prompt/index.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
+import { promptkd } from '../test/command.fixture.js';
 
 let run: string;
 beforeAll(async () => {
@@ -40,18 +32,18 @@ describe('promptkd export', () => {
   };
 
   it('exports a run with its recipe, templates and figures', async () => {
-    await writeFile(
-      join(run, 'recipe.yaml'),
-      'data: { dataset: emoji, split: train }\ntexts: { templates: ["a sketch of {}"] }\n',
-    );
+    await writeFile(join(run, 'recipe.yaml'), 'data: { dataset: emoji, split: train }\n');
+    const training = { images_seen: 1, train_seconds: 1, templates: ['a sketch of {}'] };
+    await writeFile(join(run, 'student', 'training.json'), JSON.stringify(training));
     await writeFile(join(run, 'metrics.json'), JSON.stringify({ promptkd: metrics, seed: 1 }));
     const classes = join(run, 'classes.txt');
     await writeFile(classes, 'red cat\n\nsmall tree\n');
-    const { code, out: printed, err } = promptkd('export', run, '--out', out(), '--classes', classes, '--json');
+    const { code, out: printed, err } = await promptkd('export', run, '--out', out(), '--classes', classes, '--json');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(printed) as { files: string[]; max_difference: number };
     expect(result.max_difference).toBeLessThan(1e-4);
-    expect(result.files).toContain('onnx/vision_model_fp16.onnx');
+    expect(result.files).toEqual(expect.arrayContaining(['onnx/vision_model_fp16.onnx', 'training.json']));
+    expect(JSON.parse(await readFile(join(out(), 'training.json'), 'utf8'))).toEqual(training);
     const { metadata } = readSafetensors(join(out(), 'classifier.safetensors'));
     expect(metadata).toMatchObject({ classes: '["red cat","small tree"]', templates: '["a sketch of {}"]' });
     const card = await readFile(join(out(), 'README.md'), 'utf8');
@@ -66,8 +58,8 @@ describe('promptkd export', () => {
     [() => [run, '--out', out(), '--classes', 'cat,cat'], /classes: expected each name once, got cat twice/],
     [() => [run, '--out', out(), '--classes', 'cat', '--templates', 'cat'], /templates: expected \{\}/],
     [() => [run], /required option '--out <folder>' not specified/],
-  ])('answers bad input with one sentence and exit code 2: %#', (args, message) => {
-    const { code, out: printed, err } = promptkd('export', ...args());
+  ])('answers bad input with one sentence and exit code 2: %#', async (args, message) => {
+    const { code, out: printed, err } = await promptkd('export', ...args());
     expect(err).toMatch(message);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, printed]).toEqual([2, '']);
@@ -78,7 +70,7 @@ describe('promptkd export', () => {
     await mkdir(broken);
     await saveCheckpoint(join(broken, 'student'), checkpoint);
     await writeFile(join(broken, 'metrics.json'), JSON.stringify({ promptkd: { ...metrics, top1: 61.2 } }));
-    const { code, err } = promptkd('export', broken, '--out', out());
+    const { code, err } = await promptkd('export', broken, '--out', out());
     expect(err).toMatch(/metrics\.json: promptkd\.top1: /);
     expect(code).toBe(2);
   });

@@ -1,21 +1,22 @@
 import { Interrupted } from './failure.js';
 import { sayLine } from './live-lines.js';
 
-const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+/** SIGUSR2 is what Slurm is asked to warn with, and what mpirun hands on without ending the processes itself. */
+const signals = { SIGINT: 130, SIGTERM: 143, SIGUSR2: 140 } as const;
 
 /**
- * A signal that the first Ctrl-C, or SIGTERM, aborts, so that a run can finish its step and save; the second kills at once,
+ * A signal that the first Ctrl-C, SIGTERM or SIGUSR2 aborts, so that a run can finish its step and save; the second kills at once,
  * because the handlers are gone by then.
+ *
+ * @param quiet for one of several processes, of which another says it
  */
-export function interruptSignal(): AbortSignal {
+export function interruptSignal(quiet = false): AbortSignal {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
     for (const each of Object.keys(signals)) process.off(each, stop);
-    sayLine(
-      name === 'SIGTERM'
-        ? 'Stopping after this step.'
-        : 'Stopping after this step; press Ctrl-C again to quit at once.',
-    );
+    const line =
+      name === 'SIGINT' ? 'Stopping after this step; press Ctrl-C again to quit at once.' : 'Stopping after this step.';
+    if (!quiet) sayLine(line);
     controller.abort(new Interrupted('interrupted', signals[name as keyof typeof signals]));
   };
   for (const each of Object.keys(signals)) process.on(each, stop);
@@ -30,10 +31,12 @@ export function interruptSignal(): AbortSignal {
 export async function resumable<T extends { readonly finished: boolean } | undefined>(
   folder: string,
   work: (signal: AbortSignal) => Promise<T>,
+  quiet = false,
 ): Promise<T> {
-  const signal = interruptSignal();
+  const signal = interruptSignal(quiet);
   const interrupted = () => {
-    const { code } = signal.reason as Interrupted;
+    // Of several processes another one may have been told to stop.
+    const code = (signal.reason as Interrupted | undefined)?.code ?? signals.SIGTERM;
     return new Interrupted(`interrupted; ${folder} is saved, promptkd resume ${folder} goes on from there`, code);
   };
   const result = await work(signal).catch((error: unknown) => {

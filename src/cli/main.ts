@@ -5,11 +5,7 @@ import { askForHugePages } from '../runtime/huge-pages.js';
 const { argv } = process;
 // Before anything else is loaded, which would be loaded twice.
 if (argv.length > 2 && !argv.some((arg) => ['--help', '-h', '--version', 'help'].includes(arg))) askForHugePages();
-const [{ CommanderError }, { describeFailure }, { buildProgram }] = await Promise.all([
-  import('commander'),
-  import('./failure.js'),
-  import('./program.js'),
-]);
+const { runCommand } = await import('./run-command.js');
 
 // Whoever reads the output may stop early, as `head` does; a training goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -22,14 +18,4 @@ if (process.env.PROMPTKD_JOB) {
   (process.stdin as Socket).unref();
 }
 
-try {
-  await buildProgram().parseAsync(argv);
-} catch (error) {
-  // Help, version and usage errors have been printed by commander already.
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    const { message, code } = describeFailure(error);
-    if (message) process.stderr.write(`promptkd: ${message}\n`);
-    process.exitCode = code;
-  }
-}
+await runCommand(argv);

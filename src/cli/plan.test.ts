@@ -1,19 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { put } from '../test/pictures.fixture.js';
 import type { RunPlan } from '../train/index.js';
 import { checkRoom } from '../train/index.js';
 import { largePlan } from './plan-output.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -27,13 +24,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 function distill(...args: string[]) {
   const given = ['distill', '--teacher', at('teacher'), '--data', `folder:${at('images')}`, ...args];
-  return spawnSync(process.execPath, [main, ...given], { encoding: 'utf8' });
+  return promptkd(...given);
 }
 
-it('prints a plan alone, of the recipe that would be run, and touches nothing', () => {
-  const { status, stdout, stderr } = distill('--recipe', at('recipe.yaml'), '--out', at('planned'), '--plan', '--json');
-  expect([status, stderr.includes('Error')]).toEqual([0, false]);
-  const plan = JSON.parse(stdout);
+it('prints a plan alone, of the recipe that would be run, and touches nothing', async () => {
+  const { code, out, err } = await distill('--recipe', at('recipe.yaml'), '--out', at('planned'), '--plan', '--json');
+  expect([code, err.includes('Error')]).toEqual([0, false]);
+  const plan = JSON.parse(out);
   expect(plan).toMatchObject({ images: 9, images_seen: 72, device: 'cpu', chosen: [] });
   expect(plan.phases.map(({ name, steps }: { name: string; steps: number }) => `${name} ${steps}`)).toEqual([
     ...['warmup 4', 'prompt 3', 'joint 5'],
@@ -46,9 +43,9 @@ it('prints a plan alone, of the recipe that would be run, and touches nothing', 
 
 it('derives a recipe where none is given, says why in it, and tells the plan before the run', async () => {
   const steps = ['warmup', 'prompt', 'joint'].flatMap((phase) => ['--set', `phases.${phase}.steps=1`]);
-  const { status, stderr } = distill('--out', at('run'), '--size', 'base', ...steps, '--yes');
-  expect(status).toBe(0);
-  expect(stderr).toMatch(/trains +student .*parameters[\s\S]*disk .* for the teacher targets/);
+  const { code, err } = await distill('--out', at('run'), '--size', 'base', ...steps, '--yes');
+  expect(code).toBe(0);
+  expect(err).toMatch(/trains +student .*parameters[\s\S]*disk .* for the teacher targets/);
   const text = await readFile(at('run/recipe.yaml'), 'utf8');
   expect(text).toMatch(/^# Student: .* size base/);
   expect(parse(text)).toMatchObject({
@@ -60,10 +57,10 @@ it('derives a recipe where none is given, says why in it, and tells the plan bef
 it.each([
   [['--recipe', 'recipe.yaml', '--preset', 'quick'], '--preset: --recipe recipe.yaml says what the run is'],
   [['--student', 'mine', '--size', 'tiny'], '--size: --student mine is what it is'],
-])('refuses a wish that %s contradicts', (args, message) => {
-  expect(distill('--out', at('refused'), ...args)).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining(message),
+])('refuses a wish that %s contradicts', async (args, message) => {
+  expect(await distill('--out', at('refused'), ...args)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining(message),
   });
 });
 

@@ -20,6 +20,7 @@ import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
 import { addResume } from './commands/resume.js';
+import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
@@ -54,6 +55,7 @@ export function buildProgram(): Command {
     addContinual,
     addBank,
     addResume,
+    addRuns,
     addEvaluate,
     addCompare,
     addEmbed,

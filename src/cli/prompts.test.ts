@@ -1,46 +1,38 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { readSafetensors } from '../files/index.js';
 import { teacher } from '../test/colours.fixture.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
+import { promptkd } from '../test/command.fixture.js';
 
 const handMade = (prompts: unknown) => JSON.stringify({ format: 'promptkd-prompts', version: 1, prompts });
 
 describe('promptkd prompts', () => {
-  it('lists a sample of a domain, the same from the same seed', () => {
+  it('lists a sample of a domain, the same from the same seed', async () => {
     const args = ['prompts', 'list', '--domain', 'food', '--sample', '20'];
-    const { code, out } = promptkd(...args);
+    const { code, out } = await promptkd(...args);
     expect(code).toBe(0);
     expect(out.trim().split('\n')).toHaveLength(21);
     expect(out).toMatch(/^food\/\d+ .*\[(OBJ|NAME|OBJS|ADJ OBJ)\]/m);
     expect(out).toMatch(/20 of \d+ templates\n$/);
-    expect(promptkd(...args).out).toBe(out);
-    const { count, templates } = JSON.parse(promptkd(...args, '--json', '--class', 'grapes').out);
+    expect((await promptkd(...args)).out).toBe(out);
+    const { count, templates } = JSON.parse((await promptkd(...args, '--json', '--class', 'grapes')).out);
     expect(count).toBeGreaterThan(300);
     expect(templates).toHaveLength(20);
     expect(templates[0]).toMatchObject({ domain: 'food', language: 'en', rendered: expect.stringMatching(/grapes/) });
   });
 
-  it('lists published ensembles with their source', () => {
-    const { out } = promptkd('prompts', 'ensembles', '--json');
+  it('lists published ensembles with their source', async () => {
+    const { out } = await promptkd('prompts', 'ensembles', '--json');
     expect(JSON.parse(out)[0]).toMatchObject({ name: 'openai-imagenet', licence: 'MIT' });
   });
 
-  it('names the nearest domain', () => {
-    const { code, err } = promptkd('prompts', 'list', '--domain', 'foood');
+  it('names the nearest domain', async () => {
+    const { code, err } = await promptkd('prompts', 'list', '--domain', 'foood');
     expect([code, err]).toEqual([2, 'promptkd: domain foood: not in the library; did you mean food?\n']);
   });
 });
@@ -69,15 +61,15 @@ describe('promptkd search-prompts', () => {
     return promptkd('search-prompts', at('model'), ...data, ...options.split(' '), '--quiet', ...more);
   };
 
-  it('says that its file cannot be written before it searches', () => {
+  it('says that its file cannot be written before it searches', async () => {
     const out = at('model', 'config.json', 'x.json');
-    const { code, err } = search('--out', out, '--data', 'folder:nothing');
+    const { code, err } = await search('--out', out, '--data', 'folder:nothing');
     expect(err).toBe(`promptkd: ${out}: cannot be written: expected a folder, got a file\n`);
     expect(code).toBe(2);
   });
 
   it('writes a file that evaluate, export and distill take', async () => {
-    const { code, out, err } = search('--json');
+    const { code, out, err } = await search('--json');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out);
     expect(result).toMatchObject({ split: 'train', images: 12, classes: 3, held_out: { split: 'test', images: 12 } });
@@ -87,7 +79,7 @@ describe('promptkd search-prompts', () => {
 
     const prompts = ['--prompts', at('prompts.json')];
     const data = ['--data', `folder:${at('pictures')}`];
-    const evaluated = promptkd(
+    const evaluated = await promptkd(
       'evaluate',
       at('model'),
       ...data,
@@ -102,7 +94,7 @@ describe('promptkd search-prompts', () => {
       templates: written.prompts.map(({ template }: { template: string }) => template),
       weights: written.prompts.map(({ weight }: { weight: number }) => weight),
     });
-    const exported = promptkd('export', at('model'), '--out', at('exported'), '--classes', 'cat,owl', ...prompts);
+    const exported = await promptkd('export', at('model'), '--out', at('exported'), '--classes', 'cat,owl', ...prompts);
     expect([exported.code, exported.err]).toEqual([0, '']);
     const { metadata } = readSafetensors(at('exported', 'classifier.safetensors'));
     expect(JSON.parse(metadata!.templates!)).toHaveLength(written.prompts.length);
@@ -121,14 +113,14 @@ describe('promptkd search-prompts', () => {
     const steps = ['phases.prompt.steps=0', 'phases.joint.steps=2', 'batch=4', 'views=1'];
     const set = [...settings, ...steps].flatMap((setting) => ['--set', setting]);
     const data = ['--teacher', at('model'), '--data', `folder:${at('pictures')}`, '--out', at('run')];
-    const run = promptkd('distill', ...data, '--prompts', at('two.json'), ...set, '--threads', '1', '--quiet');
+    const run = await promptkd('distill', ...data, '--prompts', at('two.json'), ...set, '--threads', '1', '--quiet');
     expect([run.code, run.err]).toEqual([0, '']);
     const recipe = parse(await readFile(at('run', 'recipe.yaml'), 'utf8'));
     expect(recipe.texts).toMatchObject({ templates: ['a photo of [OBJ]', '{}'], weights: [1, 2] });
   });
 
-  it('searches without labels, and prints a table', () => {
-    const { code, out } = search('--unlabelled');
+  it('searches without labels, and prints a table', async () => {
+    const { code, out } = await search('--unlabelled');
     expect(code).toBe(0);
     expect(out).toMatch(/^\d chosen without labels:$/m);
     expect(out).toMatch(/^12 other images.*gain over it/m);
@@ -150,7 +142,7 @@ describe('promptkd search-prompts', () => {
         '--quiet',
       );
     await writeFile(file, handMade([{ template: 'a photo of [OBJ]' }, { template: '{}', weight: 2 }]));
-    expect(evaluate()).toMatchObject({ code: 0, err: '' });
+    expect(await evaluate()).toMatchObject({ code: 0, err: '' });
     for (const [prompts, reason] of [
       [[{ template: 'a photo' }], 'prompts.0.template: expected {} or [OBJ] where the class name stands'],
       [[{ template: 'a [VIEW] of [OBJ]' }], 'fill the slot VIEW first'],
@@ -158,7 +150,7 @@ describe('promptkd search-prompts', () => {
       [[], 'prompts: '],
     ] as const) {
       await writeFile(file, handMade(prompts));
-      const { code, err } = evaluate();
+      const { code, err } = await evaluate();
       expect(err).toContain(`promptkd: ${file}: `);
       expect(err).toContain(reason);
       expect([code, err.trim().split('\n').length]).toEqual([2, 1]);

@@ -1,19 +1,11 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { put } from '../test/pictures.fixture.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -33,7 +25,16 @@ beforeAll(async () => {
     'views=2',
   ].flatMap((set) => ['--set', set]);
   const data = ['--data', `folder:${at('pictures')}`];
-  const { code, err } = promptkd('distill', '--teacher', at('teacher'), ...data, '--out', run(), '--quiet', ...sets);
+  const { code, err } = await promptkd(
+    'distill',
+    '--teacher',
+    at('teacher'),
+    ...data,
+    '--out',
+    run(),
+    '--quiet',
+    ...sets,
+  );
   expect([code, err]).toEqual([0, '']);
 });
 afterAll(() => rm(folder, { recursive: true }));
@@ -44,7 +45,7 @@ describe('promptkd quantize', () => {
     expect(await readFile(join(run(), 'recipe.yaml'), 'utf8')).toMatch(/made_with:\n {2}teacher: \.\.\/teacher\n/);
     const { mtimeMs } = await stat(join(run(), 'targets', 'manifest.json'));
     const options = ['--smaller', '4', '--tune', '20', '--finetune', '8', '--finetune-lr', '1e-3', '--json', '--quiet'];
-    const { code, out, err } = promptkd('quantize', run(), '--out', at('small'), ...options);
+    const { code, out, err } = await promptkd('quantize', run(), '--out', at('small'), ...options);
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out);
     expect(result.bytes_fp32 / result.bytes).toBeGreaterThanOrEqual(4);
@@ -62,12 +63,21 @@ describe('promptkd quantize', () => {
       ['--data', `folder:${at('pictures')}`],
       ['--tune', '20', '--finetune', '2'],
     ];
-    const without = promptkd('quantize', at('alone'), '--out', at('q'), ...data, ...finetune, '--quiet');
+    const without = await promptkd('quantize', at('alone'), '--out', at('q'), ...data, ...finetune, '--quiet');
     expect(without).toMatchObject({
       code: 2,
       err: expect.stringMatching(/--finetune: expected a teacher, .* --teacher/),
     });
-    const given = promptkd('quantize', at('alone'), '--out', at('q'), ...data, ...finetune, '--teacher', at('teacher'));
+    const given = await promptkd(
+      'quantize',
+      at('alone'),
+      '--out',
+      at('q'),
+      ...data,
+      ...finetune,
+      '--teacher',
+      at('teacher'),
+    );
     expect(given.code).toBe(0);
     expect(given.out).toMatch(/fine-tuned for 2 updates: loss against the teacher \S+ before, \S+ after/);
   });
@@ -77,7 +87,7 @@ describe('promptkd quantize', () => {
     ['a model that it made, by another name', () => [at('small'), at('teacher', '..', 'small')]],
   ])('does not write over %s', async (_, folders) => {
     const [model, out] = folders() as [string, string];
-    const { code, err } = promptkd('quantize', model, '--out', out, '--data', `folder:${at('pictures')}`);
+    const { code, err } = await promptkd('quantize', model, '--out', out, '--data', `folder:${at('pictures')}`);
     expect(err).toBe(`promptkd: --out ${out}: expected another folder than the model's own, which would be replaced\n`);
     expect(code).toBe(2);
   });
@@ -96,11 +106,11 @@ describe('promptkd quantize', () => {
     ['more than can be saved', () => ['--smaller', '30'], /smaller: expected at most \d\.\d\d times, .* got 30/],
     ['fewer bytes than there can be', () => ['--budget', '30'], /budget: expected at least [\d,]+ bytes/],
     ['two budgets', () => ['--smaller', '4', '--budget', '9000'], /'--budget <bytes>' cannot be used with .*--smaller/],
-  ])('answers %s with one sentence and exit code 2', (_, args, message) => {
+  ])('answers %s with one sentence and exit code 2', async (_, args, message) => {
     const data = ['--data', `folder:${at('pictures')}`];
     const teacherGiven = args().includes('--finetune') ? ['--teacher', at('teacher')] : [];
     const all = ['--out', at('x'), '--quiet', ...data, ...teacherGiven, ...args()];
-    const { code, out, err } = promptkd('quantize', at('alone'), ...all);
+    const { code, out, err } = await promptkd('quantize', at('alone'), ...all);
     expect(err).toMatch(message);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, out]).toEqual([2, '']);

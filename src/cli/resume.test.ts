@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,6 +65,17 @@ describe('resume', () => {
     // The run's folder is a model.
     const shown = promptkd('evaluate', at('mine'), '--data', `folder:${at('images')}`, '--latency-runs', '0');
     expect([shown.code, shown.err]).toEqual([0, expect.stringContaining('is a run: its best/ is taken')]);
+  }, 60_000);
+
+  it('leaves a run that is listed, exported and cleaned', () => {
+    const [run] = JSON.parse(promptkd('runs', folder, '--json').out);
+    expect(run).toMatchObject({ run: 'mine', command: 'distill', state: 'finished', steps: 5, figure: 'top-1' });
+    expect(promptkd('runs', 'csv', at('mine')).out).toBe(`${at('mine/history.csv')}: 5 steps\n`);
+    const asked = promptkd('runs', 'clean', folder);
+    expect([asked.code, asked.out]).toEqual([0, 'nothing was deleted; with --yes it is\n']);
+    expect(asked.err).toContain('mine/targets');
+    expect(promptkd('runs', 'clean', folder, '--yes').out).toMatch(/^deleted \S+ kB\n$/);
+    expect([existsSync(at('mine/targets')), existsSync(at('mine/student/config.json'))]).toEqual([false, true]);
   }, 60_000);
 
   it('says what is missing', async () => {

@@ -16,8 +16,6 @@ export interface RunFiles {
   readonly targetsDir?: string;
   /** Name of the data set, as `--data` takes it. */
   readonly dataset?: string;
-  readonly templates?: readonly string[];
-  readonly weights?: readonly number[];
   /** What it was trained on. */
   readonly data?: { readonly dataset: string; readonly split: string };
   readonly metrics?: Readonly<Record<string, z.infer<typeof modelMetrics>>>;
@@ -25,7 +23,6 @@ export interface RunFiles {
 
 const recorded = z.object({
   data: z.object({ dataset: z.string(), split: z.string() }).optional(),
-  texts: z.object({ templates: z.array(z.string()).min(1), weights: z.array(z.number()).optional() }).optional(),
   made_with: z.object({ teacher: z.string().optional() }).optional(),
 });
 
@@ -71,7 +68,7 @@ async function readRecipe(file: string): Promise<Partial<RunFiles>> {
   const tree = parseYaml(recipe, file);
   const parsed = recorded.safeParse(tree, { reportInput: true });
   if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { data, texts, made_with: made } = parsed.data;
+  const { data, made_with: made } = parsed.data;
   // A folder was written as seen from the run's; anything else is a hub id.
   const local = made?.teacher === undefined ? undefined : join(dirname(file), made.teacher);
   return {
@@ -79,8 +76,6 @@ async function readRecipe(file: string): Promise<Partial<RunFiles>> {
     recipeFile: file,
     teacher: local !== undefined && existsSync(local) ? local : made?.teacher,
     dataset: data?.dataset,
-    templates: texts?.templates,
-    weights: texts?.weights,
     data,
   };
 }

@@ -1,6 +1,6 @@
 import { totalmem } from 'node:os';
-import { createInterface } from 'node:readline/promises';
 import { checkRoom, freeBytes, type RunPlan } from '../train/index.js';
+import { confirm } from './confirm.js';
 import { Interrupted } from './failure.js';
 import { type CommonOptions, printResult } from './options.js';
 import { largePlan, planJson, planLines } from './plan-output.js';
@@ -37,16 +37,6 @@ export async function showPlan(
   const large = largePlan(plan, memory);
   if (!large || options.yes || options.quiet || !process.stdin.isTTY || !process.stderr.isTTY) return;
   progress.stop();
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    // Ctrl-C and the end of the input are a no: readline would leave the question open.
-    const closed = new Promise<string>((resolve) => {
-      terminal.once('SIGINT', () => resolve(''));
-      terminal.once('close', () => resolve(''));
-    });
-    const answer = await Promise.race([terminal.question(`This takes ${large}. Go on? [y/N] `), closed]);
-    if (!/^y(es)?$/i.test(answer.trim())) throw new Interrupted('nothing was begun; with --yes nothing is asked');
-  } finally {
-    terminal.close();
-  }
+  if (!(await confirm(`This takes ${large}. Go on?`)))
+    throw new Interrupted('nothing was begun; with --yes nothing is asked');
 }

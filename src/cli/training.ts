@@ -74,7 +74,7 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
   /** Recipe fields that the command's own flags stand for. */
   readonly flags?: Readonly<Record<string, unknown>>;
   /** Folders or hub ids of the models that come in, by role. */
-  readonly sources?: Readonly<Record<string, string>>;
+  readonly sources?: Readonly<Record<string, string>> | ((recipe: Recipe) => Readonly<Record<string, string>>);
   /** Arguments that a run needs to go on, beside its recipe and what all commands take: models, folders. */
   readonly again?: readonly string[];
   /** Where no recipe is given: fields for these models and this data, in place of the schema's defaults, and why. */
@@ -119,12 +119,19 @@ export interface Closing {
 export async function runTraining<
   Recipe extends { readonly data: { readonly dataset: string } },
   Result extends RunResult,
->(options: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
-  const [{ createProgress, showDownload }, { resumable }] = await Promise.all([
+>(given: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
+  const [{ createProgress, showDownload }, { resumable }, { joinGroup }] = await Promise.all([
     import('./progress.js'),
     import('./interrupt.js'),
+    import('./together.js'),
   ]);
-  const { out, device, threads, loaderMemory } = options;
+  const together = await joinGroup(given.device);
+  const { group } = together;
+  const first = (group?.rank ?? 0) === 0;
+  // Of several processes the first alone prints.
+  const options = first ? given : { ...given, quiet: true };
+  const { out, device, loaderMemory } = options;
+  const threads = options.threads ?? together.threads;
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
   let named = false;
@@ -141,6 +148,8 @@ export async function runTraining<
   };
   try {
     progress.update({ phase: 'starting', step: 0, steps: 0 });
+    if (group) progress.log(`${group.size} processes train together over ${group.library}`);
+    if (together.warning) progress.log(together.warning);
     const [training, { openDataset }, { givenFields, loadRecipe }, { printClosing }, { readRunRecord }] =
       await Promise.all([
         load(),
@@ -160,7 +169,12 @@ export async function runTraining<
     let recipe = await loadRecipe(training.schema, source);
     const loader =
       loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
-    const result = await resumable(out, async (signal) => {
+    /** All come here, with the same result: whoever fails before has ended the others. */
+    const leave = <T>(result: T): T => {
+      group?.close();
+      return result;
+    };
+    const work = async (signal: AbortSignal) => {
       const { dataset: spec } = recipe.data;
       const drawn = spec.startsWith('emoji') ? '; its drawings are rendered the first time' : '';
       let dataset: Promise<ImageTextDataset> | undefined;
@@ -177,25 +191,30 @@ export async function runTraining<
         : await training.adapt?.(recipe, givenFields(source), open, { onDownload, onRunModel });
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
-      const given: GivenRun<Recipe> = {
-        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources: training.sources },
-        engine: { device, threads, ranks: options.tensorParallel },
+      const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
+      const runs: GivenRun<Recipe> = {
+        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources },
+        engine: { device, threads, ranks: options.tensorParallel, group },
         invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),
         ...{ onDownload, onRunModel },
       };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
-      const record = await readRunRecord(out);
+      const record = first ? await readRunRecord(out) : undefined;
       const begun = record !== undefined && (record.steps > 0 || record.state === 'running');
-      if (training.plan && (options.plan || !(begun || options.quiet || options.json))) {
+      if (options.plan && !first) return undefined;
+      if (training.plan && first && (options.plan || !(begun || options.quiet || options.json))) {
         progress.update({ phase: 'planning: a few steps are timed', step: 0, steps: 0 });
         const { showPlan } = await import('./show-plan.js');
-        await showPlan(await training.plan(given, open), remarks, options, progress);
+        // By one process, for the whole batch.
+        const alone = { ...runs, engine: { ...runs.engine, group: undefined } };
+        await showPlan(await training.plan(alone, open), remarks, options, progress);
         if (options.plan) return undefined;
       }
-      return training.run(given, open);
-    });
-    if (!result) return;
+      return training.run(runs, open);
+    };
+    const result = await resumable(out, (signal) => work(signal).then(leave), !first);
+    if (!result || !first) return;
     progress.stop();
     // It is: `resumable` does not give back one that was stopped.
     const finished = result as Finished<Result>;

@@ -63,6 +63,11 @@ export async function tuneCommand(
     const stages = models.map((model, s) => ({
       model,
       temperature: temperatures[s]!,
+      // A model that does not know its own is to be asked as it was measured.
+      ...(!templates &&
+        !opened[s]!.encoder.info.templates && {
+          templates: [...serve.stageTemplates(opened[s]!.encoder, dataset)],
+        }),
       ...(s < models.length - 1 && { threshold: tuned.thresholds[s]! }),
     }));
     const chosen = serve.cascadeFigures(others, tuned);

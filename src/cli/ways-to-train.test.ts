@@ -1,18 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { DistillRecipe } from '../distill/recipe.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { put } from '../test/pictures.fixture.js';
 import type { HistoryEntry } from '../train/index.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const steps = 12;
 
 let folder = '';
@@ -23,8 +21,8 @@ async function distilled(name: string, ...options: string[]): Promise<HistoryEnt
   const out = join(folder, name);
   const given = ['--teacher', join(folder, 'teacher'), '--data', `folder:${join(folder, 'pictures')}`];
   const args = ['distill', ...given, '--recipe', join(folder, 'recipe.yaml'), '--out', out, '--quiet', ...options];
-  const { status, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  expect([status, stderr]).toEqual([0, '']);
+  const { code, err } = await promptkd(...args);
+  expect([code, err]).toEqual([0, '']);
   const lines = (await readFile(join(out, 'history.jsonl'), 'utf8')).trim().split('\n');
   return lines.map((line) => JSON.parse(line));
 }
@@ -74,11 +72,12 @@ it('turns losses on and off by flags: they are trained, and the recipe of the ru
   const on = Object.entries(losses).flatMap(([name, loss]) => (Object(loss).enabled === true ? [name] : []));
   expect(on).toEqual(['feature', 'response', 'affinity']);
 
-  const said = (...args: string[]) => spawnSync(process.execPath, [main, 'distill', ...args], { encoding: 'utf8' });
-  expect(said('--help').stdout).toMatch(/--no-feature +without feature alignment\n.* --affinity +with affinity: KL/s);
-  expect(said('--teacher', 'x', '--out', 'y', '--no-atention')).toMatchObject({
-    status: 2,
-    stderr: expect.stringContaining('--no-attention?'),
+  expect((await promptkd('distill', '--help')).out).toMatch(
+    /--no-feature +without feature alignment\n.* --affinity +with affinity: KL/s,
+  );
+  expect(await promptkd('distill', '--teacher', 'x', '--out', 'y', '--no-atention')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--no-attention?'),
   });
 });
 
@@ -97,12 +96,10 @@ it.each([
   ['tune-prompts', 'MODEL'],
   ['cvpr2024', '--teacher', 'MODEL', '--student', 'MODEL'],
   ['quantize', 'MODEL'],
-])('%s refuses an average that never moves', (...command) => {
-  const { status, stderr } = spawnSync(process.execPath, [main, ...command, '--out', folder, '--ema', '1'], {
-    encoding: 'utf8',
-  });
-  expect(status).toBe(2);
-  expect(stderr).toContain("option '--ema <decay>' argument '1' is invalid. expected a number from 0 to 0.99999");
+])('%s refuses an average that never moves', async (...command) => {
+  const { code, err } = await promptkd(...command, '--out', folder, '--ema', '1');
+  expect(code).toBe(2);
+  expect(err).toContain("option '--ema <decay>' argument '1' is invalid. expected a number from 0 to 0.99999");
 });
 
 it.each([
@@ -114,19 +111,19 @@ it.each([
     ['cvpr2024', '--teacher', 'MODEL', '--student', 'MODEL'],
     /--tensor-parallel 4: expected a divisor of the teacher's/,
   ],
-])('%s refuses ranks that heads do not divide, and several on WebGPU, before it trains', (command, message) => {
+])('%s refuses ranks that heads do not divide, and several on WebGPU, before it trains', async (command, message) => {
   const args = command.map((arg) => (arg === 'MODEL' ? join(folder, 'teacher') : arg));
   const out = join(folder, 'refused');
-  const refused = (...options: string[]) => {
+  const refused = async (...options: string[]) => {
     const given = ['--data', `folder:${join(folder, 'pictures')}?novel=half`, '--out', out, '--quiet', ...options];
-    const { status, stderr } = spawnSync(process.execPath, [main, ...args, ...given], { encoding: 'utf8' });
-    expect([status, existsSync(join(out, 'seed-1')), existsSync(join(out, 'state.safetensors'))]).toEqual([
+    const { code, err } = await promptkd(...args, ...given);
+    expect([code, existsSync(join(out, 'seed-1')), existsSync(join(out, 'state.safetensors'))]).toEqual([
       2,
       false,
       false,
     ]);
-    return stderr;
+    return err;
   };
-  expect(refused('--tensor-parallel', '4')).toMatch(message);
-  expect(refused('--tensor-parallel', '2', '--device', 'webgpu')).toMatch(/--device webgpu is one device/);
+  expect(await refused('--tensor-parallel', '4')).toMatch(message);
+  expect(await refused('--tensor-parallel', '2', '--device', 'webgpu')).toMatch(/--device webgpu is one device/);
 });

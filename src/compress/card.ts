@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { familyOf } from '../clip/index.js';
 import { readLines, writeFileAtomic } from '../files/index.js';
-import { parameterCount, type TowerModel, textLimit } from '../model/index.js';
+import { parameterCount, type TowerModel, textLimit, usualTemplates } from '../model/index.js';
 import { count, type ModelMetrics, percent } from '../report/index.js';
 import { imagesSection } from './card-images.js';
 import type { Classes } from './classifier.js';
@@ -41,7 +41,7 @@ export async function writeCard(folder: string, model: TowerModel, card: ModelCa
     about(model),
     ...prompts(model, facts.folded),
     ...visual(model),
-    usage(model, facts.classes?.templates.find((template) => template.includes('{}')) ?? '{}'),
+    usage(model, pipelineTemplate(facts.classes?.templates ?? usualTemplates(model).templates)),
     imagesSection(model.preprocess),
     ...(facts.classes ? [classifier(model, facts.classes)] : []),
     ...(card.metrics ? [`## Figures\n\n${figures(card.metrics)}`] : []),
@@ -106,6 +106,12 @@ Distilled as PromptKD of CVPR 2024: this frozen ${familyOf(config).name} model l
 
 \`config.json\` and \`model.safetensors\` are the frozen model alone, as it was before. Without \`visual_student.safetensors\` it is **not** the student as trained.`,
   ];
+}
+
+/** A template as Transformers.js' pipeline takes it; names with their articles (`a cat`) stand for `[OBJ]`. */
+function pipelineTemplate(templates: readonly string[]): string {
+  const plain = templates.map((template) => template.replaceAll('[OBJ]', '{}'));
+  return plain.find((template) => template.includes('{}') && !template.includes('[')) ?? '{}';
 }
 
 function usage(model: TowerModel, template: string): string {

@@ -10,6 +10,7 @@ import {
   type Model,
   modelParts,
   type TowerModel,
+  usualTemplates,
   withTowers,
   writeModel,
 } from '../model/index.js';
@@ -25,7 +26,7 @@ export interface ExportOptions {
   readonly out: string;
   /** Class names: their text features are written as `classifier.safetensors`. */
   readonly classes?: readonly string[];
-  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue `a drawing of {}` */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue `usualTemplates` */
   readonly templates?: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */
   readonly weights?: readonly number[];
@@ -93,7 +94,10 @@ async function writeExport(
 }
 
 function classesOf(model: TowerModel, { classes, templates, weights }: ExportOptions): Classes | undefined {
-  if (!model.projector) return classes && { names: classes, templates: templates ?? ['a drawing of {}'], weights };
+  if (!model.projector) {
+    const own = templates ? { templates, weights } : { ...usualTemplates(model), ...(weights && { weights }) };
+    return classes && { names: classes, ...own };
+  }
   if (templates || weights) {
     throw new UserError('a visual student has its class features from its teacher: leave the templates out');
   }

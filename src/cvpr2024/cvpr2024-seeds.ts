@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ImageTextDataset } from '../data/index.js';
 import type { BaseNovel } from '../evaluate/index.js';
 import { type Spread, spread } from '../evaluate/index.js';
+import { madeByFirst } from '../group/index.js';
 import type { Interval } from '../math/index.js';
 import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
 import { type Cvpr2024Run, type Cvpr2024RunOptions, checkRanks, cvpr2024 } from './cvpr2024.js';
@@ -120,7 +121,9 @@ async function measureSeed(
     const done = await run(job, folder);
     if (!done.finished) return undefined;
     await measuring(job);
-    const figures = await evaluateCvpr2024({ run: done, teacher, student, dataset, recipe }, measure);
+    const figures = await madeByFirst(engine?.group, () =>
+      evaluateCvpr2024({ run: done, teacher, student, dataset, recipe }, measure),
+    );
     return { seed, students: [done.folder], baseNovel: figures, transfer: [], stageSeconds: done.stageSeconds };
   }
   const stageSeconds = { tuning: 0, distillation: 0 };
@@ -134,7 +137,9 @@ async function measureSeed(
     });
     if (!done.finished) return undefined;
     await measuring(job);
-    const figures = await evaluateTransfer({ run: done, teacher, student, dataset: target, recipe }, test, measure);
+    const figures = await madeByFirst(engine?.group, () =>
+      evaluateTransfer({ run: done, teacher, student, dataset: target, recipe }, test, measure),
+    );
     result.students.push(done.folder);
     result.transfer.push({ data: target.name, ...figures });
     stageSeconds.tuning = done.stageSeconds.tuning;

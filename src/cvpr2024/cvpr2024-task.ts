@@ -1,6 +1,6 @@
 import { clipLogits, fitPixels } from '../clip/index.js';
 import { ranksFor, taskShards, type VisualStudent, visualStudentFeatures } from '../model/index.js';
-import { klDivergence, movedRunning, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
+import { BatchShare, klDivergence, movedRunning, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
@@ -8,11 +8,14 @@ import type { CarriedArray, Task } from '../train/index.js';
 
 /** Where a batch's images and the teacher's features of them come from: a target store, or the teacher itself. */
 export interface ImageBatches {
-  /** Images a batch, B: at least two, for the projector's batch norm. */
+  /** Images a batch, B, of all processes: at least two, for the projector's batch norm. */
   readonly batch: number;
   /** Side S of the pixels; resampled where the student's is another. */
   readonly size: number;
-  /** Pixels [B, 3, S, S] and teacher image features [B, P_t] of any length; depends on the number of the batch alone. */
+  /**
+   * Pixels of the own images [b, 3, S, S] and teacher features of all [B, P_t], of any length; depends on the number of the batch
+   * alone.
+   */
   at(batch: number): Promise<{ readonly pixels: HostTensor; readonly teacher: HostTensor }>;
 }
 
@@ -60,6 +63,7 @@ export function cvpr2024Task(
 ): Cvpr2024Task {
   const { config } = student;
   const { batch, size } = batches;
+  const share = new BatchShare(batch, compileOptions.group);
   const [classes, width] = teacher.texts.shape as [number, number];
   // The text tower takes no part.
   const ranks = ranksFor('student', { vision_config: config.vision_config }, compileOptions);
@@ -69,18 +73,20 @@ export function cvpr2024Task(
     prompts: paramInputs(student.prompts, 'prompts/'),
     projector: paramInputs(student.projector, 'projector/'),
   };
-  const pixels = fitPixels(t.input('pixels', [batch, 3, size, size]), config.vision_config.image_size);
+  const pixels = fitPixels(t.input('pixels', [share.images.count, 3, size, size]), config.vision_config.image_size);
   const texts = t.input('teacher/texts', [classes, width]);
-  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', tower);
+  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', tower, (embeds) =>
+    share.gather(embeds),
+  );
   const logits = {
     student: clipLogits(features, texts, param(p.params, 'logit_scale')),
     teacher: clipLogits(t.input('teacher/images', [batch, width]), texts, t.constant(teacher.logitScale)),
   };
   const divergence = klDivergence(logits.student, logits.teacher, options.temperature); // T² Σ KL / B
-  const total = t.mul(divergence, options.kdWeight / classes);
+  const total = share.whole(t.mul(divergence, options.kdWeight / classes));
 
   const same = t.equal(t.argMax(logits.student), t.argMax(logits.teacher)); // [B]
-  const agreement = t.mean(t.where(same, 1, 0));
+  const agreement = share.whole(t.mean(t.where(same, 1, 0)));
 
   const inputs = { ...prefixed(p.prompts, 'prompts/'), ...prefixed(p.projector, 'projector/') };
   const trained = { ...paramFeeds(student.prompts, 'prompts/'), ...paramFeeds(student.projector, 'projector/') };
@@ -100,7 +106,7 @@ export function cvpr2024Task(
       const { pixels, teacher: images } = await batches.at(n);
       return { pixels, 'teacher/images': images };
     },
-    imagesPerBatch: batch,
+    imagesPerBatch: share.images.count,
     split: { ranks, axis: taskShards },
     carried,
     logits,

@@ -4,6 +4,7 @@ import { type Example, fewShot, type ImageTextDataset, labelledOf, withSubset } 
 import { ensureTargets, teacherOf } from '../distill/index.js';
 import { UserError } from '../errors.js';
 import { hashParams } from '../files/index.js';
+import { inTurns, leads } from '../group/index.js';
 import { type LoaderOptions, type UnreadableImage, ViewBatches } from '../loader/index.js';
 import { gatherHostRows } from '../math/index.js';
 import {
@@ -16,6 +17,7 @@ import {
   teacherTextFeatures,
   type VisualStudent,
   visualModel,
+  writeTrainingRecord,
 } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -29,7 +31,6 @@ import {
   sgd,
   takeValues,
   train,
-  writeTrainingRecord,
 } from '../train/index.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
 import { cvpr2024Task, type ImageBatches } from './cvpr2024-task.js';
@@ -194,9 +195,11 @@ async function cvpr2024In(run: Run, options: Cvpr2024RunOptions): Promise<RunOut
   if (!finished) return stopped(tuned.steps + step, tuned.seconds + seconds, imagesSeen);
   takeValues(task.params, averaged);
   const record = { images_seen: steps * seen, train_seconds: Math.round(seconds) };
-  await saveModel(folder, visualModel(student, visual, { names, features: texts }), async (unfinished) => [
-    await writeTrainingRecord(unfinished, record),
-  ]);
+  if (leads(compile.group)) {
+    await saveModel(folder, visualModel(student, visual, { names, features: texts }), async (unfinished) => [
+      await writeTrainingRecord(unfinished, record),
+    ]);
+  }
   return {
     ...{ folder, finished, steps: tuned.steps + step, seconds: tuned.seconds + seconds, imagesSeen, texts },
     teacher: tuned.teacher,
@@ -224,6 +227,7 @@ async function imageBatches(
   const { dataset } = target;
   const { distillation, augment, seed } = recipe;
   const { batch, views } = distillation;
+  const { group } = compile;
   const count = examples.length;
   const most = Math.floor(count / recipe.accumulate);
   if (most < batch || batch < 2) {
@@ -234,21 +238,27 @@ async function imageBatches(
   }
   const own = (batches: ImageBatches) => renormalized(batches, preprocess, options.student.preprocess);
   if (distillation.targets === 'live') {
-    const images = await teacherImages(teacher, batch, compile);
-    const seen = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
+    const seen = new ViewBatches(dataset, examples, { seed, batch, group, augment, preprocess, loader });
+    const images = await teacherImages(teacher, seen.own.count, compile);
     const dispose = async () => {
       await Promise.all([images.dispose(), seen.dispose()]);
     };
-    return { batches: own(liveBatches(seen, images)), unreadable: () => seen.unreadable, dispose };
+    return { batches: own(liveBatches(seen, images, group)), unreadable: () => seen.unreadable, dispose };
   }
   const { config, params, prompts } = teacher;
-  const store = await ensureTargets({
-    ...{ dataset, examples, views, augment, seed, signal, loader, hidden: [], attention: [] },
-    teacher: teacherOf({ config, params, preprocess, tokenizer }, { prompts, compile }),
-    dir: join(runDir, 'targets'),
-    onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
-  });
+  const store = await inTurns(
+    group,
+    (stopped) =>
+      ensureTargets({
+        ...{ dataset, examples, views, augment, seed, loader, hidden: [], attention: [] },
+        signal: stopped ? AbortSignal.abort() : signal,
+        teacher: teacherOf({ config, params, preprocess, tokenizer }, { prompts, compile }),
+        dir: join(runDir, 'targets'),
+        onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
+      }),
+    ({ complete }) => complete,
+  );
   const kept = { unreadable: () => store.unreadable, dispose: () => store.close() };
   if (!store.complete) return kept;
-  return { ...kept, batches: own(storedBatches(store, preprocess, { seed, batch, views })) };
+  return { ...kept, batches: own(storedBatches(store, preprocess, { seed, batch, views, group })) };
 }

@@ -4,7 +4,16 @@ import type { ViewBatches } from '../loader/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import type { PromptedTeacher } from '../model/index.js';
 import { ranksFor, taskShards } from '../model/index.js';
-import { crossEntropy, klDivergence, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
+import {
+  BatchShare,
+  crossEntropy,
+  klDivergence,
+  param,
+  paramFeeds,
+  paramInputs,
+  prefixed,
+  rowsOf,
+} from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
@@ -64,7 +73,8 @@ export function teacherPromptsTask(
   compileOptions: CompileOptions = {},
 ): TeacherPromptsTask {
   const { config } = teacher;
-  const [batch] = views.pixels.shape as [number];
+  const [batch] = views.labels.shape as [number];
+  const share = new BatchShare(batch, compileOptions.group);
   const ranks = ranksFor('teacher', config, compileOptions);
   const p = paramInputs(teacher.params, 'teacher/', ranks);
   const prompts = paramInputs(teacher.prompts, 'prompts/');
@@ -72,8 +82,11 @@ export function teacherPromptsTask(
   const all = classes.labels.length;
   const chosen = Math.min(options.classesPerStep ?? all, all);
   const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
-  const ids = t.input('ids', [chosen, length], 'int32');
-  const ends = t.input('ends', [chosen], 'int32');
+  // Each process reads its part of the classes.
+  const block = [share.slice(chosen)];
+  const [firstRow, rowCount] = [Math.min(block[0]!.from, chosen - 1), rowsOf(block[0]!)];
+  const ids = t.input('ids', [rowCount, length], 'int32');
+  const ends = t.input('ends', [rowCount], 'int32');
 
   const scale = param(p, 'logit_scale');
   const unit = (x: Tensor) => t.l2Normalize(x);
@@ -83,27 +96,31 @@ export function teacherPromptsTask(
     recompute: options.recompute,
     ranks,
   });
-  const image = visionTower(p, config, pixels, own('vision')).embed; // [B, P]
-  const text = textTower(p, config, ids, ends, own('text')).embed; // [N, P]
+  const image = share.gather(visionTower(p, config, pixels, own('vision')).embed); // [B, P]
+  const text = share.gather(textTower(p, config, ids, ends, own('text')).embed, block); // [N, P]
   const frozen = {
-    image: visionTower(p, config, pixels, { pooledOnly: true, ranks }).embed,
+    image: share.gather(visionTower(p, config, pixels, { pooledOnly: true, ranks }).embed),
     text: t.input('frozen/texts', [chosen, width]),
   };
   const logits = clipLogits(image, text, scale); // [B, N]
   const distance = (a: Tensor, b: Tensor) => t.mean(t.abs(t.sub(unit(a), unit(b))));
   const divergence = klDivergence(logits, clipLogits(frozen.image, frozen.text, scale), 1);
-  const losses = {
+  const whole = {
     cross_entropy: crossEntropy(logits, t.input('labels', [batch], 'int32')),
     text: t.mul(distance(text, frozen.text), options.weights.text),
     image: t.mul(distance(image, frozen.image), options.weights.image),
     logits: t.mul(divergence, options.weights.logits / chosen),
   };
+  // Every process computes them from what is gathered.
+  const losses = Object.fromEntries(
+    Object.entries(whole).map(([name, loss]) => [name, share.whole(loss)]),
+  ) as typeof whole;
   const total = Object.values(losses).reduce((a, b) => t.add(a, b));
 
   const fed = {
     labels: { shape: [batch], data: new Int32Array(batch) },
-    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
-    ends: { shape: [chosen], data: new Int32Array(chosen) },
+    ids: { shape: [rowCount, length], data: new Int32Array(rowCount * length) },
+    ends: { shape: [rowCount], data: new Int32Array(rowCount) },
     'frozen/texts': { shape: [chosen, width], data: new Float32Array(chosen * width) },
   };
   const params = paramFeeds(teacher.prompts, 'prompts/');
@@ -124,12 +141,13 @@ export function teacherPromptsTask(
       const rows = views.labels.data.map((label) => rowOf(classes.labels, label));
       const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', n));
       for (const [i, row] of rows.entries()) fed.labels.data[i] = picked.indexOf(row);
-      gatherHostRows(classes.ids.data, length, picked, fed.ids.data);
-      gatherHostRows(classes.ends.data, 1, picked, fed.ends.data);
+      const read = picked.slice(firstRow, firstRow + rowCount);
+      gatherHostRows(classes.ids.data, length, read, fed.ids.data);
+      gatherHostRows(classes.ends.data, 1, read, fed.ends.data);
       gatherHostRows(classes.frozen.data, width, picked, fed['frozen/texts'].data);
       return { pixels: views.pixels, ...fed };
     },
-    imagesPerBatch: batch,
+    imagesPerBatch: share.images.count,
     split: { ranks, axis: taskShards },
     afterUpdates: {
       every: options.stepsPerEpoch,

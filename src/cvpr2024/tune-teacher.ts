@@ -84,7 +84,7 @@ export async function tuneTeacher(options: TuneTeacherOptions): Promise<TunedTea
   };
   const { loader } = options;
   const augment = unmixed(options.augment);
-  const views = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
+  const views = new ViewBatches(dataset, examples, { seed, batch, group: compile?.group, augment, preprocess, loader });
   try {
     const task = teacherPromptsTask(tuned, texts, views, { ...training, seed, stepsPerEpoch }, compile);
     const { finished, step, seconds } = await train(task, {

@@ -1,8 +1,18 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
 import { brokenText, cleanCaptions, isBrokenText, mostCaptions } from './caption.js';
+import { classCaptions } from './class-captions.js';
 import { classLabels } from './class-labels.js';
-import type { Box, ClassInfo, Example, ImageTextDataset, PictureSource, Remark, Skipped } from './dataset.js';
+import type {
+  Box,
+  ClassInfo,
+  Example,
+  ImageKind,
+  ImageTextDataset,
+  PictureSource,
+  Remark,
+  Skipped,
+} from './dataset.js';
 import { dealingRule, dealSplits } from './deal-splits.js';
 import { Remarks } from './remarks.js';
 import { readPicture } from './source.js';
@@ -49,12 +59,14 @@ export interface CommonDataOptions {
   readonly into?: string;
   /** The later half of the classes is novel: their images are in splits of their own. */
   readonly novel?: 'half';
+  /** What the images are. @defaultValue photos */
+  readonly kind?: ImageKind;
 }
 
 /**
  * Makes a data set of what a format found: cleans captions, numbers the classes, deals splits where there are none.
  *
- * An image with a class and no caption is described by its class. Where no image names a split, they are dealt by
+ * An image with a class and no caption is described by its class (`classCaptions`). Where no image names a split, they are dealt by
  * `dealSplits`. With `novel: 'half'` the classes are halved as CoOp does it: the first ⌈n/2⌉ in order of their labels are
  * base classes; images of the others are in splits of their own, those of `test` in `novel`, those of another split S in
  * `novel-S`: no command trains on them but one that is to see them without labels.
@@ -65,7 +77,7 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
   const skipped = [...found.skipped];
   const remarks = new Remarks();
   const labels = classLabels(found.records, options.classes, found.classNames, remarks);
-  const { into } = options;
+  const { into, kind = 'photos' } = options;
   const hasSplits = into === undefined && found.records.some(({ split }) => split !== undefined);
   const ids = new Set<string>();
   const usable: (Example & Pick<PictureRecord, 'split' | 'bytes'>)[] = [];
@@ -86,8 +98,8 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     if (own.length > mostCaptions)
       remarks.add(`images with more than ${mostCaptions} captions: the first are kept`, id);
     const className = place === undefined ? undefined : labels.names[place]!;
-    const captions =
-      own.length > 0 || className === undefined ? own : cleanCaptions([`a picture of ${className}`, className]);
+    const isMade = own.length === 0 && className !== undefined;
+    const captions = isMade ? cleanCaptions(classCaptions(className, kind)) : own;
     const boxes = record.boxes?.flatMap(({ label, at }): Box[] => {
       const box = labels.place(label);
       return box === undefined ? [] : [{ label: box, at }];
@@ -96,6 +108,7 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
       id,
       ...(place !== undefined && { label: place }),
       captions: captions.slice(0, mostCaptions),
+      ...(isMade && { captionsMade: true }),
       ...(boxes && { boxes }),
       split,
       bytes,
@@ -124,10 +137,13 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     const known = kept.get(to);
     if (known) known.push(example);
     else kept.set(to, [example]);
-    sum.update(JSON.stringify([isAside ? `aside ${to}` : to, example, bytes]));
+    // Captions that are made of a class's name are its recipe's affair.
+    const said = example.captionsMade ? { ...example, captions: [] } : example;
+    sum.update(JSON.stringify([isAside ? `aside ${to}` : to, said, bytes]));
   }
   return {
     name,
+    kind,
     classes,
     splits: Object.fromEntries(splits),
     ...(aside.size > 0 && { aside: Object.fromEntries(aside) }),

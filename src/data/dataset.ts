@@ -28,6 +28,8 @@ export interface Example {
   readonly label?: number;
   /** Texts that describe it; may be empty. */
   readonly captions: readonly string[];
+  /** The captions are made of its class's name: the data has none of it. */
+  readonly captionsMade?: true;
   /** Who drew it, where that is known. */
   readonly artist?: string;
   /** Things on it, and where they stand. */
@@ -69,9 +71,15 @@ export interface Remark {
   readonly examples: readonly string[];
 }
 
+/** Photos, or drawings as the built-in sets have them. */
+export const imageKinds = ['photos', 'drawings'] as const;
+export type ImageKind = (typeof imageKinds)[number];
+
 /** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
 export interface ImageTextDataset {
   readonly name: string;
+  /** What its images are, for the texts of classes where none are given. No part of the fingerprint. @defaultValue photos */
+  readonly kind?: ImageKind;
   readonly classes: readonly ClassInfo[];
   readonly splits: Readonly<Record<string, readonly Example[]>>;
   /**

@@ -4,6 +4,7 @@ export type {
   Box,
   ClassInfo,
   Example,
+  ImageKind,
   ImageTextDataset,
   LabelledExample,
   Picture,

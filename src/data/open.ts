@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js';
 import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions } from './assemble.js';
-import type { ImageTextDataset } from './dataset.js';
+import { type ImageKind, type ImageTextDataset, imageKinds } from './dataset.js';
 import { parseDataSpec } from './spec.js';
 import { splitName } from './split-names.js';
 
@@ -61,13 +61,18 @@ async function drawnOtherwise(spec: string, dataset: ImageTextDataset, drawn?: s
 
 async function commonDataOptions(
   spec: string,
-  { classes, into, novel }: Readonly<Record<string, string>>,
+  { classes, into, novel, kind }: Readonly<Record<string, string>>,
 ): Promise<CommonDataOptions> {
   if (novel !== undefined && novel !== 'half')
     throw new UserError(`--data ${spec}: novel: expected half, got ${novel}`);
+  if (kind !== undefined && !isKind(kind))
+    throw new UserError(`--data ${spec}: kind: expected ${imageKinds.join(' or ')}, got ${kind}`);
   return {
     ...(classes !== undefined && { classes: await readNames(classes, `--data ${spec}: classes`) }),
     ...(into !== undefined && { into: splitName(into) }),
     ...(novel !== undefined && { novel }),
+    ...(kind !== undefined && { kind }),
   };
 }
+
+const isKind = (kind: string): kind is ImageKind => (imageKinds as readonly string[]).includes(kind);

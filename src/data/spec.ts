@@ -14,6 +14,7 @@ export interface DataKind {
 export const commonOptions: Readonly<Record<string, string>> = {
   classes: 'class names (cat,dog or a file, one a line): class texts of data without labels, or the labels’ order',
   into: 'the split of all images; without it, the splits that the data names, or those of the rule below',
+  kind: 'drawings: the images are no photos, which the texts of classes say where none are given',
   novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
 };
 

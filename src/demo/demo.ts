@@ -10,19 +10,12 @@ import {
   phasesOf,
   withEpochSteps,
 } from '../distill/index.js';
-import { defaultTemplates } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { loadTowerModel } from '../model/index.js';
+import { loadTowerModel, readTrainingRecord } from '../model/index.js';
+import { dataTemplates } from '../prompt/index.js';
 import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
-import {
-  inRun,
-  type PhasePlace,
-  type Run,
-  type RunOptions,
-  type RunOutcome,
-  readTrainingRecord,
-} from '../train/index.js';
+import { inRun, type PhasePlace, type Run, type RunOptions, type RunOutcome } from '../train/index.js';
 import { measure } from './measure.js';
 import { reportData } from './report.js';
 
@@ -127,7 +120,7 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
       },
     ],
     dataset,
-    defaultTemplates,
+    dataTemplates(dataset),
     { ...engine, signal },
   );
   const models = measured.map(({ summary }) => summary);
@@ -145,7 +138,7 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
     model: { ...promptkd.student, prompts: promptkd.prompts },
     out: student,
     classes: dataset.classes.filter(({ novel }) => !novel).map(({ name }) => name),
-    templates: defaultTemplates,
+    templates: dataTemplates(dataset),
     card: {
       name: 'PromptKD student',
       data: `Distilled on ${dataset.name}.`,

@@ -7,7 +7,7 @@ import { withTokenizer } from '../clip/tokenizer/tokenizer.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { hashParams } from '../files/index.js';
-import { loadModel, type Model } from '../model/index.js';
+import { loadModel, type Model, readTrainingRecord } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { loadPrompts, promptedTextTower } from '../prompt/index.js';
 import { compile } from '../runtime/program.js';
@@ -89,6 +89,10 @@ describe('distill', () => {
     expect(flat(rest.prompts!.vision)).toEqual(flat(whole.prompts!.vision));
     expect(rest.history.map(timeless)).toEqual(whole.history.map(timeless));
 
+    const yaml = readFileSync(join(root, 'whole', 'recipe.yaml'), 'utf8');
+    expect(yaml).toContain('templates:\n    - a drawing of {}\n');
+    expect(readTrainingRecord(join(root, 'whole', 'student'))!.templates).toEqual(['a drawing of {}']);
+
     const saved = (await loadPrompts(join(root, 'whole', 'student')))!;
     expect(saved.config).toEqual(whole.prompts!.config);
     expect(flat(saved.vision)).toEqual(flat(whole.prompts!.vision));
@@ -112,6 +116,26 @@ describe('distill', () => {
     };
     expect([...(await program.run(feeds)).embed!.data].every(Number.isFinite)).toBe(true);
     await program.dispose();
+  });
+
+  it('takes class texts that its teacher was trained with where the data would have others, and warns of other ones', async () => {
+    const phases = { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 0 } };
+    const said: string[] = [];
+    const run = (name: string, texts: object) =>
+      distill(
+        options(name, {
+          recipe: recipe({ phases, texts }),
+          teacherTemplates: ['a sketch of {}'],
+          onMessage: (message) => void said.push(message),
+        }),
+      );
+    const { folder } = await run('taught', {});
+    expect(readTrainingRecord(folder)!.templates).toEqual(['a sketch of {}']);
+    expect(said).toEqual([]);
+    await run('strange', { templates: ['a photo of {}'] });
+    expect(said).toEqual([
+      'warning: the student learns by the class texts "a photo of {}", the teacher was trained with "a sketch of {}": set texts.templates to those, or its answers may be worth little',
+    ]);
   });
 
   it('learns: the losses fall', async () => {

@@ -1,10 +1,19 @@
 import { join } from 'node:path';
 import { type Checkpoint, type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
-import { countParameters, initPromptEncoder, promptConfig, type SavedPrompts } from '../prompt/index.js';
+import {
+  areFar,
+  countParameters,
+  initPromptEncoder,
+  promptConfig,
+  type SavedPrompts,
+  trainingTemplates,
+} from '../prompt/index.js';
 import {
   adamw,
   bestOf,
@@ -28,6 +37,7 @@ import { openBatches } from './batches/open-batches.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
+import type { FusionFigures } from './fusion/measure.js';
 import { logitsKdTask } from './logits-kd.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
@@ -47,12 +57,22 @@ import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
 import { StudentProbe } from './student-probe.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+import { saveAdaptors } from './teachers/adaptors.js';
+import { checkTeachers, lossesOf, sectionsOf } from './teachers/check-teachers.js';
+import { type OpenedSeveral, openSeveral } from './teachers/open-several.js';
+import { otherModels } from './teachers/other-models.js';
+import { storeFolder } from './teachers/store-folder.js';
+import { whiteningOf } from './teachers/whitening.js';
 
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
   /** How images are read. */
   readonly loader?: LoaderOptions;
   readonly teacher: TeacherModel;
+  /** Further teachers, in the order of the recipe's `teachers`, of which `teacher` is the first. */
+  readonly others?: readonly TeacherModel[];
   readonly dataset: ImageTextDataset;
+  /** Class templates that the teacher was trained with, where that is known. */
+  readonly teacherTemplates?: readonly string[];
   /** Folder of the teacher's stored targets, shared by runs on the same data; left out: inside the run folder. */
   readonly targetsDir?: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
@@ -67,6 +87,8 @@ export interface DistillResult extends RunResult {
   readonly history: readonly HistoryEntry[];
   /** Numbers the student holds, with prompt encoder and prompts. */
   readonly parameters: number;
+  /** Of several teachers, where labelled images are held out: each alone, the mixes, and the rule. */
+  readonly fusion?: FusionFigures;
   /** As they were planned. */
   readonly phases: readonly Phase[];
   /** Where the recipe wants evaluations. */
@@ -89,6 +111,10 @@ export interface DistillValidation {
 export interface Prepared {
   readonly options: DistillOptions;
   readonly teacher: Teacher;
+  /** All, the first too. */
+  readonly teachers: readonly Teacher[];
+  /** Of several teachers: what each is worth, and what they are made one by. */
+  readonly fused?: Pick<OpenedSeveral, 'figures' | 'identity'>;
   readonly phases: readonly Phase[];
   readonly full: DualStream;
   /** Their store is to be closed by the caller; it is not complete where the signal stopped the extraction. */
@@ -107,7 +133,10 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const dataset = withSubset(given.dataset, data.split, data, seed);
   const recipe = withEpochSteps(given.recipe, examplesOf(dataset, data.split).length);
   const options = { ...given, dataset, recipe };
-  const teacher = teacherOf(options.teacher, { compile: { ...options.engine, precision: recipe.precision } });
+  const compile = { ...options.engine, precision: recipe.precision };
+  const teacher = teacherOf(options.teacher, { compile });
+  const teachers = [teacher, ...(options.others ?? []).map((one) => teacherOf(one, { compile }))];
+  checkTeachers(recipe, teachers, dataset);
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
@@ -133,28 +162,53 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     pairs,
     recipe,
   };
-  const full: DualStream = { ...stream, heads: initHeads(stream, start.map) };
+  const others = otherModels(recipe, teachers, start.config);
+  const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
+  const several = others.length > 0 ? { others, firstGives } : undefined;
+  if (several && (options.engine?.group?.size ?? 1) > 1) {
+    throw new UserError(
+      'teachers: expected one teacher for several processes, got several: start this run without mpirun',
+    );
+  }
+  const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
   ranksFor('student', start.config, options.engine, recipe.method === 'promptkd' ? splitSizes(full) : {});
+  const targetsDir = options.targetsDir ?? join(options.runDir, 'targets');
+  const halves = options.engine?.device !== 'webgpu'; // whose shaders need not have fp16
+  const targets = {
+    dir: targetsDir,
+    rebuild: options.rebuildTargets,
+    loader: options.loader,
+    signal: options.signal,
+    onProgress: (step: number, steps: number) => onProgress?.({ phase: 'teacher targets', step, steps }),
+    onTexts: (step: number, steps: number) => onProgress?.({ phase: 'teacher texts', step, steps }),
+  };
+  const ownNeeds = several ? new Set([...needs].filter((name) => firstGives.has(name))) : needs;
   const batches = await openBatches({
     teacher,
     dataset,
     recipe,
     student: { tokenizer: start.tokenizer, limit },
-    inner: storedStates(needs, pairs, teacher.config),
+    inner: storedStates(ownNeeds, pairs, teacher.config),
     texts: { ...options, onTexts: (what, step, steps) => onProgress?.({ phase: `texts ${what}`, step, steps }) },
-    halves: options.engine?.device !== 'webgpu', // whose shaders need not have fp16
-    targets: {
-      dir: options.targetsDir ?? join(options.runDir, 'targets'),
-      rebuild: options.rebuildTargets,
-      loader: options.loader,
-      signal: options.signal,
-      onProgress: (step, steps) => onProgress?.({ phase: 'teacher targets', step, steps }),
-      onTexts: (step, steps) => onProgress?.({ phase: 'teacher texts', step, steps }),
-    },
+    group: options.engine?.group,
+    halves,
+    targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
-  return { options, teacher, phases, full, batches };
+  if (!batches.store.complete) return { options, teacher, teachers, phases, full, batches };
+  try {
+    const steps = phases.reduce((sum, phase) => sum + phase.steps, 0) * recipe.accumulate;
+    const opened = several
+      ? await openSeveral({ teachers, others, dataset, recipe, batches, targets, steps, halves })
+      : undefined;
+    full.several = opened?.stream;
+    full.whitening = whiteningOf(recipe, batches);
+    return { options, teacher, teachers, phases, full, batches, fused: opened };
+  } catch (error) {
+    batches.close();
+    throw error;
+  }
 }
 
 /**
@@ -166,40 +220,76 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
  * @throws the signal's reason where it is aborted while texts are read, before anything is trained
  * @throws UserError for a recipe that does not fit teacher or data, or a run folder of another run or in use
  */
-export async function distill(given: DistillOptions): Promise<DistillResult> {
+export async function distill(options: DistillOptions): Promise<DistillResult> {
+  const given = { ...options, recipe: withTemplates(options) };
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
+    warnOfTemplates(given);
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
-    const { options, teacher, phases, full, batches } = await prepare(given);
+    const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
     const { recipe } = options;
     const { store, bank } = batches;
-    run.own({ dispose: () => store.close() });
+    run.own({ dispose: () => batches.close() });
     run.identify('teacher', teacher.fingerprint());
+    const fingerprints = fused?.identity.split(' ') ?? [];
+    for (const [k, fingerprint] of fingerprints.entries()) if (k > 0) run.identify(`teacher ${k + 1}`, fingerprint);
     run.skip(store.unreadable);
     const making: Making = { engine: options.engine, full, teacher, bank };
-    const probe = store.complete
-      ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
-      : undefined;
+    const first = leads(options.engine?.group);
+    // Of several processes the first one measures; the others wait for it in the next step.
+    const probe =
+      store.complete && first
+        ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
+        : undefined;
     const position = store.complete
-      ? await trainPhases(options, making, phases, batches, run, probe)
+      ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
     const made = await studentOf(making, full);
     const folder = join(options.runDir, 'student');
     const { finished, step: steps, seconds } = position;
     const imagesSeen = imagesOf(recipe, steps);
-    if (finished) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
+    if (finished && first) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
       probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
     const { prompts, ...student } = made;
     const parameters = countParameters(modelWeights(made));
     const result: DistillResult = {
       ...{ student, prompts, folder, finished, steps, imagesSeen, seconds },
-      ...{ history: run.history.entries, parameters, phases, validation },
+      ...{ history: run.history.entries, parameters, phases, validation, fusion: fused?.figures },
     };
     const { best, trained, chance } = validation ?? {};
     const last = validation?.evaluations.at(-1);
-    return { result, figures: { parameters, ...(validation && { evaluation: last, best, trained, chance }) } };
+    return {
+      result,
+      figures: {
+        parameters,
+        ...(fused?.figures && { teachers: fused.figures }),
+        ...(validation && { evaluation: last, best, trained, chance }),
+      },
+    };
   });
+}
+
+/** The recipe with its class templates, which a recipe may leave to data and teacher. */
+function withTemplates({ recipe, dataset, teacherTemplates }: DistillOptions): DistillRecipe {
+  const { templates: given, ...texts } = recipe.texts;
+  const templates = [...trainingTemplates(given, dataset, teacherTemplates)];
+  // In the schema's order: a recipe that names them has the same fingerprint.
+  return { ...recipe, texts: { templates, ...texts } };
+}
+
+function warnOfTemplates({ recipe, teacherTemplates, onMessage }: DistillOptions): void {
+  const own = recipe.texts.templates!;
+  if (!teacherTemplates || !areFar(own, teacherTemplates)) return;
+  const list = (templates: readonly string[]) =>
+    templates
+      .slice(0, 3)
+      .map((one) => JSON.stringify(one))
+      .join(', ');
+  onMessage?.(
+    `warning: the student learns by the class texts ${list(own)}, the teacher was trained with ${list(teacherTemplates)}: set texts.templates to those, or its answers may be worth little`,
+  );
 }
 
 const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
@@ -207,12 +297,13 @@ const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');
 async function trainPhases(
   options: DistillOptions,
   making: Making,
+  teachers: string,
   phases: readonly Phase[],
   batches: Batches,
   run: Run,
   probe: StudentProbe | undefined,
 ): Promise<{ finished: boolean; step: number; seconds: number }> {
-  const { full, teacher } = making;
+  const { full } = making;
   const { recipe, runDir, signal } = options;
   // How often the student is looked at decides none of its bits.
   const { evaluation, ...decisive } = recipe;
@@ -223,7 +314,7 @@ async function trainPhases(
   const identity = {
     recipe: decisive,
     data: options.dataset.fingerprint,
-    teacher: teacher.fingerprint(),
+    teacher: teachers,
     given: hash(JSON.stringify(full.config)),
   };
   const engine = engineOptions(recipe, options.engine);
@@ -233,7 +324,7 @@ async function trainPhases(
     await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
     const task =
       recipe.method === 'kd'
-        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile)
+        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile, full.several)
         : dualStreamTask(full, batches, phase, engine.compile);
     const isLast = phase === phases.at(-1);
     const validation = new Validation(run.history, phase.name, isLast ? evaluation.patience : undefined);

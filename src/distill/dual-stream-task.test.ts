@@ -6,7 +6,7 @@ import { textTower } from '../clip/towers/text.js';
 import { visionTower } from '../clip/towers/vision.js';
 import { headAverage } from '../nn/head-average.js';
 import { paramFeeds, paramInputs } from '../nn/index.js';
-import { initPromptEncoder } from '../prompt/index.js';
+import { initPromptEncoder, trainingTemplates } from '../prompt/index.js';
 import { promptConfig } from '../prompt/prompts-recipe.js';
 import { compile } from '../runtime/program.js';
 import { input } from '../tensor/index.js';
@@ -165,7 +165,7 @@ describe('the joint step', () => {
     });
     const bank = await buildTextBank(
       reader,
-      listTexts(dataset, examples, r.texts.templates, true),
+      listTexts(dataset, examples, trainingTemplates(r.texts.templates, dataset), true),
       { tokenizer, limit: 10 },
       true,
     );

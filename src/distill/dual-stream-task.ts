@@ -10,7 +10,7 @@ import { headShardAxis } from './losses/index.js';
 import { weightedLosses } from './losses/weighted-losses.js';
 
 /**
- * The dual-stream task of one phase: forward of the student with prompts, all losses, and two gradient groups (the losses
+ * The dual-stream task of one phase, or a process's share of it: forward of the student with prompts, all losses, and two gradient groups (the losses
  * that are clipped together, with their limit; the others). The teacher comes in as stored targets.
  *
  * @throws UserError where the ranks do not divide the student's heads and hidden units, or a loss's own sizes
@@ -49,7 +49,7 @@ export function dualStreamTask(
     groups,
     frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
     feeds: async (n) => batches.fill(phase.firstStep * recipe.accumulate + n, needed),
-    imagesPerBatch: recipe.batch,
+    imagesPerBatch: batches.share.images.count,
     bounds: logitBounds(s.config, 'student/'),
     split: { ranks, axis: (name) => headShards(name) ?? taskShards(name) },
   };

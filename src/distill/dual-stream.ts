@@ -7,9 +7,10 @@ import * as t from '../tensor/index.js';
 import type { Batches } from './batches/batches.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
-import type { LossContext } from './losses/loss.js';
+import type { LayerWhitening, LossContext } from './losses/loss.js';
 import { regridAttention, regridTokens } from './losses/regrid.js';
 import type { DistillRecipe } from './recipe.js';
+import { type SeveralStream, severalContext } from './teachers/several-stream.js';
 
 /** Everything that is trained, or stands still, in one distillation; arrays are shared by all phases. */
 export interface DualStream {
@@ -22,6 +23,10 @@ export interface DualStream {
   /** The losses' own matrices: M of each feature pair, W_q and W_k. */
   heads: Params;
   pairs: LayerPair[];
+  /** Further teachers; left out: the one above alone. */
+  several?: SeveralStream;
+  /** How each teacher's layer features are brought to unit variance, where the recipe has it so. */
+  whitening?: readonly LayerWhitening[];
   recipe: DistillRecipe;
 }
 
@@ -38,15 +43,24 @@ export interface PhaseOptions {
 }
 
 /** Fresh matrices for all the losses of a recipe. `map`: M where an inherited vision tower's features start. */
-export function initHeads(s: Omit<DualStream, 'heads'>, map?: HostTensor): Params {
+export function initHeads(
+  s: Omit<DualStream, 'heads' | 'several' | 'whitening'> & { several?: Pick<SeveralStream, 'others' | 'firstGives'> },
+  map?: HostTensor,
+): Params {
   const { recipe, config: student, teacherConfig: teacher, pairs } = s;
+  const { others, firstGives } = s.several ?? {};
   const random = (name: string) => new Random(recipe.seed, 'heads', name);
   const active = activeLosses(recipe, lossNames);
   return Object.assign(
     {},
     ...losses
       .filter(({ name }) => active.has(name))
-      .map((loss) => loss.heads?.({ student, teacher, pairs, inheritedMap: map, random }, recipe.losses[loss.name])),
+      .map((loss) =>
+        loss.heads?.(
+          { student, teacher, pairs, others, firstGives, inheritedMap: map, random },
+          recipe.losses[loss.name],
+        ),
+      ),
   );
 }
 
@@ -86,10 +100,9 @@ function lossContext(
   const { ranks = 1 } = phase;
   const fed = batches.inputs(); // unused inputs never reach the program
   const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
-  const ids = param(fed, 'ids'); // [N, L]
-  const ends = param(fed, 'ends'); // [N]
-  const [count] = batches.feeds.ids!.shape as [number, number];
-  const captions = count - batches.classCount; // B, or 0
+  const ids = param(fed, 'ids'); // [n, L]
+  const ends = param(fed, 'ends'); // [n]
+  const { share, captions, textCount, textBlocks } = batches;
 
   let textSide: Tensor[] = [];
   let imageSide: Tensor[] = [];
@@ -98,27 +111,36 @@ function lossContext(
       s.prompt.config.shared_embedding_width === undefined
         ? undefined
         : p.student['text_model.embeddings.token_embedding.weight'];
-    const texts = encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared); // [N, W]
+    // Of all texts: image prompts come from all classes, and the penalty is over all prompts.
+    const texts = share.gather(encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared), textBlocks); // [N, W]
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
-    imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, count)); // the classes are the task
+    imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, textCount)); // the classes are the task
   }
   const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute, ranks });
   const read = textSide.length > 0 ? ids : fullTexts(ids, config);
-  const text = textTower(p.student, config, read, ends, { prompts: textSide, insert: true, recompute, ranks });
+  const worn = textSide.map((prompts) => share.ownRows(prompts, textBlocks));
+  const text = textTower(p.student, config, read, ends, { prompts: worn, insert: true, recompute, ranks });
 
   const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
   const tokens = 1 + from[0] * from[1];
+  const ownTokens = (layer: number) => t.slice(image.hidden[layer]!, 1, 0, tokens);
+  const ownAttention = (layer: number) => headAverage(image.attention[layer - 1]!, tokens, ranks);
   return {
-    ...{ image, text, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
+    ...{ image, captions, ends, fed, ranks, heads: p.heads, pairs: s.pairs },
+    embeds: { image: share.gather(image.embed), text: share.gather(text.embed, textBlocks) },
+    own: (loss) => share.own(loss),
+    whole: (loss) => share.whole(loss),
+    ownCaptions: captions > 0 ? share.images.count : 0,
+    ...severalContext(s.several, s.whitening, fed, from, { tokens: ownTokens, attention: ownAttention }),
     logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },
     prompts: [...textSide, ...imageSide],
     teacher: { config: teacherConfig, params: s.teacher },
     target: (name) => param(fed, `target/${name}`),
-    tokens: (layer) => regridTokens(t.slice(image.hidden[layer]!, 1, 0, tokens), from, to),
-    attention: (layer) => regridAttention(headAverage(image.attention[layer - 1]!, tokens, ranks), from, to),
+    tokens: (layer) => regridTokens(ownTokens(layer), from, to),
+    attention: (layer) => regridAttention(ownAttention(layer), from, to),
     words: () => {
       const n = textSide[0]?.shape[1] as number | undefined;
-      const last = text.hidden.at(-1)!; // [N, L (+ n), D]
+      const last = text.hidden.at(-1)!; // [n, L (+ prompts), D]
       return n ? t.concat([t.slice(last, 1, 0, 1), t.slice(last, 1, 1 + n)], 1) : last;
     },
   };

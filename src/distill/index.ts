@@ -10,6 +10,7 @@ export { adviceOf, type Outcome } from './advice.js';
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillValidation, distill } from './distill.js';
+export { type FusionFigures, measureFusion } from './fusion/measure.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export {
   type Answers,
@@ -35,3 +36,5 @@ export { type StudentSize, studentSizes } from './student/student-size.js';
 export { ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+export { adaptorNames, withAdaptor } from './teachers/adaptors.js';
+export { type FusionRule, fusionRules } from './teachers/fusion-rules.js';

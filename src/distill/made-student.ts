@@ -1,10 +1,9 @@
 import { type Checkpoint, preprocessAt, saveCheckpoint } from '../clip/index.js';
 import { gatherHostRows } from '../math/index.js';
-import { fillModelFolder } from '../model/index.js';
+import { fillModelFolder, writeTrainingRecord } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import { promptFile, type SavedPrompts, savePrompts, taskPrompts } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
-import { writeTrainingRecord } from '../train/index.js';
 import type { TextBank } from './batches/text-bank.js';
 import type { DualStream } from './dual-stream.js';
 import type { DistillRecipe } from './recipe.js';
@@ -31,7 +30,9 @@ export async function saveStudent(
   { step, seconds }: { readonly step: number; readonly seconds: number },
   recipe: DistillRecipe,
 ): Promise<void> {
-  const record = { images_seen: imagesOf(recipe, step), train_seconds: Math.round(seconds) };
+  const { templates, weights } = recipe.texts;
+  const took = { images_seen: imagesOf(recipe, step), train_seconds: Math.round(seconds) };
+  const record = { ...took, templates, weights };
   const { prompts, ...student } = made;
   await fillModelFolder(dir, async (unfinished) => {
     const files = [await writeTrainingRecord(unfinished, record)];

@@ -13,6 +13,7 @@ import { stepCost } from './step-cost.js';
 import { storeCost } from './targets/store-choice.js';
 import { storedBytes } from './targets/target-store.js';
 import { picturesAtATime, type Teacher } from './teacher/teacher.js';
+import { storeFolder } from './teachers/store-folder.js';
 
 /**
  * What {@link distill} would do, without doing it: what learns, steps, the size of the target store, and time and memory by
@@ -36,21 +37,26 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
       runDir: folder,
       targetsDir: join(folder, 'targets'),
     });
-    const { full, batches, teacher } = ready;
-    const { store } = batches;
+    const { full, batches, teacher, teachers } = ready;
     try {
       const phases = phasesOf(recipe);
       const last = phases.at(-1)!;
       const engine = engineOptions(recipe, options.engine);
       const second = await timeSteps(lastTask(ready, options), engine);
       const relative = (i: number) => stepCost(full, phases[i]!, batches) / stepCost(full, last, batches);
-      const cost = storeCost(recipe, teacher, full.pairs, images);
-      const targets = options.targetsDir ?? join(runDir, 'targets');
-      const image = await secondsAnImage(
-        teacher,
-        full.pairs.map(({ teacher: layer }) => layer),
-      );
-      const left = Math.max(0, cost.bytes - storedBytes(targets));
+      const dir = options.targetsDir ?? join(runDir, 'targets');
+      const stores = teachers.map((one, k) => {
+        const pairs = k === 0 ? full.pairs : full.several!.others[k - 1]!.pairs;
+        const folder = teachers.length === 1 ? dir : storeFolder(dir, one, recipe.teachers[k]?.model);
+        const { bytes, bytesAView } = storeCost(recipe, one, pairs, images);
+        return { one, pairs, bytesAView, left: Math.max(0, bytes - storedBytes(folder)) };
+      });
+      let extraction = 0;
+      for (const { one, pairs, bytesAView, left } of stores) {
+        const layers = pairs.map(({ teacher: layer }) => layer);
+        extraction += ((await secondsAnImage(one, layers)) * left) / (bytesAView / images);
+      }
+      const sumOf = (of: (store: (typeof stores)[number]) => number) => stores.reduce((sum, one) => sum + of(one), 0);
       const parameters = countParameters(full.student);
       return {
         parameters: {
@@ -64,7 +70,7 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
         preparations: [
           {
             what: `teacher targets of ${images.toLocaleString('en-GB')} images, ${recipe.views} views`,
-            seconds: (image * left) / (cost.bytesAView / images),
+            seconds: extraction,
           },
         ],
         seconds: phases.reduce((sum, { steps }, i) => sum + steps * relative(i) * second, 0),
@@ -72,9 +78,9 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
         files: [
           {
             what: 'the teacher targets',
-            folder: targets,
-            bytes: left,
-            each: { what: 'view', bytes: cost.bytesAView },
+            folder: dir,
+            bytes: sumOf(({ left }) => left),
+            each: { what: 'view', bytes: sumOf(({ bytesAView }) => bytesAView) },
             remedy: 'give fewer views (--set views=1) or mapped layers (--set losses.layers=last)',
           },
           // Parameters and two moments of each, in the state of the last phase and the one before, and the student.
@@ -84,7 +90,7 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
         notes: storeNotes(recipe, teacher, full.pairs, images),
       };
     } finally {
-      store.close();
+      batches.close();
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -121,14 +127,17 @@ function trialRecipe(recipe: DistillRecipe): DistillRecipe {
   const random = <T extends { init: DistillRecipe['student']['init'] }>(section: T) =>
     section.init === 'inherit' ? { ...section, init: 'random' as const } : section;
   const { text: ___, ...augment } = recipe.augment;
-  return { ...recipe, data, views: 1, augment, student: random(recipe.student), kd: random(recipe.kd) };
+  const { rule } = recipe.fusion;
+  // The sample has no held-out images, and another rule's steps take as long.
+  const fusion = { ...recipe.fusion, rule: rule === 'validated' || rule === 'learned' ? ('equal' as const) : rule };
+  return { ...recipe, fusion, data, views: 1, augment, student: random(recipe.student), kd: random(recipe.kd) };
 }
 
 function lastTask({ full, batches, phases }: Prepared, { engine }: DistillOptions) {
   const { recipe } = full;
   const { compile } = engineOptions(recipe, engine);
   return recipe.method === 'kd'
-    ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile)
+    ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile, full.several)
     : dualStreamTask(full, batches, { ...phases.at(-1)!, firstStep: 0 }, compile);
 }
 

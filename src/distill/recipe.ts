@@ -4,6 +4,7 @@ import { subsetFields } from '../data/index.js';
 import { classTemplate, promptsSchema } from '../prompt/index.js';
 import { engineFields, evaluationFields } from '../train/index.js';
 import { lossNames, lossSections } from './losses/index.js';
+import { fusionSection, teacherSection } from './teachers/teachers-recipe.js';
 
 const share = z.number().min(0);
 const positive = z.number().positive();
@@ -39,8 +40,11 @@ const studentSchema = z.object({
 });
 
 const textsSchema = z.object({
-  /** Class prompts; `{}` or `[OBJ]` stands for the class name. One is drawn a class and step. */
-  templates: z.array(classTemplate).min(1).default(['a drawing of {}']),
+  /**
+   * Class prompts; `{}` or `[OBJ]` stands for the class name. One is drawn a class and step. Left out: what the images are, and
+   * what the teacher was trained with, say it (`trainingTemplates`); the recipe as run names them.
+   */
+  templates: z.array(classTemplate).min(1).optional(),
   /** How often each template is drawn, in proportion; left out: all alike. */
   weights: z.array(positive).optional(),
   /** Classes a step; all of them where there are fewer. */
@@ -80,6 +84,9 @@ export const distillRecipe = z.object({
   seed: z.number().int().default(0),
   /** Drawings a batch. */
   batch: count.default(128),
+  /** Several teachers, the first of which gives the student its tokenizer and, where it inherits, its start; empty: the one given. */
+  teachers: z.array(teacherSection).default([]),
+  fusion: fusionSection,
   student: studentSchema.prefault({}),
   texts: textsSchema.prefault({}),
   prompts: promptsSchema.prefault({}),

@@ -1,6 +1,7 @@
 import { examplesOf, type ImageTextDataset, sameImages } from '../data/index.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import type { Model } from '../model/index.js';
+import { trainingTemplates } from '../prompt/index.js';
 import { evaluationsOf, type History, type RunEvaluation, scoreOf } from '../train/index.js';
 import type { DistillOptions } from './distill.js';
 import { modelOf } from './teacher/teacher.js';
@@ -37,7 +38,7 @@ export class StudentProbe {
     const split = every > 0 ? heldOutSplit(dataset, { trained, wanted }, onMessage) : undefined;
     if (split === undefined) return undefined;
     await onProgress?.({ phase: 'measuring the teacher', step: 0, steps: 0 });
-    const chosen = { ...recipe.texts, split, images };
+    const chosen = { ...textsOf(recipe, dataset), split, images };
     const probe = await Probe.open(dataset, student, chosen);
     const known = evaluationsOf(history.entries).find((one) => one.split === split && one.images === probe.images);
     const model = modelOf(options.teacher);
@@ -72,10 +73,15 @@ export class StudentProbe {
   /** The student's score on as many of the images that it was trained on, not augmented. */
   async measureTrained(student: Model): Promise<number> {
     const { recipe, dataset, engine } = this.options;
-    const chosen = { ...recipe.texts, split: recipe.data.split, images: this.probe.images };
+    const chosen = { ...textsOf(recipe, dataset), split: recipe.data.split, images: this.probe.images };
     return scoreOf(await (await Probe.open(dataset, student, chosen)).measure(student, engine));
   }
 }
+
+const textsOf = ({ texts }: DistillOptions['recipe'], dataset: ImageTextDataset) => ({
+  templates: trainingTemplates(texts.templates, dataset),
+  weights: texts.weights,
+});
 
 /** Not further above guessing than two standard errors. */
 function isChance(score: number, { chance, images }: Probe): boolean {

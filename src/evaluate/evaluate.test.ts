@@ -51,6 +51,8 @@ const dataset: ImageTextDataset = {
   },
 };
 
+const own = ({ templates, weights }: { templates: string[]; weights: number[] }) => ({ templates, weights });
+
 const promptConfig: PromptEncoderConfig = {
   width: 8,
   layers: 1,
@@ -192,9 +194,25 @@ describe('evaluateModel', () => {
     expect(evaluation.distinctRetrieval!.imageToText.r1.value).toBeGreaterThan(8 / 72);
     expect(evaluation.latency!.p95Ms).toBeGreaterThanOrEqual(evaluation.latency!.medianMs);
     expect(phases).toEqual(['images 64/79', 'images 79/79', 'texts 18/18']);
+    expect(evaluation).toMatchObject({ templates: ['a drawing of {}', '{}'], warnings: [] });
     for (const { top } of evaluation.predictions) {
       expect(top.reduce((sum, { probability }) => sum + probability, 0)).toBeCloseTo(1, 9);
     }
+  });
+
+  it('asks by the class texts that a model was trained with, then by the data’s, and warns where others are given', async () => {
+    const training = { images_seen: 1, train_seconds: 1, templates: ['a red {}', '{}'], weights: [3, 1] };
+    const trained = { ...plain, training };
+    const brief = { ...engine, latencyRuns: 0 };
+    expect(await evaluateModel(trained, dataset, brief)).toMatchObject({ ...own(training), warnings: [] });
+    const { kind: _, ...unsaid } = dataset;
+    expect(await evaluateModel(plain, unsaid, brief)).toMatchObject({ templates: ['a photo of [OBJ]'], warnings: [] });
+    const near = await evaluateModel(trained, dataset, { ...brief, templates: ['the red {}.'] });
+    expect(near).toMatchObject({ templates: ['the red {}.'], weights: undefined, warnings: [] });
+    const far = await evaluateModel(trained, dataset, { ...brief, templates: ['a photo of a {}'] });
+    expect(far.warnings).toEqual([
+      'the class texts are "a photo of a {}", but the model was trained with "a red {}", "{}": it may know more than these figures say',
+    ]);
   });
 
   it('seeks the class among novel classes for a novel split, and leaves out what a split lacks', async () => {

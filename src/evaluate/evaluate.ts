@@ -1,8 +1,15 @@
 import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Rows, selectRows } from '../math/index.js';
-import { type ClassVectors, logitFactor, type Model, modelFingerprint, parameterCount } from '../model/index.js';
-import { checkTemplates, classText } from '../prompt/index.js';
+import {
+  type ClassVectors,
+  logitFactor,
+  type Model,
+  modelFingerprint,
+  parameterCount,
+  usualTemplates,
+} from '../model/index.js';
+import { checkTemplates, classText, withClassCaptions } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
 import { type ArtistTop1, byArtist } from './by-artist.js';
@@ -10,12 +17,13 @@ import { candidateClasses } from './candidate-classes.js';
 import { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
 import { type FoldRetrieval, foldRetrieval, type Retrieval, retrieval } from './retrieval.js';
+import { templateWarning } from './template-warning.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
 
 export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** @defaultValue 'test' */
   readonly split?: string;
-  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of its texts. */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of its texts. @defaultValue `usualTemplates` */
   readonly templates?: readonly string[];
   /** Of the templates in that mean; without them all weigh alike. */
   readonly weights?: readonly number[];
@@ -58,13 +66,15 @@ export interface Evaluation {
   /** With the split `test`, also the drawings of the split `style`. */
   readonly artists: readonly ArtistTop1[];
   readonly latency?: Latency;
+  /** What may make the figures other than they seem, in sentences. */
+  readonly warnings: readonly string[];
   /** Pictures that could not be read. */
   readonly skipped: readonly Skipped[];
+  /** Names of the data's classes, by label. */
+  readonly classNames: readonly string[];
   /** The five likeliest classes of every picture of the split whose class is known. */
   readonly predictions: readonly Prediction[];
 }
-
-export const defaultTemplates: readonly string[] = ['a drawing of {}', '{}'];
 
 const answers = 5;
 
@@ -81,17 +91,18 @@ const answers = 5;
  */
 export async function evaluateModel(
   model: Model,
-  dataset: ImageTextDataset,
+  given: ImageTextDataset,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const known = knownClasses(model);
   if (known && (options.templates || options.weights)) {
     throw new UserError('a visual student has its class features from its teacher: leave the templates out');
   }
+  const usual = usualTemplates(model, given);
   const {
     split = 'test',
-    templates = known ? [] : defaultTemplates,
-    weights,
+    templates = known ? [] : usual.templates,
+    weights = options.templates || known ? undefined : usual.weights,
     latencyRuns = 50,
     device,
     threads,
@@ -99,6 +110,8 @@ export async function evaluateModel(
     onProgress,
   } = options;
   if (!known) checkTemplates(templates, weights);
+  const dataset = known ? given : withClassCaptions(given, templates);
+  const warning = known ? undefined : templateWarning(templates, model);
   const own = examplesOf(dataset, split);
   if (!own.some((example) => isLabelled(example) || example.captions.length > 0)) {
     throw new UserError(`${dataset.name}: the split ${split} has neither classes nor captions to measure by`);
@@ -158,7 +171,9 @@ export async function evaluateModel(
       zeroShot && unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
     artists: byArtist([...predictions, ...predict(style)], trained),
     latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
+    warnings: warning === undefined ? [] : [warning],
     skipped: images.skipped,
+    classNames: dataset.classes.map(({ name }) => name),
     predictions,
   };
 }

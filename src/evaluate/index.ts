@@ -9,8 +9,9 @@ export {
   type VariantFigures,
   type VariantSource,
 } from './compare.js';
+export { type ClassFigures, type Confusion, classFigures, confusions } from './confusions.js';
 export { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
-export { defaultTemplates, type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
+export { type EvaluateOptions, type Evaluation, evaluateModel } from './evaluate.js';
 export { heldOutSplit } from './held-out.js';
 export { imageLatency, type Latency, type LatencyOptions } from './latency.js';
 export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js';
@@ -18,6 +19,7 @@ export { peakGflops } from './peak.js';
 export { Probe, type ProbeFigures, type ProbeOptions } from './probe.js';
 export { type FoldRetrieval, foldRetrieval, type Recall, type Retrieval, retrieval } from './retrieval.js';
 export { type Spread, spread } from './spread.js';
+export { templateWarning } from './template-warning.js';
 export {
   classFeatures,
   type Prediction,

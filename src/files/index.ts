@@ -1,4 +1,6 @@
 export { type FileContent, writeFileAtomic } from './atomic.js';
+export { codeFingerprint } from './code-fingerprint.js';
+export { crc32c } from './crc32c.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';
 export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';

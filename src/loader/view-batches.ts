@@ -1,6 +1,7 @@
 import type { AugmentOptions } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import { type Example, type ImageTextDataset, shardsOf } from '../data/index.js';
+import { type Group, gatherRows, imageSlice, type Slice } from '../group/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import { EpochOrder } from './epoch-order.js';
 import { Loader, type LoaderOptions } from './loader.js';
@@ -9,7 +10,10 @@ import type { UnreadableImage } from './unreadable.js';
 
 export interface ViewOptions {
   readonly seed: number;
+  /** Images a batch, of all processes together. */
   readonly batch: number;
+  /** The processes that train together, each with its slice of the batch. */
+  readonly group?: Group;
   readonly augment: AugmentOptions;
   readonly preprocess: PreprocessConfig;
   readonly loader?: LoaderOptions;
@@ -18,29 +22,36 @@ export interface ViewOptions {
 /** Endless batches of augmented pictures with their labels, each epoch a new view of every picture. */
 export class ViewBatches {
   /** Overwritten by the next batch. */
-  readonly pixels: HostTensor<Float32Array>; // [B, 3, S, S]
-  readonly labels: HostTensor<Int32Array>; // [B]; −1 where the class is not known
+  readonly pixels: HostTensor<Float32Array>; // [b, 3, S, S], of the own images
+  readonly labels: HostTensor<Int32Array>; // [B], of all; −1 where the class is not known
+  /** Which images of a batch are this process's own. */
+  readonly own: Slice;
   private readonly loader: Loader;
+  private readonly known: Float32Array;
 
+  /** @throws UserError where a batch has fewer images than there are processes */
   constructor(
     dataset: ImageTextDataset,
     private readonly examples: readonly Example[],
     private readonly options: ViewOptions,
   ) {
     const { batch, preprocess, seed } = options;
-    const shape = [batch, 3, preprocess.size, preprocess.size];
-    this.pixels = { shape, data: new Float32Array(batch * 3 * preprocess.size ** 2) };
+    this.own = imageSlice('batch', batch, options.group);
+    const { from, count } = this.own;
+    this.known = new Float32Array(batch);
+    const shape = [count, 3, preprocess.size, preprocess.size];
+    this.pixels = { shape, data: new Float32Array(count * 3 * preprocess.size ** 2) };
     this.labels = { shape: [batch], data: new Int32Array(batch) };
     const order = new EpochOrder(examples.length, seed, shardsOf(dataset, examples));
     const views = (step: number) =>
-      Array.from({ length: batch }, (_, i) => {
-        const { example, epoch } = order.at(step * batch + i);
+      Array.from({ length: count }, (_, i) => {
+        const { example, epoch } = order.at(step * batch + from + i);
         return storedView(examples, example, epoch, preprocess.size, options);
       });
     this.loader = new Loader(
       dataset,
       examples,
-      { size: preprocess.size, augment: options.augment, batch, views },
+      { size: preprocess.size, augment: options.augment, batch: count, views },
       options.loader,
     );
   }
@@ -53,8 +64,10 @@ export class ViewBatches {
     for (const [i, { example }] of views.entries()) {
       const view = rgb.subarray(i * numbers, (i + 1) * numbers);
       normalizePixels(view, preprocess.size, preprocess, this.pixels.data, i * numbers);
-      this.labels.data[i] = this.examples[example]!.label ?? -1;
+      this.known[this.own.from + i] = this.examples[example]!.label ?? -1;
     }
+    gatherRows(this.options.group, this.own, this.known);
+    this.labels.data.set(this.known);
   }
 
   /** The images found so far that cannot be read; others stand in for them. */

@@ -28,6 +28,7 @@ export {
   openEncoders,
   type RunModelOptions,
   runModels,
+  trainingOf,
 } from './load.js';
 export { logitBounds } from './logit-scale.js';
 export {
@@ -54,6 +55,8 @@ export { saveModel, writeModel } from './save.js';
 export { servingEncoders } from './serving-encoders.js';
 export { type DeepPromptShape, initTeacherPrompts, promptedTexts } from './teacher-prompts.js';
 export { templateFeatures } from './template-features.js';
+export { readTrainingRecord, type TrainingRecord, trainingFile, writeTrainingRecord } from './training-record.js';
+export { usualTemplates } from './usual-templates.js';
 export {
   initVisualStudent,
   type VisualHead,

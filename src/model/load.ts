@@ -20,6 +20,7 @@ import { readClassifier } from './class-vectors.js';
 import { checkPrompts } from './limits.js';
 import { type EncoderModel, type Model, type TowerModel, withTowers } from './model.js';
 import { servingEncoders } from './serving-encoders.js';
+import { readTrainingRecord, type TrainingRecord } from './training-record.js';
 import { loadVisualStudent, visualStudentFile } from './visual-student-file.js';
 
 /** Where a model is fetched from if need be, and how its ONNX files are read. */
@@ -48,6 +49,11 @@ export function modelFolder(folder: string, dtype?: Dtype): string | undefined {
     ['config.json', 'open_clip_config.json'].some((file) => existsSync(join(dir, file))) ||
     onnxFolder(dir, dtype) === dir;
   return [folder, ...runModels.map((name) => join(folder, name))].find(isModel);
+}
+
+/** What a model's training took; undefined of one from elsewhere. @param name a folder, a run's folder or a hub id */
+export function trainingOf(name: string): TrainingRecord | undefined {
+  return readTrainingRecord(modelFolder(name) ?? name);
 }
 
 /**
@@ -129,6 +135,7 @@ async function loadEncoders(folder: string, options: OnnxPairOptions): Promise<E
   return {
     ...{ encoders, config, preprocess, tokenizer },
     classes: readClassifier(folder, config.projection_dim),
+    training: readTrainingRecord(folder),
     source: { folder, dtype: options.dtype, files, bytes: await sizeOf(files) },
   };
 }
@@ -144,6 +151,7 @@ async function loadTowers(folder: string): Promise<TowerModel> {
   const model: TowerModel = {
     ...checkpoint,
     ...(visual ?? { prompts, classes: readClassifier(folder, config.projection_dim) }),
+    training: readTrainingRecord(folder),
     source: { folder, files, bytes: await sizeOf(files) },
   };
   checkPrompts(model);

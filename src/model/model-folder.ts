@@ -1,10 +1,17 @@
 import { fillFolder } from '../files/index.js';
 import { promptFile } from '../prompt/index.js';
 import { classifierFile } from './class-vectors.js';
+import { trainingFile } from './training-record.js';
 import { visualStudentFile } from './visual-student-file.js';
 
 /** What a model may have and another in its folder may not: it would contradict that one. */
-export const modelParts: readonly string[] = [promptFile, visualStudentFile, classifierFile, 'processor_config.json'];
+export const modelParts: readonly string[] = [
+  promptFile,
+  visualStudentFile,
+  classifierFile,
+  trainingFile,
+  'processor_config.json',
+];
 
 /**
  * Fills a model's folder whole or not at all, with a list of its files (see `fillFolder`). What an earlier model of other

@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import type { SavedPrompts } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
+import type { TrainingRecord } from './training-record.js';
 
 /** Deep prompts alone, the same for all images and for all texts, without an encoder that makes them of a text. */
 export interface DeepPrompts {
@@ -37,6 +38,8 @@ export interface ModelSource {
 /** What every model has. */
 interface Described extends Pick<Checkpoint, 'config' | 'preprocess' | 'tokenizer'> {
   readonly classes?: ClassVectors;
+  /** Left out of a model from elsewhere. */
+  readonly training?: TrainingRecord;
   /** Left out of a model that was read from no folder. */
   readonly source?: ModelSource;
 }

@@ -3,11 +3,12 @@ import { promptFile, savePrompts } from '../prompt/index.js';
 import { checkPrompts, textLimit } from './limits.js';
 import type { TowerModel } from './model.js';
 import { fillModelFolder } from './model-folder.js';
+import { writeTrainingRecord } from './training-record.js';
 import { saveVisualStudent, visualStudentFile } from './visual-student-file.js';
 
 /**
  * Writes a model as a checkpoint folder in Hugging Face's layout, with its prompts, or a visual student's parts, beside
- * its towers: whole or not at all.
+ * its towers, and what its training took: whole or not at all.
  *
  * @param beside writes what else belongs to it, into the same folder before it is there, and returns the files
  * @returns the files, relative to the folder
@@ -32,7 +33,7 @@ export function saveModel(
  */
 export async function writeModel(folder: string, model: TowerModel): Promise<string[]> {
   checkPrompts(model);
-  const files: string[] = [];
+  const files = model.training ? [await writeTrainingRecord(folder, model.training)] : [];
   if (model.prompts?.encoder) {
     await savePrompts(folder, model.prompts);
     files.push(promptFile);

@@ -17,7 +17,7 @@ export async function servingEncoders(
   model: TowerModel,
   options: Pick<CompileOptions, 'device' | 'threads'> = {},
 ): Promise<EncoderModel> {
-  const { params, config, preprocess, tokenizer, classes, source } = model;
+  const { params, config, preprocess, tokenizer, classes, training, source } = model;
   if (model.projector) {
     throw new UserError(
       `${source?.folder ?? 'the model'}: a visual student (cvpr2024) reads no texts: expected a model with a text tower; export it, and use its vision model with classifier.safetensors`,
@@ -36,5 +36,5 @@ export async function servingEncoders(
   const limited = { ...config, text_config: { ...config.text_config, max_position_embeddings: textLimit(model) } };
   const logitScale = params.logit_scale!.data[0]!;
   const encoders = new OnnxPair(images, texts, limited, preprocess, tokenizer, logitScale, '', []);
-  return { encoders, config: limited, preprocess, tokenizer, classes, source };
+  return { encoders, config: limited, preprocess, tokenizer, classes, training, source };
 }

@@ -57,6 +57,7 @@ export interface VisualStudentTree {
  *
  * @param pixels [B, 3, S, S]
  * @param normalise see `projector`
+ * @param gathered from embeddings to those of all processes: the projector's batch norm is over the whole batch
  * @returns features [B, P_t], not normalised
  */
 export function visualStudentFeatures(
@@ -65,11 +66,12 @@ export function visualStudentFeatures(
   pixels: Tensor,
   normalise: 'batch' | 'running',
   tower: Pick<VisionOptions, 'recompute' | 'ranks'> = {},
+  gathered: (embeds: Tensor) => Tensor = (embeds) => embeds,
 ): { features: Tensor; statistics: BatchStatistics } {
   const { embed } = visionTower(p.params, config, pixels, {
     prompts: deepPrompts(p.prompts, 'vision'),
     pooledOnly: true,
     ...tower,
   });
-  return projector(p.projector, embed, normalise);
+  return projector(p.projector, gathered(embed), normalise);
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { augmentOptions } from '../augment/index.js';
 import { subsetFields } from '../data/index.js';
+
+import { classTemplates } from '../prompt/index.js';
 import { engineFields, evaluationFields } from '../train/index.js';
 
 const positive = z.number().positive();
@@ -83,10 +85,14 @@ export const pretrainRecipe = z.strictObject({
       /** Steps between evaluations; 0: none. */
       every: steps.default(500),
       ...evaluationFields,
-      /** Text of a class; `{}` stands for its name. */
-      template: z.string().includes('{}').default('a drawing of {}'),
     })
     .prefault({}),
+  /**
+   * Class texts, `{}` or `[OBJ]` standing for the name, or the name of a published ensemble: captions of images of which the
+   * data says their class alone, and what evaluations ask by. Left out: what the images are, and what `from` was trained with,
+   * say it (`trainingTemplates`); the recipe as run names them.
+   */
+  templates: classTemplates.optional(),
 });
 
 export type PretrainRecipe = z.infer<typeof pretrainRecipe>;

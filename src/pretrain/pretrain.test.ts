@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { Example, ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { readTrainingRecord } from '../model/index.js';
 import { History } from '../train/run/history.js';
-import { readTrainingRecord } from '../train/training-record.js';
 import { type PretrainOptions, pretrain } from './pretrain.js';
 import { pretrainRecipe } from './pretrain-recipe.js';
 
@@ -22,6 +22,7 @@ const names = Object.keys(colours) as (keyof typeof colours)[];
 /** Pictures of one colour each, told apart by it. */
 const dataset: ImageTextDataset = {
   name: 'colours',
+  kind: 'drawings',
   classes: names.map((name) => ({ name, novel: false })),
   splits: { train: examples('train', 4), val: examples('val', 2) },
   load: async ({ label }) => {
@@ -83,6 +84,8 @@ describe('pretrain', () => {
     expect(measured.map(({ step }) => step)).toEqual([15, 30]);
     expect(measured[1]!.evaluation).toEqual({ ...whole.evaluation, split: 'val', images: 8 });
     const weights = (await loadCheckpoint(whole.folder)).params;
+    expect(readTrainingRecord(whole.folder)!.templates).toEqual(['a drawing of {}']);
+    expect(readFileSync(join(runDir, 'recipe.yaml'), 'utf8')).toContain('templates:\n  - a drawing of {}\n');
 
     const parts = join(runDir, 'parts');
     const controller = new AbortController();
@@ -93,6 +96,20 @@ describe('pretrain', () => {
     expect(resumed.finished).toBe(true);
     expect((await loadCheckpoint(resumed.folder)).params).toEqual(weights);
     expect({ ...resumed.best, folder: '' }).toEqual({ ...whole.best, folder: '' });
+  });
+
+  it('is captioned and asked by its templates where the data says no more than classes', async () => {
+    const made = (part: readonly Example[]) => part.map((one): Example => ({ ...one, captionsMade: true }));
+    const { train, val } = dataset.splits;
+    const bare = { ...dataset, splits: { train: made(train!), val: made(val!) } };
+    const own = { ...recipe, templates: ['a {} sky'], steps: 1, batch: 4 };
+    const { folder } = await pretrain(options({ dataset: bare, recipe: own }));
+    const { tokenizer } = await loadCheckpoint(folder);
+    // Its tokenizer learned the words of the captions.
+    expect([tokenizer.tokens('sky').length, tokenizer.tokens('drawing').length > 1]).toEqual([1, true]);
+    const further = { ...recipe, from: folder, steps: 1 };
+    const again = await pretrain(options({ dataset: bare, recipe: further, runDir: join(runDir, 'further') }));
+    expect(readTrainingRecord(again.folder)).toMatchObject({ templates: ['a {} sky'], images_seen: 24 });
   });
 
   it('continues a checkpoint, for a number of minutes', async () => {

@@ -17,8 +17,16 @@ import {
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
+import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
-import { fillModelFolder, loadModelCheckpoint, modelFolder } from '../model/index.js';
+import {
+  fillModelFolder,
+  loadModelCheckpoint,
+  type TrainingRecord,
+  trainingOf,
+  writeTrainingRecord,
+} from '../model/index.js';
+import { classText, trainingTemplates, withClassCaptions } from '../prompt/index.js';
 import {
   adamw,
   engineOptions,
@@ -28,13 +36,11 @@ import {
   type RunEvaluation,
   type RunOptions,
   type RunResult,
-  readTrainingRecord,
   type Task,
   type TrainResult,
   train,
   Validation,
   warmupCosine,
-  writeTrainingRecord,
 } from '../train/index.js';
 
 import { ContrastiveBatches } from './contrastive-batches.js';
@@ -65,9 +71,10 @@ export interface PretrainResult extends RunResult {
  *
  * @throws UserError for data that does not fit the recipe, or a run folder that holds another run or is in use
  */
-export async function pretrain(options: PretrainOptions): Promise<PretrainResult> {
+export async function pretrain(given: PretrainOptions): Promise<PretrainResult> {
+  const whole = given.dataset ?? (await openDataset(given.recipe.data.dataset));
+  const options = { ...given, recipe: withTemplates(given.recipe, whole) };
   const { recipe } = options;
-  const whole = options.dataset ?? (await openDataset(recipe.data.dataset));
   const dataset = withSubset(whole, recipe.data.split, recipe.data, recipe.seed);
   const { name, fingerprint } = dataset;
   return inRun({ command: 'pretrain', data: { name, fingerprint } }, options, (run) =>
@@ -91,11 +98,13 @@ export interface PreparedPretraining {
  * @throws UserError for data that does not fit the recipe
  */
 export async function preparePretraining(
-  dataset: ImageTextDataset,
+  given: ImageTextDataset,
   options: PretrainOptions,
   own: Run['own'],
 ): Promise<PreparedPretraining> {
-  const { recipe, onProgress } = options;
+  const { onProgress } = options;
+  const recipe = withTemplates(options.recipe, given);
+  const dataset = withClassCaptions(given, recipe.templates);
   const { batch, seed } = recipe;
   const { split } = recipe.data;
   const start = recipe.from ? await trainedModel(recipe.from, recipe, options) : await freshModel(recipe, dataset);
@@ -108,6 +117,7 @@ export async function preparePretraining(
     new ContrastiveBatches(dataset, {
       sayings: models && (await saidByModels(captionsOf(examplesOf(dataset, split)), models, { ...options, onTexts })),
       batch,
+      group: options.engine?.group,
       context,
       seed,
       preprocess,
@@ -139,21 +149,23 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
   const { params } = start;
   const held = { trained: recipe.data.split, wanted: evaluation.split };
   const split = evaluation.every > 0 ? heldOutSplit(dataset, held, onMessage) : undefined;
-  const { images, template } = evaluation;
+  const { images } = evaluation;
+  const { group } = options.engine ?? {};
+  // Of several processes the first one measures; the others wait for it in the next step.
   const probe =
-    split === undefined ? undefined : await Probe.open(dataset, start, { split, images, templates: [template] });
+    split === undefined || !leads(group)
+      ? undefined
+      : await Probe.open(dataset, start, { split, images, templates: recipe.templates! });
   const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
   const folder = join(runDir, 'model');
-  const before = (recipe.from && readTrainingRecord(modelFolder(recipe.from) ?? recipe.from)) || {
-    images_seen: 0,
-    train_seconds: 0,
-  };
+  const before: TrainingRecord = learnedFrom(recipe) ?? { images_seen: 0, train_seconds: 0 };
   type Position = Pick<TrainResult, 'step' | 'seconds' | 'averaged'>;
   const publish = async (to: string, { step, seconds, averaged }: Position) => {
     const record = {
       images_seen: before.images_seen + step * seen,
       train_seconds: Math.round(before.train_seconds + seconds),
+      templates: recipe.templates,
     };
     await fillModelFolder(to, async (unfinished) => [
       await writeTrainingRecord(unfinished, record),
@@ -169,6 +181,7 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     const found = await probe?.measure({ ...start, params: at.averaged }, { device, threads });
     const shown = found && { split: split!, images: probe!.images, ...found };
     last = { step: at.step, evaluation: shown };
+    if (!leads(group)) return undefined;
     await publish(folder, at);
     if (shown && counts && validation.note(shown, at.step)) await publish(bestFolder, at);
     return shown;
@@ -211,6 +224,14 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     ...(best && { best: { ...best, folder: bestFolder } }),
   };
   return { result: made, figures: { evaluation: shown, best } };
+}
+
+const learnedFrom = ({ from }: PretrainRecipe): TrainingRecord | undefined =>
+  from === undefined ? undefined : trainingOf(from);
+
+/** The recipe with its class templates, which a recipe may leave to data and `from`. */
+function withTemplates(recipe: PretrainRecipe, dataset: ImageTextDataset) {
+  return { ...recipe, templates: [...trainingTemplates(recipe.templates, dataset, learnedFrom(recipe)?.templates)] };
 }
 
 async function trainedModel(
@@ -259,9 +280,13 @@ function clipConfig({ model }: PretrainRecipe, tokenizer: Tokenizer): ClipConfig
 }
 
 /** Tokens of the longest text of the run, and some more where texts are said in other ways: padding would only be computed. */
-function contextLength({ config, tokenizer }: Checkpoint, dataset: ImageTextDataset, recipe: PretrainRecipe): number {
+function contextLength(
+  { config, tokenizer }: Checkpoint,
+  dataset: ImageTextDataset,
+  recipe: PretrainRecipe & { readonly templates: readonly string[] },
+): number {
   const captions = examplesOf(dataset, recipe.data.split).flatMap((example) => example.captions);
-  const classes = dataset.classes.map(({ name }) => recipe.evaluation.template.replace('{}', name));
+  const classes = dataset.classes.flatMap(({ name }) => recipe.templates.map((template) => classText(template, name)));
   const texts = [...new Set([...captions, ...classes])];
   const { max_position_embeddings: most } = config.text_config;
   return Math.min(most, tokenizeAll(tokenizer, texts, most).length + (recipe.augment.text ? 4 : 0));

@@ -118,7 +118,8 @@ it('trains a SigLIP further: the loss goes down, scale and bias learn, and the r
     steps: 60,
     ema: 0,
     optimizer: { lr: 5e-3, warmup_steps: 2 },
-    evaluation: { split: 'train', every: 60, template: 'a {} thing' },
+    evaluation: { split: 'train', every: 60 },
+    templates: ['a {} thing'],
   });
   const { finished, folder } = await pretrain({
     recipe,

@@ -22,19 +22,19 @@ export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOpt
   readonly tuned?: number;
   /** Rounds of the gradient-guided token search on the best template; needs labels. @defaultValue 0 */
   readonly tokens?: number;
-  /** What the gain is reported over, beside the published ensembles. @defaultValue those of `evaluate` */
+  /** What the gain is reported over, beside the published ensembles. @defaultValue those of `evaluate`: `usualTemplates` */
   readonly defaults?: readonly string[];
   readonly onProgress?: (phase: SearchPhase, done: number, total: number) => void;
 }
 
 export type SearchPhase = 'images' | 'templates' | 'evolution' | 'tokens' | 'sets' | 'held-out images';
 
-type Open = 'domains' | 'templates' | 'defaults' | 'device' | 'threads' | 'signal' | 'onProgress';
+type Open = 'domains' | 'templates' | 'device' | 'threads' | 'signal' | 'onProgress';
 
 /** The options with every number settled. */
 export type SearchSettings = Required<Omit<PromptSearchOptions, Open>> & Pick<PromptSearchOptions, Open>;
 
-export const searchDefaults: Required<Omit<PromptSearchOptions, Open>> = {
+export const searchDefaults: Required<Omit<PromptSearchOptions, Open | 'defaults'>> = {
   split: 'val',
   heldOut: 'test',
   images: 1000,

@@ -1,8 +1,8 @@
 import { type Example, type ImageTextDataset, isLabelled, type LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { candidateClasses, defaultTemplates, type EmbeddedImages, embedImages } from '../evaluate/index.js';
+import { candidateClasses, type EmbeddedImages, embedImages } from '../evaluate/index.js';
 import { type Interval, Random } from '../math/index.js';
-import { logitFactor, type Model } from '../model/index.js';
+import { logitFactor, type Model, usualTemplates } from '../model/index.js';
 import { drawSlots, findTemplates, type PromptSet, type PromptTemplate, publishedEnsembles } from '../prompt/index.js';
 import { defaultName, type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
 import { ImageScorer } from './image-scorer.js';
@@ -55,7 +55,8 @@ export async function findPrompts(
   dataset: ImageTextDataset,
   options: PromptSearchOptions = {},
 ): Promise<PromptSearch> {
-  const settings: SearchSettings = { ...searchDefaults, ...options };
+  const { defaults = usualTemplates(model, dataset).templates } = options;
+  const settings: SearchSettings = { ...searchDefaults, ...options, defaults };
   const { split, seed, unlabelled, device, threads, signal } = settings;
   const library = findTemplates({ domains: settings.domains });
   const parts = partsOf(dataset, settings);
@@ -120,7 +121,7 @@ async function withLabels(
       : undefined;
   const scorer = await ImageScorer.open(images.rows, classes.length, settings);
   try {
-    const { defaults = defaultTemplates } = settings;
+    const { defaults } = settings;
     const scale = logitFactor(model);
     const task = { bank, scorer, labels, fit, gradients, classes: classes.length, scale, library, defaults };
     const found = await searchLabelled(task, drawn(library, settings), fixedTexts(settings), settings);
@@ -161,7 +162,7 @@ async function report(
 ): Promise<PromptSearch['heldOut']> {
   const images = await embed(model, dataset, examples, 'held-out images', settings);
   const labels = columnsOf(images, classes);
-  const others = rivals(settings.defaults ?? defaultTemplates);
+  const others = rivals(settings.defaults);
   const figures = await heldOutFigures(found, others, bank, images.rows, labels, settings.seed);
   return { split: settings.heldOut, images: labels.length, figures };
 }
@@ -187,7 +188,7 @@ function drawn(library: readonly PromptTemplate[], { seed, templates }: SearchSe
 }
 
 /** What takes part as it is: the default templates and the published ones. */
-const fixedTexts = ({ defaults = defaultTemplates }: SearchSettings): string[] => [
+const fixedTexts = ({ defaults }: SearchSettings): string[] => [
   ...new Set([...defaults, ...publishedEnsembles.flatMap(({ templates }) => templates)]),
 ];
 

@@ -21,5 +21,6 @@ export { accuracy, bytes, count, duration, milliseconds, percent, ratio } from '
 export { reportPage, writeReport } from './page.js';
 export { type ParetoPoint, paretoFile } from './pareto-file.js';
 export { summaryTable } from './summary-table.js';
+export { teachersPage, writeTeachersPage } from './teachers.js';
 export { textTable } from './text-table.js';
 export { type Tradeoff, type TradeoffPoint, tradeoffFile } from './tradeoff-file.js';

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import type * as ort from 'onnxruntime-node';
 import { UserError } from '../errors.js';
-import { dtypeOf, elements, type HostTensor, type Precision, type Tensor, toOnnx } from '../tensor/index.js';
+import type { Group } from '../group/index.js';
+import { dtypeOf, elements, type HostTensor, type Precision, stagesOf, type Tensor, toOnnx } from '../tensor/index.js';
 import type { Device } from './device.js';
 import { type Feed, ortTensor } from './ort-tensor.js';
 import type { ShardAxis } from './parallel/parallel-program.js';
@@ -18,6 +19,8 @@ export interface CompileOptions {
   readonly device?: Device;
   /** Tensor parallelism: over how many workers a graph that says how it is split runs. @defaultValue 1 */
   readonly ranks?: number;
+  /** The processes that train together; left out: this one by itself. Without sums over them a graph is as any other. */
+  readonly group?: Group;
   /** @defaultValue fp32. `mixed` needs a loss scale where gradients are computed. */
   readonly precision?: Precision;
   /** Threads of one op; all cores by default. */
@@ -139,7 +142,16 @@ export async function compile(
   program: TracedProgram & { readonly shards?: ShardAxis },
   options: CompileOptions = {},
 ): Promise<Runnable> {
-  if (!program.shards || (options.ranks ?? 1) === 1) return Program.create(program, options);
+  const { group } = options;
+  if (!program.shards || (options.ranks ?? 1) === 1) {
+    if (!group || group.size === 1 || program.given) return Program.create(program, options);
+    const { stages, results } = stagesOf(program.outputs);
+    if (stages.every(({ sums }) => sums.length === 0)) return Program.create(program, options);
+    const { ProcessProgram } = await import('./parallel/process-program.js');
+    // Of a graph in several sessions there is no one file to look at.
+    const { tracedModelPath: _, optimizedModelPath: __, profilePrefix: ___, ...common } = options;
+    return ProcessProgram.create(stages, results, program, group, (stage) => Program.create(stage, common));
+  }
   if (program.given) throw new Error('compile: values that are given cannot be split over ranks');
   const { ParallelProgram } = await import('./parallel/parallel-program.js');
   return ParallelProgram.create(program, program.shards, options.ranks!, options);

@@ -6,7 +6,7 @@ export { emitGraph, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
 export type { HalfTensor, OnnxEmitter, StoredTensor } from './onnx-emitter.js';
 export { type LoopedModel, toOnnxLoop } from './onnx-loop.js';
 export { gelu, geluTanh, quickGelu, softplus } from './ops/activation.js';
-export { copyToRanks, sumOverRanks } from './ops/all-reduce.js';
+export { copyToRanks, sumOverProcesses, sumOverRanks } from './ops/all-reduce.js';
 export {
   abs,
   add,
@@ -43,7 +43,7 @@ export { emptyPack, fillPack, type Pack, pack, packed } from './packs.js';
 export { type Precision, precisions } from './precision.js';
 export { recomputed } from './recompute.js';
 export { broadcastShapes, elements } from './shape.js';
-export { type Stage, type StagedGraph, stagesOf } from './stages.js';
+export { type Stage, type StagedGraph, type StageSum, stagesOf } from './stages.js';
 export {
   constant,
   type Dim,

@@ -1,22 +1,32 @@
 import { collect } from './onnx.js';
-import { allReduceOp } from './ops/all-reduce.js';
+import { allReduceOp, processSumOp } from './ops/all-reduce.js';
 import { computed, type Tensor } from './tensor.js';
 
-/** A part of a graph between two sums over the ranks. */
+/** A sum between two stages: which output is added up, over what, and the name of the sum. */
+export interface StageSum {
+  readonly from: string;
+  readonly to: string;
+  readonly over: 'ranks' | 'processes';
+}
+
+/** A part of a graph between two sums over ranks or processes. */
 export interface Stage {
   /** What it computes for later stages, for sums and for the program, by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** What earlier stages and sums have made, with their names. */
   readonly given: ReadonlyMap<Tensor, string>;
-  /** Outputs that the ranks add up when all have come here, and the names of the sums. */
-  readonly sums: readonly { readonly from: string; readonly to: string }[];
+  /** What is added up when all have come here. */
+  readonly sums: readonly StageSum[];
 }
 
-/** A graph cut at every `sumOverRanks`, and under which name each of its outputs is found in the end. */
+/** A graph cut at every `sumOverRanks` and `sumOverProcesses`, and under which name each of its outputs is found in the end. */
 export interface StagedGraph {
   readonly stages: readonly Stage[];
   readonly results: Readonly<Record<string, string>>;
 }
+
+const sumOps: ReadonlySet<unknown> = new Set([allReduceOp, processSumOp]);
+const isSum = ({ node }: Tensor) => node !== undefined && sumOps.has(node.op);
 
 /**
  * Cuts a graph into stages: a value belongs to the stage that all sums it depends on have been made before. Sums that
@@ -28,7 +38,7 @@ export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph
   const level = (tensor: Tensor) => levels.get(tensor) ?? 0;
   const name = (tensor: Tensor) => `v${tensor.id}`;
   const made: Record<string, Tensor>[] = [];
-  const sums: { from: string; to: string }[][] = [];
+  const sums: StageSum[][] = [];
   const given = new Map<Tensor, string>();
   const emitAt = (stage: number, tensor: Tensor) => {
     made[stage] ??= {};
@@ -36,14 +46,14 @@ export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph
   };
   /** A value that a later stage needs leaves the one it is made in. */
   const carry = (tensor: Tensor) => {
-    if (!tensor.node || tensor.node.op === allReduceOp) return;
+    if (!tensor.node || isSum(tensor)) return;
     emitAt(level(tensor), tensor);
     given.set(tensor, name(tensor));
   };
   for (const node of nodes) {
     const inputs = node.inputs.map(computed);
     const start = Math.max(0, ...inputs.map(level));
-    const sum = node.op === allReduceOp;
+    const sum = sumOps.has(node.op);
     for (const output of node.outputs) levels.set(output, sum ? start + 1 : start);
     if (sum) {
       const [from, to] = [inputs[0]!, node.outputs[0]!];
@@ -51,21 +61,23 @@ export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph
       made[start] ??= {};
       made[start][`part${to.id}`] = from;
       sums[start] ??= [];
-      sums[start].push({ from: `part${to.id}`, to: name(to) });
+      sums[start].push({
+        from: `part${to.id}`,
+        to: name(to),
+        over: node.op === allReduceOp ? 'ranks' : 'processes',
+      });
       given.set(to, name(to));
     } else for (const input of inputs) if (level(input) < start) carry(input);
   }
   const results: Record<string, string> = {};
   for (const [output, handed] of Object.entries(outputs)) {
     const tensor = computed(handed);
-    if (tensor.node?.op !== allReduceOp) emitAt(level(tensor), tensor);
+    if (!isSum(tensor)) emitAt(level(tensor), tensor);
     results[output] = name(tensor);
   }
   const stages = Array.from({ length: Math.max(made.length, sums.length) }, (_, i) => ({
     outputs: made[i] ?? {},
-    given: new Map(
-      [...given].filter(([tensor]) => level(tensor) < i || (level(tensor) === i && tensor.node!.op === allReduceOp)),
-    ),
+    given: new Map([...given].filter(([tensor]) => level(tensor) < i || (level(tensor) === i && isSum(tensor)))),
     sums: sums[i] ?? [],
   }));
   return { stages, results };

@@ -19,6 +19,7 @@ const names = Object.keys(colours);
 
 export const dataset: ImageTextDataset = {
   name: 'colours',
+  kind: 'drawings',
   classes: names.map((name) => ({ name, novel: name === 'gold' })),
   splits: { train: examples(3) },
   load: async ({ id, label }) => {

@@ -27,12 +27,11 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
   beforeAll(async () => {
     if (!existsSync(built)) throw new Error('WebGPU is tested as built: run "npm run build" first');
     folder = await mkdtemp(join(tmpdir(), 'promptkd-webgpu-'));
-    [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 3, 'fp32', join(folder, 'profile'))]);
+    [cpu, webgpu] = await Promise.all([train('cpu', 3), train('webgpu', 24, 'fp32', join(folder, 'profile'))]);
   });
   afterAll(() => rm(folder, { recursive: true }));
 
   it('gives the losses and gradients of the CPU', () => {
-    expect(webgpu.losses).toHaveLength(3);
     expect(cpu.losses[2]).toBeLessThan(cpu.losses[0]!);
     for (const [step, loss] of cpu.losses.entries()) expect(Math.abs(webgpu.losses[step]! - loss)).toBeLessThan(1e-3);
     for (const [name, expected] of Object.entries(cpu.gradients)) {
@@ -64,15 +63,13 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
     );
   });
 
-  it('does not grow from step to step', async () => {
-    const { memory } = await train('webgpu', 24);
-    expect(memory.at(-1)! - memory[12]!).toBeLessThan(16 * 2 ** 20);
+  it('does not grow from step to step', () => {
+    expect(webgpu.memory).toHaveLength(24);
+    expect(webgpu.memory.at(-1)! - webgpu.memory[12]!).toBeLessThan(16 * 2 ** 20);
   });
 
   it.each([
     ['contrastive', '24', '1'],
-    ['contrastive', '8', '2'],
-    ['visual', '24', '1'],
     ['visual', '8', '2'],
   ])(
     'keeps the parameters in the GPU’s memory over a %s training, with the CPU’s results, and does not grow: %s steps of %s batches',

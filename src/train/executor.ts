@@ -38,10 +38,10 @@ export interface ComputeOptions extends Omit<StepGradientsOptions, 'lossScale'> 
    */
   readonly resident?: boolean;
   /**
-   * For training over several processes: replaces a step's losses and gradients, in place, by their means over all
-   * processes, and `images` by their sum. It is called with each group's gradients in one flat array, after the batches of
-   * the step are averaged and before anything is clipped, so that it is as if one process had seen all the images. Arrays
-   * that the graph carries (a batch norm's running statistics) stay each process's own. Gradients come to the host then.
+   * For training over several processes: replaces a step's losses, gradients and images, in place, by those of all processes
+   * together. It is called with each group's gradients in one flat array, after the batches of the step are averaged and
+   * before anything is clipped, so that it is as if one process had seen all the images. Gradients come to the host then.
+   * @defaultValue their sums over `compile.group`, whose tasks compute shares
    */
   readonly reduce?: (step: StepGradients) => void | Promise<void>;
 }

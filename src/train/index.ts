@@ -1,4 +1,5 @@
 export { type AdamWOptions, adamw } from './adamw.js';
+export { statePath } from './checkpoint-state.js';
 export { type EngineSettings, engineFields, engineOptions } from './engine-fields.js';
 export { type Executor, type ExecutorOptions, openExecutor, type StepReport } from './executor.js';
 export type { FlatGradients, Gradients } from './flat-gradients.js';
@@ -9,11 +10,12 @@ export {
   evaluationFields,
   type RunEvaluation,
   type RunFigures,
+  runEvaluation,
   scoreName,
   scoreOf,
   shareOfTeacher,
 } from './run/evaluation.js';
-export { History, type HistoryEntry } from './run/history.js';
+export { History, type HistoryEntry, historyFile, parseHistoryLine } from './run/history.js';
 export { type Trend, trendLine, trendOf } from './run/learning.js';
 export { inRun, type PhasePlace, type Run, type RunIdentity, type RunWork } from './run/run.js';
 export type { RunInvocation, RunOptions, RunOutcome, RunProgress, RunResult } from './run/run-options.js';
@@ -25,4 +27,3 @@ export { type SgdOptions, sgd } from './sgd.js';
 export { type StepGradients, type StepGradientsOptions, StepGradientsProgram } from './step-gradients.js';
 export type { CarriedArray, GradientGroup, Task } from './task.js';
 export { timeSteps } from './time-steps.js';
-export { readTrainingRecord, type TrainingRecord, writeTrainingRecord } from './training-record.js';

@@ -1,7 +1,9 @@
 import { UserError } from '../errors.js';
+import { agree, leads, single } from '../group/index.js';
 import { copyParams, type Params } from '../nn/index.js';
 import { type RunState, restoreState, saveState } from './checkpoint-state.js';
 import { type ComputeOptions, openExecutor, type StepReport } from './executor.js';
+import { GroupReduce, shareState } from './group-reduce.js';
 import { lossScaleFor } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
 import type { Task } from './task.js';
@@ -41,7 +43,7 @@ export interface LoopOptions extends ComputeOptions {
   readonly lookEvery?: number;
   /** What the run is, JSON of recipe and data; a state of another run is refused. */
   readonly fingerprint?: string;
-  /** Saves and stops after the present step. */
+  /** Saves and stops after the present step; of several processes all do where one is told to. */
   readonly signal?: AbortSignal;
   /** Awaited, so that an evaluation in it sees parameters that nothing changes meanwhile. */
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
@@ -69,8 +71,10 @@ export interface TrainResult {
  *
  * A run stopped at any step and resumed ends with the same bits as one that was not stopped.
  *
- * @throws UserError where a loss or gradient is no longer finite, naming the step and the last saved one,
- *   or where the run folder holds another run
+ * The processes of `compile.group` train together, from the first one's state, which alone reads and saves it.
+ *
+ * @throws UserError where a loss or gradient is no longer finite, naming the step and the last saved one, where the run folder
+ *   holds another run, or where processes would train something else than the first one
  */
 export async function train(task: Task, options: LoopOptions): Promise<TrainResult> {
   const { steps, learningRate, runDir, fingerprint = '' } = options;
@@ -84,27 +88,45 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     task: { ...Object.fromEntries(carried), ...task.state?.(), ...lossScale?.state },
     averaged: average?.params ?? {},
   };
-  const start = runDir ? await restoreState(runDir, state, fingerprint) : undefined;
+  const { group = single } = options.compile ?? {};
+  const together = group.size > 1 ? new GroupReduce(group, () => options.signal?.aborted ?? false) : undefined;
+  if (together) agree(group, { run: fields(fingerprint), steps });
+  const restore = async () => (runDir ? restoreState(runDir, state, fingerprint) : undefined);
+  const start = together ? await shareState(group, state, restore) : await restore();
   let step = start?.step ?? 0;
   let saved = start?.step;
   const clock = new StepClock(start?.seconds ?? 0);
   const { afterUpdates } = task;
-  const executor = await openExecutor(task, { ...options, average, lossScale });
+  const executor = await openExecutor(task, {
+    ...options,
+    reduce: options.reduce ?? together?.reduce,
+    average,
+    lossScale,
+  });
   const save = async () => {
-    if (!runDir || saved === step) return;
+    if (!runDir || saved === step || !leads(group)) return;
     await executor.read();
     await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
     saved = step;
   };
   const looks = [options.checkpointEvery || steps, options.lookEvery ?? steps, afterUpdates?.every ?? steps];
   const stops = [executor.stepsAtOnce, ...looks];
-  const isOver = () => step >= steps || (step > 0 && options.endsAfter?.(step) === true);
+  let ended = false;
+  /** What ended it early the first process knows, which measures. */
+  const isOver = () => {
+    if (step < steps && step > 0 && options.endsAfter) {
+      const ends = Float32Array.of(leads(group) && options.endsAfter(step) ? 1 : 0);
+      group.allReduce(ends);
+      ended = ends[0]! > 0;
+    }
+    return step >= steps || ended;
+  };
 
   try {
     while (!isOver()) {
       // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
       await new Promise((resolve) => setImmediate(resolve));
-      if (options.signal?.aborted) break;
+      if (together ? together.stops : options.signal?.aborted) break;
       const count = Math.min(steps - step, ...stops.map((every) => every - (step % every)));
       clock.begin();
       const reports = await executor.run(step, count);
@@ -141,10 +163,21 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     }
     await save();
     await executor.read();
+    // A process that ends takes the others with it: none leaves before the state is saved.
+    await group.barrier();
   } finally {
     await executor.dispose();
   }
-  return { finished: isOver(), step, seconds: clock.seconds, averaged };
+  return { finished: step >= steps || ended, step, seconds: clock.seconds, averaged };
+}
+
+/** What a run is, as fields that can be compared one by one. */
+function fields(fingerprint: string): unknown {
+  try {
+    return JSON.parse(fingerprint);
+  } catch {
+    return fingerprint;
+  }
 }
 
 /** The average's own share at a step; early on it follows quickly, so that the random start does not linger. */

@@ -1,3 +1,4 @@
+import { madeByFirst } from '../group/index.js';
 import { copyParams } from '../nn/index.js';
 import { adamw } from './adamw.js';
 import { type ExecutorOptions, openExecutor } from './executor.js';
@@ -13,6 +14,8 @@ export async function timeSteps(
   { accumulate, compile }: Pick<ExecutorOptions, 'accumulate' | 'compile'>,
   atMost = 10,
 ): Promise<number> {
+  // All of a group take the same steps, as many as the first one has time for.
+  const { group } = compile ?? {};
   const params = copyParams(task.params);
   const executor = await openExecutor(
     { ...task, params },
@@ -27,8 +30,8 @@ export async function timeSteps(
     do {
       await executor.run(step, executor.stepsAtOnce);
       step += executor.stepsAtOnce;
-    } while (step < count && taken() < atMost);
-    return taken() / step;
+    } while (await madeByFirst(group, () => step < count && taken() < atMost));
+    return await madeByFirst(group, () => taken() / step);
   } finally {
     await executor.dispose();
   }

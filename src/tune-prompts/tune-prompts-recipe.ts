@@ -23,8 +23,6 @@ export const tunePromptsRecipe = z.strictObject({
   warmup_steps: z.int().min(0).default(20),
   weight_decay: weight.default(0.01),
   prompts: promptsSchema.prefault({}),
-  /** Texts of a class, one of them drawn a step; all of them together make pseudo-labels. */
-  templates: z.array(classTemplate).min(1).default(['a drawing of {}', '{}']),
   /** Classes told apart in a step: those of its labels and others by lot. */
   classes_per_step: count.min(2).default(512),
   /** Which pseudo-labels are taken; see `pseudoLabels`. */
@@ -52,6 +50,11 @@ export const tunePromptsRecipe = z.strictObject({
       ...evaluationFields,
     })
     .prefault({}),
+  /**
+   * Texts of a class, one of them drawn a step; all of them together make pseudo-labels. Left out: those that the model was
+   * trained with, otherwise those for what the images are (`usualTemplates`); the recipe as run names them.
+   */
+  templates: z.array(classTemplate).min(1).optional(),
 });
 
 export type TunePromptsRecipe = z.infer<typeof tunePromptsRecipe>;

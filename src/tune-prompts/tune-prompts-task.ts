@@ -2,7 +2,16 @@ import { type Checkpoint, clipLogits, textTower, visionTower } from '../clip/ind
 import type { ViewBatches } from '../loader/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import { ranksFor, taskShards } from '../model/index.js';
-import { klDivergence, type Params, param, paramFeeds, paramInputs, prefixed } from '../nn/index.js';
+import {
+  BatchShare,
+  klDivergence,
+  type Params,
+  param,
+  paramFeeds,
+  paramInputs,
+  prefixed,
+  rowsOf,
+} from '../nn/index.js';
 import {
   encodePromptTexts,
   type PromptEncoderConfig,
@@ -28,7 +37,7 @@ export interface TaskTexts {
   readonly frozen: HostTensor<Float32Array>;
 }
 
-/** The same images in two views; labels are columns of the classes, −1 where none is taken. */
+/** The same images in two views, of several processes each its own; labels are columns of the classes, −1 where none is taken. */
 export interface TwoViews {
   readonly weak: ViewBatches;
   readonly strong: ViewBatches;
@@ -59,27 +68,42 @@ export function tunePromptsTask(
   recipe: Pick<TunePromptsRecipe, 'weights' | 'classes_per_step' | 'seed' | 'recompute'>,
   options: CompileOptions = {},
 ): Task {
-  const [batch, channels, size] = views.weak.pixels.shape as [number, number, number];
+  const [own, channels, size] = views.weak.pixels.shape as [number, number, number];
+  const [batch] = views.weak.labels.shape as [number];
+  const share = new BatchShare(batch, options.group);
   const [rows, length] = texts.ids.shape as [number, number];
   const tower = { recompute: recipe.recompute, ranks: ranksFor('model', config, options) };
   const chosen = Math.min(recipe.classes_per_step, texts.classes);
   const p = paramInputs(params, 'model/', tower.ranks);
-  const own = paramInputs(prompt.params, 'prompt/');
-  const ids = t.input('ids', [chosen, length], 'int32');
-  const ends = t.input('ends', [chosen], 'int32');
-  const pixels = t.input('pixels', [2 * batch, channels, size, size]);
+  const learned = paramInputs(prompt.params, 'prompt/');
+  const block = [share.slice(chosen)];
+  const ownClasses = rowsOf(block[0]!);
+  const ids = t.input('ids', [ownClasses, length], 'int32');
+  const ends = t.input('ends', [ownClasses], 'int32');
+  const pixels = t.input('pixels', [2 * own, channels, size, size]);
   const labels = t.input('labels', [batch], 'int32');
   const weights = t.input('weights', [batch, 1]);
 
   const shared = param(p, 'text_model.embeddings.token_embedding.weight');
-  const read = encodePromptTexts(own, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared));
-  const textSide = textPrompts(own, prompt.config, read);
-  const imageSide = visionPrompts(own, prompt.config, read);
-  const text = textTower(p, config, ids, ends, { prompts: textSide, insert: true, ...tower }).embed; // [N, P]
-  const image = visionTower(p, config, pixels, { prompts: imageSide, ...tower }).embed; // [2B, P]
+  // Of all classes: image prompts come from all, and the penalty is over all prompts.
+  const read = share.gather(
+    encodePromptTexts(learned, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared)),
+    block,
+  ); // [N, W]
+  const textSide = textPrompts(learned, prompt.config, read);
+  const imageSide = visionPrompts(learned, prompt.config, read);
+  const worn = textSide.map((prompts) => share.ownRows(prompts, block));
+  const text = share.gather(textTower(p, config, ids, ends, { prompts: worn, insert: true, ...tower }).embed, block); // [N, P]
+  // The weak views, then the strong ones.
+  const image = share.gather(visionTower(p, config, pixels, { prompts: imageSide, ...tower }).embed, [
+    share.images,
+    share.images,
+  ]); // [2B, P]
   const logits = clipLogits(image, text, param(p, 'logit_scale')); // [2B, N]
   const weak = t.slice(logits, 0, 0, batch); // [B, N]
-  const plain = visionTower(p, config, t.slice(pixels, 0, 0, batch), { pooledOnly: true, ranks: tower.ranks }).embed; // [B, P]
+  const plain = share.gather(
+    visionTower(p, config, t.slice(pixels, 0, 0, own), { pooledOnly: true, ranks: tower.ranks }).embed,
+  ); // [B, P]
   const frozenTexts = t.input('frozen/texts', [chosen, texts.frozen.shape[1]!]);
   const before = t.stopGradient(clipLogits(plain, frozenTexts, param(p, 'logit_scale'))); // [B, N]
   const strong = t.slice(logits, 0, batch, 2 * batch); // [B, N]
@@ -87,7 +111,7 @@ export function tunePromptsTask(
   const surprise = t.neg(t.gatherRows(t.reshape(t.logSoftmax(strong), [batch, chosen, 1]), labels)); // [B, 1]
   const entropy = (probabilities: Tensor, logs: Tensor) => t.neg(t.sum(t.mul(probabilities, logs), [-1]));
   const even = t.mean(t.softmax(weak), [0]); // [N]
-  const losses = {
+  const whole = {
     cross_entropy: t.sum(t.mul(surprise, weights)),
     anchor: klDivergence(weak, before, 1),
     consistency: klDivergence(strong, weak, 1),
@@ -96,6 +120,10 @@ export function tunePromptsTask(
     diversity: entropy(even, t.log(t.add(even, 1e-12))),
     penalty: promptPenalty([...textSide, ...imageSide]) ?? t.sum(t.constant({ shape: [1], data: new Float32Array(1) })),
   };
+  // Every process computes them from what is gathered.
+  const losses = Object.fromEntries(
+    Object.entries(whole).map(([name, loss]) => [name, share.whole(loss)]),
+  ) as typeof whole;
   const { anchor, consistency, diversity, penalty } = recipe.weights;
   const total = [
     losses.cross_entropy,
@@ -107,9 +135,9 @@ export function tunePromptsTask(
   ].reduce((a, b) => t.add(a, b));
 
   const fed = {
-    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
-    ends: { shape: [chosen], data: new Int32Array(chosen) },
-    pixels: { shape: pixels.shape as number[], data: new Float32Array(2 * batch * channels * size * size) },
+    ids: { shape: [ownClasses, length], data: new Int32Array(ownClasses * length) },
+    ends: { shape: [ownClasses], data: new Int32Array(ownClasses) },
+    pixels: { shape: pixels.shape as number[], data: new Float32Array(2 * own * channels * size * size) },
     labels: { shape: [batch], data: new Int32Array(batch) },
     weights: { shape: [batch, 1], data: new Float32Array(batch) },
     'frozen/texts': {
@@ -119,7 +147,7 @@ export function tunePromptsTask(
   };
   return {
     params: paramFeeds(prompt.params, 'prompt/'),
-    parameters: prefixed(own, 'prompt/'),
+    parameters: prefixed(learned, 'prompt/'),
     losses: { total, ...losses },
     groups: [{ name: 'total', loss: total }],
     frozen: paramFeeds(params, 'model/'),
@@ -135,8 +163,10 @@ export function tunePromptsTask(
       );
       const random = new Random(recipe.seed, 'templates', n);
       const picked = classes.map((c) => random.int(rows / texts.classes) * texts.classes + c);
-      gatherHostRows(texts.ids.data as Int32Array, length, picked, fed.ids.data);
-      gatherHostRows(texts.ends.data as Int32Array, 1, picked, fed.ends.data);
+      const first = Math.min(block[0]!.from, chosen - 1);
+      const ownPicked = picked.slice(first, first + ownClasses);
+      gatherHostRows(texts.ids.data as Int32Array, length, ownPicked, fed.ids.data);
+      gatherHostRows(texts.ends.data as Int32Array, 1, ownPicked, fed.ends.data);
       gatherHostRows(texts.frozen.data, frozenTexts.shape[1] as number, classes, fed['frozen/texts'].data);
       for (const [i, label] of views.weak.labels.data.entries()) {
         fed.labels.data[i] = Math.max(0, classes.indexOf(label));
@@ -144,7 +174,7 @@ export function tunePromptsTask(
       }
       return fed;
     },
-    imagesPerBatch: batch,
+    imagesPerBatch: own,
     split: { ranks: tower.ranks, axis: taskShards },
   };
 }

@@ -4,10 +4,21 @@ import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset
 import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
+import { leads, madeByFirst } from '../group/index.js';
 import { type LoaderOptions, PixelBlocks, ViewBatches } from '../loader/index.js';
 import { dots, toUnitRows } from '../math/index.js';
-import { fillModelFolder, ranksFor, teacherImages, templateFeatures } from '../model/index.js';
+
+import {
+  fillModelFolder,
+  ranksFor,
+  type TowerModel,
+  teacherImages,
+  templateFeatures,
+  usualTemplates,
+  writeTrainingRecord,
+} from '../model/index.js';
 import type { Params } from '../nn/index.js';
+
 import {
   classText,
   initPromptEncoder,
@@ -44,7 +55,7 @@ export interface TunePromptsOptions extends RunOptions<TunePromptsRecipe> {
   /** How images are read. */
   readonly loader?: LoaderOptions;
   /** Frozen; the prompts are learned for it. */
-  readonly model: Checkpoint;
+  readonly model: Checkpoint & Pick<TowerModel, 'training'>;
   readonly dataset: ImageTextDataset;
 }
 
@@ -73,7 +84,8 @@ export interface TunePromptsResult extends RunResult {
  * @throws UserError where no pseudo-label is sure enough, the split is smaller than a batch, ranks do not divide heads and
  *   hidden units, or the run folder holds another run or is in use
  */
-export async function tunePrompts(options: TunePromptsOptions): Promise<TunePromptsResult> {
+export async function tunePrompts(given: TunePromptsOptions): Promise<TunePromptsResult> {
+  const options = { ...given, recipe: { ...given.recipe, templates: [...templatesOf(given)] } };
   const { model, recipe, engine } = options;
   ranksFor('model', model.config, engine);
   const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
@@ -88,6 +100,9 @@ export async function tunePrompts(options: TunePromptsOptions): Promise<TuneProm
     };
   });
 }
+
+const templatesOf = ({ recipe, model, dataset }: TunePromptsOptions): readonly string[] =>
+  recipe.templates ?? usualTemplates(model, dataset).templates;
 
 /**
  * Classes, images and the model's own features of the classes.
@@ -104,8 +119,9 @@ export async function preparePromptTuning(dataset: ImageTextDataset, options: Tu
   checkSizes(recipe, examples.length, classes.length, `${dataset.name}/${split}`);
 
   const names = classes.map((label) => dataset.classes[label]!.name);
-  const frozen = await templateFeatures(options.model, names, recipe.templates, options.engine);
-  return { classes, examples, names, frozen };
+  const templates = templatesOf({ ...options, dataset });
+  const frozen = await templateFeatures(options.model, names, templates, options.engine);
+  return { classes, examples, names, templates, frozen };
 }
 
 type PromptTuning = Awaited<ReturnType<typeof preparePromptTuning>>;
@@ -117,7 +133,7 @@ type PromptTuning = Awaited<ReturnType<typeof preparePromptTuning>>;
  */
 export async function promptTuningTask(
   dataset: ImageTextDataset,
-  { examples, names, frozen }: PromptTuning,
+  { examples, names, templates, frozen }: PromptTuning,
   found: readonly number[],
   options: TunePromptsOptions,
   own: Run['own'],
@@ -126,7 +142,7 @@ export async function promptTuningTask(
   const taken = found.filter((column) => column >= 0);
   const { config, preprocess, tokenizer } = model;
   const { n_ctx } = recipe.prompts;
-  const texts = recipe.templates.flatMap((template) => names.map((name) => classText(template, name)));
+  const texts = templates.flatMap((template) => names.map((name) => classText(template, name)));
   const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
   const rows: TaskTexts = {
     ids: { shape: [texts.length, read.length], data: read.ids },
@@ -140,18 +156,23 @@ export async function promptTuningTask(
   const known = new Map(examples.map((example) => [example.id, example]));
   const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
-  const view = { seed: recipe.seed, batch: recipe.batch, preprocess, loader: options.loader };
+  const { group } = options.engine ?? {};
+  const view = { seed: recipe.seed, batch: recipe.batch, group, preprocess, loader: options.loader };
   const views = {
     weak: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
     strong: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
-  await views.weak.fill(0);
+  // Of a whole batch, however many processes there are.
+  const first = group
+    ? own(new ViewBatches(pictures, seen, { ...view, group: undefined, augment: recipe.weak }))
+    : views.weak;
+  await first.fill(0);
   const some = Math.min(64, texts.length);
   const typical = {
     ids: { shape: [some, read.length], data: read.ids.subarray(0, some * read.length) },
     ends: { shape: [some], data: read.ends.subarray(0, some) },
-    pixels: views.weak.pixels,
+    pixels: first.pixels,
   };
   await startFromTypicalTokens(prompt, model, typical, options.engine);
   const { compile } = engineOptions(recipe, options.engine);
@@ -171,9 +192,9 @@ async function tunePromptsIn(
   const identity = hashParams(model.params);
   run.identify('model', identity);
   const ready = await preparePromptTuning(dataset, options);
-  const { classes, examples, names, frozen } = ready;
+  const { classes, examples, names, templates, frozen } = ready;
   const found = recipe.unlabelled
-    ? await guessed(options, dataset, examples, frozen)
+    ? await madeByFirst(options.engine?.group, () => guessed(options, dataset, examples, frozen))
     : examples.map(({ label }) => classes.indexOf(label!));
   const taken = found.filter((column) => column >= 0);
   if (taken.length === 0) {
@@ -198,24 +219,33 @@ async function tunePromptsIn(
     encoder: params,
     vision: await taskPrompts({ params, config: shape }, table, first, options.engine),
   });
-  const save = (to: string, prompts: SavedPrompts) =>
+  const past = model.training ?? { images_seen: 0, train_seconds: 0 };
+  const imagesOf = (steps: number) => steps * recipe.batch * recipe.accumulate;
+  const save = (to: string, prompts: SavedPrompts, at: Pick<StepEvent, 'step' | 'seconds'>) =>
     fillModelFolder(to, async (unfinished) => {
       await savePrompts(unfinished, prompts);
-      return [promptFile, ...(await saveCheckpoint(unfinished, model))];
+      const record = {
+        images_seen: past.images_seen + imagesOf(at.step),
+        train_seconds: Math.round(past.train_seconds + at.seconds),
+        templates: recipe.templates,
+      };
+      return [await writeTrainingRecord(unfinished, record), promptFile, ...(await saveCheckpoint(unfinished, model))];
     });
   const held = { trained: recipe.data.split, wanted: evaluation.split };
   const split = evaluation.every > 0 ? heldOutSplit(dataset, held, options.onMessage) : undefined;
   const { images } = evaluation;
+  // Of several processes the first one measures; the others wait for it in the next step.
+  const leading = leads(options.engine?.group);
   const probe =
-    split === undefined ? undefined : await Probe.open(dataset, model, { split, images, templates: recipe.templates });
+    split === undefined || !leading ? undefined : await Probe.open(dataset, model, { split, images, templates });
   const before = await probe?.measure(model, options.engine);
   const validation = new Validation(run.history, phase, evaluation.patience);
-  const look = async ({ step, averaged }: StepEvent): Promise<RunEvaluation> => {
+  const look = async ({ step, seconds, averaged }: StepEvent): Promise<RunEvaluation> => {
     const trained = Object.entries(await averaged()).map(([name, value]) => [name.replace(/^prompt\//, ''), value]);
     const prompts = await promptsOf(Object.fromEntries(trained) as Params);
     const seen = await probe!.measure({ ...model, prompts }, options.engine);
     const shown = { split: split!, images: probe!.images, ...seen };
-    if (validation.note(shown, step)) await save(bestFolder, prompts);
+    if (validation.note(shown, step)) await save(bestFolder, prompts, { step, seconds });
     return shown;
   };
   const { finished, step, seconds, averaged } = await train(task, {
@@ -238,11 +268,11 @@ async function tunePromptsIn(
   run.skip([...views.weak.unreadable, ...views.strong.unreadable]);
   if (finished) takeValues(task.params, averaged);
   const prompts = await promptsOf(prompt.params);
-  if (finished) await save(folder, prompts);
+  if (finished && leading) await save(folder, prompts, { step, seconds });
   const last = evaluationsOf(run.history.entries, phase).at(-1);
   const best = validation.best(step);
   return {
-    ...{ folder, finished, steps: step, seconds, imagesSeen: step * recipe.batch * recipe.accumulate },
+    ...{ folder, finished, steps: step, seconds, imagesSeen: imagesOf(step) },
     ...{ prompts, images: examples.length },
     labelled: { images: taken.length, classes: new Set(taken).size },
     pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type Dtype, dtypes, onnxFolder } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { writeFileAtomic } from '../files/index.js';
-import { openEncoders } from '../model/index.js';
+import { type EncoderModel, openEncoders, usualTemplates } from '../model/index.js';
 import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
@@ -21,7 +21,7 @@ export interface PageOptions {
   readonly classes?: readonly string[];
   /** Image files that the page offers to try, as sample images of the model's data. @defaultValue none */
   readonly samples?: readonly { readonly bytes: Uint8Array; readonly extension: 'png' | 'jpg' }[];
-  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue the classifier's, or `a drawing of {}` */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue the classifier's, or `usualTemplates` */
   readonly templates?: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */
   readonly weights?: readonly number[];
@@ -59,9 +59,10 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       `${model}: expected onnx/vision_model.onnx and onnx/text_model.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize`,
     );
   }
-  const { encoders: pair, classes: classifier } = await openEncoders(model);
+  const opened = await openEncoders(model);
+  const { encoders: pair, classes: classifier } = opened;
   try {
-    const { templates = ['a drawing of {}'], weights } = options.templates ? options : (classifier ?? {});
+    const { templates, weights } = pageTemplates(options, opened);
     checkTemplates(templates, weights);
     const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
     const text = await chooseVariant(onnx, 'text_model', pair, options.dtype);
@@ -114,6 +115,10 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
   } finally {
     await pair.dispose();
   }
+}
+
+function pageTemplates({ templates, weights }: PageOptions, model: EncoderModel) {
+  return templates ? { templates, weights } : (model.classes ?? usualTemplates(model));
 }
 
 async function writeAll(

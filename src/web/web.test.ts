@@ -319,8 +319,8 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     await drop(asFile(png));
     await tab.locator('body[data-stage="picture"]').waitFor();
     const { answers } = await inNode(png);
-    await eventually(() => textOf('#verdict')).toBe(answers[0]!.name);
-    expect(await shownAnswers()).toEqual(answers);
+    // The answers of the picture before may have the same first one.
+    await eventually(shownAnswers).toEqual(answers);
   });
 
   it('answers a pasted picture, by classes typed live', async () => {

@@ -49,7 +49,7 @@ export function addCascade(program: Command): void {
     .option('--held-out <name>', 'images to report on, none of them in --split', 'test')
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name (default: "a drawing of {}" "{}")',
+      'texts of a class, {} or [OBJ] standing for its name (default: those that the model was trained with; otherwise "a photo of [OBJ]", of the built-in drawings "a drawing of {}" "{}")',
     )
     .addOption(
       new Option('--confidence <kind>', 'what a threshold is compared with (default: the one that works best)').choices(

@@ -54,6 +54,7 @@ async function run(options: ContinualOptions): Promise<void> {
     return {
       schema: continualRecipe,
       flags: { methods: options.methods, seeds: options.seeds, orders: options.orders },
+      again: ['--student', options.student, ...(teacher === undefined ? [] : ['--teacher', teacher])],
       sources: { student: options.student, ...(teacher !== undefined && { teacher }) },
       run: async (given, open) => {
         const student = await loadTowerModel(options.student, 'continual', given);

@@ -77,6 +77,11 @@ async function run(options: ContinueOptions): Promise<void> {
         method: options.method,
         'ewc.lambda': lambda === undefined || !strength.success ? lambda : strength.data,
       },
+      again: [
+        ...['--bank', bank, '--task', task],
+        ...(student === undefined ? [] : ['--student', student]),
+        ...(teacher === undefined ? [] : ['--teacher', teacher]),
+      ],
       sources: { ...(student !== undefined && { student }), ...(teacher !== undefined && { teacher }) },
       run: async (given, open) => {
         const own: TowerModel | undefined =

@@ -1,15 +1,22 @@
+import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
-import type { Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
+import type { DistillRecipe, Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
+import { fusionRules } from '../../distill/teachers/fusion-rules.js';
 import { UserError } from '../../errors.js';
 import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
+import { teacherModels, withTeacherModels } from '../teacher-models.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
+/** Beside the run's other files, where it had several teachers. */
+const teachersPageFile = 'teachers.html';
+
 interface DistillOptions extends TrainingOptions {
-  readonly teacher: string;
+  readonly teacher?: readonly string[];
   readonly student?: string;
+  readonly fusion?: string;
   readonly method?: string;
   /** A file of `--prompts`; false with `--no-prompts`. */
   readonly prompts?: string | false;
@@ -27,9 +34,16 @@ interface DistillOptions extends TrainingOptions {
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
   withPlanOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
-    .requiredOption(
+    .option(
       '--teacher <folder>',
-      'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used',
+      'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
+      (folder: string, before: readonly string[] = []) => [...before, folder],
+    )
+    .addOption(
+      new Option(
+        '--fusion <rule>',
+        'of several teachers: how their answers are put together (default: confidence)',
+      ).choices([...fusionRules]),
     )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
     .addOption(
@@ -68,6 +82,7 @@ export function addDistill(program: Command): void {
         'distill --teacher models/emoji-teacher --out runs/kd --method kd',
         'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
         'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
+        'distill --teacher models/emoji-teacher --teacher my-clip --fusion learned --out runs/both',
         'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
         'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
         'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
@@ -85,6 +100,7 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
   return {
     ...(await lossFields(command)),
     method: options.method,
+    'fusion.rule': options.fusion,
     'texts.templates': templates,
     'texts.weights': weights,
     'student.checkpoint': options.student,
@@ -115,49 +131,71 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
   await runTraining(options, async () => {
     const [
       { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-      { loadModelCheckpoint },
+      { loadModelCheckpoint, trainingOf },
       data,
+      { writeTeachersPage },
       output,
     ] = await Promise.all([
       import('../../distill/index.js'),
       import('../../model/index.js'),
       import('../../data/index.js'),
+      import('../../report/index.js'),
       import('../distill-output.js'),
     ]);
     const { device, threads, targets: targetsDir } = options;
-    let read: Promise<TeacherModel> | undefined;
-    const teacherModel = (download: DownloadOptions & RunModelOptions) => {
-      read ??= loadTeacher(options.teacher, { ...download, device, threads });
-      return read;
+    const given = options.teacher ?? [];
+    const read = new Map<string, Promise<TeacherModel>>();
+    const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
+      const known = read.get(name) ?? loadTeacher(name, { ...download, device, threads });
+      read.set(name, known);
+      return known;
+    };
+    const allTeachers = async (recipe: DistillRecipe, download: DownloadOptions & RunModelOptions) => {
+      const models: TeacherModel[] = [];
+      for (const name of teacherModels(recipe, given)) models.push(await teacherModel(name, download));
+      const [teacher, ...others] = models;
+      return { teacher: teacher!, others };
     };
 
     return {
-      schema: distillRecipe,
+      schema: distillRecipe.transform((recipe) => withTeacherModels(recipe, given)),
       flags: await flags(options, command),
-      sources: { teacher: options.teacher },
-      again: ['--teacher', options.teacher, ...(targetsDir === undefined ? [] : ['--targets', targetsDir])],
-      adapt: async (recipe, given, open, download) => {
+      sources: (recipe) =>
+        Object.fromEntries(
+          teacherModels(recipe, given).map((name, k) => [k === 0 ? 'teacher' : `teacher ${k + 1}`, name]),
+        ),
+      again: [
+        ...(given.length === 1 ? ['--teacher', given[0]!] : []), // several are in the recipe
+        ...(targetsDir === undefined ? [] : ['--targets', targetsDir]),
+      ],
+      adapt: async (recipe, set, open, download) => {
         const { split } = recipe.data;
         const { checkpoint } = recipe.student;
-        const teacher = teacherOf(await teacherModel(download));
+        const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
         const dataset = await open();
         return adaptRecipe(recipe, {
-          ...{ wish, given, teacher },
+          ...{ wish, given: set, teacher },
           images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
           student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
         });
       },
-      plan: async (given, open) => {
-        const teacher = await teacherModel(given);
-        return planDistill({ ...given, targetsDir, teacher, dataset: await open() });
+      plan: async (run, open) => {
+        const models = await allTeachers(run.recipe, run);
+        return planDistill({ ...run, targetsDir, ...models, dataset: await open() });
       },
-      run: async (given, open) => {
-        const teacher = await teacherModel(given);
-        return distill({ ...given, targetsDir, teacher, dataset: await open() });
+      run: async (run, open) => {
+        const models = await allTeachers(run.recipe, run);
+        const teacherTemplates = trainingOf(teacherModels(run.recipe, given)[0]!)?.templates;
+        const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
+        if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
+        return result;
       },
       json: output.distillJson,
       closing: (result, recipe) => ({
-        lines: output.distillLines(result, recipe),
+        lines: [
+          ...output.distillLines(result, recipe),
+          ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
+        ],
         saved: result.folder,
         next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
       }),

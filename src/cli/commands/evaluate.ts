@@ -42,7 +42,7 @@ export function addEvaluate(program: Command): void {
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name; a class is the mean of its texts (default: "a drawing of {}" "{}")',
+      'texts of a class, {} or [OBJ] standing for its name; a class is the mean of its texts (default: those that the model was trained with; otherwise "a photo of [OBJ]", of the built-in drawings "a drawing of {}" "{}")',
     )
     .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)

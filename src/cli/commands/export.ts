@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Bank } from '../../bank/index.js';
 import type { ExportResult } from '../../compress/index.js';
+import { UserError } from '../../errors.js';
 import { type CommonOptions, examples, printResult, promptsOption, withCommonOptions } from '../options.js';
 
 interface ExportCommandOptions extends CommonOptions {
@@ -9,6 +10,8 @@ interface ExportCommandOptions extends CommonOptions {
   readonly templates?: readonly string[];
   readonly prompts?: string;
   readonly fold: boolean;
+  readonly adaptor?: string;
+  readonly teacher?: string;
   readonly name?: string;
   readonly licence?: string;
 }
@@ -26,18 +29,24 @@ export function addExport(program: Command): void {
     )
     .option(
       '--templates <text...>',
-      'texts of a class, {} or [OBJ] standing for its name (default: those of the run, or "a drawing of {}")',
+      'texts of a class, {} or [OBJ] standing for its name (default: those that it was trained with, or "a photo of [OBJ]")',
     )
     .addOption(promptsOption())
     .option('--no-fold', 'keep vision prompts as tokens instead of folding them into constant keys and values')
+    .option(
+      '--adaptor <teacher>',
+      'of a student of several teachers: in the joint space of this one (its number or name), with its text tower; --teacher names its checkpoint',
+    )
+    .option('--teacher <folder>', 'the checkpoint of that teacher')
     .option('--name <title>', 'title of the model card (default: the name of the folder)')
     .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
     .addHelpText(
       'after',
       examples(
         'export runs/demo --out exported',
-        'export runs/student --out exported --classes "cat, house, tree" --templates "a drawing of {}"',
+        'export runs/student --out exported --classes "cat, house, tree" --templates "a sketch of {}"',
         'export runs/student --out exported --classes classes.txt --prompts prompts.json',
+        'export runs/both --out exported --adaptor 2 --teacher my-clip',
         'export my-clip --out exported --classes classes.txt --json',
       ),
     )
@@ -54,7 +63,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       import('../../files/index.js'),
       import('../progress.js'),
     ]);
-  const { out, fold, name, licence } = options;
+  const { out, fold, name, licence, adaptor, teacher } = options;
   const bank = await routedBank(idOrFolder);
   if (bank) {
     const { templates, weights } =
@@ -69,17 +78,27 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       `${out}: a Transformers.js model that routes images between ${tasks.length} tasks`,
     );
   }
+  if ((adaptor === undefined) !== (teacher === undefined)) {
+    throw new UserError(
+      '--adaptor, --teacher: each needs the other: the teacher by its number or name, and its checkpoint',
+    );
+  }
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
-  // A bank whose tasks share weights, and have no prompts of their own, is one model.
-  const loadTowers = async (given: string) =>
-    (await isBankFolder(given))
-      ? withTowers(await (await import('../../bank/index.js')).loadModelOrBank(given), 'export')
-      : loadTowerModel(given, 'export', { onDownload, onRunModel: download.log });
-  const model = await loadTowers(idOrFolder).finally(() => download.stop());
-  const { recipe, data, metrics, ...run } = await readRun(model.source!.folder);
+  const readModels = async () => {
+    // A bank whose tasks share weights, and have no prompts of their own, is one model.
+    const student = (await isBankFolder(idOrFolder))
+      ? withTowers(await (await import('../../bank/index.js')).loadModelOrBank(idOrFolder), 'export')
+      : await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
+    if (adaptor === undefined || teacher === undefined) return { student, model: student };
+    const { withAdaptor } = await import('../../distill/index.js');
+    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload, onRunModel: download.log });
+    return { student, model: withAdaptor(student, adaptor, checkpoint) };
+  };
+  const { student, model } = await readModels().finally(() => download.stop());
+  const { recipe, data, metrics } = await readRun(student.source!.folder);
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
-  const { templates, weights } = given ?? (options.templates ? { templates: options.templates } : run);
+  const { templates, weights } = given ?? { templates: options.templates };
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
   const made = await exportModel({
     model,

@@ -39,5 +39,8 @@ async function resume(program: Command, folder: string, options: CommonOptions):
   const out = here.startsWith('..') ? run : here;
   const said = [...(options.json ? ['--json'] : []), ...(options.quiet ? ['--quiet'] : [])];
   const recipe = ['--recipe', join(out, 'recipe.yaml')];
-  await program.parseAsync([command, ...invocation.args, '--out', out, ...recipe, ...said], { from: 'user' });
+  // Some commands have their run folders in a folder of their own, and know which.
+  const takes = program.commands.find((one) => one.name() === command)?.options.some(({ long }) => long === '--out');
+  const place = takes ? ['--out', out] : [];
+  await program.parseAsync([command, ...invocation.args, ...place, ...recipe, ...said], { from: 'user' });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import type { Checkpoint, DownloadOptions } from '../../clip/index.js';
+import type { DownloadOptions } from '../../clip/index.js';
 import type { RunModelOptions } from '../../model/index.js';
+import type { TunePromptsOptions as Tuning } from '../../tune-prompts/index.js';
 import { examples } from '../options.js';
 import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
@@ -32,7 +33,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
   await runTraining(options, async () => {
     const [
       { planTunePrompts, tunePrompts, tunePromptsRecipe },
-      { loadModelCheckpoint },
+      { loadModelCheckpoint, trainingOf },
       { percent },
       { evaluationText },
     ] = await Promise.all([
@@ -42,9 +43,9 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       import('../run-figures.js'),
     ]);
 
-    let read: Promise<Checkpoint> | undefined;
+    let read: Promise<Tuning['model']> | undefined;
     const readModel = (download: DownloadOptions & RunModelOptions) => {
-      read ??= loadModelCheckpoint(folder, download);
+      read ??= loadModelCheckpoint(folder, download).then((model) => ({ ...model, training: trainingOf(folder) }));
       return read;
     };
 

@@ -4,7 +4,7 @@ import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
 import { datasetPixels } from '../../loader/index.js';
 import { Random } from '../../math/index.js';
-import { type TowerModel, textLimit } from '../../model/index.js';
+import { type TowerModel, textLimit, usualTemplates } from '../../model/index.js';
 import { classText } from '../../prompt/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 
@@ -28,7 +28,7 @@ export interface CalibrationOptions {
   /** Most classes, those of the pictures first. */
   readonly classes?: number;
   readonly split?: string;
-  /** `{}` or `[OBJ]` stands for the class name. */
+  /** `{}` or `[OBJ]` stands for the class name. @defaultValue the first of `usualTemplates` */
   readonly template?: string;
   readonly seed?: number;
 }
@@ -45,7 +45,7 @@ export async function loadCalibration(
     images = enoughImages(student),
     classes = 256,
     split = 'train',
-    template = 'a drawing of {}',
+    template = usualTemplates(student, dataset).templates[0]!,
     seed = 0,
   }: CalibrationOptions = {},
 ): Promise<Calibration> {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { quantizationRecord, quantizedFile, saveDescription } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
-import { graphNames, PARTS, textLimit } from '../../model/index.js';
+import { graphNames, PARTS, textLimit, trainingFile, writeTrainingRecord } from '../../model/index.js';
 import { promptFile, savePrompts } from '../../prompt/index.js';
 import { type QuantizedTensor, writeQuantized } from '../../weight-formats/index.js';
 import { quantizedDtypes, variantFile } from './onnx-variants.js';
@@ -27,6 +27,7 @@ export function checkTarget(folder: string): void {
 /** What a new result of any options takes the place of in a folder with an earlier one. */
 export const replacedFiles: readonly string[] = [
   promptFile,
+  trainingFile,
   ...quantizedDtypes.flatMap((dtype) => graphNames.map((name) => variantFile(name, dtype))),
 ];
 
@@ -37,9 +38,10 @@ export const replacedFiles: readonly string[] = [
  * @returns the files, relative to the folder
  */
 export async function saveQuantized(folder: string, { student, tensors }: QuantizedStudent): Promise<string[]> {
-  const { params, prompts } = student;
+  const { params, prompts, training } = student;
   const described = await saveDescription(folder, student, { maxLength: textLimit(student) });
   const files = [...described, quantizedFile];
+  if (training) files.push(await writeTrainingRecord(folder, training));
   if (prompts?.encoder) {
     const own = Object.entries(tensors).filter(([name]) => name.startsWith(PARTS.encoder));
     const quantized: Record<string, QuantizedTensor> = Object.fromEntries(

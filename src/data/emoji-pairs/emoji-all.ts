@@ -42,6 +42,7 @@ export async function openEmojiAll(): Promise<ImageTextDataset> {
   );
   return {
     name: 'emoji-all',
+    kind: 'drawings',
     classes: pairs.classes,
     splits,
     skipped: [...pairs.skipped, ...wide.skipped],

@@ -54,6 +54,7 @@ export async function openEmojiPairs(): Promise<ImageTextDataset> {
   const sum = createHash('sha256').update(JSON.stringify([revision, emoji.fingerprint, classes, splits]));
   return {
     name: 'emoji-pairs',
+    kind: 'drawings',
     classes,
     splits,
     skipped: emoji.skipped,

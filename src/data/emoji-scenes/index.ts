@@ -44,6 +44,7 @@ export async function openScenes(): Promise<{ dataset: ImageTextDataset; scenes:
   const sum = createHash('sha256').update(JSON.stringify([revision, emoji.fingerprint, splits]));
   const dataset: ImageTextDataset = {
     name: 'emoji-scenes',
+    kind: 'drawings',
     classes,
     splits,
     skipped: emoji.skipped,

@@ -20,5 +20,5 @@ export function openWideEmoji(): Promise<ImageTextDataset> {
 
 async function open(name: string, choose: () => EmojiIndex): Promise<ImageTextDataset> {
   const { classes, splits, skipped, fingerprint, read } = await renderedEmoji(name, choose);
-  return { name, classes, splits, skipped, fingerprint, load: ({ id }) => read(id) };
+  return { name, kind: 'drawings', classes, splits, skipped, fingerprint, load: ({ id }) => read(id) };
 }

@@ -30,7 +30,8 @@ it('reads a CoOp split: classes in the order of labels, the first ⌈n/2⌉ of t
   expect(all.splits.train![0]).toEqual({
     id: 'images/tabby/1.png',
     label: 1,
-    captions: ['a picture of tabby cat', 'tabby cat'],
+    captions: ['a photo of a tabby cat', 'tabby cat'],
+    captionsMade: true,
   });
   const halved = await openDataset(`coop:${folder}?novel=half`);
   expect(halved.classes.map(({ novel }) => novel)).toEqual([false, false, true]);

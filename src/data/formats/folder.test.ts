@@ -23,12 +23,23 @@ describe('folder of pictures', () => {
     expect([train!.length, val!.length, test!.length]).toEqual([10, 2, 3]);
     expect(dataset.dealt).toContain('of each class of at least 5 images a fifth is test');
     expect(test!.filter(({ label }) => label === 1)).toHaveLength(2);
-    expect(train![0]!.captions).toContain('a picture of owl');
+    expect(train![0]!.captions).toContain('a photo of an owl');
     expect(await openDataset(`folder:${folder}`)).toMatchObject({
       splits: dataset.splits,
       fingerprint: dataset.fingerprint,
     });
     expect(await dataset.load(train![0]!)).toMatchObject({ width: 20, height: 10, channels: 3 });
+  });
+
+  it('takes images for photos unless it is told otherwise, and its fingerprint does not change with that', async () => {
+    await put(folder, 'a_cat/1.png');
+    const [photos, drawings] = [
+      await openDataset(`folder:${folder}`),
+      await openDataset(`folder:${folder}?kind=drawings`),
+    ];
+    expect([photos.kind, photos.splits.train![0]!.captions]).toEqual(['photos', ['a photo of a cat', 'a cat']]);
+    expect([drawings.kind, drawings.splits.train![0]!.captions]).toEqual(['drawings', ['a drawing of a cat', 'a cat']]);
+    expect(drawings.fingerprint).toBe(photos.fingerprint);
   });
 
   it('takes splits as they lie', async () => {
@@ -123,7 +134,8 @@ describe('folder of pictures', () => {
   it.each([
     ['?into', /expected images|expected a folder/],
     ['?into=', 'expected option=value behind the question mark, got into='],
-    ['?novle=half', 'unknown option novle; expected classes, into, novel; did you mean novel?'],
+    ['?novle=half', 'unknown option novle; expected classes, into, kind, novel; did you mean novel?'],
+    ['?kind=sketches', 'kind: expected photos or drawings, got sketches'],
     ['?novel=all', 'novel: expected half, got all'],
     ['?novel=half', 'expected at least two classes, found 1'],
     ['?classes=b', 'its class a is not in the classes given'],

@@ -154,7 +154,7 @@ describe('layouts of folders', () => {
         { id: 'train/1.png', label: 0, captions: ['one'] },
         { id: 'train/2.png', label: 1, captions: ['two'] },
       ],
-      test: [{ id: 'test/3.png', label: 1, captions: ['a picture of dog', 'dog'] }],
+      test: [{ id: 'test/3.png', label: 1, captions: ['a photo of a dog', 'dog'], captionsMade: true }],
     });
     expect(skipped).toEqual([]);
   });

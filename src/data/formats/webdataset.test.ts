@@ -88,10 +88,10 @@ describe('WebDataset shards', () => {
       await put(folder, 'shards/classnames.txt', 'owl\nred fox\n');
       const { splits, classes, load } = await openDataset(`wds:${folder}/shards`);
       expect(classes.map(({ name }) => name)).toEqual(['owl', 'red fox']);
-      const captions = ['a picture of red fox', 'red fox'];
+      const captions = ['a photo of a red fox', 'red fox'];
       expect(splits).toEqual({
-        test: [{ id: `test-0.tar/${key}`, label: 1, captions }],
-        train: [{ id: `train-0.tar/${key}`, label: 1, captions }],
+        test: [{ id: `test-0.tar/${key}`, label: 1, captions, captionsMade: true }],
+        train: [{ id: `train-0.tar/${key}`, label: 1, captions, captionsMade: true }],
       });
       expect(colourOf(await load(splits.test![0]!))).toEqual([192, 64, 32]);
     },

@@ -1,18 +1,22 @@
 import { normalizePixels, type PreprocessConfig } from '../../clip/index.js';
 import type { Example } from '../../data/index.js';
+import { type Group, gatherRows, imageSlice, type Slice } from '../../group/index.js';
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows, Random, selectRows, toUnitRows } from '../../math/index.js';
-import type { TensorTree } from '../../nn/index.js';
+import { BatchShare, rowsOf, type TensorTree } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
 import { gatherSlots } from '../losses/word-alignment.js';
 import type { TargetStore } from '../targets/target-store.js';
+import type { SeveralTargets } from '../teachers/several-targets.js';
 import { gatherWords, type TextBank } from './text-bank.js';
 
 export interface BatchOptions {
   seed: number;
-  /** Drawings a step, B. */
+  /** Drawings a step, B, of all processes together. */
   batch: number;
+  /** The processes that train together, each with its share of the images and texts. */
+  group?: Group;
   views: number;
   classesPerStep: number;
   teacherTopK: number;
@@ -23,7 +27,10 @@ export interface BatchOptions {
   halves?: boolean;
 }
 
-/** What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. */
+/**
+ * What a step's program is fed beside parameters. N = captions (B or 0) + classes; the captions come first. Of several processes
+ * each is fed its own images and texts, and the teacher's embeddings of all.
+ */
 export type BatchFeeds = Record<string, Feed>;
 
 /**
@@ -37,13 +44,21 @@ export class Batches {
   readonly classCount: number;
   /** Texts a step, N. */
   readonly textCount: number;
+  /** Captions among them: B, or 0. */
+  readonly captions: number;
+  /** Which images are this process's own. */
+  readonly share: BatchShare;
+  /** Which of the texts are: of the captions, where there are any, those of its images; and a part of the classes. */
+  readonly textBlocks: readonly Slice[];
   readonly feeds: BatchFeeds;
   private readonly records: Uint8Array[];
   private readonly classFeatures: Float32Array; // [classes, P], unit length
   private readonly order: EpochOrder;
   /** The teacher's nearest classes of each record that was drawn already: epochs go round the same views. */
   private readonly nearest = new Map<number, readonly number[]>();
+  private several: SeveralTargets | undefined;
 
+  /** @throws UserError where a batch has fewer images than there are processes */
   constructor(
     readonly store: TargetStore,
     readonly bank: TextBank,
@@ -51,40 +66,61 @@ export class Batches {
     private readonly preprocess: PreprocessConfig,
     private readonly options: BatchOptions,
   ) {
-    const { batch, seed } = options;
+    const { batch, seed, group } = options;
+    const own = imageSlice('batch', batch, group).count;
+    this.share = new BatchShare(batch, group);
     this.order = new EpochOrder(examples.length, seed);
     const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
     this.classCount = Math.min(options.classesPerStep, bank.classes.length);
-    this.textCount = this.classCount + (options.captions ? batch : 0);
+    this.captions = options.captions ? batch : 0;
+    this.textCount = this.captions + this.classCount;
+    this.textBlocks = [...(options.captions ? [this.share.images] : []), this.share.slice(this.classCount)];
     const bytes = store.layout.bytes;
-    const memory = new Uint8Array(batch * bytes);
-    this.records = Array.from({ length: batch }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
+    const memory = new Uint8Array(own * bytes);
+    this.records = Array.from({ length: own }, (_, i) => memory.subarray(i * bytes, (i + 1) * bytes));
     const classes = { data: bank.embeds, count: bank.texts.length, width: embed };
     const first = bank.classes.map((texts) => texts[0]!);
     this.classFeatures = toUnitRows(selectRows(classes, first)).data;
 
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
-    const n = this.textCount;
+    const n = this.textBlocks.reduce((sum, block) => sum + rowsOf(block), 0);
     this.feeds = {
-      pixels: float(batch, 3, size, size),
+      pixels: float(own, 3, size, size),
       ids: { shape: [n, bank.length], data: new Int32Array(n * bank.length) },
       ends: { shape: [n], data: new Int32Array(n) },
       'target/image': float(batch, embed),
-      'target/text': float(n, embed),
+      'target/text': float(this.textCount, embed),
     };
     const kept = (...shape: number[]) =>
       options.halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
-    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(batch, tokens, width);
-    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(batch, tokens, tokens);
+    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(own, tokens, width);
+    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(own, tokens, tokens);
     if (bank.words && options.captions) {
       const { wordsLength, alignment } = bank;
-      this.feeds['target/words'] = float(batch, wordsLength, embed);
+      this.feeds['target/words'] = float(own, wordsLength, embed);
       if (alignment) {
-        this.feeds['target/words_ends'] = { shape: [batch], data: new Int32Array(batch) };
-        this.feeds['align/student'] = float(batch, bank.length, alignment.count);
-        this.feeds['align/teacher'] = float(batch, wordsLength, alignment.count);
+        this.feeds['target/words_ends'] = { shape: [own], data: new Int32Array(own) };
+        this.feeds['align/student'] = float(own, bank.length, alignment.count);
+        this.feeds['align/teacher'] = float(own, wordsLength, alignment.count);
       }
     }
+  }
+
+  /** Takes in the targets of further teachers, whose answers are then mixed with the first's. Their stores are closed with {@link close}. */
+  join(several: SeveralTargets): void {
+    this.several = several;
+    Object.assign(this.feeds, several.feeds);
+  }
+
+  /** The further teachers' targets, where there are some. */
+  get others(): SeveralTargets | undefined {
+    return this.several;
+  }
+
+  /** Closes all stores. */
+  close(): void {
+    this.store.close();
+    this.several?.close();
   }
 
   /** Graph inputs for `feeds`, by name; what is fed in fp16 is read as fp32. */
@@ -102,8 +138,10 @@ export class Batches {
     const { batch } = this.options;
     const { layout } = this.store;
     const drawn = Array.from({ length: batch }, (_, i) => this.draw(step * batch + i));
-    for (const [i, { example, view }] of drawn.entries()) {
-      this.store.read(this.store.index(example, view), this.records[i]!);
+    const { images } = this.share;
+    for (const [i, record] of this.records.entries()) {
+      const { example, view } = drawn[images.from + i]!;
+      this.store.read(this.store.index(example, view), record);
     }
     const float = (name: string) => this.feeds[name]!.data as Float32Array;
     const whole = (name: string) => this.feeds[name]!.data as Int32Array;
@@ -111,7 +149,7 @@ export class Batches {
     const { size, embed, hidden, attention } = layout.contents;
     for (const [i, record] of this.records.entries()) {
       normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
-      float('target/image').set(layout.embed(record), i * embed);
+      float('target/image').set(layout.embed(record), (images.from + i) * embed);
       for (const l of hidden) {
         const name = `target/hidden.${l}`;
         if (wanted.has(name)) layout.readHidden(record, l, kept(name), i * layout.hiddenSize);
@@ -121,12 +159,17 @@ export class Batches {
         if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
       }
     }
-    const rows = this.texts(step, drawn);
-    gatherHostRows(this.bank.ids, this.bank.length, rows, whole('ids'));
-    gatherHostRows(this.bank.ends, 1, rows, whole('ends'));
+    gatherRows(this.options.group, images, float('target/image'));
+    const shown = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));
+    const seen = { step, images: shown, first: this.records.map((record) => layout.embed(record)) };
+    this.several?.read(seen);
+    const { rows, classes } = this.texts(step, drawn);
+    const read = this.ownTexts(rows);
+    gatherHostRows(this.bank.ids, this.bank.length, read, whole('ids'));
+    gatherHostRows(this.bank.ends, 1, read, whole('ends'));
     gatherHostRows(this.bank.embeds, embed, rows, float('target/text'));
     if (wanted.has('target/words')) {
-      const own = rows.slice(0, batch);
+      const own = read.slice(0, images.count);
       const { alignment, length, wordsLength, wordsEnds } = this.bank;
       gatherWords(this.bank, own, float('target/words'));
       if (alignment) {
@@ -135,6 +178,8 @@ export class Batches {
         gatherSlots(alignment.teacher, wordsLength, alignment.count, own, float('align/teacher'));
       }
     }
+    const captions = rows.length - classes.length;
+    this.several?.fill(seen, { rows, captions, classes }, wanted, float('target/text'));
     return this.feeds;
   }
 
@@ -144,25 +189,39 @@ export class Batches {
     return { example: this.store.standIn(example), view: epoch % this.options.views };
   }
 
-  /** The step's texts as rows of the bank: a caption of each drawing, then the classes. */
-  private texts(step: number, drawn: readonly { readonly example: number; readonly view: number }[]): number[] {
+  /** The step's texts as rows of the bank: a caption of each drawing, then the classes, which are also named. */
+  private texts(
+    step: number,
+    drawn: readonly { readonly example: number; readonly view: number }[],
+  ): { rows: number[]; classes: number[] } {
     const { seed, captions } = this.options;
     const ranked = drawn.map(({ example, view }, i) => {
       const record = this.store.index(example, view);
-      const known = this.nearest.get(record) ?? this.nearestClasses(i);
+      const known = this.nearest.get(record) ?? this.nearestClasses(i, record);
       this.nearest.set(record, known);
       return known;
     });
     const random = new Random(seed, 'templates', step);
-    const classes = this.chooseClasses(step, ranked).map((c) => this.classText(random, c));
-    if (!captions) return classes;
+    const chosen = this.chooseClasses(step, ranked);
+    const classes = chosen.map((c) => this.classText(random, c));
+    if (!captions) return { rows: classes, classes: chosen };
     const own = drawn.map(({ example }, i) => {
       const texts = this.bank.captions.get(this.examples[example]!.id) ?? [];
       const pickOne = new Random(seed, 'caption', step, i);
       // A drawing without captions is described by what the teacher takes it for.
       return texts.length > 0 ? pickOne.pick(texts) : this.classText(pickOne, ranked[i]![0]!);
     });
-    return [...own, ...classes];
+    return { rows: [...own, ...classes], classes: chosen };
+  }
+
+  /** Of the step's texts, those that this process reads; one more where it has no class of its own: see {@link rowsOf}. */
+  private ownTexts(rows: readonly number[]): number[] {
+    let start = 0;
+    return this.textBlocks.flatMap((block) => {
+      const from = start + Math.min(block.from, block.total - 1);
+      start += block.total;
+      return rows.slice(from, from + rowsOf(block));
+    });
   }
 
   /** One of a class's texts. */
@@ -189,13 +248,14 @@ export class Batches {
   }
 
   /** The teacher's nearest classes of drawing i of the batch, the nearest first. */
-  private nearestClasses(i: number): number[] {
+  private nearestClasses(i: number, record: number): number[] {
     const count = this.bank.classes.length;
     const keep = Math.max(1, Math.min(this.options.teacherTopK, count));
     const needed = this.classCount < count || this.options.captions;
     if (!needed) return [];
-    const image = this.store.layout.embed(this.records[i]!);
-    const width = image.length;
+    if (this.several) return this.several.nearest(record, keep);
+    const width = this.store.layout.contents.embed;
+    const image = (this.feeds['target/image']!.data as Float32Array).subarray(i * width, (i + 1) * width);
     const best: { c: number; score: number }[] = [];
     for (let c = 0; c < count; c++) {
       let score = 0;

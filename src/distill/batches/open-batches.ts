@@ -1,7 +1,8 @@
 import { type SayOptions, saidByModels } from '../../augment/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset } from '../../data/index.js';
+import { type Group, inTurns } from '../../group/index.js';
 import type { LoaderOptions } from '../../loader/index.js';
-import { checkTemplates } from '../../prompt/index.js';
+import { checkTemplates, trainingTemplates, withClassCaptions } from '../../prompt/index.js';
 import type { DistillRecipe } from '../recipe.js';
 import { ensureTargets } from '../targets/extract-targets.js';
 import { TextTargets } from '../targets/text-targets.js';
@@ -35,32 +36,46 @@ export interface BatchSource {
   readonly targets: TargetOptions;
   /** As in `BatchOptions`. */
   readonly halves?: boolean;
+  readonly group?: Group;
   /** How models of texts are had, and how far they are. */
   readonly texts?: SayOptions;
 }
 
 /**
- * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not. Whoever opens
- * them closes their store; it is not complete where the signal stopped the extraction.
+ * The batches of a recipe, with the teacher's targets: opened where they are stored, extracted where not, by the first of
+ * several processes. Whoever opens them closes their store; it is not complete where the signal stopped the extraction.
  *
  * @throws the signal's reason where it is aborted while texts are read
  * @throws UserError for templates without a place for the class, data without classes, a store of something else, or
  * models of texts that cannot be had
  */
-export async function openBatches({
+export async function openBatches(source: BatchSource): Promise<Batches> {
+  const { targets, group } = source;
+  return inTurns(
+    group,
+    (stopped) =>
+      openOwn(stopped ? { ...source, targets: { ...targets, rebuild: false, signal: AbortSignal.abort() } } : source),
+    ({ store }) => store.complete,
+  );
+}
+
+async function openOwn({
   teacher,
-  dataset,
+  dataset: given,
   recipe,
   student,
   inner,
   targets,
   halves,
+  group,
   texts,
 }: BatchSource): Promise<Batches> {
   const { seed, views, augment } = recipe;
-  const { templates, weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
-  const examples = examplesOf(dataset, recipe.data.split);
+  const { weights, captions, classes_per_step, teacher_top_k } = recipe.texts;
+  const templates = trainingTemplates(recipe.texts.templates, given);
   checkTemplates(templates, weights);
+  const dataset = withClassCaptions(given, templates);
+  const examples = examplesOf(dataset, recipe.data.split);
   const models = captions ? augment.text?.models : undefined;
   const sayings = models && (await saidByModels(captionsOf(examples), models, texts));
   const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
@@ -84,7 +99,7 @@ export async function openBatches({
   });
   await features.save();
   return new Batches(store, bank, examples, teacher.preprocess, {
-    ...{ seed, views, captions, weights, halves, batch: recipe.batch },
+    ...{ seed, views, captions, weights, halves, group, batch: recipe.batch },
     classesPerStep: classes_per_step,
     teacherTopK: teacher_top_k,
   });

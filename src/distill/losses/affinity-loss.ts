@@ -23,12 +23,14 @@ export const affinity = defineLoss({
   schema: z.object(lossFields(1, false)).prefault({}),
   coordination: 'none',
   requires: { captions: 'it compares the images of a batch with their captions' },
-  build({ image, text, captions, logits, teacher, target }) {
+  build({ embeds, whole, captions, logits, teacher, target }) {
     const own = (texts: Tensor) => t.slice(texts, 0, 0, captions); // [B, P]
-    return affinityLoss(
-      comparedLogits(
-        { image: image.embed, text: own(text.embed), ...logits },
-        { image: target('image'), text: own(target('text')), ...fixedScale(teacher.params) },
+    return whole(
+      affinityLoss(
+        comparedLogits(
+          { image: embeds.image, text: own(embeds.text), ...logits },
+          { image: target('image'), text: own(target('text')), ...fixedScale(teacher.params) },
+        ),
       ),
     );
   },

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
-import { defineLoss, lossFields } from './loss.js';
+import { defineLoss, givesTargets, type LossContext, lossFields } from './loss.js';
 
-/** Attention distillation of the vision tower, layer by mapped layer: see {@link attentionLoss}. */
+/** Attention distillation of the vision tower, layer by mapped layer: see {@link attentionLoss}; of several teachers the mean. */
 export const attention = defineLoss({
   name: 'attention',
   label: 'Attention',
@@ -12,13 +12,18 @@ export const attention = defineLoss({
   coordination: 'gamma',
   requires: { innerStates: 'always', mappedLayers: 'it compares the attention of mapped layers' },
   stored: (pairs) => ({ attention: pairs.map(({ teacher }) => teacher) }),
-  build: (context) =>
-    attentionLoss(
-      context.pairs.map(({ student, teacher }) => ({
-        student: context.attention(student),
-        teacher: context.target(`attention.${teacher}`),
-      })),
-    ),
+  build(context) {
+    const of = ({ pairs, attention: own, target }: Pick<LossContext, 'pairs' | 'attention' | 'target'>) =>
+      attentionLoss(
+        pairs.map(({ student, teacher }) => ({ student: own(student), teacher: target(`attention.${teacher}`) })),
+      );
+    if (context.others.length === 0) return context.own(of(context));
+    const given = [context, ...context.others].filter((one) => givesTargets(one, 'attention'));
+    return t.mul(
+      given.map(of).reduce((a, b) => t.add(a, b)),
+      1 / given.length,
+    );
+  },
 });
 
 /** A mapped layer's maps: the student's on the teacher's grid, and the teacher's. Both [B, T, T]. */

@@ -41,7 +41,7 @@ export const crossModal = defineLoss({
     };
   },
   build(context, { temperature }) {
-    const { captions, fed, heads, ranks, target } = context;
+    const { ownCaptions: captions, fed, heads, ranks, target } = context;
     const words = context.words();
     const patches = context.tokens(context.image.hidden.length - 1);
     const mask = tokenMask(t.slice(context.ends, 0, 0, captions), words); // [B, L]
@@ -58,9 +58,11 @@ export const crossModal = defineLoss({
     const [own, theirs] = [fed['align/student'], fed['align/teacher']];
     const readMask = own ? tokenMask(target('words_ends'), read) : mask;
     const teacher = teacherCrossMap(jointPatches(context), read, readMask, temperature);
-    return own && theirs
-      ? crossModalLoss(t.matmul(student, own), t.matmul(teacher, theirs))
-      : crossModalLoss(student, teacher);
+    return context.own(
+      own && theirs
+        ? crossModalLoss(t.matmul(student, own), t.matmul(teacher, theirs))
+        : crossModalLoss(student, teacher),
+    );
   },
 });
 

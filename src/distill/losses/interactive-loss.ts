@@ -24,16 +24,18 @@ export const interactive = defineLoss({
     const names = from === to ? [] : ['interactive.image', 'interactive.text'];
     return Object.fromEntries(names.map((name) => [name, initFeatureMap(from, to, random(name))]));
   },
-  build({ image, text, captions, logits, heads, target }) {
+  build({ embeds, whole, captions, logits, heads, target }) {
     const own = (texts: Tensor) => t.slice(texts, 0, 0, captions); // [B, P]
     const mapped = (x: Tensor, map?: Tensor) => (map ? t.matmul(x, map, { full: true }) : x);
-    return interactiveLoss(
-      {
-        image: mapped(image.embed, heads['interactive.image']),
-        text: mapped(own(text.embed), heads['interactive.text']),
-      },
-      { image: target('image'), text: own(target('text')) },
-      logits,
+    return whole(
+      interactiveLoss(
+        {
+          image: mapped(embeds.image, heads['interactive.image']),
+          text: mapped(own(embeds.text), heads['interactive.text']),
+        },
+        { image: target('image'), text: own(target('text')) },
+        logits,
+      ),
     );
   },
 });

@@ -40,31 +40,85 @@ export interface HeadModels {
   readonly student: ClipConfig;
   readonly teacher: ClipConfig;
   readonly pairs: readonly LayerPair[];
+  /** Further teachers; left out: none. */
+  readonly others?: readonly OtherModel[];
+  /** Losses that the first teacher gives targets for, where there are others. */
+  readonly firstGives?: ReadonlySet<string>;
   /** From the student's vision width to the teacher's: where an inherited student's hidden features start. */
   readonly inheritedMap?: HostTensor;
   /** Random numbers for a matrix of this name; the same for the same seed and name. */
   random(name: string): Random;
 }
 
+/** A teacher beside the first, as losses see it. */
+export interface OtherModel {
+  /** Its place among the teachers, from 1. */
+  readonly index: number;
+  readonly config: ClipConfig;
+  /** Mapped layers; none where embeddings alone are known. */
+  readonly pairs: readonly LayerPair[];
+  /** Losses that it gives targets for. */
+  readonly gives: ReadonlySet<string>;
+}
+
+/** The same in a step. */
+export interface OtherContext extends OtherModel, Pick<LossContext, 'target' | 'tokens' | 'attention'> {
+  /** How each layer's features are brought to unit variance, where the recipe has it so. */
+  readonly whitening?: LayerWhitening;
+}
+
+/** What stands in for a teacher's answers where there are several: see `fusedTargets`. */
+export type FusedAnswers = (temperature: number, bothWays: boolean) => FusedTargets;
+
+/** Targets as probabilities, without gradient. */
+export interface FusedTargets {
+  /** Over the texts of each image [B, N]. */
+  readonly toTexts: Tensor;
+  /** Over the images of each text [N, B], where asked for. */
+  readonly toImages?: Tensor;
+}
+
+/** For teacher layers: (x − mean) · map has unit variance, [D] and [D, D]. */
+export type LayerWhitening = Readonly<Record<number, { readonly mean: HostTensor; readonly map: HostTensor }>>;
+
 /**
  * What all losses of a step are made from: B images and N texts, of which the first `captions` are the images' own and
  * the others the classes. What no loss reads never reaches the program.
+ *
+ * Of several processes that train together each runs the towers over its own b of the images and n of the texts; embeddings
+ * are gathered from all. A loss says which of the two it is made from, {@link own} or {@link whole}.
  */
 export interface LossContext {
-  /** The student's vision tower: `embed` [B, P_s], hidden states, attention maps; with prompt tokens. */
+  /** The student's vision tower over the own images: `embed` [b, P_s], hidden states, attention maps; with prompt tokens. */
   readonly image: TowerResult;
-  /** Its text tower: `embed` [N, P_s], …. */
-  readonly text: TowerResult;
+  /** The student's embeddings of all images [B, P_s] and texts [N, P_s], not normalised. */
+  readonly embeds: { readonly image: Tensor; readonly text: Tensor };
+  /** A loss that is a mean over the own images, as what a process adds to the sum of all. */
+  own(loss: Tensor): Tensor;
+  /** The same of a loss that every process computes from what is gathered. */
+  whole(loss: Tensor): Tensor;
   /** The student's logarithm of the logit scale, a scalar, and its logit bias where it has one. */
   readonly logits: Pick<LogitParts, 'scale' | 'bias'>;
   /** The student's prompts in use, of both towers; none in a phase without. */
   readonly prompts: readonly Tensor[];
   /** Captions among the texts: B, or 0 where the recipe has none. */
   readonly captions: number;
-  /** Index of each text's end token [N], int32. */
+  /** Those of the own images: b, or 0. They come first among the own texts. */
+  readonly ownCaptions: number;
+  /** Index of each own text's end token [n], int32. */
   readonly ends: Tensor;
   readonly teacher: { readonly config: ClipConfig; readonly params: Params };
   readonly pairs: readonly LayerPair[];
+  /** Further teachers; empty with one. */
+  readonly others: readonly OtherContext[];
+  /** Losses that the first teacher gives targets for; left out: all. */
+  readonly firstGives?: ReadonlySet<string>;
+  /** Of the first teacher's layers, where the recipe has it so. */
+  readonly whitening?: LayerWhitening;
+  /** Of several teachers: their answers as one. */
+  readonly fused?: FusedAnswers;
+  /** Of teacher dropping: 0 where an image drops a teacher unless its loss is the largest [B, K]. */
+  readonly keep?: Tensor;
   /** This loss's own matrices, and all others', by the names of {@link Loss.heads}. */
   readonly heads: TensorTree;
   /** Over how many ranks the student's blocks are split. */
@@ -72,17 +126,17 @@ export interface LossContext {
   /** All that a step is fed, by name. */
   readonly fed: TensorTree;
   /**
-   * A stored output of the teacher: `image` [B, P_t], `text` [N, P_t], `hidden.l` [B, T, D_t], `attention.l` [B, T, T],
-   * `words` [B, L_t, P_t].
+   * A stored output of the teacher: `image` [B, P_t], `text` [N, P_t]; of the own images `hidden.l` [b, T, D_t],
+   * `attention.l` [b, T, T], `words` [b, L_t, P_t].
    *
    * @throws where the run does not store it: {@link Loss.stored} does not ask for it
    */
   target(name: string): Tensor;
-  /** The student's image tokens after a layer, without prompts, on the teacher's patch grid [B, T, D_s]. */
+  /** The student's image tokens after a layer, without prompts, on the teacher's patch grid [b, T, D_s]. */
   tokens(layer: number): Tensor;
-  /** Its attention map of a layer, averaged over heads, without prompts, on the teacher's patch grid [B, T, T]. */
+  /** Its attention map of a layer, averaged over heads, without prompts, on the teacher's patch grid [b, T, T]. */
   attention(layer: number): Tensor;
-  /** Its text tokens after the last layer, without prompts [N, L, D_x]. */
+  /** Its tokens of the own texts after the last layer, without prompts [n, L, D_x]. */
   words(): Tensor;
 }
 
@@ -117,7 +171,7 @@ export interface Loss<
   stored?(pairs: readonly LayerPair[], teacher: ClipConfig): Partial<StoredStates>;
   /** Its own matrices, which learn with the student, at their start. */
   heads?(models: HeadModels, settings: z.output<Schema>): Params;
-  /** The loss as a scalar, unweighted. */
+  /** The loss as a scalar, unweighted: this process's share of it, see {@link LossContext.own}. */
   build(context: LossContext, settings: z.output<Schema>): Tensor;
 }
 
@@ -126,4 +180,10 @@ export function defineLoss<Name extends string, Schema extends z.ZodType<LossSet
   loss: Loss<Name, Schema>,
 ): Loss<Name, Schema> {
   return loss;
+}
+
+/** Whether a teacher gives targets for a loss: the first as `firstGives` says, another by its own list. */
+export function givesTargets(one: Pick<LossContext, 'firstGives'> | OtherModel, loss: string): boolean {
+  const gives = 'gives' in one ? one.gives : one.firstGives;
+  return gives?.has(loss) ?? true;
 }

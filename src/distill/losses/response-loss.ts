@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { clipLogits } from '../../clip/index.js';
 import { promptPenalty } from '../../prompt/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
 import { answerDivergence, type ComparedLogits, comparedLogits, fixedScale } from './compared-logits.js';
+import { fusedDivergence } from './fused-answers.js';
 import { defineLoss, lossFields } from './loss.js';
 
 /** The response to prompts: the student's logits over the step's captions and classes: see {@link responseLoss}. */
@@ -22,15 +24,23 @@ export const response = defineLoss({
     })
     .prefault({}),
   coordination: 'none',
-  build: ({ image, text, logits, prompts, teacher, target }, { temperature, lambda, both_ways }) =>
-    responseLoss(
-      comparedLogits(
-        { image: image.embed, text: text.embed, ...logits },
-        { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+  build: ({ embeds, whole, logits, prompts, teacher, target, fused }, { temperature, lambda, both_ways }) => {
+    if (fused) {
+      const own = clipLogits(embeds.image, embeds.text, logits.scale);
+      const loss = fusedDivergence(own, fused(temperature, both_ways), temperature);
+      return withPenalty(loss, prompts, lambda);
+    }
+    return whole(
+      responseLoss(
+        comparedLogits(
+          { ...embeds, ...logits },
+          { image: target('image'), text: target('text'), ...fixedScale(teacher.params) },
+        ),
+        prompts,
+        { temperature, lambda, bothWays: both_ways },
       ),
-      prompts,
-      { temperature, lambda, bothWays: both_ways },
-    ),
+    );
+  },
 });
 
 /**
@@ -49,7 +59,10 @@ export function responseLoss(
   prompts: readonly Tensor[],
   options: { temperature: number; lambda: number; bothWays?: boolean },
 ): Tensor {
-  const loss = answerDivergence(logits, options.temperature, options.bothWays ?? false);
-  const penalty = options.lambda > 0 ? promptPenalty(prompts) : undefined;
-  return penalty ? t.add(loss, t.mul(penalty, options.lambda)) : loss;
+  return withPenalty(answerDivergence(logits, options.temperature, options.bothWays ?? false), prompts, options.lambda);
+}
+
+function withPenalty(loss: Tensor, prompts: readonly Tensor[], lambda: number): Tensor {
+  const penalty = lambda > 0 ? promptPenalty(prompts) : undefined;
+  return penalty ? t.add(loss, t.mul(penalty, lambda)) : loss;
 }

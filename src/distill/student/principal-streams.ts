@@ -2,6 +2,7 @@ import { type ClipConfig, tokenizeAll } from '../../clip/index.js';
 import { examplesOf, type ImageTextDataset } from '../../data/index.js';
 import type { LoaderOptions } from '../../loader/index.js';
 import { ViewBatches } from '../../loader/index.js';
+import { trainingTemplates, withClassCaptions } from '../../prompt/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import { listTexts } from '../batches/text-bank.js';
 import type { DistillRecipe } from '../recipe.js';
@@ -25,11 +26,13 @@ export async function principalStreams(
   recipe: Pick<DistillRecipe, 'seed' | 'data' | 'augment' | 'texts'>,
   teacher: Teacher,
   student: ClipConfig,
-  { dataset, loader, compile }: TrainingData,
+  { dataset: given, loader, compile }: TrainingData,
 ): Promise<Streams> {
   const { seed, augment, texts } = recipe;
+  const templates = trainingTemplates(texts.templates, given);
+  const dataset = withClassCaptions(given, templates);
   const examples = examplesOf(dataset, recipe.data.split);
-  const all = listTexts(dataset, examples, texts.templates, texts.captions).texts;
+  const all = listTexts(dataset, examples, templates, texts.captions).texts;
   const stride = Math.ceil(all.length / enoughTexts);
   const tokens = tokenizeAll(
     teacher.tokenizer,

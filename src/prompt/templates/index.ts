@@ -1,6 +1,7 @@
 export { type Noun, nounOf } from '../../english/index.js';
 export { checkTemplates, classTemplate, classTemplates } from './class-template.js';
 export { classText } from './class-text.js';
+export { areFar, dataTemplates, trainingTemplates, withClassCaptions } from './data-templates.js';
 export type { Language } from './grammar.js';
 export {
   drawSlots,

@@ -158,6 +158,10 @@ describe('templates of a classifier', () => {
   it('take {} as it is and slots with their grammar', () => {
     expect(classText('a photo of a {} or {}', '$& owl')).toBe('a photo of a $& owl or $& owl');
     expect(classText('a photo of [OBJ]', 'owl')).toBe('a photo of an owl');
+    // Articles do not double.
+    expect(classText('a photo of a {}', 'a cat')).toBe('a photo of a cat');
+    expect(classText('a photo of the {}, an {}', 'the moon')).toBe('a photo of the moon, the moon');
+    expect(classText('a {} photo', 'my dog')).toBe('my dog photo');
   });
 
   it.each([

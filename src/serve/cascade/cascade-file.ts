@@ -20,7 +20,14 @@ const url = z
     const message = 'expected no name and no password in it: a bearer key is read from the variable key_env';
     if (username || password) context.addIssue({ code: 'custom', message, params: wholeSentence });
   });
-const gate = { name: z.string().min(1).optional(), temperature: positive.default(1), threshold: z.number().optional() };
+const templates = z.array(classTemplate).min(1, 'expected at least one').optional();
+const gate = {
+  name: z.string().min(1).optional(),
+  temperature: positive.default(1),
+  threshold: z.number().optional(),
+  /** Of this stage, where its model does not say by which it was trained. */
+  templates,
+};
 const localStage = z.strictObject({ ...gate, model: z.string().min(1) });
 const remoteStage = z.strictObject({
   ...gate,
@@ -40,7 +47,8 @@ const schema = z.strictObject({
   format: z.literal('promptkd-cascade'),
   version: z.literal(1),
   confidence: z.enum(confidences),
-  templates: z.array(classTemplate).min(1, 'expected at least one').optional(),
+  /** Of all stages. */
+  templates,
   stages: z.array(z.record(z.string(), z.unknown())).min(2, 'expected at least two'),
   /** How it was tuned. */
   report: z.unknown().optional(),

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.js';
 import { softmax } from '../../math/softmax.js';
+import { fitTemperature } from '../../math/temperature.js';
 import { Prepared } from '../prepared.js';
 import {
   argMax,
@@ -10,7 +11,6 @@ import {
   cascade,
   cascadeFigures,
   confidenceOf,
-  fitTemperature,
   type MeasuredStage,
   RemoteModel,
   type Stage,

@@ -1,13 +1,13 @@
 import { UserError } from '../../errors.js';
-import { classFeatures, defaultTemplates } from '../../evaluate/index.js';
+import { classFeatures } from '../../evaluate/index.js';
 import { dots, type Rows } from '../../math/index.js';
-import { checkTemplates, classText } from '../../prompt/index.js';
+import { checkTemplates, classText, dataTemplates } from '../../prompt/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 
 export interface StageClasses {
   readonly classes: readonly string[];
-  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of their features. */
+  /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of their features. @defaultValue what the model was trained with, or those of photos */
   readonly templates?: readonly string[];
 }
 
@@ -23,7 +23,7 @@ const block = 32;
 export async function encoderStage(
   name: string,
   encoder: Encoder,
-  { classes, templates = defaultTemplates }: StageClasses,
+  { classes, templates = encoder.info.templates ?? dataTemplates() }: StageClasses,
 ): Promise<Stage<PictureInput>> {
   if (classes.length === 0) throw new UserError('classes: expected at least one class name, got none');
   checkTemplates(templates);

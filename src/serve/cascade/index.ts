@@ -1,4 +1,4 @@
-export { accuracyOf, calibrationError, fitTemperature, type Scored } from './calibration.js';
+export { accuracyOf, calibrationError } from './calibration.js';
 export {
   type Answer,
   type Cascade,
@@ -12,7 +12,7 @@ export { readCascade, type SavedCascade, type SavedStage, writeCascade } from '.
 export { argMax, type Confidence, checkThreshold, confidenceOf, confidences } from './confidence.js';
 export { classRows, encoderStage, logitRows, type StageClasses } from './encoder-stage.js';
 export { RemoteModel, type RemoteOptions } from './http-stage.js';
-export { type MeasureOptions, measureStages } from './measure.js';
+export { type MeasureOptions, measureStages, stageTemplates } from './measure.js';
 export {
   type CascadeFigures,
   calibrationOf,

@@ -3,6 +3,7 @@ import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
 import { wholePicture } from '../../loader/index.js';
 import { median } from '../../math/index.js';
+import { dataTemplates } from '../../prompt/index.js';
 import type { Encoder, PictureInput } from '../encoder/index.js';
 import { Prepared } from '../prepared.js';
 import type { Stage } from './cascade.js';
@@ -11,6 +12,7 @@ import type { MeasuredStage } from './tune.js';
 
 export interface MeasureOptions {
   readonly split: string;
+  /** @defaultValue `stageTemplates` */
   readonly templates?: readonly string[];
   /** Pictures at a time where the latency is timed. @defaultValue 1 */
   readonly batch?: number;
@@ -44,7 +46,10 @@ export async function measureStages(
   const measured: MeasuredStage[] = [];
   const stages: Stage<PictureInput>[] = [];
   for (const { name, encoder } of models) {
-    const stage = await encoderStage(name, encoder, { classes, templates });
+    const stage = await encoderStage(name, encoder, {
+      classes,
+      templates: stageTemplates(encoder, dataset, templates),
+    });
     stages.push(stage);
     const logits: ArrayLike<number>[] = [];
     for (let from = 0; from < examples.length; from += block) {
@@ -61,6 +66,15 @@ export async function measureStages(
   const pictures = await Promise.all(examples.slice(0, batch).map((example) => wholePicture(dataset, example)));
   const times = await timed(stages, pictures, runs, signal);
   return measured.map((stage, s) => ({ ...stage, ...times[s]! }));
+}
+
+/** Class templates of a stage: those given, those that its model was trained with, or the data's. */
+export function stageTemplates(
+  { info }: Pick<Encoder, 'info'>,
+  dataset: Pick<ImageTextDataset, 'kind'>,
+  given?: readonly string[],
+): readonly string[] {
+  return given ?? info.templates ?? dataTemplates(dataset);
 }
 
 /** Milliseconds per image, the models in turn, so that what else the machine does meets them alike. */

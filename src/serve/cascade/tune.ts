@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
+import { fitTemperature, type Scored } from '../../math/index.js';
 import { percent } from '../../report/index.js';
-import { calibrationError, fitTemperature, type Scored } from './calibration.js';
+import { calibrationError } from './calibration.js';
 import { argMax, type Confidence, confidenceOf } from './confidence.js';
 
 /** What every latency of a cascade and its models is: in the table, in the plot, in the file and as a limit. */

@@ -16,6 +16,8 @@ export interface EncoderInfo {
   readonly textTokens: number;
   /** exp(logit_scale), the factor on cosines. */
   readonly logitFactor: number;
+  /** Class templates that it was trained with, where that is known. */
+  readonly templates?: readonly string[];
   /** The classes that it was exported with. */
   readonly classifier?: ClassVectors;
 }

@@ -28,6 +28,7 @@ export class LocalEncoder implements Encoder {
       imageSize: model.preprocess.size,
       textTokens: textLimit(model),
       logitFactor: logitFactor(model),
+      templates: model.training?.templates,
       classifier: model.classes,
     };
     return new LocalEncoder(info, model.encoders, maxPixels);

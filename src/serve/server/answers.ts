@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { defaultTemplates } from '../../evaluate/index.js';
 import { dots, type Rows, softmax } from '../../math/index.js';
+import { dataTemplates } from '../../prompt/index.js';
 import { type Answer, argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';
@@ -44,13 +44,14 @@ export async function classify(
   const classes = asked.classes ?? classifier?.names;
   if (!classes) throw badRequest('classes: expected names to choose from: this model was exported without its own');
   const own = asked.classes ? served.cascade?.saved.templates : classifier?.templates;
-  const templates = asked.templates ?? own ?? defaultTemplates;
-  if (classes.length * templates.length > maxTexts) {
-    throw badRequest(`classes: expected at most ${maxTexts} texts in all, got ${classes.length} × ${templates.length}`);
+  const templates = asked.templates ?? own;
+  const each = (templates ?? usual(served.model)).length;
+  if (classes.length * each > maxTexts) {
+    throw badRequest(`classes: expected at most ${maxTexts} texts in all, got ${classes.length} × ${each}`);
   }
   const scores = served.cascade
     ? await cascadeScores(served, files, classes, templates, asked.threshold, onAnswer, signal)
-    : await modelScores(served, files, classes, templates, asked.threshold, signal);
+    : await modelScores(served, files, classes, templates ?? usual(served.model), asked.threshold, signal);
   const results = scores.map(({ logits, probabilities, more }): Result => {
     const best = [...probabilities.keys()].sort((a, b) => probabilities[b]! - probabilities[a]!).slice(0, asked.top);
     return {
@@ -81,21 +82,22 @@ async function cascadeScores(
   { name, cascade: served }: Served,
   files: Files,
   classes: readonly string[],
-  templates: readonly string[],
+  templates: readonly string[] | undefined,
   threshold: number | readonly number[] | undefined,
   onAnswer: OnAnswer,
   signal: AbortSignal,
 ): Promise<Scores[]> {
   const { saved, sources, confidence } = served!;
-  const stages = saved.stages.map(({ temperature, threshold: own }, s): CascadeStage<Uint8Array> => {
+  const stages = saved.stages.map(({ temperature, threshold: own, templates: kept }, s): CascadeStage<Uint8Array> => {
     const source = sources[s]!;
+    const asked = templates ?? kept;
     const stage =
       source instanceof ServedModel
         ? {
             name: `stage ${s}`,
-            logits: (some: Files, stop?: AbortSignal) => source.logits(some, classes, templates, stop),
+            logits: (some: Files, stop?: AbortSignal) => source.logits(some, classes, asked ?? usual(source), stop),
           }
-        : source.stage(`stage ${s}`, { classes, templates });
+        : source.stage(`stage ${s}`, { classes, templates: asked });
     return { stage, temperature, threshold: own };
   });
   const thresholds = typeof threshold === 'number' ? [threshold] : threshold;
@@ -112,6 +114,9 @@ async function cascadeScores(
     return { logits, probabilities, more: { confidence: sure, stage, degraded } };
   });
 }
+
+/** Class templates where nobody names any. */
+const usual = ({ info }: ServedModel) => info.templates ?? dataTemplates();
 
 export async function embed(
   { name, model }: Served,

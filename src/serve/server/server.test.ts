@@ -108,7 +108,7 @@ const picture = () => ({ images: [png.toString('base64')] });
 describe('answers', () => {
   it('classifies as the model does by hand, through JSON and forms', async () => {
     const encoder = await LocalEncoder.open(path('small'));
-    const stage = await encoderStage('alone', encoder, { classes, templates: ['a drawing of {}'] });
+    const stage = await encoderStage('alone', encoder, { classes, templates: ['a photo of [OBJ]'] });
     const [alone] = await stage.logits([png]);
     await encoder.close();
     const { json } = await post('/v1/classify', { ...picture(), logits: true });
@@ -121,7 +121,7 @@ describe('answers', () => {
     form.append('images', new Blob([new Uint8Array(png)]), 'a.png');
     form.append('images', new Blob([new Uint8Array(png)]), 'b.png');
     for (const name of classes) form.append('classes', name);
-    form.append('templates', 'a drawing of {}');
+    form.append('templates', 'a photo of [OBJ]');
     form.append('logits', 'true');
     form.append('top', '1');
     const again = await post('/v1/classify', form);
@@ -289,7 +289,7 @@ describe('bad requests', () => {
     ['a threshold for a model', () => ({ ...picture(), threshold: 0.5 }), 400, 'bad_request', 'not a cascade'],
     [
       'too many texts',
-      () => ({ ...picture(), classes: Array.from({ length: 2000 }, (_, i) => `x${i}`) }),
+      () => ({ ...picture(), classes: Array.from({ length: 2000 }, (_, i) => `x${i}`), templates: ['{}', 'a {}'] }),
       400,
       'bad_request',
       'at most 2048',

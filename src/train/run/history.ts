@@ -27,7 +27,8 @@ export const historyFile = 'history.jsonl';
 /**
  * The steps of a run in `history.jsonl`, one JSON line a step, kept over stops and resumes.
  *
- * Lines are appended one by one. A line that is not whole, as a crash leaves it, is dropped.
+ * Lines are appended one by one. A line that is not whole, as a crash leaves it, is dropped. Without a path it is of this sitting
+ * alone, and nothing is written.
  */
 export class History {
   readonly entries: HistoryEntry[] = [];
@@ -36,17 +37,17 @@ export class History {
 
   /** @param onMessage says what was dropped */
   constructor(
-    private readonly path: string,
+    private readonly path: string | undefined,
     onMessage?: (message: string) => void,
   ) {
-    if (!existsSync(path)) return;
+    if (path === undefined || !existsSync(path)) return;
     const lines = readFileSync(path, 'utf8').split('\n');
     // What stands behind the last line break is a line that was not written to its end.
     const torn = lines.pop() !== '';
     const damaged: number[] = [];
     for (const [i, line] of lines.entries()) {
-      const parsed = entry.safeParse(readLine(line));
-      if (parsed.success) this.entries.push(parsed.data);
+      const parsed = parseHistoryLine(line);
+      if (parsed) this.entries.push(parsed);
       else damaged.push(i + 1);
     }
     this.stale = torn || damaged.length > 0;
@@ -67,6 +68,7 @@ export class History {
       this.stale = true;
     }
     this.entries.push(next);
+    if (this.path === undefined) return;
     if (this.stale) await writeFileAtomic(this.path, this.entries.map(lineOf).join(''));
     else appendLine(this.path, lineOf(next));
     this.stale = false;
@@ -81,6 +83,11 @@ function appendLine(path: string, line: string): void {
   } catch (error) {
     throw cannotWrite(path, error);
   }
+}
+
+/** One line of a history; undefined of what is none. */
+export function parseHistoryLine(line: string): HistoryEntry | undefined {
+  return entry.safeParse(readLine(line)).data;
 }
 
 function readLine(line: string): unknown {

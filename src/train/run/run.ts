@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { ensureFolder } from '../../files/index.js';
-import { writeRecipe } from '../../files/recipe-file.js';
+import { codeFingerprint, ensureFolder } from '../../files/index.js';
+import { versions, writeRecipe } from '../../files/recipe-file.js';
+import { agree, leads, single } from '../../group/index.js';
 import type { StepEvent } from '../loop.js';
 import type { RunEvaluation } from './evaluation.js';
 import { History, historyFile } from './history.js';
@@ -10,6 +11,7 @@ import { trendLine } from './learning.js';
 import { lockRun } from './run-lock.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { presentMachine, type RunRecord, readRunRecord, writeRunRecord } from './run-record.js';
+import { TensorboardEvents } from './tensorboard.js';
 import { evaluationsOf } from './validation.js';
 
 /** What a run is: the part of its record that its options do not say. */
@@ -43,9 +45,12 @@ interface Disposable {
 /** A run under way: its history, its record, and what it holds. */
 export class Run {
   readonly history: History;
+  private readonly events: TensorboardEvents | undefined;
   private readonly held: Disposable[] = [];
   private readonly skipped: Map<string, RunRecord['skipped'][number]>;
   private recorded = false;
+  /** Of several processes the first alone writes. */
+  private readonly writes: boolean;
   /** The phases before the present one, so far as steps are told. */
   private before: { readonly step: number; readonly seconds: number } | undefined;
 
@@ -53,7 +58,9 @@ export class Run {
     private readonly options: RunOptions<unknown>,
     private record: RunRecord,
   ) {
-    this.history = new History(join(options.runDir, historyFile), options.onMessage);
+    this.writes = leads(options.engine?.group);
+    this.history = new History(this.writes ? join(options.runDir, historyFile) : undefined, options.onMessage);
+    this.events = this.writes ? new TensorboardEvents(options.runDir) : undefined;
     this.skipped = new Map(record.skipped.map((image) => [image.id, image]));
   }
 
@@ -95,6 +102,7 @@ export class Run {
       seconds: Math.round((this.secondsBefore(firstStep) + seconds) * 1000) / 1000,
       ...(evaluation && { evaluation }),
     });
+    await this.events?.add(this.history.entries);
     const trend = evaluation && trendLine(evaluationsOf(this.history.entries, phase));
     await this.options.onProgress?.({
       ...{ phase, step, steps, overall, overallSteps, losses, learningRate, gradientNorm, imagesPerSecond, seconds },
@@ -115,6 +123,7 @@ export class Run {
   async write(more: Partial<RunRecord> = {}): Promise<void> {
     this.recorded = true;
     this.record = { ...this.record, ...more, skipped: [...this.skipped.values()] };
+    if (!this.writes) return;
     const { runDir, recipe, sources, remarks } = this.options;
     await writeRecipe(runDir, recipe, { replace: true, teacher: sources?.teacher, remarks });
     await writeRunRecord(runDir, this.record);
@@ -141,18 +150,31 @@ export class Run {
  * The record of a run that is there already is replaced once its state has been accepted, so that a refused recipe leaves
  * the folder as it was.
  *
- * @throws UserError where another process has the folder, or it cannot be written; whatever the work throws
+ * Of several processes that train together (`engine.group`) the first alone has the folder; all end with the same result.
+ *
+ * @throws UserError where another process has the folder, or it cannot be written, or where processes that are to train together
+ *   are not about to do the same; whatever the work throws
  */
 export async function inRun<Recipe, Result extends RunResult>(
   identity: RunIdentity,
   options: RunOptions<Recipe>,
   work: (run: Run) => Promise<RunWork<Result>>,
 ): Promise<Result> {
-  const { runDir } = options;
-  await ensureFolder(runDir);
-  const unlock = await lockRun(runDir);
+  const { runDir, recipe, engine = {} } = options;
+  const { group = single } = engine;
+  if (group.size > 1) {
+    await group.barrier(); // the first one may still have planned
+    const { promptkd, 'onnxruntime-node': onnxruntime } = versions();
+    const { library: mpi } = group;
+    const code = codeFingerprint();
+    const { device = 'cpu' } = engine;
+    agree(group, { ...identity, recipe, device, versions: { promptkd, code, onnxruntime, mpi } });
+  }
+  const first = leads(group);
+  if (first) await ensureFolder(runDir);
+  const unlock = first ? await lockRun(runDir) : undefined;
   try {
-    const before = await readRunRecord(runDir);
+    const before = first ? await readRunRecord(runDir) : undefined;
     const record = beginning(identity, options, before);
     const run = new Run(options, record);
     try {
@@ -165,6 +187,7 @@ export async function inRun<Recipe, Result extends RunResult>(
         ...(figures && { figures }),
       });
       sayUnreadable(run, options);
+      await group.barrier(); // what others see of the run is whole
       return result;
     } catch (error) {
       // A disk that is full must not hide what happened.
@@ -174,7 +197,7 @@ export async function inRun<Recipe, Result extends RunResult>(
       await run.dispose();
     }
   } finally {
-    await unlock();
+    await unlock?.();
   }
 }
 

@@ -3,19 +3,26 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readJsonSync, writeFileAtomic } from '../files/index.js';
+import { classTemplate } from '../prompt/index.js';
 import { describeIssue } from '../schema-issue.js';
 
-const schema = z.object({ images_seen: z.int().min(0), train_seconds: z.number().min(0) });
+const schema = z.object({
+  images_seen: z.int().min(0),
+  train_seconds: z.number().min(0),
+  /** Class templates that it was trained with, and their weights where they do not weigh alike. */
+  templates: z.array(classTemplate).min(1).optional(),
+  weights: z.array(z.number().positive()).optional(),
+});
 
-/** What a model's training took, over everything it was trained further from. */
+/** What a model's training took, over everything it was trained further from, and the texts of its classes. */
 export type TrainingRecord = z.infer<typeof schema>;
 
-const file = 'training.json';
+export const trainingFile = 'training.json';
 
 /** Writes `training.json` beside a checkpoint. @returns the file's name */
 export async function writeTrainingRecord(folder: string, record: TrainingRecord): Promise<string> {
-  await writeFileAtomic(join(folder, file), `${JSON.stringify(record, null, 2)}\n`);
-  return file;
+  await writeFileAtomic(join(folder, trainingFile), `${JSON.stringify(record, null, 2)}\n`);
+  return trainingFile;
 }
 
 /**
@@ -24,7 +31,7 @@ export async function writeTrainingRecord(folder: string, record: TrainingRecord
  * @throws UserError where it is not what was written
  */
 export function readTrainingRecord(folder: string): TrainingRecord | undefined {
-  const path = join(folder, file);
+  const path = join(folder, trainingFile);
   if (!existsSync(path)) return undefined;
   const parsed = schema.safeParse(readJsonSync(path), { reportInput: true });
   if (parsed.success) return parsed.data;

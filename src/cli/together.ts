@@ -1,0 +1,50 @@
+import { availableParallelism, cpus } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
+import { type Group, launchOf, openGroup, placeOnHost } from '../group/index.js';
+
+/** What one of several processes computes with. */
+export interface Together {
+  /** Undefined for a process by itself. */
+  readonly group?: Group;
+  /** Its share of the machine's cores; undefined for all. */
+  readonly threads?: number;
+  /** What slows it down, in a sentence. */
+  readonly warning?: string;
+}
+
+/**
+ * The processes that mpirun or srun has started with this one, and the cores that are left for each on its machine. Each gets a
+ * CUDA device of its own, by its place on the machine.
+ *
+ * @throws UserError where they cannot train together
+ */
+export async function joinGroup(device: string): Promise<Together> {
+  const group = await openGroup();
+  if (group.size === 1) return {};
+  const { rank, size } = placeOnHost(group);
+  if (device === 'cuda') {
+    const visible = process.env.CUDA_VISIBLE_DEVICES?.split(',').filter(Boolean) ?? [];
+    process.env.CUDA_VISIBLE_DEVICES = visible.length > 0 ? visible[rank % visible.length] : String(rank);
+  }
+  const [bound, cores] = [availableParallelism(), cpus().length];
+  const fair = Math.max(1, Math.floor(cores / size));
+  const warning =
+    bound < fair
+      ? `each process is bound to ${bound} of the ${cores} cores, where ${fair} would be its share: start mpirun with --bind-to none`
+      : undefined;
+  return { group, threads: Math.min(bound, fair), warning };
+}
+
+/** How long a process waits before it says what failed; ms. The first one, which fails alike where all do, has said it by then. */
+const LATER = 2000;
+
+/**
+ * What a failure is begun with where one of several processes says it, once the first one has had the time to say it itself and end
+ * all. An MPI launcher ends the others as soon as one ends with an error.
+ */
+export async function whoFailed(): Promise<string> {
+  const rank = launchOf()?.rank ?? 0;
+  if (rank === 0) return '';
+  await wait(LATER);
+  return `rank ${rank}: `;
+}

@@ -1,0 +1,12 @@
+/** How several teachers' answers are put together. */
+export const fusionRules = [
+  'equal',
+  'fixed',
+  'confidence',
+  'entropy',
+  'agreement',
+  'validated',
+  'learned',
+  'adaptive',
+] as const;
+export type FusionRule = (typeof fusionRules)[number];

@@ -1,0 +1,236 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { pack } from 'tar-stream';
+import { stringify } from 'yaml';
+import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
+import { exportModel } from '../../compress/index.js';
+import { checkpoint, promptsFor } from '../../compress/student.fixture.js';
+import { cvpr2024Recipe } from '../../cvpr2024/index.js';
+import { decodePicture, type ImageTextDataset, openDataset } from '../../data/index.js';
+import { distillRecipe } from '../../distill/recipe.js';
+import { readManifest, writeManifest } from '../../distill/targets/target-manifest.js';
+import { fileList, parseYaml, readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
+import { loadRecipe } from '../../files/recipe-file.js';
+import { loadModel, saveModel } from '../../model/index.js';
+import { readCascade } from '../../serve/cascade/cascade-file.js';
+import { readRunRecord } from '../../train/index.js';
+import { History } from '../../train/run/history.js';
+import { picture, put } from '../pictures.fixture.js';
+
+/** Something that reads files which a stranger may have made. */
+export interface Parser {
+  readonly name: string;
+  /** Writes sound files into a folder. */
+  make(folder: string): Promise<unknown>;
+  /** Reads them; the folder may have been damaged since. Reports what is wrong by a UserError. */
+  read(folder: string): unknown;
+  /** Which files are damaged. @defaultValue all */
+  readonly files?: RegExp;
+}
+
+const pixels = (type: 'png' | 'jpeg' | 'webp') => ({
+  name: `a ${type} image`,
+  make: async (folder: string) => put(folder, 'image', await picture('#c04020', type)),
+  read: async (folder: string) => decodePicture(readFileSync(join(folder, 'image')), 'image'),
+});
+
+/** A data set of images and texts, opened, and its first images read. */
+const data = (name: string, spec: (folder: string) => string, make: Parser['make'], files?: RegExp): Parser => ({
+  name,
+  files,
+  make,
+  read: async (folder) => {
+    const dataset = await openDataset(spec(folder));
+    for (const split of Object.values(dataset.splits)) await readFirst(dataset, split);
+  },
+});
+
+async function readFirst(dataset: ImageTextDataset, split: ImageTextDataset['splits'][string]) {
+  for (const example of split.slice(0, 2)) await dataset.load(example);
+}
+
+const rows = [
+  ['image', 'label', 'caption', 'split'],
+  ['a.png', 'cat', 'a cat, sitting', 'train'],
+  ['b.png', 'dog', 'a "dog"', 'test'],
+];
+async function images(folder: string) {
+  for (const name of ['a.png', 'b.png']) await put(folder, name);
+}
+const table = (kind: string, separator: string) =>
+  data(
+    `a ${kind} file`,
+    (folder) => `${kind}:${join(folder, `list.${kind}`)}`,
+    async (folder) => {
+      await images(folder);
+      const cell = (text: string) => (/[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+      await put(folder, `list.${kind}`, rows.map((row) => row.map(cell).join(separator)).join('\n'));
+    },
+    /list/,
+  );
+
+const json = (file: string, read: Parser['read'], content: unknown, name = file): Parser => ({
+  name,
+  make: (folder) => put(folder, file, JSON.stringify(content)),
+  read,
+});
+
+/** A shard of images with captions and metadata. */
+async function shard(folder: string) {
+  const tar = pack();
+  for (const key of ['000', '001']) {
+    tar.entry({ name: `${key}.png` }, await picture());
+    tar.entry({ name: `${key}.txt` }, `a caption of ${key}`);
+    tar.entry({ name: `${key}.json` }, JSON.stringify({ caption: 'another', label: 1 }));
+  }
+  tar.finalize();
+  await put(folder, 'x.tar', await buffer(tar));
+}
+
+/** Without its checksums, which would refuse anything before it is parsed. */
+async function model(folder: string, prompted: boolean) {
+  await saveModel(folder, { ...checkpoint, ...(prompted ? { prompts: promptsFor(2) } : {}) });
+  rmSync(join(folder, fileList));
+}
+
+const recipeParser = (name: string, schema: Parameters<typeof loadRecipe>[0], content: unknown): Parser => ({
+  name: `a recipe of ${name}`,
+  make: (folder) => put(folder, 'recipe.yaml', stringify(content)),
+  read: (folder) => loadRecipe(schema, { file: join(folder, 'recipe.yaml') }),
+});
+
+const entry = { phase: 'a', losses: { total: 1 }, learning_rate: 1, gradient_norm: 1, images_per_second: 1 };
+
+export const parsers: readonly Parser[] = [
+  ...(['png', 'jpeg', 'webp'] as const).map(pixels),
+  ...[table('csv', ','), table('tsv', '\t')],
+  data(
+    'a jsonl file',
+    (folder) => `jsonl:${join(folder, 'list.jsonl')}`,
+    async (folder) => {
+      await images(folder);
+      const lines = rows.slice(1).map((row) => Object.fromEntries(row.map((value, i) => [rows[0]![i], value])));
+      await put(folder, 'list.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'));
+    },
+    /list/,
+  ),
+  data(
+    'a parquet file',
+    (folder) => `parquet:${join(folder, 'cards.parquet')}?into=train`,
+    (folder) => put(folder, 'cards.parquet', readFileSync('fixtures/data/cards.parquet')),
+  ),
+  data('a WebDataset shard', (folder) => `wds:${join(folder, 'x.tar')}?into=train`, shard),
+  data(
+    'COCO annotations',
+    (folder) => `coco:${folder}`,
+    async (folder) => {
+      const annotations = [{ id: 1, image_id: 7, caption: 'A cat.' }];
+      const file = { images: [{ id: 7, file_name: '7.png', width: 20, height: 10 }], annotations };
+      await put(folder, 'annotations/captions_train2017.json', JSON.stringify(file));
+      await put(folder, 'train2017/7.png');
+    },
+    /json$/,
+  ),
+  data(
+    'a folder with metadata',
+    (folder) => `folder:${folder}`,
+    async (folder) => {
+      for (const name of ['a.png', 'b.png']) await put(folder, `train/${name}`);
+      const lines = ['a.png', 'b.png'].map((name) => JSON.stringify({ file_name: name, text: `of ${name}`, label: 0 }));
+      await put(folder, 'train/metadata.jsonl', lines.join('\n'));
+    },
+    /jsonl$/,
+  ),
+  data(
+    'Flickr captions',
+    (folder) => `flickr:${folder}`,
+    async (folder) => {
+      const sentences = [{ raw: 'A dog .', tokens: ['a', 'dog'] }];
+      await put(
+        folder,
+        'dataset_flickr8k.json',
+        JSON.stringify({ images: [{ filename: 'a.png', split: 'train', sentences }] }),
+      );
+      await put(folder, 'a.png');
+    },
+    /json/,
+  ),
+  {
+    name: 'a safetensors file',
+    make: (folder) =>
+      writeSafetensors(join(folder, 'x.safetensors'), {
+        a: { shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) },
+        b: { shape: [4], data: Int32Array.of(1, 2, 3, 4) },
+      }),
+    read: (folder) => readSafetensors(join(folder, 'x.safetensors')),
+  },
+  { name: 'a checkpoint', make: (folder) => model(folder, false), read: loadModel },
+  { name: 'a checkpoint with prompts', make: (folder) => model(folder, true), read: loadModel },
+  {
+    name: 'an ONNX pair',
+    make: async (folder) => {
+      const student = join(folder, 'student');
+      await model(student, false);
+      await exportModel({ model: await loadModel(student), out: folder });
+      rmSync(student, { recursive: true });
+      rmSync(join(folder, fileList));
+    },
+    read: async (folder) => (await loadOnnxPair(folder, { threads: 1 })).dispose(),
+    files: /(json|vision_model\.onnx)$/,
+  },
+  recipeParser('distill', distillRecipe, distillRecipe.parse({})),
+  recipeParser('cvpr2024', cvpr2024Recipe, parseYaml(readFileSync('recipes/cvpr2024.yaml', 'utf8'), 'cvpr2024.yaml')),
+  {
+    name: 'the manifest of stored targets',
+    make: (folder) =>
+      writeManifest(folder, {
+        version: 3,
+        fingerprint: { teacher: 'x', views: 2 },
+        contents: { size: 2, embed: 3, tokens: 5, width: 4, hidden: [1], attention: [1] },
+        shards: [{ file: 'shard-00000.bin', records: 1, sha256: '0'.repeat(64) }],
+        unreadable: [],
+      }),
+    read: readManifest,
+  },
+  json('cascade.json', (folder) => readCascade(join(folder, 'cascade.json')), {
+    format: 'promptkd-cascade',
+    version: 1,
+    confidence: 'probability',
+    stages: [{ model: 'a', threshold: 0.5 }, { url: 'https://host:8080' }],
+  }),
+  json('run.json', readRunRecord, {
+    ...{ version: 1, id: 'x', command: 'distill', state: 'running', started: '2026-01-01T00:00:00Z' },
+    ...{ recipe: { seed: 1 }, data: { name: 'emoji', fingerprint: 'x' }, models: { teacher: { source: 'a' } } },
+    machine: { host: 'h', processor: 'p', cores: 2, memory_bytes: 1, device: 'cpu', tensor_parallel: 1 },
+    ...{ versions: { node: '20' }, steps: 1, seconds: 1, images_seen: 1, skipped: [], figures: {} },
+  }),
+  json('x.json', (folder) => readJson(join(folder, 'x.json')), { a: [1, { b: 'c' }] }, 'a JSON file'),
+  {
+    name: 'a history',
+    make: (folder) =>
+      put(folder, 'history.jsonl', [1, 2, 3].map((step) => `${JSON.stringify({ ...entry, step })}\n`).join('')),
+    read: (folder) => new History(join(folder, 'history.jsonl')),
+  },
+];
+
+/** The files of a parser's folder that are damaged. */
+export function targetsOf(parser: Parser, folder: string): string[] {
+  const all = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return all.filter((name) => statSync(join(folder, name)).isFile() && (parser.files?.test(name) ?? true)).sort();
+}
+
+/** A new folder for a parser's files. */
+export function folderFor(root: string, parser: Parser): string {
+  const folder = join(root, parser.name.replaceAll(' ', '-'));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Writes a damaged file where it was kept for a look. */
+export function keepInput(name: string, bytes: Uint8Array): string {
+  const path = join(tmpdir(), `promptkd-fuzz-${name.replaceAll(/[^\w.]/g, '-')}`);
+  writeFileSync(path, bytes);
+  return path;
+}
