@@ -40,7 +40,17 @@ export async function bankModel(
   const { preprocess, tokenizer } = frozen;
   const config = bankConfig(bank);
   const scale = Math.log(bankLogitFactor(bank));
-  const encoders = new OnnxPair(images, texts, config, preprocess, tokenizer, scale, bankFingerprint(bank), []);
+  const encoders = new OnnxPair(
+    images,
+    texts,
+    config,
+    preprocess,
+    tokenizer,
+    scale,
+    bankFingerprint(bank),
+    [],
+    logitBias(frozen),
+  );
   return { encoders, config, preprocess, tokenizer, source };
 }
 

@@ -133,6 +133,7 @@ export function evaluationJson(
     split: evaluation.split,
     templates: evaluation.templates,
     weights: evaluation.weights,
+    scoring: evaluation.scoring,
     drawings: evaluation.drawings,
     classes: evaluation.classes,
     params: evaluation.params,

@@ -1,3 +1,4 @@
+import type { Scoring } from '../math/index.js';
 import type { ClipConfig } from './config.js';
 
 /** What differs between the families of models, beside the layers of their towers. */
@@ -53,6 +54,15 @@ export const embeddingOutputs = {
   image: [families.clip.outputs.image, families.siglip.outputs.image, 'sentence_embedding'],
   text: [families.clip.outputs.text, families.siglip.outputs.text, 'sentence_embedding'],
 } as const;
+
+/**
+ * How a model's logits become probabilities of classes. With a bias, as SigLIP's, σ(z) says of each class by itself whether the
+ * image shows it (Zhai et al., section 3.2); without one, as CLIP's, or where a file does not tell it, only the choice means
+ * something.
+ */
+export function scoringOf(logitBias: number | undefined): Scoring {
+  return logitBias === undefined ? 'softmax' : 'sigmoid';
+}
 
 /** The family of a model. */
 export function familyOf({ model_type }: Pick<ClipConfig, 'model_type'>): Family {

@@ -152,6 +152,7 @@ async function writeClasses(
     const tensors = {
       text_features: { shape: [names.length, width], data },
       logit_scale: { shape: [], data: Float32Array.of(Math.log(bankLogitFactor(bank))) },
+      ...(bank.frozen.params.logit_bias && { logit_bias: bank.frozen.params.logit_bias }),
     };
     const metadata = {
       classes: JSON.stringify(names),

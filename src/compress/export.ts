@@ -49,7 +49,7 @@ export interface ExportResult {
  * and ONNX Runtime (`onnx/`) load: image and text encoder, apart and together, in float32 and with binary16 weights,
  * open batch and sequence axes, prompts inside. Every ONNX file is then run and compared with the engine.
  *
- * @throws UserError where prompts or classes do not fit, or of ONNX files, and Error where a written file differs from the engine.
+ * @throws UserError where prompts or classes do not fit, of ONNX files, or where a written file differs from the engine.
  * @example
  * const { maxDifference } = await exportModel({ model: await loadModel('runs/demo'), out: 'exported' });
  */

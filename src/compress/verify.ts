@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type ClipConfig, eosPositions, familyOf, normalizePixels, tokenizeAll } from '../clip/index.js';
+import { UserError } from '../errors.js';
 import { Random } from '../math/index.js';
 import {
   type GraphName,
@@ -84,7 +85,7 @@ async function runOnce(outputs: Record<string, Tensor>, feeds: Record<string, Ho
  * Runs every file of an export in ONNX Runtime on the samples, and compares it with the engine.
  *
  * @returns for each file the largest difference, as a share of the largest embedding value where that is above 1.
- * @throws where one is above its tolerance: the file must not be used.
+ * @throws UserError where one is above its tolerance: the file must not be used.
  */
 export async function verifyOnnx(folder: string, model: TowerModel, samples: Samples): Promise<Record<string, number>> {
   const engine = await engineEmbeds(model, samples);
@@ -110,7 +111,9 @@ export async function verifyOnnx(folder: string, model: TowerModel, samples: Sam
       const limit = half ? HALF_TOLERANCE : TOLERANCE;
       // Written so that NaN is refused too.
       if (!(differences[file]! <= limit)) {
-        throw new Error(`${join(folder, file)}: differs from the engine by ${differences[file]}, more than ${limit}`);
+        throw new UserError(
+          `${join(folder, file)}: differs from the engine by ${differences[file]}, more than ${limit}: do not use it. Are there weights of the model that are no numbers, or beyond what ${half ? 'binary16' : 'float32'} holds?`,
+        );
       }
     }
   }

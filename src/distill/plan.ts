@@ -130,7 +130,10 @@ function trialRecipe(recipe: DistillRecipe): DistillRecipe {
   const { rule } = recipe.fusion;
   // The sample has no held-out images, and another rule's steps take as long.
   const fusion = { ...recipe.fusion, rule: rule === 'validated' || rule === 'learned' ? ('equal' as const) : rule };
-  return { ...recipe, fusion, data, views: 1, augment, student: random(recipe.student), kd: random(recipe.kd) };
+  // Nor has it all classes.
+  const teachers = recipe.teachers.map(({ classes: ____, ...section }) => section);
+  const student = random(recipe.student);
+  return { ...recipe, teachers, fusion, data, views: 1, augment, student, kd: random(recipe.kd) };
 }
 
 function lastTask({ full, batches, phases }: Prepared, { engine }: DistillOptions) {

@@ -1,8 +1,10 @@
+import { scoringOf } from '../clip/index.js';
 import { type Example, examplesOf, type ImageTextDataset, isLabelled, type Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type Rows, selectRows } from '../math/index.js';
+import { type Rows, type Scoring, selectRows } from '../math/index.js';
 import {
   type ClassVectors,
+  logitBias,
   logitFactor,
   type Model,
   modelFingerprint,
@@ -47,6 +49,8 @@ export interface Evaluation {
   readonly templates: readonly string[];
   /** Of the templates, where they do not weigh alike. */
   readonly weights?: readonly number[];
+  /** What the probabilities of predictions are: a choice among the classes, or a decision for each by itself. */
+  readonly scoring: Scoring;
   /** Of the weights, prompts and projector, or of the ONNX files. */
   readonly fingerprint: string;
   /** Left out where a model does not tell: ONNX files. */
@@ -129,6 +133,7 @@ export async function evaluateModel(
     : await embedList(model, listTexts(dataset, templates, own), { ...engine, onProgress: progress('texts') });
 
   const scale = logitFactor(model);
+  const bias = logitBias(model);
   const predict = (part: readonly Example[]): Prediction[] => {
     const labelled = part.filter(isLabelled);
     const labels = candidateClasses(dataset, labelled);
@@ -141,7 +146,7 @@ export async function evaluateModel(
       id,
       label,
       artist,
-      top: topClasses(images.rows, row, classes, labels, scale, answers),
+      top: topClasses(images.rows, row, classes, labels, scale, answers, bias),
     }));
   };
   const read = imagesOf(images, own).length;
@@ -162,6 +167,7 @@ export async function evaluateModel(
     classes: candidateClasses(dataset, own.filter(isLabelled)).length,
     templates,
     weights,
+    scoring: scoringOf(bias),
     fingerprint: modelFingerprint(model),
     params: parameterCount(model),
     bytes: model.source?.bytes,

@@ -3,7 +3,7 @@ import { dots, type Interval, type Rows, wilson } from '../math/index.js';
 export interface TopClass {
   /** Index of the class. */
   readonly label: number;
-  /** Among the classes it was chosen from. */
+  /** Among the classes it was chosen from, or, of a model with a bias, by itself: see `scoringOf`. */
   readonly probability: number;
 }
 
@@ -59,6 +59,7 @@ export function classFeatures(texts: Rows, classes: readonly (readonly number[])
  * @param scale exp(logit_scale)
  * @param labels the class of each row of `classes`
  * @param k how many classes, or all where there are fewer
+ * @param bias of a SigLIP: probabilities are σ(scale · cosine + bias)
  */
 export function topClasses(
   images: Rows,
@@ -67,6 +68,7 @@ export function topClasses(
   labels: readonly number[],
   scale: number,
   k: number,
+  bias?: number,
 ): TopClass[] {
   const logits = dots(images, image, classes, new Float64Array(classes.count)).map((cosine) => scale * cosine);
   const best: number[] = [];
@@ -75,6 +77,9 @@ export function topClasses(
     while (place > 0 && logits[c]! > logits[best[place - 1]!]!) place--;
     if (place < k) best.splice(place, 0, c);
     if (best.length > k) best.pop();
+  }
+  if (bias !== undefined) {
+    return best.map((c) => ({ label: labels[c]!, probability: 1 / (1 + Math.exp(-logits[c]! - bias)) }));
   }
   const highest = logits[best[0]!]!;
   const total = logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0);

@@ -1,3 +1,4 @@
+export { classProbabilities, type Scoring } from './class-probabilities.js';
 export { gatherHostRows } from './gather-host-rows.js';
 export { type Interval, wilson } from './interval.js';
 export { median, quantile } from './quantile.js';

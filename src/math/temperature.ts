@@ -1,7 +1,9 @@
-import { softmax } from './softmax.js';
+import { classProbabilities, type Scoring } from './class-probabilities.js';
 
 /** A model's logits on images whose class is known. */
 export interface Scored {
+  /** How they become probabilities. @defaultValue softmax */
+  readonly scoring?: Scoring;
   /** For each image [C]. */
   readonly logits: readonly ArrayLike<number>[];
   /** Row of the true class in the logits. */
@@ -9,12 +11,13 @@ export interface Scored {
 }
 
 /**
- * The temperature T that makes the true classes likeliest: argmin −Σ ln softmax(z / T)_y (Guo et al. 2017, §4.2).
+ * The temperature T that makes the true classes likeliest: argmin −Σ ln softmax(z / T)_y (Guo et al. 2017, §4.2), or of a
+ * SigLIP, whose classes are decided one by one, argmin −Σ (ln σ(z_y / T) + Σ_c≠y ln σ(−z_c / T)).
  *
- * In 1/T the sum is convex; its slope Σ (E_p[z] − z_y) is brought to 0 by bisection between 0.01 and 100.
+ * In 1/T either sum is convex; its slope Σ (Σ_c p_c z_c − z_y) is brought to 0 by bisection between 0.01 and 100.
  */
-export function fitTemperature({ logits, labels }: Scored): number {
-  return bisectTemperature((temperature) => slope(logits, labels, temperature) > 0);
+export function fitTemperature(scored: Scored): number {
+  return bisectTemperature((temperature) => slope(scored, temperature) > 0);
 }
 
 /**
@@ -33,10 +36,10 @@ export function bisectTemperature(tooLow: (temperature: number) => boolean): num
 }
 
 /** Positive where the model is too sure at this temperature: it must be cooled down. */
-function slope(logits: readonly ArrayLike<number>[], labels: readonly number[], temperature: number): number {
+function slope({ scoring = 'softmax', logits, labels }: Scored, temperature: number): number {
   let sum = 0;
   for (const [i, z] of logits.entries()) {
-    const p = softmax(z, temperature);
+    const p = classProbabilities(scoring, z, temperature);
     sum += p.reduce((mean, x, c) => mean + x * z[c]!, 0) - z[labels[i]!]!;
   }
   return sum;

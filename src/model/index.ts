@@ -35,6 +35,7 @@ export {
   type ClassVectors,
   type DeepPrompts,
   type EncoderModel,
+  logitBias,
   logitFactor,
   type Model,
   type ModelSource,

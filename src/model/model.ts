@@ -82,3 +82,12 @@ export function withTowers(model: Model, what: string): TowerModel {
 export function logitFactor(model: Model): number {
   return Math.exp(model.encoders ? model.encoders.logitScale : model.params.logit_scale!.data[0]!);
 }
+
+/**
+ * What is added to a model's logits; undefined of a model without, as CLIP, and of a visual student, whose classes are its
+ * teacher's. See `scoringOf`.
+ */
+export function logitBias(model: Model): number | undefined {
+  if (model.encoders) return model.encoders.logitBias;
+  return model.projector ? undefined : model.params.logit_bias?.data[0];
+}

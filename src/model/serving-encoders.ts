@@ -5,7 +5,7 @@ import { toOnnx } from '../tensor/index.js';
 import { exportGraph, type GraphName } from './export-graphs.js';
 import { exportedPrompts } from './fold.js';
 import { textLimit } from './limits.js';
-import type { EncoderModel, TowerModel } from './model.js';
+import { type EncoderModel, logitBias, type TowerModel } from './model.js';
 
 /**
  * A model for inference, batch and text length left open: the graphs that its export would have, prompts folded, without
@@ -35,6 +35,6 @@ export async function servingEncoders(
   });
   const limited = { ...config, text_config: { ...config.text_config, max_position_embeddings: textLimit(model) } };
   const logitScale = params.logit_scale!.data[0]!;
-  const encoders = new OnnxPair(images, texts, limited, preprocess, tokenizer, logitScale, '', []);
+  const encoders = new OnnxPair(images, texts, limited, preprocess, tokenizer, logitScale, '', [], logitBias(model));
   return { encoders, config: limited, preprocess, tokenizer, classes, training, source };
 }

@@ -37,7 +37,11 @@ it('is served: classes and embeddings are those of its own encoders', async () =
     expect(response.status).toBe(200);
     return (await response.json()) as {
       readonly images: number[][];
-      readonly results: readonly { readonly logits: number[] }[];
+      readonly results: readonly {
+        readonly logits: number[];
+        readonly scoring: string;
+        readonly top: readonly { readonly class: string; readonly probability: number }[];
+      }[];
     };
   };
   const images = [png.toString('base64')];
@@ -57,7 +61,13 @@ it('is served: classes and embeddings are those of its own encoders', async () =
   const scale = Math.exp(siglip.params.logit_scale!.data[0]!);
   const logits = classes.map((_, i) => {
     const text = unit(Array.from(data.subarray(i * image.length, (i + 1) * image.length)));
-    return scale * text.reduce((sum, x, k) => sum + x * image[k]!, 0);
+    return scale * text.reduce((sum, x, k) => sum + x * image[k]!, 0) + siglip.params.logit_bias!.data[0]!;
   });
-  expect(results[0]!.logits).toEqual(logits.map((z) => expect.closeTo(z, 3)));
+  const [{ logits: given, scoring, top }] = results as typeof results & [(typeof results)[0]];
+  expect(given).toEqual(logits.map((z) => expect.closeTo(z, 3)));
+  expect(scoring).toBe('sigmoid');
+  // Each class is decided by itself.
+  for (const { class: name, probability } of top) {
+    expect(probability).toBeCloseTo(1 / (1 + Math.exp(-logits[classes.indexOf(name)]!)), 3);
+  }
 });

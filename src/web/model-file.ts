@@ -19,6 +19,8 @@ export interface ModelFile {
   readonly textLength: number;
   /** ln of the factor on cosines. */
   readonly logitScale: number;
+  /** Of a SigLIP: what is added to them. Its answers are decisions for each class by itself. */
+  readonly logitBias?: number;
   /** Texts of a class, `{}` or `[OBJ]` standing for its name. */
   readonly templates: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */

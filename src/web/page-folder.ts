@@ -74,6 +74,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       width: pair.config.projection_dim,
       textLength: pair.config.text_config.max_position_embeddings,
       logitScale: pair.logitScale,
+      logitBias: pair.logitBias,
       templates,
       weights,
       vision: { file: modelFiles.vision, dtype: vision.dtype, bytes: vision.bytes },

@@ -62,7 +62,14 @@ export function addServe(program: Command): void {
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
-SIGTERM finish what was accepted. /metrics is for Prometheus, /openapi.json describes all fields.
+SIGTERM finish what was accepted.
+
+POST /v1/classify    classes of images and their probabilities
+POST /v1/embed       embeddings of images and texts
+POST /v1/similarity  cosines of images and texts
+POST /v1/search      the images of --search that are nearest to images and texts
+GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
+  $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
 `,
     )
     .action(run);

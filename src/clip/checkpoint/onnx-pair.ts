@@ -46,6 +46,8 @@ export class OnnxPair {
     readonly fingerprint: string,
     /** Of both files. */
     readonly paths: readonly string[],
+    /** What is added to its logits; left out: it has none, or its files do not tell it. */
+    readonly logitBias?: number,
   ) {}
 
   /** Pixels [B, 3, S, S] → embeddings [B, P], not normalised. */
@@ -135,7 +137,8 @@ export function isOnnxPair(folder: string): boolean {
  * `preprocessor_config.json` and the tokenizer's files), as `promptkd export` writes it.
  *
  * The factor on its cosines is taken from `logit_scale` of a `model.safetensors`, `quantized.safetensors` or
- * `classifier.safetensors` beside it; without one it is 100, where CLIP's training ends.
+ * `classifier.safetensors` beside it; without one it is 100, where CLIP's training ends. So is the bias of a SigLIP; without
+ * one it is not known.
  *
  * @param folder the model's, or its folder `onnx/`
  * @throws UserError where a file is missing, takes or gives something else, or the embeddings are not of one joint space
@@ -176,7 +179,8 @@ export async function loadOnnxPair(
     const sum = createHash('sha256');
     for (const name of paths) await pipeline(createReadStream(name), sum, { end: false });
     const fingerprint = sum.digest('hex').slice(0, 32);
-    return new OnnxPair(vision, text, config, preprocess, tokenizer, logitScale(model), fingerprint, paths);
+    const { scale, bias } = logitParts(model);
+    return new OnnxPair(vision, text, config, preprocess, tokenizer, scale, fingerprint, paths, bias);
   } catch (error) {
     await Promise.all([vision.dispose(), text.dispose()]);
     throw error;
@@ -302,13 +306,14 @@ async function patchSize(configFile: string, side: number): Promise<number> {
   return [Number(vision_config?.patch_size), 32, 16, 14].find((patch) => side % patch === 0) ?? side;
 }
 
-function logitScale(model: string): number {
+/** ln of the factor on cosines, and what is added to them. */
+function logitParts(model: string): { readonly scale: number; readonly bias?: number } {
   // A bank has no weights beside its files, but classes.
   const path = ['model.safetensors', quantizedFile, 'classifier.safetensors']
     .map((name) => join(model, name))
     .find(existsSync);
-  if (!path) return TRAINED_LOGIT_SCALE;
+  if (!path) return { scale: TRAINED_LOGIT_SCALE };
   checkQuantized(model);
-  const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' });
-  return tensors.logit_scale?.data[0] ?? TRAINED_LOGIT_SCALE;
+  const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' && name !== 'logit_bias' });
+  return { scale: tensors.logit_scale?.data[0] ?? TRAINED_LOGIT_SCALE, bias: tensors.logit_bias?.data[0] };
 }

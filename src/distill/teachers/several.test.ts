@@ -6,13 +6,14 @@ import type { Checkpoint } from '../../clip/checkpoint/checkpoint.js';
 import { parseClipConfig } from '../../clip/config.js';
 import { clipPreprocess } from '../../clip/preprocess/preprocess-config.js';
 import { initClip } from '../../clip/towers/initialise.js';
-import type { ImageTextDataset } from '../../data/index.js';
+import type { Example, ImageTextDataset } from '../../data/index.js';
 import { embedImages, embedTexts } from '../../evaluate/index.js';
 import { readSafetensors } from '../../files/index.js';
 import { loadTowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { compileOptions, config, dataset, otherTokenizer, recipe, teacher } from '../../test/colours.fixture.js';
 import { type DistillOptions, distill } from '../distill.js';
+import { planDistill } from '../plan.js';
 import { adaptorNames, withAdaptor } from './adaptors.js';
 
 let root = '';
@@ -146,6 +147,25 @@ describe('several teachers', () => {
       }),
     );
     expect(fusion).toBeUndefined();
+  });
+
+  it('a plan counts every teacher’s store, and needs no held-out images', async () => {
+    const targetsDir = join(root, 'planned');
+    // A plan's sample has no labels, by which these images are made.
+    const byName = (id: string) => data.classes.findIndex(({ name }) => id.startsWith(name));
+    const drawn = { ...data, load: (one: Example) => data.load({ ...one, label: byName(one.id) }) };
+    const fusion = { rule: 'validated' };
+    const teachers = [{ classes: ['red', 'green'] }, {}];
+    const plans = [
+      await planDistill(
+        options('plan', { ...short, fusion, teachers, texts: { classes_per_step: 1 } }, { targetsDir, dataset: drawn }),
+      ),
+      await planDistill(options('plan', short, { targetsDir, dataset: drawn, others: [] })),
+      await planDistill(options('plan', short, { targetsDir, dataset: drawn, teacher: other, others: [] })),
+    ];
+    const [both, first, second] = plans.map(({ files }) => files[0]!.bytes);
+    expect(both).toBe(first! + second!);
+    expect(existsSync(targetsDir)).toBe(false);
   });
 
   it('an adaptor a teacher is kept, which brings the student into that teacher’s joint space', async () => {

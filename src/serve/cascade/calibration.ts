@@ -1,4 +1,4 @@
-import { type Scored, softmax } from '../../math/index.js';
+import { classProbabilities, type Scored } from '../../math/index.js';
 import { argMax } from './confidence.js';
 
 /** Share of pictures whose true class is the likeliest. */
@@ -10,11 +10,11 @@ export function accuracyOf({ logits, labels }: Scored): number {
  * Expected calibration error: Σ_b n_b/n · |accuracy_b − mean probability_b| over bins of the likeliest class's
  * probability, of equal width (Guo et al. 2017, eq. 3, 15 bins).
  */
-export function calibrationError({ logits, labels }: Scored, temperature = 1, bins = 15): number {
+export function calibrationError({ scoring = 'softmax', logits, labels }: Scored, temperature = 1, bins = 15): number {
   const right = new Float64Array(bins);
   const sure = new Float64Array(bins);
   for (const [i, z] of logits.entries()) {
-    const p = softmax(z, temperature);
+    const p = classProbabilities(scoring, z, temperature);
     const answer = argMax(p);
     const bin = Math.min(bins - 1, Math.floor(p[answer]! * bins));
     sure[bin]! += p[answer]!;

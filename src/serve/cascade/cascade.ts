@@ -1,11 +1,13 @@
 import { UserError } from '../../errors.js';
-import { softmax } from '../../math/index.js';
+import { classProbabilities, type Scoring } from '../../math/index.js';
 import { Prepared } from '../prepared.js';
 import { argMax, type Confidence, checkThreshold, confidenceOf } from './confidence.js';
 
 /** A model that tells a fixed list of classes apart, wherever it runs. */
 export interface Stage<Input> {
   readonly name: string;
+  /** How its logits become probabilities. @defaultValue softmax */
+  readonly scoring?: Scoring;
   /**
    * Logits of each input over the classes, [C].
    *
@@ -27,6 +29,8 @@ export interface Answer {
   /** Row of the likeliest class. */
   readonly label: number;
   readonly logits: ArrayLike<number>;
+  /** How it made its logits probabilities. */
+  readonly scoring: Scoring;
   /** At the temperature of the stage that answered, [C]. */
   readonly probabilities: Float64Array;
   /** Of the stage that answered. */
@@ -132,18 +136,25 @@ async function classify<Input>(
       for (const i of asked) answers[i] = { ...answers[i]!, unanswered: `${stage.name}: ${(error as Error).message}` };
       continue;
     }
-    for (const [k, i] of asked.entries()) answers[i] = answerOf(confidence, logits[k]!, temperature, s);
+    for (const [k, i] of asked.entries()) answers[i] = answerOf(confidence, stage.scoring, logits[k]!, temperature, s);
     const threshold = thresholds?.[s] ?? own;
     if (s < stages.length - 1) asked = asked.filter((i) => answers[i]!.confidence < threshold!);
   }
   return answers;
 }
 
-function answerOf(confidence: Confidence, logits: ArrayLike<number>, temperature: number, stage: number): Answer {
-  const probabilities = softmax(logits, temperature);
+function answerOf(
+  confidence: Confidence,
+  scoring: Scoring = 'softmax',
+  logits: ArrayLike<number>,
+  temperature: number,
+  stage: number,
+): Answer {
+  const probabilities = classProbabilities(scoring, logits, temperature);
   return {
     label: argMax(logits),
     logits,
+    scoring,
     probabilities,
     confidence: confidenceOf(confidence, logits, temperature, probabilities),
     stage,

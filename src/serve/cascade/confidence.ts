@@ -2,11 +2,12 @@ import { UserError } from '../../errors.js';
 import { softmax } from '../../math/index.js';
 
 /**
- * How sure a model is of an answer, from its logits z at a temperature T, with p = softmax(z / T):
+ * How sure a model is of an answer, from its logits z at a temperature T, with p = softmax(z / T), or σ(z / T) of a
+ * SigLIP, whose classes are decided one by one:
  *
  * - `probability`: max p
  * - `margin`: the largest p less the second largest
- * - `entropy`: 1 + Σ p ln p / ln C, 0 for equal chances and 1 for certainty
+ * - `entropy`: 1 + Σ q ln q / ln C of q = p / Σ p, 0 for equal chances and 1 for certainty
  * - `energy`: T ln Σ exp(z / T), the negative free energy of Liu et al. 2020 (arXiv 2010.03759), of any size
  */
 export const confidences = ['probability', 'margin', 'entropy', 'energy'] as const;
@@ -15,7 +16,7 @@ export type Confidence = (typeof confidences)[number];
 /**
  * Confidence in the likeliest class: see {@link confidences}.
  *
- * @param p softmax(z / T), where it is known
+ * @param p where they are known, or no softmax
  */
 export function confidenceOf(
   kind: Confidence,
@@ -25,8 +26,8 @@ export function confidenceOf(
 ): number {
   switch (kind) {
     case 'energy':
-      // p of the likeliest is exp(z / T) over the sum that is asked for.
-      return largest(logits) - temperature * Math.log(largest(p));
+      // The softmax of the likeliest is exp(z / T) over the sum that is asked for.
+      return largest(logits) - temperature * Math.log(largest(softmax(logits, temperature)));
     case 'probability':
       return largest(p);
     case 'margin': {
@@ -39,9 +40,13 @@ export function confidenceOf(
       return first - second;
     }
     case 'entropy': {
-      let entropy = 0;
-      for (let i = 0; i < p.length; i++) if (p[i]! > 0) entropy -= p[i]! * Math.log(p[i]!);
-      return p.length > 1 ? 1 - entropy / Math.log(p.length) : 1;
+      let [entropy, total] = [0, 0];
+      for (let i = 0; i < p.length; i++) {
+        total += p[i]!;
+        if (p[i]! > 0) entropy -= p[i]! * Math.log(p[i]!);
+      }
+      if (p.length < 2) return 1;
+      return total > 0 ? 1 - (entropy / total + Math.log(total)) / Math.log(p.length) : 0;
     }
   }
 }

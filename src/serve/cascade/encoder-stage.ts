@@ -1,8 +1,9 @@
+import { scoringOf } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { classFeatures } from '../../evaluate/index.js';
 import { dots, type Rows } from '../../math/index.js';
 import { checkTemplates, classText, dataTemplates } from '../../prompt/index.js';
-import type { Encoder, PictureInput } from '../encoder/index.js';
+import type { Encoder, EncoderInfo, PictureInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 
 export interface StageClasses {
@@ -16,7 +17,7 @@ const block = 32;
 
 /**
  * A model in this process, in a worker thread or in this one, as a stage: logits = exp(logit_scale) · cosines between
- * pictures and classes.
+ * pictures and classes, and logit_bias of a model that has one.
  *
  * @throws UserError for no classes or a template without a place for the name
  */
@@ -33,6 +34,7 @@ export async function encoderStage(
   );
   return {
     name,
+    scoring: scoringOf(encoder.info.logitBias),
     async logits(pictures, signal, prepared) {
       const all: Float64Array[] = [];
       for (let from = 0; from < pictures.length; from += block) {
@@ -40,7 +42,7 @@ export async function encoderStage(
         const { rows, faults } = await encoder.images(pictures.slice(from, from + block), prepared);
         const fault = faults.find((one) => one !== undefined);
         if (fault !== undefined) throw new UserError(fault);
-        all.push(...logitRows(rows, features, encoder.info.logitFactor));
+        all.push(...logitRows(rows, features, encoder.info));
       }
       return all;
     },
@@ -56,11 +58,15 @@ export function classRows(texts: Rows, classes: number): Rows {
   );
 }
 
-/** exp(logit_scale) · cosines, one array [C] a picture. */
-export function logitRows(pictures: Rows, classes: Rows, factor: number): Float64Array[] {
+/** exp(logit_scale) · cosines + logit_bias, one array [C] a picture. */
+export function logitRows(
+  pictures: Rows,
+  classes: Rows,
+  { logitFactor, logitBias = 0 }: Pick<EncoderInfo, 'logitFactor' | 'logitBias'>,
+): Float64Array[] {
   return Array.from({ length: pictures.count }, (_, i) => {
     const logits = dots(pictures, i, classes, new Float64Array(classes.count));
-    for (let c = 0; c < logits.length; c++) logits[c]! *= factor;
+    for (let c = 0; c < logits.length; c++) logits[c] = logits[c]! * logitFactor + logitBias;
     return logits;
   });
 }

@@ -13,6 +13,7 @@ import {
 import sharp from 'sharp';
 import { z } from 'zod';
 import type { Picture } from '../../data/index.js';
+import type { Scoring } from '../../math/index.js';
 import type { PictureInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 import type { StageClasses } from './encoder-stage.js';
@@ -38,7 +39,11 @@ export interface RemoteOptions {
 
 /** Pictures of one request: within the other side's limits. */
 const block = 16;
-const answer = z.object({ results: z.array(z.object({ logits: z.array(z.number()) })) });
+const answer = z.object({
+  results: z.array(
+    z.object({ logits: z.array(z.number()), scoring: z.enum(['softmax', 'sigmoid']).default('softmax') }),
+  ),
+});
 
 /** A failure that may pass: the network, a full queue, a fault of the server. */
 class Passing extends Error {}
@@ -51,6 +56,8 @@ class Passing extends Error {}
 export class RemoteModel {
   private readonly policy: IPolicy;
   private readonly address: URL;
+  /** How the last answer's logits became probabilities. */
+  private readonly scored: { by: Scoring } = { by: 'softmax' };
   /** Of the last attempt that failed. */
   private lastFailure = '';
 
@@ -75,8 +82,13 @@ export class RemoteModel {
 
   /** @throws Error from its `logits` where the model gives no answer */
   stage(name: string, classes: StageClasses): Stage<PictureInput> {
+    const { scored } = this;
     return {
       name,
+      // As the other side's last answer said; it is asked for after one.
+      get scoring() {
+        return scored.by;
+      },
       logits: async (pictures, signal) => {
         const all: number[][] = [];
         for (let from = 0; from < pictures.length; from += block) {
@@ -117,10 +129,12 @@ export class RemoteModel {
       if (status === 429 || status >= 500) throw new Passing(`answered ${status}`);
       if (status === 401) throw new Error('answered 401: the bearer key is wrong or missing');
       if (!response.ok) throw new Error(`answered ${status}`);
-      const rows = answer.safeParse(json).data?.results.map(({ logits }) => logits);
+      const results = answer.safeParse(json).data?.results;
+      const rows = results?.map(({ logits }) => logits);
       if (rows?.length !== pictures || rows.some((row) => row.length !== classes)) {
         throw new Error(`expected logits of ${pictures} pictures and ${classes} classes, got something else`);
       }
+      this.scored.by = results?.[0]?.scoring ?? 'softmax';
       return rows;
     }, signal);
   }

@@ -60,7 +60,7 @@ export async function measureStages(
       logits.push(...(await stage.logits(pictures)));
       onProgress?.(`${name} on ${split}`, logits.length, examples.length);
     }
-    measured.push({ name, logits, labels, latencyMs: 0, behindMs: 0 });
+    measured.push({ name, scoring: stage.scoring, logits, labels, latencyMs: 0, behindMs: 0 });
   }
   if (runs === 0) return measured;
   const pictures = await Promise.all(examples.slice(0, batch).map((example) => wholePicture(dataset, example)));

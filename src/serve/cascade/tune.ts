@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.js';
-import { fitTemperature, type Scored } from '../../math/index.js';
+import { classProbabilities, fitTemperature, type Scored } from '../../math/index.js';
 import { percent } from '../../report/index.js';
 import { calibrationError } from './calibration.js';
 import { argMax, type Confidence, confidenceOf } from './confidence.js';
@@ -113,8 +113,10 @@ interface Run {
 }
 
 function cascadeRuns(stages: readonly MeasuredStage[], temperatures: readonly number[], confidence: Confidence): Run[] {
-  return stages.slice(0, -1).map(({ logits }, s) => ({
-    confidences: Float64Array.from(logits, (z) => confidenceOf(confidence, z, temperatures[s]!)),
+  return stages.slice(0, -1).map(({ scoring = 'softmax', logits }, s) => ({
+    confidences: Float64Array.from(logits, (z) =>
+      confidenceOf(confidence, z, temperatures[s]!, classProbabilities(scoring, z, temperatures[s]!)),
+    ),
   }));
 }
 

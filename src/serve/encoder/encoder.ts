@@ -16,6 +16,8 @@ export interface EncoderInfo {
   readonly textTokens: number;
   /** exp(logit_scale), the factor on cosines. */
   readonly logitFactor: number;
+  /** What is added to them, of a SigLIP: its answers are decisions for each class by itself. */
+  readonly logitBias?: number;
   /** Class templates that it was trained with, where that is known. */
   readonly templates?: readonly string[];
   /** The classes that it was exported with. */

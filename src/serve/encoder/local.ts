@@ -5,7 +5,7 @@ import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { modelPixels } from '../../loader/index.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
-import { logitFactor, textLimit } from '../../model/index.js';
+import { logitBias, logitFactor, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 
@@ -28,6 +28,7 @@ export class LocalEncoder implements Encoder {
       imageSize: model.preprocess.size,
       textTokens: textLimit(model),
       logitFactor: logitFactor(model),
+      logitBias: logitBias(model),
       templates: model.training?.templates,
       classifier: model.classes,
     };

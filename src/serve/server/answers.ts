@@ -1,6 +1,7 @@
 import type { z } from 'zod';
+import { scoringOf } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
-import { dots, type Rows, softmax } from '../../math/index.js';
+import { classProbabilities, dots, type Rows, type Scoring } from '../../math/index.js';
 import { dataTemplates } from '../../prompt/index.js';
 import { type Answer, argMax, type CascadeStage, cascade } from '../cascade/index.js';
 import { badRequest, Fault } from './fault.js';
@@ -15,6 +16,8 @@ type Files = readonly Uint8Array[];
 interface Result {
   readonly top: readonly { readonly class: string; readonly probability: number }[];
   readonly confidence: number;
+  /** What the probabilities are: a choice among the classes, or a decision for each by itself. */
+  readonly scoring: Scoring;
   /** Of a cascade: which model answered, from 0. */
   readonly stage?: number;
   /** Of a cascade: a later model should have answered and could not. */
@@ -25,7 +28,7 @@ interface Result {
 interface Scores {
   readonly logits: ArrayLike<number>;
   readonly probabilities: Float64Array;
-  readonly more: Pick<Result, 'confidence' | 'stage' | 'degraded'>;
+  readonly more: Pick<Result, 'confidence' | 'scoring' | 'stage' | 'degraded'>;
 }
 
 /** Is told of each answer of a cascade. */
@@ -72,9 +75,10 @@ async function modelScores(
   signal: AbortSignal,
 ): Promise<Scores[]> {
   if (threshold !== undefined) throw badRequest('threshold: expected none: this model is not a cascade');
+  const scoring = scoringOf(model.info.logitBias);
   return (await model.logits(files, classes, templates, signal)).map((logits) => {
-    const probabilities = softmax(logits);
-    return { logits, probabilities, more: { confidence: probabilities[argMax(probabilities)]! } };
+    const probabilities = classProbabilities(scoring, logits);
+    return { logits, probabilities, more: { confidence: probabilities[argMax(probabilities)]!, scoring } };
   });
 }
 
@@ -95,6 +99,7 @@ async function cascadeScores(
       source instanceof ServedModel
         ? {
             name: `stage ${s}`,
+            scoring: scoringOf(source.info.logitBias),
             logits: (some: Files, stop?: AbortSignal) => source.logits(some, classes, asked ?? usual(source), stop),
           }
         : source.stage(`stage ${s}`, { classes, templates: asked });
@@ -108,10 +113,10 @@ async function cascadeScores(
       throw error instanceof UserError ? badRequest(error.message) : error;
     });
   return answers.map((answer) => {
-    const { logits, probabilities, confidence: sure, stage } = answer;
+    const { logits, probabilities, confidence: sure, scoring, stage } = answer;
     const degraded = answer.unanswered !== undefined;
     onAnswer(name, answer);
-    return { logits, probabilities, more: { confidence: sure, stage, degraded } };
+    return { logits, probabilities, more: { confidence: sure, scoring, stage, degraded } };
   });
 }
 
@@ -145,7 +150,8 @@ export async function similarity(
   needImages(files);
   const [images, words] = await Promise.all([model.images(files, signal), model.textRows(texts, signal)]);
   const cosines = files.map((_, i) => [...dots(images, i, words, new Float64Array(texts.length))]);
-  return { model: name, scale: model.info.logitFactor, similarity: cosines };
+  const { logitFactor, logitBias } = model.info;
+  return { model: name, scale: logitFactor, ...(logitBias !== undefined && { bias: logitBias }), similarity: cosines };
 }
 
 export function pick(models: ReadonlyMap<string, Served>, name: string | undefined): Served {

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { isLocal } from './address.js';
 import { classify, embed, type OnAnswer, pick, similarity } from './answers.js';
-import { type Body, readBody } from './body.js';
+import { type Body, readBody, withQuery } from './body.js';
 import { ByteBudget } from './byte-budget.js';
 import { isCrossSite } from './cross-site.js';
 import { DegradedLog } from './degraded-log.js';
@@ -107,7 +107,7 @@ export function serverApp(host: Host): Hono<Env> {
       let freePixels = () => {};
       try {
         const body = await readBody(c.env.incoming, settings, holding, signal);
-        const asked = check(schemas[name], body.fields) as z.infer<Schemas[K]>;
+        const asked = check(schemas[name], withQuery(body.fields, c.req.queries())) as z.infer<Schemas[K]>;
         freePixels = await pixels.take(body.images, signal);
         const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
         return c.json(result);

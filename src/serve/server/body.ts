@@ -164,8 +164,10 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
     });
     form.on('field', (name, value, _nameCut, valueCut) => {
       if (valueCut) fail(`${show(name)}: expected at most ${4 * maxTextLength} bytes`);
-      if (lists.has(name)) fields[name] = [...((fields[name] as string[] | undefined) ?? []), value];
-      else if (name in fields) fail(`${show(name)}: expected once, got twice`);
+      if (lists.has(name)) {
+        const values = name === 'classes' ? namesOf(value) : [value];
+        fields[name] = [...((fields[name] as string[] | undefined) ?? []), ...values];
+      } else if (name in fields) fail(`${show(name)}: expected once, got twice`);
       else fields[name] = name === 'model' ? value : scalar(value);
     });
     form.on('filesLimit', () => fail(`images: expected at most ${maxImages}`));
@@ -174,6 +176,34 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
     form.on('finish', () => resolve({ images, fields: { ...fields } }));
     form.end(bytes);
   });
+}
+
+/**
+ * What is asked in the address too, as `?classes=cat,dog&top=3`, beside what is in the body.
+ *
+ * @throws Fault for a field of both
+ */
+export function withQuery(
+  fields: Readonly<Record<string, unknown>>,
+  query: Readonly<Record<string, readonly string[]>>,
+): Readonly<Record<string, unknown>> {
+  const asked = Object.entries(query).map(([name, values]) => {
+    if (Object.hasOwn(fields, name))
+      throw badRequest(`${show(name)}: expected once, got it in the address and the body`);
+    if (name === 'classes') return [name, values.flatMap(namesOf)];
+    if (lists.has(name)) return [name, values];
+    if (values.length > 1) throw badRequest(`${show(name)}: expected once, got ${values.length} times`);
+    return [name, name === 'model' ? values[0] : scalar(values[0]!)];
+  });
+  return asked.length === 0 ? fields : { ...fields, ...Object.fromEntries(asked) };
+}
+
+/** `cat, dog, "red, white and blue"`: names with commas between them, as people write them; one with a comma is quoted. */
+export function namesOf(list: string): string[] {
+  const names = [...list.matchAll(/\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))(?:,|$)/g)].map(([, quoted, plain]) =>
+    (quoted?.replaceAll('""', '"') ?? plain ?? '').trim(),
+  );
+  return names.filter((name) => name !== '');
 }
 
 function scalar(value: string): unknown {

@@ -31,6 +31,11 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
         {
           top: { type: 'array', items: object({ class: { type: 'string' }, probability: number }) },
           confidence: { ...number, description: 'What a cascade compares with its threshold.' },
+          scoring: {
+            enum: ['softmax', 'sigmoid'],
+            description:
+              'What probabilities are: a choice among the classes, or (SigLIP) a decision for each by itself.',
+          },
           stage: { type: 'integer', description: 'Of a cascade: which model answered, from 0.' },
           degraded: { type: 'boolean', description: 'Of a cascade: a later model should have answered and could not.' },
           logits: row,
@@ -40,7 +45,15 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
     },
   }),
   embed: object({ model, width: { type: 'integer' }, images: rows, texts: rows }),
-  similarity: object({ model, scale: { ...number, description: 'exp(logit_scale)' }, similarity: rows }),
+  similarity: object(
+    {
+      model,
+      scale: { ...number, description: 'exp(logit_scale)' },
+      bias: { ...number, description: 'logit_bias, of a SigLIP' },
+      similarity: rows,
+    },
+    ['bias'],
+  ),
   search: object({
     model,
     results: {

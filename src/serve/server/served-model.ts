@@ -92,7 +92,7 @@ export class ServedModel {
     return classRows(await this.textRows(texts, signal), classes.length);
   }
 
-  /** exp(logit_scale) · cosines, one array [C] a picture. */
+  /** exp(logit_scale) · cosines + logit_bias, one array [C] a picture. */
   async logits(
     files: readonly Uint8Array[],
     classes: readonly string[],
@@ -100,7 +100,7 @@ export class ServedModel {
     signal?: AbortSignal,
   ): Promise<Float64Array[]> {
     const features = await this.classRows(classes, templates, signal);
-    return logitRows(await this.images(files, signal), features, this.info.logitFactor);
+    return logitRows(await this.images(files, signal), features, this.info);
   }
 
   close(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Scoring } from '../../math/class-probabilities.js';
 import type { Answer } from './classifier.js';
 import { element } from './dom.js';
 
@@ -5,7 +6,7 @@ import { element } from './dom.js';
 const SHOWN = 6;
 
 /** Shows the likeliest answers as bars; rows are kept from picture to picture, so that bars move instead of jumping. */
-export function showAnswers(answers: readonly Answer[]): void {
+export function showAnswers(answers: readonly Answer[], scoring: Scoring): void {
   const list = element('answers');
   const shown = answers.slice(0, SHOWN);
   while (list.children.length > shown.length) list.lastElementChild!.remove();
@@ -17,8 +18,9 @@ export function showAnswers(answers: readonly Answer[]): void {
     (bar!.firstElementChild as HTMLElement).style.transform = `scaleX(${probability.toFixed(4)})`;
   }
   const [best] = shown;
+  const of = scoring === 'sigmoid' ? ', each class by itself' : ` of ${answers.length} classes`;
   element('verdict').textContent = best ? best.name : '';
-  element('confidence').textContent = best ? `${percent(best.probability)} of ${answers.length} classes` : '';
+  element('confidence').textContent = best ? `${percent(best.probability)}${of}` : '';
 }
 
 function newRow(): HTMLElement {

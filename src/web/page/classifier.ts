@@ -1,6 +1,7 @@
-import { softmax } from '../../math/softmax.js';
+import { scoringOf } from '../../clip/browser.js';
+import { classProbabilities } from '../../math/class-probabilities.js';
 import { classText } from '../../prompt/browser.js';
-import { modelFiles } from '../model-file.js';
+import { type ModelFile, modelFiles } from '../model-file.js';
 import type { Engine } from './engine.js';
 
 /** Classes and their text features of unit length, [classes, width]. */
@@ -67,16 +68,23 @@ export function liveClassifiers(engine: Engine) {
   };
 }
 
-/** Classes by probability, softmax(exp(logitScale) · cosines), the likeliest first. */
-export function answers({ names, features }: Classifier, embedding: Float32Array, logitScale: number): Answer[] {
+/**
+ * Classes by probability, the likeliest first: softmax(exp(logitScale) · cosines), or of a model with a bias
+ * σ(exp(logitScale) · cosine + logitBias) of each by itself.
+ */
+export function answers(
+  { names, features }: Classifier,
+  embedding: Float32Array,
+  { logitScale, logitBias }: Pick<ModelFile, 'logitScale' | 'logitBias'>,
+): Answer[] {
   const image = unit(embedding);
   const width = image.length;
   const logits = names.map((_, n) => {
     let sum = 0;
     for (let k = 0; k < width; k++) sum += image[k]! * features[n * width + k]!;
-    return Math.exp(logitScale) * sum;
+    return Math.exp(logitScale) * sum + (logitBias ?? 0);
   });
-  const probabilities = softmax(logits);
+  const probabilities = classProbabilities(scoringOf(logitBias), logits);
   return names
     .map((name, n) => ({ name, probability: probabilities[n]! }))
     .sort((a, b) => b.probability - a.probability);

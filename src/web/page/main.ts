@@ -1,4 +1,5 @@
 /** The page: a picture, the classes, and the answers. */
+import { scoringOf } from '../../clip/browser.js';
 import { showAnswers } from './answer-list.js';
 import { startCamera } from './camera.js';
 import { type Choice, editClasses } from './class-editor.js';
@@ -49,7 +50,7 @@ function run(engine: Engine): void {
   let [newestChoice, newestPicture] = [0, 0];
 
   const answer = () => {
-    if (classifier && image) showAnswers(answers(classifier, image.embedding, model.logitScale));
+    if (classifier && image) showAnswers(answers(classifier, image.embedding, model), scoringOf(model.logitBias));
   };
   const choose = async (choice: Choice) => {
     const mine = ++newestChoice;

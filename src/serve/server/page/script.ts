@@ -126,6 +126,7 @@ function facts(ms, ...more) {
 
 function showClasses({ results: [result] }, ms) {
   const more = [make('li', 'confidence ' + result.confidence.toFixed(3))];
+  if (result.scoring === 'sigmoid') more.push(make('li', 'each class by itself'));
   if (result.stage !== undefined) more.push(make('li', 'answered by model ' + (result.stage + 1)));
   if (result.degraded) more.push(make('li', 'the slower model did not answer', 'warn'));
   return [bars(result.top.map(({ class: name, probability }) => [name, probability, percent(probability)])), facts(ms, ...more)];

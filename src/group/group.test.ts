@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readSafetensors } from '../files/index.js';
+import { trainTogether, withoutMpi } from '../test/mpirun.fixture.js';
+import { gatherRows, imageSlice, launchOf, openGroup, sliceOf } from './index.js';
+
+let root = '';
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'promptkd-group-'));
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+it.each([
+  [64, 4],
+  [7, 3],
+  [3, 3],
+  [2, 4],
+])('deals out every one of %i rows once over %i processes, as evenly as it goes', (total, size) => {
+  const slices = Array.from({ length: size }, (_, rank) => sliceOf(total, { rank, size }));
+  expect(slices.flatMap(({ from, count }) => Array.from({ length: count }, (_, i) => from + i))).toEqual(
+    Array.from({ length: total }, (_, i) => i),
+  );
+  const counts = slices.map(({ count }) => count);
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+});
+
+it('refuses more processes than images', () => {
+  const group = { rank: 0, size: 5 } as Parameters<typeof imageSlice>[2];
+  expect(() => imageSlice('batch', 4, group)).toThrow('5 processes: batch is 4');
+});
+
+it('is a process by itself where no launcher has started it, or one of one', async () => {
+  expect(launchOf({})).toBeUndefined();
+  expect(launchOf({ PMI_SIZE: '4', PMI_RANK: '2' })).toEqual({ kind: 'mpich', size: 4, rank: 2 });
+  expect((await openGroup({})).size).toBe(1);
+  expect((await openGroup({ OMPI_COMM_WORLD_SIZE: '1', OMPI_COMM_WORLD_RANK: '0' })).size).toBe(1);
+  const rows = Float32Array.of(1, 2);
+  gatherRows(await openGroup({}), sliceOf(2), rows);
+  expect([...rows]).toEqual([1, 2]);
+});
+
+it('says what to install where a launcher has started several and there is no MPI library', async () => {
+  const named = process.env.PROMPTKD_MPI_LIBRARY;
+  process.env.PROMPTKD_MPI_LIBRARY = 'libmpi-not-there.so';
+  try {
+    await expect(openGroup({ OMPI_COMM_WORLD_SIZE: '2' })).rejects.toThrow(
+      /^this is one of 2 processes, and it cannot train with others: (PROMPTKD_MPI_LIBRARY: libmpi-not-there|koffi)/,
+    );
+  } finally {
+    if (named === undefined) delete process.env.PROMPTKD_MPI_LIBRARY;
+    else process.env.PROMPTKD_MPI_LIBRARY = named;
+  }
+});
+
+const missing = withoutMpi();
+describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: ${missing})` : ''}`, () => {
+  const few = { recipe: { steps: 6, checkpoint_every: 2, evaluation: { every: 0 } } };
+  const paramsOf = (folder: string) =>
+    Object.entries(readSafetensors(join(root, folder, 'state.safetensors')).tensors).filter(([name]) =>
+      name.startsWith('params/'),
+    );
+  /** Keys' biases cancel in the softmax: their gradients are rounding alone, which AdamW blows up to full steps. */
+  const counts = (name: string) => !name.endsWith('k_proj.bias');
+
+  it('a process is killed, and another number of them goes on to what one alone ends with', {
+    timeout: 300_000,
+  }, async () => {
+    const alone = await trainTogether(1, 'pretrain', join(root, 'alone'), few);
+    expect(alone).toEqual({ code: 0, text: '' });
+    const killed = await trainTogether(2, 'pretrain', join(root, 'killed'), { ...few, die: { rank: 1, step: 4 } });
+    expect(killed.code).not.toBe(0);
+    expect(await trainTogether(3, 'pretrain', join(root, 'killed'), few)).toEqual({ code: 0, text: '' });
+    const again = Object.fromEntries(paramsOf('killed'));
+    for (const [name, { data }] of paramsOf('alone').filter(([name]) => counts(name))) {
+      for (const [i, x] of data.entries()) expect(Math.abs(again[name]!.data[i]! - x), name).toBeLessThan(1e-6);
+    }
+  });
+
+  it.each([
+    ['recipes', { ...few, ownRecipe: { 1: { seed: 9 } } }, /rank 1: recipe\.seed is 9, rank 0 has 1/],
+    ['data', { ...few, data: { 1: 'other' } }, /rank 1: data\.fingerprint is "other", rank 0 has "colours"/],
+  ])('refuses different %s, naming rank and field', { timeout: 120_000 }, async (what, options, message) => {
+    const { code, text } = await trainTogether(2, 'pretrain', join(root, what), options);
+    expect(code).not.toBe(0);
+    expect(text).toMatch(message);
+  });
+});

@@ -1,0 +1,35 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Why processes cannot train together here; undefined where they can. */
+export function withoutMpi(): string | undefined {
+  try {
+    execFileSync('mpirun', ['--version'], { stdio: 'pipe' });
+  } catch {
+    return 'mpirun is not installed (Debian: openmpi-bin)';
+  }
+  try {
+    createRequire(import.meta.url).resolve('koffi');
+  } catch {
+    return 'koffi is not installed';
+  }
+  return undefined;
+}
+
+const openMpi = () => execFileSync('mpirun', ['--version']).toString().includes('Open MPI');
+
+/** Runs `train-together.mjs` with its arguments by so many processes. @returns what they printed, and the exit code */
+export function trainTogether(count: number, task: string, folder: string, options: object = {}) {
+  const script = fileURLToPath(new URL('./train-together.mjs', import.meta.url));
+  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none'] : [];
+  const own = [script, task, folder, JSON.stringify(options)];
+  const [file, args] =
+    count === 1 ? [process.execPath, own] : ['mpirun', [...flags, '-n', String(count), process.execPath, ...own]];
+  const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+  return new Promise<{ code: number; text: string }>((resolve) => {
+    execFile(file, args, { env }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code ?? 1) : 0, text: stdout + stderr }),
+    );
+  });
+}
