@@ -1,6 +1,6 @@
 import { OnnxPair } from '../clip/index.js';
 import { hash, hashParams } from '../files/index.js';
-import { type Model, type ModelSource, modelFingerprint, textLimit } from '../model/index.js';
+import { logitBias, type Model, type ModelSource, modelFingerprint, textLimit } from '../model/index.js';
 import { type CompileOptions, OnnxFile } from '../runtime/index.js';
 import { toOnnx } from '../tensor/index.js';
 import { type Bank, isRouted } from './bank.js';
