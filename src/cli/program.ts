@@ -15,10 +15,13 @@ import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addExport } from './commands/export.js';
+import { addExtract } from './commands/extract.js';
 import { addJobs } from './commands/jobs.js';
+import { addLaunch } from './commands/launch.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
+import { addReport } from './commands/report.js';
 import { addResume } from './commands/resume.js';
 import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
@@ -50,10 +53,12 @@ export function buildProgram(): Command {
     addDemo,
     addPretrain,
     addDistill,
+    addExtract,
     addCvpr2024,
     addContinue,
     addContinual,
     addBank,
+    addReport,
     addResume,
     addRuns,
     addEvaluate,
@@ -61,6 +66,7 @@ export function buildProgram(): Command {
     addEmbed,
     addSearch,
     addJobs,
+    addLaunch,
     addExport,
     addWeb,
     addQuantize,

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import type { RunModelOptions } from '../model/index.js';
+import type { MlflowLog } from '../runs/index.js';
 import type { Device } from '../runtime/index.js';
 import type { RunOptions, RunPlan, RunProgress, RunResult } from '../train/index.js';
 import {
@@ -33,6 +34,8 @@ export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
   readonly out: string;
   readonly device: Device;
   readonly threads?: number;
+  /** `mlflow=URL` */
+  readonly log?: string;
 }
 
 /** What every command that trains takes. */
@@ -60,7 +63,10 @@ export function withRunOptions(command: Command, folder?: string): Command {
   command.addOption(dataOption());
   if (folder === undefined) command.requiredOption('--out <folder>', text);
   else command.option('--out <folder>', text, folder);
-  return command.addOption(deviceOption()).addOption(threadsOption());
+  return command
+    .addOption(deviceOption())
+    .addOption(threadsOption())
+    .option('--log <target>', 'mlflow=URL: send its numbers to an MLflow server, too, in the background', logTarget);
 }
 
 /** What a run is given of the command line. */
@@ -135,12 +141,14 @@ export async function runTraining<
   const progress = createProgress(options);
   const losses = new Map<string, Readonly<Record<string, number>>>();
   let named = false;
+  let log: MlflowLog | undefined;
   const onProgress = async (update: RunProgress) => {
     // Models and data are read by now: what is wrong with them is said alone.
     if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
     named = true;
     if (update.losses) losses.set(update.phase, update.losses);
     progress.update(update);
+    log?.step(update);
     const { evaluation, trend, overall } = update;
     if (!evaluation) return;
     const { evaluationText } = await import('./run-figures.js');
@@ -211,7 +219,16 @@ export async function runTraining<
         await showPlan(await training.plan(alone, open), remarks, options, progress);
         if (options.plan) return undefined;
       }
-      return training.run(runs, open);
+      // Of several processes, one tells.
+      if (options.log && first) {
+        const { MlflowLog } = await import('../runs/index.js');
+        const url = options.log.slice(mlflow.length);
+        log = new MlflowLog({ url, runDir: out, recipe: { ...recipe }, onMessage: runs.onMessage });
+      }
+      const made = await training.run(runs, open);
+      await log?.end(made.finished ? 'FINISHED' : 'KILLED');
+      log = undefined;
+      return made;
     };
     const result = await resumable(out, (signal) => work(signal).then(leave), !first);
     if (!result || !first) return;
@@ -220,12 +237,29 @@ export async function runTraining<
     const finished = result as Finished<Result>;
     printClosing(options, training.json(finished, recipe), () => training.closing(finished, recipe), losses);
   } finally {
+    await log?.end('FAILED');
     progress.stop();
   }
 }
 
 /** What all training commands take that their recipes do not say. */
-function sharedArgs({ device, threads, tensorParallel, workers, loaderMemory }: Parameters<typeof runTraining>[0]) {
-  const flags = { device, threads, 'tensor-parallel': tensorParallel, workers, 'loader-memory': loaderMemory };
+function sharedArgs({
+  device,
+  threads,
+  tensorParallel,
+  workers,
+  loaderMemory,
+  log,
+}: Parameters<typeof runTraining>[0]) {
+  const flags = { device, threads, 'tensor-parallel': tensorParallel, workers, 'loader-memory': loaderMemory, log };
   return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)]));
+}
+
+const mlflow = 'mlflow=';
+
+function logTarget(text: string): string {
+  const url = text.startsWith(mlflow) ? text.slice(mlflow.length) : '';
+  if (!/^https?:\/\/./.test(url))
+    throw new InvalidArgumentError('expected mlflow=URL, as mlflow=http://localhost:5000.');
+  return text;
 }

@@ -15,5 +15,6 @@ export {
   type TeacherClasses,
 } from './cvpr2024-task.js';
 export { type Cvpr2024Measured, type Cvpr2024Models, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
+export { fitCvpr2024 } from './fit-recipe.js';
 export { liveBatches, storedBatches } from './image-batches.js';
 export { type TuneTeacherOptions, tuneTeacher } from './tune-teacher.js';

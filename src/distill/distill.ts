@@ -4,6 +4,7 @@ import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js'
 import { UserError } from '../errors.js';
 import { hash } from '../files/index.js';
 import { leads } from '../group/index.js';
+import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { modelWeights, ranksFor } from '../model/index.js';
 import {
@@ -125,9 +126,10 @@ export interface Prepared {
  * Checks recipe, teacher and data against one another, extracts the teacher's targets where they are not stored yet, and
  * starts the student.
  *
+ * @param shard only this share of the targets is extracted
  * @throws UserError for a recipe that does not fit teacher or data
  */
-export async function prepare(given: DistillOptions): Promise<Prepared> {
+export async function prepare(given: DistillOptions, shard?: Shard): Promise<Prepared> {
   const { onProgress } = given;
   const { data, seed } = given.recipe;
   const dataset = withSubset(given.dataset, data.split, data, seed);
@@ -165,6 +167,11 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
   const others = otherModels(recipe, teachers, start.config);
   const firstGives = lossesOf(sectionsOf(recipe, teachers.length)[0]!, 0, teacher.inner);
   const several = others.length > 0 ? { others, firstGives } : undefined;
+  if (several && shard) {
+    throw new UserError(
+      '--shard: expected one teacher: extract the targets of several in one process, without --shard',
+    );
+  }
   if (several && (options.engine?.group?.size ?? 1) > 1) {
     throw new UserError(
       'teachers: expected one teacher for several processes, got several: start this run without mpirun',
@@ -180,6 +187,7 @@ export async function prepare(given: DistillOptions): Promise<Prepared> {
     dir: targetsDir,
     rebuild: options.rebuildTargets,
     loader: options.loader,
+    shard,
     signal: options.signal,
     onProgress: (step: number, steps: number) => onProgress?.({ phase: 'teacher targets', step, steps }),
     onTexts: (step: number, steps: number) => onProgress?.({ phase: 'teacher texts', step, steps }),

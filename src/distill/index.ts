@@ -10,6 +10,7 @@ export { adviceOf, type Outcome } from './advice.js';
 export type { Batches } from './batches/batches.js';
 export { openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillValidation, distill } from './distill.js';
+export { type ExtractResult, extractTargets } from './extract.js';
 export { type FusionFigures, measureFusion } from './fusion/measure.js';
 export { attentionLoss } from './losses/attention-loss.js';
 export {

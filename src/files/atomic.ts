@@ -1,4 +1,4 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { cannotWrite } from './faults.js';
 import { makeFolder, syncFolder } from './folders.js';
@@ -39,4 +39,23 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
     throw error;
   }
   await named(syncFolder(folder));
+}
+
+/**
+ * Puts a file at another path too, in place of what is there: a link where the file system has them, otherwise a copy.
+ *
+ * @throws UserError naming the path where the disk does not take it
+ */
+export async function linkInPlace(from: string, path: string): Promise<void> {
+  const temporary = temporaryPath(path);
+  try {
+    await link(from, temporary).catch(() => copyFile(from, temporary));
+    await rename(temporary, path);
+    // Where both are the same file already, renaming leaves the temporary name.
+    await rm(temporary, { force: true });
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotWrite(path, error);
+  }
 }

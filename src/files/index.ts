@@ -1,4 +1,4 @@
-export { type FileContent, writeFileAtomic } from './atomic.js';
+export { type FileContent, linkInPlace, writeFileAtomic } from './atomic.js';
 export { codeFingerprint } from './code-fingerprint.js';
 export { crc32c } from './crc32c.js';
 export { cannotRead, cannotWrite, fileFault } from './faults.js';

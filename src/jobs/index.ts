@@ -9,6 +9,8 @@ export {
   readRecord,
   readRecords,
 } from './job-set.js';
+export { type Launcher, type LaunchWish, launchPlan, launchText, startLaunch } from './launch/launch.js';
+export type { LaunchPlan } from './launch/plan.js';
 export { countJobs, type JobCounts, type RunJobsOptions, runLocal } from './local.js';
 export { type JobOutcome, ownCommand, type RunJobOptions, runJob } from './run-job.js';
 export { parseShard, type Shard, shardOf, shardText, wholeWork } from './shard.js';

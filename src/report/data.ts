@@ -41,6 +41,8 @@ export interface LossSeries {
 /** One loss, with the lines of the models that have it. */
 export interface LossCurve {
   readonly component: string;
+  /** What the vertical axis measures. @defaultValue loss */
+  readonly value?: string;
   /** One sentence under the title. */
   readonly about?: string;
   readonly series: readonly LossSeries[];

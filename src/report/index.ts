@@ -20,6 +20,7 @@ export { type ModelMetrics, modelMetrics } from './metrics.js';
 export { accuracy, bytes, count, duration, milliseconds, percent, ratio } from './numbers.js';
 export { reportPage, writeReport } from './page.js';
 export { type ParetoPoint, paretoFile } from './pareto-file.js';
+export { type RunsPage, runsPage } from './runs-page.js';
 export { summaryTable } from './summary-table.js';
 export { teachersPage, writeTeachersPage } from './teachers.js';
 export { textTable } from './text-table.js';

@@ -69,7 +69,7 @@ export function lineChart(curve: LossCurve, options: ChartOptions): Html {
   return html`<figure class="chart">
 <figcaption><h3>${curve.component}</h3>${curve.about ? html`<p>${curve.about}</p>` : ''}</figcaption>
 <svg viewBox="0 0 ${width} ${bottom + 36}" role="img" aria-label="${says}">
-<text class="tick" x="0" y="11">${log ? 'loss, logarithmic' : 'loss'}</text>
+<text class="tick" x="0" y="11">${curve.value ?? 'loss'}${log && ', logarithmic'}</text>
 ${labels.map(
   (
     { phase, x, row },

@@ -43,14 +43,19 @@ export function addCvpr2024(program: Command): void {
 
 async function run(options: Cvpr2024Options): Promise<void> {
   await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, async () => {
-    const [{ cvpr2024Recipe, cvpr2024Seeds }, { loadModelCheckpoint }, { openDataset }, { writeFileAtomic }, output] =
-      await Promise.all([
-        import('../../cvpr2024/index.js'),
-        import('../../model/index.js'),
-        import('../../data/index.js'),
-        import('../../files/index.js'),
-        import('../cvpr2024-output.js'),
-      ]);
+    const [
+      { cvpr2024Recipe, cvpr2024Seeds, fitCvpr2024 },
+      { loadModelCheckpoint },
+      { openDataset },
+      { writeFileAtomic },
+      output,
+    ] = await Promise.all([
+      import('../../cvpr2024/index.js'),
+      import('../../model/index.js'),
+      import('../../data/index.js'),
+      import('../../files/index.js'),
+      import('../cvpr2024-output.js'),
+    ]);
     const { out } = options;
 
     return {
@@ -58,6 +63,7 @@ async function run(options: Cvpr2024Options): Promise<void> {
       flags: { seeds: options.seeds, transfer: options.transfer?.map((dataset) => ({ dataset })) },
       sources: { teacher: options.teacher, student: options.student },
       again: ['--teacher', options.teacher, '--student', options.student],
+      adapt: async (recipe, _, open) => fitCvpr2024(recipe, await open()),
       run: async (given, open) => {
         const teacher = await loadModelCheckpoint(options.teacher, given);
         const student = await loadModelCheckpoint(options.student, given);

@@ -1,19 +1,26 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { DownloadOptions } from '../../clip/index.js';
-import type { DistillRecipe, Preset, StudentSize, StudentWish, TeacherModel } from '../../distill/index.js';
+import type {
+  DistillRecipe,
+  DistillResult,
+  Preset,
+  StudentSize,
+  StudentWish,
+  TeacherModel,
+} from '../../distill/index.js';
 import { fusionRules } from '../../distill/teachers/fusion-rules.js';
 import { UserError } from '../../errors.js';
 import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
 import { teacherModels, withTeacherModels } from '../teacher-models.js';
-import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
+import { runTraining, type Training, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
 /** Beside the run's other files, where it had several teachers. */
 const teachersPageFile = 'teachers.html';
 
-interface DistillOptions extends TrainingOptions {
+export interface DistillOptions extends TrainingOptions {
   readonly teacher?: readonly string[];
   readonly student?: string;
   readonly fusion?: string;
@@ -33,7 +40,30 @@ interface DistillOptions extends TrainingOptions {
 
 export function addDistill(program: Command): void {
   const command = program.command('distill').description('distil a teacher into a small student, with dynamic prompts');
-  withPlanOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
+  withDistillOptions(program, withPlanOptions(command), run).addHelpText(
+    'after',
+    examples(
+      'distill --teacher models/emoji-teacher --out runs/student',
+      'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
+      'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
+      'distill --teacher models/emoji-teacher --out runs/kd --method kd',
+      'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
+      'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
+      'distill --teacher models/emoji-teacher --teacher my-clip --fusion learned --out runs/both',
+      'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
+      'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
+      'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
+    ),
+  );
+}
+
+/** All that says what a distillation is. */
+export function withDistillOptions(
+  program: Command,
+  command: Command,
+  action: (options: DistillOptions, command: Command) => Promise<void>,
+): Command {
+  withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)')
     .option(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
@@ -73,23 +103,9 @@ export function addDistill(program: Command): void {
     .option('--no-prompts', 'without learned prompts')
     .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
     .option('--no-inherit', 'start the student from random weights')
-    .addHelpText(
-      'after',
-      examples(
-        'distill --teacher models/emoji-teacher --out runs/student',
-        'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
-        'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
-        'distill --teacher models/emoji-teacher --out runs/kd --method kd',
-        'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
-        'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
-        'distill --teacher models/emoji-teacher --teacher my-clip --fusion learned --out runs/both',
-        'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
-        'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
-        'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
-      ),
-    )
-    .action(run);
+    .action(action);
   withLossFlags(program, command);
+  return command;
 }
 
 /** The recipe fields that the flags stand for. */
@@ -128,77 +144,82 @@ function wishOf(options: DistillOptions): StudentWish {
 
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
-  await runTraining(options, async () => {
-    const [
-      { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
-      { loadModelCheckpoint, trainingOf },
-      data,
-      { writeTeachersPage },
-      output,
-    ] = await Promise.all([
-      import('../../distill/index.js'),
-      import('../../model/index.js'),
-      import('../../data/index.js'),
-      import('../../report/index.js'),
-      import('../distill-output.js'),
-    ]);
-    const { device, threads, targets: targetsDir } = options;
-    const given = options.teacher ?? [];
-    const read = new Map<string, Promise<TeacherModel>>();
-    const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
-      const known = read.get(name) ?? loadTeacher(name, { ...download, device, threads });
-      read.set(name, known);
-      return known;
-    };
-    const allTeachers = async (recipe: DistillRecipe, download: DownloadOptions & RunModelOptions) => {
-      const models: TeacherModel[] = [];
-      for (const name of teacherModels(recipe, given)) models.push(await teacherModel(name, download));
-      const [teacher, ...others] = models;
-      return { teacher: teacher!, others };
-    };
+  await runTraining(options, () => distillTraining(options, command, wish));
+}
 
-    return {
-      schema: distillRecipe.transform((recipe) => withTeacherModels(recipe, given)),
-      flags: await flags(options, command),
-      sources: (recipe) =>
-        Object.fromEntries(
-          teacherModels(recipe, given).map((name, k) => [k === 0 ? 'teacher' : `teacher ${k + 1}`, name]),
-        ),
-      again: [
-        ...(given.length === 1 ? ['--teacher', given[0]!] : []), // several are in the recipe
-        ...(targetsDir === undefined ? [] : ['--targets', targetsDir]),
+/** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
+export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
+  const [
+    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+    { loadModelCheckpoint, trainingOf },
+    data,
+    { writeTeachersPage },
+    output,
+  ] = await Promise.all([
+    import('../../distill/index.js'),
+    import('../../model/index.js'),
+    import('../../data/index.js'),
+    import('../../report/index.js'),
+    import('../distill-output.js'),
+  ]);
+  const { device, threads, targets: targetsDir } = options;
+  const given = options.teacher ?? [];
+  const read = new Map<string, Promise<TeacherModel>>();
+  const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
+    const known = read.get(name) ?? loadTeacher(name, { ...download, device, threads });
+    read.set(name, known);
+    return known;
+  };
+  const allTeachers = async (recipe: DistillRecipe, download: DownloadOptions & RunModelOptions) => {
+    const models: TeacherModel[] = [];
+    for (const name of teacherModels(recipe, given)) models.push(await teacherModel(name, download));
+    const [teacher, ...others] = models;
+    return { teacher: teacher!, others };
+  };
+
+  const templatesOf = (recipe: DistillRecipe) => trainingOf(teacherModels(recipe, given)[0]!)?.templates;
+  const training: Training<DistillRecipe, DistillResult> = {
+    schema: distillRecipe.transform((recipe) => withTeacherModels(recipe, given)),
+    flags: await flags(options, command),
+    sources: (recipe) =>
+      Object.fromEntries(
+        teacherModels(recipe, given).map((name, k) => [k === 0 ? 'teacher' : `teacher ${k + 1}`, name]),
+      ),
+    again: [
+      ...(given.length === 1 ? ['--teacher', given[0]!] : []), // several are in the recipe
+      ...(targetsDir === undefined ? [] : ['--targets', targetsDir]),
+    ],
+    adapt: async (recipe, set, open, download) => {
+      const { split } = recipe.data;
+      const { checkpoint } = recipe.student;
+      const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
+      const dataset = await open();
+      return adaptRecipe(recipe, {
+        ...{ wish, given: set, teacher },
+        images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
+        student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
+      });
+    },
+    plan: async (run, open) => {
+      const models = await allTeachers(run.recipe, run);
+      return planDistill({ ...run, targetsDir, ...models, dataset: await open() });
+    },
+    run: async (run, open) => {
+      const models = await allTeachers(run.recipe, run);
+      const teacherTemplates = templatesOf(run.recipe);
+      const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
+      if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
+      return result;
+    },
+    json: output.distillJson,
+    closing: (result, recipe) => ({
+      lines: [
+        ...output.distillLines(result, recipe),
+        ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
       ],
-      adapt: async (recipe, set, open, download) => {
-        const { split } = recipe.data;
-        const { checkpoint } = recipe.student;
-        const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
-        const dataset = await open();
-        return adaptRecipe(recipe, {
-          ...{ wish, given: set, teacher },
-          images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
-        });
-      },
-      plan: async (run, open) => {
-        const models = await allTeachers(run.recipe, run);
-        return planDistill({ ...run, targetsDir, ...models, dataset: await open() });
-      },
-      run: async (run, open) => {
-        const models = await allTeachers(run.recipe, run);
-        const teacherTemplates = trainingOf(teacherModels(run.recipe, given)[0]!)?.templates;
-        const result = await distill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
-        if (result.fusion) await writeTeachersPage(join(options.out, teachersPageFile), result.fusion);
-        return result;
-      },
-      json: output.distillJson,
-      closing: (result, recipe) => ({
-        lines: [
-          ...output.distillLines(result, recipe),
-          ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
-        ],
-        saved: result.folder,
-        next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
-      }),
-    };
-  });
+      saved: result.folder,
+      next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+    }),
+  };
+  return { ...training, allTeachers, templatesOf };
 }

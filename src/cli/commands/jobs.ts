@@ -16,12 +16,15 @@ interface QueueOptions extends CommonOptions {
   readonly lockSeconds: number;
 }
 
-interface RunOptions extends QueueOptions {
+interface MakeOptions extends CommonOptions {
   readonly folder: string;
-  readonly on: 'local' | 'bullmq';
   readonly shards?: number;
   readonly each?: readonly string[];
   readonly retries: number;
+}
+
+interface RunOptions extends QueueOptions, MakeOptions {
+  readonly on: 'local' | 'bullmq';
 }
 
 interface WorkOptions extends QueueOptions {
@@ -48,16 +51,28 @@ function withQueueOptions(command: Command): Command {
     );
 }
 
-export function addJobs(program: Command): void {
-  const jobs = program
-    .command('jobs')
-    .description('run one command on many shards, data sets or settings: here, on several machines, resumable');
-  withQueueOptions(jobs.command('run').description('make the jobs, or go on with them, and run them'))
+function withMakeOptions(command: Command): Command {
+  return command
     .requiredOption('--folder <folder>', 'of the jobs: what became of each stands in its records/')
     .option('--shards <n>', 'a job for each shard: {shard} in the call', positiveInteger)
     .option('--each <name=value>', 'a job for each value: {name} in the call; repeatable', collect)
     .option('--retries <n>', 'how often a job is tried again', wholeNumber, 3)
-    .argument('<call...>', 'the command, behind --, without promptkd')
+    .argument('<call...>', 'the command, behind --, without promptkd');
+}
+
+export function addJobs(program: Command): void {
+  const jobs = program
+    .command('jobs')
+    .description('run one command on many shards, data sets or settings: here, on several machines, resumable');
+  withMakeOptions(withCommonOptions(jobs.command('make').description('make the jobs, for launch or others to run')))
+    .addHelpText(
+      'after',
+      examples(
+        'jobs make --folder jobs/embed --shards 20 -- embed my-clip --data folder:photos --out embedded --shard {shard}',
+      ),
+    )
+    .action(make);
+  withMakeOptions(withQueueOptions(jobs.command('run').description('make the jobs, or go on with them, and run them')))
     .addHelpText(
       'after',
       examples(
@@ -85,10 +100,26 @@ export function addJobs(program: Command): void {
     .action(status);
 }
 
-async function run(call: readonly string[], options: RunOptions): Promise<void> {
+async function made(call: readonly string[], options: MakeOptions): Promise<JobSet> {
   const { createJobSet, expandCalls, parseAxes } = await import('../../jobs/index.js');
-  const calls = expandCalls(call, parseAxes(options.each ?? []), options.shards);
-  await finish(await createJobSet(options.folder, calls, options.retries), options, 'run');
+  return createJobSet(
+    options.folder,
+    expandCalls(call, parseAxes(options.each ?? []), options.shards),
+    options.retries,
+  );
+}
+
+async function make(call: readonly string[], options: MakeOptions): Promise<void> {
+  const { folder, jobs } = await made(call, options);
+  printResult(options, { folder, jobs: jobs.length }, () =>
+    [`${jobs.length} jobs`, `saved  ${folder}`, `next   promptkd launch --on slurm --jobs ${folder} --dry-run`].join(
+      '\n',
+    ),
+  );
+}
+
+async function run(call: readonly string[], options: RunOptions): Promise<void> {
+  await finish(await made(call, options), options, 'run');
 }
 
 async function work(folder: string, options: WorkOptions): Promise<void> {

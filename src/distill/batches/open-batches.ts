@@ -1,6 +1,7 @@
 import { type SayOptions, saidByModels } from '../../augment/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset } from '../../data/index.js';
 import { type Group, inTurns } from '../../group/index.js';
+import type { Shard } from '../../jobs/index.js';
 import type { LoaderOptions } from '../../loader/index.js';
 import { checkTemplates, trainingTemplates, withClassCaptions } from '../../prompt/index.js';
 import type { DistillRecipe } from '../recipe.js';
@@ -18,6 +19,8 @@ export interface TargetOptions {
   readonly rebuild?: boolean;
   /** How pictures are read while targets are extracted. */
   readonly loader?: LoaderOptions;
+  /** Only this share is extracted: see `ensureTargets`. */
+  readonly shard?: Shard;
   readonly signal?: AbortSignal;
   /** While pictures are extracted. */
   readonly onProgress?: (done: number, total: number) => void;

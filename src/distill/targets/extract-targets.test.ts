@@ -175,6 +175,43 @@ describe('stored targets', () => {
     expect(passes()).toBe(3);
   });
 
+  it('come out alike of several processes, each at a shard, in any order and stopped in between', async () => {
+    const shared = (number: number, more: Partial<ExtractOptions> = {}) =>
+      ensureTargets(options('shared', { shard: { number, of: 3 }, ...more }));
+    // One view is there before; of the other's two batches and three shards one shard has none.
+    const before = await ensureTargets(options('shared', { views: 1 }));
+    before.close();
+    const controller = new AbortController();
+    const stopped = await shared(3, { signal: controller.signal, onProgress: () => controller.abort() });
+    expect(stopped.complete).toBe(false);
+    const third = counted();
+    for (const [number, teacher] of [[1], [3, third.teacher]] as const) {
+      const store = await shared(number, teacher ? { teacher } : {});
+      expect(store.complete).toBe(false);
+      store.close();
+    }
+    expect(third.passes()).toBe(0); // its only batch was whole when it was stopped
+    const store = await shared(2);
+    expect(store.complete).toBe(true);
+    expect(records(store)).toEqual(fresh);
+    expect(readdirSync(join(root, 'shared'))).not.toContain('parts');
+    const { teacher, passes } = counted();
+    expect(records(await ensureTargets(options('shared', { teacher })))).toEqual(fresh);
+    expect(passes()).toBe(0);
+  });
+
+  it('are refused to a second process at one shard', async () => {
+    let second: Promise<unknown> | undefined;
+    const shard = { number: 1, of: 2 };
+    const load: typeof dataset.load = async (example) => {
+      second ??= ensureTargets(options('twice', { shard })).catch((error: Error) => error.message);
+      await second;
+      return dataset.load(example);
+    };
+    (await ensureTargets(options('twice', { shard, dataset: { ...dataset, load } }))).close();
+    expect(await second).toContain(`shard 1/2 is being extracted by process ${process.pid}`);
+  });
+
   it('do not take a folder of other files, also where they are to be rebuilt', async () => {
     const { dir } = options('fresh');
     const file = join(root, 'mine.csv');

@@ -3,12 +3,14 @@ import { normalizePixels } from '../../clip/index.js';
 import type { Example, ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { hash } from '../../files/index.js';
+import type { Shard } from '../../jobs/index.js';
 import { Loader, type LoaderOptions, storedView, type View } from '../../loader/index.js';
 import { storeHalf } from '../teacher/stored-half.js';
 import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
+import { extractShare, type RecordRange } from './shared-extraction.js';
 import type { TargetContents } from './target-layout.js';
 import type { StoreFingerprint } from './target-manifest.js';
-import { TargetStore } from './target-store.js';
+import { TargetStore, type WantedTargets } from './target-store.js';
 
 export interface ExtractOptions {
   teacher: Teacher;
@@ -26,6 +28,8 @@ export interface ExtractOptions {
   /** Replace a store that does not fit, instead of refusing it. */
   rebuild?: boolean;
   loader?: LoaderOptions;
+  /** Only this share is extracted, beside other processes at theirs; the store is complete when all are. */
+  shard?: Shard;
   signal?: AbortSignal;
   onProgress?: (done: number, total: number) => void;
 }
@@ -37,28 +41,48 @@ const SHARD_BYTES = 16 << 20;
  * The teacher's targets of all views: opened where they are on disk already, extracted where not. An extraction that was
  * stopped is continued, and where the store has fewer views, only those that it lacks are extracted.
  *
- * @returns a store that is not complete where the signal stopped it
- * @throws UserError where the folder holds the targets of something else and `rebuild` is not set, or something else; or
+ * @returns a store that is not complete where the signal stopped it, or other shards are not there yet
+ * @throws BusyError where another process extracts the same shard; UserError where the folder holds the targets of something else and `rebuild` is not set, or something else; or
  * for values of the teacher that fp16 cannot hold
  */
 export async function ensureTargets(options: ExtractOptions): Promise<TargetStore> {
   const { dir, examples, views } = options;
   const wanted = { contents: targetContents(options), examples: examples.length, views };
   const fingerprint = storeFingerprint(options);
-  let store: TargetStore | undefined;
-  try {
-    store = TargetStore.open(dir, fingerprint, wanted);
-  } catch (error) {
-    if (!(error instanceof UserError) || !options.rebuild) throw error;
+  const openOwn = () => openStore(options, fingerprint, wanted);
+  if (options.shard === undefined || options.shard.of === 1) {
+    const store = await openOwn();
+    if (!store.complete) await extract(store, options, { first: 0, end: store.records });
+    return store;
   }
-  store ??= await TargetStore.create(dir, fingerprint, wanted);
-  if (!store.complete) await extract(store, options);
-  return store;
+  const order = new ViewBatchOrder(examples.length, views, picturesAtATime(options.teacher.config));
+  return extractShare(
+    { dir, fingerprint, wanted, shard: options.shard, rebuild: options.rebuild },
+    order,
+    openOwn,
+    (part, range) => extract(part, options, range),
+  );
 }
 
-async function extract(store: TargetStore, options: ExtractOptions): Promise<void> {
+async function openStore(
+  { dir, rebuild }: Pick<ExtractOptions, 'dir' | 'rebuild'>,
+  fingerprint: StoreFingerprint,
+  wanted: WantedTargets,
+): Promise<TargetStore> {
+  try {
+    const store = TargetStore.open(dir, fingerprint, wanted);
+    if (store) return store;
+  } catch (error) {
+    if (!(error instanceof UserError) || !rebuild) throw error;
+  }
+  return TargetStore.create(dir, fingerprint, wanted);
+}
+
+/** @param range records to extract; the store holds those from `first` on */
+async function extract(store: TargetStore, options: ExtractOptions, { first, end }: RecordRange): Promise<void> {
   const { teacher, dataset, examples } = options;
-  const { layout, records } = store;
+  const { layout } = store;
+  const records = end - first;
   const { size, embed: width, hidden, attention } = layout.contents;
   const batch = picturesAtATime(teacher.config);
   const batches = new ViewBatchOrder(examples.length, options.views, batch);
@@ -83,7 +107,7 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
   };
   try {
     while (store.written + filled < records && !options.signal?.aborted) {
-      const next = store.written + filled;
+      const next = first + store.written + filled;
       const n = batches.of(next);
       const { rgb } = await loader.batch(n);
       const own = batches.records(n);
@@ -123,6 +147,11 @@ async function extract(store: TargetStore, options: ExtractOptions): Promise<voi
  */
 class ViewBatchOrder {
   private readonly each: number;
+
+  /** How many there are. */
+  get count(): number {
+    return this.each * this.views;
+  }
 
   constructor(
     private readonly examples: number,

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { cannotRead, checksum, ensureFolder, isTemporary, writeFileAtomic } from '../../files/index.js';
+import { cannotRead, checksum, ensureFolder, isTemporary, linkInPlace, writeFileAtomic } from '../../files/index.js';
 import { type UnreadableImage, UnreadableImages } from '../../loader/index.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
@@ -142,6 +142,25 @@ export class TargetStore {
     this.manifest.shards.push({ file, records, sha256: checksum(shard) });
     this.ends.push(this.written + records);
     for (const image of unreadable) this.bad.add(image);
+    this.manifest.unreadable = [...this.bad.list];
+    await writeManifest(this.dir, this.manifest);
+  }
+
+  /**
+   * Takes the shards of stores that hold the next records, in their order, as its own: without a copy where the file
+   * system has links. Their folders may be removed then.
+   */
+  async adopt(parts: readonly TargetStore[]): Promise<void> {
+    const { shards } = this.manifest;
+    for (const part of parts) {
+      for (const shard of part.manifest.shards) {
+        const file = shardFile(shards.length);
+        await linkInPlace(join(part.dir, shard.file), join(this.dir, file));
+        shards.push({ ...shard, file });
+        this.ends.push(this.written + shard.records);
+      }
+      for (const image of part.unreadable) this.bad.add(image);
+    }
     this.manifest.unreadable = [...this.bad.list];
     await writeManifest(this.dir, this.manifest);
   }
