@@ -69,7 +69,8 @@ function printTables() {
     const own = rows.filter((row) => row.name === name);
     const of = (field) => own.map((row) => row[field]);
     const { mean, deviation } = spread(of('mixed'));
-    const cells = [name, of('mixed').map(percent).join(', '), `${percent(mean)} ± ${percent(deviation)}`];
+    const spreadText = deviation === undefined ? percent(mean) : `${percent(mean)} ± ${percent(deviation)}`;
+    const cells = [name, of('mixed').map(percent).join(', '), spreadText];
     console.log(
       `| ${[...cells, percent(spread(of('drawings')).mean), percent(spread(of('outlines')).mean)].join(' | ')} |`,
     );

@@ -25,13 +25,8 @@ import {
   type Tensor,
   where,
 } from '../tensor/index.js';
-import { type Bank, isRouted } from './bank.js';
+import type { Bank } from './bank.js';
 import { routeImages } from './routing.js';
-
-/** The model that answers where no task is recognised: the frozen student, or with what tasks share where there are no prompts. */
-export function plainModel(bank: Pick<Bank, 'frozen' | 'shared' | 'tasks'>): TowerModel {
-  return isRouted(bank) ? bank.frozen : sharedModel(bank);
-}
 
 /** The frozen student with what tasks share in place of its own. */
 export const sharedModel = ({ frozen, shared }: Pick<Bank, 'frozen' | 'shared'>): TowerModel =>
@@ -54,11 +49,8 @@ export function bankWeights({ frozen, shared }: Pick<Bank, 'frozen' | 'shared'>)
   return { ...modelWeights(frozen), ...paramFeeds(shared, 'shared/') };
 }
 
-/** The weights with which tasks' features are made, as inputs of a graph. */
-export function sharedInputs(
-  { frozen, shared }: Pick<Bank, 'frozen' | 'shared'>,
-  base: TensorTree = paramInputs(modelWeights(frozen)),
-): TensorTree {
+/** The weights with which tasks' features are made, as inputs of a graph: what is shared in place of the frozen ones. */
+export function sharedInputs({ shared }: Pick<Bank, 'shared'>, base: TensorTree): TensorTree {
   return { ...base, ...paramInputs(shared, 'shared/') };
 }
 
@@ -66,21 +58,18 @@ export function sharedInputs(
  * Images through a bank: a pass of the plain student that makes the queries, and a pass with the prompts that they choose.
  * Weights are inputs, see {@link bankWeights}; prompts and keys are constants.
  *
+ * @param bank with prompts of its tasks' own
  * @param pixels [B, 3, S, S], B may be open
+ * @param base the frozen student's weights
+ * @param shared those with which tasks' features are made
  */
-export function bankImages(bank: Bank, pixels: Tensor): BankImages {
+export function bankImages(bank: Bank, pixels: Tensor, base: TensorTree, shared: TensorTree): BankImages {
   const { frozen, tasks, routing } = bank;
-  const base = paramInputs(modelWeights(frozen));
   const plain = l2Normalize(imageFeatures(base, frozen, pixels));
-  const p = sharedInputs(bank, base);
-  if (!isRouted(bank)) {
-    const routed = Object.keys(bank.shared).length > 0 ? l2Normalize(imageFeatures(p, frozen, pixels)) : plain;
-    return { plain: routed, routed };
-  }
   if (routing === 'mixture') {
     const all = mixtureOf(tasks.map(({ prompts }) => prompts));
     const constants = Object.fromEntries(Object.entries(all).map(([name, value]) => [name, constant(value)]));
-    return { plain, routed: l2Normalize(withPrompts(p, frozen, pixels, mixedPrompts(constants, plain))) };
+    return { plain, routed: l2Normalize(withPrompts(shared, frozen, pixels, mixedPrompts(constants, plain))) };
   }
   const { task, scores } = routeImages(
     plain,
@@ -95,7 +84,7 @@ export function bankImages(bank: Bank, pixels: Tensor): BankImages {
     const table = tasks.map(({ prompts: own }) => reshape(constant(own[`vision.${l}`]!), [1, count * width]));
     return reshape(gather(concat(table, 0), chosen), [pixels.shape[0]!, count, width]); // [B, n, D]
   });
-  const prompted = l2Normalize(withPrompts(p, frozen, pixels, prompts));
+  const prompted = l2Normalize(withPrompts(shared, frozen, pixels, prompts));
   const isPlain = reshape(equal(task, constant({ shape: [], data: Int32Array.of(tasks.length) })), [
     pixels.shape[0]!,
     1,

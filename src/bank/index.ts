@@ -1,4 +1,3 @@
-export { answerLogits } from './answers.js';
 export {
   type Anchor,
   type Bank,
@@ -9,8 +8,8 @@ export {
   routings,
   type TaskKeys,
 } from './bank.js';
-export { type BankClasses, bankAnswer, bankClasses } from './bank-classifier.js';
-export { BankImageEncoder, bankTexts, type EncodedByBank } from './bank-encoders.js';
+export { bankBlocks, bankTextLimit, bankWidth } from './bank-embeds.js';
+export { type BankGraphName, bankEmbeds, bankExportGraph, bankLogitFactor } from './bank-export.js';
 export { isBank, readBank, saveBank, taskFolder } from './bank-folder.js';
 export {
   type BankImages,
@@ -19,10 +18,11 @@ export {
   mixedPrompts,
   mixtureOf,
   orthogonality,
-  plainModel,
   sharedModel,
 } from './bank-graph.js';
+export { bankConfig, bankFingerprint, bankModel } from './bank-model.js';
 export { checkNewTask, checkOneShape, type Forgotten, forgetTask, mergeBanks } from './change-bank.js';
+export { loadModelOrBank, openEncodersOrBank } from './load.js';
 export { type Routes, routeImages } from './routing.js';
 export { taskName } from './task-folder.js';
 export { initTaskPrompts, type TaskPromptShape, taskTextFeatures, taskTextLimit } from './task-prompts.js';

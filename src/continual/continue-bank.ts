@@ -1,19 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import {
-  type Bank,
-  type BankTask,
-  bankTexts,
-  checkNewTask,
-  checkOneShape,
-  isBank,
-  readBank,
-  saveBank,
-} from '../bank/index.js';
+import { type Bank, type BankTask, checkNewTask, checkOneShape, isBank, readBank, saveBank } from '../bank/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { classFeatures, embedImages } from '../evaluate/index.js';
+import { classFeatures, embedImages, embedTexts } from '../evaluate/index.js';
 import { readJsonSync, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { type Model, modelFingerprint, type TowerModel } from '../model/index.js';
@@ -85,6 +76,11 @@ export async function bankToContinue({
     throw new UserError(`routing.mode: mixture goes with the method bank alone, got ${method}`);
   }
   if (!isBank(folder)) {
+    if (student?.projector && methodParts(method).prompts) {
+      throw new UserError(
+        'student: a visual student (cvpr2024) reads no texts, by which images are routed to their task: take a method without prompts, such as ewc',
+      );
+    }
     if (!student) throw new UserError(`${folder}: no bank there: give the --student that it begins with`);
     return { frozen: student, method, routing: routing.mode, templates, tasks: [], shared: {} };
   }
@@ -239,7 +235,7 @@ async function keep(
   const prototypes = frozen.projector
     ? rowsOf(ready.pool.fixed!, names.length)
     : classFeatures(
-        await bankTexts({ ...bank, tasks: [], shared: {} }, texts.flat(), undefined, engine),
+        await embedTexts(frozen, texts.flat(), { ...engine, signal }),
         names.map((_, c) => recipe.templates.map((_, k) => c * recipe.templates.length + k)),
       );
   const fisher = parts.ewc

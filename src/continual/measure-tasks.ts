@@ -1,7 +1,10 @@
-import { type Bank, type BankClasses, BankImageEncoder, bankAnswer, bankClasses, isRouted } from '../bank/index.js';
+import { type Bank, bankModel, isRouted } from '../bank/index.js';
 import { examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
-import { PixelBlocks } from '../loader/index.js';
-import { selectRows } from '../math/index.js';
+import { UserError } from '../errors.js';
+import { classFeatures, type EmbedOptions, embedImages, embedTexts, topClasses } from '../evaluate/index.js';
+import { type Rows, selectRows } from '../math/index.js';
+import { logitFactor, type Model } from '../model/index.js';
+import { classText } from '../prompt/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { SequenceTask } from './sequence-tasks.js';
 import { partOfData } from './task-data.js';
@@ -14,8 +17,6 @@ export interface MeasuredTasks {
   readonly routed: readonly (number | null)[];
   readonly images: readonly number[];
 }
-
-const block = 64;
 
 /**
  * Accuracy of a bank on each task's test images.
@@ -31,7 +32,7 @@ export async function measureTasks(
   { split, candidates }: { readonly split: string; readonly candidates: 'all' | 'task' },
   options: Pick<CompileOptions, 'device' | 'threads'> & { readonly signal?: AbortSignal } = {},
 ): Promise<MeasuredTasks> {
-  const { signal, ...engine } = options;
+  const { signal: _, ...engine } = options;
   const parts = tasks.map(({ artists, classes }) => {
     const part = partOfData(
       dataset,
@@ -42,52 +43,72 @@ export async function measureTasks(
   });
   const ownLabels = parts.map((examples) => new Set(examples.map(({ label }) => label)));
   const labels = [...new Set(ownLabels.flatMap((own) => [...own]))].sort((a, b) => a - b);
-  const all = await bankClasses(
-    bank,
-    labels.map((label) => dataset.classes[label]!.name),
-    engine,
-  );
-  const encoder = await BankImageEncoder.open(bank, block, engine);
-  const accuracy: number[] = [];
-  const routed: (number | null)[] = [];
-  const images: number[] = [];
+  const model = await bankModel(bank, engine);
   try {
-    for (const [t, examples] of parts.entries()) {
-      const places = candidates === 'all' ? [...labels.keys()] : placesOf(labels, ownLabels[t]!);
-      const classes = candidates === 'all' ? all : someClasses(all, places);
+    const images = await embedImages(model, dataset, parts.flat(), options);
+    const names = labels.map((label) => dataset.classes[label]!.name);
+    const all = knownClasses(bank, names) ?? (await classRows(model, names, bank.templates, options));
+    const factor = logitFactor(model);
+    const routes = isRouted(bank) && bank.routing === 'nearest';
+    const rows = new Map(images.examples.map((example, row) => [example, row]));
+    const measured = parts.map((examples, t) => {
+      const places = [...labels.keys()].filter((place) => candidates === 'all' || ownLabels[t]!.has(labels[place]!));
+      const some = selectRows(all, places);
+      const own = places.map((place) => labels[place]!);
       const home = bank.tasks.findIndex(({ name }) => name === tasks[t]!.name);
-      const pixels = new PixelBlocks(dataset, examples, bank.frozen.preprocess, block);
       let [right, here, seen] = [0, 0, 0];
-      for (let from = 0; from < examples.length; from += block) {
-        signal?.throwIfAborted();
-        const filled = await pixels.fill(from, block);
-        const encoded = await encoder.run(pixels.pixels);
-        for (let row = 0; row < filled; row++) {
-          const answer = bankAnswer(bank, encoded, row, classes);
-          const best = answer.indexOf(Math.max(...answer));
-          if (labels[places[best]!] === pixels.kept[seen]!.label) right++;
-          if (encoded.task[row] === home) here++;
-          seen++;
-        }
-        await new Promise((resolve) => setImmediate(resolve));
+      for (const example of examples) {
+        const row = rows.get(example);
+        if (row === undefined) continue;
+        const [best] = topClasses(images.rows, row, some, own, factor, 1);
+        if (best!.label === example.label) right++;
+        if (routes && blockOf(images.rows, row, bank.frozen.config.projection_dim) === home) here++;
+        seen++;
       }
-      accuracy.push(right / seen);
-      routed.push(home >= 0 && isRouted(bank) && bank.routing === 'nearest' ? here / seen : null);
-      images.push(seen);
-    }
+      if (seen === 0) {
+        throw new UserError(`${dataset.name}/${split}: no image of the task "${tasks[t]!.name}" can be read`);
+      }
+      return { accuracy: right / seen, routed: routes && home >= 0 ? here / seen : null, images: seen };
+    });
+    return {
+      accuracy: measured.map((one) => one.accuracy),
+      routed: measured.map((one) => one.routed),
+      images: measured.map((one) => one.images),
+    };
   } finally {
-    await encoder.dispose();
+    await model.encoders?.dispose();
   }
-  return { accuracy, routed, images };
+}
+
+/** The block of a wide embedding that is not 0: the place of the image's task, see `wideImages`. */
+function blockOf({ data, width }: Rows, row: number, block: number): number {
+  const own = data.subarray(row * width, (row + 1) * width);
+  return Math.floor(own.findIndex((value) => value !== 0) / block);
+}
+
+async function classRows(model: Model, names: readonly string[], templates: readonly string[], options: EmbedOptions) {
+  const texts = names.flatMap((name) => templates.map((template) => classText(template, name)));
+  const rows = await embedTexts(model, texts, options);
+  const { length } = templates;
+  return classFeatures(
+    rows,
+    names.map((_, c) => templates.map((_, k) => c * length + k)),
+  );
+}
+
+/** The class features of a visual student, which reads no texts. */
+function knownClasses({ frozen }: Bank, names: readonly string[]): Rows | undefined {
+  if (!frozen.projector) return undefined;
+  const { names: known, features } = frozen.classes!;
+  const width = features.shape[1]!;
+  return selectRows(
+    { data: features.data, count: known.length, width },
+    names.map((name) => {
+      const row = known.indexOf(name);
+      if (row >= 0) return row;
+      throw new UserError(`"${name}" is none of the ${known.length} classes that the visual student knows`);
+    }),
+  );
 }
 
 const list = (names: readonly string[] | undefined) => names && [...names];
-
-const placesOf = (labels: readonly number[], own: ReadonlySet<number>): number[] =>
-  [...labels.keys()].filter((place) => own.has(labels[place]!));
-
-const someClasses = ({ names, features, known }: BankClasses, places: readonly number[]): BankClasses => ({
-  names: places.map((place) => names[place]!),
-  features: features.map((rows) => selectRows(rows, places)),
-  known: known.map((row) => places.map((place) => row[place]!)),
-});

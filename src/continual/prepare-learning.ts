@@ -1,4 +1,4 @@
-import { type Bank, bankTexts, initTaskPrompts, sharedModel, taskTextLimit } from '../bank/index.js';
+import { type Bank, initTaskPrompts, sharedModel, taskTextLimit } from '../bank/index.js';
 import { tokenizeAll } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
 import { UserError } from '../errors.js';
@@ -166,7 +166,7 @@ async function classPool(
   }
   if (prompts['text.0'] || Object.keys(shared).length > 0) return pool;
   // Texts that nothing learned changes are read once.
-  const rows = await bankTexts(bank, texts, undefined, { device: engine?.device, threads: engine?.threads });
+  const rows = await embedTexts(frozen, texts, { device: engine?.device, threads: engine?.threads });
   const { data, width } = classFeatures(
     rows,
     names.map((_, c) => recipe.templates.map((_, k) => k * names.length + c)),

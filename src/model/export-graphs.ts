@@ -93,14 +93,14 @@ function embedTexts(p: TensorTree, model: TowerModel, given: Tensor): Tensor {
  *
  * Transformers.js cuts a text that is too long without keeping its end token, and CLIP would read its start token.
  */
-function withEndToken(ids: Tensor, end: number): Tensor {
+export function withEndToken(ids: Tensor, end: number): Tensor {
   const [texts, steps] = [cast(ids, 'float32'), positions(ids, 1)];
   const place = argMax(where(equal(texts, constant(end)), constant(1e9), cast(steps, 'float32'))); // [N]
   return cast(where(equal(steps, reshape(place, [ids.shape[0]!, 1])), end, texts), 'int32');
 }
 
 /** A token that the attention mask hides is read as padding, which no end token looks at. */
-function unmaskedIds({ tokenizer }: TowerModel, ids: Tensor): Tensor {
+export function unmaskedIds({ tokenizer }: Pick<TowerModel, 'tokenizer'>, ids: Tensor): Tensor {
   const mask = input('attention_mask', ids.shape, 'int64');
   const hidden = equal(cast(mask, 'int32'), constant({ shape: [], data: Int32Array.of(0) }));
   return cast(where(hidden, tokenizer.padId, cast(cast(ids, 'int32'), 'float32')), 'int32');

@@ -6,7 +6,15 @@ export {
   type TextEncoder,
   textEncoder,
 } from './encoders.js';
-export { type ExportGraph, exportGraph, type GraphName, graphNames, graphsOf } from './export-graphs.js';
+export {
+  type ExportGraph,
+  exportGraph,
+  type GraphName,
+  graphNames,
+  graphsOf,
+  unmaskedIds,
+  withEndToken,
+} from './export-graphs.js';
 export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
 export { checkPrompts, textLimit, textRoom } from './limits.js';

@@ -36,7 +36,7 @@ export function addEvaluate(program: Command): void {
   withCommonOptions(command)
     .argument(
       '<model>',
-      'folder or Hugging Face id of a CLIP model or a student, a run’s folder, or ONNX encoders; with #DTYPE behind it, that variant of them (fp32, fp16, q8, q4, bnb4)',
+      'folder or Hugging Face id of a CLIP model or a student, a run’s folder, a prompt memory bank, or ONNX encoders; with #DTYPE behind it, that variant of them (fp32, fp16, q8, q4, bnb4)',
     )
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
@@ -76,7 +76,7 @@ export function addEvaluate(program: Command): void {
 async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const [
     { byTrainingCount, evaluateModel },
-    { loadModel },
+    { loadModelOrBank },
     { examplesOf, openDataset, withSubset },
     { createProgress, showDownload },
     { interruptSignal },
@@ -84,7 +84,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     output,
   ] = await Promise.all([
     import('../../evaluate/index.js'),
-    import('../../model/index.js'),
+    import('../../bank/index.js'),
     import('../../data/index.js'),
     import('../progress.js'),
     import('../interrupt.js'),
@@ -94,7 +94,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, {
+    const model = await loadModelOrBank(folder, {
       onDownload: showDownload(progress),
       onRunModel: progress.log,
       device,

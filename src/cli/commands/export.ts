@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import type { Bank } from '../../bank/index.js';
+import type { ExportResult } from '../../compress/index.js';
 import { UserError } from '../../errors.js';
 import { type CommonOptions, examples, printResult, promptsOption, withCommonOptions } from '../options.js';
 
@@ -19,7 +21,7 @@ export function addExport(program: Command): void {
     .command('export')
     .description('write a model as one folder that Transformers.js, ONNX Runtime and PyTorch load, prompts inside');
   withCommonOptions(command)
-    .argument('<model>', 'checkpoint folder or Hugging Face id, or the folder of a finished run')
+    .argument('<model>', 'checkpoint folder or Hugging Face id, the folder of a finished run, or a prompt memory bank')
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
@@ -52,7 +54,7 @@ export function addExport(program: Command): void {
 }
 
 async function run(idOrFolder: string, options: ExportCommandOptions): Promise<void> {
-  const [{ exportModel }, { loadTowerModel }, { readPromptSet }, { readRun }, { readNames }, progress] =
+  const [{ exportModel }, { loadTowerModel, withTowers }, { readPromptSet }, { readRun }, { readNames }, progress] =
     await Promise.all([
       import('../../compress/index.js'),
       import('../../model/index.js'),
@@ -62,6 +64,20 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       import('../progress.js'),
     ]);
   const { out, fold, name, licence, adaptor, teacher } = options;
+  const bank = await routedBank(idOrFolder);
+  if (bank) {
+    const { templates, weights } =
+      options.prompts === undefined ? { templates: options.templates } : await readPromptSet(options.prompts);
+    const names = options.classes === undefined ? undefined : await readNames(options.classes);
+    const { exportBank } = await import('../../compress/index.js');
+    const made = await exportBank({ bank, out, classes: names, templates, weights, name });
+    const { tasks } = bank;
+    return printExport(
+      options,
+      made,
+      `${out}: a Transformers.js model that routes images between ${tasks.length} tasks`,
+    );
+  }
   if ((adaptor === undefined) !== (teacher === undefined)) {
     throw new UserError(
       '--adaptor, --teacher: each needs the other: the teacher by its number or name, and its checkpoint',
@@ -70,7 +86,10 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const download = progress.createProgress(options);
   const onDownload = progress.showDownload(download);
   const readModels = async () => {
-    const student = await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
+    // A bank whose tasks share weights, and have no prompts of their own, is one model.
+    const student = (await isBankFolder(idOrFolder))
+      ? withTowers(await (await import('../../bank/index.js')).loadModelOrBank(idOrFolder), 'export')
+      : await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
     if (adaptor === undefined || teacher === undefined) return { student, model: student };
     const { withAdaptor } = await import('../../distill/index.js');
     const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload, onRunModel: download.log });
@@ -81,7 +100,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
   const given = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
   const { templates, weights } = given ?? { templates: options.templates };
   const classes = options.classes === undefined ? undefined : await readNames(options.classes);
-  const { files, maxDifference, differences } = await exportModel({
+  const made = await exportModel({
     model,
     out,
     classes,
@@ -90,9 +109,25 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
     fold,
     card: { ...(name ? { name } : {}), licence, recipe, data, metrics },
   });
+  printExport(options, made, `${out}: a Hugging Face checkpoint and a Transformers.js model`);
+}
+
+const isBankFolder = async (folder: string) => (await import('../../bank/index.js')).isBank(folder);
+
+/** The bank in a folder, where its images are routed; of any other folder undefined. */
+async function routedBank(folder: string): Promise<Bank | undefined> {
+  const { isBank, isRouted, readBank } = await import('../../bank/index.js');
+  if (!isBank(folder)) return undefined;
+  const bank = await readBank(folder);
+  return isRouted(bank) ? bank : undefined;
+}
+
+function printExport(options: ExportCommandOptions, made: ExportResult, title: string): void {
+  const { out } = options;
+  const { files, maxDifference, differences } = made;
   printResult(options, { out, files, max_difference: maxDifference, differences }, () =>
     [
-      `${out}: a Hugging Face checkpoint and a Transformers.js model`,
+      title,
       ...files.map((file) => {
         const difference = differences[file];
         return difference === undefined

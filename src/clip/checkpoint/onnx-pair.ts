@@ -136,8 +136,9 @@ export function isOnnxPair(folder: string): boolean {
  * Reads a model in Transformers.js's layout (`onnx/vision_model.onnx` and `onnx/text_model.onnx` beside `config.json`,
  * `preprocessor_config.json` and the tokenizer's files), as `promptkd export` writes it.
  *
- * The factor on its cosines is taken from `logit_scale` of a `model.safetensors` or `quantized.safetensors` beside it;
- * without one it is 100, where CLIP's training ends. So is the bias of a SigLIP; without one it is not known.
+ * The factor on its cosines is taken from `logit_scale` of a `model.safetensors`, `quantized.safetensors` or
+ * `classifier.safetensors` beside it; without one it is 100, where CLIP's training ends. So is the bias of a SigLIP; without
+ * one it is not known.
  *
  * @param folder the model's, or its folder `onnx/`
  * @throws UserError where a file is missing, takes or gives something else, or the embeddings are not of one joint space
@@ -307,7 +308,10 @@ async function patchSize(configFile: string, side: number): Promise<number> {
 
 /** ln of the factor on cosines, and what is added to them. */
 function logitParts(model: string): { readonly scale: number; readonly bias?: number } {
-  const path = ['model.safetensors', quantizedFile].map((name) => join(model, name)).find(existsSync);
+  // A bank has no weights beside its files, but classes.
+  const path = ['model.safetensors', quantizedFile, 'classifier.safetensors']
+    .map((name) => join(model, name))
+    .find(existsSync);
   if (!path) return { scale: TRAINED_LOGIT_SCALE };
   checkQuantized(model);
   const { tensors } = readSafetensors(path, { skip: (name) => name !== 'logit_scale' && name !== 'logit_bias' });

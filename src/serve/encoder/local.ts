@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { openEncodersOrBank } from '../../bank/index.js';
 import { type OnnxPair, tokenizeAll } from '../../clip/index.js';
 import { decodePicture, type Picture } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { modelPixels } from '../../loader/index.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
-import { logitBias, logitFactor, openEncoders, textLimit } from '../../model/index.js';
+import { logitBias, logitFactor, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
 
@@ -17,11 +18,11 @@ export class LocalEncoder implements Encoder {
   ) {}
 
   /**
-   * @param name as `openEncoders` takes it: a folder or hub id; with `#DTYPE` behind it, that variant of its ONNX files
+   * @param name as `openEncodersOrBank` takes it: a folder, a bank or a hub id; with `#DTYPE` behind it, that variant of its ONNX files
    * @throws UserError where it cannot be read
    */
   static async open(name: string, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
-    const model = await openEncoders(name, { threads });
+    const model = await openEncodersOrBank(name, { threads });
     const info: EncoderInfo = {
       width: model.config.projection_dim,
       imageSize: model.preprocess.size,
