@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { UserError } from '../../errors.js';
 import { elements, type HostTensor, stagesOf, toOnnx } from '../../tensor/index.js';
 import type { Device } from '../device.js';
 import type { Feed } from '../ort-tensor.js';
@@ -58,6 +59,11 @@ export class ParallelProgram implements Runnable {
     const { device = 'cpu', precision } = options;
     const held = options.fixed ?? {};
     const { stages, results } = stagesOf(outputs);
+    if (stages.some(({ sums }) => sums.some(({ over }) => over === 'processes'))) {
+      throw new UserError(
+        `--tensor-parallel ${ranks}: expected 1 where several processes train together, whose losses are over all their images: leave it out, or start one process`,
+      );
+    }
     const inputs = new Map<string, ProgramInput>();
     const models = stages.map((stage) => {
       const model = toOnnx({ outputs: stage.outputs, given: stage.given, fused: device !== 'webgpu', precision });
