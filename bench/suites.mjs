@@ -41,6 +41,10 @@ export const suites = {
     ...{ script: 'teachers.mjs', minutes: 60 },
     about: 'Students of two teachers by several rules, against students of either one, over three seeds',
   },
+  continual: {
+    ...{ script: 'continual.mjs', minutes: 600 },
+    about: 'Task after task: what each method keeps, over three seeds and two orders',
+  },
   optimizer: { script: 'optimizer.mjs', minutes: 1, about: 'Updates of 87 million parameters against memory speed' },
   parallel: { script: 'parallel.mjs', minutes: 1, about: 'A training step split over workers, by width' },
   startup: { script: 'startup.mjs', minutes: 1, about: 'From the command to the first training step' },

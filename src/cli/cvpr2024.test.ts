@@ -65,7 +65,7 @@ describe('promptkd cvpr2024', () => {
     const other = await promptkd('evaluate', folder, ...data, '--templates', 'a {}', '--quiet');
     expect([other.code, other.err]).toEqual([2, expect.stringContaining('leave the templates out')]);
 
-    const exported = await promptkd('export', join(out, 'seed-2'), '--out', path('exported'), '--json');
+    const exported = await promptkd('export', join(out, 'seed-2'), '--out', path('exported'), '--json', '--quiet');
     expect([exported.code, exported.err]).toEqual([0, '']);
     expect(JSON.parse(exported.out).files).toContain('onnx/vision_model_fp16.onnx');
     expect(existsSync(path('exported/onnx/text_model.onnx'))).toBe(false);

@@ -38,7 +38,11 @@ describe('promptkd export', () => {
     await writeFile(join(run, 'metrics.json'), JSON.stringify({ promptkd: metrics, seed: 1 }));
     const classes = join(run, 'classes.txt');
     await writeFile(classes, 'red cat\n\nsmall tree\n');
-    const { code, out: printed, err } = await promptkd('export', run, '--out', out(), '--classes', classes, '--json');
+    const {
+      code,
+      out: printed,
+      err,
+    } = await promptkd('export', run, '--out', out(), '--classes', classes, '--json', '--quiet');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(printed) as { files: string[]; max_difference: number };
     expect(result.max_difference).toBeLessThan(1e-4);
@@ -59,7 +63,7 @@ describe('promptkd export', () => {
     [() => [run, '--out', out(), '--classes', 'cat', '--templates', 'cat'], /templates: expected \{\}/],
     [() => [run], /required option '--out <folder>' not specified/],
   ])('answers bad input with one sentence and exit code 2: %#', async (args, message) => {
-    const { code, out: printed, err } = await promptkd('export', ...args());
+    const { code, out: printed, err } = await promptkd('export', ...args(), '--quiet');
     expect(err).toMatch(message);
     expect(err.trim().split('\n')).toHaveLength(1);
     expect([code, printed]).toEqual([2, '']);

@@ -133,7 +133,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const { onProgress } = given;
   const { data, seed } = given.recipe;
   const dataset = withSubset(given.dataset, data.split, data, seed);
-  const recipe = withEpochSteps(given.recipe, examplesOf(dataset, data.split).length);
+  const recipe = withEpochSteps(withTemplates(given), examplesOf(dataset, data.split).length);
   const options = { ...given, dataset, recipe };
   const compile = { ...options.engine, precision: recipe.precision };
   const teacher = teacherOf(options.teacher, { compile });

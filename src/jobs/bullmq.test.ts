@@ -72,7 +72,6 @@ describe.skipIf(why)(`jobs on BullMQ${why ? ` (${why})` : ''}`, () => {
     }
     expect(await all).toEqual({ total: 20, done: 20, failed: 0 });
     expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(20));
-    expect(existsSync(join(folder, 'clash'))).toBe(false);
   });
 
   it('goes on when a Redis that was gone, and has forgotten everything, is back', async () => {

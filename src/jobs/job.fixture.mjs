@@ -1,5 +1,5 @@
 // A job of the tests: `node job.fixture.mjs FOLDER I/N MS`. It takes so long, and says in FOLDER/completed that it ended, once,
-// as a command that passes over what is there; two of one number at the same time are noted in FOLDER/clash. As the command
+// as a command that passes over what is there; one whose number another process is at ends with code 75. As the command
 // line does, it ends with its supervisor.
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +12,7 @@ process.stdin
   .once('close', () => process.exit(143))
   .unref();
 const running = join(folder, `running-${number}`);
-if (existsSync(running) && runs(Number(readFileSync(running, 'utf8'))))
-  appendFileSync(join(folder, 'clash'), `${number}\n`);
+if (existsSync(running) && runs(Number(readFileSync(running, 'utf8')))) process.exit(75);
 writeFileSync(running, String(process.pid));
 if (existsSync(join(folder, `busy-${number}`))) {
   rmSync(join(folder, `busy-${number}`));

@@ -63,7 +63,6 @@ it('ends every job once, though a process is killed in each third of them', asyn
     const { attempts } = (await readRecord(set.folder, job))!;
     expect(attempts.map(({ signal, code }) => signal ?? code)).toEqual(['SIGKILL', 0]);
   }
-  expect(existsSync(join(folder, 'clash'))).toBe(false);
   expect(await readRecord(set.folder, 7)).toMatchObject({ state: 'done', result: { number: 7 } });
 });
 
@@ -73,7 +72,6 @@ it('shares one set between pools: each job is one pool’s, and what is done is 
   expect(all).toEqual(all.map(() => ({ total: 8, done: 8, failed: 0 })));
   expect(await completed()).toEqual(upTo(8));
   expect(await runJob(set, 3, options)).toBe('already');
-  expect(existsSync(join(folder, 'clash'))).toBe(false);
 });
 
 it('does not try bad input again in one run, waits for what is busy, and says so in the record', async () => {

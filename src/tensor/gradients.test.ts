@@ -149,6 +149,7 @@ const notDifferentiable = [
   'precisions',
   'stagesOf',
   'stopGradient',
+  'sumOverProcesses', // of one process: src/group tests it with several
   'sumOverRanks',
   'toOnnxLoop',
   'Tensor',

@@ -202,7 +202,8 @@ export async function distillTraining(options: DistillOptions, command: Command,
     },
     plan: async (run, open) => {
       const models = await allTeachers(run.recipe, run);
-      return planDistill({ ...run, targetsDir, ...models, dataset: await open() });
+      const teacherTemplates = templatesOf(run.recipe);
+      return planDistill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
     },
     run: async (run, open) => {
       const models = await allTeachers(run.recipe, run);

@@ -37,6 +37,7 @@ const pictures = (first: number) =>
   Array.from({ length: 40 }, (_, i) => ({ id: `${first + i}`, label: i % 4, captions: [names[i % 4]!] }));
 const dataset: ImageTextDataset = {
   name: 'noise',
+  kind: 'drawings',
   fingerprint: 'noise',
   skipped: [],
   classes: names.map((name) => ({ name, novel: false })),

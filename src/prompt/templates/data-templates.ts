@@ -61,7 +61,8 @@ export function withClassCaptions(dataset: ImageTextDataset, templates: readonly
   if (!some) return dataset;
   const parts = Object.entries(splits).map(([split, part]) => [
     split,
-    part.map((one) => (one.captionsMade ? { ...one, captions: made[one.label!]! } : one)),
+    // A sample may have lost its labels: its captions stay as they were made.
+    part.map((one) => (one.captionsMade && one.label !== undefined ? { ...one, captions: made[one.label]! } : one)),
   ]);
   return { ...dataset, splits: Object.fromEntries(parts) };
 }

@@ -8,6 +8,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportModel } from '../../compress/index.js';
 import { checkpoint } from '../../compress/student.fixture.js';
+import { fileList } from '../../files/index.js';
 import type * as serve from '../index.js';
 import { PixelBudget } from './pixel-budget.js';
 
@@ -135,6 +136,7 @@ describe('a model whose file is damaged', () => {
   it('does not take the server with it, at the start or later', async () => {
     const own = join(root, 'own');
     await cp(model, own, { recursive: true });
+    await rm(join(own, fileList)); // as of other exporters
     const other = await ModelServer.start({ models: [own], port: 0, threads: 1 }, log);
     const embed = () =>
       fetch(`${other.url}/v1/embed`, {
