@@ -39,7 +39,7 @@ describe('a terminal of 80 columns', () => {
     const { text } = terminal;
     for (const phase of ['teacher targets 20', 'warmup 4', 'prompt 3', 'joint 5']) expect(text).toContain(`✓ ${phase}`);
     expect(text).toMatch(/loss at the end +total +feature +response/);
-    expect(text).toMatch(/parameters, 72 images seen in \d+ s/);
+    expect(text).toMatch(/parameters, [\d.]+ kB; 72 images seen in \d+ s/);
     expect(text).toContain(`saved to  ${at('a/student')}`);
     expect(text).toContain(`promptkd evaluate ${at('a/student')}`);
     // The recipe is named, not printed; nothing of a bar is left.
