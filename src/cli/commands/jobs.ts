@@ -96,7 +96,7 @@ export function addJobs(program: Command): void {
       '--show <field...>',
       'fields of the jobs’ results, as zero_shot.top1; with their mean where they are numbers',
     )
-    .addHelpText('after', examples('jobs status jobs/embed', 'jobs status jobs/test --show top1.value'))
+    .addHelpText('after', examples('jobs status jobs/embed', 'jobs status jobs/test --show top1'))
     .action(status);
 }
 
