@@ -36,6 +36,15 @@ describe('built-in compositional classes', () => {
     }
   });
 
+  it('keep training images of novel pairs aside, of drawings that training shows', async () => {
+    const { aside, load } = dataset;
+    expect(aside!.train).toHaveLength(144 * 40);
+    expect(aside!.train!.every(({ label }) => classes[label!]!.novel)).toBe(true);
+    const ids = new Set(splits.train!.map(({ id }) => id));
+    expect(aside!.train!.some(({ id }) => ids.has(id))).toBe(false);
+    expect(await load(aside!.train![7]!)).toMatchObject({ width: 64, height: 64 });
+  });
+
   it('show no drawing of val, test and style in train', async () => {
     const emoji = await openDataset('emoji');
     const artists = (split: string) => new Set(splits[split]!.map(({ artist }) => artist));

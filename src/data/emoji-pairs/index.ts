@@ -14,31 +14,34 @@ export { allPairs, type Pair } from './pairs.js';
 const revision = 1;
 
 /** Images of each pair of a split, the pairs' kind, and the split of `emoji` whose drawings they show. */
-const splitPlan: Readonly<
-  Record<string, { readonly each: number; readonly novel: boolean; readonly drawings: Drawings }>
-> = {
+const splitPlan: Readonly<Record<string, SplitPlan>> = {
   train: { each: 40, novel: false, drawings: 'train' },
   val: { each: 5, novel: false, drawings: 'val' },
   test: { each: 6, novel: false, drawings: 'test' },
   novel: { each: 18, novel: true, drawings: 'test' },
   style: { each: 5, novel: false, drawings: 'style' },
 };
+interface SplitPlan {
+  readonly each: number;
+  readonly novel: boolean;
+  readonly drawings: Drawings;
+}
 type Drawings = 'train' | 'val' | 'test' | 'style';
 
 /**
  * The built-in compositional classes: 48 objects × 12 attributes, as MIT-States, UT-Zappos and C-GQA have them. A quarter of
  * the pairs is `novel`: attribute and object are both seen in training, but never together. 64 × 64 pixels, drawn when they
  * are read: a drawing of the built-in set at any size and place before a plain background. No drawing of `test`, `novel`
- * and `val` is in `train`; `style` shows an artist whom `train` does not know.
+ * and `val` is in `train`; `style` shows an artist whom `train` does not know. Training images of novel pairs are kept aside, for
+ * recipes that distil on unlabelled images of all classes, as the CVPR 2024 one.
  */
 export async function openEmojiPairs(): Promise<ImageTextDataset> {
   const emoji = await openEmoji();
   const drawings = await drawingsOf(emoji);
   const pairs = allPairs();
   const images = new Map<string, PairImage>();
-  const splits: Record<string, Example[]> = {};
-  for (const [split, { each, novel, drawings: from }] of Object.entries(splitPlan)) {
-    splits[split] = pairs.flatMap((pair, label) =>
+  const examplesOf = (split: string, { each, novel, drawings: from }: SplitPlan): Example[] =>
+    pairs.flatMap((pair, label) =>
       pair.novel !== novel
         ? []
         : Array.from({ length: each }, (_, i) => {
@@ -49,7 +52,8 @@ export async function openEmojiPairs(): Promise<ImageTextDataset> {
             return { id, label, captions: captionsOf(pair), artist: image.sprites[0]!.artist };
           }),
     );
-  }
+  const splits = Object.fromEntries(Object.entries(splitPlan).map(([split, plan]) => [split, examplesOf(split, plan)]));
+  const aside = { train: examplesOf('train', { ...splitPlan.train!, novel: true }) };
   const classes = pairs.map(({ name, novel }) => ({ name, novel }));
   const sum = createHash('sha256').update(JSON.stringify([revision, emoji.fingerprint, classes, splits]));
   return {
@@ -57,6 +61,7 @@ export async function openEmojiPairs(): Promise<ImageTextDataset> {
     kind: 'drawings',
     classes,
     splits,
+    aside,
     skipped: emoji.skipped,
     fingerprint: `emoji-pairs-${sum.digest('hex').slice(0, 16)}`,
     load: remembered(({ id }) => draw(images.get(id)!, (drawing) => emoji.load({ id: drawing, captions: [] }))),
