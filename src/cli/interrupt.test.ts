@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { describeFailure } from './failure.js';
-import { resumable } from './interrupt.js';
+import { interruptSignal, resumable } from './interrupt.js';
 
 /** What the command line says of work that goes on after Ctrl-C. */
 async function afterCtrlC(work: (signal: AbortSignal) => Promise<{ finished: boolean }>) {
@@ -40,4 +40,10 @@ it('says what failed where the state could not be saved', async () => {
   });
   expect(failed).toEqual({ message: `${folder}: expected a folder, or nothing yet; got a file`, code: 2 });
   await rm(root, { recursive: true });
+});
+
+it('leaves no handlers of commands before in a process of several', () => {
+  const before = process.listenerCount('SIGUSR2');
+  for (let command = 0; command < 3; command++) interruptSignal();
+  expect(process.listenerCount('SIGUSR2')).toBeLessThanOrEqual(before + 1);
 });

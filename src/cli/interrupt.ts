@@ -4,20 +4,27 @@ import { sayLine } from './live-lines.js';
 /** SIGUSR2 is what Slurm is asked to warn with, and what mpirun hands on without ending the processes itself. */
 const signals = { SIGINT: 130, SIGTERM: 143, SIGUSR2: 140 } as const;
 
+/** Takes the handlers of the command before away, where one process runs several commands one after the other. */
+let leave = () => {};
+
 /**
  * A signal that the first Ctrl-C, SIGTERM or SIGUSR2 aborts, so that a run can finish its step and save; the second kills at once,
- * because the handlers are gone by then.
+ * because the handlers are gone by then. A command asks for one signal: the next one takes its place.
  *
  * @param quiet for one of several processes, of which another says it
  */
 export function interruptSignal(quiet = false): AbortSignal {
+  leave();
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals) => {
-    for (const each of Object.keys(signals)) process.off(each, stop);
+    leave();
     const line =
       name === 'SIGINT' ? 'Stopping after this step; press Ctrl-C again to quit at once.' : 'Stopping after this step.';
     if (!quiet) sayLine(line);
     controller.abort(new Interrupted('interrupted', signals[name as keyof typeof signals]));
+  };
+  leave = () => {
+    for (const each of Object.keys(signals)) process.off(each, stop);
   };
   for (const each of Object.keys(signals)) process.on(each, stop);
   return controller.signal;
