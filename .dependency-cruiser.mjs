@@ -31,6 +31,7 @@ const rooms = [
   'runs',
   'compress',
   'serve',
+  'tasks',
   'web',
   'demo',
   'cli',
@@ -51,6 +52,7 @@ const tests = '\\.(test|fixture)\\.(ts|mjs)$|^src/test/';
 const sideDoors = [
   // What of a room runs in a browser.
   '^src/(clip|prompt)/browser\\.ts$',
+  '^src/tasks/[^/]+/browser\\.ts$',
   // The help's lists of choices: an index would load ONNX Runtime and half of the rest before the help is printed.
   '^src/(tensor/precision|runtime/(device|huge-pages)|data/(spec|deal-splits)|distill/teachers/fusion-rules|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
   // It brings a YAML parser along, which nobody but a command needs.
@@ -83,6 +85,13 @@ export default {
       from: { path: `^src/${room}/`, pathNot: tests },
       to: { path: `^src/(${others.join('|')})/` },
     })),
+    {
+      name: 'apart: serving a task',
+      comment: 'A server carries no training, also where it answers for a task.',
+      severity: 'error',
+      from: { path: '^src/tasks/[^/]+/serve', pathNot: tests },
+      to: { path: '^src/(train|distill|pretrain|tune-prompts|cvpr2024|continual)/' },
+    },
     {
       name: 'through-the-door',
       comment: 'Another room is entered through its index.ts.',
