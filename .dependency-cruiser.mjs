@@ -33,6 +33,7 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
   'cli',
 ];
