@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js';
 import type { Answer, CascadeStage, Confidence } from '../serve/index.js';
 import type { ClassProbability } from './classify.js';
-import { type ImageSource, imageBytes } from './image-source.js';
+import { type GivenImage, imageBytes } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
 /** Two models, the faster first. */
@@ -36,7 +36,7 @@ export interface CascadeAnswer {
 /** A cascade whose models are open. */
 export interface OpenCascade {
   /** One answer an image, in their order. @throws UserError for an image that cannot be read */
-  classify(images: readonly ImageSource[]): Promise<CascadeAnswer[]>;
+  classify(images: readonly GivenImage[]): Promise<CascadeAnswer[]>;
   close(): Promise<void>;
 }
 

@@ -3,7 +3,7 @@ import { UserError } from '../errors.js';
 import { classProbabilities, type Rows } from '../math/index.js';
 import { classText, dataTemplates } from '../prompt/index.js';
 import type { Encoder, EncoderInfo } from '../serve/index.js';
-import { type ImageSource, imageBytes, imageName } from './image-source.js';
+import { type GivenImage, imageBytes, imageName } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
 export interface ClassifyOptions extends EncodeOptions {
@@ -33,20 +33,20 @@ const block = 32;
  */
 export function classify(
   model: AnyModel,
-  image: ImageSource,
+  image: GivenImage,
   classes?: readonly string[],
   options?: ClassifyOptions,
 ): Promise<ClassProbability[]>;
 /** The same of several images, one list each, in their order. */
 export function classify(
   model: AnyModel,
-  images: readonly ImageSource[],
+  images: readonly GivenImage[],
   classes?: readonly string[],
   options?: ClassifyOptions,
 ): Promise<ClassProbability[][]>;
 export async function classify(
   model: AnyModel,
-  given: ImageSource | readonly ImageSource[],
+  given: GivenImage | readonly GivenImage[],
   classes?: readonly string[],
   options: ClassifyOptions = {},
 ): Promise<ClassProbability[] | ClassProbability[][]> {
@@ -68,7 +68,7 @@ export async function classify(
 }
 
 /** Unit rows, one an image. @param from place of the first, for errors */
-export async function imageRows(encoder: Encoder, images: readonly ImageSource[], from = 0): Promise<Rows> {
+export async function imageRows(encoder: Encoder, images: readonly GivenImage[], from = 0): Promise<Rows> {
   const { rows, faults } = await encoder.images(await Promise.all(images.map(imageBytes)));
   const wrong = faults.findIndex((fault) => fault !== undefined);
   if (wrong < 0) return rows;
@@ -109,4 +109,4 @@ function ranked(logits: ArrayLike<number>, names: readonly string[], { logitBias
     .sort((a, b) => b.probability - a.probability);
 }
 
-const isList = (given: ImageSource | readonly ImageSource[]): given is readonly ImageSource[] => Array.isArray(given);
+const isList = (given: GivenImage | readonly GivenImage[]): given is readonly GivenImage[] => Array.isArray(given);

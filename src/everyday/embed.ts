@@ -1,11 +1,11 @@
 import { UserError } from '../errors.js';
 import type { Rows } from '../math/index.js';
 import { imageRows } from './classify.js';
-import type { ImageSource } from './image-source.js';
+import type { GivenImage } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
 export interface EmbedInputs {
-  readonly images?: readonly ImageSource[];
+  readonly images?: readonly GivenImage[];
   readonly texts?: readonly string[];
 }
 

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.js';
 
 /** An image: a path, a `file:` URL, the bytes of a file, or a Blob (a File of a form, too). */
-export type ImageSource = string | URL | Uint8Array | Blob;
+export type GivenImage = string | URL | Uint8Array | Blob;
 
 /** The bytes of an image file. @throws UserError where there is no such file */
-export async function imageBytes(source: ImageSource): Promise<Uint8Array> {
+export async function imageBytes(source: GivenImage): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   const path = pathOf(source);
@@ -19,7 +19,7 @@ export async function imageBytes(source: ImageSource): Promise<Uint8Array> {
 }
 
 /** What an image is called in an error. */
-export function imageName(source: ImageSource, place: number): string {
+export function imageName(source: GivenImage, place: number): string {
   return source instanceof Uint8Array || source instanceof Blob ? `images[${place}]` : pathOf(source);
 }
 
