@@ -75,7 +75,7 @@ it('distils by names, and chooses what the recipe leaves out', async () => {
       batch: 4,
       student: { init: 'random', text: { num_hidden_layers: 1 }, vision: { num_attention_heads: 2 } },
       phases: { warmup: { steps: 0 }, prompt: { steps: 0 }, joint: { steps: 1 } },
-      losses: { layers: 'none' },
+      losses: { layers: 'last' },
       evaluation: { every: 0 },
     },
   });
