@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { promptkd } from '../test/command.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-sweep-command-'));
   for (const name of ['red', 'green', 'blue'])
-    for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`, await picture(name));
+    for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`, await imageFile(name));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
