@@ -12,6 +12,7 @@ export * from './evaluate/index.js';
 // Also `distill`, which the room of that name has too: this one takes names and needs no recipe.
 export * from './everyday/index.js';
 export { distill } from './everyday/index.js';
+export { type JobEngine, runJobSet } from './jobs/index.js';
 export { type LoaderOptions, usualWorkers } from './loader/index.js';
 export * from './math/index.js';
 export * from './model/index.js';
@@ -21,6 +22,7 @@ export * from './prompt/index.js';
 export * from './prompt-search/index.js';
 export * from './report/index.js';
 export * from './runtime/index.js';
+export * from './sweep/index.js';
 export * from './tasks/index.js';
 export * as tensor from './tensor/index.js';
 export * from './train/index.js';
