@@ -6,3 +6,4 @@ export { Random } from './random.js';
 export { dot, dots, type Rows, rowsInARow, selectRows, toUnitRows } from './rows.js';
 export { softmax } from './softmax.js';
 export { bisectTemperature, fitTemperature, type Scored } from './temperature.js';
+export { grouped } from './grouped.js';
