@@ -5,6 +5,7 @@ export * from './compress/index.js';
 export * from './continual/index.js';
 export * from './cvpr2024/index.js';
 export * from './data/index.js';
+export * from './diloco/index.js';
 export * from './distill/index.js';
 export * from './embed/index.js';
 export { UserError } from './errors.js';
