@@ -34,6 +34,7 @@ const rooms = [
   'tasks',
   'web',
   'demo',
+  'library',
   'cli',
 ];
 

@@ -1,0 +1,16 @@
+/** `promptkd/search`: the embeddings of a data set in files, and exact search in them by text and by image. */
+export {
+  type EmbedDatasetOptions,
+  type EmbeddedRecord,
+  type EmbedFormat,
+  type EmbedManifest,
+  type EmbedResult,
+  embedDataset,
+  embedFormats,
+  imageQuery,
+  readEmbedManifest,
+  type SearchHit,
+  SearchIndex,
+  textQuery,
+} from '../embed/index.js';
+export { parseShard, type Shard, shardOf } from '../jobs/index.js';
