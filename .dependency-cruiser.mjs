@@ -7,6 +7,7 @@ const rooms = [
   'files',
   'group',
   'jobs',
+  'sweep',
   'runtime',
   'nn',
   'weight-formats',

@@ -4,6 +4,7 @@ import { splitVariant } from '../../clip/index.js';
 import { SearchIndex } from '../../embed/index.js';
 import { UserError } from '../../errors.js';
 import { type Confidence, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
+import { OpenExtensions } from './extension.js';
 import type { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
 import { checkSearched } from './search.js';
@@ -33,6 +34,7 @@ export class Generation {
   private constructor(
     readonly byName: ReadonlyMap<string, Served>,
     private readonly opened: readonly ServedModel[],
+    readonly extensions: OpenExtensions,
     /** What is searched. */
     readonly index?: SearchIndex,
   ) {}
@@ -62,7 +64,7 @@ export class Generation {
         );
       }
       if (index) await checkSearched(index, byName);
-      return new Generation(byName, [...opened.values()], index);
+      return new Generation(byName, [...opened.values()], await OpenExtensions.open(settings), index);
     } catch (error) {
       for (const model of opened.values()) await model.close();
       throw error;
@@ -86,7 +88,7 @@ export class Generation {
   /** Ends the models after the last request that uses them. */
   async retire(): Promise<void> {
     if (this.users > 0) await new Promise<void>((done) => (this.idle = done));
-    await Promise.all(this.opened.map((model) => model.close()));
+    await Promise.all([...this.opened.map((model) => model.close()), this.extensions.close()]);
   }
 }
 
