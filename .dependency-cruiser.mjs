@@ -34,6 +34,7 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
   'library',
   'cli',

@@ -9,6 +9,9 @@ export * from './distill/index.js';
 export * from './embed/index.js';
 export { UserError } from './errors.js';
 export * from './evaluate/index.js';
+// Also `distill`, which the room of that name has too: this one takes names and needs no recipe.
+export * from './everyday/index.js';
+export { distill } from './everyday/index.js';
 export { type JobEngine, runJobSet } from './jobs/index.js';
 export { type LoaderOptions, usualWorkers } from './loader/index.js';
 export * from './math/index.js';
