@@ -1,4 +1,8 @@
-/** `promptkd/continual`: prompt memory banks, and learning task after task without forgetting. */
+/**
+ * Prompt memory banks, and learning task after task without forgetting.
+ *
+ * @module promptkd/continual
+ */
 export {
   type Anchor,
   type Bank,
@@ -28,9 +32,9 @@ export {
   type ContinueOptions,
   type ContinueRecipe,
   contestants,
+  continual,
   continualMetrics,
   continualRecipe,
-  continual,
   continueBank,
   continueRecipe,
   ewcPenalty,

@@ -1,4 +1,8 @@
-/** `promptkd/data`: data sets in their formats, what one asks of them, and augmentation of images and texts. */
+/**
+ * Data sets in their formats, what one asks of them, and augmentation of images and texts.
+ *
+ * @module promptkd/data
+ */
 export {
   type AugmentOptions,
   augmentImage,
@@ -31,8 +35,8 @@ export {
   type ImageKind,
   type ImageSource,
   type ImageTextDataset,
-  type InspectOptions,
   type Inspection,
+  type InspectOptions,
   inspectDataset,
   isLabelled,
   type LabelledExample,

@@ -1,4 +1,8 @@
-/** `promptkd/distill`: distillation by a whole recipe, its losses, teachers, stored targets and students. */
+/**
+ * Distillation by a whole recipe, its losses, teachers, stored targets and students.
+ *
+ * @module promptkd/distill
+ */
 export {
   type Cvpr2024Recipe,
   type Cvpr2024Run,
@@ -9,8 +13,8 @@ export {
   cvpr2024Recipe,
   cvpr2024Seeds,
   fitCvpr2024,
-  tuneTeacher,
   type TuneTeacherOptions,
+  tuneTeacher,
 } from '../cvpr2024/index.js';
 export {
   type AdaptedRecipe,
@@ -52,9 +56,9 @@ export {
   planDistill,
   presets,
   responseLoss,
+  type Streams,
   type StudentSize,
   type StudentWish,
-  type Streams,
   studentConfig,
   studentCrossMap,
   studentSizes,

@@ -1,4 +1,8 @@
-/** `promptkd/evaluate`: what a model is worth: accuracies with intervals, retrieval, base to novel, latency; models side by side. */
+/**
+ * What a model is worth: accuracies with intervals, retrieval, base to novel, latency; models side by side.
+ *
+ * @module promptkd/evaluate
+ */
 export {
   type ArtistTop1,
   type BaseNovel,

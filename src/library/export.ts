@@ -1,4 +1,8 @@
-/** `promptkd/export`: models for Transformers.js, ONNX Runtime and PyTorch; quantisation and its weight formats; the page. */
+/**
+ * Models for Transformers.js, ONNX Runtime and PyTorch; quantisation and its weight formats; the page.
+ *
+ * @module promptkd/export
+ */
 export {
   type BankExportOptions,
   type ExportOptions,

@@ -1,4 +1,8 @@
-/** `promptkd/model`: models and checkpoints, their parts, tokenizer and preprocessing, and encoders that run them. */
+/**
+ * Models and checkpoints, their parts, tokenizer and preprocessing, and encoders that run them.
+ *
+ * @module promptkd/model
+ */
 export {
   type Checkpoint,
   type ClipConfig,

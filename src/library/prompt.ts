@@ -1,4 +1,8 @@
-/** `promptkd/prompt`: templates of texts, the search for those that serve, and learned prompts. */
+/**
+ * Templates of texts, the search for those that serve, and learned prompts.
+ *
+ * @module promptkd/prompt
+ */
 export {
   checkTemplates,
   classTemplate,

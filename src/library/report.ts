@@ -1,4 +1,8 @@
-/** `promptkd/report`: HTML pages and charts of runs, comparisons and teachers. */
+/**
+ * HTML pages and charts of runs, comparisons and teachers.
+ *
+ * @module promptkd/report
+ */
 export {
   type Answer,
   type ArtistAccuracy,
@@ -33,10 +37,10 @@ export {
   ratio,
   reportPage,
   summaryTable,
-  textTable,
-  teachersPage,
   type Tradeoff,
   type TradeoffPoint,
+  teachersPage,
+  textTable,
   tradeoffFile,
   writeReport,
   writeTeachersPage,

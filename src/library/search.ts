@@ -1,4 +1,8 @@
-/** `promptkd/search`: the embeddings of a data set in files, and exact search in them by text and by image. */
+/**
+ * The embeddings of a data set in files, and exact search in them by text and by image.
+ *
+ * @module promptkd/search
+ */
 export {
   type EmbedDatasetOptions,
   type EmbeddedRecord,

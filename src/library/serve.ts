@@ -1,4 +1,8 @@
-/** `promptkd/serve`: the HTTP server, encoders in threads, and cascades of models with what fits their thresholds. */
+/**
+ * The HTTP server, encoders in threads, and cascades of models with what fits their thresholds.
+ *
+ * @module promptkd/serve
+ */
 export {
   type Answer,
   accuracyOf,

@@ -1,6 +1,8 @@
 /**
- * `promptkd/tensor`: symbolic tensors that are traced into an ONNX graph, differentiated as a graph, and run by ONNX
- * Runtime; layers on them stand in `nn`.
+ * Symbolic tensors that are traced into an ONNX graph, differentiated as a graph, and run by ONNX Runtime; layers on
+ * them stand in `nn`.
+ *
+ * @module promptkd/tensor
  */
 export * as nn from '../nn/index.js';
 export {

@@ -1,4 +1,8 @@
-/** `promptkd/train`: the training engine, which knows arrays and graphs; contrastive pre-training; runs and their histories. */
+/**
+ * The training engine, which knows arrays and graphs; contrastive pre-training; runs and their histories.
+ *
+ * @module promptkd/train
+ */
 export { loadRecipe, type RecipeSource, recipeText } from '../files/recipe-file.js';
 export { Random } from '../math/index.js';
 export {
