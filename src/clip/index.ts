@@ -18,7 +18,7 @@ export { type NamedVariant, splitVariant } from './checkpoint/variant-name.js';
 export { quantizationRecord, quantizedFile, weightFiles } from './checkpoint/weight-files.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';
 export { embeddingOutput, embeddingOutputs, type Family, families, familyOf, scoringOf } from './family.js';
-export { MAX_PIXELS, normalizePixels, pictureError, resizeAndCrop } from './preprocess/pixels.js';
+export { imageError, MAX_PIXELS, normalizePixels, resizeAndCrop } from './preprocess/pixels.js';
 export { clipPreprocess, type PreprocessConfig, preprocessAt } from './preprocess/preprocess-config.js';
 export { parsePreprocessConfig, preprocessConfigJson } from './preprocess/processor-config.js';
 export { resizePixels } from './preprocess/resize.js';
