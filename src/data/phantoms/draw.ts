@@ -1,6 +1,6 @@
 import sharp from 'sharp';
-import { Random } from '../../math/index.js';
-import type { Picture } from '../dataset.js';
+import type { Random } from '../../math/index.js';
+import type { RawImage } from '../dataset.js';
 import type { Build, Chest, Side } from './chest.js';
 
 /** Side of an image, in pixels. */
@@ -23,7 +23,7 @@ const grey = (share: number, opacity = 1) => {
  *
  * @param random for places within a zone, and noise
  */
-export async function drawPhantom(chest: Chest, random: Random): Promise<Picture> {
+export async function drawPhantom(chest: Chest, random: Random): Promise<RawImage> {
   const { build } = chest;
   const [x, y] = build.shift.map((share) => share * side) as [number, number];
   const [across, down] = build.scale;
@@ -79,7 +79,10 @@ function ribs({ bone }: Build): string[] {
     const y = lung.top + 2 + i * 9;
     return ['right', 'left']
       .map((of) => outwards(of as Side))
-      .map((s) => `<path ${line} d="M${middle + 5 * s} ${y} C${middle + 22 * s} ${y - 6} ${middle + 38 * s} ${y} ${middle + 46 * s} ${y + 14}"/>`)
+      .map(
+        (s) =>
+          `<path ${line} d="M${middle + 5 * s} ${y} C${middle + 22 * s} ${y - 6} ${middle + 38 * s} ${y} ${middle + 46 * s} ${y + 14}"/>`,
+      )
       .join('');
   });
 }
@@ -116,12 +119,11 @@ function inside(chest: Chest, random: Random): string[] {
       const cx = centreOf(of) + outwards(of) * random.uniform(-6, 7);
       const cy = (zone === 'upper' ? 42 : 76) + random.uniform(-8, 8);
       if (!findings.has(`nodule in the ${of} ${zone} zone`)) continue;
-      layers.push(
-        `<circle cx="${cx}" cy="${cy}" r="${radius}" fill="${grey(build.tissue + 0.14, 0.9)}"/>`,
-      );
+      layers.push(`<circle cx="${cx}" cy="${cy}" r="${radius}" fill="${grey(build.tissue + 0.14, 0.9)}"/>`);
     }
   }
-  if (findings.has('pleural effusion')) layers.push(fluid(effusion.side, { small: 14, moderate: 26, large: 42 }[effusion.amount], build));
+  if (findings.has('pleural effusion'))
+    layers.push(fluid(effusion.side, { small: 14, moderate: 26, large: 42 }[effusion.amount], build));
   if (findings.has('device line')) layers.push(deviceLine(chest.line, random));
   return layers;
 }

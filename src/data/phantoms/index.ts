@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Random } from '../../math/index.js';
 import type { Example, ImageTextDataset } from '../dataset.js';
-import { remembered } from '../picture-cache.js';
+import { remembered } from '../image-cache.js';
 import { type Chest, drawChest, type PhantomFinding, phantomFindings } from './chest.js';
 import { drawPhantom } from './draw.js';
 import { phantomCaptions, phantomReport } from './report.js';

@@ -39,7 +39,12 @@ const present = {
 } as const satisfies Partial<Record<PhantomFinding, Ways>>;
 
 const absent = {
-  nodule: ['No pulmonary nodule.', 'There is no nodule.', 'No nodule or mass is identified.', 'No suspicious nodules are seen.'],
+  nodule: [
+    'No pulmonary nodule.',
+    'There is no nodule.',
+    'No nodule or mass is identified.',
+    'No suspicious nodules are seen.',
+  ],
   'pleural effusion': [
     'No pleural effusion.',
     'There is no effusion.',
@@ -58,24 +63,48 @@ const absent = {
     'The lungs are free of focal opacities.',
     'No opacity is identified.',
   ],
-  'device line': ['No central line is seen.', 'No support devices.', 'No catheter or line is present.', 'There is no device line.'],
+  'device line': [
+    'No central line is seen.',
+    'No support devices.',
+    'No catheter or line is present.',
+    'There is no device line.',
+  ],
 } as const satisfies Record<string, Ways>;
 type Absent = keyof typeof absent;
 
 /** Two or three negations in one sentence. */
 const combined: readonly (readonly [readonly Absent[], Ways])[] = [
-  [['lung opacity', 'pleural effusion'], ['No focal opacity or pleural effusion.', 'There is neither opacity nor effusion.']],
-  [['nodule', 'lung opacity'], ['The lungs are clear, without nodule or opacity.', 'No nodule or opacity in either lung.']],
-  [['lung opacity', 'nodule', 'pleural effusion'], ['No opacity, nodule, or effusion.', 'Both lungs are clear and there is no effusion.']],
+  [
+    ['lung opacity', 'pleural effusion'],
+    ['No focal opacity or pleural effusion.', 'There is neither opacity nor effusion.'],
+  ],
+  [
+    ['nodule', 'lung opacity'],
+    ['The lungs are clear, without nodule or opacity.', 'No nodule or opacity in either lung.'],
+  ],
+  [
+    ['lung opacity', 'nodule', 'pleural effusion'],
+    ['No opacity, nodule, or effusion.', 'Both lungs are clear and there is no effusion.'],
+  ],
 ];
 
 /** What readers who had an earlier image write, and no draft may repeat. */
-const priors: Ways = ['Unchanged from the prior study.', 'Comparison is made with the previous examination.', 'This is stable since the last radiograph.'];
+const priors: Ways = [
+  'Unchanged from the prior study.',
+  'Comparison is made with the previous examination.',
+  'This is stable since the last radiograph.',
+];
 
 /** How often a report speaks of an earlier image. */
 const priorShare = 0.12;
 /** How often a report says that something is not there, a thing. */
-const absentShare = { nodule: 0.75, 'pleural effusion': 0.9, cardiomegaly: 0.9, 'lung opacity': 0.8, 'device line': 0.35 };
+const absentShare = {
+  nodule: 0.75,
+  'pleural effusion': 0.9,
+  cardiomegaly: 0.9,
+  'lung opacity': 0.8,
+  'device line': 0.35,
+};
 
 /** The report of a phantom: what is there in any order, then what is not, in paraphrases by lot. */
 export function phantomReport(chest: Chest, random: Random): string {
@@ -118,7 +147,10 @@ function absentOf({ findings }: Chest): Absent[] {
 }
 
 function denied(chest: Chest, random: Random): string[] {
-  const missing = absentOf(chest).filter((thing) => random.float() < absentShare[thing]);
+  const absences = absentOf(chest);
+  const missing = absences.filter((thing) => random.float() < absentShare[thing]);
+  // No report is empty.
+  if (missing.length === 0 && chest.findings.size === 0) missing.push(random.pick(absences));
   const left = new Set(missing);
   const sentences: string[] = [];
   for (const [things, ways] of random.shuffle(combined)) {
