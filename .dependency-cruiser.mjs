@@ -7,6 +7,7 @@ const rooms = [
   'files',
   'group',
   'jobs',
+  'sweep',
   'runtime',
   'nn',
   'weight-formats',
@@ -33,6 +34,7 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
   'cli',
 ];

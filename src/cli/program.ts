@@ -27,6 +27,7 @@ import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
+import { addSweep } from './commands/sweep.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
@@ -66,6 +67,7 @@ export function buildProgram(): Command {
     addEmbed,
     addSearch,
     addJobs,
+    addSweep,
     addLaunch,
     addExport,
     addWeb,

@@ -15,6 +15,7 @@ const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   'emoji-all': async () => (await import('./emoji-pairs/emoji-all.js')).openEmojiAll(),
   'emoji-pairs': async () => (await import('./emoji-pairs/index.js')).openEmojiPairs(),
   'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
+  phantoms: async () => (await import('./phantoms/index.js')).openPhantoms().dataset,
 };
 
 const table =
@@ -41,7 +42,7 @@ const openers: Readonly<Record<string, Opener>> = {
  * @throws UserError for anything else, with the nearest, or data of which nothing can be used
  * @example
  * const dataset = await openDataset('csv:captions.csv?image=file&text=caption');
- * const picture = await dataset.load(dataset.splits.train![0]!);
+ * const image = await dataset.load(dataset.splits.train![0]!);
  */
 export async function openDataset(spec: string): Promise<ImageTextDataset> {
   const { kind, path, options } = parseDataSpec(spec);

@@ -10,6 +10,7 @@ import { type Body, readBody, withQuery } from './body.js';
 import { ByteBudget } from './byte-budget.js';
 import { isCrossSite } from './cross-site.js';
 import { DegradedLog } from './degraded-log.js';
+import { listFields } from './extension.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
 import { keyCheck } from './keys.js';
@@ -98,19 +99,23 @@ export function serverApp(host: Host): Hono<Env> {
     await next();
   });
 
-  const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
-    app.post(`/v1/${name}`, async (c) => {
+  const route = <S extends z.ZodObject>(
+    path: string,
+    schema: S,
+    answer: (generation: Generation, body: Body, asked: z.infer<S>, signal: AbortSignal) => Promise<object>,
+  ) => {
+    const lists = listFields(schema);
+    app.post(path, async (c) => {
       const generation = ready(host);
       const [leave, release] = [host.enter(), generation.acquire()];
       const { signal, abort, done } = deadline(c, settings.timeoutMs);
       const holding = budget.open(abort);
       let freePixels = () => {};
       try {
-        const body = await readBody(c.env.incoming, settings, holding, signal);
-        const asked = check(schemas[name], withQuery(body.fields, c.req.queries())) as z.infer<Schemas[K]>;
+        const body = await readBody(c.env.incoming, settings, holding, signal, lists);
+        const asked = check(schema, withQuery(body.fields, c.req.queries(), lists));
         freePixels = await pixels.take(body.images, signal);
-        const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
-        return c.json(result);
+        return c.json(await answer(generation, body, asked, signal));
       } finally {
         freePixels();
         holding.free();
@@ -118,6 +123,12 @@ export function serverApp(host: Host): Hono<Env> {
         release();
         leave();
       }
+    });
+  };
+  const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
+    route(`/v1/${name}`, schemas[name] as z.ZodObject, ({ byName }, body, fields, signal) => {
+      const asked = fields as z.infer<Schemas[K]>;
+      return answer(pick(byName, asked.model), body, asked, signal);
     });
   const degradedLog = new DegradedLog(log);
   const onAnswer: OnAnswer = (cascade, { stage, unanswered }) => {
@@ -129,6 +140,12 @@ export function serverApp(host: Host): Hono<Env> {
   post('similarity', (served, { images }, asked, signal) => similarity(served, images, asked, signal));
 
   post('search', (served, { images }, asked, signal) => search(served, images, asked, ready(host).index, signal));
+
+  for (const { path, fields: schema } of settings.extensions) {
+    route(path, schema, ({ extensions }, { images }, fields, signal) =>
+      extensions.answer(path, { images, fields }, signal),
+    );
+  }
 
   app.get('/v1/models', (c) => c.json({ models: [...ready(host).byName.values()].map(described) }));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));

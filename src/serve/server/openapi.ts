@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { imageFormats } from './image-format.js';
 import type { Settings } from './options.js';
-import { pictureFormats } from './picture-format.js';
 import type { Schemas } from './requests.js';
 
 const about: Readonly<Record<keyof Schemas, string>> = {
-  classify: 'The likeliest classes of pictures',
-  embed: 'Embeddings of pictures and texts, of unit length',
-  similarity: 'Cosines between pictures and texts',
-  search: 'The nearest images of each picture and text, of those that the server searches',
+  classify: 'The likeliest classes of images',
+  embed: 'Embeddings of images and texts, of unit length',
+  similarity: 'Cosines between images and texts',
+  search: 'The nearest images of each image and text, of those that the server searches',
 };
 
 const number = { type: 'number' };
@@ -26,7 +26,7 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
     model,
     results: {
       type: 'array',
-      description: 'One a picture, in their order.',
+      description: 'One an image, in their order.',
       items: object(
         {
           top: { type: 'array', items: object({ class: { type: 'string' }, probability: number }) },
@@ -58,7 +58,7 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
     model,
     results: {
       type: 'array',
-      description: 'One a picture, then one a text, in their order.',
+      description: 'One an image, then one a text, in their order.',
       items: {
         type: 'array',
         items: object(
@@ -90,20 +90,20 @@ const later = { 'retry-after': { schema: { type: 'integer' }, description: 'Seco
 export function openapi(settings: Settings, schemas: Schemas): object {
   const { maxImages, maxBodyBytes, maxPixels, keys } = settings;
   const secured = keys?.length ? [{ bearer: [] }] : [];
-  const limits = `At most ${maxImages} pictures of ${maxPixels / 1e6} million pixels, and ${maxBodyBytes} bytes, a request.`;
+  const limits = `At most ${maxImages} images of ${maxPixels / 1e6} million pixels, and ${maxBodyBytes} bytes, a request.`;
   const get = (summary: string, description: string, security: object[] = []) => ({
     get: { summary, security, responses: { 200: { description } } },
   });
-  const post = (name: keyof Schemas) => {
-    const { $schema: _, ...own } = z.toJSONSchema(schemas[name], { io: 'input' }) as Record<string, unknown>;
+  const post = (summary: string, schema: z.ZodObject, answer: object) => {
+    const { $schema: _, ...own } = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
     const withImages = (items: object) => ({
       ...own,
       properties: { images: { type: 'array', maxItems: maxImages, items }, ...(own.properties as object) },
     });
     return {
       post: {
-        summary: about[name],
-        description: `${pictureFormats.join(', ')}. ${limits}`,
+        summary,
+        description: `${imageFormats.join(', ')}. ${limits}`,
         security: secured,
         requestBody: {
           required: true,
@@ -113,14 +113,14 @@ export function openapi(settings: Settings, schemas: Schemas): object {
           },
         },
         responses: {
-          200: { description: about[name], content: json(answers[name]) },
-          400: refused('A field or a picture is wrong; the message says which.'),
+          200: { description: summary, content: json(answer) },
+          400: refused('A field or an image is wrong; the message says which.'),
           401: refused('A bearer key is missing or wrong.'),
           403: refused('A browser sends it for a page of another site.'),
           404: refused('There is no model of this name, or nothing to search.'),
           408: refused('The body came too slowly.'),
-          413: refused('The body, or its pictures together, are too large.'),
-          415: refused('The body or a picture is of another type.'),
+          413: refused('The body, or its images together, are too large.'),
+          415: refused('The body or an image is of another type.'),
           429: { ...refused('The queue, or the room for bodies, is full.'), headers: later },
           503: { ...refused('The server is starting or stopping.'), headers: later },
           504: refused('There was no answer in time.'),
@@ -128,14 +128,18 @@ export function openapi(settings: Settings, schemas: Schemas): object {
       },
     };
   };
+  const ownPost = (name: keyof Schemas) => post(about[name], schemas[name], answers[name]);
   return {
     openapi: '3.1.0',
     info: { title: 'promptkd', version: '1', description: 'CLIP-style models, and cascades of them.' },
     paths: {
-      '/v1/classify': post('classify'),
-      '/v1/embed': post('embed'),
-      '/v1/similarity': post('similarity'),
-      '/v1/search': post('search'),
+      '/v1/classify': ownPost('classify'),
+      '/v1/embed': ownPost('embed'),
+      '/v1/similarity': ownPost('similarity'),
+      '/v1/search': ownPost('search'),
+      ...Object.fromEntries(
+        settings.extensions.map(({ path, summary, fields, answer }) => [path, post(summary, fields, answer)]),
+      ),
       '/v1/models': get('The models that are served', 'Names, sizes, and the stages of cascades', secured),
       '/healthz': get('Whether the process answers', 'It does'),
       '/readyz': get('Whether requests are taken', 'They are; 503 where not'),

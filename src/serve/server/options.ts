@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { UserError } from '../../errors.js';
 import { longestTimer } from '../timer.js';
+import type { Extension } from './extension.js';
 
 /** All limits of a server; what is not given is as here. */
 export const serverDefaults = {
@@ -10,11 +11,11 @@ export const serverDefaults = {
   port: 8080,
   /** Worker threads a model. */
   workers: 1,
-  /** Most pictures computed together; 1: no batching. */
+  /** Most images computed together; 1: no batching. */
   maxBatch: 32,
-  /** Longest that a picture waits for others. */
+  /** Longest that an image waits for others. */
   maxWaitMs: 2,
-  /** Most pictures of a model that wait. */
+  /** Most images of a model that wait. */
   maxQueue: 256,
   /** Of one request. */
   maxBodyBytes: 16 * 2 ** 20,
@@ -49,6 +50,8 @@ export interface ServerOptions extends Partial<Limits> {
   readonly withoutKeys?: boolean;
   /** Folder of embeddings that `/v1/search` searches. */
   readonly search?: string;
+  /** What it answers beside. */
+  readonly extensions?: readonly Extension[];
   /** Threads of one op in a worker; by default the workers of a model share the cores. */
   readonly threads?: number;
 }
@@ -56,7 +59,8 @@ export interface ServerOptions extends Partial<Limits> {
 export type Settings = Limits &
   Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys' | 'search'> & {
     readonly threads: number;
-    /** Of all pictures of a request; one of the largest size always fits. */
+    readonly extensions: readonly Extension[];
+    /** Of all images of a request; one of the largest size always fits. */
     readonly maxRequestPixels: number;
     /** Of those of all requests under way. */
     readonly maxHeldPixels: number;
@@ -67,6 +71,7 @@ export function withDefaults(options: ServerOptions): Settings {
   const settings = { ...serverDefaults, ...given } as Settings;
   return {
     ...settings,
+    extensions: options.extensions ?? [],
     maxHeldBytes: Math.max(settings.maxHeldBytes, settings.maxBodyBytes),
     maxRequestPixels: 4 * settings.maxPixels,
     maxHeldPixels: 8 * settings.maxPixels,
