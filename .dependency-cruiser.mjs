@@ -35,7 +35,9 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
+  'library',
   'cli',
 ];
 
