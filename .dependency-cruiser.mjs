@@ -36,6 +36,7 @@ const rooms = [
   'web',
   'everyday',
   'demo',
+  'library',
   'cli',
 ];
 

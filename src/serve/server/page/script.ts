@@ -54,7 +54,8 @@ async function ask(path, options) {
   const headers = key.value ? { authorization: 'Bearer ' + key.value } : {};
   let response;
   try {
-    response = await fetch(path, { ...options, headers });
+    // Below another server's path, too.
+    response = await fetch(location.pathname.replace(/\\/$/, '') + path, { ...options, headers });
   } catch {
     throw new Error('The server cannot be reached. Is it still running?');
   }
