@@ -8,3 +8,4 @@ export {
   patchFeatures,
   patchTokens,
 } from './patch-features.js';
+export * from './vqa/index.js';

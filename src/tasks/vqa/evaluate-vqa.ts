@@ -66,7 +66,8 @@ export async function evaluateVqa(
   for (const one of [head, blind]) if (one) checkHeadModel(one, model);
   const cache = options.cache ?? join(cacheFolder(), 'vqa');
   const layer = (head ?? blind)?.config.vision_layer;
-  const features = layer === undefined ? undefined : await VqaFeatures.of(model, data, asked, layer, { ...options, cache });
+  const features =
+    layer === undefined ? undefined : await VqaFeatures.of(model, data, asked, layer, { ...options, cache });
   const ready = features ? asked.filter((question) => features.has(question)) : asked;
   const scored = (given: readonly (string | undefined)[]) =>
     vqaAccuracy(ready.map((question, i) => ({ ...question, given: given[i] ?? '' })));

@@ -10,7 +10,9 @@ export function questionsOf({ name, splits }: VqaDataset, split: string, most?: 
   }
   const answered = all.filter(({ answers }) => answers.length > 0);
   if (answered.length === 0) {
-    throw new UserError(`${name}/${split}: expected questions with answers, got ${all.length} without: its answers are kept secret`);
+    throw new UserError(
+      `${name}/${split}: expected questions with answers, got ${all.length} without: its answers are kept secret`,
+    );
   }
   return most === undefined || most >= answered.length
     ? answered

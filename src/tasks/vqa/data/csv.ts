@@ -1,11 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
+import { longestQuestion } from '../checked-question.js';
 import { fileImages, leadsOut } from './file-images.js';
 import { answerTypeOf, type Question, type VqaDataset, vqaFingerprint } from './question.js';
-
-/** Longest question, in characters. */
-export const longestQuestion = 1000;
 
 /**
  * A table with a header and the columns `image` (a path below the file's folder), `question` and `answer`, or `answers`: one, or ten
@@ -46,7 +44,9 @@ export async function openVqaCsv(file: string): Promise<VqaDataset> {
     });
   }
   if (found.length === 0) {
-    throw new UserError(`${file}: expected questions, none is left${skipped[0] ? `; ${skipped[0].id}: ${skipped[0].reason}` : ''}`);
+    throw new UserError(
+      `${file}: expected questions, none is left${skipped[0] ? `; ${skipped[0].id}: ${skipped[0].reason}` : ''}`,
+    );
   }
   const named = found.some(({ split }) => split !== undefined);
   const places = new Map([...new Set(found.map(({ image }) => image))].map((image, i) => [image, i]));
@@ -64,7 +64,8 @@ function faultOf(image: string, question: string, answers: readonly string[], ro
   if (image === '') return 'a question without an image';
   if (leadsOut(root, image)) return `${image}: it leads out of ${root}`;
   if (question === '') return 'an empty question';
-  if (question.length > longestQuestion) return `expected a question of at most ${longestQuestion} characters, got ${question.length}`;
+  if (question.length > longestQuestion)
+    return `expected a question of at most ${longestQuestion} characters, got ${question.length}`;
   if (answers.length !== 1 && answers.length !== 10) return `expected one answer or ten, got ${answers.length}`;
   return undefined;
 }

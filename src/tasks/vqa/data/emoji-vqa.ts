@@ -71,7 +71,9 @@ function balanced(split: string, made: readonly Placed[]): Question[] {
     const byAnswer = [...grouped(questions, ({ answer }) => answer)].sort(([a], [b]) => (a < b ? -1 : 1));
     if (form === 'what') return questions;
     const least = Math.min(...byAnswer.map(([, some]) => some.length));
-    return byAnswer.flatMap(([answer, some]) => new Random('balance', split, form, answer).shuffle(some).slice(0, least));
+    return byAnswer.flatMap(([answer, some]) =>
+      new Random('balance', split, form, answer).shuffle(some).slice(0, least),
+    );
   });
   return kept
     .map(({ image, question, answer, skill }) => ({ image, question, answer, skill }))

@@ -42,7 +42,9 @@ export async function openVqav2(folder: string): Promise<VqaDataset> {
   }
   const alone = [...answered].find(([set]) => !asked.has(set));
   if (alone) {
-    throw new UserError(`${alone[1]}: expected its questions, v2_OpenEnded_mscoco_${alone[0]}_questions.json, beside it`);
+    throw new UserError(
+      `${alone[1]}: expected its questions, v2_OpenEnded_mscoco_${alone[0]}_questions.json, beside it`,
+    );
   }
   const skipped: Skipped[] = [];
   const splits: Record<string, Question[]> = {};

@@ -1,5 +1,12 @@
 import { Random } from '../../../math/index.js';
-import { layerNormLayer, linearLayer, type Params, param, type TensorTree, transformerBlock } from '../../../nn/index.js';
+import {
+  layerNormLayer,
+  linearLayer,
+  type Params,
+  param,
+  type TensorTree,
+  transformerBlock,
+} from '../../../nn/index.js';
 import type { Tensor } from '../../../tensor/index.js';
 import * as t from '../../../tensor/index.js';
 import type { HeadConfig } from './head-config.js';
@@ -25,6 +32,22 @@ export interface HeadResult {
   readonly logits: Tensor;
   /** Of each layer where question tokens look, averaged over heads [B, L, P]. */
   readonly attention: readonly Tensor[];
+}
+
+/** Numbers in the parameters of a head, its answers' biases not among them. */
+export function headSize({
+  width: d,
+  layers,
+  intermediate_size: h,
+  patches,
+  vision_width: v,
+  text_width: j,
+}: HeadConfig): number {
+  const dense = (from: number, to: number) => from * to + to;
+  const layer = 4 * d + 4 * dense(d, d) + dense(d, h) + dense(h, d);
+  const pool = 2 * d + dense(d, 1) + 3 * dense(d, d);
+  const out = 6 * d + dense(3 * d, 2 * d) + dense(2 * d, j);
+  return 2 * v + dense(v, d) + patches * d + 2 * j + dense(j, d) + layers * layer + pool + out;
 }
 
 /** Random parameters of a head; the same seed gives the same. */
@@ -90,7 +113,7 @@ export function vqaHead(p: TensorTree, config: HeadConfig, inputs: HeadInputs): 
   for (let l = 0; l < config.layers; l++) {
     const block = transformerBlock(p, `layers.${l}`, patches, { heads, activation: 'gelu', eps, queries: words });
     words = block.output;
-    attention.push(t.mean(block.weights, [1]));
+    attention.push(t.mul(t.sum(block.weights, [1]), 1 / heads));
   }
   const read = layerNormLayer(p, 'pool.norm', words, eps);
   const scores = t.reshape(linearLayer(p, 'pool.word', t.tanh(read)), [batch, length]);

@@ -3,10 +3,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { closest, UserError } from '../../../errors.js';
 import { embedTexts } from '../../../evaluate/index.js';
-import { fillFolder, readJsonSync, readSafetensors, writeFileAtomic, writeSafetensors } from '../../../files/index.js';
+import {
+  fillFolder,
+  readJsonAsSync,
+  readSafetensors,
+  writeFileAtomic,
+  writeSafetensors,
+} from '../../../files/index.js';
 import { modelFingerprint, type TowerModel } from '../../../model/index.js';
 import type { Params } from '../../../nn/index.js';
-import { issueError } from '../../../schema-issue.js';
 import type { HostTensor } from '../../../tensor/index.js';
 import { type HeadConfig, headConfig } from './head-config.js';
 
@@ -133,11 +138,11 @@ export function loadHead(name: string): VqaHead {
   const folder = headFolder(name);
   const file = join(folder, configFile);
   if (!existsSync(file)) {
-    throw new UserError(`${name}: expected the folder of a VQA head, with ${configFile}, or of a run of promptkd vqa train`);
+    throw new UserError(
+      `${name}: expected the folder of a VQA head, with ${configFile}, or of a run of promptkd vqa train`,
+    );
   }
-  const parsed = saved.safeParse(readJsonSync(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { answers, ...config } = parsed.data;
+  const { answers, ...config } = readJsonAsSync(file, saved);
   const path = join(folder, weightsFile);
   const { tensors } = readSafetensors(path);
   const take = (key: string, shape: readonly number[]): HostTensor<Float32Array> => {

@@ -85,7 +85,12 @@ export class TeacherAnswers {
   /** Puts what was said of some samples into arrays of {@link room}. */
   fill(rows: readonly number[], into: Readonly<Record<string, HostTensor<Float32Array>>>): void {
     for (const [name, { shape, data }] of Object.entries(this.tables)) {
-      gatherHostRows(data, shape.slice(1).reduce((a, b) => a * b, 1), rows, into[name]!.data);
+      gatherHostRows(
+        data,
+        shape.slice(1).reduce((a, b) => a * b, 1),
+        rows,
+        into[name]!.data,
+      );
     }
   }
 }

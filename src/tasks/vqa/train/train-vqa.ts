@@ -4,7 +4,6 @@ import { UserError } from '../../../errors.js';
 import { leads } from '../../../group/index.js';
 import { modelFingerprint, type TowerModel } from '../../../model/index.js';
 import { copyParams, type Params } from '../../../nn/index.js';
-import { countParameters } from '../../../prompt/index.js';
 import {
   adamw,
   engineOptions,
@@ -21,7 +20,7 @@ import {
 import { HeadRunner } from '../answer-questions.js';
 import type { VqaDataset } from '../data/question.js';
 import { VqaFeatures } from '../features.js';
-import { initHead } from '../head/head.js';
+import { headSize, initHead } from '../head/head.js';
 import type { HeadConfig } from '../head/head-config.js';
 import { answerRows, checkHeadModel, saveHead, type VqaHead } from '../head/vqa-head.js';
 import { vqaAccuracy } from '../metric/accuracy.js';
@@ -95,13 +94,13 @@ function configOf(recipe: VqaRecipe, model: TowerModel, features: VqaFeatures, l
 
 async function freshHead(config: HeadConfig, vocabulary: Vocabulary, options: TrainVqaOptions): Promise<VqaHead> {
   const { answers, frequency } = vocabulary;
-  const params = initHead(config, options.recipe.seed);
-  const parameters = countParameters(params) + answers.length;
+  const parameters = headSize(config) + answers.length;
   if (parameters > mostParameters) {
     throw new UserError(
       `head: expected at most ${mostParameters} parameters, got ${parameters}: lower head.width or head.intermediate_size`,
     );
   }
+  const params = initHead(config, options.recipe.seed);
   const rows = await answerRows(options.model, answers, options.engine?.threads);
   // As often as the answer is right: nothing need be learned for that.
   const bias = Float32Array.from(frequency, (share) => Math.log(share / Math.max(1e-6, 1 - share)));
@@ -114,7 +113,8 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
   const { device, threads, group } = options.engine ?? {};
   const asked = questionsOf(data, recipe.data.split, recipe.data.questions, recipe.seed);
   const measured = evaluation.every > 0 && evaluation.split in data.splits;
-  if (evaluation.every > 0 && !measured) onMessage?.(`${data.name} has no split ${evaluation.split}: the run does not measure itself`);
+  if (evaluation.every > 0 && !measured)
+    onMessage?.(`${data.name} has no split ${evaluation.split}: the run does not measure itself`);
   const held = measured ? questionsOf(data, evaluation.split, evaluation.questions) : [];
   const depth = model.config.vision_config.num_hidden_layers;
   const featured = (of: TowerModel, layer: number) =>
@@ -134,7 +134,12 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
     (await TeacherAnswers.of(
       ...([teacher.head, await featured(teacher.model, teacher.head.config.vision_layer), features] as const),
       ...([samples, answers] as const),
-      { device, threads, signal, onProgress: (step, of) => void onProgress?.({ phase: 'teacher’s answers', step, steps: of }) },
+      {
+        device,
+        threads,
+        signal,
+        onProgress: (step, of) => void onProgress?.({ phase: 'teacher’s answers', step, steps: of }),
+      },
     ));
   const task = vqaTask(head, features, samples, taught, recipe);
   const validation = new Validation(run.history, phase, evaluation.patience);
@@ -160,7 +165,12 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
     }
   };
   const { evaluation: _, checkpoint_every: __, ...decisive } = recipe;
-  const identity = { recipe: decisive, data: data.fingerprint, model: head.config.model, teacher: teacher?.head.config };
+  const identity = {
+    recipe: decisive,
+    data: data.fingerprint,
+    model: head.config.model,
+    teacher: teacher?.head.config,
+  };
   let last: RunEvaluation | undefined;
   const { finished, step, seconds, averaged } = await train(task, {
     ...engineOptions(recipe, options.engine),
@@ -183,7 +193,7 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
   return {
     ...{ folder, finished, steps: step, seconds, imagesSeen: step * batch * recipe.accumulate },
     ...{ answers: answers.length, questions: samples.length, outside, unreadable: asked.length - readable.length },
-    parameters: countParameters(head.params) + answers.length,
+    parameters: headSize(head.config) + answers.length,
     ...(last && { evaluation: last }),
     ...(best && { best: { ...best, folder: join(runDir, 'best') } }),
   };

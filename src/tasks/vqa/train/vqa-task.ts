@@ -1,6 +1,13 @@
 import { attentionLoss } from '../../../distill/index.js';
 import { EpochOrder } from '../../../loader/index.js';
-import { binaryKlDivergence, type Params, paramFeeds, paramInputs, prefixed, sigmoidCrossEntropy } from '../../../nn/index.js';
+import {
+  binaryKlDivergence,
+  type Params,
+  paramFeeds,
+  paramInputs,
+  prefixed,
+  sigmoidCrossEntropy,
+} from '../../../nn/index.js';
 import type { HostTensor } from '../../../tensor/index.js';
 import * as t from '../../../tensor/index.js';
 import type { Task } from '../../../train/index.js';

@@ -18,7 +18,10 @@ const numberWords = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven'
  * What no rule knows becomes `question: … answer: …`.
  */
 export function statementOf(question: string, answer: string): string {
-  const asked = question.trim().replace(/[?.!\s]+$/, '').toLowerCase();
+  const asked = question
+    .trim()
+    .replace(/[?.!\s]+$/, '')
+    .toLowerCase();
   const given = answer.toLowerCase();
   return (
     existence(asked, given) ??
