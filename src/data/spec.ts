@@ -56,6 +56,18 @@ export const dataKinds: readonly DataKind[] = [
     options: [],
   },
   {
+    kind: 'surfaces',
+    usage: 'surfaces',
+    about: 'built in: fabric, metal, wood, tile, circuit boards, sound and flawed, for surface inspection',
+    options: [],
+  },
+  {
+    kind: 'surfaces-other',
+    usage: 'surfaces-other',
+    about: 'built in: the same of leather, concrete and printed card, to learn from other products than are inspected',
+    options: [],
+  },
+  {
     kind: 'folder',
     usage: 'folder:DIR',
     about: 'images in one folder a class, below train, val and test or not; or flat, with captions beside them or not',
