@@ -1,7 +1,7 @@
 // Extraction of a teacher's targets from a folder of JPEGs to shards on disk (`ensureTargets`: loading, decoding, augmenting,
 // the teacher, writing), against the teacher's program alone on an array that is there already, in turn. Random weights.
 //
-//   npm run build && node bench/extraction.mjs [--rounds 3] [--pictures 108] [--layers none,6+12] [--model vit-b-16] [--json]
+//   npm run build && node bench/extraction.mjs [--rounds 3] [--images 108] [--layers none,6+12] [--model vit-b-16] [--json]
 //
 // `--layers`: whose features and attention maps are stored beside the embeddings; `none` as for the CVPR 2024 recipe.
 // `share`: of the program's images a second that extraction reaches after its first batch; `start_s` is what it takes before.
@@ -12,7 +12,7 @@ import { augmentOptions } from '../dist/augment/index.js';
 import { clipPreprocess } from '../dist/clip/index.js';
 import { examplesOf, openDataset } from '../dist/data/index.js';
 import { teacherOf } from '../dist/distill/index.js';
-import { picturesAtATime } from '../dist/distill/teacher/teacher.js';
+import { imagesAtATime } from '../dist/distill/teacher/teacher.js';
 import { median } from '../dist/math/quantile.js';
 import { modelNames, randomClip } from './models.mjs';
 import { readOptions, someOf, usage } from './options.mjs';
@@ -20,14 +20,14 @@ import { alternate } from './peers.mjs';
 import { makePhotos } from './photos.mjs';
 import { timedTargets } from './timed-targets.mjs';
 
-const values = readOptions({ rounds: '3', pictures: '108', layers: 'none,6+12', model: 'vit-b-16' });
+const values = readOptions({ rounds: '3', images: '108', layers: 'none,6+12', model: 'vit-b-16' });
 someOf('model', values.model, modelNames);
 const { config, params } = randomClip(values.model);
 const { image_size: size, num_hidden_layers: depth } = config.vision_config;
 const teacher = teacherOf({ config, params, preprocess: clipPreprocess(size) });
-const batch = picturesAtATime(config);
-const batches = Math.ceil(Number(values.pictures) / batch);
-if (batches < 2) usage(`--pictures ${values.pictures}: expected more than ${batch}, a batch of ${values.model}`);
+const batch = imagesAtATime(config);
+const batches = Math.ceil(Number(values.images) / batch);
+if (batches < 2) usage(`--images ${values.images}: expected more than ${batch}, a batch of ${values.model}`);
 const kinds = values.layers.split(',').map((kind) => (kind === 'none' ? [] : kind.split('+').map(Number)));
 if (!kinds.flat().every((layer) => layer >= 1 && layer <= depth)) usage(`--layers: expected layers from 1 to ${depth}`);
 
@@ -64,7 +64,7 @@ try {
     const ms = await alternate(sides, Number(values.rounds), { warmUp: 0 });
     await pass.dispose();
     const row = {
-      ...{ layers: layers.join('+') || 'none', pictures: examples.length, batch },
+      ...{ layers: layers.join('+') || 'none', images: examples.length, batch },
       ...{ program_images_s: 1e3 / ms.program, extraction_images_s: 1e3 / ms.extraction },
       ...{ share: ms.program / ms.extraction, start_s: median(starts) },
     };

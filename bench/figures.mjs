@@ -35,11 +35,11 @@ export const figures = {
   },
 };
 
-/** What each script is told for one round. 16 pictures are two batches of a ViT-L/14 teacher, the fewest that can be timed. */
+/** What each script is told for one round. 16 images are two batches of a ViT-L/14 teacher, the fewest that can be timed. */
 const roundOf = {
   'step.mjs': ['--rounds', '1'],
   'distill.mjs': ['--rounds', '3'],
-  'stored-targets.mjs': ['--rounds', '1', '--pictures', '16', '--views', '1'],
+  'stored-targets.mjs': ['--rounds', '1', '--images', '16', '--views', '1'],
   'extract.mjs': ['--rounds', '3'],
 };
 

@@ -25,14 +25,14 @@ export async function writeTeacher(folder, name) {
 }
 
 /**
- * Trains some steps with the teacher of a folder, all of the student's parameters. Its targets, of `pictures` drawings in one
+ * Trains some steps with the teacher of a folder, all of the student's parameters. Its targets, of `images` drawings in one
  * view, are extracted into the folder, or taken from there.
  *
  * @param student of `modelNames`
  * @returns the batch; `seconds` a step, the median without the first; the most memory before the first step and at all;
  *   `targets_and_start_seconds`; and which share of the machine others took at most
  */
-export async function trainPair({ folder, student, batch, pictures, steps, recompute = false }) {
+export async function trainPair({ folder, student, batch, images, steps, recompute = false }) {
   const { vision_config, text_config, projection_dim } = clipFields(student);
   const recipe = await loadRecipe(distillRecipe, {
     set: [
@@ -45,7 +45,7 @@ export async function trainPair({ folder, student, batch, pictures, steps, recom
   });
   const emoji = await openDataset('emoji');
   const classes = emoji.classes.slice(0, 32);
-  const drawings = emoji.splits.train.filter(({ label }) => label < classes.length).slice(0, pictures);
+  const drawings = emoji.splits.train.filter(({ label }) => label < classes.length).slice(0, images);
   const dataset = { ...emoji, classes, splits: { train: drawings } };
   // Weights without a vocabulary of their own: the shipped teacher's has the same kind of tokens, only fewer.
   const tokenizer = await loadTokenizer(fileURLToPath(new URL('../models/emoji-teacher', import.meta.url)));

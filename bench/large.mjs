@@ -42,5 +42,5 @@ async function load(folder) {
 
 function trainStudent(folder) {
   const [batch, steps] = [Number(values.batch), Number(values.steps)];
-  return trainPair({ folder, student: values.student, batch, steps, pictures: batch });
+  return trainPair({ folder, student: values.student, batch, steps, images: batch });
 }

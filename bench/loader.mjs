@@ -42,7 +42,7 @@ const withCaptions = (dataset) => ({
   splits: {
     train: examplesOf(dataset, 'train').map((example, i) => ({
       ...example,
-      captions: example.captions.length > 0 ? example.captions : [`picture number ${i % 100}`],
+      captions: example.captions.length > 0 ? example.captions : [`image number ${i % 100}`],
     })),
   },
 });
@@ -165,7 +165,7 @@ try {
     for (const [i, { workers, step, more, wait }] of loading.entries()) {
       const [first, later] = rates[i];
       rows.push({
-        ...{ pictures: job.name, workers, alone_first_images_s: first, alone_later_images_s: later },
+        ...{ images: job.name, workers, alone_first_images_s: first, alone_later_images_s: later },
         ...{ step_ready_ms: ready, step_loading_ms: step },
         ...{ more_percent: median(more), more_at_least: more[0], more_at_most: more.at(-1) },
         ...{ waited_ms: wait, beside_images_s: (1000 * job.batch) / step },

@@ -17,7 +17,7 @@ import { runPart } from './part.mjs';
 
 const values = readOptions({
   ...{ batches: '4,8', steps: '3', limit: '8', teacher: 'vit-l-14', student: 'vit-b-16' },
-  ...{ part: undefined, folder: undefined, batch: undefined, pictures: undefined, recompute: false },
+  ...{ part: undefined, folder: undefined, batch: undefined, images: undefined, recompute: false },
 });
 for (const role of ['teacher', 'student']) someOf(role, values[role], modelNames);
 const batches = values.batches.split(',').map(Number);
@@ -30,7 +30,7 @@ async function main() {
   try {
     await writeTeacher(folder, values.teacher);
     const run = (batch, steps, more) => {
-      const shape = ['--student', values.student, '--pictures', String(Math.max(...batches))];
+      const shape = ['--student', values.student, '--images', String(Math.max(...batches))];
       return runPart('step', ['--folder', folder, ...shape, '--batch', String(batch), '--steps', steps, ...more]);
     };
     await run(batches[0], '0', []); // extracts the targets
@@ -49,13 +49,13 @@ async function main() {
 }
 
 function part() {
-  const [batch, steps, pictures] = ['batch', 'steps', 'pictures'].map((name) => Number(values[name]));
+  const [batch, steps, images] = ['batch', 'steps', 'images'].map((name) => Number(values[name]));
   return trainPair({
     folder: values.folder,
     student: values.student,
     batch,
     steps,
-    pictures,
+    images,
     recompute: values.recompute,
   });
 }

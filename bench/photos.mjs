@@ -1,4 +1,4 @@
-// Pictures made for benchmarks, as files.
+// Images made for benchmarks, as files.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';

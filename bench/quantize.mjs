@@ -10,7 +10,7 @@
 // with what stays float32 tuned, the default; every weight in INT8; the mixture that measured sensitivity chooses for a sixth
 // of the bytes; and both mixtures fine-tuned against the targets of the run's teacher, which are stored in the run's folder or
 // made for the time being. `--run` takes what `promptkd quantize` does.
-// `latency`: the image encoder of a ViT-B/16 of random weights, one picture, every variant in turn; its files are written
+// `latency`: the image encoder of a ViT-B/16 of random weights, one image, every variant in turn; its files are written
 // to --out once and used again, or to a temporary folder.
 // `large`: how long all of it takes for a student of ViT-B/16's shape and random weights, and in which memory.
 
@@ -95,7 +95,7 @@ async function accuracy() {
     const { kl, ...quantized } = await tuneFloats(student, made, calibration, predictor, {
       steps: usualTuning(student),
     });
-    console.error(`tuned: KL on pictures kept back ${kl.before.toPrecision(3)} to ${kl.after.toPrecision(3)}`);
+    console.error(`tuned: KL on images kept back ${kl.before.toPrecision(3)} to ${kl.after.toPrecision(3)}`);
     return quantized;
   };
   const inOrderAlone = await inOrder(mixture);

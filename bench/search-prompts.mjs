@@ -1,12 +1,12 @@
-// What prompts found automatically gain on pictures that no search saw, and what the search takes: with labels, with token
-// search, without labels, and prompts learned by `tune-prompts` with and without labels, all from the same pictures.
+// What prompts found automatically gain on images that no search saw, and what the search takes: with labels, with token
+// search, without labels, and prompts learned by `tune-prompts` with and without labels, all from the same images.
 // Prints a Markdown table or, with --json, each row's figures as it is done.
 //
 //   npm run build && node bench/search-prompts.mjs [--model models/emoji-teacher] [--data emoji] [--split val]
 //     [--only search,tokens] [--json]
 //
 // --sample 500 takes so many templates of the library instead of all 5,000; --seeds 3 draws the halves, slots and steps
-// anew for each; the held-out pictures are the split test.
+// anew for each; the held-out images are the split test.
 import { rmSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ const values = readOptions({
 const model = await loadModel(values.model);
 const dataset = await openDataset(values.data);
 const { split } = values;
-/** For each held-out picture, whether its class is the model's first answer. */
+/** For each held-out image, whether its class is the model's first answer. */
 const rightOf = async (one) => {
   const { predictions } = await evaluateModel(one, dataset, { latencyRuns: 0 });
   return predictions.map(({ label, top }) => top[0].label === label);
@@ -96,7 +96,7 @@ if (!values.json)
     [
       `${cpus()[0].model}, ${availableParallelism()} cores; ${values.data}/${split} → test`,
       '',
-      '| way | seed | pictures | templates | time | default, top-1 % | found, top-1 % | gain (95 % interval) |',
+      '| way | seed | images | templates | time | default, top-1 % | found, top-1 % | gain (95 % interval) |',
       '|---|---|---|---|---|---|---|---|',
       ...rows.map(({ line }) => line),
       '',

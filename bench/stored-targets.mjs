@@ -3,10 +3,10 @@
 // features are computed once here. The loss of the first step must agree.
 //
 //   npm run build && PROMPTKD_TORCH=path/to/python node bench/stored-targets.mjs [--rounds 2] [--batch 8] [--classes 100]
-//     [--pictures 45] [--views 1,4,8] [--teacher vit-l-14] [--student vit-b-16] [--json]
+//     [--images 45] [--views 1,4,8] [--teacher vit-l-14] [--student vit-b-16] [--json]
 //
 // `pays_from_epoch`: the first epoch after which extraction and steps from the store have taken less time together than steps
-// with the live teacher, for so many views of each picture in the store: V/x + E/s < E/l, with images a second extracted (x),
+// with the live teacher, for so many views of each image in the store: V/x + E/s < E/l, with images a second extracted (x),
 // trained from the store (s) and live (l).
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ import { makePhotos } from './photos.mjs';
 import { timedTargets } from './timed-targets.mjs';
 
 const values = readOptions({
-  ...{ rounds: '2', batch: '8', classes: '100', pictures: '45', views: '1,4,8' },
+  ...{ rounds: '2', batch: '8', classes: '100', images: '45', views: '1,4,8' },
   ...{ teacher: 'vit-l-14', student: 'vit-b-16' },
 });
 const [batch, classes, rounds] = [values.batch, values.classes, values.rounds].map(Number);
@@ -58,7 +58,7 @@ for (let row = 0; row < classes; row++) {
 
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-stored-'));
 try {
-  await makePhotos(join(folder, 'photos'), Number(values.pictures));
+  await makePhotos(join(folder, 'photos'), Number(values.images));
   const dataset = await openDataset(`folder:${join(folder, 'photos')}?into=train`);
   const examples = examplesOf(dataset, 'train');
   const { store, imageMs: extractMs } = await timedTargets({

@@ -1,5 +1,5 @@
 // Milliseconds an image in the page of `promptkd web`, warm, in headless Chromium on WASM: with the threads that
-// cross-origin isolation gives, and with one. Pictures are PNG of 256×256, one at a time.
+// cross-origin isolation gives, and with one. Images are PNG of 256×256, one at a time.
 //
 //   npm run build && node bench/web.mjs [--model runs/demo/student] [--dtype fp16] [--runs 200] [--json]
 //
@@ -20,7 +20,7 @@ if (noChromium) skip(noChromium);
 const drawing = (n) => `<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256">
 <rect width="256" height="256" fill="#fff"/><circle cx="${90 + 7 * n}" cy="120" r="${60 + 4 * n}" fill="hsl(${36 * n} 80% 50%)"/>
 <path d="M20 230L${120 + 5 * n} 60l90 170z" fill="hsl(${120 + 36 * n} 60% 40%)"/></svg>`;
-const pictures = await Promise.all(
+const images = await Promise.all(
   Array.from({ length: 10 }, async (_, n) =>
     (
       await sharp(Buffer.from(drawing(n)))
@@ -50,10 +50,10 @@ try {
     const page = await context.newPage();
     await page.goto(`http://127.0.0.1:${port}/icon.svg`);
     const { threads, ms } = await page.evaluate(
-      async ({ pictures, runs }) => {
+      async ({ images, runs }) => {
         const { openEngine } = await import('/engine.js');
         const engine = await openEngine({ base: `${location.origin}/`, device: 'wasm' });
-        const blobs = pictures.map((data) => new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]));
+        const blobs = images.map((data) => new Blob([Uint8Array.from(atob(data), (c) => c.charCodeAt(0))]));
         const times = [];
         for (let run = -20; run < runs; run++) {
           const start = performance.now();
@@ -71,7 +71,7 @@ try {
           ms: Object.fromEntries(parts.map((part) => [part, { p50: quantile(part, 0.5), p95: quantile(part, 0.95) }])),
         };
       },
-      { pictures, runs: Number(values.runs) },
+      { images, runs: Number(values.runs) },
     );
     await context.close();
     await server.close();

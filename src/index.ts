@@ -18,6 +18,7 @@ export * from './prompt/index.js';
 export * from './prompt-search/index.js';
 export * from './report/index.js';
 export * from './runtime/index.js';
+export * from './tasks/index.js';
 export * as tensor from './tensor/index.js';
 export * from './train/index.js';
 export * from './tune-prompts/index.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import { Random } from '../math/random.js';
 import { type AugmentOptions, augmentImage, augmentOptions, onWhite } from './index.js';
 
@@ -16,8 +16,8 @@ const none: AugmentOptions = augmentOptions.parse({
   background: false,
 });
 
-/** A red square, half as wide as the picture, in the upper left corner; transparent elsewhere, or green. */
-function square(size: number, channels: 3 | 4): Picture {
+/** A red square, half as wide as the image, in the upper left corner; transparent elsewhere, or green. */
+function square(size: number, channels: 3 | 4): RawImage {
   const data = new Uint8Array(size * size * channels);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
@@ -33,7 +33,7 @@ const at = (rgb: Uint8Array, size: number, x: number, y: number) => [...rgb.suba
 const random = (i = 0) => new Random('test', i);
 
 describe('augmentImage', () => {
-  it('leaves a picture as it is where nothing is asked for', () => {
+  it('leaves an image as it is where nothing is asked for', () => {
     expect(augmentImage(square(8, 3), 8, none, random())).toEqual(onWhite(square(8, 3)));
     expect(augmentImage(square(8, 4), 8, none, random())).toEqual(onWhite(square(8, 4)));
     expect(at(onWhite(square(8, 4)), 8, 7, 7)).toEqual([255, 255, 255]);
@@ -71,14 +71,14 @@ describe('augmentImage', () => {
   it('keeps the views of earlier recipes, bit for bit', () => {
     const sum = createHash('sha256');
     const noise = new Random('picture');
-    const picture = (width: number, height: number, channels: 3 | 4): Picture => ({
+    const image = (width: number, height: number, channels: 3 | 4): RawImage => ({
       ...{ width, height, channels },
       data: Uint8Array.from({ length: width * height * channels }, () => noise.int(256)),
     });
-    const pictures = [picture(40, 30, 3), picture(24, 24, 4)];
+    const images = [image(40, 30, 3), image(24, 24, 4)];
     for (const given of [{}, { erasing: 1, scale: 0.1, ratio: 2, hue: 0.1 }]) {
       const options = augmentOptions.parse(given);
-      for (let i = 0; i < 200; i++) sum.update(augmentImage(pictures[i % 2]!, 16, options, new Random('bits', i)));
+      for (let i = 0; i < 200; i++) sum.update(augmentImage(images[i % 2]!, 16, options, new Random('bits', i)));
     }
     expect(sum.digest('hex').slice(0, 16)).toBe('dac631adebc3e259');
   });
@@ -92,7 +92,7 @@ describe('augmentImage', () => {
     ['ratio', { ratio: [2, 3] }],
     ['scale', { scale: [0.2, 0.3] }],
   ])('has an effect: %s', (_name, given) => {
-    const picture = {
+    const image = {
       width: 30,
       height: 20,
       channels: 3 as const,
@@ -100,9 +100,9 @@ describe('augmentImage', () => {
     };
     const options = augmentOptions.parse({ ...none, ...given });
     const changed = [1, 2, 3, 4].filter((i) => {
-      const made = augmentImage(picture, 12, options, random(i));
-      expect(augmentImage(picture, 12, options, random(i))).toEqual(made);
-      return Buffer.compare(made, augmentImage(picture, 12, none, random(i))) !== 0;
+      const made = augmentImage(image, 12, options, random(i));
+      expect(augmentImage(image, 12, options, random(i))).toEqual(made);
+      return Buffer.compare(made, augmentImage(image, 12, none, random(i))) !== 0;
     });
     expect(changed.length).toBeGreaterThan(1);
   });
@@ -136,7 +136,7 @@ describe('augmentImage', () => {
 
   it('crops at least the share of the area asked for', () => {
     // The gradient's range in the view is the share of the width that is seen.
-    const ramp: Picture = { width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) };
+    const ramp: RawImage = { width: 64, height: 64, channels: 3, data: new Uint8Array(64 * 64 * 3) };
     for (let i = 0; i < ramp.data.length; i++) ramp.data[i] = Math.floor(i / 3) % 64;
     const shares = Array.from({ length: 300 }, (_, i) => {
       const rgb = augmentImage(ramp, 32, { ...none, scale: 0.25 }, random(i));
@@ -162,7 +162,7 @@ describe('augmentImage', () => {
   });
 
   it('scales brightness within the bounds, and takes colours away', () => {
-    const flat: Picture = { width: 8, height: 8, channels: 3, data: new Uint8Array(8 * 8 * 3).fill(100) };
+    const flat: RawImage = { width: 8, height: 8, channels: 3, data: new Uint8Array(8 * 8 * 3).fill(100) };
     const values = Array.from(
       { length: 300 },
       (_, i) => augmentImage(flat, 8, { ...none, jitter: 0.4 }, random(i))[0]!,
@@ -184,7 +184,7 @@ describe('augmentImage', () => {
     }
   });
 
-  it('puts backgrounds behind transparent pictures only', () => {
+  it('puts backgrounds behind transparent images only', () => {
     const behind = Array.from({ length: 60 }, (_, i) =>
       at(augmentImage(square(8, 4), 8, { ...none, background: true }, random(i)), 8, 7, 7).join(),
     );

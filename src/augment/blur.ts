@@ -1,5 +1,5 @@
 /**
- * torchvision's GaussianBlur: weights exp(−x²/2σ²) on `kernel` whole pixels an axis, the picture mirrored at its edges
+ * torchvision's GaussianBlur: weights exp(−x²/2σ²) on `kernel` whole pixels an axis, the image mirrored at its edges
  * (the edge itself once).
  *
  * @param rgb [size, size, 3], changed in place
@@ -47,7 +47,7 @@ function blurLines(
   }
 }
 
-/** The pixel seen at a place beside the picture: … 2 1 0 1 2 … */
+/** The pixel seen at a place beside the image: … 2 1 0 1 2 … */
 function mirrored(place: number, size: number): number {
   if (size === 1) return 0;
   const period = 2 * (size - 1);

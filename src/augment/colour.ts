@@ -27,7 +27,7 @@ export function brightness(rgb: Uint8Array, factor: number): void {
   mapValues(rgb, (value) => value * factor);
 }
 
-/** Away from or towards the picture's mean gray. */
+/** Away from or towards the image's mean gray. */
 export function contrast(rgb: Uint8Array, factor: number): void {
   let mean = 0;
   for (let i = 0; i < rgb.length; i += 3) mean += luma(rgb, i);

@@ -1,7 +1,7 @@
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import type { Background } from './background.js';
 
-/** A part of a picture, in whole pixels. */
+/** A part of an image, in whole pixels. */
 export interface CropBox {
   readonly left: number;
   readonly top: number;
@@ -10,11 +10,11 @@ export interface CropBox {
 }
 
 /**
- * A part of a picture without its transparency, on a background that spans the part.
+ * A part of an image without its transparency, on a background that spans the part.
  *
  * @returns [box.height, box.width, 3]
  */
-export function cutOut({ width, channels, data }: Picture, box: CropBox, background: Background): Uint8Array {
+export function cutOut({ width, channels, data }: RawImage, box: CropBox, background: Background): Uint8Array {
   const out = new Uint8Array(box.width * box.height * 3);
   const behind = new Float64Array(3);
   for (let y = 0; y < box.height; y++) {

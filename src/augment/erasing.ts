@@ -6,7 +6,7 @@ import type { Range } from './resized-crop.js';
 
 export interface ErasingOptions {
   readonly probability: number;
-  /** Share of the picture's area. */
+  /** Share of the image's area. */
   readonly scale: Range;
   /** Height / width. */
   readonly ratio: Range;

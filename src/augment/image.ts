@@ -1,5 +1,5 @@
 import { resizePixels } from '../clip/index.js';
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import type { Random } from '../math/index.js';
 import { type Background, randomBackground, white } from './background.js';
 import { gaussianBlur } from './blur.js';
@@ -13,16 +13,16 @@ import { sample } from './sample.js';
 import { type Affine, rotate, shiftPixels } from './shift.js';
 
 /**
- * One random view of a picture: crop, mirror and rotation on a random background, then RandAugment, colours, gray, blur
- * and erasing. It depends on picture, options and the random stream's key alone.
+ * One random view of an image: crop, mirror and rotation on a random background, then RandAugment, colours, gray, blur
+ * and erasing. It depends on image, options and the random stream's key alone.
  *
  * @returns [size, size, 3]
  */
-export function augmentImage(picture: Picture, size: number, options: AugmentOptions, random: Random): Uint8Array {
+export function augmentImage(image: RawImage, size: number, options: AugmentOptions, random: Random): Uint8Array {
   const { randaugment, jitter, hue, grayscale, blur, erasing } = options;
   const rgb = options.interpolation
-    ? resizedCrop(picture, size, options, options.interpolation, random)
-    : sampledCrop(picture, size, options, random);
+    ? resizedCrop(image, size, options, options.interpolation, random)
+    : sampledCrop(image, size, options, random);
   if (randaugment) randAugment(rgb, size, randaugment, random);
   jitterColours(rgb, typeof jitter === 'number' ? [jitter, jitter, jitter] : jitter, hue, random);
   if (random.float() < grayscale) toGray(rgb);
@@ -34,7 +34,7 @@ export function augmentImage(picture: Picture, size: number, options: AugmentOpt
   return rgb;
 }
 
-/** A tenth of the picture (Chen et al., arXiv 2002.05709), made odd. */
+/** A tenth of the image (Chen et al., arXiv 2002.05709), made odd. */
 const usualKernel = (size: number) => 2 * Math.floor(size / 20) + 1;
 
 const drawBackground = (options: AugmentOptions, random: Random): Background =>
@@ -42,16 +42,16 @@ const drawBackground = (options: AugmentOptions, random: Random): Background =>
 
 /** torchvision's RandomResizedCrop, RandomHorizontalFlip and RandomRotation. */
 function resizedCrop(
-  picture: Picture,
+  image: RawImage,
   size: number,
   o: AugmentOptions,
   interpolation: 'bilinear' | 'bicubic',
   random: Random,
 ): Uint8Array {
-  const box = drawCrop(picture.width, picture.height, areaRange(o.scale), o.ratio, random);
+  const box = drawCrop(image.width, image.height, areaRange(o.scale), o.ratio, random);
   const isMirrored = random.float() < o.flip;
   const angle = random.uniform(-o.rotation, o.rotation);
-  const cut = cutOut(picture, box, drawBackground(o, random));
+  const cut = cutOut(image, box, drawBackground(o, random));
   const rgb = resizePixels(cut, [box.height, box.width], [size, size], interpolation === 'bilinear' ? 2 : 3);
   if (isMirrored) mirror(rgb, size);
   if (angle !== 0) shiftPixels(rgb, size, rotate(angle, size));
@@ -72,13 +72,13 @@ function mirror(rgb: Uint8Array, size: number): void {
 }
 
 /** Crop, aspect ratio, mirror and rotation in one resampling. */
-function sampledCrop(picture: Picture, size: number, options: AugmentOptions, random: Random): Uint8Array {
-  const affine = randomView(picture, size, options, random);
-  return sample(picture, size, affine, drawBackground(options, random));
+function sampledCrop(image: RawImage, size: number, options: AugmentOptions, random: Random): Uint8Array {
+  const affine = randomView(image, size, options, random);
+  return sample(image, size, affine, drawBackground(options, random));
 }
 
 /** A crop out of the size of the shorter edge's square, a mirror and a rotation about the crop's centre. */
-function randomView({ width, height }: Picture, size: number, o: AugmentOptions, random: Random): Affine {
+function randomView({ width, height }: RawImage, size: number, o: AugmentOptions, random: Random): Affine {
   const short = Math.min(width, height);
   const area = random.uniform(...areaRange(o.scale)) * short * short;
   const ratio = Math.exp(random.uniform(...logRatioRange(o.ratio)));

@@ -27,7 +27,7 @@ describe('drawMix', () => {
       expect(left >= 0 && top >= 0 && left <= right && top <= bottom && right <= size && bottom <= size).toBe(true);
       expect(share).toBeCloseTo(1 - ((right - left) * (bottom - top)) / size ** 2, 12);
     }
-    // Beta(1, 1) is uniform: the rectangle's middle is uniform over the picture, so part of it is cut at the edges.
+    // Beta(1, 1) is uniform: the rectangle's middle is uniform over the image, so part of it is cut at the edges.
     expect(mean(made.map(({ share }) => share))).toBeGreaterThan(0.5);
   });
 

@@ -28,16 +28,16 @@ const fields = z.strictObject({
   /** Aspect ratio of the crop: its largest change either way (4/3 as in RandomResizedCrop), or smallest and largest. */
   ratio: z.union([z.number().min(1).max(4), range(positive)]).optional(),
   /**
-   * RandomResizedCrop out of the whole picture with all its pixels, antialiased, as torchvision does it. Left out: out of
+   * RandomResizedCrop out of the whole image with all its pixels, antialiased, as torchvision does it. Left out: out of
    * a copy of at most 512 pixels a side, of a square of the shorter edge, with flip and rotation in one bilinear sampling,
-   * which is quicker and enough for small pictures.
+   * which is quicker and enough for small images.
    */
   interpolation: z.enum(['bilinear', 'bicubic']).optional(),
-  /** Probability of a mirrored picture. */
+  /** Probability of a mirrored image. */
   flip: share.optional(),
   /** Largest rotation either way, in degrees. */
   rotation: z.number().min(0).max(180).optional(),
-  /** RandAugment: operations a picture, all of one magnitude from 0 to 30. Left out: none. */
+  /** RandAugment: operations an image, all of one magnitude from 0 to 30. Left out: none. */
   randaugment: z
     .strictObject({
       operations: z.int().min(1).max(14).default(2),
@@ -48,9 +48,9 @@ const fields = z.strictObject({
   jitter: z.union([share, z.tuple([share, share, share])]).optional(),
   /** Largest turn of the hue either way, as a share of the colour circle. */
   hue: z.number().min(0).max(0.5).optional(),
-  /** Probability of a picture without colours. */
+  /** Probability of an image without colours. */
   grayscale: share.optional(),
-  /** Gaussian blur with a deviation from a range, in pixels; the kernel is a tenth of the picture. Left out: none. */
+  /** Gaussian blur with a deviation from a range, in pixels; the kernel is a tenth of the image. Left out: none. */
   blur: z
     .strictObject({
       probability: share.default(0.5),
@@ -64,17 +64,17 @@ const fields = z.strictObject({
     .optional(),
   /** Probability that a rectangle is painted over; or RandomErasing with torchvision's parameters. */
   erasing: z.union([share, erasing]).optional(),
-  /** A random background behind transparent pictures; without it, white. */
+  /** A random background behind transparent images; without it, white. */
   background: z.boolean().optional(),
   /**
-   * Two pictures in one: mixup and CutMix by their α. A teacher answers for the mixed picture; in contrastive training the
+   * Two images in one: mixup and CutMix by their α. A teacher answers for the mixed image; in contrastive training the
    * texts of both match it, by λ and 1 − λ. Left out: none.
    */
   mix: z
     .strictObject({
       mixup: z.number().min(0).default(0),
       cutmix: z.number().min(0).default(0),
-      /** Of a view, or in contrastive training of a batch, whose pictures share λ. */
+      /** Of a view, or in contrastive training of a batch, whose images share λ. */
       probability: share.default(1),
     })
     .refine(({ mixup, cutmix }) => mixup > 0 || cutmix > 0, { error: 'expected mixup or cutmix above 0' })
@@ -128,12 +128,12 @@ export const augmentBlock = (usual: Preset) =>
 /** The block of recipes for the built-in drawings. */
 export const augmentOptions = augmentBlock('drawings');
 
-/** Views that keep their own label: nothing of another picture in them. */
+/** Views that keep their own label: nothing of another image in them. */
 export function unmixed({ mix: _, ...own }: AugmentOptions): AugmentOptions {
   return own;
 }
 
-/** What decides how pictures look. */
-export function pictureOptions({ text: _, ...own }: AugmentOptions): AugmentOptions {
+/** What decides how images look. */
+export function imageOptions({ text: _, ...own }: AugmentOptions): AugmentOptions {
   return own;
 }

@@ -4,7 +4,7 @@ import { rotate, shearX, shearY, shiftPixels, translate } from './shift.js';
 import { autoContrast, equalize, posterize, sharpness, solarize } from './tone.js';
 
 export interface RandAugmentOptions {
-  /** Operations a picture, drawn with replacement. */
+  /** Operations an image, drawn with replacement. */
   readonly operations: number;
   /** Strength of all of them, 0 to 30. */
   readonly magnitude: number;

@@ -1,16 +1,16 @@
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import type { Background } from './background.js';
 import type { Affine } from './shift.js';
 
 /**
- * Bilinear resampling over the background. Beyond its edge a transparent picture is transparent, an opaque one goes
+ * Bilinear resampling over the background. Beyond its edge a transparent image is transparent, an opaque one goes
  * on with its edge.
  *
  * @param affine from output pixel to source pixel, both counted from 0 at their centres
  * @returns [size, size, 3]
  */
-export function sample(picture: Picture, size: number, affine: Affine, background: Background): Uint8Array {
-  const { width, height, channels, data } = picture;
+export function sample(image: RawImage, size: number, affine: Affine, background: Background): Uint8Array {
+  const { width, height, channels, data } = image;
   const [a, b, c, d, e, f] = affine;
   const out = new Uint8Array(size * size * 3);
   const behind = new Float64Array(3);

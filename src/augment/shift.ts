@@ -1,7 +1,7 @@
 /** Where output pixel (x, y) lies in the source: (a·x + b·y + c, d·x + e·y + f). */
 export type Affine = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
-/** x from x + level · y: a picture leaning to its side. */
+/** x from x + level · y: an image leaning to its side. */
 export const shearX = (level: number): Affine => [1, level, 0, 0, 1, 0];
 export const shearY = (level: number): Affine => [1, 0, 0, level, 1, 0];
 /** To the right and downwards, in pixels. */
@@ -16,7 +16,7 @@ export function rotate(degrees: number, size: number): Affine {
 }
 
 /**
- * Moves pixels to where an affine map takes them from, the nearest one; black where that is beside the picture. Pillow's
+ * Moves pixels to where an affine map takes them from, the nearest one; black where that is beside the image. Pillow's
  * fixed-point arithmetic: torchvision's default in RandAugment.
  *
  * @param rgb [size, size, 3], changed in place

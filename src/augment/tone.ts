@@ -46,7 +46,7 @@ function mapChannels(rgb: Uint8Array, make: (histogram: Uint32Array) => (value: 
 }
 
 /**
- * Towards (factor below 1) or away from a smoothed picture: the mean of 3×3 pixels, the central one counted five times.
+ * Towards (factor below 1) or away from a smoothed image: the mean of 3×3 pixels, the central one counted five times.
  * The outermost pixels stay.
  *
  * @param rgb [size, size, 3], changed in place

@@ -52,8 +52,8 @@ describe('operations give torchvision’s pixels', () => {
   it.each(golden.crops.map((one) => [`${one.mode} of ${one.box.join(', ')}`, one] as const))(
     'resized crop, %s',
     (_name, { mode, box: [left, top, width, height], rgb }) => {
-      const { width: w, height: h, picture } = golden.wide;
-      const source = { width: w, height: h, channels: 3, data: pixelsOf(picture) } as const;
+      const { width: w, height: h, picture: image } = golden.wide;
+      const source = { width: w, height: h, channels: 3, data: pixelsOf(image) } as const;
       const cut = cutOut(source, { left, top, width, height }, white);
       const made = resizePixels(cut, [height, width], [size, size], mode === 'bilinear' ? 2 : 3);
       expect(made).toEqual(pixelsOf(rgb));
@@ -141,7 +141,7 @@ describe('draws are distributed as torchvision’s', () => {
       });
     const bright = one([100, 100, 100], [0.4, 0, 0]).map((rgb) => rgb[0]! / 100);
     expect(distance(bright, uniform(0.6, 1.4))).toBeLessThan(most);
-    // Saturation s moves red to gray + (red − gray) · s; the picture's gray is 0.2989 · 160 + 0.7011 · 100.
+    // Saturation s moves red to gray + (red − gray) · s; the image's gray is 0.2989 · 160 + 0.7011 · 100.
     const gray = 0.2989 * 160 + 0.701 * 100;
     const saturated = one([160, 100, 100], [0, 0, 0.4]).map((rgb) => (rgb[0]! - gray) / (160 - gray));
     expect(distance(saturated, uniform(0.6, 1.4))).toBeLessThan(most);

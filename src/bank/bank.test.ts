@@ -102,8 +102,8 @@ it('is exported with its routing, and served from its folder and from the export
   for (const folder of ['bank', 'exported']) {
     const encoder = await LocalEncoder.open(join(root, folder), compileOptions);
     expect(encoder.info.width).toBe(36);
-    const pictures = await Promise.all(examples.map((example) => dataset.load(example)));
-    const { rows } = await encoder.images(pictures);
+    const decoded = await Promise.all(examples.map((example) => dataset.load(example)));
+    const { rows } = await encoder.images(decoded);
     close(rows, images);
     close(await encoder.texts(names), texts);
     await encoder.close();

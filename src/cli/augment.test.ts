@@ -61,16 +61,16 @@ describe('promptkd augment text', () => {
 describe('promptkd augment images', () => {
   it('draws a sheet of views, the same from the same seed', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'augment-images-'));
-    const pictures = join(folder, 'pictures');
-    mkdirSync(pictures);
+    const images = join(folder, 'images');
+    mkdirSync(images);
     try {
       for (const colour of ['red', 'green', 'blue']) {
-        const picture = sharp({ create: { width: 40, height: 30, channels: 3, background: colour } });
-        await picture.png().toFile(join(pictures, `${colour}.png`));
+        const image = sharp({ create: { width: 40, height: 30, channels: 3, background: colour } });
+        await image.png().toFile(join(images, `${colour}.png`));
       }
       const draw = async (name: string, ...more: string[]) => {
         const file = join(folder, name);
-        const data = ['--data', `folder:${pictures}?into=train`, '--size', '24', '--views', '3', '--pictures', '2'];
+        const data = ['--data', `folder:${images}?into=train`, '--size', '24', '--views', '3', '--images', '2'];
         const { code, err } = await promptkd('augment', 'images', ...data, '--out', file, ...more);
         expect(err).toBe('');
         expect(code).toBe(0);

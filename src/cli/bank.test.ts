@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveModel } from '../model/index.js';
 import { teacher as student } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const colours = { red: '#e01818', green: '#18c830', blue: '#1830e0', grey: '#808080' };
@@ -17,7 +17,7 @@ beforeAll(async () => {
   await saveModel(join(root, 'student'), student);
   for (const [name, colour] of Object.entries(colours)) {
     for (const split of ['train', 'test']) {
-      for (const n of [1, 2]) await put(join(root, 'photos'), `${split}/${name}/${n}.png`, await picture(colour));
+      for (const n of [1, 2]) await put(join(root, 'photos'), `${split}/${name}/${n}.png`, await imageFile(colour));
     }
   }
 });
@@ -63,7 +63,7 @@ it('continue begins a bank and adds to it; bank shows it, evaluate, export and w
     ],
   });
   const measured = promptkd('evaluate', 'b', '--data', 'folder:photos', '--json', '--latency-runs', '0');
-  expect(JSON.parse(measured.stdout)).toMatchObject({ drawings: 8, classes: 4 });
+  expect(JSON.parse(measured.stdout)).toMatchObject({ images: 8, classes: 4 });
   const exported = promptkd('export', 'b', '--out', 'exported', '--json');
   expect(JSON.parse(exported.stdout).max_difference).toBeLessThan(1e-4);
   expect(promptkd('web', 'exported', '--out', 'page', '--quiet').status).toBe(0);

@@ -14,14 +14,14 @@ const bounds = ({ low, high }: Interval) => [low, high] as const;
 /** A cascade and its models on the same images, in the names of the JSON output; shares are fractions. */
 export function figures(stages: readonly MeasuredStage[], cascade: CascadeFigures, accuracyOf: AccuracyOf) {
   const last = stages.at(-1)!;
-  const { length: pictures } = last.labels;
+  const { length: images } = last.labels;
   const models = stages.map(accuracyOf);
   return {
-    pictures,
+    images,
     accuracy: cascade.accuracy,
-    accuracy_interval: bounds(shareOf(cascade.accuracy, pictures)),
+    accuracy_interval: bounds(shareOf(cascade.accuracy, images)),
     models,
-    model_intervals: models.map((accuracy) => bounds(shareOf(accuracy, pictures))),
+    model_intervals: models.map((accuracy) => bounds(shareOf(accuracy, images))),
     seen: cascade.seen,
     latency_ms: cascade.latencyMs,
     latency_of_last: cascade.latencyMs / last.latencyMs,
@@ -115,7 +115,7 @@ export function tradeoff(
   const { held_out, split, latency, stages: settings, target } = json;
   const onTuned = ({ accuracy, latencyMs }: CascadeFigures) => ({
     latencyMs,
-    top1: shareOf(accuracy, json.tuned_on.pictures),
+    top1: shareOf(accuracy, json.tuned_on.images),
   });
   return {
     title: `Cascade of ${stages.length} models on ${held_out}`,

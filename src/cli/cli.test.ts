@@ -177,15 +177,15 @@ describe('evaluate', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'promptkd-cli-'));
     model = join(folder, 'model');
-    data = `folder:${join(folder, 'pictures')}`;
+    data = `folder:${join(folder, 'images')}`;
     await saveCheckpoint(model, teacher);
     for (const [name, background] of [
       ['red', '#e61e1e'],
       ['blue', '#1e3cdc'],
     ] as const) {
-      await mkdir(join(folder, 'pictures/test', name), { recursive: true });
+      await mkdir(join(folder, 'images/test', name), { recursive: true });
       for (const width of [16, 20, 24]) {
-        const file = join(folder, 'pictures/test', name, `${width}.png`);
+        const file = join(folder, 'images/test', name, `${width}.png`);
         await sharp({ create: { width, height: 16, channels: 3, background } }).toFile(file);
       }
     }
@@ -197,11 +197,11 @@ describe('evaluate', () => {
     const { code, out, err } = await promptkd(...args, '--json', '--quiet');
     expect([code, err]).toEqual([0, '']);
     const result = JSON.parse(out);
-    expect(result).toMatchObject({ model, split: 'test', drawings: 6, classes: 2, top5: 1, skipped: [], artists: [] });
+    expect(result).toMatchObject({ model, split: 'test', images: 6, classes: 2, top5: 1, skipped: [], artists: [] });
     expect(result.top1_interval[0]).toBeLessThanOrEqual(result.top1);
     expect(result.r10_text_to_image).toBe(1);
     const table = (await promptkd(...args, '--quiet')).out;
-    expect(table).toMatch(/^top-1 +[\d.]+ % +[\d.]+–[\d.]+ +6 drawings, 2 classes$/m);
+    expect(table).toMatch(/^top-1 +[\d.]+ % +[\d.]+–[\d.]+ +6 images, 2 classes$/m);
     expect(table).toMatch(/^latency, one image +[\d.]+ ms +median of 2;/m);
   });
 

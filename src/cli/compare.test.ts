@@ -9,22 +9,22 @@ import { evaluateModel } from '../evaluate/evaluate.js';
 import { loadModel } from '../model/load.js';
 import { teacher } from '../test/colours.fixture.js';
 import { promptkd } from '../test/command.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
-const data = () => ['--data', `folder:${at('pictures')}`, '--split', 'train'];
+const data = () => ['--data', `folder:${at('images')}`, '--split', 'train'];
 const colours = { red: '#e01818', green: '#18c030', blue: '#1830e0' };
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-compare-cli-'));
   for (const [name, colour] of Object.entries(colours)) {
-    for (let i = 0; i < 6; i++) await put(at('pictures'), `${name}/${i}.png`, await picture(colour));
+    for (let i = 0; i < 6; i++) await put(at('images'), `${name}/${i}.png`, await imageFile(colour));
   }
   await saveCheckpoint(at('teacher'), teacher);
   await cp(at('teacher'), at('other', 'teacher'), { recursive: true });
   await exportModel({ model: teacher, out: at('exported') });
-  const dataset = await openDataset(`folder:${at('pictures')}`);
+  const dataset = await openDataset(`folder:${at('images')}`);
   const few = { images: 12, tune: 0, dtypes: ['q4'] } as const;
   await quantizeModel({ model: teacher, dataset, out: at('small'), ...few });
 });
@@ -53,7 +53,7 @@ describe('promptkd compare', () => {
     const [first, half, few] = result.variants as [Variant, Variant, Variant, Variant];
     const { zeroShot } = await evaluateModel(
       await loadModel(at('teacher')),
-      await openDataset(`folder:${at('pictures')}`),
+      await openDataset(`folder:${at('images')}`),
       {
         split: 'train',
         latencyRuns: 0,
@@ -79,7 +79,7 @@ describe('promptkd compare', () => {
     const options = [...data(), '--runs', '5', '--threads', '1', '--max-bytes', '10'];
     const { code, out } = await promptkd('compare', at('teacher'), at('other', 'teacher'), ...options);
     expect(code).toBe(0);
-    expect(out).toMatch(/12 pictures, 3 classes; 95 % intervals/);
+    expect(out).toMatch(/12 images, 3 classes; 95 % intervals/);
     const first = `${basename(folder)}/teacher`;
     expect(out).toMatch(/^other\/teacher .*\(\d/m);
     expect(out).toMatch(new RegExp(`^${first} .*\\(\\d`, 'm'));

@@ -24,7 +24,7 @@ export function variantsOf(models: readonly string[]): VariantSource[] {
 
 /** A comparison for people. */
 export function comparisonTable(comparison: Comparison): string {
-  const { data, split, drawings, classes, teacher, variants, pareto, limits, recommended } = comparison;
+  const { data, split, images, classes, teacher, variants, pareto, limits, recommended } = comparison;
   const share = ({ value, low, high }: Interval) => `${percent(value)} (${percent(low)}–${percent(high)})`;
   const ms = ({ value, low, high }: Interval) => `${value.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
   const rows = variants.map(({ name, bytes: size, top1, r1, agreement, memory, p50, p95 }) => [
@@ -55,7 +55,7 @@ export function comparisonTable(comparison: Comparison): string {
     limits.maxDrop !== undefined && `at most ${limits.maxDrop} points of top-1 below ${variants[0]!.name}`,
   ].filter((text) => text !== false);
   return [
-    `${data}/${split}: ${drawings.toLocaleString('en-GB')} pictures, ${classes.toLocaleString('en-GB')} classes; 95 % intervals in brackets; R@1 with equal captions as one text; * no other is smaller and as right`,
+    `${data}/${split}: ${images.toLocaleString('en-GB')} images, ${classes.toLocaleString('en-GB')} classes; 95 % intervals in brackets; R@1 with equal captions as one text; * no other is smaller and as right`,
     textTable([head, ...rows]),
     recommended === undefined
       ? `none keeps to ${asked.join(', ')}`

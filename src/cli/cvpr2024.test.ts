@@ -27,8 +27,8 @@ beforeAll(async () => {
     ] as const) {
       await mkdir(path(`data/${split}/${name}`), { recursive: true });
       for (let i = 0; i < count; i++) {
-        const picture = sharp({ create: { width: 16 + i, height: 16, channels: 3, background } });
-        await picture.png().toFile(path(`data/${split}/${name}/${i}.png`));
+        const image = sharp({ create: { width: 16 + i, height: 16, channels: 3, background } });
+        await image.png().toFile(path(`data/${split}/${name}/${i}.png`));
       }
     }
   }

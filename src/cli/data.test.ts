@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { promptkd } from '../test/command.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -16,20 +16,20 @@ const data = (...args: string[]) => promptkd('data', ...args);
 it('inspects data: a text with what looks wrong, or one JSON object, and a contact sheet', async () => {
   await put(folder, 'train/red_fox/1.png');
   await put(folder, 'train/red_fox/notes.txt', 'x');
-  await put(folder, 'test/red_fox/2.png', await picture());
+  await put(folder, 'test/red_fox/2.png', await imageFile());
   const { code, out } = await data('inspect', `folder:${folder}`, '--quiet');
   expect(code).toBe(0);
   expect(out).toContain('1 classes, 0 of them novel');
   expect(out).toContain('train  train/red_fox/1.png  [red fox] a photo of a red fox | red fox');
   expect(out).toContain('not an image file: train/red_fox/notes.txt');
-  expect(out).toMatch(/1 pictures outside train that are also in train\n {4}test\/test\/red_fox\/2\.png = train/);
+  expect(out).toMatch(/1 images outside train that are also in train\n {4}test\/test\/red_fox\/2\.png = train/);
   const sheet = join(folder, 'sheet.png');
   const json = await data('inspect', `folder:${folder}?into=train`, '--json', '--quiet', '--sheet', sheet);
-  expect(JSON.parse(json.out)).toMatchObject({ splits: { train: { pictures: 2 } }, sheet, findings: [{}, {}] });
+  expect(JSON.parse(json.out)).toMatchObject({ splits: { train: { images: 2 } }, sheet, findings: [{}, {}] });
 });
 
 it('says by which rule splits were dealt, and writes control characters of names out', async () => {
-  for (let i = 0; i < 10; i++) await put(folder, `owl/${i}.png`, await picture(`#0${i}0`));
+  for (let i = 0; i < 10; i++) await put(folder, `owl/${i}.png`, await imageFile(`#0${i}0`));
   await put(folder, 'owl/\u001b]0;x\u0007.png');
   const { out } = await data(
     'show',
@@ -40,7 +40,7 @@ it('says by which rule splits were dealt, and writes control characters of names
     join(folder, 'sheet.png'),
     '--quiet',
   );
-  expect(out).toMatch(/train +8 pictures\n/);
+  expect(out).toMatch(/train +8 images\n/);
   expect(out).toContain('a fifth is test, and a tenth, at least one, val');
   const inspected = await data('inspect', `folder:${folder}`, '--samples', '11', '--quiet');
   expect(inspected.out).toContain('owl/\\x1b]0;x\\x07.png');

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { saveModel } from '../model/index.js';
 import { teacher } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -25,7 +25,7 @@ function promptkd(...args: string[]) {
 it('embeds photos and searches them; a corrupt one is counted, and what is not embedded yet is', async () => {
   const model = join(folder, 'model');
   await saveModel(model, teacher);
-  for (const colour of ['red', 'green', 'blue']) await put(folder, `photos/${colour}.png`, await picture(colour));
+  for (const colour of ['red', 'green', 'blue']) await put(folder, `photos/${colour}.png`, await imageFile(colour));
   await put(folder, 'photos/torn.jpg', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]));
   const out = join(folder, 'embedded');
   const made = promptkd('embed', model, '--data', `folder:${join(folder, 'photos')}`, '--out', out, '--json');
@@ -34,7 +34,7 @@ it('embeds photos and searches them; a corrupt one is counted, and what is not e
   const red = join(folder, 'photos', 'red.png');
   const byImage = promptkd('search', out, '--image', red, '--top', '1', '--json');
   expect(JSON.parse(byImage.out), byImage.err).toMatchObject({ images: 3, hits: [{ image_path: red }] });
-  await put(folder, 'photos/gold.png', await picture('gold'));
+  await put(folder, 'photos/gold.png', await imageFile('gold'));
   const byText = promptkd('search', join(folder, 'photos'), 'red stripes', '--model', model);
   expect(byText.out, byText.err).toMatch(/^-?0\.\d{3} {2}.+\n(.+\n){3}4 images searched in /);
 });

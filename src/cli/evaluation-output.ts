@@ -15,7 +15,7 @@ function templateLine({ templates, weights }: Evaluation): string {
 
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
-  const { data, split, drawings, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
+  const { data, split, images, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
   const repeated = repeatedCaptions(evaluation);
   const rows: string[][] = [['', '', '95 % interval', '']];
   const row = (name: string, value: Interval | number, of = '') => {
@@ -25,18 +25,14 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   };
   const number = (n: number) => n.toLocaleString('en-GB');
   if (zeroShot) {
-    row('top-1', zeroShot.top1, `${number(drawings)} drawings, ${number(classes)} classes`);
+    row('top-1', zeroShot.top1, `${number(images)} images, ${number(classes)} classes`);
     row('top-5', zeroShot.top5);
     row('mean per class', zeroShot.meanPerClass);
     row('macro-F1', zeroShot.macroF1);
   }
-  for (const { name, trained, classes: own, drawings: seen, top1, macroF1 } of longTail) {
-    const pictures = [...new Set(trained)].join('–');
-    row(
-      `top-1, ${name}-shot`,
-      top1,
-      `${number(own)} classes of ${pictures} training pictures, ${number(seen)} drawings`,
-    );
+  for (const { name, trained, classes: own, images: seen, top1, macroF1 } of longTail) {
+    const images = [...new Set(trained)].join('–');
+    row(`top-1, ${name}-shot`, top1, `${number(own)} classes of ${images} training images, ${number(seen)} images`);
     row(`macro-F1, ${name}-shot`, macroF1);
   }
   if (retrieval) {
@@ -48,7 +44,7 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     recall(
       'image → text',
       retrieval.imageToText,
-      `${number(retrieval.images)} drawings, ${number(retrieval.texts)} captions`,
+      `${number(retrieval.images)} images, ${number(retrieval.texts)} captions`,
     );
     recall('text → image', retrieval.textToImage, `${number(retrieval.texts)} captions`);
     if (repeated) {
@@ -59,7 +55,7 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   }
   if (evaluation.foldRetrieval) {
     const { folds, images, imageToText, textToImage } = evaluation.foldRetrieval;
-    const of = `mean of ${folds} folds of ${number(images)} drawings`;
+    const of = `mean of ${folds} folds of ${number(images)} images`;
     for (const [name, recall] of [
       ['image → text', imageToText],
       ['text → image', textToImage],
@@ -74,8 +70,8 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     row('novel classes', baseNovel.novel, 'kept out of training');
     row('harmonic mean', baseNovel.harmonic);
   }
-  for (const { artist, drawings: own, unseen, top1 } of artists) {
-    row(`top-1, ${artist}`, top1, `${number(own)} drawings${unseen ? ', not trained on' : ''}`);
+  for (const { artist, images: own, unseen, top1 } of artists) {
+    row(`top-1, ${artist}`, top1, `${number(own)} images${unseen ? ', not trained on' : ''}`);
   }
   if (evaluation.params !== undefined) rows.push(['parameters', count(evaluation.params), '', '']);
   if (evaluation.bytes !== undefined) rows.push(['size', bytes(evaluation.bytes), '', '']);
@@ -134,7 +130,7 @@ export function evaluationJson(
     templates: evaluation.templates,
     weights: evaluation.weights,
     scoring: evaluation.scoring,
-    drawings: evaluation.drawings,
+    images: evaluation.images,
     classes: evaluation.classes,
     params: evaluation.params,
     bytes: evaluation.bytes,
@@ -155,11 +151,11 @@ export function evaluationJson(
       })),
     }),
     ...(longTail && {
-      long_tail: longTail.map(({ name, trained, classes, drawings, top1, meanPerClass, macroF1 }) => ({
+      long_tail: longTail.map(({ name, trained, classes, images, top1, meanPerClass, macroF1 }) => ({
         name,
         trained,
         classes,
-        drawings,
+        images,
         ...measured('top1', top1),
         mean_per_class: meanPerClass,
         macro_f1: macroF1,
@@ -190,9 +186,9 @@ export function evaluationJson(
       ...measured('novel', baseNovel.novel),
       harmonic: baseNovel.harmonic,
     }),
-    artists: evaluation.artists.map(({ artist, drawings, unseen, top1 }) => ({
+    artists: evaluation.artists.map(({ artist, images, unseen, top1 }) => ({
       artist,
-      drawings,
+      images,
       unseen,
       ...measured('top1', top1),
     })),

@@ -25,10 +25,10 @@ beforeAll(async () => {
     ['red', '#e61e1e'],
     ['blue', '#1e3cdc'],
   ] as const) {
-    await mkdir(join(root, 'pictures', name), { recursive: true });
+    await mkdir(join(root, 'images', name), { recursive: true });
     for (let i = 0; i < 4; i++) {
-      const picture = sharp({ create: { width: 20 + i, height: 20, channels: 3, background } });
-      await picture.png().toFile(join(root, 'pictures', name, `${i}.png`));
+      const image = sharp({ create: { width: 20 + i, height: 20, channels: 3, background } });
+      await image.png().toFile(join(root, 'images', name, `${i}.png`));
     }
   }
 });
@@ -49,7 +49,7 @@ function promptkd(args: readonly string[], env: object): Promise<{ code: number;
 describe('a hub id on the command line', () => {
   it('is fetched with progress, measured like its folder, and measured again offline', async () => {
     const measure = async (model: string, env: object) => {
-      const data = `folder:${join(root, 'pictures')}`;
+      const data = `folder:${join(root, 'images')}`;
       const { code, out, err } = await promptkd(
         ['evaluate', model, '--data', data, '--split', 'train', '--latency-runs', '0', '--json'],
         { HF_HUB_CACHE: join(root, 'cache'), HF_HUB_OFFLINE: '', HF_TOKEN: '', ...env },

@@ -11,7 +11,7 @@ export function inspectionText(inspection: Inspection): string {
   const counts = textTable([
     [
       `${name}: ${number(classes)} classes, ${number(novel)} of them novel`,
-      'pictures',
+      'images',
       'with class',
       'classes',
       'with text',
@@ -20,7 +20,7 @@ export function inspectionText(inspection: Inspection): string {
     ],
     ...Object.entries(inspection.splits).map(([split, own]) => [
       split,
-      ...[own.pictures, own.labelled, own.classes, own.captioned, own.captions, own.boxes].map(number),
+      ...[own.images, own.labelled, own.classes, own.captioned, own.captions, own.boxes].map(number),
     ]),
   ]);
   const pixels = ({ least, median, most }: Inspection['width']) => `${least} to ${most}, median ${median}`;
@@ -28,10 +28,10 @@ export function inspectionText(inspection: Inspection): string {
     counts,
     ...(inspection.dealt === undefined ? [] : [inspection.dealt]),
     '',
-    `sizes of ${number(decoded)} decoded pictures (at most 512 a side): width ${pixels(width)}; height ${pixels(height)}`,
+    `sizes of ${number(decoded)} decoded images (at most 512 a side): width ${pixels(width)}; height ${pixels(height)}`,
     ...balance.map(
       ({ split, least, median, most }) =>
-        `pictures a class in ${split}: ${least.pictures} (${least.name}) to ${most.pictures} (${most.name}), median ${median}`,
+        `images a class in ${split}: ${least.images} (${least.name}) to ${most.images} (${most.name}), median ${median}`,
     ),
     '',
     ...samples.map(({ split, id, className, captions }) =>

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readJobSet, readRecord } from '../jobs/index.js';
 import { saveModel } from '../model/index.js';
 import { teacher } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
@@ -25,7 +25,7 @@ it('embeds by jobs; a job’s process ends with a killed supervisor, and the nex
     string,
   ];
   await saveModel(model, teacher);
-  for (let i = 0; i < 4; i++) await put(folder, `photos/${i}.png`, await picture(`#0${i}0`));
+  for (let i = 0; i < 4; i++) await put(folder, `photos/${i}.png`, await imageFile(`#0${i}0`));
   const call = ['embed', model, '--data', `folder:${join(folder, 'photos')}`, '--out', out, '--shard', '{shard}'];
   const args = [main, 'jobs', 'run', '--folder', jobs, '--shards', '2', '--workers', '2', '--json', '--', ...call];
   const supervisor = spawn(process.execPath, args, { stdio: 'ignore' });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { promptkd } from '../test/command.fixture.js';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 
 let folder = '';
 beforeEach(async () => {
@@ -19,11 +19,11 @@ it('trains on a stratified fraction, which a batch may not exceed', async () => 
   const batch = ['--set', 'batch=9'];
   expect(await pretrain(...batch, '--fraction', '0.5')).toMatchObject({
     code: 2,
-    err: expect.stringContaining(`batch: 9 is more than the 7 captioned pictures of folder:${folder}/train`),
+    err: expect.stringContaining(`batch: 9 is more than the 7 captioned images of folder:${folder}/train`),
   });
   expect(await pretrain('--imbalance', '9')).toMatchObject({
     code: 2,
-    err: expect.stringContaining('imbalance 9: the largest class has 7 pictures'),
+    err: expect.stringContaining('imbalance 9: the largest class has 7 images'),
   });
   expect((await pretrain('--fraction', '1.5')).err).toContain('data.fraction: expected at most 1, got 1.5');
 });

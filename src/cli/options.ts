@@ -80,7 +80,7 @@ export const ranksOption = (models: string) =>
       '--device cuda a GPU of its own (webgpu is one device and takes one worker)',
   ).argParser(positiveInteger);
 
-/** What every command takes that trains on many pictures. */
+/** What every command takes that trains on many images. */
 export interface LoaderFlags {
   readonly workers?: number;
   readonly loaderMemory: number;
@@ -90,10 +90,10 @@ export function withLoaderOptions(command: Command): Command {
   return command
     .option(
       '--workers <n>',
-      'threads that decode and augment pictures, 0: none but the main one (default: one less than the cores, at most 4)',
+      'threads that decode and augment images, 0: none but the main one (default: one less than the cores, at most 4)',
       wholeNumber,
     )
-    .option('--loader-memory <MiB>', 'most memory for decoded pictures and their views', positiveInteger, 512);
+    .option('--loader-memory <MiB>', 'most memory for decoded images and their views', positiveInteger, 512);
 }
 
 export async function loaderOptions({ workers, loaderMemory }: LoaderFlags): Promise<LoaderOptions> {
@@ -122,10 +122,10 @@ export interface SubsetOptions {
 /** Little data: the recipe checks the values. */
 export function withSubsetOptions(command: Command): Command {
   return command
-    .option('--fraction <share>', 'train on this share of the pictures of every class, as 0.1', positiveNumber)
+    .option('--fraction <share>', 'train on this share of the images of every class, as 0.1', positiveNumber)
     .option(
       '--imbalance <factor>',
-      'train on a made long tail: the largest class has so many times as many pictures as the smallest',
+      'train on a made long tail: the largest class has so many times as many images as the smallest',
       positiveNumber,
     );
 }

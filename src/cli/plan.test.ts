@@ -7,7 +7,7 @@ import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
 import { promptkd } from '../test/command.fixture.js';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 import type { RunPlan } from '../train/index.js';
 import { checkRoom } from '../train/index.js';
 import { largePlan } from './plan-output.js';

@@ -45,10 +45,10 @@ describe('promptkd search-prompts', () => {
     await saveCheckpoint(at('model'), teacher);
     for (const [name, background] of Object.entries({ red: '#e61e1e', blue: '#1e3cdc', 'an old car': '#888' })) {
       for (const split of ['train', 'test']) {
-        await mkdir(at('pictures', split, name), { recursive: true });
+        await mkdir(at('images', split, name), { recursive: true });
         for (const width of [16, 20, 24, 28]) {
           const image = sharp({ create: { width, height: 16, channels: 3, background } });
-          await image.toFile(at('pictures', split, name, `${width}.png`));
+          await image.toFile(at('images', split, name, `${width}.png`));
         }
       }
     }
@@ -57,7 +57,7 @@ describe('promptkd search-prompts', () => {
   const search = (...more: string[]) => {
     const options =
       '--split train --domains drawings --sample 8 --size 2 --pool 6 --generations 1 --population 4 --threads 1';
-    const data = ['--data', `folder:${at('pictures')}`, '--out', at('prompts.json')];
+    const data = ['--data', `folder:${at('images')}`, '--out', at('prompts.json')];
     return promptkd('search-prompts', at('model'), ...data, ...options.split(' '), '--quiet', ...more);
   };
 
@@ -78,7 +78,7 @@ describe('promptkd search-prompts', () => {
     expect(written).toMatchObject({ format: 'promptkd-prompts', version: 1, report: { method: result.method } });
 
     const prompts = ['--prompts', at('prompts.json')];
-    const data = ['--data', `folder:${at('pictures')}`];
+    const data = ['--data', `folder:${at('images')}`];
     const evaluated = await promptkd(
       'evaluate',
       at('model'),
@@ -112,7 +112,7 @@ describe('promptkd search-prompts', () => {
     ];
     const steps = ['phases.prompt.steps=0', 'phases.joint.steps=2', 'batch=4', 'views=1'];
     const set = [...settings, ...steps].flatMap((setting) => ['--set', setting]);
-    const data = ['--teacher', at('model'), '--data', `folder:${at('pictures')}`, '--out', at('run')];
+    const data = ['--teacher', at('model'), '--data', `folder:${at('images')}`, '--out', at('run')];
     const run = await promptkd('distill', ...data, '--prompts', at('two.json'), ...set, '--threads', '1', '--quiet');
     expect([run.code, run.err]).toEqual([0, '']);
     const recipe = parse(await readFile(at('run', 'recipe.yaml'), 'utf8'));
@@ -134,7 +134,7 @@ describe('promptkd search-prompts', () => {
         'evaluate',
         at('model'),
         '--data',
-        `folder:${at('pictures')}`,
+        `folder:${at('images')}`,
         '--prompts',
         file,
         '--latency-runs',

@@ -32,14 +32,14 @@ export function quantizationTable(out: string, result: QuantizeModelResult): str
   const lines = [
     `${out}: ${bytes(result.bytes.quantized)} of weights, ${(result.bytes.fp32 / result.bytes.quantized).toFixed(2)} times smaller than float32 (${bytes(result.bytes.fp32)})`,
     `  ${[...kinds].map(([scheme, n]) => `${n} weights in ${scheme}`).join(', ')}; the rest in fp32`,
-    `  on ${calibration.images} calibration pictures of ${calibration.classes} classes: top-1 ${percent(calibration.top1.fp32)} % before, ` +
+    `  on ${calibration.images} calibration images of ${calibration.classes} classes: top-1 ${percent(calibration.top1.fp32)} % before, ` +
       `${percent(calibration.top1.quantized)} % after; ${percent(calibration.agreement)} % equal answers, KL ${calibration.kl.toPrecision(3)} nats`,
     ...(skipped.length > 0
       ? [`  skipped ${skipped.length} calibration images, the first: ${skipped[0]!.id}: ${skipped[0]!.reason}`]
       : []),
     ...(tuned
       ? [
-          `  tuned for ${tuned.steps} updates: KL on pictures kept back ${tuned.before.toPrecision(3)} before, ${tuned.after.toPrecision(3)} after`,
+          `  tuned for ${tuned.steps} updates: KL on images kept back ${tuned.before.toPrecision(3)} before, ${tuned.after.toPrecision(3)} after`,
         ]
       : []),
     ...(finetuned

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { teacher } from '../test/colours.fixture.js';
 import { promptkd } from '../test/command.fixture.js';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -14,7 +14,7 @@ const run = () => at('run');
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-quantize-cli-'));
   await saveCheckpoint(at('teacher'), teacher);
-  for (const name of ['ant', 'owl', 'cat']) for (let i = 0; i < 10; i++) await put(at('pictures'), `${name}/${i}.png`);
+  for (const name of ['ant', 'owl', 'cat']) for (let i = 0; i < 10; i++) await put(at('images'), `${name}/${i}.png`);
   const small = '{ hidden_size: 12, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 1 }';
   const sets = [
     `student.vision=${small}`,
@@ -24,7 +24,7 @@ beforeAll(async () => {
     'batch=6',
     'views=2',
   ].flatMap((set) => ['--set', set]);
-  const data = ['--data', `folder:${at('pictures')}`];
+  const data = ['--data', `folder:${at('images')}`];
   const { code, err } = await promptkd(
     'distill',
     '--teacher',
@@ -60,7 +60,7 @@ describe('promptkd quantize', () => {
   it('takes teacher and data from flags for a student without a run', async () => {
     await rename(join(run(), 'student'), at('alone'));
     const [data, finetune] = [
-      ['--data', `folder:${at('pictures')}`],
+      ['--data', `folder:${at('images')}`],
       ['--tune', '20', '--finetune', '2'],
     ];
     const without = await promptkd('quantize', at('alone'), '--out', at('q'), ...data, ...finetune, '--quiet');
@@ -87,7 +87,7 @@ describe('promptkd quantize', () => {
     ['a model that it made, by another name', () => [at('small'), at('teacher', '..', 'small')]],
   ])('does not write over %s', async (_, folders) => {
     const [model, out] = folders() as [string, string];
-    const { code, err } = await promptkd('quantize', model, '--out', out, '--data', `folder:${at('pictures')}`);
+    const { code, err } = await promptkd('quantize', model, '--out', out, '--data', `folder:${at('images')}`);
     expect(err).toBe(`promptkd: --out ${out}: expected another folder than the model's own, which would be replaced\n`);
     expect(code).toBe(2);
   });
@@ -97,8 +97,8 @@ describe('promptkd quantize', () => {
     ['targets that are not there', () => ['--finetune', '2', '--targets', at('no')], /--targets .*no: no such folder/],
     [
       'targets that are something else',
-      () => ['--finetune', '2', '--targets', at('pictures')],
-      /pictures: expected stored teacher targets, an empty folder or none, found \w+/,
+      () => ['--finetune', '2', '--targets', at('images')],
+      /images: expected stored teacher targets, an empty folder or none, found \w+/,
     ],
     ['no updates', () => ['--finetune', '0'], /'--finetune <n>' argument '0' is invalid/],
     ['a rate of nothing', () => ['--finetune', '1', '--finetune-lr', '0'], /expected a number above 0/],
@@ -107,7 +107,7 @@ describe('promptkd quantize', () => {
     ['fewer bytes than there can be', () => ['--budget', '30'], /budget: expected at least [\d,]+ bytes/],
     ['two budgets', () => ['--smaller', '4', '--budget', '9000'], /'--budget <bytes>' cannot be used with .*--smaller/],
   ])('answers %s with one sentence and exit code 2', async (_, args, message) => {
-    const data = ['--data', `folder:${at('pictures')}`];
+    const data = ['--data', `folder:${at('images')}`];
     const teacherGiven = args().includes('--finetune') ? ['--teacher', at('teacher')] : [];
     const all = ['--out', at('x'), '--quiet', ...data, ...teacherGiven, ...args()];
     const { code, out, err } = await promptkd('quantize', at('alone'), ...all);

@@ -9,7 +9,7 @@ import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { openDataset } from '../data/index.js';
 import { distill } from '../distill/index.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 import { readRunRecord } from '../train/index.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -41,7 +41,7 @@ async function stopped(name: string): Promise<void> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-resume-'));
   for (const [name, colour] of Object.entries(colours)) {
-    for (let i = 0; i < 6; i++) await put(at('images'), `${name}/${i}.png`, await picture(colour));
+    for (let i = 0; i < 6; i++) await put(at('images'), `${name}/${i}.png`, await imageFile(colour));
   }
   await saveCheckpoint(at('teacher'), teacher);
   await stopped('mine');

@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { config, recipe, teacher } from '../test/colours.fixture.js';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 import { withTeacherModels } from './teacher-models.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 import { Terminal } from '../test/terminal.fixture.js';
 
 let folder = '';
@@ -25,7 +25,7 @@ beforeAll(async () => {
     for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`);
   }
   // Its header is whole: only decoding it shows that it is cut off.
-  const image = await picture();
+  const image = await imageFile();
   await put(at('images'), 'blue/torn.png', image.subarray(0, image.length - 40));
   await saveCheckpoint(at('teacher'), teacher);
   await writeFile(at('recipe.yaml'), stringify(recipe()));

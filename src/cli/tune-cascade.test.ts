@@ -4,25 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-tune-cli-'));
-  for (const split of ['val', 'test']) await put(folder, `${split}/red/1.png`, await picture('#e01818'));
+  for (const split of ['val', 'test']) await put(folder, `${split}/red/1.png`, await imageFile('#e01818'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('promptkd cascade tune', () => {
-  it('reports on no picture that it tuned on', () => {
+  it('reports on no image that it tuned on', () => {
     const parts = ['--data', `folder:${folder}`, '--split', 'val+test', '--held-out', 'test'];
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
       [main, 'cascade', 'tune', 'a', 'b', ...parts, '--quiet'],
       { encoding: 'utf8' },
     );
-    expect(stderr).toMatch(/: test\/red\/1\.png is in the split val\+test and in test: report on other pictures than/);
+    expect(stderr).toMatch(/: test\/red\/1\.png is in the split val\+test and in test: report on other images than/);
     expect([status, stdout]).toEqual([2, '']);
   });
 

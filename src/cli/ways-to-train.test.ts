@@ -8,7 +8,7 @@ import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import type { DistillRecipe } from '../distill/recipe.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
 import { promptkd } from '../test/command.fixture.js';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 import type { HistoryEntry } from '../train/index.js';
 
 const steps = 12;
@@ -19,7 +19,7 @@ let plain: HistoryEntry[] = [];
 /** The losses of a run of `promptkd distill` with more options. */
 async function distilled(name: string, ...options: string[]): Promise<HistoryEntry[]> {
   const out = join(folder, name);
-  const given = ['--teacher', join(folder, 'teacher'), '--data', `folder:${join(folder, 'pictures')}`];
+  const given = ['--teacher', join(folder, 'teacher'), '--data', `folder:${join(folder, 'images')}`];
   const args = ['distill', ...given, '--recipe', join(folder, 'recipe.yaml'), '--out', out, '--quiet', ...options];
   const { code, err } = await promptkd(...args);
   expect([code, err]).toEqual([0, '']);
@@ -30,7 +30,7 @@ async function distilled(name: string, ...options: string[]): Promise<HistoryEnt
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-ways-'));
   for (const name of ['red', 'green', 'blue']) {
-    for (let i = 0; i < 5; i++) await put(join(folder, 'pictures'), `${name}/${i}.png`);
+    for (let i = 0; i < 5; i++) await put(join(folder, 'images'), `${name}/${i}.png`);
   }
   await saveCheckpoint(join(folder, 'teacher'), teacher);
   await writeFile(join(folder, 'recipe.yaml'), stringify(recipe()));
@@ -115,7 +115,7 @@ it.each([
   const args = command.map((arg) => (arg === 'MODEL' ? join(folder, 'teacher') : arg));
   const out = join(folder, 'refused');
   const refused = async (...options: string[]) => {
-    const given = ['--data', `folder:${join(folder, 'pictures')}?novel=half`, '--out', out, '--quiet', ...options];
+    const given = ['--data', `folder:${join(folder, 'images')}?novel=half`, '--out', out, '--quiet', ...options];
     const { code, err } = await promptkd(...args, ...given);
     expect([code, existsSync(join(out, 'seed-1')), existsSync(join(out, 'state.safetensors'))]).toEqual([
       2,

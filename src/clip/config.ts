@@ -101,7 +101,7 @@ export function parseClipConfig(json: unknown, file = 'config.json'): ClipConfig
   if (type === 'siglip') return checkTowers(parseSiglip(json, file), file);
   if (type === 'siglip2') {
     throw new UserError(
-      `${file}: model_type: expected a model of one picture size, got "siglip2", whose pictures vary (NaFlex): use a SigLIP 2 of fixed resolution, as google/siglip2-base-patch16-224`,
+      `${file}: model_type: expected a model of one image size, got "siglip2", whose images vary (NaFlex): use a SigLIP 2 of fixed resolution, as google/siglip2-base-patch16-224`,
     );
   }
   if (type !== undefined && type !== 'clip') {

@@ -26,7 +26,7 @@ describe('a SigLIP config.json', () => {
   });
 
   it.each([
-    [{ model_type: 'siglip2' }, /model_type: expected a model of one picture size, got "siglip2"/],
+    [{ model_type: 'siglip2' }, /model_type: expected a model of one image size, got "siglip2"/],
     [{ model_type: 'siglip', text_config: { projection_size: 512 } }, /projection_size: expected 768, .* got 512/],
     [
       { model_type: 'siglip', vision_config: { vision_use_head: false } },
@@ -42,7 +42,7 @@ describe('a SigLIP config.json', () => {
   });
 });
 
-it('makes pictures square without cutting them, between −1 and 1, where the processor is SigLIP’s', () => {
+it('makes images square without cutting them, between −1 and 1, where the processor is SigLIP’s', () => {
   const size = { height: 16, width: 16 };
   expect(parsePreprocessConfig({ image_processor_type: 'SiglipImageProcessor', size })).toEqual(siglip.preprocess);
 });

@@ -91,7 +91,7 @@ function prompts({ config, prompts }: TowerModel, folded: boolean): string[] {
   return [
     `## Prompts
 
-This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_layers} layers of the vision tower, the same for every image, and in ${text_layers} layers of the text tower, made from each text by a small prompt encoder. The ONNX files have them inside${folded && vision_layers > 0 ? ', the vision prompts folded into constant keys and values where that changes nothing' : ''}: feed pictures and texts as to any ${familyOf(config).name} model.
+This student was trained with prompts: ${n_ctx} vectors a layer in ${vision_layers} layers of the vision tower, the same for every image, and in ${text_layers} layers of the text tower, made from each text by a small prompt encoder. The ONNX files have them inside${folded && vision_layers > 0 ? ', the vision prompts folded into constant keys and values where that changes nothing' : ''}: feed images and texts as to any ${familyOf(config).name} model.
 
 \`config.json\` and \`model.safetensors\` hold the two towers alone, a plain ${familyOf(config).name} checkpoint that PyTorch loads. Without the prompts (\`prompt_encoder.safetensors\`) it is **not** the student as trained, and its figures are not those of this card.`,
   ];
@@ -127,10 +127,10 @@ import { env, pipeline } from '@huggingface/transformers';
 
 env.localModelPath = 'models/';
 const classify = await pipeline('zero-shot-image-classification', 'NAME', { dtype: 'fp32' });
-console.log(await classify('picture.png', ['a cat', 'a house'], { hypothesis_template: ${inCode(JSON.stringify(template))} }));
+console.log(await classify('image.png', ['a cat', 'a house'], { hypothesis_template: ${inCode(JSON.stringify(template))} }));
 \`\`\`
 
-ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`${outputs.text}\`. Bring both to unit length before you compare them. A text may have ${textLimit(model)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
+ONNX Runtime, in any language: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how images become that) and gives \`${outputs.image}\`; \`onnx/text_model.onnx\` takes \`input_ids\` [batch, sequence] and gives \`${outputs.text}\`. Bring both to unit length before you compare them. A text may have ${textLimit(model)} tokens with its start and end token. The \`_fp16\` files are half as large and run on the CPU too.
 
 PyTorch: \`transformers.${modelClass}.from_pretrained('models/NAME')\`.`;
 }
@@ -140,7 +140,7 @@ function visionUsage({ config }: TowerModel): string {
   const { outputs, visionClass } = familyOf(config);
   return `## Use
 
-ONNX Runtime, in any language, or \`${visionClass}\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how pictures become that) and gives \`${outputs.image}\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
+ONNX Runtime, in any language, or \`${visionClass}\` of Transformers.js: \`onnx/vision_model.onnx\` takes \`pixel_values\` [batch, 3, ${size}, ${size}] (\`preprocessor_config.json\` says how images become that) and gives \`${outputs.image}\`. Bring them to unit length before you compare them with the classifier's rows. The \`_fp16\` file is half as large and runs on the CPU too.`;
 }
 
 function classifier({ config, params, projector }: TowerModel, { names, templates }: Classes): string {

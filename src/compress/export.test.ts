@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** Random pictures and texts with their start and end tokens, `length` tokens each. */
+/** Random images and texts with their start and end tokens, `length` tokens each. */
 function samples(model: Checkpoint, batch: number, length: number) {
   const random = new Random('samples', batch, length);
   const { image_size: size } = model.config.vision_config;

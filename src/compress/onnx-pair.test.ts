@@ -54,15 +54,15 @@ function renameOutput(model: ModelProto, from: string, to: string): void {
   for (const node of model.graph!.node) node.output = node.output.map((name) => (name === from ? to : name));
 }
 
-async function embeddings(pair: OnnxPair, pictures: number): Promise<{ images: Float32Array; texts: Float32Array }> {
+async function embeddings(pair: OnnxPair, count: number): Promise<{ images: Float32Array; texts: Float32Array }> {
   const { size } = pair.preprocess;
-  const data = Float32Array.from({ length: pictures * 3 * size * size }, (_, i) => ((i * 37) % 101) / 50 - 1);
+  const data = Float32Array.from({ length: count * 3 * size * size }, (_, i) => ((i * 37) % 101) / 50 - 1);
   const { ids, ends, length } = tokenizeAll(pair.tokenizer, texts, 12);
   const [images, said] = [
-    await pair.images({ shape: [pictures, 3, size, size], data }),
+    await pair.images({ shape: [count, 3, size, size], data }),
     await pair.texts({ ids, ends, length }),
   ];
-  expect(images.shape).toEqual([pictures, pair.config.projection_dim]);
+  expect(images.shape).toEqual([images, pair.config.projection_dim]);
   expect(said.shape).toEqual([texts.length, pair.config.projection_dim]);
   await pair.dispose();
   return { images: images.data, texts: said.data };

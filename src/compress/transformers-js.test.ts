@@ -29,7 +29,7 @@ const long = 'two small houses under a tree';
 const { size } = checkpoint.preprocess;
 // Of the model's own size: Transformers.js resizes by sharp, not as Pillow does, so that larger ones come out otherwise.
 const rgb = Uint8Array.from({ length: 3 * size * size }, (_, i) => (i * i * 7) % 256);
-const picture = new RawImage(new Uint8ClampedArray(rgb), size, size, 3);
+const image = new RawImage(new Uint8ClampedArray(rgb), size, size, 3);
 let folder: string;
 let engine: Record<string, HostTensor>;
 
@@ -48,7 +48,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What Transformers.js makes of the texts and the picture, before the model. */
+/** What Transformers.js makes of the texts and the image, before the model. */
 async function inputs() {
   const [tokenize, process] = await Promise.all([
     AutoTokenizer.from_pretrained(basename(folder)),
@@ -56,7 +56,7 @@ async function inputs() {
   ]);
   return {
     ...tokenize(texts, { padding: true, truncation: true }),
-    ...(await process(picture)),
+    ...(await process(image)),
   };
 }
 
@@ -82,9 +82,9 @@ describe('Transformers.js', () => {
     await Promise.all([text.dispose(), vision.dispose(), both.dispose()]);
   });
 
-  it('classifies a picture by its pipeline as the engine does', async () => {
+  it('classifies an image by its pipeline as the engine does', async () => {
     const classify = await pipeline('zero-shot-image-classification', basename(folder), { dtype: 'fp32' });
-    const answers = (await classify(picture, texts, { hypothesis_template: '{}' })) as {
+    const answers = (await classify(image, texts, { hypothesis_template: '{}' })) as {
       label: string;
       score: number;
     }[];
@@ -142,10 +142,10 @@ describe('Transformers.js by the preprocessor_config.json that is exported', () 
     await mkdir(own, { recursive: true });
     await writeFile(join(own, 'preprocessor_config.json'), JSON.stringify(preprocessConfigJson(config)));
     const process = await AutoProcessor.from_pretrained(`${basename(folder)}/${name}`);
-    const apart = async (picture: ReturnType<typeof ramp>) => {
-      const image = new RawImage(new Uint8ClampedArray(picture.data), picture.width, picture.height, 3);
+    const apart = async (source: ReturnType<typeof ramp>) => {
+      const image = new RawImage(new Uint8ClampedArray(source.data), source.width, source.height, 3);
       const { pixel_values } = await process(image);
-      const ours = await preprocessImage(picture, config);
+      const ours = await preprocessImage(source, config);
       expect(pixel_values.dims).toEqual([1, 3, config.size, config.size]);
       const levels = ours.map((x, i) => {
         const std = config.std[Math.floor(i / config.size ** 2)]!;

@@ -28,7 +28,7 @@ export interface Samples {
   readonly ids: HostTensor<Int32Array>; // [N, L]
 }
 
-/** Three pictures (a ramp, a checkerboard, noise) as the model's preprocessing makes them, and texts padded to the longest. */
+/** Three images (a ramp, a checkerboard, noise) as the model's preprocessing makes them, and texts padded to the longest. */
 export function samplesFor(model: TowerModel, texts: readonly string[]): Samples {
   const { size } = model.preprocess;
   const random = new Random('export samples');
@@ -54,17 +54,17 @@ export function samplesFor(model: TowerModel, texts: readonly string[]): Samples
 
 /**
  * The engine's own embeddings, with prompts where the model has them, not normalised and of unit length; of a visual
- * student those of pictures alone.
+ * student those of images alone.
  */
 export async function engineEmbeds(model: TowerModel, { pixels, ids }: Samples): Promise<Record<string, HostTensor>> {
   const weights = modelWeights(model);
   const p = paramInputs(weights);
-  const picture = input('pixels', pixels.shape);
-  if (model.projector) return runOnce({ image: imageFeatures(p, model, picture) }, { ...weights, pixels });
+  const seen = input('pixels', pixels.shape);
+  if (model.projector) return runOnce({ image: imageFeatures(p, model, seen) }, { ...weights, pixels });
   const ends = eosPositions(ids.data, ids.shape[1]!, model.config);
   const [tokens, last] = [input('ids', ids.shape, 'int32'), input('ends', [ends.length], 'int32')];
   // The whole of each last block: the files have a shorter one, which is to be checked too.
-  const image = visionPass(p, model, picture, {}).embed;
+  const image = visionPass(p, model, seen, {}).embed;
   const text = textPass(p, model, tokens, last, {}).embed;
   return runOnce(
     { image, text, image_unit: l2Normalize(image), text_unit: l2Normalize(text) },

@@ -2,7 +2,7 @@ import type { Bank, ReplayImages } from '../bank/index.js';
 import type { PreprocessConfig } from '../clip/index.js';
 import { type Example, fewShot, type ImageTextDataset, type LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { squareRgb, wholePicture } from '../loader/index.js';
+import { squareRgb, wholeImage } from '../loader/index.js';
 
 /**
  * A few images of each class, as squares of the student's size.
@@ -22,8 +22,8 @@ export async function keepImages(
   const labels: number[] = [];
   const known = new Map(Object.values(dataset.splits).flatMap((all) => all.map((one) => [one.id, one] as const)));
   for (const { id, label } of fewShot(labelled, perClass, seed)) {
-    const square = await wholePicture(dataset, known.get(id)!).then(
-      (picture) => squareRgb(picture, preprocess),
+    const square = await wholeImage(dataset, known.get(id)!).then(
+      (image) => squareRgb(image, preprocess),
       (error: unknown) => {
         // What cannot be read is told where it is trained on.
         if (error instanceof UserError) return undefined;

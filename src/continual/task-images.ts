@@ -27,9 +27,9 @@ export function taskImages(
   const { seed, batch, augment } = recipe;
   // Views carry the place of their image; what the data says of it is read by that.
   const known = new Map(examples.map((example) => [example.id, example]));
-  const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
+  const images = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const numbered = examples.map(({ id, captions }, i) => ({ id, captions, label: i }));
-  const own = new ViewBatches(pictures, numbered, { seed, batch, augment, preprocess, loader });
+  const own = new ViewBatches(images, numbered, { seed, batch, augment, preprocess, loader });
   const more = replay && recipe.replay.batch;
   const kept = replay && new ViewBatches(replay, replay.splits.train!, { seed, batch: more!, augment, preprocess });
   const numbers = 3 * preprocess.size ** 2;

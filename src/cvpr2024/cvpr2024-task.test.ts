@@ -65,7 +65,7 @@ function targets(prompts: Params): Promise<TargetStore> {
   return ensureTargets({ ...wanted, teacher, dir: join(root, 'targets') });
 }
 
-/** A student whose pictures are half as large as the teacher's. */
+/** A student whose images are half as large as the teacher's. */
 function newStudent(): VisualStudent {
   const { student } = recipe();
   const shape = studentConfig(
@@ -102,7 +102,7 @@ describe('unlabelled distillation of a visual student', () => {
     expect(hashParams(student.params)).toBe(before);
   });
 
-  it('sees the same with the teacher live as with stored targets, mixed pictures too', async () => {
+  it('sees the same with the teacher live as with stored targets, mixed images too', async () => {
     const images = await teacherImages(teacher, settings.batch, compileOptions);
     const views = new ViewBatches(dataset, examples, { ...settings, augment, preprocess: plain.preprocess });
     const [one, other] = await Promise.all(

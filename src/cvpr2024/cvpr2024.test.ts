@@ -72,7 +72,7 @@ it('begins the same in mixed precision, but for rounding, and with recomputation
   const plain = await first('plain', {});
   const recomputed = await first('recomputed', { recompute: true });
   const mixed = await first('mixed', { precision: 'mixed' });
-  // The batch norm divides by how little these few pictures differ: rounding grows with it.
+  // The batch norm divides by how little these few images differ: rounding grows with it.
   const near = { tuning: 0.01, distillation: 0.2 };
   for (const stage of ['tuning', 'distillation'] as const) {
     expect(recomputed[stage][0]! / plain[stage][0]!, stage).toBeCloseTo(1, 4);

@@ -41,8 +41,8 @@ export interface Cvpr2024Measured {
 }
 
 /**
- * Measures a run of the CVPR 2024 recipe from base to novel classes: pictures of base classes are told apart from base
- * classes only, pictures of novel ones from novel ones only.
+ * Measures a run of the CVPR 2024 recipe from base to novel classes: images of base classes are told apart from base
+ * classes only, images of novel ones from novel ones only.
  *
  * @param zeroShot the figures of the student as it came, where another seed has measured them: they are the same
  * @throws UserError where the data has no novel classes, or a split is missing
@@ -77,8 +77,8 @@ export function checkNovel({ name, classes }: ImageTextDataset): void {
 /**
  * Measures a run on another data set than the one that the teacher's prompts were tuned on: top-1 among all its classes.
  *
- * @param split of the pictures measured
- * @throws UserError where the split is missing or none of its pictures has a class
+ * @param split of the images measured
+ * @throws UserError where the split is missing or none of its images has a class
  */
 export async function evaluateTransfer(
   measured: Cvpr2024Measured,
@@ -88,7 +88,7 @@ export async function evaluateTransfer(
 ): Promise<Cvpr2024Models<Interval>> {
   const { dataset } = measured;
   const examples = examplesOf(dataset, split).filter(isLabelled);
-  if (examples.length === 0) throw new UserError(`${dataset.name}: expected pictures with classes in ${split}`);
+  if (examples.length === 0) throw new UserError(`${dataset.name}: expected images with classes in ${split}`);
   const labels = [...dataset.classes.keys()];
   return measure(measured, examples, options, zeroShot, (images, classes) =>
     top1(predict(images, new Set(examples), classes, labels)),

@@ -64,7 +64,7 @@ const tunedRecipe = tunePromptsRecipe.parse({
 // Its text tower takes no part, so that its heads may be any.
 const small = { ...config, projection_dim: 8, text_config: { ...config.text_config, num_attention_heads: 3 } };
 const params = initClip(small, 9);
-// Small random weights make nearly the same of all pictures, and the batch norm would divide by how little they differ.
+// Small random weights make nearly the same of all images, and the batch norm would divide by how little they differ.
 for (const [name, { data }] of Object.entries(params))
   if (/(v|out)_proj.weight/.test(name)) for (let i = 0; i < data.length; i++) data[i]! *= 8;
 const student = { config: small, params, preprocess: clipPreprocess(16), tokenizer };

@@ -27,7 +27,7 @@ export interface TuneTeacherOptions {
     readonly momentum: number;
     readonly weightDecay: number;
   };
-  /** Without its mixing: a mixed picture has no label of its own. */
+  /** Without its mixing: a mixed image has no label of its own. */
   readonly augment: AugmentOptions;
   readonly loader?: LoaderOptions;
   readonly seed: number;

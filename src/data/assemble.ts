@@ -3,23 +3,14 @@ import { UserError } from '../errors.js';
 import { brokenText, cleanCaptions, isBrokenText, mostCaptions } from './caption.js';
 import { classCaptions } from './class-captions.js';
 import { classLabels } from './class-labels.js';
-import type {
-  Box,
-  ClassInfo,
-  Example,
-  ImageKind,
-  ImageTextDataset,
-  PictureSource,
-  Remark,
-  Skipped,
-} from './dataset.js';
+import type { Box, ClassInfo, Example, ImageKind, ImageSource, ImageTextDataset, Remark, Skipped } from './dataset.js';
 import { dealingRule, dealSplits } from './deal-splits.js';
 import { Remarks } from './remarks.js';
-import { readPicture } from './source.js';
+import { readImage } from './source.js';
 import { splitName } from './split-names.js';
 
-/** What a data format says of one picture. */
-export interface PictureRecord {
+/** What a data format says of one image. */
+export interface ImageRecord {
   /** Unique, stable between runs. */
   readonly id: string;
   readonly captions: readonly string[];
@@ -41,21 +32,21 @@ export interface NamedBox {
 
 /** What a data format found. */
 export interface Collection {
-  readonly records: readonly PictureRecord[];
+  readonly records: readonly ImageRecord[];
   readonly skipped: readonly Skipped[];
   /** What is to be said of it beside. */
   readonly remarks?: readonly Remark[];
   /** Names of the classes in the order of their labels, where the data has one. */
   readonly classNames?: readonly string[];
-  /** Where the picture of a record lies. */
-  source(id: string): PictureSource;
+  /** Where the image of a record lies. */
+  source(id: string): ImageSource;
 }
 
 /** Options that every format takes behind its path, as in `folder:DIR?into=test&novel=half`. */
 export interface CommonDataOptions {
   /** Class names; data without labels is trained on with them as its class texts. */
   readonly classes?: readonly string[];
-  /** All pictures go into this split. */
+  /** All images go into this split. */
   readonly into?: string;
   /** The later half of the classes is novel: their images are in splits of their own. */
   readonly novel?: 'half';
@@ -80,7 +71,7 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
   const { into, kind = 'photos' } = options;
   const hasSplits = into === undefined && found.records.some(({ split }) => split !== undefined);
   const ids = new Set<string>();
-  const usable: (Example & Pick<PictureRecord, 'split' | 'bytes'>)[] = [];
+  const usable: (Example & Pick<ImageRecord, 'split' | 'bytes'>)[] = [];
   for (const record of found.records) {
     const { id, bytes, split } = record;
     const label = labels.of(record);
@@ -152,13 +143,13 @@ export function assemble(name: string, found: Collection, options: CommonDataOpt
     ...(isDealt && { dealt: dealingRule }),
     fingerprint: `${name.split(':')[0]}-${sum.digest('hex').slice(0, 16)}`,
     source: ({ id }) => found.source(id),
-    load: ({ id }) => readPicture(found.source(id), id),
+    load: ({ id }) => readImage(found.source(id), id),
   };
 }
 
 /** Why a record cannot be used; undefined where it can. */
 function faultOf(
-  { id, captions, className, label }: PictureRecord,
+  { id, captions, className, label }: ImageRecord,
   ids: ReadonlySet<string>,
   classNames: readonly string[] | undefined,
 ): string | undefined {

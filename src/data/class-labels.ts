@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import type { PictureRecord } from './assemble.js';
+import type { ImageRecord } from './assemble.js';
 import { cleanCaption } from './caption.js';
 import type { Remarks } from './remarks.js';
 
@@ -11,7 +11,7 @@ export const plainName = (given: string): string =>
 export interface ClassLabels {
   readonly names: readonly string[];
   /** Its place in `names`; undefined where its class is not known; a reason where it cannot be used. */
-  of(record: Pick<PictureRecord, 'id' | 'className' | 'label'>): number | undefined | { readonly reason: string };
+  of(record: Pick<ImageRecord, 'id' | 'className' | 'label'>): number | undefined | { readonly reason: string };
   /** The place in `names` of a number in the data's own list. */
   place(label: number): number | undefined;
 }
@@ -29,7 +29,7 @@ export interface ClassLabels {
  * @throws UserError where the data says classes by names, and one of them is there twice
  */
 export function classLabels(
-  records: readonly Pick<PictureRecord, 'id' | 'className' | 'label'>[],
+  records: readonly Pick<ImageRecord, 'id' | 'className' | 'label'>[],
   given: readonly string[] | undefined,
   listed: readonly string[] | undefined,
   remarks: Remarks,

@@ -1,5 +1,5 @@
-/** A decoded picture. */
-export interface Picture {
+/** A decoded image. */
+export interface RawImage {
   readonly width: number;
   readonly height: number;
   /** 3: RGB; 4: RGB and alpha, not premultiplied. */
@@ -8,10 +8,10 @@ export interface Picture {
   readonly data: Uint8Array;
 }
 
-/** Where a picture's bytes lie. Plain data, so that another thread can read it. */
-export interface PictureSource {
+/** Where an image's bytes lie. Plain data, so that another thread can read it. */
+export interface ImageSource {
   readonly file: string;
-  /** The part of the file that is the picture; left out: all of it. */
+  /** The part of the file that is the image; left out: all of it. */
   readonly part?: {
     readonly offset: number;
     readonly bytes: number;
@@ -20,7 +20,7 @@ export interface PictureSource {
   };
 }
 
-/** One picture of a data set, not yet decoded. */
+/** One image of a data set, not yet decoded. */
 export interface Example {
   /** Unique within the data set and stable between runs. */
   readonly id: string;
@@ -36,16 +36,16 @@ export interface Example {
   readonly boxes?: readonly Box[];
 }
 
-/** A picture whose class is known. */
+/** An image whose class is known. */
 export interface LabelledExample extends Example {
   readonly label: number;
 }
 
-/** Where one thing stands on a picture. */
+/** Where one thing stands on an image. */
 export interface Box {
   /** Index of its class. */
   readonly label: number;
-  /** Left, top, width and height, as shares of the picture's width and height. */
+  /** Left, top, width and height, as shares of the image's width and height. */
   readonly at: readonly [number, number, number, number];
 }
 
@@ -56,7 +56,7 @@ export interface ClassInfo {
   readonly novel: boolean;
 }
 
-/** A picture that cannot be used, and why. */
+/** An image that cannot be used, and why. */
 export interface Skipped {
   readonly id: string;
   readonly reason: string;
@@ -75,7 +75,7 @@ export interface Remark {
 export const imageKinds = ['photos', 'drawings'] as const;
 export type ImageKind = (typeof imageKinds)[number];
 
-/** Pictures with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
+/** Images with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */
 export interface ImageTextDataset {
   readonly name: string;
   /** What its images are, for the texts of classes where none are given. No part of the fingerprint. @defaultValue photos */
@@ -88,13 +88,13 @@ export interface ImageTextDataset {
    */
   readonly aside?: Readonly<Record<string, readonly Example[]>>;
   /**
-   * Decodes one picture.
-   * @throws PictureError where it cannot be read
+   * Decodes one image.
+   * @throws ImageError where it cannot be read
    */
-  load(example: Example): Promise<Picture>;
-  /** Where the bytes of a picture lie that `load` decodes; left out where pictures are made otherwise. */
-  source?(example: Example): PictureSource;
-  /** Changes whenever the pictures, classes, captions or splits change. */
+  load(example: Example): Promise<RawImage>;
+  /** Where the bytes of an image lie that `load` decodes; left out where images are made otherwise. */
+  source?(example: Example): ImageSource;
+  /** Changes whenever the images, classes, captions or splits change. */
   readonly fingerprint: string;
   readonly skipped: readonly Skipped[];
   /** What was read in another way than it stands there, or could not be told. */

@@ -1,7 +1,7 @@
 import sharp, { type Sharp } from 'sharp';
-import { MAX_PIXELS, pictureError } from '../clip/index.js';
-import type { Picture } from './dataset.js';
-import { PictureError } from './picture-error.js';
+import { imageError, MAX_PIXELS } from '../clip/index.js';
+import type { RawImage } from './dataset.js';
+import { ImageError } from './image-error.js';
 
 export interface DecodeOptions {
   /** Images of more pixels are refused. @defaultValue 100 million */
@@ -18,13 +18,13 @@ export interface DecodeOptions {
  *
  * Damage that others read over, as bytes that no marker announces, is read over; what is cut short is not.
  *
- * @throws PictureError where it cannot be read, or has more pixels than allowed
+ * @throws ImageError where it cannot be read, or has more pixels than allowed
  */
-export async function decodePicture(
+export async function decodeImage(
   from: string | Uint8Array,
   label = String(from),
   { maxPixels = MAX_PIXELS, longest = 512 }: DecodeOptions = {},
-): Promise<Picture> {
+): Promise<RawImage> {
   try {
     const image = sharp(from, { limitInputPixels: maxPixels, failOn: 'truncated' });
     const { space, depth, icc } = await image.metadata();
@@ -40,15 +40,15 @@ export async function decodePicture(
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     const { width, height, channels } = info;
     if (channels === 3 || channels === 4) return { width, height, channels, data };
-    throw new PictureError(label, `expected an image of 3 or 4 channels, got ${channels}`);
+    throw new ImageError(label, `expected an image of 3 or 4 channels, got ${channels}`);
   } catch (error) {
-    if (error instanceof PictureError) throw error;
-    throw new PictureError(label, pictureError(label, error, maxPixels).message.slice(label.length + 2));
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(label, imageError(label, error, maxPixels).message.slice(label.length + 2));
   }
 }
 
 /** Each colour is what its ink and black let through: (255 − ink)(255 − black) / 255. */
-async function fromInks(image: Sharp): Promise<Picture> {
+async function fromInks(image: Sharp): Promise<RawImage> {
   const { data, info } = await image
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')

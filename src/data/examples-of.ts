@@ -2,7 +2,7 @@ import { closest, UserError } from '../errors.js';
 import type { Example, ImageTextDataset, LabelledExample } from './dataset.js';
 
 /**
- * The pictures of a split, at least one; of several joined as `val+style`, one after the other.
+ * The images of a split, at least one; of several joined as `val+style`, one after the other.
  *
  * @throws UserError where there is no such split, or nothing in it
  */
@@ -24,7 +24,7 @@ export function examplesOf(dataset: ImageTextDataset, split: string): readonly E
 /**
  * What is reported on must not have been used before, under whatever name of a split.
  *
- * @throws UserError naming a picture that is in both
+ * @throws UserError naming an image that is in both
  */
 export function checkApart(
   dataset: ImageTextDataset,
@@ -35,22 +35,22 @@ export function checkApart(
   const twice = reported.examples.find(({ id }) => ids.has(id));
   if (!twice) return;
   throw new UserError(
-    `${dataset.name}: ${twice.id} is in the split ${used.split} and in ${reported.split}: report on other pictures than those used before`,
+    `${dataset.name}: ${twice.id} is in the split ${used.split} and in ${reported.split}: report on other images than those used before`,
   );
 }
 
-/** Each caption of some pictures once. */
+/** Each caption of some images once. */
 export const captionsOf = (examples: readonly Example[]): Set<string> =>
   new Set(examples.flatMap(({ captions }) => captions));
 
 export const isLabelled = (example: Example): example is LabelledExample => example.label !== undefined;
 
-/** The pictures of a split whose class is known, at least one. @throws UserError where there is none */
+/** The images of a split whose class is known, at least one. @throws UserError where there is none */
 export function labelledOf(dataset: ImageTextDataset, split: string): readonly LabelledExample[] {
   const labelled = examplesOf(dataset, split).filter(isLabelled);
   if (labelled.length === 0) {
     throw new UserError(
-      `${dataset.name}: expected pictures with a class in the split ${split}, found none; give data with labels`,
+      `${dataset.name}: expected images with a class in the split ${split}, found none; give data with labels`,
     );
   }
   return labelled;

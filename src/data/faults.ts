@@ -17,25 +17,25 @@ export interface Finding {
     | 'imbalance'
     | 'remark';
   readonly message: string;
-  /** How many pictures or classes. */
+  /** How many images or classes. */
   readonly count: number;
   /** A few of them. */
   readonly examples: readonly string[];
 }
 
-/** A picture whose shorter side has fewer pixels shows little. */
+/** An image whose shorter side has fewer pixels shows little. */
 const tinySide = 32;
 /** Above it, a split counts as imbalanced. */
 const highRatio = 10;
 const shown = 5;
 
-/** A picture and its split. */
+/** An image and its split. */
 export interface Placed {
   readonly split: string;
   readonly example: Example;
 }
 
-/** A picture as it was looked at. */
+/** An image as it was looked at. */
 export interface Seen extends Placed {
   /** Of its pixels; left out where it cannot be decoded, as `fault` then says. */
   readonly hash?: string;
@@ -44,7 +44,7 @@ export interface Seen extends Placed {
   readonly fault?: string;
 }
 
-/** What looks wrong: broken pictures, leakage from training, duplicates, tiny pictures, captions, classes. */
+/** What looks wrong: broken images, leakage from training, duplicates, tiny images, captions, classes. */
 export function findFaults(dataset: ImageTextDataset, all: readonly Placed[], seen: readonly Seen[]): Finding[] {
   const finding = (kind: Finding['kind'], message: string, examples: readonly string[]): Finding[] =>
     examples.length === 0 ? [] : [{ kind, message, count: examples.length, examples: examples.slice(0, shown) }];
@@ -57,30 +57,26 @@ export function findFaults(dataset: ImageTextDataset, all: readonly Placed[], se
   return [
     ...finding(
       'broken',
-      'pictures that cannot be decoded',
+      'images that cannot be decoded',
       broken.map(({ fault }) => fault!),
     ),
-    ...finding('leakage', 'pictures outside train that are also in train', leaks),
-    ...finding('contradiction', 'pictures that are the same and have different classes', contradictions),
-    ...finding('duplicate', 'pictures that are there already', repeats),
-    ...finding('tiny', `pictures with a side of fewer than ${tinySide} pixels`, ids(tiny)),
-    ...finding(
-      'no-caption',
-      'pictures without a caption, as others have one',
-      bare.length < all.length ? ids(bare) : [],
-    ),
+    ...finding('leakage', 'images outside train that are also in train', leaks),
+    ...finding('contradiction', 'images that are the same and have different classes', contradictions),
+    ...finding('duplicate', 'images that are there already', repeats),
+    ...finding('tiny', `images with a side of fewer than ${tinySide} pixels`, ids(tiny)),
+    ...finding('no-caption', 'images without a caption, as others have one', bare.length < all.length ? ids(bare) : []),
     ...finding('cut-caption', `captions of about ${longestCaption} characters, where longer ones are cut`, ids(cut)),
-    ...finding('untrained-class', 'classes without a picture in train, though not kept novel', untrained(dataset)),
+    ...finding('untrained-class', 'classes without an image in train, though not kept novel', untrained(dataset)),
     ...finding(
       'imbalance',
-      `splits whose largest class has over ${highRatio} times the smallest’s pictures`,
+      `splits whose largest class has over ${highRatio} times the smallest’s images`,
       skewed(dataset),
     ),
     ...(dataset.remarks ?? []).map((remark): Finding => ({ kind: 'remark', ...remark })),
   ];
 }
 
-/** Pictures with the same pixels, each named with the one that came before. */
+/** Images with the same pixels, each named with the one that came before. */
 function sameContent(dataset: ImageTextDataset, seen: readonly Seen[]) {
   const groups = new Map<string, Seen[]>();
   for (const one of seen) {

@@ -4,7 +4,7 @@ import { fewShot } from './few-shot.js';
 const examples = Array.from({ length: 40 }, (_, i) => ({ id: `${i}`, label: [2, 0, 5, 2][i % 4]!, captions: [] }));
 const ids = (shots: number, seed: number) => fewShot(examples, shots, seed).map(({ id }) => id);
 
-it('draws as many pictures of every class, by the seed alone', () => {
+it('draws as many images of every class, by the seed alone', () => {
   const drawn = fewShot(examples, 3, 1);
   expect(drawn.map(({ label }) => label)).toEqual([0, 0, 0, 2, 2, 2, 5, 5, 5]);
   expect(new Set(drawn.map(({ id }) => id)).size).toBe(9);

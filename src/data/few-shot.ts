@@ -2,7 +2,7 @@ import { Random } from '../math/index.js';
 import type { LabelledExample } from './dataset.js';
 
 /**
- * A few labelled pictures of each class, as CoOp draws them (Zhou et al., arXiv 2109.01134): `shots` at random without
+ * A few labelled images of each class, as CoOp draws them (Zhou et al., arXiv 2109.01134): `shots` at random without
  * repeats, or all of a class that has no more; in the order of the labels.
  */
 export function fewShot(examples: readonly LabelledExample[], shots: number, seed: number): LabelledExample[] {

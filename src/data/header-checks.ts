@@ -2,17 +2,17 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { keep, readKept } from './cache.js';
-import { pictureFault } from './picture-fault.js';
+import { imageFault } from './image-fault.js';
 
-/** Size, time of change, and why the picture cannot be used, or null. */
+/** Size, time of change, and why the image cannot be used, or null. */
 type Check = readonly [bytes: number, modified: number, fault: string | null];
 
 /** Fewer checks are quicker made again than kept. */
 const worthKeeping = 500;
-/** Raised when pictures are checked differently. */
+/** Raised when images are checked differently. */
 const revision = 2;
 
-/** What the headers of a folder's pictures said, kept in the cache between runs: a header takes about a millisecond. */
+/** What the headers of a folder's images said, kept in the cache between runs: a header takes about a millisecond. */
 export class HeaderChecks {
   private made = 0;
 
@@ -31,11 +31,11 @@ export class HeaderChecks {
     return new HeaderChecks(name, new Map(Object.entries(JSON.parse(text) as Record<string, Check>)));
   }
 
-  /** Why the picture cannot be used, from what is known of it or from its header. @param id its path in the folder */
+  /** Why the image cannot be used, from what is known of it or from its header. @param id its path in the folder */
   async fault(id: string, path: string, { size, mtimeMs }: Stats): Promise<string | undefined> {
     const known = this.known.get(id);
     if (known && known[0] === size && known[1] === mtimeMs) return known[2] ?? undefined;
-    const fault = await pictureFault(path);
+    const fault = await imageFault(path);
     this.known.set(id, [size, mtimeMs, fault ?? null]);
     this.made++;
     return fault;

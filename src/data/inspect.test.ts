@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { put } from '../test/pictures.fixture.js';
+import { put } from '../test/images.fixture.js';
 import { inspectDataset, openDataset } from './index.js';
 
 let folder = '';
@@ -12,13 +12,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A picture of its own shade. */
+/** An image of its own shade. */
 const shade = (level: number, side = 40) =>
   sharp({ create: { width: side + 8, height: side, channels: 3, background: { r: level, g: 90, b: 20 } } })
     .png()
     .toBuffer();
 
-it('finds duplicates, leakage, contradictions, tiny and broken pictures, bare and cut captions, missing classes', async () => {
+it('finds duplicates, leakage, contradictions, tiny and broken images, bare and cut captions, missing classes', async () => {
   await put(folder, '1.png', await shade(1));
   await put(folder, '2.png', await shade(2));
   await put(folder, 'copy-of-1.png', await shade(1));
@@ -50,11 +50,11 @@ it('finds duplicates, leakage, contradictions, tiny and broken pictures, bare an
     novel: 0,
     decoded: 5,
     splits: {
-      train: { pictures: 4, labelled: 4, classes: 2, captioned: 4, captions: 4, boxes: 0 },
-      test: { pictures: 2 },
+      train: { images: 4, labelled: 4, classes: 2, captioned: 4, captions: 4, boxes: 0 },
+      test: { images: 2 },
     },
     balance: [
-      { split: 'train', least: { name: 'fox', pictures: 1 }, median: 3, most: { name: 'owl', pictures: 3 }, ratio: 3 },
+      { split: 'train', least: { name: 'fox', images: 1 }, median: 3, most: { name: 'owl', images: 3 }, ratio: 3 },
       { split: 'test', ratio: 1 },
     ],
     width: { least: 24, median: 48, most: 48 },
@@ -64,7 +64,7 @@ it('finds duplicates, leakage, contradictions, tiny and broken pictures, bare an
   });
   expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
   expect(inspection.findings.map(({ kind, examples }) => [kind, examples])).toEqual([
-    ['broken', [expect.stringContaining('broken.png: expected a picture')]],
+    ['broken', [expect.stringContaining('broken.png: expected an image')]],
     ['leakage', ['test/leak-of-2.jpg = train/2.png']],
     ['contradiction', ['train/copy-of-1.png = train/1.png: fox, owl']],
     ['duplicate', ['train/copy-of-1.png = train/1.png']],
@@ -74,7 +74,7 @@ it('finds duplicates, leakage, contradictions, tiny and broken pictures, bare an
   ]);
 });
 
-it('says of pictures without captions only where others have them, and of imbalance', async () => {
+it('says of images without captions only where others have them, and of imbalance', async () => {
   for (let i = 0; i < 13; i++) await put(folder, `train/a/${i}.png`, await shade(i));
   await put(folder, 'train/b/1.png', await shade(100));
   const labelled = await inspectDataset(await openDataset(`folder:${folder}`));
@@ -83,5 +83,5 @@ it('says of pictures without captions only where others have them, and of imbala
   const some = await openDataset(`jsonl:${await put(folder, 'train/x.jsonl', rows)}`);
   expect((await inspectDataset(some)).findings.map(({ kind, count }) => [kind, count])).toEqual([['no-caption', 1]]);
   const none = await inspectDataset(await openDataset(`folder:${folder}/train/a`), { limit: 4 });
-  expect([none.findings, none.decoded, none.splits.train!.pictures]).toEqual([[], 4, 10]);
+  expect([none.findings, none.decoded, none.splits.train!.images]).toEqual([[], 4, 10]);
 });

@@ -8,31 +8,31 @@ import { type Finding, findFaults, type Seen } from './faults.js';
 import { mapParallel } from './parallel.js';
 
 export interface InspectOptions {
-  /** Most pictures that are decoded, drawn by lot where there are more. @defaultValue 20,000 */
+  /** Most images that are decoded, drawn by lot where there are more. @defaultValue 20,000 */
   readonly limit?: number;
-  /** Pictures a split whose captions are shown. @defaultValue 3 */
+  /** Images a split whose captions are shown. @defaultValue 3 */
   readonly samples?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface SplitCounts {
-  readonly pictures: number;
-  /** Pictures whose class is known, and classes among them. */
+  readonly images: number;
+  /** Images whose class is known, and classes among them. */
   readonly labelled: number;
   readonly classes: number;
-  /** Pictures with captions, and captions in all. */
+  /** Images with captions, and captions in all. */
   readonly captioned: number;
   readonly captions: number;
   readonly boxes: number;
 }
 
-/** Pictures a class in a split, over its classes. */
+/** Images a class in a split, over its classes. */
 export interface Balance {
   readonly split: string;
-  readonly least: { readonly name: string; readonly pictures: number };
+  readonly least: { readonly name: string; readonly images: number };
   readonly median: number;
-  readonly most: { readonly name: string; readonly pictures: number };
+  readonly most: { readonly name: string; readonly images: number };
   /** Of the most and the least. */
   readonly ratio: number;
 }
@@ -60,7 +60,7 @@ export interface Inspection {
   /** By which rule splits were made that the data does not name. */
   readonly dealt?: string;
   readonly balance: readonly Balance[];
-  /** Pictures that were decoded. */
+  /** Images that were decoded. */
   readonly decoded: number;
   /** In pixels, as decoded: at most 512 a side. */
   readonly width: Range;
@@ -71,7 +71,7 @@ export interface Inspection {
   readonly skipped: readonly Skipped[];
 }
 
-/** Counts what a data set holds, decodes its pictures, and says what looks wrong. */
+/** Counts what a data set holds, decodes its images, and says what looks wrong. */
 export async function inspectDataset(dataset: ImageTextDataset, options: InspectOptions = {}): Promise<Inspection> {
   const { limit = 20_000, samples = 3, signal, onProgress } = options;
   const all = Object.entries(dataset.splits).flatMap(([split, own]) => own.map((example) => ({ split, example })));
@@ -129,7 +129,7 @@ function counts(examples: readonly Example[]): SplitCounts {
   const labelled = examples.filter(isLabelled);
   const sum = (of: (example: Example) => number) => examples.reduce((total, example) => total + of(example), 0);
   return {
-    pictures: examples.length,
+    images: examples.length,
     labelled: labelled.length,
     classes: classCounts(examples).size,
     captioned: examples.filter(({ captions }) => captions.length > 0).length,
@@ -143,10 +143,10 @@ function balance(dataset: ImageTextDataset, split: string): Balance[] {
   if (sorted.length === 0) return [];
   const named = ([label, count]: readonly [number, number]) => ({
     name: dataset.classes[label]!.name,
-    pictures: count,
+    images: count,
   });
   const [least, most] = [named(sorted[0]!), named(sorted.at(-1)!)];
-  return [{ split, least, median: middle(sorted.map(([, n]) => n)), most, ratio: most.pictures / least.pictures }];
+  return [{ split, least, median: middle(sorted.map(([, n]) => n)), most, ratio: most.images / least.images }];
 }
 
 function range(values: number[]): Range {

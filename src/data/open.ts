@@ -41,7 +41,7 @@ const openers: Readonly<Record<string, Opener>> = {
  * @throws UserError for anything else, with the nearest, or data of which nothing can be used
  * @example
  * const dataset = await openDataset('csv:captions.csv?image=file&text=caption');
- * const picture = await dataset.load(dataset.splits.train![0]!);
+ * const image = await dataset.load(dataset.splits.train![0]!);
  */
 export async function openDataset(spec: string): Promise<ImageTextDataset> {
   const { kind, path, options } = parseDataSpec(spec);

@@ -3,13 +3,13 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
 import { cacheFolder, keep, readKept } from './cache.js';
-import type { PictureSource, Remark, Skipped } from './dataset.js';
-import type { NamedPicture } from './picture-file.js';
+import type { ImageSource, Remark, Skipped } from './dataset.js';
+import type { NamedImage } from './image-file.js';
 import { checksum } from './source.js';
 import { Unpacked } from './unpacked.js';
 
-/** A picture within a larger file. */
-export interface PackedPicture extends NamedPicture {
+/** An image within a larger file. */
+export interface PackedImage extends NamedImage {
   /** Where its bytes begin. */
   readonly offset: number;
   readonly bytes: number;
@@ -17,11 +17,11 @@ export interface PackedPicture extends NamedPicture {
   readonly sum: string;
 }
 
-/** What a file of many pictures holds. */
+/** What a file of many images holds. */
 export interface Pack {
-  /** The file with the pictures' bytes: the source itself, or what was unpacked from it. */
+  /** The file with the images' bytes: the source itself, or what was unpacked from it. */
   readonly file: string;
-  readonly pictures: readonly PackedPicture[];
+  readonly images: readonly PackedImage[];
   readonly skipped: readonly Skipped[];
   readonly remarks: readonly Remark[];
   /** Names of the classes in the order of their labels, where the file has them. */
@@ -30,7 +30,7 @@ export interface Pack {
 
 /** A pack as it is kept. */
 interface KeptPack extends Pack {
-  /** Of the unpacked file when its pictures were last compared with their checksums: size and time of change. */
+  /** Of the unpacked file when its images were last compared with their checksums: size and time of change. */
   readonly checked?: readonly [bytes: number, changed: number];
 }
 
@@ -38,8 +38,8 @@ interface KeptPack extends Pack {
 const revision = 2;
 
 /**
- * The pack of a file, read once: its index is kept in the cache until the file changes, and so are the pictures of a
- * file that cannot be read from anywhere. An index or pictures that are not as they were written are made again; where
+ * The pack of a file, read once: its index is kept in the cache until the file changes, and so are the images of a
+ * file that cannot be read from anywhere. An index or images that are not as they were written are made again; where
  * the cache cannot be written they are made for this run alone.
  *
  * @param read what reads it; writes what it unpacks to the file that is handed to it
@@ -87,12 +87,12 @@ async function stateOf(file: string): Promise<[number, number] | undefined> {
   return info?.isFile() ? [info.size, info.ctimeMs] : undefined;
 }
 
-/** Whether all pictures are as they were unpacked. */
-async function isWhole({ file, pictures }: Pack): Promise<boolean> {
+/** Whether all images are as they were unpacked. */
+async function isWhole({ file, images }: Pack): Promise<boolean> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(file);
-    for (const { offset, bytes, sum } of pictures) {
+    for (const { offset, bytes, sum } of images) {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, offset);
       if (bytesRead !== bytes || checksum(buffer) !== sum) return false;
     }
@@ -104,11 +104,11 @@ async function isWhole({ file, pictures }: Pack): Promise<boolean> {
   }
 }
 
-/** Where pictures lie in packs. Of those that were unpacked, the checksum is compared whenever they are read. */
-export function partsOf(packs: readonly Pack[], sources: readonly string[]): (id: string) => PictureSource {
+/** Where images lie in packs. Of those that were unpacked, the checksum is compared whenever they are read. */
+export function partsOf(packs: readonly Pack[], sources: readonly string[]): (id: string) => ImageSource {
   const places = new Map(
-    packs.flatMap(({ file, pictures }, i) =>
-      pictures.map(({ id, offset, bytes, sum }): [string, PictureSource] => [
+    packs.flatMap(({ file, images }, i) =>
+      images.map(({ id, offset, bytes, sum }): [string, ImageSource] => [
         id,
         { file, part: { offset, bytes, ...(file !== sources[i] && { sum }) } },
       ]),

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 import { openDataset } from './open.js';
 import { sameImages } from './same-images.js';
 
@@ -11,10 +11,10 @@ it('finds images of one split that are byte for byte in another', async () => {
   try {
     for (const name of ['red', 'blue'])
       for (const i of [1, 2])
-        await put(join(root, 'train'), `${name}/${i}.png`, await picture(`#${name === 'red' ? 'f' : '0'}0${i}080`));
+        await put(join(root, 'train'), `${name}/${i}.png`, await imageFile(`#${name === 'red' ? 'f' : '0'}0${i}080`));
     mkdirSync(join(root, 'val', 'red'), { recursive: true });
     copyFileSync(join(root, 'train/red/2.png'), join(root, 'val/red/again.png'));
-    await put(join(root, 'val'), 'blue/new.png', await picture('#102030'));
+    await put(join(root, 'val'), 'blue/new.png', await imageFile('#102030'));
     const dataset = await openDataset(`folder:${root}`);
     const { train, val } = dataset.splits;
     const same = await sameImages(dataset, val!, train!);

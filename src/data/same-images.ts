@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
-import type { Example, ImageTextDataset, PictureSource } from './dataset.js';
+import type { Example, ImageSource, ImageTextDataset } from './dataset.js';
 
 /** Two images of the same bytes. */
 export interface SameImages {
@@ -45,12 +45,12 @@ export async function sameImages(
 }
 
 /** Bytes of an image; undefined where its file cannot be read, which whoever decodes it says. */
-async function sizeOf({ file, part }: PictureSource): Promise<number | undefined> {
+async function sizeOf({ file, part }: ImageSource): Promise<number | undefined> {
   if (part) return part.bytes;
   return (await stat(file).catch(() => undefined))?.size;
 }
 
-async function sum({ file, part }: PictureSource): Promise<string | undefined> {
+async function sum({ file, part }: ImageSource): Promise<string | undefined> {
   const handle = await open(file).catch(() => undefined);
   if (!handle) return undefined;
   try {

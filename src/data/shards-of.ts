@@ -1,9 +1,9 @@
 import type { Example, ImageTextDataset } from './dataset.js';
 
 /**
- * For each example the number of the shard that its picture lies in, a file that it shares with others.
+ * For each example the number of the shard that its image lies in, a file that it shares with others.
  *
- * @returns [examples], or undefined where pictures are files of their own or made
+ * @returns [examples], or undefined where images are files of their own or made
  */
 export function shardsOf(dataset: ImageTextDataset, examples: readonly Example[]): Int32Array | undefined {
   const numbers = new Map<string, number>();

@@ -2,28 +2,28 @@ import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { fileFault } from '../files/index.js';
-import type { Picture, PictureSource } from './dataset.js';
-import { type DecodeOptions, decodePicture } from './decode.js';
-import { PictureError } from './picture-error.js';
+import type { ImageSource, RawImage } from './dataset.js';
+import { type DecodeOptions, decodeImage } from './decode.js';
+import { ImageError } from './image-error.js';
 
 /** Of an image's bytes in a shard or in the cache. */
 export const checksum = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('base64').slice(0, 12);
 
 /**
- * Reads and decodes a picture.
+ * Reads and decodes an image.
  *
  * @param id names it in errors
- * @throws PictureError where it cannot be read or decoded, and UserError where the cache's copy of it is damaged, which is
- * no fault of the picture: the copy is removed, so that the next run makes it again
+ * @throws ImageError where it cannot be read or decoded, and UserError where the cache's copy of it is damaged, which is
+ * no fault of the image: the copy is removed, so that the next run makes it again
  */
-export async function readPicture(
-  { file, part }: PictureSource,
+export async function readImage(
+  { file, part }: ImageSource,
   id: string,
   options: DecodeOptions = {},
-): Promise<Picture> {
-  if (!part) return decodePicture(file, id, options);
+): Promise<RawImage> {
+  if (!part) return decodeImage(file, id, options);
   const handle = await open(file).catch((error: Error) => {
-    throw new PictureError(id, `${file} cannot be opened: ${fileFault(error) ?? error.message}`);
+    throw new ImageError(id, `${file} cannot be opened: ${fileFault(error) ?? error.message}`);
   });
   let content: Buffer;
   try {
@@ -38,5 +38,5 @@ export async function readPicture(
       `${id}: ${file}, an unpacked copy in the cache, was damaged and is removed: run again, and it is made again`,
     );
   }
-  return decodePicture(content, id, options);
+  return decodeImage(content, id, options);
 }

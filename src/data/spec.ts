@@ -90,7 +90,7 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'coop',
     usage: 'coop:DIR',
-    about: 'CoOp’s splits, split_zhou_<Name>.json with its pictures; or ImageNet with classnames.txt',
+    about: 'CoOp’s splits, split_zhou_<Name>.json with its images; or ImageNet with classnames.txt',
     options: pathOptions,
   },
   {
@@ -102,7 +102,7 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'parquet',
     usage: 'parquet:FILE',
-    about: 'Hugging Face parquet, a file or a folder of them (pictures are unpacked into the cache)',
+    about: 'Hugging Face parquet, a file or a folder of them (images are unpacked into the cache)',
     options: ['image', 'text', 'class', 'split'],
   },
 ];
@@ -112,7 +112,7 @@ export const ownOptions: Readonly<Record<string, string>> = {
   drawn: 'outlines: the contours of the drawings in their place; both: beside them, as in emoji?drawn=both',
   images: 'the folder that image paths start from',
   root: 'a folder that absolute paths and ../ may lead into',
-  image: 'the column of pictures',
+  image: 'the column of images',
   text: 'columns of texts, with commas between them',
   class: 'the column of class names or numbers; several of 1 and 0, one a class',
   split: 'the column of splits',

@@ -5,7 +5,7 @@ const words: ReadonlyMap<string, string> = new Map([
   ...['test', 'testing', 'tst', 'eval', 'evaluation', 'testdev'].map((word) => [word, 'test'] as const),
 ]);
 /** Words that may stand beside them in the name of a folder or a file: `seg_train`, `test-images`, `train2017`. */
-const besides = /^(sets?|data|datasets?|images?|imgs?|photos|pictures|split|seg|samples|full|\d{4})?$/;
+const besides = /^(sets?|data|datasets?|images?|imgs?|photos|images|split|seg|samples|full|\d{4})?$/;
 
 /** A split's usual name: `train`, `val` or `test`, or its own in small letters. */
 export function splitName(given: string): string {

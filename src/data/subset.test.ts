@@ -4,7 +4,7 @@ import { classCounts } from './class-counts.js';
 import type { Example, ImageTextDataset } from './dataset.js';
 import { longTail, stratified, withSubset } from './subset.js';
 
-/** Class 0 has 40 pictures, class 1 has 20, … mixed up. */
+/** Class 0 has 40 images, class 1 has 20, … mixed up. */
 const sizes = [40, 20, 10, 8, 3];
 const examples = sizes
   .flatMap((size, label) => Array.from({ length: size }, (_, i) => ({ id: `${label}-${i}`, label, captions: [] })))
@@ -71,14 +71,14 @@ it('cuts one split and changes the fingerprint with it', () => {
 });
 
 it.each([
-  [{ imbalance: 41 }, /imbalance 41: the largest class has 40 pictures.*choose at most 40/],
-  [{ fraction: 0.001 }, /data.fraction: 0.001 of the 81 pictures of counts\/train is none/],
+  [{ imbalance: 41 }, /imbalance 41: the largest class has 40 images.*choose at most 40/],
+  [{ fraction: 0.001 }, /data.fraction: 0.001 of the 81 images of counts\/train is none/],
 ])('refuses %j', (subset, message) => {
   expect(() => withSubset(dataset, 'train', subset, 1)).toThrow(message);
   expect(() => withSubset(dataset, 'train', subset, 1)).toThrow(UserError);
 });
 
-it('refuses a long tail of pictures without classes', () => {
+it('refuses a long tail of images without classes', () => {
   const bare = { ...dataset, splits: { train: [{ id: 'x', captions: [] }] } };
-  expect(() => withSubset(bare, 'train', { imbalance: 2 }, 1)).toThrow(/expected pictures with a class/);
+  expect(() => withSubset(bare, 'train', { imbalance: 2 }, 1)).toThrow(/expected images with a class/);
 });

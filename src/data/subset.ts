@@ -6,9 +6,9 @@ import { examplesOf, labelledOf } from './examples-of.js';
 
 /** Which part of a split a run trains on. */
 export interface Subset {
-  /** Share of the pictures of every class, above 0 and at most 1. */
+  /** Share of the images of every class, above 0 and at most 1. */
   readonly fraction?: number;
-  /** How many times as many pictures the largest class has as the smallest, at least 1. */
+  /** How many times as many images the largest class has as the smallest, at least 1. */
   readonly imbalance?: number;
 }
 
@@ -31,7 +31,7 @@ export function withSubset(
   if (examples.length === all) return dataset;
   if (examples.length === 0) {
     throw new UserError(
-      `data.fraction: ${fraction} of the ${all} pictures of ${dataset.name}/${split} is none; raise it`,
+      `data.fraction: ${fraction} of the ${all} images of ${dataset.name}/${split} is none; raise it`,
     );
   }
   const sum = createHash('sha256').update(JSON.stringify([split, examples.map(({ id }) => id)]));
@@ -43,9 +43,9 @@ export function withSubset(
 }
 
 /**
- * A share of the pictures, spread evenly over the classes: the pictures stand class by class, each class in an order by
+ * A share of the images, spread evenly over the classes: the images stand class by class, each class in an order by
  * lot, and are taken at even steps (systematic sampling). A class of n keeps ⌊share · n⌋ or ⌈share · n⌉, all together
- * share · N rounded; pictures without a class count as one class. Returned in their own order.
+ * share · N rounded; images without a class count as one class. Returned in their own order.
  *
  * @param share above 0, at most 1
  */
@@ -67,12 +67,12 @@ export function stratified<E extends Example>(examples: readonly E[], share: num
 
 /**
  * A long-tailed subset as CIFAR-LT is made (Cui et al., arXiv 1901.05555): the class at place c of C keeps
- * n₁ · factor^(−c/(C − 1)) pictures, rounded, n₁ those of the largest class; or all where it has no more. Classes stand
+ * n₁ · factor^(−c/(C − 1)) images, rounded, n₁ those of the largest class; or all where it has no more. Classes stand
  * from the largest to the smallest, of equal ones by lot. The lot depends on the data alone, so that every run and every
  * report has the same tail.
  *
- * @param factor n₁ over the smallest class's pictures, at least 1
- * @throws UserError where the largest class has fewer pictures than `factor`
+ * @param factor n₁ over the smallest class's images, at least 1
+ * @throws UserError where the largest class has fewer images than `factor`
  */
 export function longTail(examples: readonly LabelledExample[], factor: number): LabelledExample[] {
   const byClass = new Map<number, LabelledExample[]>();
@@ -82,7 +82,7 @@ export function longTail(examples: readonly LabelledExample[], factor: number): 
   const most = byClass.get(labels[0]!)!.length;
   if (most < factor) {
     throw new UserError(
-      `imbalance ${factor}: the largest class has ${most} pictures, so that the smallest would have none; choose at most ${most}`,
+      `imbalance ${factor}: the largest class has ${most} images, so that the smallest would have none; choose at most ${most}`,
     );
   }
   const kept = new Set<LabelledExample>();

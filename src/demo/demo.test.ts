@@ -90,8 +90,8 @@ describe('demo', () => {
 
   it('gives attention that is a distribution but for the class token itself', async () => {
     const model = await loadTowerModel(result.folder, 'test');
-    const picture = await dataset.load(dataset.splits.test[0]!);
-    const { grid, maps } = await classAttention(model, [picture, picture], compileOptions);
+    const image = await dataset.load(dataset.splits.test[0]!);
+    const { grid, maps } = await classAttention(model, [image, image], compileOptions);
     expect(grid).toEqual([2, 2]);
     expect(maps).toHaveLength(2);
     const sum = maps[0]!.reduce((a, b) => a + b, 0);

@@ -32,7 +32,7 @@ export interface DemoMetrics {
   readonly teacher: ModelMetrics;
   readonly kd: ModelMetrics;
   readonly promptkd: ModelMetrics;
-  readonly data: { readonly name: string; readonly fingerprint: string; readonly test_drawings: number };
+  readonly data: { readonly name: string; readonly fingerprint: string; readonly test_images: number };
   readonly seed: number;
   /** Largest difference between the exported ONNX encoders and the engine. */
   readonly export_difference: number;
@@ -159,7 +159,7 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
   await writeReport(report, data);
   const metrics: DemoMetrics = {
     ...figures,
-    data: { name: dataset.name, fingerprint: dataset.fingerprint, test_drawings: measured[0]!.evaluation.drawings },
+    data: { name: dataset.name, fingerprint: dataset.fingerprint, test_images: measured[0]!.evaluation.images },
     seed: recipe.seed,
     export_difference: exported.maxDifference,
     peak_memory_bytes: process.resourceUsage().maxRSS * 1024,

@@ -4,9 +4,9 @@ import { clipPreprocess } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
 import { type DistillResult, distillLosses } from '../distill/index.js';
 
-import { squareRgb, wholePicture } from '../loader/index.js';
+import { squareRgb, wholeImage } from '../loader/index.js';
 import { Random } from '../math/index.js';
-import { type ArtistAccuracy, type DrawingExample, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
+import { type ArtistAccuracy, type ExampleCard, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type ClassAttention, classAttention } from './attention.js';
 import { chanceLevels } from './chance.js';
@@ -24,7 +24,7 @@ export interface ReportSource {
 /** Images shown, chosen at random. */
 const shown = 12;
 /** Side of a shown image, in pixels. */
-const pictureSize = 96;
+const imageSize = 96;
 
 const phaseNames = { warmup: 'Warm-up', prompt: 'Prompt encoder', joint: 'Student and prompts' };
 
@@ -37,7 +37,7 @@ export async function reportData(source: ReportSource, options: CompileOptions):
   const evaluation = teacher!.evaluation;
   return {
     title: 'One teacher, distilled twice',
-    summary: `A CLIP teacher that tells ${evaluation.classes} classes apart taught two students of the same size on the same images: one by its answers alone (plain KD), one by PromptKD’s dynamic prompts, features and attention. All were measured on ${images(evaluation.drawings)} images that none of them saw in training.`,
+    summary: `A CLIP teacher that tells ${evaluation.classes} classes apart taught two students of the same size on the same images: one by its answers alone (plain KD), one by PromptKD’s dynamic prompts, features and attention. All were measured on ${images(evaluation.images)} images that none of them saw in training.`,
     facts: [
       ['Data', `${dataset.name}, ${images(examplesOf(dataset, 'train').length)} training images`],
       ['Seed', String(seed)],
@@ -49,28 +49,28 @@ export async function reportData(source: ReportSource, options: CompileOptions):
     curves: lossCurves(histories, distillLosses, phaseNames),
     curveUnit: 'training step',
     phases: { model: prompted.model, spans: phaseSpans(prompted, phaseNames) },
-    examples: await drawingExamples(source, options),
+    examples: await exampleCards(source, options),
     artists: artistAccuracies(measured),
     recipe,
   };
 }
 
-async function drawingExamples(
+async function exampleCards(
   { dataset, measured, seed }: ReportSource,
   options: CompileOptions,
-): Promise<DrawingExample[]> {
+): Promise<ExampleCard[]> {
   const split = measured[0]!.evaluation.split;
   const chosen = new Random(seed, 'report').shuffle(labelledOf(dataset, split)).slice(0, shown);
-  const pictures = await Promise.all(chosen.map((example) => wholePicture(dataset, example)));
+  const images = await Promise.all(chosen.map((example) => wholeImage(dataset, example)));
   const answers = measured.map(({ name, evaluation }) => ({
     name,
     top: new Map(evaluation.predictions.map(({ id, top }) => [id, top])),
   }));
   const attention: (ClassAttention & { name: string })[] = [];
-  for (const { name, model } of measured) attention.push({ name, ...(await classAttention(model, pictures, options)) });
-  const card = async (example: LabelledExample, i: number): Promise<DrawingExample> => ({
-    png: await sharp(squareRgb(pictures[i]!, clipPreprocess(pictureSize)), {
-      raw: { width: pictureSize, height: pictureSize, channels: 3 },
+  for (const { name, model } of measured) attention.push({ name, ...(await classAttention(model, images, options)) });
+  const card = async (example: LabelledExample, i: number): Promise<ExampleCard> => ({
+    png: await sharp(squareRgb(images[i]!, clipPreprocess(imageSize)), {
+      raw: { width: imageSize, height: imageSize, channels: 3 },
     })
       .png()
       .toBuffer(),
@@ -89,9 +89,9 @@ async function drawingExamples(
 }
 
 function artistAccuracies(measured: readonly Measured[]): ArtistAccuracy[] {
-  return measured[0]!.evaluation.artists.map(({ artist, drawings, unseen }) => ({
+  return measured[0]!.evaluation.artists.map(({ artist, images, unseen }) => ({
     artist,
-    drawings,
+    images,
     unseen,
     accuracy: Object.fromEntries(
       measured.map(({ name, evaluation }) => [name, evaluation.artists.find((a) => a.artist === artist)!.top1]),

@@ -36,7 +36,7 @@ export interface PhaseOptions {
   losses: readonly LossName[];
   /** Whether the student wears its prompts in this phase. */
   prompted: boolean;
-  /** Steps of the phases before, so that the stream of drawings goes on. */
+  /** Steps of the phases before, so that the stream of images goes on. */
   firstStep: number;
   /** Over how many ranks the student's blocks, W_q and W_k are split. @defaultValue 1 */
   ranks?: number;

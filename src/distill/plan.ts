@@ -12,7 +12,7 @@ import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
 import { storeCost } from './targets/store-choice.js';
 import { storedBytes } from './targets/target-store.js';
-import { picturesAtATime, type Teacher } from './teacher/teacher.js';
+import { imagesAtATime, type Teacher } from './teacher/teacher.js';
 import { storeFolder } from './teachers/store-folder.js';
 
 /**
@@ -28,7 +28,7 @@ export async function planDistill(options: DistillOptions): Promise<RunPlan> {
   const recipe = withEpochSteps(given, images);
   const folder = await mkdtemp(join(tmpdir(), 'promptkd-plan-'));
   try {
-    const sample = sampleOf(dataset, recipe, picturesAtATime(options.teacher.config));
+    const sample = sampleOf(dataset, recipe, imagesAtATime(options.teacher.config));
     const { onProgress: _, ...quiet } = options;
     const ready = await prepare({
       ...quiet,
@@ -145,7 +145,7 @@ function lastTask({ full, batches, phases }: Prepared, { engine }: DistillOption
 }
 
 async function secondsAnImage(teacher: Teacher, layers: readonly number[]): Promise<number> {
-  const batch = picturesAtATime(teacher.config);
+  const batch = imagesAtATime(teacher.config);
   const { image_size: side } = teacher.config.vision_config;
   const inner = teacher.inner ? [...new Set(layers)] : [];
   const pass = await teacher.images(batch, { hidden: inner, attention: inner });

@@ -29,7 +29,7 @@ const studentSchema = z.object({
   inherit_layers: z.enum(['even', 'importance']).default('even'),
   /**
    * What an inherited student's narrower residual streams carry: the principal components of the teacher's, over training
-   * pictures and texts, or its channels of the largest weights.
+   * images and texts, or its channels of the largest weights.
    */
   inherit_channels: z.enum(['principal', 'importance']).default('principal'),
   projection_dim: count.optional(),
@@ -106,14 +106,14 @@ export const distillRecipe = z.object({
       joint: phase({ steps: 2000, lr: 1e-5 }),
     })
     .prefault({}),
-  /** The baseline, `method: kd`: T² KL on the same texts and drawings. */
+  /** The baseline, `method: kd`: T² KL on the same texts and images. */
   kd: z
     .object({
       init: z.enum(['inherit', 'random', 'given']).default('random'),
       lr: positive.default(1e-3),
       warmup_steps: steps.default(50),
       temperature: positive.default(2),
-      /** Left out: as many as all phases of `promptkd` together, so that both see the same drawings. */
+      /** Left out: as many as all phases of `promptkd` together, so that both see the same images. */
       steps: steps.optional(),
       /** Also the KL over the images of each text. */
       both_ways: z.boolean().default(false),

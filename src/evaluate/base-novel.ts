@@ -2,9 +2,9 @@ import type { Interval } from '../math/index.js';
 
 /** Top-1 among classes that were trained on, among those kept out of all training, and their harmonic mean. */
 export interface BaseNovel {
-  /** Pictures of base classes, told apart from base classes only. */
+  /** Images of base classes, told apart from base classes only. */
   readonly base: Interval;
-  /** Pictures of novel classes, told apart from novel classes only. */
+  /** Images of novel classes, told apart from novel classes only. */
   readonly novel: Interval;
   /** 2bn / (b + n), as CoCoOp's H (Zhou et al. 2022). */
   readonly harmonic: number;

@@ -33,11 +33,11 @@ export interface VariantFigures {
   /** Of the weights on disk. */
   readonly bytes: number;
   readonly top1: Interval;
-  /** Equal captions are one text; left out where the pictures have no captions. */
+  /** Equal captions are one text; left out where the images have no captions. */
   readonly r1?: { readonly imageToText: Interval; readonly textToImage: Interval };
-  /** Pictures that it takes for the same class as the teacher does. */
+  /** Images that it takes for the same class as the teacher does. */
   readonly agreement: Interval;
-  /** How much a process of its own grows at most by loading it and embedding a picture and a text, in bytes. */
+  /** How much a process of its own grows at most by loading it and embedding an image and a text, in bytes. */
   readonly memory: number;
   /** Of one image, in milliseconds. */
   readonly p50: Interval;
@@ -47,7 +47,7 @@ export interface VariantFigures {
 export interface Comparison {
   readonly data: string;
   readonly split: string;
-  readonly drawings: number;
+  readonly images: number;
   readonly classes: number;
   /** What answers are compared with. */
   readonly teacher: string;
@@ -84,7 +84,7 @@ export async function compareModels(
     });
     await model.encoders?.dispose();
     if (!evaluation.zeroShot)
-      throw new UserError(`${dataset.name}: expected pictures with classes to compare on, got none`);
+      throw new UserError(`${dataset.name}: expected images with classes to compare on, got none`);
     return evaluation;
   };
   const evaluations: Evaluation[] = [];
@@ -108,11 +108,11 @@ export async function compareModels(
     onProgress?.('memory', i + 1, sources.length);
   }
   const weighed = variants.map(({ name, bytes, top1, p50 }) => ({ name, bytes, top1: top1.value, ms: p50.value }));
-  const { data, split, drawings, classes } = evaluations[0]!;
+  const { data, split, images, classes } = evaluations[0]!;
   return {
     data,
     split,
-    drawings,
+    images,
     classes,
     teacher: teacher ?? sources[0]!.name,
     variants,

@@ -15,9 +15,9 @@ export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'>
 export interface EmbeddedImages {
   /** Unit rows. */
   readonly rows: Rows;
-  /** The pictures of the rows, in their order: those given but for the skipped ones. */
+  /** The images of the rows, in their order: those given but for the skipped ones. */
   readonly examples: readonly Example[];
-  /** Pictures that could not be read. */
+  /** Images that could not be read. */
   readonly skipped: readonly Skipped[];
 }
 
@@ -25,9 +25,9 @@ export interface EmbeddedImages {
 export const block = 64;
 
 /**
- * Image features of pictures as they are, not augmented, with the model's prompts; unit length.
+ * Image features of images as they are, not augmented, with the model's prompts; unit length.
  *
- * A picture that cannot be read is left out and listed.
+ * An image that cannot be read is left out and listed.
  */
 export async function embedImages(
   model: Model,
@@ -35,9 +35,9 @@ export async function embedImages(
   examples: readonly Example[],
   options: EmbedOptions = {},
 ): Promise<EmbeddedImages> {
-  const pictures = new PixelBlocks(dataset, examples, model.preprocess, block);
-  const rows = await embedPixels(model, pictures, examples.length, options);
-  return { rows, examples: pictures.kept, skipped: pictures.skipped };
+  const images = new PixelBlocks(dataset, examples, model.preprocess, block);
+  const rows = await embedPixels(model, images, examples.length, options);
+  return { rows, examples: images.kept, skipped: images.skipped };
 }
 
 /** Images a block. */

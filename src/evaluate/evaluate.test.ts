@@ -104,7 +104,7 @@ describe('embedding', () => {
   it.each([
     ['without prompts', plain],
     ['with prompts', prompted],
-  ])('gives every picture its own row %s', async (_, model) => {
+  ])('gives every image its own row %s', async (_, model) => {
     const { rows, examples, skipped } = await embedImages(model, dataset, dataset.splits.test!, engine);
     expect([rows.count, rows.width, skipped.length]).toEqual([72, 12, 0]);
     const vision = model.prompts?.vision ?? {};
@@ -172,7 +172,7 @@ describe('evaluateModel', () => {
     expect(evaluation).toMatchObject({
       data: 'colours',
       split: 'test',
-      drawings: 72,
+      images: 72,
       classes: 4,
       params: countParameters(teacher.params) + countParameters(prompts.encoder) + 48,
       bytes: 2,
@@ -180,7 +180,7 @@ describe('evaluateModel', () => {
     expect(evaluation.zeroShot!.top1).toEqual(wilson(54, 72));
     expect(evaluation.zeroShot!.top5.value).toBe(1);
     expect(evaluation.baseNovel).toMatchObject({ base: wilson(54, 72), novel: wilson(3, 3) });
-    expect(evaluation.artists.map(({ artist, drawings, unseen }) => [artist, drawings, unseen])).toEqual([
+    expect(evaluation.artists.map(({ artist, images, unseen }) => [artist, images, unseen])).toEqual([
       ['Ann', 36, false],
       ['Bob', 36, false],
       ['Eve', 4, true],
@@ -226,14 +226,14 @@ describe('evaluateModel', () => {
     expect([evaluation.retrieval, evaluation.baseNovel, evaluation.latency]).toEqual([undefined, undefined, undefined]);
   });
 
-  it('measures retrieval alone where no class is known, and refuses pictures with neither', async () => {
+  it('measures retrieval alone where no class is known, and refuses images with neither', async () => {
     const unlabelled = (keep: boolean) =>
       dataset.splits.test!.map(({ id, captions }) => ({ id, captions: keep ? captions : [] }));
     const options = { ...engine, latencyRuns: 0 };
     const load = ({ id }: Example) => dataset.load(dataset.splits.test!.find((example) => example.id === id)!);
     const captioned = { ...dataset, load, classes: [], splits: { test: unlabelled(true) } };
     const evaluation = await evaluateModel(plain, captioned, options);
-    expect(evaluation).toMatchObject({ drawings: 72, classes: 0, distinctRetrieval: { images: 72, texts: 8 } });
+    expect(evaluation).toMatchObject({ images: 72, classes: 0, distinctRetrieval: { images: 72, texts: 8 } });
     expect([evaluation.zeroShot, evaluation.predictions]).toEqual([undefined, []]);
     const bare = { ...captioned, splits: { test: unlabelled(false) } };
     await expect(evaluateModel(plain, bare, options)).rejects.toThrow(
@@ -247,7 +247,7 @@ describe('evaluateModel', () => {
     expect(both.map(({ id }) => id)).toEqual([...(await of('test')), ...(await of('train'))].map(({ id }) => id));
   });
 
-  it('counts pictures that cannot be read, and goes on', async () => {
+  it('counts images that cannot be read, and goes on', async () => {
     const unreadable = (bad: (id: string) => boolean): ImageTextDataset => ({
       ...dataset,
       load: async (example) => {
@@ -263,7 +263,7 @@ describe('evaluateModel', () => {
       { ...engine, latencyRuns: 0 },
     );
     expect(some.skipped).toEqual([{ id: first, reason: `${first}: broken` }]);
-    expect(some.drawings).toBe(71);
+    expect(some.images).toBe(71);
     expect(some.predictions.map(({ id, top }) => [id, top[0]!.label])).toEqual(
       whole.predictions.slice(1).map(({ id, top }) => [id, top[0]!.label]),
     );
@@ -273,7 +273,7 @@ describe('evaluateModel', () => {
         unreadable(() => true),
         engine,
       ),
-    ).rejects.toThrow(`colours: no picture of the split test can be read; ${first}: ${first}: broken`);
+    ).rejects.toThrow(`colours: no image of the split test can be read; ${first}: ${first}: broken`);
   });
 
   it.each([

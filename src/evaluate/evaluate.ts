@@ -42,8 +42,8 @@ export interface Evaluation {
   /** Name of the data set. */
   readonly data: string;
   readonly split: string;
-  /** Pictures measured. */
-  readonly drawings: number;
+  /** Images measured. */
+  readonly images: number;
   /** Classes that an answer was chosen from. */
   readonly classes: number;
   readonly templates: readonly string[];
@@ -57,7 +57,7 @@ export interface Evaluation {
   readonly params?: number;
   /** Of the weights on disk; left out of a model that was read from none. */
   readonly bytes?: number;
-  /** Left out where no picture's class is known. */
+  /** Left out where no image's class is known. */
   readonly zeroShot?: ZeroShot;
   /** Each caption of an image is a text, even one that others have too, as CLIP_benchmark does; left out without captions. */
   readonly retrieval?: Retrieval;
@@ -67,16 +67,16 @@ export interface Evaluation {
   readonly foldRetrieval?: FoldRetrieval;
   /** For the split `test` of data with a split `novel`. */
   readonly baseNovel?: BaseNovel;
-  /** With the split `test`, also the drawings of the split `style`. */
+  /** With the split `test`, also the images of the split `style`. */
   readonly artists: readonly ArtistTop1[];
   readonly latency?: Latency;
   /** What may make the figures other than they seem, in sentences. */
   readonly warnings: readonly string[];
-  /** Pictures that could not be read. */
+  /** Images that could not be read. */
   readonly skipped: readonly Skipped[];
   /** Names of the data's classes, by label. */
   readonly classNames: readonly string[];
-  /** The five likeliest classes of every picture of the split whose class is known. */
+  /** The five likeliest classes of every image of the split whose class is known. */
   readonly predictions: readonly Prediction[];
 }
 
@@ -85,7 +85,7 @@ const answers = 5;
 /**
  * Measures a model on a split of a data set: zero-shot classification, retrieval, base-to-novel, by artist, latency.
  *
- * A picture's class is sought among the base classes where the split has only those, among the novel ones where it has
+ * An image's class is sought among the base classes where the split has only those, among the novel ones where it has
  * only those, and among all otherwise.
  *
  * @throws UserError for an unknown or empty split, or a template without a place for the class name
@@ -152,9 +152,7 @@ export async function evaluateModel(
   const read = imagesOf(images, own).length;
   if (read === 0) {
     const [first] = images.skipped;
-    throw new UserError(
-      `${dataset.name}: no picture of the split ${split} can be read; ${first!.id}: ${first!.reason}`,
-    );
+    throw new UserError(`${dataset.name}: no image of the split ${split} can be read; ${first!.id}: ${first!.reason}`);
   }
   const predictions = predict(own);
   const zeroShot = predictions.length > 0 ? zeroShotAccuracy(predictions) : undefined;
@@ -163,7 +161,7 @@ export async function evaluateModel(
   return {
     data: dataset.name,
     split,
-    drawings: read,
+    images: read,
     classes: candidateClasses(dataset, own.filter(isLabelled)).length,
     templates,
     weights,
@@ -188,7 +186,7 @@ export async function evaluateModel(
 interface TextList {
   /** For each class, its texts' indices, one a template. */
   readonly classes: readonly (readonly number[])[];
-  /** For each picture, its captions' indices; left out where the model reads no captions. */
+  /** For each image, its captions' indices; left out where the model reads no captions. */
   readonly captions?: ReadonlyMap<Example, readonly number[]>;
 }
 
@@ -230,7 +228,7 @@ function listTexts(
   return { texts: [...index.keys()], classes, captions };
 }
 
-/** Those of the pictures that could be read, with their rows. */
+/** Those of the images that could be read, with their rows. */
 function imagesOf<E extends Example>({ examples }: EmbeddedImages, part: readonly E[]): { example: E; row: number }[] {
   const wanted = new Map<Example, E>(part.map((example) => [example, example]));
   return examples.flatMap((any, row) => {
@@ -239,7 +237,7 @@ function imagesOf<E extends Example>({ examples }: EmbeddedImages, part: readonl
   });
 }
 
-/** Retrieval among the pictures that have captions. */
+/** Retrieval among the images that have captions. */
 async function retrieve(
   images: EmbeddedImages,
   part: readonly Example[],

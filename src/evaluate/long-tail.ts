@@ -2,7 +2,7 @@ import { classCounts, type Example } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { classMeans, classTallies, type Prediction, top1, type ZeroShot } from './zero-shot.js';
 
-/** Training pictures that a class counts by; usual are 100 and 20 (Liu et al., arXiv 1904.05160). */
+/** Training images that a class counts by; usual are 100 and 20 (Liu et al., arXiv 1904.05160). */
 export interface TailLimits {
   /** A class with more is a many-shot one. @defaultValue 100 */
   readonly many?: number;
@@ -10,22 +10,22 @@ export interface TailLimits {
   readonly few?: number;
 }
 
-/** Figures of classes that had about as many pictures to train on. */
+/** Figures of classes that had about as many images to train on. */
 export interface TailGroup extends Pick<ZeroShot, 'top1' | 'meanPerClass' | 'macroF1'> {
   readonly name: 'many' | 'medium' | 'few';
-  /** Fewest and most training pictures of its classes. */
+  /** Fewest and most training images of its classes. */
   readonly trained: readonly [number, number];
   readonly classes: number;
-  readonly drawings: number;
+  readonly images: number;
 }
 
 /**
- * Accuracy by how many pictures a class was trained on: many-, medium- and few-shot classes (Liu et al., arXiv
- * 1904.05160). A class's F1 counts the pictures of all classes that were taken for it. A group that no picture is of is
+ * Accuracy by how many images a class was trained on: many-, medium- and few-shot classes (Liu et al., arXiv
+ * 1904.05160). A class's F1 counts the images of all classes that were taken for it. A group that no image is of is
  * left out.
  *
- * @param predictions of a split whose pictures are of all kinds of classes
- * @param trained the pictures trained on
+ * @param predictions of a split whose images are of all kinds of classes
+ * @param trained the images trained on
  * @throws UserError where none of those has a class, or the limits contradict each other
  */
 export function byTrainingCount(
@@ -39,7 +39,7 @@ export function byTrainingCount(
     );
   }
   const counts = classCounts(trained);
-  if (counts.size === 0) throw new UserError('expected training pictures with a class to count, found none');
+  if (counts.size === 0) throw new UserError('expected training images with a class to count, found none');
   const countOf = (label: number) => counts.get(label) ?? 0;
   const groupOf = (label: number) => (countOf(label) > many ? 'many' : countOf(label) < few ? 'few' : 'medium');
   const tallies = [...classTallies(predictions)];
@@ -53,7 +53,7 @@ export function byTrainingCount(
         name,
         trained: [Math.min(...sizes), Math.max(...sizes)],
         classes: classes.length,
-        drawings: own.length,
+        images: own.length,
         top1: top1(own),
         ...classMeans(tallies.filter(([label]) => classes.includes(label)).map(([, tally]) => tally)),
       },

@@ -1,5 +1,5 @@
 /**
- * Run in a process of its own: loads the model that is named on the command line, embeds one picture and one text, and
+ * Run in a process of its own: loads the model that is named on the command line, embeds one image and one text, and
  * sends how much the process grew at most, in bytes.
  */
 import { loadModel } from '../model/index.js';

@@ -81,7 +81,7 @@ describe('long tail', () => {
 
   it('groups classes by what they were trained on', () => {
     const groups = byTrainingCount(predictions, trained, { many: 4, few: 2 });
-    expect(groups.map(({ name, trained, classes, drawings }) => [name, trained, classes, drawings])).toEqual([
+    expect(groups.map(({ name, trained, classes, images }) => [name, trained, classes, images])).toEqual([
       ['many', [5, 5], 1, 2],
       ['medium', [3, 3], 1, 2],
       ['few', [0, 1], 2, 2],
@@ -98,7 +98,7 @@ describe('long tail', () => {
 
   it('refuses limits that overlap, and training without classes', () => {
     expect(() => byTrainingCount(predictions, trained, { many: 3, few: 5 })).toThrow(/overlap/);
-    expect(() => byTrainingCount(predictions, [])).toThrow(/training pictures with a class/);
+    expect(() => byTrainingCount(predictions, [])).toThrow(/training images with a class/);
   });
 });
 
@@ -183,9 +183,9 @@ describe('by artist', () => {
       drawn(undefined, 1, 1),
     ];
     expect(byArtist(predictions, new Set(['B', 'C']))).toEqual([
-      { artist: 'B', drawings: 2, unseen: false, top1: wilson(1, 2) },
-      { artist: 'C', drawings: 1, unseen: false, top1: wilson(1, 1) },
-      { artist: 'A', drawings: 1, unseen: true, top1: wilson(1, 1) },
+      { artist: 'B', images: 2, unseen: false, top1: wilson(1, 2) },
+      { artist: 'C', images: 1, unseen: false, top1: wilson(1, 1) },
+      { artist: 'A', images: 1, unseen: true, top1: wilson(1, 1) },
     ]);
   });
 });

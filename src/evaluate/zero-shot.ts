@@ -7,9 +7,9 @@ export interface TopClass {
   readonly probability: number;
 }
 
-/** What a model takes one picture for. */
+/** What a model takes one image for. */
 export interface Prediction {
-  /** The picture's id. */
+  /** The image's id. */
   readonly id: string;
   /** Index of its true class. */
   readonly label: number;
@@ -23,7 +23,7 @@ export interface ZeroShot {
   readonly top1: Interval;
   /** Of fewer than five classes, all are among the best five. */
   readonly top5: Interval;
-  /** Mean over the classes that occur of the share of their pictures that is recognised (balanced accuracy). */
+  /** Mean over the classes that occur of the share of their images that is recognised (balanced accuracy). */
   readonly meanPerClass: number;
   /** Mean F1 over the classes that occur or are predicted, as scikit-learn's `f1_score(average="macro")`. */
   readonly macroF1: number;

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 
-/** The part of koffi that is used; it is an optional dependency, which need not be there. */
+/** The part of koffi that is used; an optional peer dependency, which need not be there. */
 interface Koffi {
   load(path: string, options: { readonly lazy: boolean; readonly global: boolean }): KoffiLibrary;
 }
@@ -83,7 +83,7 @@ async function loadKoffi(): Promise<Koffi> {
     const loaded = (await import(name)) as { default: Koffi };
     return loaded.default;
   } catch {
-    throw new UserError('koffi, which calls MPI, is not installed here: npm install koffi@3.3.4');
+    throw new UserError('koffi, which calls MPI, is not installed: npm install koffi');
   }
 }
 

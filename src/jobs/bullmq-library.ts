@@ -55,6 +55,6 @@ export async function loadBullmq(): Promise<BullmqLibrary> {
     return (await import(name)) as BullmqLibrary;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new UserError('--on bullmq: the package bullmq is not installed: npm install bullmq');
+    throw new UserError('--on bullmq needs packages that are not installed: npm install bullmq ioredis');
   }
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import { type Job, type JobResult, type JobSettings, workAt } from './job.js';
 import type { Order, Report } from './worker.js';
 
@@ -9,7 +9,7 @@ export interface Crew {
   dispose(): Promise<void>;
 }
 
-/** This thread alone: pictures are still decoded by sharp's threads while it does something else. */
+/** This thread alone: images are still decoded by sharp's threads while it does something else. */
 export function ownThread(settings: JobSettings): Crew {
   let last: Promise<unknown> = Promise.resolve();
   return {
@@ -47,7 +47,7 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
       // A batch whose files were still being read: nobody would ever answer.
       if (gone) return Promise.reject(gone);
       const number = jobs++;
-      const decoded = new Map<number, Picture>();
+      const decoded = new Map<number, RawImage>();
       const unreadable = new Map<number, string>();
       let left = count;
       return new Promise((resolve, reject) => {
@@ -59,7 +59,7 @@ export function workerThreads(count: number, settings: JobSettings): Crew {
             return;
           }
           const { result } = report as Report;
-          for (const [i, picture] of result!.decoded) decoded.set(i, picture);
+          for (const [i, image] of result!.decoded) decoded.set(i, image);
           for (const [i, reason] of result!.unreadable) unreadable.set(i, reason);
           if (--left > 0) return;
           settled(number);

@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { augmentOptions } from '../augment/index.js';
 import { openDataset } from '../data/index.js';
 import { teacher } from '../test/colours.fixture.js';
-import { picture, put } from '../test/pictures.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 import { EpochOrder } from './epoch-order.js';
 import { ViewBatches } from './view-batches.js';
 
@@ -76,7 +76,7 @@ it('batches out of WebDataset shards are the same in a run that goes on as in on
       const tar = pack();
       for (let i = 0; i < 4; i++) {
         tar.entry({ name: `${i}.cls` }, String(4 * shard + i));
-        tar.entry({ name: `${i}.png` }, await picture(`#${'0369'[shard]}0${i}0f0`));
+        tar.entry({ name: `${i}.png` }, await imageFile(`#${'0369'[shard]}0${i}0f0`));
       }
       tar.finalize();
       const chunks: Buffer[] = [];

@@ -1,6 +1,6 @@
 import { Random } from '../math/index.js';
 
-/** As many as img2dataset puts into a shard. The buffer holds places in a list, no pictures. */
+/** As many as img2dataset puts into a shard. The buffer holds places in a list, no images. */
 const usualBuffer = 10_000;
 
 /**

@@ -1,6 +1,6 @@
 import type { AugmentOptions } from '../augment/index.js';
-import type { DecodeOptions, Picture, PictureSource } from '../data/index.js';
-import { readPicture } from '../data/source.js';
+import type { DecodeOptions, ImageSource, RawImage } from '../data/index.js';
+import { readImage } from '../data/source.js';
 import { UserError } from '../errors.js';
 import { drawView, shownBy, type View } from './view.js';
 
@@ -8,14 +8,14 @@ import { drawView, shownBy, type View } from './view.js';
 export interface JobSettings {
   readonly size: number;
   readonly augment: AugmentOptions;
-  /** KiB left for decoded pictures; every thread takes from it. [1] */
+  /** KiB left for decoded images; every thread takes from it. [1] */
   readonly room: Int32Array;
 }
 
-/** A picture as it lies in its file. */
-export interface EncodedPicture {
+/** An image as it lies in its file. */
+export interface EncodedImage {
   readonly id: string;
-  readonly source: PictureSource;
+  readonly source: ImageSource;
 }
 
 /** The views of a batch, and what they are made of: plain data over shared memory. */
@@ -23,8 +23,8 @@ export interface Job {
   readonly views: readonly View[];
   /** For each view, its place in `rgb`. */
   readonly places: readonly number[];
-  /** By place in the list: pictures decoded before, or where they lie. */
-  readonly pictures: ReadonlyMap<number, Picture | EncodedPicture>;
+  /** By place in the list: images decoded before, or where they lie. */
+  readonly images: ReadonlyMap<number, RawImage | EncodedImage>;
   /** The next view that nobody works at; every thread takes from it. [1] */
   readonly next: Int32Array;
   /** Views, one place after the other. [places, size, size, 3] */
@@ -33,9 +33,9 @@ export interface Job {
 
 /** What came of a job. */
 export interface JobResult {
-  /** Pictures that were decoded on the way and may be kept. */
-  readonly decoded: ReadonlyMap<number, Picture>;
-  /** By place in the list: why a picture cannot be read. Views that show it are not made. */
+  /** Images that were decoded on the way and may be kept. */
+  readonly decoded: ReadonlyMap<number, RawImage>;
+  /** By place in the list: why an image cannot be read. Views that show it are not made. */
   readonly unreadable: ReadonlyMap<number, string>;
 }
 
@@ -44,24 +44,24 @@ export const lanes = 2;
 
 /** Makes views of a job until none is left that nobody works at. */
 export async function workAt(job: Job, { size, augment, room }: JobSettings): Promise<JobResult> {
-  const kept = new Map<number, Picture>();
+  const kept = new Map<number, RawImage>();
   const unreadable = new Map<number, string>();
-  const decoded = async (example: number): Promise<Picture> => {
-    const given = kept.get(example) ?? job.pictures.get(example)!;
+  const decoded = async (example: number): Promise<RawImage> => {
+    const given = kept.get(example) ?? job.images.get(example)!;
     if (!('source' in given)) return given;
-    const picture = await readPicture(given.source, given.id, pixelsKept(augment));
-    const shared = sharedPicture(picture, room);
+    const image = await readImage(given.source, given.id, pixelsKept(augment));
+    const shared = sharedImage(image, room);
     if (shared) kept.set(example, shared);
-    return picture;
+    return image;
   };
   const lane = async () => {
     for (let i = Atomics.add(job.next, 0, 1); i < job.views.length; i = Atomics.add(job.next, 0, 1)) {
       const view = job.views[i]!;
-      const shown = new Map<number, Picture>();
+      const shown = new Map<number, RawImage>();
       for (const example of shownBy(view)) {
-        const picture = await decoded(example).catch(onlyUnreadable);
-        if (picture instanceof UserError) unreadable.set(example, picture.message);
-        else shown.set(example, picture);
+        const image = await decoded(example).catch(onlyUnreadable);
+        if (image instanceof UserError) unreadable.set(example, image.message);
+        else shown.set(example, image);
       }
       if (shownBy(view).every((example) => shown.has(example)))
         job.rgb.set(drawView(view, shown, size, augment), job.places[i]! * size * size * 3);
@@ -81,16 +81,16 @@ export function onlyUnreadable(error: unknown): UserError {
   throw error;
 }
 
-export const kibOf = ({ data }: Picture): number => Math.ceil(data.length / 1024);
+export const kibOf = ({ data }: RawImage): number => Math.ceil(data.length / 1024);
 
 /** A copy in memory that threads share, where there is room for it. */
-export function sharedPicture(picture: Picture, room: Int32Array): Picture | undefined {
-  const kib = kibOf(picture);
+export function sharedImage(image: RawImage, room: Int32Array): RawImage | undefined {
+  const kib = kibOf(image);
   if (Atomics.sub(room, 0, kib) < kib) {
     Atomics.add(room, 0, kib);
     return undefined;
   }
-  const data = new Uint8Array(new SharedArrayBuffer(picture.data.length));
-  data.set(picture.data);
-  return { ...picture, data };
+  const data = new Uint8Array(new SharedArrayBuffer(image.data.length));
+  data.set(image.data);
+  return { ...image, data };
 }

@@ -2,7 +2,7 @@ import { normalizePixels, type PreprocessConfig } from '../clip/index.js';
 import type { Example, ImageTextDataset, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
-import { atOnce, wholePicture } from './pixel-blocks.js';
+import { atOnce, wholeImage } from './pixel-blocks.js';
 import { squareRgb } from './pixels.js';
 
 /**
@@ -63,7 +63,7 @@ export class KeptPixels<E extends Example = Example> {
 
 async function squareOf(dataset: ImageTextDataset, example: Example, preprocess: PreprocessConfig) {
   try {
-    return squareRgb(await wholePicture(dataset, example), preprocess, example.id);
+    return squareRgb(await wholeImage(dataset, example), preprocess, example.id);
   } catch (error) {
     if (error instanceof UserError) return error;
     throw error;

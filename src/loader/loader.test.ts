@@ -22,7 +22,7 @@ const batch = 8;
 const augment = augmentOptions.parse({ preset: 'photos', mix: { mixup: 1, cutmix: 1 } });
 let folder: string;
 let files: ImageTextDataset;
-/** The same pictures, but made by the data set and not in files. */
+/** The same images, but made by the data set and not in files. */
 let made: ImageTextDataset;
 
 beforeAll(async () => {
@@ -69,7 +69,7 @@ describe('Loader', () => {
     expected = await batches(files, whole);
   });
 
-  it('makes the same numbers in workers, in this thread, and of pictures out of files or not', async () => {
+  it('makes the same numbers in workers, in this thread, and of images out of files or not', async () => {
     expect(new Set(expected.map((rgb) => rgb.toString('base64'))).size).toBe(6);
     expect(await batches(files, whole, { workers: 1 })).toEqual(expected);
     expect(await batches(files, whole, { workers: 2 })).toEqual(expected);
@@ -82,7 +82,7 @@ describe('Loader', () => {
     expect(await batches(files, [0, 1, 0, 5, 2], { workers: 2 })).toEqual([0, 1, 0, 5, 2].map((n) => expected[n]));
   });
 
-  it('makes the same within little memory, where hardly any picture is kept', async () => {
+  it('makes the same within little memory, where hardly any image is kept', async () => {
     const bytes = 2 * batch * size ** 2 * 3;
     expect(await batches(files, whole, { workers: 1, memory: 4 * 2 ** 20 + bytes + 9000 })).toEqual(expected);
     expect(await batches(made, whole, { memory: 4 * 2 ** 20 + bytes + 9000 })).toEqual(expected);
@@ -91,7 +91,7 @@ describe('Loader', () => {
     );
   });
 
-  it('keeps pictures as long as there is room', async () => {
+  it('keeps images as long as there is room', async () => {
     const counted = async (memory: number) => {
       let loads = 0;
       const load: typeof made.load = (example) => {
@@ -101,7 +101,7 @@ describe('Loader', () => {
       await batches({ ...made, load }, [...whole, ...whole, ...whole], { memory });
       return loads;
     };
-    // A batch ahead may ask for a picture that is being read; there are views of 20 pictures, 11 a batch.
+    // A batch ahead may ask for an image that is being read; there are views of 20 images, 11 a batch.
     expect(await counted(2 ** 26)).toBeLessThan(40);
     expect(await counted(4 * 2 ** 20 + 2 * batch * size ** 2 * 3 + 9000)).toBeGreaterThan(100);
   });
@@ -162,7 +162,7 @@ describe('Loader', () => {
         whole.flatMap((n) => plan.views(n).map(({ example }) => stands(example))),
       );
       expect(unreadable.map(({ id }) => id)).toEqual(['14.png', '15.png', '29.png']);
-      expect(unreadable[0]!.reason).toMatch(/^14\.png: expected a picture/);
+      expect(unreadable[0]!.reason).toMatch(/^14\.png: expected an image/);
     });
 
     it.each([0, 1])('ends where none can be read, naming the first, with %s workers', async (workers) => {
@@ -170,9 +170,7 @@ describe('Loader', () => {
       const two: LoaderPlan = { ...plan, views: (n) => [{ example: n % 2, key: [n] }] };
       const loader = new Loader(nothing, examplesOf(nothing, 'train'), two, { workers });
       const loading = loader.batch(0);
-      await expect(loading).rejects.toThrow(
-        /^none of the 2 images can be read, the first: 14\.png: expected a picture/,
-      );
+      await expect(loading).rejects.toThrow(/^none of the 2 images can be read, the first: 14\.png: expected an image/);
       await expect(loading).rejects.toHaveProperty('name', UserError.name);
       await loader.dispose();
     });

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import type { Example, ImageTextDataset, Picture } from '../data/index.js';
+import type { Example, ImageTextDataset, RawImage } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Crew, ownThread, workerThreads } from './crew.js';
-import { type EncodedPicture, type JobSettings, kibOf, lanes, onlyUnreadable, sharedPicture } from './job.js';
+import { type EncodedImage, type JobSettings, kibOf, lanes, onlyUnreadable, sharedImage } from './job.js';
 import { type UnreadableImage, UnreadableImages } from './unreadable.js';
 import { type PlainView, shownBy, type View } from './view.js';
 
@@ -10,7 +10,7 @@ import { type PlainView, shownBy, type View } from './view.js';
 export interface LoaderOptions {
   /** Worker threads that decode and augment, see {@link usualWorkers}; 0: the calling thread. @defaultValue 0 */
   readonly workers?: number;
-  /** Most bytes for decoded pictures and views; not counted is what a data set holds itself. @defaultValue 512 MiB */
+  /** Most bytes for decoded images and views; not counted is what a data set holds itself. @defaultValue 512 MiB */
   readonly memory?: number;
 }
 
@@ -33,20 +33,20 @@ export interface LoadedViews {
 export const usualWorkers = (): number => Math.max(1, Math.min(4, availableParallelism() - 1));
 
 const usualMemory = 512 * 2 ** 20;
-/** A picture that is kept at 512 pixels a side, with transparency; whole ones are kept as far as there is room. */
-const largestPicture = 512 * 512 * 4;
-/** Batches made ahead: enough to bridge a slow picture. */
+/** An image that is kept at 512 pixels a side, with transparency; whole ones are kept as far as there is room. */
+const largestImage = 512 * 512 * 4;
+/** Batches made ahead: enough to bridge a slow image. */
 const furthest = 4;
 
 /**
  * Makes the views of batch after batch, some batches ahead of the one that is asked for, in worker threads or this one.
  *
  * What is in a batch depends on its number alone, whoever makes it and when. An image that cannot be read is passed over:
- * the next of the list that can be read stands in for it, see {@link UnreadableImages}. Decoded pictures are kept as long as there
- * is memory; the first ones stay, as in reshuffled epochs no picture is likelier than another to be needed next.
+ * the next of the list that can be read stands in for it, see {@link UnreadableImages}. Decoded images are kept as long as there
+ * is memory; the first ones stay, as in reshuffled epochs no image is likelier than another to be needed next.
  */
 export class Loader {
-  private readonly pictures = new Map<number, Picture>();
+  private readonly images = new Map<number, RawImage>();
   private readonly crew: Crew;
   private readonly coming = new Map<number, Promise<LoadedViews>>();
   private readonly free: Uint8Array[];
@@ -63,8 +63,8 @@ export class Loader {
   ) {
     this.bad = new UnreadableImages(examples.length);
     const bytes = plan.batch * plan.size ** 2 * 3;
-    // A mixed view is made of two pictures.
-    const atWork = 2 * lanes * Math.max(1, workers) * largestPicture;
+    // A mixed view is made of two images.
+    const atWork = 2 * lanes * Math.max(1, workers) * largestImage;
     const least = 2 * bytes + atWork;
     if (memory < least) {
       throw new UserError(
@@ -131,17 +131,17 @@ export class Loader {
     const views = wanted.map((view) => this.readable(view));
     let places = [...views.keys()];
     while (places.length > 0) {
-      const pictures = new Map<number, Picture | EncodedPicture>();
+      const images = new Map<number, RawImage | EncodedImage>();
       for (const example of new Set(places.flatMap((place) => shownBy(views[place]!)))) {
-        const picture = await this.picture(example).catch(onlyUnreadable);
-        if (picture instanceof UserError) this.note(example, picture.message);
-        else pictures.set(example, picture);
+        const image = await this.image(example).catch(onlyUnreadable);
+        if (image instanceof UserError) this.note(example, image.message);
+        else images.set(example, image);
       }
-      const shown = places.filter((place) => shownBy(views[place]!).every((example) => pictures.has(example)));
+      const shown = places.filter((place) => shownBy(views[place]!).every((example) => images.has(example)));
       const next = new Int32Array(new SharedArrayBuffer(4));
-      const job = { views: shown.map((place) => views[place]!), places: shown, pictures, next, rgb };
+      const job = { views: shown.map((place) => views[place]!), places: shown, images, next, rgb };
       const { decoded, unreadable } = await this.crew.work(job);
-      for (const [i, picture] of decoded) this.keep(i, picture);
+      for (const [i, image] of decoded) this.keep(i, image);
       for (const [example, reason] of unreadable) this.note(example, reason);
       const made = new Set(shown.filter((place) => !shownBy(views[place]!).some((example) => unreadable.has(example))));
       places = places.filter((place) => !made.has(place));
@@ -160,21 +160,21 @@ export class Loader {
     return { ...plain(view), ...(view.mixed && { mixed: { ...view.mixed, with: plain(view.mixed.with) } }) };
   }
 
-  private async picture(index: number): Promise<Picture | EncodedPicture> {
-    const known = this.pictures.get(index);
+  private async image(index: number): Promise<RawImage | EncodedImage> {
+    const known = this.images.get(index);
     if (known) return known;
     const example = this.examples[index]!;
     if (this.dataset.source) return { id: example.id, source: this.dataset.source(example) };
-    const picture = await this.dataset.load(example);
-    const shared = sharedPicture(picture, this.room);
+    const image = await this.dataset.load(example);
+    const shared = sharedImage(image, this.room);
     if (shared) this.keep(index, shared);
-    // A worker gets a copy of a picture's whole memory, which may be that of many.
-    return shared ?? { ...picture, data: new Uint8Array(picture.data) };
+    // A worker gets a copy of an image's whole memory, which may be that of many.
+    return shared ?? { ...image, data: new Uint8Array(image.data) };
   }
 
-  private keep(index: number, picture: Picture): void {
+  private keep(index: number, image: RawImage): void {
     // Two threads may have decoded it at the same time.
-    if (this.pictures.has(index)) Atomics.add(this.room, 0, kibOf(picture));
-    else this.pictures.set(index, picture);
+    if (this.images.has(index)) Atomics.add(this.room, 0, kibOf(image));
+    else this.images.set(index, image);
   }
 }

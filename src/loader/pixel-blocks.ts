@@ -1,5 +1,5 @@
 import type { PreprocessConfig } from '../clip/index.js';
-import { type Example, type ImageTextDataset, type Picture, readPicture, type Skipped } from '../data/index.js';
+import { type Example, type ImageTextDataset, type RawImage, readImage, type Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 import { modelPixels } from './pixels.js';
@@ -12,9 +12,9 @@ export const atOnce = 4;
  *
  * @throws UserError where it cannot be read
  */
-export async function wholePicture(dataset: ImageTextDataset, example: Example): Promise<Picture> {
+export async function wholeImage(dataset: ImageTextDataset, example: Example): Promise<RawImage> {
   if (!dataset.source) return dataset.load(example); // made, not read: it has no more pixels
-  return readPicture(dataset.source(example), example.id, { longest: Number.POSITIVE_INFINITY });
+  return readImage(dataset.source(example), example.id, { longest: Number.POSITIVE_INFINITY });
 }
 
 /** Images of a data set as a model takes them (see `preprocessImage`), not augmented, a block at a time. */
@@ -60,7 +60,7 @@ export class PixelBlocks<E extends Example = Example> {
 
   private async pixelsOf(example: E): Promise<Float32Array | UserError> {
     try {
-      return modelPixels(await wholePicture(this.dataset, example), this.preprocess, example.id);
+      return modelPixels(await wholeImage(this.dataset, example), this.preprocess, example.id);
     } catch (error) {
       if (error instanceof UserError) return error;
       throw error;

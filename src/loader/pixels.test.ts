@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
-import { decodePicture } from '../data/decode.js';
+import { decodeImage } from '../data/decode.js';
 import { configs, digest, folder, golden } from '../test/preprocess.fixture.js';
 import { preprocessImage } from './pixels.js';
 
@@ -79,7 +79,7 @@ describe('preprocessImage', () => {
 
   it('takes a decoded image as it takes its file', async () => {
     const file = join(folder, 'photo.jpg');
-    const decoded = await decodePicture(file, file, { longest: Number.POSITIVE_INFINITY });
+    const decoded = await decodeImage(file, file, { longest: Number.POSITIVE_INFINITY });
     expect(decoded).toMatchObject({ width: 500, height: 375 });
     expect(await preprocessImage(decoded, clipPreprocess(32))).toEqual(await preprocessImage(file, clipPreprocess(32)));
   });

@@ -1,25 +1,25 @@
 import { onWhite } from '../augment/index.js';
 import { normalizePixels, type PreprocessConfig, resizeAndCrop } from '../clip/index.js';
-import { type DecodeOptions, decodePicture, type Picture } from '../data/index.js';
+import { type DecodeOptions, decodeImage, type RawImage } from '../data/index.js';
 
 /**
  * An image as a model sees it, before its numbers are normalised: transparent parts on white, resized and cut as the
  * model's preprocessing says, in Pillow's arithmetic.
  *
- * @param picture with all its pixels: of a smaller copy other pixels would come out
+ * @param image with all its pixels: of a smaller copy other pixels would come out
  * @param label names it in errors
  * @returns [S, S, 3]
  * @throws UserError for a thin strip
  */
-export function squareRgb(picture: Picture, preprocess: PreprocessConfig, label = 'image'): Uint8Array {
-  return resizeAndCrop(onWhite(picture), [picture.height, picture.width], preprocess, label);
+export function squareRgb(image: RawImage, preprocess: PreprocessConfig, label = 'image'): Uint8Array {
+  return resizeAndCrop(onWhite(image), [image.height, image.width], preprocess, label);
 }
 
 /** {@link squareRgb}, normalised. @returns [3, S, S] */
-export function modelPixels(picture: Picture, preprocess: PreprocessConfig, label?: string): Float32Array {
+export function modelPixels(image: RawImage, preprocess: PreprocessConfig, label?: string): Float32Array {
   const { size } = preprocess;
   const out = new Float32Array(3 * size * size);
-  normalizePixels(squareRgb(picture, preprocess, label), size, preprocess, out, 0);
+  normalizePixels(squareRgb(image, preprocess, label), size, preprocess, out, 0);
   return out;
 }
 
@@ -36,12 +36,12 @@ export function modelPixels(picture: Picture, preprocess: PreprocessConfig, labe
  * @throws UserError where it cannot be read
  */
 export async function preprocessImage(
-  from: string | Uint8Array | Picture,
+  from: string | Uint8Array | RawImage,
   preprocess: PreprocessConfig,
   { label, maxPixels }: Pick<DecodeOptions, 'maxPixels'> & { readonly label?: string } = {},
 ): Promise<Float32Array> {
   const name = label ?? (typeof from === 'string' ? from : 'image');
   const isFile = typeof from === 'string' || from instanceof Uint8Array;
-  const picture = isFile ? await decodePicture(from, name, { maxPixels, longest: Number.POSITIVE_INFINITY }) : from;
-  return modelPixels(picture, preprocess, name);
+  const image = isFile ? await decodeImage(from, name, { maxPixels, longest: Number.POSITIVE_INFINITY }) : from;
+  return modelPixels(image, preprocess, name);
 }

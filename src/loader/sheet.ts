@@ -12,14 +12,14 @@ import {
 import { writeFileAtomic } from '../files/index.js';
 import { Random } from '../math/index.js';
 import { Loader } from './loader.js';
-import { wholePicture } from './pixel-blocks.js';
+import { wholeImage } from './pixel-blocks.js';
 import { squareRgb } from './pixels.js';
 import { storedView } from './stored-view.js';
 
 export interface ViewSheetOptions {
   readonly split: string;
   /** Images, sampled: one per row. */
-  readonly pictures: number;
+  readonly images: number;
   /** Views of each, beside the original. */
   readonly views: number;
   /** Side of a view in pixels. */
@@ -41,7 +41,7 @@ const [labelWidth, headHeight] = [150, 18];
 export async function viewSheet(dataset: ImageTextDataset, options: ViewSheetOptions): Promise<void> {
   const { views, size, augment, seed } = options;
   const examples = examplesOf(dataset, options.split);
-  const order = new Random(seed, 'sheet').shuffle([...examples.keys()]).slice(0, options.pictures);
+  const order = new Random(seed, 'sheet').shuffle([...examples.keys()]).slice(0, options.images);
   const width = labelWidth + gap + (1 + views) * (size + gap);
   const height = headHeight + gap + order.length * (size + gap);
   const leftOf = (column: number) => labelWidth + gap + column * (size + gap);
@@ -64,7 +64,7 @@ export async function viewSheet(dataset: ImageTextDataset, options: ViewSheetOpt
     width: size + gap,
   }));
   for (const [row, example] of order.entries()) {
-    place(squareRgb(await wholePicture(dataset, examples[example]!), clipPreprocess(size)), row, 0);
+    place(squareRgb(await wholeImage(dataset, examples[example]!), clipPreprocess(size)), row, 0);
     const { rgb } = await loader.batch(row);
     for (let v = 0; v < views; v++) place(rgb.subarray(v * size * size * 3, (v + 1) * size * size * 3), row, 1 + v);
     texts.push(...rowTexts(dataset, examples[example]!, topOf(row) + size / 2));

@@ -5,7 +5,7 @@ import type { PlainView, View } from './view.js';
 
 /**
  * View `number` of an example: the teacher's targets and the student's input are of the same pixels, whether they are
- * stored or made as they are needed. A mixed view's other picture is any of the list, in its own view of that number.
+ * stored or made as they are needed. A mixed view's other image is any of the list, in its own view of that number.
  */
 export function storedView(
   examples: readonly Example[],

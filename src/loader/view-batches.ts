@@ -19,7 +19,7 @@ export interface ViewOptions {
   readonly loader?: LoaderOptions;
 }
 
-/** Endless batches of augmented pictures with their labels, each epoch a new view of every picture. */
+/** Endless batches of augmented images with their labels, each epoch a new view of every image. */
 export class ViewBatches {
   /** Overwritten by the next batch. */
   readonly pixels: HostTensor<Float32Array>; // [b, 3, S, S], of the own images

@@ -2,12 +2,12 @@
 import { augmentImage } from '../augment/image.js';
 import type { AugmentOptions } from '../augment/index.js';
 import { type Mix, mixInto } from '../augment/mix.js';
-import type { Picture } from '../data/index.js';
+import type { RawImage } from '../data/index.js';
 import { Random } from '../math/index.js';
 
-/** One look at a picture of a list: what it shows depends on these alone. */
+/** One look at an image of a list: what it shows depends on these alone. */
 export interface PlainView {
-  /** Place of the picture in the list. */
+  /** Place of the image in the list. */
   readonly example: number;
   /** Key of the random stream that draws crop, colours and the rest. */
   readonly key: readonly (string | number)[];
@@ -18,22 +18,22 @@ export interface View extends PlainView {
   readonly mixed?: { readonly with: PlainView; readonly mix: Mix };
 }
 
-/** The pictures that a view shows. */
+/** The images that a view shows. */
 export const shownBy = ({ example, mixed }: View): number[] => (mixed ? [example, mixed.with.example] : [example]);
 
 /**
  * Augments and, where the view says so, mixes.
  *
- * @param pictures holds all that the view shows
+ * @param images holds all that the view shows
  * @returns [size, size, 3]
  */
 export function drawView(
   view: View,
-  pictures: ReadonlyMap<number, Picture>,
+  images: ReadonlyMap<number, RawImage>,
   size: number,
   augment: AugmentOptions,
 ): Uint8Array {
-  const draw = ({ example, key }: PlainView) => augmentImage(pictures.get(example)!, size, augment, new Random(...key));
+  const draw = ({ example, key }: PlainView) => augmentImage(images.get(example)!, size, augment, new Random(...key));
   const rgb = draw(view);
   if (view.mixed) mixInto(rgb, draw(view.mixed.with), size, view.mixed.mix);
   return rgb;

@@ -4,6 +4,7 @@ import {
   type TowerResult,
   textTower,
   type VisionOptions,
+  type VisionResult,
   visionTower,
 } from '../clip/index.js';
 import { param, type TensorTree } from '../nn/index.js';
@@ -28,7 +29,7 @@ export function visionPass(
   { config }: GraphModel,
   pixels: Tensor,
   options: VisionOptions = { pooledOnly: true },
-): TowerResult {
+): VisionResult {
   return visionTower(p, config, pixels, { prompts: deepPrompts(partOf(p, 'vision'), 'vision'), ...options });
 }
 

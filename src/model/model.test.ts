@@ -38,12 +38,12 @@ afterAll(() => rm(root, { recursive: true }));
 /** What `promptkd evaluate` says of a model, but for its size and where it lies. */
 async function figures(name: string) {
   const model = await loadModel(name, compileOptions);
-  const { zeroShot, retrieval, predictions, drawings } = await evaluateModel(model, dataset, {
+  const { zeroShot, retrieval, predictions, images } = await evaluateModel(model, dataset, {
     ...compileOptions,
     latencyRuns: 0,
   });
   await model.encoders?.dispose();
-  return { zeroShot, retrieval, drawings, answers: predictions.map(({ id, top }) => [id, top[0]!.label]) };
+  return { zeroShot, retrieval, images, answers: predictions.map(({ id, top }) => [id, top[0]!.label]) };
 }
 
 describe('a model', () => {

@@ -29,7 +29,7 @@ async function feeds(augment: AugmentOptions, data: ImageTextDataset = colours) 
 describe('contrastive batches', () => {
   const mix = { mixup: 1, cutmix: 1, probability: 1 };
 
-  it('mix every picture with the next, and match both pictures’ texts by λ and 1 − λ', async () => {
+  it('mix every image with the next, and match both images’ texts by λ and 1 − λ', async () => {
     const [plain, mixed] = [await feeds(augmentOptions.parse({})), await feeds(augmentOptions.parse({ mix }))];
     const kinds = new Set<string>();
     for (const [n, { pixels, matches }] of mixed.entries()) {
@@ -56,7 +56,7 @@ describe('contrastive batches', () => {
     expect(kinds).toEqual(new Set(['mixup', 'cutmix']));
   });
 
-  it('say captions in other ways, which match the same pictures', async () => {
+  it('say captions in other ways, which match the same images', async () => {
     const text = { synonyms: 0.5, paraphrase: 0.7 };
     const [plain, said, again] = [
       await feeds(augmentOptions.parse({}), dataset),

@@ -31,7 +31,7 @@ const mostTexts = 100_000;
 export type ContrastiveFeeds = Readonly<Record<'pixels' | 'ids' | 'ends' | 'matches', HostTensor>>;
 
 /**
- * Endless batches of pictures, each with one of its captions at random.
+ * Endless batches of images, each with one of its captions at random.
  *
  * Epochs are reshuffled passes over the split. Batch n depends on the seed and n alone, so that a
  * resumed run sees what an uninterrupted one sees. Of several processes each makes its slice of the batch; who matches whom is
@@ -56,7 +56,7 @@ export class ContrastiveBatches {
     this.examples = examplesOf(dataset, split).filter(({ captions }) => captions.length > 0);
     if (this.examples.length < batch) {
       throw new UserError(
-        `batch: ${batch} is more than the ${this.examples.length} captioned pictures of ${dataset.name}/${split}; choose a smaller batch`,
+        `batch: ${batch} is more than the ${this.examples.length} captioned images of ${dataset.name}/${split}; choose a smaller batch`,
       );
     }
     this.captionSets = this.examples.map(({ captions }) => new Set(captions));
@@ -147,8 +147,8 @@ export class ContrastiveBatches {
   }
 
   /**
-   * A text matches every picture that lists it, not only the one it was drawn for; a picture mixed with the next by λ and
-   * 1 − λ matches the texts of both so. Every picture and every text still has matches of 1 or more in all.
+   * A text matches every image that lists it, not only the one it was drawn for; an image mixed with the next by λ and
+   * 1 − λ matches the texts of both so. Every image and every text still has matches of 1 or more in all.
    */
   private match(own: readonly ReadonlySet<string>[], captions: readonly string[], share: number): void {
     const { data } = this.feeds.matches;
@@ -172,7 +172,7 @@ export class ContrastiveBatches {
 }
 
 /**
- * Every picture with the one behind it, the last with the first: each is once the first and once the second of a pair. Of a slice
+ * Every image with the one behind it, the last with the first: each is once the first and once the second of a pair. Of a slice
  * of a batch the last one is the next slice's first, and is not used itself.
  */
 function mixWithNext(images: readonly Uint8Array[], size: number, mix: Mix): void {

@@ -63,7 +63,7 @@ export const pretrainRecipe = z.strictObject({
   seed: steps.default(1),
   /** Checkpoint folder or hub id to train further; `model` is not looked at then. */
   from: z.string().optional(),
-  /** Side of the pictures when training further, if not the checkpoint's: small pictures first saves most of the time. */
+  /** Side of the images when training further, if not the checkpoint's: small images first saves most of the time. */
   image_size: count.optional(),
   /** Tokens a text when training further, if more than the checkpoint's. */
   context: count.optional(),

@@ -19,7 +19,7 @@ afterEach(() => rmSync(runDir, { recursive: true }));
 const colours = { red: [230, 30, 30], green: [30, 200, 60], blue: [30, 60, 220], grey: [120, 120, 120] };
 const names = Object.keys(colours) as (keyof typeof colours)[];
 
-/** Pictures of one colour each, told apart by it. */
+/** Images of one colour each, told apart by it. */
 const dataset: ImageTextDataset = {
   name: 'colours',
   kind: 'drawings',
@@ -122,7 +122,7 @@ describe('pretrain', () => {
     expect(existsSync(join(second.folder, 'model.safetensors'))).toBe(true);
   });
 
-  it('goes on with larger pictures', async () => {
+  it('goes on with larger images', async () => {
     const first = await pretrain(options());
     const larger = { ...recipe, from: first.folder, image_size: 24, steps: 2 };
     const second = await pretrain(options({ recipe: larger, runDir: join(runDir, 'larger') }));

@@ -11,7 +11,7 @@ export const config = parseClipConfig({
 });
 export const batch = 4;
 
-/** Other pictures and texts at every step. */
+/** Other images and texts at every step. */
 export const batches = {
   async batch(step: number) {
     const random = new Random('traced', step);

@@ -5,13 +5,13 @@ import { type PromptSet, publishedEnsembles } from '../prompt/index.js';
 import * as promptSearch from './selection/index.js';
 import type { TemplateBank } from './text-bank.js';
 
-/** One way to name classes, on pictures that no search saw. */
+/** One way to name classes, on images that no search saw. */
 export interface HeldOutFigure {
   readonly name: string;
   /** How many templates it has. */
   readonly templates: number;
   readonly top1: Interval;
-  /** What the found prompts get right more, a difference of shares; paired on the same pictures. */
+  /** What the found prompts get right more, a difference of shares; paired on the same images. */
   readonly gain?: Interval;
 }
 

@@ -10,23 +10,23 @@ type Candidate = promptSearch.Candidate;
 type Judged = promptSearch.Judged;
 type Quality = promptSearch.Quality;
 
-/** What a search looks at: pictures whose first `fit` make sets and whose rest choose among them. */
+/** What a search looks at: images whose first `fit` make sets and whose rest choose among them. */
 export interface LabelledTask {
   readonly bank: TemplateBank;
   readonly scorer: ImageScorer;
-  /** For each picture, the column of its class. */
+  /** For each image, the column of its class. */
   readonly labels: readonly number[];
   readonly fit: number;
   readonly classes: number;
   readonly scale: number;
   readonly library: readonly PromptTemplate[];
-  /** The default templates: a set that is found must do at least as well as them on the pictures that choose. */
+  /** The default templates: a set that is found must do at least as well as them on the images that choose. */
   readonly defaults: readonly string[];
-  /** Of the pictures that make sets, for the token search; left out: none. */
+  /** Of the images that make sets, for the token search; left out: none. */
   readonly gradients?: TokenGradients;
 }
 
-/** How a set was found, and how good it is on the pictures it was made of and on those that chose it. */
+/** How a set was found, and how good it is on the images it was made of and on those that chose it. */
 export interface LabelledChoice {
   /** `default`: no set that was found did better than the default templates. */
   readonly method: 'greedy' | 'beam' | 'default';
@@ -39,7 +39,7 @@ export interface LabelledChoice {
 /**
  * Finds templates and weights by labels: every candidate is scored alone; the best evolve and have their slots tuned;
  * with gradients, words of the best template are exchanged; sets grow out of the best by greedy and by beam search; the
- * other pictures choose among the sets, and between equal weights and fitted ones.
+ * other images choose among the sets, and between equal weights and fitted ones.
  *
  * @param start library templates with their slots drawn
  * @param fixed texts that take part as they are
@@ -143,7 +143,7 @@ async function searchTokens(
 /** Words that are scored a place and round of the token search. */
 const candidateWords = 16;
 
-/** Score matrices of a few templates, on the pictures that fit and on those that validate. */
+/** Score matrices of a few templates, on the images that fit and on those that validate. */
 async function poolScores(
   { bank, scorer, labels, fit, classes, scale }: LabelledTask,
   templates: readonly string[],

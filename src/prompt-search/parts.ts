@@ -9,22 +9,22 @@ import {
 import { Random } from '../math/index.js';
 
 export interface PartOptions {
-  /** Pictures to search on. */
+  /** Images to search on. */
   readonly split: string;
-  /** Pictures to report on; the same split is cut in two. */
+  /** Images to report on; the same split is cut in two. */
   readonly heldOut: string;
-  /** Most pictures to search on. */
+  /** Most images to search on. */
   readonly images: number;
   readonly seed: number;
 }
 
-/** Which pictures are for what; no picture is for two. */
+/** Which images are for what; no image is for two. */
 export interface Parts {
   readonly search: readonly Example[];
   readonly heldOut: readonly LabelledExample[];
 }
 
-/** @throws UserError where a split is missing, or a picture is in both */
+/** @throws UserError where a split is missing, or an image is in both */
 export function partsOf(dataset: ImageTextDataset, { split, heldOut, images, seed }: PartOptions): Parts {
   const all = examplesOf(dataset, split);
   if (split === heldOut) {

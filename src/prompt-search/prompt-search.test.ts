@@ -11,7 +11,7 @@ import { findPrompts, gainOverDefault } from './search.js';
 import { TemplateBank } from './text-bank.js';
 import { TokenGradients } from './token-gradients.js';
 
-const pictures = (kind: string, each: number, labelled = true): Example[] =>
+const images = (kind: string, each: number, labelled = true): Example[] =>
   [0, 1, 2, 3].flatMap((label) =>
     Array.from({ length: each }, (_, i) => ({
       id: `${kind}-${label}-${'x'.repeat(i)}`,
@@ -19,14 +19,14 @@ const pictures = (kind: string, each: number, labelled = true): Example[] =>
       captions: [],
     })),
   );
-// A picture's class is in its id, so that pictures without a label have one to be drawn in.
+// An image's class is in its id, so that images without a label have one to be drawn in.
 const dataset: ImageTextDataset = {
   ...colours,
   splits: {
-    val: pictures('val', 6),
-    test: pictures('test', 5),
-    flat: pictures('flat', 4, false),
-    one: pictures('one', 8),
+    val: images('val', 6),
+    test: images('test', 5),
+    flat: images('flat', 4, false),
+    one: images('one', 8),
   },
   load: (example) => colours.load({ ...example, label: Number(example.id.split('-')[1]) }),
 };
@@ -44,7 +44,7 @@ const small: PromptSearchOptions = {
 };
 
 describe('findPrompts', () => {
-  it('finds a set by labels and reports it on other pictures, the same from the same seed', async () => {
+  it('finds a set by labels and reports it on other images, the same from the same seed', async () => {
     const seen: string[] = [];
     const result = await findPrompts(model, dataset, {
       ...small,
@@ -81,7 +81,7 @@ describe('findPrompts', () => {
     expect(zeroShot!.top1).toEqual(ours!.top1);
   });
 
-  it('keeps the default templates where no set it found does better on the pictures that choose', async () => {
+  it('keeps the default templates where no set it found does better on the images that choose', async () => {
     const first = await findPrompts(model, dataset, small);
     const defaults = first.found.templates;
     // A search too small to find them again.
@@ -100,13 +100,13 @@ describe('findPrompts', () => {
     expect(result.choice).toBeUndefined();
     expect(result.found.templates.length).toBeLessThanOrEqual(3);
     expect(result.heldOut!.images).toBe(20);
-    const relabelled = { ...dataset, splits: { ...dataset.splits, flat: pictures('flat', 4) } };
+    const relabelled = { ...dataset, splits: { ...dataset.splits, flat: images('flat', 4) } };
     expect((await findPrompts(model, relabelled, options)).found).toEqual(result.found);
     expect((await findPrompts(model, dataset, { ...options, heldOut: 'flat' })).heldOut).toBeUndefined();
   });
 
   it.each([
-    [{ split: 'flat' }, 'expected pictures with a class to search by, found 0; search without labels'],
+    [{ split: 'flat' }, 'expected images with a class to search by, found 0; search without labels'],
     [{ split: 'vall' }, 'no split vall; it has val, test, flat, one; did you mean val?'],
     [{ domains: ['drawing'] }, 'did you mean drawings?'],
   ])('refuses %j', async (options, reason) => {
@@ -183,7 +183,7 @@ describe('parts', () => {
     for (const label of [0, 1, 2, 3]) expect(heldOut.filter((one) => one.label === label)).toHaveLength(4);
   });
 
-  it('take at most so many pictures, and refuse one that is in both', () => {
+  it('take at most so many images, and refuse one that is in both', () => {
     expect(partsOf(dataset, { ...options, heldOut: 'test', images: 5 }).search).toHaveLength(5);
     const leaking = { ...dataset, splits: { ...dataset.splits, test: dataset.splits.one! } };
     expect(() => partsOf(leaking, { ...options, heldOut: 'test' })).toThrow(/is in the split one and in test/);
@@ -214,7 +214,7 @@ describe('text features', () => {
     expect(new Set(all.map(({ templates }) => templates.join())).size).toBe(all.length);
   });
 
-  it('are compared on the same pictures', async () => {
+  it('are compared on the same images', async () => {
     const bank = new TemplateBank(model, names, { threads: 1 });
     const images = await embedTexts(model, ['red', 'green', 'blue'], { threads: 1 });
     const found = { templates: ['{}'], weights: [1] };

@@ -21,7 +21,7 @@ export interface PromptSearch {
   readonly split: string;
   readonly unlabelled: boolean;
   readonly seed: number;
-  /** Pictures searched on. */
+  /** Images searched on. */
   readonly images: number;
   readonly classes: number;
   /** Different templates that were scored. */
@@ -30,21 +30,21 @@ export interface PromptSearch {
   readonly seconds: number;
   /** Left out without labels. */
   readonly choice?: LabelledChoice;
-  /** On pictures that the search did not see; left out where they have no classes. */
+  /** On images that the search did not see; left out where they have no classes. */
   readonly heldOut?: { readonly split: string; readonly images: number; readonly figures: readonly HeldOutFigure[] };
 }
 
 /**
- * What the found prompts gain over the default templates on pictures that the search did not see, a difference of shares.
+ * What the found prompts gain over the default templates on images that the search did not see, a difference of shares.
  *
- * @returns undefined where those pictures have no classes
+ * @returns undefined where those images have no classes
  */
 export function gainOverDefault({ heldOut }: PromptSearch): Interval | undefined {
   return heldOut?.figures.find(({ name }) => name.split(', ')[0] === defaultName)?.gain;
 }
 
 /**
- * Finds the templates and weights that serve a model best on some classes, and reports what they gain on other pictures.
+ * Finds the templates and weights that serve a model best on some classes, and reports what they gain on other images.
  *
  * @throws UserError where a split or a domain is missing, or labels are where they are needed
  * @example
@@ -81,13 +81,13 @@ const labelledOnly = (examples: readonly Example[], { split }: SearchSettings): 
   const labelled = examples.filter(isLabelled);
   if (labelled.length < 2) {
     throw new UserError(
-      `split ${split}: expected pictures with a class to search by, found ${labelled.length}; search without labels (--unlabelled)`,
+      `split ${split}: expected images with a class to search by, found ${labelled.length}; search without labels (--unlabelled)`,
     );
   }
   return labelled;
 };
 
-/** Of pictures without labels nobody knows the class; novel classes must stay unseen where there are others. */
+/** Of images without labels nobody knows the class; novel classes must stay unseen where there are others. */
 function seenClasses({ classes, name }: ImageTextDataset): number[] {
   if (classes.length === 0) throw new UserError(`${name}: expected classes to tell apart, found none`);
   const base = [...classes.keys()].filter((label) => !classes[label]!.novel);
@@ -192,7 +192,7 @@ const fixedTexts = ({ defaults }: SearchSettings): string[] => [
   ...new Set([...defaults, ...publishedEnsembles.flatMap(({ templates }) => templates)]),
 ];
 
-/** For each picture the column of its class. */
+/** For each image the column of its class. */
 function columnsOf({ examples }: EmbeddedImages, classes: readonly number[]): number[] {
   const column = new Map(classes.map((label, c) => [label, c]));
   return examples.filter(isLabelled).map(({ label }) => column.get(label)!);

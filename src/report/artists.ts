@@ -19,7 +19,7 @@ export function artistBars(
   return html`<ul class="artists">${artists.map(
     (
       artist,
-    ) => html`<li><h3>${artist.artist}${artist.unseen ? html` <em>unseen style</em>` : ''}<small>${artist.drawings.toLocaleString('en-GB')} images</small></h3>
+    ) => html`<li><h3>${artist.artist}${artist.unseen ? html` <em>unseen style</em>` : ''}<small>${artist.images.toLocaleString('en-GB')} images</small></h3>
 ${models.map((model) => {
   const found = artist.accuracy[model];
   if (!found) return html``;

@@ -67,7 +67,7 @@ export interface AttentionMap {
   readonly weights: ArrayLike<number>;
 }
 
-export interface DrawingExample {
+export interface ExampleCard {
   /** PNG bytes. */
   readonly png: Uint8Array;
   readonly truth: string;
@@ -78,7 +78,7 @@ export interface DrawingExample {
 
 export interface ArtistAccuracy {
   readonly artist: string;
-  readonly drawings: number;
+  readonly images: number;
   /** No model saw any image by this artist. */
   readonly unseen?: boolean;
   /** Top-1 by model name. */
@@ -100,7 +100,7 @@ export interface ReportData {
   readonly curveUnit: string;
   /** The stretches of the training that are shaded in the curves, and whose they are. */
   readonly phases: { readonly model: string; readonly spans: readonly PhaseSpan[] };
-  readonly examples: readonly DrawingExample[];
+  readonly examples: readonly ExampleCard[];
   readonly artists: readonly ArtistAccuracy[];
   /** The recipe as run, YAML. */
   readonly recipe: string;

@@ -3,7 +3,7 @@ export type {
   ArtistAccuracy,
   AttentionMap,
   ChanceLevels,
-  DrawingExample,
+  ExampleCard,
   Interval,
   LossCurve,
   LossPoint,

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { artistBars } from './artists.js';
 import { comparisonTable, headline } from './comparison.js';
 import type { ReportData } from './data.js';
-import { drawings } from './drawings.js';
+import { examples } from './examples.js';
 import { Html, html } from './html.js';
 import { lineChart } from './line-chart.js';
 import { chancePercent } from './numbers.js';
@@ -13,7 +13,7 @@ export async function writeReport(file: string, data: ReportData): Promise<void>
   await writeFile(file, await reportPage(data));
 }
 
-/** The report as one HTML page: no script, no request, all pictures inside; its content security policy says so. */
+/** The report as one HTML page: no script, no request, all images inside; its content security policy says so. */
 export async function reportPage(data: ReportData): Promise<string> {
   const names = data.models.map((m) => m.name);
   const tone = (model: string) => `tone-${names.includes(model) ? names.indexOf(model) % 6 : 5}`;
@@ -50,9 +50,9 @@ ${
 ${
   data.examples.length > 0 &&
   section(
-    'drawings',
+    'examples',
     'Images and answers',
-    await drawings(data.examples, tone),
+    await examples(data.examples, tone),
     'Each model’s three most likely answers, and its last layer’s attention from the class token over the image: bright is where it looked.',
   )
 }

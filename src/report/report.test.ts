@@ -133,7 +133,7 @@ async function sample(): Promise<ReportData> {
     examples,
     artists: ['noto', 'twemoji', 'openmoji', 'fxemoji'].map((artist, n) => ({
       artist,
-      drawings: 240 + 13 * n,
+      images: 240 + 13 * n,
       unseen: n === 3,
       accuracy: {
         Teacher: interval(0.74 - 0.05 * n),
@@ -221,7 +221,7 @@ describe('report', () => {
     await writeReport(`${file}.empty.html`, { ...(await sample()), curves: [], examples: [], artists: [] });
     const empty = await readFile(`${file}.empty.html`, 'utf8');
     expect(empty).not.toContain('id="curves"');
-    expect(empty).not.toContain('id="drawings"');
+    expect(empty).not.toContain('id="examples"');
     expect(empty).not.toContain('false');
   });
 
@@ -318,10 +318,10 @@ describe('report', () => {
       ]);
       expect(await tab.locator('table.comparison tbody tr').first().textContent()).toContain('69.4 %');
       expect(await tab.locator('figure.chart').count()).toBe(3);
-      expect(await tab.locator('.drawing').count()).toBe(3);
+      expect(await tab.locator('.example').count()).toBe(3);
       const tops = (selector: string) =>
         tab.evaluate<number[]>(
-          `[...document.querySelector('.drawing').querySelectorAll('${selector}')].map((e) => e.getBoundingClientRect().top)`,
+          `[...document.querySelector('.example').querySelectorAll('${selector}')].map((e) => e.getBoundingClientRect().top)`,
         );
       for (const width of [1280, 820, 390]) {
         await tab.setViewportSize({ width, height: 800 });

@@ -38,7 +38,7 @@ th small{display:block;font-weight:400}
 td b{font-weight:600;white-space:nowrap}td small{display:block;white-space:nowrap}
 td.best{background:color-mix(in srgb,var(--t2) 8%,transparent)}td.best b{color:var(--t2)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px;margin-top:16px}
-.chart,.drawing,.artists li{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 18px}
+.chart,.example,.artists li{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 18px}
 .chart{display:flex;flex-direction:column}
 .chart figcaption{min-height:4.4em}.chart figcaption p{font-size:.8125rem;color:var(--soft);line-height:1.4}
 .chart svg{display:block;width:100%;height:auto;margin-top:auto;overflow:visible}
@@ -50,11 +50,11 @@ td.best{background:color-mix(in srgb,var(--t2) 8%,transparent)}td.best b{color:v
 path{fill:none;stroke:var(--tone);stroke-linejoin:round;stroke-linecap:round}
 .raw{opacity:.26;stroke-width:1}.mean{stroke-width:2.1}.end{fill:var(--tone);stroke:var(--card);stroke-width:1.5}
 .key{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:.8125rem;color:var(--soft);margin-top:8px}.key b{color:var(--ink);font-variant-numeric:tabular-nums}
-.drawings{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:16px;margin-top:16px}
-.drawing header{display:flex;gap:14px;align-items:center}
-.drawing header p{font-size:.8125rem;color:var(--soft)}
-.drawing h3::first-letter{text-transform:uppercase}
-.picture{background:#fff;border-radius:10px;border:1px solid var(--line);padding:6px;object-fit:contain;flex:none}
+.examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:16px;margin-top:16px}
+.example header{display:flex;gap:14px;align-items:center}
+.example header p{font-size:.8125rem;color:var(--soft)}
+.example h3::first-letter{text-transform:uppercase}
+.image{background:#fff;border-radius:10px;border:1px solid var(--line);padding:6px;object-fit:contain;flex:none}
 .maps,.answers{display:grid;grid-auto-columns:minmax(0,1fr);grid-auto-flow:column;gap:10px 16px;margin-top:14px}
 .overlay{position:relative;aspect-ratio:1;border-radius:10px;overflow:hidden;background:#fff}
 .overlay img{position:absolute;inset:0;width:100%;height:100%;display:block}
@@ -87,5 +87,5 @@ pre{margin:0;padding:18px;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Conso
 .wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
 @page{margin:14mm}
 @media print{.screen{display:none}.note{break-after:avoid}:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
-.chart,.drawing,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}
+.chart,.example,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}
 `.trim();

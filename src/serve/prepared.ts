@@ -1,8 +1,8 @@
-/** Room for three photographs of 12 million pixels, or for 200 pictures of 224 by 224 as the encoder takes them. */
+/** Room for three photographs of 12 million pixels, or for 200 images of 224 by 224 as the encoder takes them. */
 const capacity = 128 * 2 ** 20;
 
 /**
- * What one stage of a cascade made of its inputs, for those behind it that need the same: a picture is decoded once, and
+ * What one stage of a cascade made of its inputs, for those behind it that need the same: an image is decoded once, and
  * made pixels once for all models of one preprocessing. It lives as long as one call. What does not fit is made
  * anew by each stage.
  */

@@ -41,7 +41,7 @@ async function search(body: object) {
   return { status: response.status, json: (await response.json()) as { results: Record<string, unknown>[][] } };
 }
 
-it('finds images by pictures and texts', async () => {
+it('finds images by images and texts', async () => {
   const { data, width, height, channels } = await dataset.load(train[4]!);
   const png = await sharp(data, { raw: { width, height, channels } }).png().toBuffer();
   const { status, json } = await search({ images: [png.toString('base64')], texts: ['red stripes'], top: 3 });

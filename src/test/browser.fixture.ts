@@ -11,7 +11,7 @@ const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/
 export const browserName = executable ?? 'no browser here: install one with "apt-get install chromium"';
 export const hasBrowser = executable !== undefined;
 
-/** SwiftShader stands in for a GPU, a generated picture for a camera. */
+/** SwiftShader stands in for a GPU, a generated image for a camera. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: executable,

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { saveModel } from '../model/index.js';
 import { recipe, teacher } from './colours.fixture.js';
-import { put } from './pictures.fixture.js';
+import { put } from './images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const killer = new URL('./kill-at.mjs', import.meta.url).href;
@@ -16,8 +16,7 @@ const at = (...parts: string[]) => join(root, ...parts);
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'promptkd-kill-'));
-  for (const name of ['red', 'green', 'blue'])
-    for (let i = 0; i < 5; i++) await put(at('pictures'), `${name}/${i}.png`);
+  for (const name of ['red', 'green', 'blue']) for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`);
   await saveModel(at('teacher'), teacher);
   const few = { warmup: { steps: 1 }, prompt: { steps: 1 }, joint: { steps: 3 } };
   writeFileSync(at('recipe.yaml'), stringify(recipe({ views: 1, checkpoint_every: 1, phases: few })));
@@ -34,7 +33,7 @@ function run(args: readonly string[], kill = 0) {
 
 it('distill that is killed again and again ends with the same bits', () => {
   const files = ['student/model.safetensors', 'student/prompt_encoder.safetensors', 'targets/shard-00000.bin'];
-  const source = ['--teacher', at('teacher'), '--data', `folder:${at('pictures')}`, '--recipe', at('recipe.yaml')];
+  const source = ['--teacher', at('teacher'), '--data', `folder:${at('images')}`, '--recipe', at('recipe.yaml')];
   const args = (out: string) => ['distill', ...source, '--out', at(out), '--quiet'];
   const bits = (out: string) => files.map((file) => readFileSync(at(out, file), 'base64'));
   expect(run(args('whole'))).toMatchObject({ status: 0, signal: null });

@@ -10,7 +10,7 @@ import { type ImageTextDataset, openDataset } from '../data/index.js';
 import { classAttention } from '../demo/attention.js';
 import { embedImages } from '../evaluate/embed.js';
 import { Probe } from '../evaluate/probe.js';
-import { wholePicture } from '../loader/index.js';
+import { wholeImage } from '../loader/index.js';
 import { OnnxFile } from '../runtime/onnx-file.js';
 import { Program } from '../runtime/program.js';
 import { measureStages } from '../serve/cascade/measure.js';
@@ -117,8 +117,8 @@ const entries: Record<string, (model: Checkpoint, out: string) => Promise<readon
       expect(probe.images).toBe(3);
     }),
   'the demo draws attention of': async (checkpoint) => {
-    const pictures = await Promise.all(train().map((example) => wholePicture(dataset, example)));
-    return fed(() => classAttention(checkpoint, pictures, compileOptions));
+    const images = await Promise.all(train().map((example) => wholeImage(dataset, example)));
+    return fed(() => classAttention(checkpoint, images, compileOptions));
   },
 };
 

@@ -20,7 +20,7 @@ const config = parseClipConfig({
 });
 const batch = 8;
 
-/** The same pictures and texts at every step. */
+/** The same images and texts at every step. */
 const batches = {
   async batch() {
     const random = new Random('loss scale');

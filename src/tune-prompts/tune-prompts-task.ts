@@ -54,7 +54,7 @@ export type TunedPrompts = { readonly params: Params; readonly config: PromptEnc
  *
  * z are logits of classes, p their softmax, w and s the weak and the strong view. Labels are true ones or pseudo-labels,
  * weighted so that each class counts alike, and the less the fewer of the images have one (FixMatch, Sohn et al., arXiv
- * 2001.07685, with labels that stay); p₀ is what the model answers without prompts, which a few pictures must not make it
+ * 2001.07685, with labels that stay); p₀ is what the model answers without prompts, which a few images must not make it
  * forget (Khattak et al., arXiv 2307.06948, section 3.2.1); neither KL has a gradient into its first distribution; the
  * entropies make answers sure and their mean even (Liang et al., arXiv 2002.08546).
  *

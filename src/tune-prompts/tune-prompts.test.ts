@@ -108,7 +108,7 @@ it('learns without labels: they are not looked at', async () => {
 });
 
 it.each([
-  [{ batch: 13 }, /batch: 13 is more than the 12 pictures of colours\/train/],
+  [{ batch: 13 }, /batch: 13 is more than the 12 images of colours\/train/],
   [{ unlabelled: true, pseudo: { threshold: 0.999 } }, /pseudo.threshold: none of the 12 images is taken for a class/],
   [{ classes_per_step: 3 }, /classes_per_step: expected room for the labels of a batch, 6, got 3/],
 ])('refuses %j', async (more, message) => {

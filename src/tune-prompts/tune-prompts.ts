@@ -152,20 +152,20 @@ export async function promptTuningTask(
   };
   const shape = promptConfig(recipe, config, config.text_config.max_position_embeddings - n_ctx);
   const prompt = { params: initPromptEncoder(shape, recipe.seed), config: shape };
-  // Views carry the labels that are learned from; pictures are read by what the data says of them.
+  // Views carry the labels that are learned from; images are read by what the data says of them.
   const known = new Map(examples.map((example) => [example.id, example]));
-  const pictures = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
+  const images = { ...dataset, load: ({ id }: Example) => dataset.load(known.get(id)!) };
   const seen = examples.map(({ id, captions }, i) => ({ id, captions, label: found[i]! }));
   const { group } = options.engine ?? {};
   const view = { seed: recipe.seed, batch: recipe.batch, group, preprocess, loader: options.loader };
   const views = {
-    weak: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.weak })),
-    strong: own(new ViewBatches(pictures, seen, { ...view, augment: recipe.strong })),
+    weak: own(new ViewBatches(images, seen, { ...view, augment: recipe.weak })),
+    strong: own(new ViewBatches(images, seen, { ...view, augment: recipe.strong })),
     classWeights: evenWeights(taken, names.length),
   };
   // Of a whole batch, however many processes there are.
   const first = group
-    ? own(new ViewBatches(pictures, seen, { ...view, group: undefined, augment: recipe.weak }))
+    ? own(new ViewBatches(images, seen, { ...view, group: undefined, augment: recipe.weak }))
     : views.weak;
   await first.fill(0);
   const some = Math.min(64, texts.length);
@@ -295,7 +295,7 @@ function checkSizes(
   data: string,
 ): void {
   if (images < batch)
-    throw new UserError(`batch: ${batch} is more than the ${images} pictures of ${data}; choose a smaller one`);
+    throw new UserError(`batch: ${batch} is more than the ${images} images of ${data}; choose a smaller one`);
   if (classes_per_step < Math.min(batch, classes)) {
     throw new UserError(`classes_per_step: expected room for the labels of a batch, ${batch}, got ${classes_per_step}`);
   }

@@ -8,10 +8,10 @@ import { type HostTensor, input, mean, mul, slice, sum, type Tensor } from '../t
 /**
  * Lets prompts begin as what the frozen towers are used to, as CoOp begins with the words of a template (Zhou et al.,
  * arXiv 2109.01134, section 3.1): each head's bias becomes, at its layer, the mean of the tower's own tokens over some texts
- * or pictures. Nearly empty prompts are no neutral start: the norm in front of each layer blows them up to noise of full size.
+ * or images. Nearly empty prompts are no neutral start: the norm in front of each layer blows them up to noise of full size.
  *
  * @param prompt whose heads' biases are written
- * @param some class texts, `ids` [N, L] and `ends` [N], and pictures, `pixels` [B, 3, S, S], brought to the model's size
+ * @param some class texts, `ids` [N, L] and `ends` [N], and images, `pixels` [B, 3, S, S], brought to the model's size
  */
 export async function startFromTypicalTokens(
   prompt: { readonly params: Params; readonly config: PromptEncoderConfig },

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { type Example, examplesOf, type ImageTextDataset, type Picture } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, type RawImage } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/index.js';
 import type { PageOptions } from './page-folder.js';
@@ -34,7 +34,7 @@ export async function sampleImages(dataset: ImageTextDataset, count = 3): Promis
 }
 
 /** Small images as they are, large ones as JPEG. */
-async function encoded({ data, width, height, channels }: Picture) {
+async function encoded({ data, width, height, channels }: RawImage) {
   const image = sharp(data, { raw: { width, height, channels } }).flatten({ background: '#fff' });
   if (Math.max(width, height) <= 128) return { bytes: await image.png().toBuffer(), extension: 'png' as const };
   const resized = image.resize(longest, longest, { fit: 'inside', withoutEnlargement: true });

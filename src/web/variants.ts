@@ -21,7 +21,7 @@ export type EncoderName = 'vision_model' | 'text_model';
 
 /**
  * The file of an encoder that a page shall load: the one asked for, or else the smallest whose embeddings have a cosine
- * of at least 0.99 to the model's in float32 on every probe (three synthetic pictures, or three short texts).
+ * of at least 0.99 to the model's in float32 on every probe (three synthetic images, or three short texts).
  *
  * @param folder with the ONNX files
  * @param pair the model in float32: of a quantised one, the values of its checkpoint
@@ -45,7 +45,7 @@ export async function chooseVariant(
       `${join(folder, `${name}${suffixes[wanted!]}.onnx`)}: no such file: choose one of ${found.map(({ dtype }) => dtype).join(', ')}`,
     );
   }
-  const [probe, expected] = name === 'vision_model' ? await pictureProbe(pair) : await textProbe(pair);
+  const [probe, expected] = name === 'vision_model' ? await imageProbe(pair) : await textProbe(pair);
   let reason = '';
   for (const candidate of candidates) {
     if (existsSync(`${candidate.path}_data`)) {
@@ -82,7 +82,7 @@ async function run(
 type Probe = [feeds: Readonly<Record<string, HostTensor>>, expected: Float32Array];
 
 /** Noise at three scales, in the numbers that preprocessing makes. */
-async function pictureProbe(pair: OnnxPair): Promise<Probe> {
+async function imageProbe(pair: OnnxPair): Promise<Probe> {
   const { size } = pair.preprocess;
   const scales = [1, 4, 12];
   const pixels = new Float32Array(scales.length * 3 * size * size);

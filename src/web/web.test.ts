@@ -128,9 +128,9 @@ describe('promptkd web', () => {
   }
 });
 
-/** A picture of coloured patches, `channels` 4 with transparent parts. */
+/** An image of coloured patches, `channels` 4 with transparent parts. */
 function patches(seed: string, width: number, height: number, channels: 3 | 4 = 3) {
-  const random = new Random('web pictures', seed);
+  const random = new Random('web images', seed);
   const colours = Array.from({ length: 64 }, () => Array.from({ length: channels }, () => random.int(256)));
   const data = Uint8Array.from({ length: width * height * channels }, (_, at) => {
     const pixel = Math.floor(at / channels);
@@ -155,7 +155,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
   const inPage = <Result>(body: string, given: unknown = {}) =>
     tab.evaluate(`(async (given) => { ${body} })(${JSON.stringify(given)})`) as Promise<Result>;
   const file = `new File([Uint8Array.from(atob(given.data), (c) => c.charCodeAt(0))], given.name, { type: given.type })`;
-  const asFile = (bytes: Uint8Array, name = 'picture.png', type = 'image/png') => ({
+  const asFile = (bytes: Uint8Array, name = 'image.png', type = 'image/png') => ({
     data: Buffer.from(bytes).toString('base64'),
     name,
     type,
@@ -168,10 +168,10 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
       given,
     );
 
-  /** What Node makes of a picture: pixels, embedding, and the classes by probability. */
-  async function inNode(picture: Uint8Array, names: readonly string[] = classes) {
+  /** What Node makes of a file: pixels, embedding, and the classes by probability. */
+  async function inNode(file: Uint8Array, names: readonly string[] = classes) {
     const { size } = pair.preprocess;
-    const pixels = await preprocessImage(picture, pair.preprocess);
+    const pixels = await preprocessImage(file, pair.preprocess);
     const { data: embedding } = await pair.images({ shape: [1, 3, size, size], data: pixels });
     const features = await textsInNode(names.map((name) => template.replace('{}', name)));
     const width = embedding.length;
@@ -240,7 +240,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     const answered: string[] = [];
     for (const n of [0, 1, 2]) {
       await tab.locator('#samples button').nth(n).click();
-      await eventually(() => inPage<string>('return document.getElementById("picture").alt')).toContain(
+      await eventually(() => inPage<string>('return document.getElementById("image").alt')).toContain(
         `sample-${n + 1}`,
       );
       await eventually(() => inPage<number>('return document.querySelectorAll("#answers li").length')).toBe(5);
@@ -258,7 +258,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     await tab.locator('label[for="kind-fixed"]').click();
   });
 
-  it('gives Node’s embeddings of pictures and texts in float32', async () => {
+  it('gives Node’s embeddings of images and texts in float32', async () => {
     const png = await patches('opaque', 90, 60).png().toBuffer();
     const texts = ['a drawing of a red cat', 'tree', 'two small houses under a tree, and another red cat behind them'];
     const { embedding, seen, embeds } = await inPage<Record<'embedding' | 'seen' | 'embeds', number[]>>(
@@ -295,17 +295,17 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
       `const { openEngine } = await import('./engine.js');
        const engine = await openEngine({ device: 'wasm' });
        const seen = [];
-       for (const data of given.pictures) {
+       for (const data of given.images) {
          const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
          seen.push([...(await engine.embedImage(new Blob([bytes]))).seen]);
        }
        engine.close();
        return seen;`,
-      { pictures: [jpeg, clear, tagged].map((bytes) => bytes.toString('base64')) },
+      { images: [jpeg, clear, tagged].map((bytes) => bytes.toString('base64')) },
     );
-    for (const [n, picture] of [jpeg, clear, tagged].entries()) {
+    for (const [n, image] of [jpeg, clear, tagged].entries()) {
       const plain = { ...pair.preprocess, rescale: 1, mean: [0, 0, 0], std: [1, 1, 1] } as const;
-      const pixels = await preprocessImage(picture, plain);
+      const pixels = await preprocessImage(image, plain);
       const area = pixels.length / 3;
       const apart = seen[n]!.map((x, i) => Math.abs(x - pixels[(i % 3) * area + Math.floor(i / 3)]!));
       // 2 of 255 levels are 0.03 in normalised units.
@@ -314,16 +314,16 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     }
   });
 
-  it('answers a dropped picture as Node does', async () => {
+  it('answers a dropped image as Node does', async () => {
     const png = await patches('dropped', 80, 80).png().toBuffer();
     await drop(asFile(png));
-    await tab.locator('body[data-stage="picture"]').waitFor();
+    await tab.locator('body[data-stage="image"]').waitFor();
     const { answers } = await inNode(png);
-    // The answers of the picture before may have the same first one.
+    // The answers of the image before may have the same first one.
     await eventually(shownAnswers).toEqual(answers);
   });
 
-  it('answers a pasted picture, by classes typed live', async () => {
+  it('answers a pasted image, by classes typed live', async () => {
     const png = await patches('pasted', 50, 70).png().toBuffer();
     await inPage(
       `const transfer = new DataTransfer(); transfer.items.add(${file});
@@ -341,9 +341,9 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     await eventually(async () => (await shownAnswers()).length).toBe(5);
   });
 
-  it('says that a file is no picture and keeps the answers', async () => {
+  it('says that a file is no image and keeps the answers', async () => {
     const before = await shownAnswers();
-    await drop(asFile(Buffer.from('not a picture'), 'notes.png'));
+    await drop(asFile(Buffer.from('not an image'), 'notes.png'));
     await eventually(() => textOf('#fault')).toMatch(/^notes\.png is not an image/);
     expect(await shownAnswers()).toEqual(before);
   });
@@ -385,7 +385,7 @@ describe.skipIf(!hasBrowser)(`the page in ${browserName}`, () => {
     expect(await inPage('return document.querySelector("video").srcObject.active')).toBe(false);
   });
 
-  it('opens one camera, however often it is asked for while it starts, and none behind a picture', async () => {
+  it('opens one camera, however often it is asked for while it starts, and none behind an image', async () => {
     await inPage(
       `const { mediaDevices } = navigator;
        const open = mediaDevices.getUserMedia.bind(mediaDevices);

@@ -65,7 +65,7 @@ interface ImageOptions extends CommonOptions {
   readonly split: string;
   readonly preset?: string;
   readonly set?: readonly string[];
-  readonly pictures: number;
+  readonly images: number;
   readonly views: number;
   readonly size: number;
   readonly seed: number;
@@ -88,7 +88,7 @@ function addImages(augment: Command): void {
       'one field of a recipe’s augment block; repeatable',
       (value: string, before: string[] | undefined) => [...(before ?? []), value],
     )
-    .option('--pictures <n>', 'images, one per row', positiveInteger, 6)
+    .option('--images <n>', 'images, one per row', positiveInteger, 6)
     .option('--views <n>', 'views per image', positiveInteger, 8)
     .option('--size <pixels>', 'side of a view, in pixels', positiveInteger, 96)
     .option('--seed <n>', 'seed of everything random', wholeNumber, 0)

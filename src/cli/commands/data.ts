@@ -20,7 +20,7 @@ export function addData(program: Command): void {
   withCommonOptions(data.command('show').description('draw a contact sheet of a data set, and count what is in it'))
     .argument('[data]', dataHelp, 'emoji')
     .option('--split <name>', 'which split', 'test')
-    .option('--count <n>', 'drawings on the sheet', positiveInteger, 64)
+    .option('--count <n>', 'images on the sheet', positiveInteger, 64)
     .option('--out <file>', 'PNG file', 'contact-sheet.png')
     .addHelpText(
       'after',
@@ -34,13 +34,11 @@ export function addData(program: Command): void {
   withCommonOptions(
     data
       .command('inspect')
-      .description(
-        'count what a data set holds, decode its pictures, and say what looks wrong: duplicates, leakage, …',
-      ),
+      .description('count what a data set holds, decode its images, and say what looks wrong: duplicates, leakage, …'),
   )
     .argument('<data>', dataHelp)
-    .option('--limit <n>', 'most pictures that are decoded, drawn by lot where there are more', positiveInteger, 20_000)
-    .option('--samples <n>', 'pictures a split whose texts are shown', positiveInteger, 3)
+    .option('--limit <n>', 'most images that are decoded, drawn by lot where there are more', positiveInteger, 20_000)
+    .option('--samples <n>', 'images a split whose texts are shown', positiveInteger, 3)
     .option('--sheet <file>', 'also draw a contact sheet of the first split, a PNG file')
     .addHelpText('after', explainedKinds())
     .addHelpText(
@@ -82,7 +80,7 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
     name: dataset.name,
     classes: dataset.classes.length,
     novel: dataset.classes.filter(({ novel }) => novel).length,
-    splits: Object.fromEntries(Object.entries(dataset.splits).map(([name, drawings]) => [name, drawings.length])),
+    splits: Object.fromEntries(Object.entries(dataset.splits).map(([name, images]) => [name, images.length])),
     ...(dataset.dealt !== undefined && { dealt: dataset.dealt }),
     skipped: dataset.skipped,
     remarks: dataset.remarks ?? [],
@@ -93,7 +91,7 @@ async function show(spec: string, options: ShowOptions): Promise<void> {
     [
       `${result.name}: ${result.classes} classes, ${result.novel} of them novel`,
       ...Object.entries(result.splits).map(
-        ([name, drawings]) => `  ${name.padEnd(12)} ${drawings.toLocaleString('en-GB').padStart(7)} pictures`,
+        ([name, images]) => `  ${name.padEnd(12)} ${images.toLocaleString('en-GB').padStart(7)} images`,
       ),
       ...(result.dealt === undefined ? [] : [`  ${result.dealt}`]),
       ...result.remarks.map(({ message, count, examples }) => `  ${count} ${message}, the first: ${examples[0]}`),
@@ -128,7 +126,7 @@ async function inspect(spec: string, options: InspectOptions): Promise<void> {
       limit,
       samples,
       signal: interruptSignal(),
-      onProgress: (step, steps) => progress.update({ phase: 'pictures', step, steps }),
+      onProgress: (step, steps) => progress.update({ phase: 'images', step, steps }),
     });
     const [split] = Object.keys(dataset.splits);
     if (sheet) await contactSheet(dataset, { split: split!, count: 64, file: sheet });

@@ -51,9 +51,9 @@ export function addEvaluate(program: Command): void {
       'retrieval also as the mean of so many folds: 5 of COCO’s 5k are its 1k figures',
       positiveInteger,
     )
-    .option('--long-tail', 'report by how many pictures a class has in train: many, medium and few')
-    .option('--many <n>', 'more training pictures make a many-shot class (default: 100)', wholeNumber)
-    .option('--few <n>', 'fewer training pictures make a few-shot class (default: 20)', wholeNumber)
+    .option('--long-tail', 'report by how many images a class has in train: many, medium and few')
+    .option('--many <n>', 'more training images make a many-shot class (default: 100)', wholeNumber)
+    .option('--few <n>', 'fewer training images make a few-shot class (default: 20)', wholeNumber)
     .option('--imbalance <factor>', 'the model was trained with it: count the long tail it made', positiveNumber)
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -118,7 +118,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
       longTail || imbalance !== undefined || many !== undefined || few !== undefined
         ? byTrainingCount(
             evaluation.predictions,
-            // Which pictures a made long tail has does not depend on a seed.
+            // Which images a made long tail has does not depend on a seed.
             examplesOf(withSubset(dataset, 'train', { imbalance }, 0), 'train'),
             { many, few },
           )

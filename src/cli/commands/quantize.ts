@@ -77,8 +77,8 @@ export function addQuantize(program: Command): void {
       wholeNumber,
     )
     .addOption(dataOption())
-    .option('--split <name>', 'split that calibration pictures are drawn from', 'train')
-    .option('--images <n>', 'calibration pictures (default: 128 to 1,024, more where they are small)', positiveInteger)
+    .option('--split <name>', 'split that calibration images are drawn from', 'train')
+    .option('--images <n>', 'calibration images (default: 128 to 1,024, more where they are small)', positiveInteger)
     .option('--sensitivity', 'measure what each weight costs, one at a time, and print it')
     .option('--smaller <times>', 'choose who gets how many bits, so that all weights are so many times smaller', times)
     .addOption(
@@ -95,7 +95,7 @@ export function addQuantize(program: Command): void {
     .option('--finetune-lr <rate>', 'largest learning rate of that (default: 1e-4)', positiveNumber)
     .option('--teacher <folder>', "checkpoint folder or Hugging Face id to learn from (default: the run's)")
     .option('--targets <folder>', "the teacher's stored targets (default: the run's, or made for the time being)")
-    .option('--seed <n>', 'seed of the calibration pictures', wholeNumber, 0)
+    .option('--seed <n>', 'seed of the calibration images', wholeNumber, 0)
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
@@ -109,7 +109,7 @@ export function addQuantize(program: Command): void {
         'quantize my-student --out small --finetune 300 --teacher my-clip --data folder:photos',
         'quantize my-clip --out small --data folder:photos --max-drop 0.5',
       ) +
-        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n--recompute, --precision, --accumulate, --ema, --device and --threads are of tuning and fine-tuning.\nWithout --data, pictures come from the data that the run learned from, or from emoji.\n',
+        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n--recompute, --precision, --accumulate, --ema, --device and --threads are of tuning and fine-tuning.\nWithout --data, images come from the data that the run learned from, or from emoji.\n',
     )
     .action(run);
 }

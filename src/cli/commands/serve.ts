@@ -36,16 +36,16 @@ export function addServe(program: Command): void {
     .option('--port <n>', 'port; 0: any free one', wholeNumber, port)
     .option('--workers <n>', 'worker threads a model', positiveInteger, workers)
     .addOption(threadsOption())
-    .option('--max-batch <n>', 'most pictures computed together; 1: no batching', positiveInteger, maxBatch)
-    .option('--max-wait <ms>', 'longest that a picture waits for others', wholeNumber, maxWaitMs)
+    .option('--max-batch <n>', 'most images computed together; 1: no batching', positiveInteger, maxBatch)
+    .option('--max-wait <ms>', 'longest that an image waits for others', wholeNumber, maxWaitMs)
     .option(
       '--max-queue <n>',
-      'most pictures of a model that wait; more are answered with 429',
+      'most images of a model that wait; more are answered with 429',
       positiveInteger,
       maxQueue,
     )
     .option('--max-body <MiB>', 'largest request', positiveInteger, maxBodyBytes / 2 ** 20)
-    .option('--max-pixels <millions>', 'largest picture', positiveInteger, maxPixels / 1e6)
+    .option('--max-pixels <millions>', 'largest image', positiveInteger, maxPixels / 1e6)
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')

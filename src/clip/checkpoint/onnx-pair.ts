@@ -36,7 +36,7 @@ export class OnnxPair {
   constructor(
     private readonly vision: OnnxFile,
     private readonly text: OnnxFile,
-    /** Vocabulary, text length, joint width and picture size are the model's; what else stands there is CLIP's default. */
+    /** Vocabulary, text length, joint width and image size are the model's; what else stands there is CLIP's default. */
     readonly config: ClipConfig,
     readonly preprocess: PreprocessConfig,
     readonly tokenizer: Tokenizer,
@@ -250,7 +250,7 @@ function checkPooling(file: OnnxFile, path: string, names: readonly string[], ty
   );
 }
 
-/** Joint width: what the image encoder gives for one black picture. */
+/** Joint width: what the image encoder gives for one black image. */
 async function outputWidth(vision: OnnxFile, path: string, side: number): Promise<number> {
   const pixel_values = { shape: [1, 3, side, side], data: new Float32Array(3 * side * side) };
   let shape: readonly number[];
@@ -262,7 +262,7 @@ async function outputWidth(vision: OnnxFile, path: string, side: number): Promis
   }
   if (shape.length !== 2 || shape[0] !== 1) {
     throw new UserError(
-      `${path}: ${IMAGE.find((name) => vision.outputs.includes(name))}: expected [1, width] for one picture, got [${shape.join(', ')}]`,
+      `${path}: ${IMAGE.find((name) => vision.outputs.includes(name))}: expected [1, width] for one image, got [${shape.join(', ')}]`,
     );
   }
   return shape[1]!;

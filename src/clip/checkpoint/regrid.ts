@@ -79,7 +79,7 @@ export function withTextLength(checkpoint: Checkpoint, length: number): Checkpoi
 }
 
 /**
- * The same model for pictures of another size: position embeddings are resampled bilinearly, patches stay.
+ * The same model for images of another size: position embeddings are resampled bilinearly, patches stay.
  *
  * @throws UserError where the size is no multiple of the patch
  */

@@ -2,19 +2,19 @@ import { UserError } from '../../errors.js';
 import type { PreprocessConfig } from './preprocess-config.js';
 import { resizePixels } from './resize.js';
 
-/** Above this many pixels a picture is refused: decoded, it would take more than 400 MB. */
+/** Above this many pixels an image is refused: decoded, it would take more than 400 MB. */
 export const MAX_PIXELS = 100_000_000;
 
-/** Why sharp gave no pixels of a picture, for whoever brought it. */
-export function pictureError(label: string, error: unknown, maxPixels = MAX_PIXELS): UserError {
+/** Why sharp gave no pixels of an image, for whoever brought it. */
+export function imageError(label: string, error: unknown, maxPixels = MAX_PIXELS): UserError {
   const { message } = error as Error;
   const reason = /exceeds pixel limit/.test(message)
-    ? `expected a picture of at most ${maxPixels / 1e6} million pixels`
+    ? `expected an image of at most ${maxPixels / 1e6} million pixels`
     : /is missing/.test(message)
-      ? 'expected a picture, found no such file'
+      ? 'expected an image, found no such file'
       : /unsupported image format/.test(message)
-        ? 'expected a picture, got something else'
-        : `expected a picture that is whole, got one that is damaged: ${message}`;
+        ? 'expected an image, got something else'
+        : `expected an image that is whole, got one that is damaged: ${message}`;
   return new UserError(`${label}: ${reason}`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Pillow's resampling of 8-bit pictures, bit for bit: image processors are defined by it, and other libraries place
+ * Pillow's resampling of 8-bit images, bit for bit: image processors are defined by it, and other libraries place
  * and round their samples a little differently. After `Resample.c`: separable, antialiased when shrinking (the
  * kernel is widened by the scale), integer coefficients, rounded to 8 bits after each of its two passes.
  */

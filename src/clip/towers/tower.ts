@@ -11,3 +11,9 @@ export interface TowerResult {
   /** Normalised and projected features of every token [N, T, projection_dim]. */
   tokenEmbeds(): Tensor;
 }
+
+/** What a vision tower gives. */
+export interface VisionResult extends TowerResult {
+  /** Normalises and projects tokens of any layer [N, T, D] as those of the last one are. → [N, T, projection_dim] */
+  project(tokens: Tensor): Tensor;
+}

@@ -12,7 +12,7 @@ import {
 } from '../../tensor/index.js';
 import { type ClipConfig, isSiglip } from '../config.js';
 import { mapHead } from './map-head.js';
-import type { TowerResult } from './tower.js';
+import type { VisionResult } from './tower.js';
 
 export interface VisionOptions {
   /**
@@ -28,6 +28,11 @@ export interface VisionOptions {
    * SigLIP's head reads all tokens: there it changes nothing.
    */
   readonly pooledOnly?: boolean;
+  /**
+   * Which of the embedded tokens the blocks read, before prompts are added to them: [B, N or 1 + N, D] → [B', T, D]. So
+   * windows of an image are read each by itself: their tokens, with a class token each, on the batch axis.
+   */
+  readonly pick?: (tokens: Tensor) => Tensor;
   /** Compute a block's inner values again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
   /** Over how many ranks the blocks are split (`compile` with `shards`). @defaultValue 1 */
@@ -46,10 +51,10 @@ export function visionTower(
   config: ClipConfig,
   pixels: Tensor,
   options: VisionOptions = {},
-): TowerResult {
+): VisionResult {
   const vision = config.vision_config;
   const prompts = options.prompts ?? [];
-  const [batch, channels, height, breadth] = pixels.shape;
+  const [, channels, height, breadth] = pixels.shape;
   if (
     pixels.rank !== 4 ||
     channels !== vision.num_channels ||
@@ -65,13 +70,15 @@ export function visionTower(
   }
   const siglip = isSiglip(config);
   const patches = patchEmbedding(p, vision, pixels); // [B, N, D]
-  const tokens = add(
+  const all = add(
     siglip ? patches : concat([repeatBatch(classToken(p, vision), pixels), patches], 1),
     param(p, 'vision_model.embeddings.position_embedding.weight'),
   ); // [B, N or 1 + N, D]
+  const tokens = options.pick ? options.pick(all) : all;
   const own = tokens.shape[1] as number;
+  const like = options.pick ? tokens : pixels;
   const withPrompts = (x: Tensor, prompt: Tensor) =>
-    concat([slice(x, 1, 0, own), prompt.rank === 3 ? prompt : repeatBatch(prompt, pixels)], 1);
+    concat([slice(x, 1, 0, own), prompt.rank === 3 ? prompt : repeatBatch(prompt, like)], 1);
   const embedded = prompts[0] ? withPrompts(tokens, prompts[0]) : tokens;
   const eps = vision.layer_norm_eps;
   const start = siglip ? embedded : layerNormLayer(p, 'vision_model.pre_layrnorm', embedded, eps);
@@ -95,14 +102,16 @@ export function visionTower(
   const norm = (x: Tensor) => layerNormLayer(p, 'vision_model.post_layernorm', x, eps);
   if (siglip) {
     const head = mapHead(p, vision, norm(slice(result.output, 1, 0, own)));
-    return { ...states, embed: head.pooled, tokenEmbeds: head.each };
+    const project = (x: Tensor) => mapHead(p, vision, norm(x)).each();
+    return { ...states, embed: head.pooled, tokenEmbeds: head.each, project };
   }
   const project = (x: Tensor) => linear(norm(x), param(p, 'visual_projection.weight'));
-  const classFeatures = reshape(slice(result.output, 1, 0, 1), [batch!, vision.hidden_size]);
+  const classFeatures = reshape(slice(result.output, 1, 0, 1), [tokens.shape[0]!, vision.hidden_size]);
   return {
     ...states,
     embed: project(classFeatures),
     tokenEmbeds: () => project(result.output),
+    project,
   };
 }
 

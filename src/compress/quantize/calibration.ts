@@ -14,18 +14,18 @@ export interface Calibration {
   readonly pixels: HostTensor<Float32Array>;
   /** Images drawn that cannot be read, and so are not among them. */
   readonly skipped: readonly Skipped[];
-  /** The class of each picture, as an index of `texts`. */
+  /** The class of each image, as an index of `texts`. */
   readonly labels: readonly number[];
   /** One text a class. */
   readonly texts: TokenizedTexts;
-  /** Those and the pictures' captions: all kinds of text that the student reads. */
+  /** Those and the images' captions: all kinds of text that the student reads. */
   readonly allTexts: TokenizedTexts;
 }
 
 export interface CalibrationOptions {
-  /** Pictures; fewer where the split has fewer. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
+  /** Images; fewer where the split has fewer. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
   readonly images?: number;
-  /** Most classes, those of the pictures first. */
+  /** Most classes, those of the images first. */
   readonly classes?: number;
   readonly split?: string;
   /** `{}` or `[OBJ]` stands for the class name. @defaultValue the first of `usualTemplates` */
@@ -34,7 +34,7 @@ export interface CalibrationOptions {
 }
 
 /**
- * Pictures drawn from a split, and the texts of its classes.
+ * Images drawn from a split, and the texts of its classes.
  *
  * @throws UserError where the split is unknown, or its data have no classes.
  */
@@ -52,7 +52,7 @@ export async function loadCalibration(
   const labelled = examplesOf(dataset, split).filter(isLabelled);
   if (labelled.length === 0) {
     throw new UserError(
-      `${dataset.name}: expected pictures with classes in the split ${split} to calibrate on, got none`,
+      `${dataset.name}: expected images with classes in the split ${split} to calibrate on, got none`,
     );
   }
   const drawn = new Random(seed, 'calibration').shuffle(labelled).slice(0, images);
@@ -76,7 +76,7 @@ export async function loadCalibration(
   };
 }
 
-/** As many pictures as have patches enough for the moments of what a large tower's layers are fed. */
+/** As many images as have patches enough for the moments of what a large tower's layers are fed. */
 function enoughImages({ config }: TowerModel): number {
   const { image_size: size, patch_size: patch } = config.vision_config;
   return Math.round(Math.min(1024, Math.max(128, 40_000 / (size / patch) ** 2)));

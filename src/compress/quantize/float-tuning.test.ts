@@ -27,7 +27,7 @@ describe('tuning what stays float32', () => {
   });
   afterAll(() => predictor.dispose());
 
-  it('comes nearer to the float32 answers on pictures that it was not tuned on', async () => {
+  it('comes nearer to the float32 answers on images that it was not tuned on', async () => {
     expect(tuned.kl.after).toBeLessThan(0.7 * tuned.kl.before);
     const [own, before, after] = await Promise.all(
       [student, rounded.student, tuned.student].map(async (s) => predictor.predict(await predictor.embeds(s), s)),

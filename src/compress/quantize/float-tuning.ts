@@ -24,7 +24,7 @@ export interface FloatTuningOptions {
 }
 
 export interface TunedStudent extends QuantizedStudent {
-  /** KL from the float32 student, in nats, on the calibration's pictures that it was not tuned on. */
+  /** KL from the float32 student, in nats, on the calibration's images that it was not tuned on. */
   readonly kl: { readonly before: number; readonly after: number };
 }
 
@@ -32,7 +32,7 @@ export interface TunedStudent extends QuantizedStudent {
 const RATE = 1e-3;
 /** Patches, or a text's ids, a step: batches of large models are small ones. */
 const TOKENS = 2500;
-/** One of so many calibration pictures is kept back, to see whether tuning helped. */
+/** One of so many calibration images is kept back, to see whether tuning helped. */
 const KEPT_BACK = 8;
 
 /**
@@ -47,10 +47,10 @@ export function usualTuning(student: TowerModel): number {
 
 /**
  * Tunes what stays float32 in a quantised student, that is norms, biases, prompt encoder, vision prompts and logit_scale,
- * so that it gives the float32 student's answers again: KL between both softmaxes, from pictures to texts and back. Codes
+ * so that it gives the float32 student's answers again: KL between both softmaxes, from images to texts and back. Codes
  * and scales stay. (Norm tweaking: Li et al. 2023, arXiv 2309.02784, which tunes norms alone, layer by layer.)
  *
- * Where the answers to pictures that were kept back came no nearer, the student stays as it was.
+ * Where the answers to images that were kept back came no nearer, the student stays as it was.
  *
  * @param student with its weights as they were trained: whose answers are learned
  * @param predictor of the same calibration
@@ -98,10 +98,10 @@ export async function tuneFloats(
   return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
 }
 
-/** Pictures and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
+/** Images and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
 class TuningBatches {
   readonly shape: { images: number; texts: number; length: number; width: number };
-  private readonly pictures: EpochOrder;
+  private readonly images: EpochOrder;
   private readonly lines: EpochOrder;
   private readonly feeds: Readonly<Record<string, HostTensor>>;
 
@@ -109,16 +109,16 @@ class TuningBatches {
     student: TowerModel,
     private readonly calibration: Calibration,
     private readonly targets: Embeds,
-    pictures: number,
+    count: number,
     seed: number,
   ) {
     const { pixels, texts } = calibration;
     const { vision_config: vision, projection_dim: width } = student.config;
     const [lines, length] = [texts.ends.length, texts.length];
-    const images = Math.min(pictures, within(64, (vision.image_size / vision.patch_size) ** 2));
+    const images = Math.min(count, within(64, (vision.image_size / vision.patch_size) ** 2));
     const some = Math.min(lines, within(128, length));
     this.shape = { images, texts: some, length, width };
-    this.pictures = new EpochOrder(pictures, seed);
+    this.images = new EpochOrder(count, seed);
     this.lines = new EpochOrder(lines, seed);
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
     this.feeds = {
@@ -138,9 +138,9 @@ class TuningBatches {
       const { shape, data } = this.feeds[name]!;
       gatherHostRows(source, data.length / shape[0]!, rows, data);
     };
-    const pictures = drawn(this.pictures, n, images);
-    fill('pixels', pixels.data, pictures);
-    fill('target/image', this.targets.images, pictures);
+    const chosen = drawn(this.images, n, images);
+    fill('pixels', pixels.data, chosen);
+    fill('target/image', this.targets.images, chosen);
     const lines = drawn(this.lines, n, some);
     fill('ids', texts.ids, lines);
     fill('ends', texts.ends, lines);

@@ -30,7 +30,7 @@ const ORIGINAL = 'original';
  * 2019, arXiv 1906.04721, section 4.2), so that the moments of its weight are taken about the means.
  *
  * What a block's layers are fed is computed from the block's input, which is kept of the whole calibration: two arrays
- * [pictures or texts, tokens, width].
+ * [images or texts, tokens, width].
  */
 export async function quantizeInOrder(
   student: TowerModel,

@@ -3,7 +3,7 @@ import { columnsInOrder, type Matrix, part, rowOf, rowsInOrder, subtract } from 
 
 /**
  * Share of the mean square that is added to the diagonal, so that the matrix can be inverted. Frantar et al. (2023) add a
- * hundredth; a tenth also keeps weights that are fitted to a few hundred pictures near what they were.
+ * hundredth; a tenth also keeps weights that are fitted to a few hundred images near what they were.
  */
 const DAMPING = 0.1;
 /** Columns that are worked on one at a time. More are cut in halves, whose effect on each other is a matrix product. */

@@ -15,14 +15,14 @@ import {
 } from '../../tensor/index.js';
 import type { Calibration } from './calibration.js';
 import { weightsOf } from './mixture.js';
-import { imageGraph, pictureFeeds, textFeeds, textGraph } from './student-graph.js';
+import { imageFeeds, imageGraph, textFeeds, textGraph } from './student-graph.js';
 
 /** E[x xᵀ] [I, I] of what each linear layer's weight [O, I] is multiplied by, by its name. */
 export type Moments = Readonly<Record<string, HostTensor<Float32Array>>>;
 
 const BATCH = 32;
 
-/** A tower's graph, its weights and pictures or texts its inputs, and the calibration that it is fed, a batch at a time. */
+/** A tower's graph, its weights and images or texts its inputs, and the calibration that it is fed, a batch at a time. */
 export interface CalibrationPass {
   readonly tower: TowerResult;
   readonly batches: number;
@@ -40,7 +40,7 @@ export function calibrationPasses(student: TowerModel, { pixels, allTexts: texts
     {
       tower: imageGraph(student, images),
       batches: Math.floor(pixels.shape[0]! / images),
-      feeds: (batch) => pictureFeeds(pixels, batch * images, images),
+      feeds: (batch) => imageFeeds(pixels, batch * images, images),
       moments: products,
     },
     {
@@ -55,7 +55,7 @@ export function calibrationPasses(student: TowerModel, { pixels, allTexts: texts
 /** ONNX Runtime reads a left operand in columns slowly: it is copied over first. */
 const products = (x: Tensor, y: Tensor) => matmul(transpose(x), y);
 
-/** The moments of all linear layers over the calibration's pictures and texts. */
+/** The moments of all linear layers over the calibration's images and texts. */
 export async function measureMoments(
   student: TowerModel,
   calibration: Calibration,

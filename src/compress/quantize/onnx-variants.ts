@@ -38,7 +38,7 @@ export interface LeftOut {
 }
 
 /**
- * How far a file's embeddings of a few pictures and texts may be from the engine's on the same values: further where
+ * How far a file's embeddings of a few images and texts may be from the engine's on the same values: further where
  * products round activations to 8 bits. That is told by the weights, not by the file's name: the checkpoint's own codes may
  * be of any scheme.
  */

@@ -4,23 +4,23 @@ import { compile, type Runnable } from '../../runtime/index.js';
 import { type HostTensor, l2Normalize, type Tensor } from '../../tensor/index.js';
 import type { Calibration } from './calibration.js';
 import { cutsOfInputs, HiddenStates } from './hidden-states.js';
-import { imageGraph, pictureFeeds, textFeeds, textGraph } from './student-graph.js';
+import { imageFeeds, imageGraph, textFeeds, textGraph } from './student-graph.js';
 
 const BATCH = 64;
 
-/** Class probabilities of the calibration's pictures, [images, classes]. */
+/** Class probabilities of the calibration's images, [images, classes]. */
 export interface Predictions {
   readonly probabilities: Float64Array;
   readonly classes: number;
 }
 
-/** Unit embeddings of the calibration's pictures [images, P] and texts [classes, P]. */
+/** Unit embeddings of the calibration's images [images, P] and texts [classes, P]. */
 export interface Embeds {
   readonly images: Float32Array;
   readonly texts: Float32Array;
 }
 
-/** Predicts the calibration's pictures with a student's weights, changed as often as wanted, by two compiled programs. */
+/** Predicts the calibration's images with a student's weights, changed as often as wanted, by two compiled programs. */
 export class Predictor {
   private kept?: Promise<Embeds>;
 
@@ -32,12 +32,12 @@ export class Predictor {
 
   /** @param student whose {@link own} embeddings the others are measured by */
   static async create(student: TowerModel, { pixels, texts }: Calibration): Promise<Predictor> {
-    const [pictures, lines] = [pixels.shape[0]!, texts.ends.length];
-    const [some, few] = [Math.min(BATCH, pictures), Math.min(BATCH, lines)];
+    const [images, lines] = [pixels.shape[0]!, texts.ends.length];
+    const [some, few] = [Math.min(BATCH, images), Math.min(BATCH, lines)];
     const text = textGraph(student, few, texts.length).tower;
     return new Predictor(
       student,
-      await TowerEmbeds.create(imageGraph(student, some), pictures, some, (from) => pictureFeeds(pixels, from, some)),
+      await TowerEmbeds.create(imageGraph(student, some), images, some, (from) => imageFeeds(pixels, from, some)),
       await TowerEmbeds.create(text, lines, few, (from) => textFeeds(texts, from, few)),
     );
   }
@@ -52,7 +52,7 @@ export class Predictor {
     return this.kept;
   }
 
-  /** softmax(exp(logit_scale) · cosine) of each picture over the classes. */
+  /** softmax(exp(logit_scale) · cosine) of each image over the classes. */
   predict({ images, texts }: Embeds, { config, params }: TowerModel): Predictions {
     const scale = Math.exp(params.logit_scale!.data[0]!);
     const width = config.projection_dim;
@@ -158,7 +158,7 @@ class TowerEmbeds {
 const embedProgram = ({ embed }: TowerResult, given?: ReadonlyMap<Tensor, string>) =>
   compile({ outputs: { embed: l2Normalize(embed) }, given });
 
-/** Mean over the pictures of KL(p ‖ q), in nats. */
+/** Mean over the images of KL(p ‖ q), in nats. */
 export function meanKl(p: Predictions, q: Predictions): number {
   let sum = 0;
   for (const [i, share] of p.probabilities.entries()) {
@@ -167,7 +167,7 @@ export function meanKl(p: Predictions, q: Predictions): number {
   return sum / (p.probabilities.length / p.classes);
 }
 
-/** The likeliest class of each picture. */
+/** The likeliest class of each image. */
 export function answers({ probabilities, classes }: Predictions): number[] {
   return Array.from({ length: probabilities.length / classes }, (_, i) => {
     const row = probabilities.subarray(i * classes, (i + 1) * classes);

@@ -34,11 +34,11 @@ export interface QuantizeModelOptions {
    * 4-bit variant with codes of its own. @defaultValue {@link usualTuning} behind `gptaq`, otherwise none
    */
   readonly tune?: number;
-  /** Where calibration pictures come from. */
+  /** Where calibration images come from. */
   readonly dataset: ImageTextDataset;
   /** @defaultValue 'train' */
   readonly split?: string;
-  /** Calibration pictures. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
+  /** Calibration images. @defaultValue as many as make 40,000 patches, 128 to 1,024 */
   readonly images?: number;
   /** Whether each weight's sensitivity is measured, though neither `budget` nor `maxDrop` asks for it. */
   readonly sensitivity?: boolean;
@@ -74,7 +74,7 @@ export interface QuantizeModelResult {
   readonly files: readonly string[];
   /** Of all weights, before and after. */
   readonly bytes: { readonly fp32: number; readonly quantized: number };
-  /** On the calibration's pictures: mean KL from the float32 student in nats, equal answers, and top-1 of both. */
+  /** On the calibration's images: mean KL from the float32 student in nats, equal answers, and top-1 of both. */
   readonly calibration: {
     readonly images: number;
     readonly classes: number;
@@ -84,7 +84,7 @@ export interface QuantizeModelResult {
   };
   /** Calibration images that cannot be read. */
   readonly skipped: readonly Skipped[];
-  /** KL from the float32 student in nats before and after tuning, on calibration pictures that it was not tuned on. */
+  /** KL from the float32 student in nats before and after tuning, on calibration images that it was not tuned on. */
   readonly tuned?: { readonly steps: number; readonly before: number; readonly after: number };
   /** T² KL from the teacher in nats before and after fine-tuning, on batches that it did not train on. */
   readonly finetuned?: { readonly steps: number; readonly before: number; readonly after: number };
@@ -266,7 +266,7 @@ async function chosenMixture(
   }
 }
 
-/** A quantised student against the float32 one on the calibration's pictures. */
+/** A quantised student against the float32 one on the calibration's images. */
 async function compareOn(
   predictor: Predictor,
   student: TowerModel,

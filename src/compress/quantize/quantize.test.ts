@@ -32,8 +32,8 @@ import { weightBytes } from './quantize-model.js';
 
 const student = { ...checkpoint, prompts: promptsFor(2) };
 const names = ['red cat', 'small house', 'tree', 'two houses'];
-/** Pictures of noise in four classes. */
-const pictures = (first: number) =>
+/** Images of noise in four classes. */
+const images = (first: number) =>
   Array.from({ length: 40 }, (_, i) => ({ id: `${first + i}`, label: i % 4, captions: [names[i % 4]!] }));
 const dataset: ImageTextDataset = {
   name: 'noise',
@@ -41,7 +41,7 @@ const dataset: ImageTextDataset = {
   fingerprint: 'noise',
   skipped: [],
   classes: names.map((name) => ({ name, novel: false })),
-  splits: { train: pictures(0), test: pictures(40) },
+  splits: { train: images(0), test: images(40) },
   async load({ id }) {
     const random = new Random('noise', id);
     return { width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, () => random.int(256)) };
@@ -128,7 +128,7 @@ describe('rounding in order', () => {
     expect(factor.data.every(Number.isFinite)).toBe(true);
   });
 
-  it('errs less than rounding each layer for itself, on pictures that it did not see', async () => {
+  it('errs less than rounding each layer for itself, on images that it did not see', async () => {
     const [calibration, unseen] = [
       await loadCalibration(student, dataset, { images: 40 }),
       await loadCalibration(student, dataset, { images: 40, split: 'test' }),

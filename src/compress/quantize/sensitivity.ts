@@ -23,7 +23,7 @@ export interface SensitivityOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Tries every matrix of a student in every scheme, one at a time, on the predictor's pictures. */
+/** Tries every matrix of a student in every scheme, one at a time, on the predictor's images. */
 export async function measureSensitivity(
   student: TowerModel,
   predictor: Predictor,

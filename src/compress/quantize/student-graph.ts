@@ -6,7 +6,7 @@ import { type HostTensor, input, type Tensor } from '../../tensor/index.js';
 /**
  * The vision tower over the input `pixels`, its last block for the class tokens alone; weights are inputs too.
  *
- * @param side of the pictures fed, which are resampled to the student's. @defaultValue the student's own
+ * @param side of the images fed, which are resampled to the student's. @defaultValue the student's own
  */
 export function imageGraph(
   student: TowerModel,
@@ -33,8 +33,8 @@ export function textGraph(
   };
 }
 
-/** Feeds of some pictures of [N, 3, S, S]. */
-export function pictureFeeds({ shape, data }: HostTensor<Float32Array>, from: number, count: number) {
+/** Feeds of some images of [N, 3, S, S]. */
+export function imageFeeds({ shape, data }: HostTensor<Float32Array>, from: number, count: number) {
   const size = shape.slice(1).reduce((a, b) => a * b, 1);
   return { pixels: { shape: [count, ...shape.slice(1)], data: data.subarray(from * size, (from + count) * size) } };
 }

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import type { Random } from '../../math/index.js';
-import type { Picture } from '../dataset.js';
+import type { RawImage } from '../dataset.js';
 import { painted } from '../emoji-scenes/painted.js';
 import type { Sprite } from '../emoji-scenes/sprites.js';
 import { type Look, lightBackgrounds } from './attributes.js';
@@ -38,7 +38,7 @@ export function layOut(look: Look, drawings: readonly Sprite[], random: Random):
 }
 
 /** Draws an image. @param read the pixels of a drawing, RGBA */
-export async function draw(image: PairImage, read: (id: string) => Promise<Picture>): Promise<Picture> {
+export async function draw(image: PairImage, read: (id: string) => Promise<RawImage>): Promise<RawImage> {
   const layers = await Promise.all(
     image.sprites.map(async (sprite, i) => {
       const [left, top, width, height] = image.places[i]!;
@@ -56,10 +56,10 @@ async function cutOut(
   { trim }: Sprite,
   width: number,
   height: number,
-  picture: Picture,
+  image: RawImage,
 ): Promise<Buffer> {
-  const coloured = look.paint ? painted(picture.data, look.paint) : picture.data;
-  const raw = { width: picture.width, height: picture.height, channels: 4 as const };
+  const coloured = look.paint ? painted(image.data, look.paint) : image.data;
+  const raw = { width: image.width, height: image.height, channels: 4 as const };
   const cut = sharp(coloured, { raw }).extract(trim).resize(width, height, { fit: 'fill' });
   const data = await (look.upsideDown ? cut.rotate(180) : cut).raw().toBuffer();
   if (look.pattern) drawPattern(look.pattern, data, width, phase);

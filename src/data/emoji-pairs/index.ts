@@ -3,7 +3,7 @@ import { Random } from '../../math/index.js';
 import type { Example, ImageTextDataset } from '../dataset.js';
 import { openEmoji } from '../emoji/index.js';
 import { type Sprite, spritesOf } from '../emoji-scenes/sprites.js';
-import { remembered } from '../picture-cache.js';
+import { remembered } from '../image-cache.js';
 import { draw, layOut, type PairImage } from './draw.js';
 import { objects } from './objects.js';
 import { allPairs, type Pair } from './pairs.js';

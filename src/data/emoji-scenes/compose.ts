@@ -1,11 +1,11 @@
 import sharp from 'sharp';
-import type { Picture } from '../dataset.js';
+import type { RawImage } from '../dataset.js';
 import { painted } from './painted.js';
 import { type Placed, type Scene, side } from './scene.js';
 import type { Paint } from './things.js';
 
 /** Draws a scene: what stands behind first. @param read the pixels of a drawing */
-export async function compose(scene: Scene, read: (id: string) => Promise<Picture>): Promise<Picture> {
+export async function compose(scene: Scene, read: (id: string) => Promise<RawImage>): Promise<RawImage> {
   const { top, bottom, horizon } = scene.background;
   const line = Math.round(side * horizon);
   const backdrop = `<svg xmlns="http://www.w3.org/2000/svg" width="${side}" height="${side}"><rect width="${side}" height="${side}" fill="${top}"/><rect y="${line}" width="${side}" height="${side - line}" fill="${bottom}"/></svg>`;
@@ -24,9 +24,9 @@ export async function compose(scene: Scene, read: (id: string) => Promise<Pictur
 }
 
 /** A drawing without its transparent margin, painted, at its size in the scene. */
-function cutOut({ sprite, width, height }: Placed, picture: Picture, paint: Paint | undefined): Promise<Buffer> {
-  const data = paint ? painted(picture.data, paint) : picture.data;
-  return sharp(data, { raw: { width: picture.width, height: picture.height, channels: 4 } })
+function cutOut({ sprite, width, height }: Placed, image: RawImage, paint: Paint | undefined): Promise<Buffer> {
+  const data = paint ? painted(image.data, paint) : image.data;
+  return sharp(data, { raw: { width: image.width, height: image.height, channels: 4 } })
     .extract(sprite.trim)
     .resize(width, height, { fit: 'fill' })
     .raw()

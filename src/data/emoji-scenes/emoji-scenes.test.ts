@@ -36,7 +36,7 @@ describe('built-in scenes', () => {
     expect(new Set(all.map(({ boxes }) => boxes!.length))).toEqual(new Set([1, 2, 3, 4]));
   });
 
-  it('keeps every box in the picture, and novel classes in their own split', () => {
+  it('keeps every box in the image, and novel classes in their own split', () => {
     for (const [split, examples] of Object.entries(splits)) {
       const boxes = examples.flatMap((example) => example.boxes!);
       const inside = ({ at: [x, y, w, h] }: Box) => x >= 0 && y >= 0 && w > 0 && h > 0 && x + w <= 1 && y + h <= 1;

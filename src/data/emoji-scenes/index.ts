@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Random } from '../../math/index.js';
-import type { Box, Example, ImageTextDataset, Picture } from '../dataset.js';
+import type { Box, Example, ImageTextDataset, RawImage } from '../dataset.js';
 import { openEmoji } from '../emoji/index.js';
-import { remembered } from '../picture-cache.js';
+import { remembered } from '../image-cache.js';
 import { compose } from './compose.js';
 import { describe } from './describe.js';
 import { drawScene, type Scene, side } from './scene.js';
@@ -18,7 +18,7 @@ const sizes: Readonly<Record<string, number>> = { train: 5000, val: 500, test: 1
 /**
  * The built-in scenes: one to four emoji drawings before a background, with five captions that name the things, their
  * number, colour, relation and the background, and a box of each thing as COCO has them. 128 × 128 pixels, composed when
- * they are read. The classes are those of `emoji`, and name boxes, not pictures; `novel` scenes show novel classes.
+ * they are read. The classes are those of `emoji`, and name boxes, not images; `novel` scenes show novel classes.
  */
 export async function openEmojiScenes(): Promise<ImageTextDataset> {
   return (await openScenes()).dataset;
@@ -58,7 +58,7 @@ function boxOf({ sprite, left, top, width, height }: Scene['groups'][number]['th
   return { label: sprite.label, at: [left / side, top / side, width / side, height / side] };
 }
 
-function readDrawings(emoji: ImageTextDataset): (id: string) => Promise<Picture> {
+function readDrawings(emoji: ImageTextDataset): (id: string) => Promise<RawImage> {
   // A drawing is found by its id alone.
   return (id) => emoji.load({ id, captions: [] });
 }

@@ -1,4 +1,4 @@
-import type { ImageTextDataset, Picture } from '../dataset.js';
+import type { ImageTextDataset, RawImage } from '../dataset.js';
 import { isLabelled } from '../examples-of.js';
 
 /** A drawing of the built-in set, with the part of it that is not transparent. */
@@ -31,7 +31,7 @@ export async function spritesOf(
 }
 
 /** The least rectangle with all that is not nearly transparent. */
-function trimOf({ width, height, data }: Picture): Sprite['trim'] {
+function trimOf({ width, height, data }: RawImage): Sprite['trim'] {
   let [left, top, right, bottom] = [width, height, 0, 0];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

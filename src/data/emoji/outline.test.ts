@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { openDataset, type Picture } from '../index.js';
+import { openDataset, type RawImage } from '../index.js';
 import { outlineOf } from './outline.js';
 
-/** A square of 6 in a picture of 12: its colour, and how opaque it is. */
-function square(rgb: readonly number[], alpha: number): Picture {
+/** A square of 6 in an image of 12: its colour, and how opaque it is. */
+function square(rgb: readonly number[], alpha: number): RawImage {
   const data = new Uint8Array(12 * 12 * 4);
   for (let y = 3; y < 9; y++) for (let x = 3; x < 9; x++) data.set([...rgb, alpha], (y * 12 + x) * 4);
   return { width: 12, height: 12, channels: 4, data };
 }
-const ink = ({ data }: Picture, x: number, y: number) => data[(y * 12 + x) * 4 + 3];
+const ink = ({ data }: RawImage, x: number, y: number) => data[(y * 12 + x) * 4 + 3];
 
 it('draws contours black, and nothing where all is of one colour', () => {
   const lines = outlineOf(square([200, 0, 0], 255));

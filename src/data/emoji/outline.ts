@@ -1,4 +1,4 @@
-import type { ImageTextDataset, Picture } from '../dataset.js';
+import type { ImageTextDataset, RawImage } from '../dataset.js';
 
 /** How the drawings of a built-in set are shown: as their contours, or both as they are and as their contours. */
 export const drawnAs = ['outlines', 'both'] as const;
@@ -9,12 +9,12 @@ const fullStep = 4 * 255;
 const blackFrom = 0.35;
 
 /**
- * The contours of a picture as black lines on a transparent ground: Sobel's gradient of the picture on white, the largest
- * of the three channels, so that colours which are equally bright are told apart too. Outside of the picture it is white.
+ * The contours of an image as black lines on a transparent ground: Sobel's gradient of the image on white, the largest
+ * of the three channels, so that colours which are equally bright are told apart too. Outside of the image it is white.
  *
  * @returns RGBA of the same size
  */
-export function outlineOf({ width, height, channels, data }: Picture): Picture {
+export function outlineOf({ width, height, channels, data }: RawImage): RawImage {
   const onWhite = new Float32Array((width + 2) * (height + 2) * 3).fill(255);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

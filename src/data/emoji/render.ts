@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { cacheFolder, keep, keepBytes, readKept } from '../cache.js';
-import type { ClassInfo, Example, Picture, Skipped } from '../dataset.js';
+import type { ClassInfo, Example, RawImage, Skipped } from '../dataset.js';
 import { mapParallel } from '../parallel.js';
 import { drawingPackages, svgSide, versionOf } from './editions.js';
 import type { EmojiIndex } from './split.js';
@@ -38,7 +38,7 @@ interface KeptIndex extends RenderedIndex {
 export async function renderedEmoji(
   set: string,
   choose: () => EmojiIndex,
-): Promise<RenderedIndex & { read(id: string): Promise<Picture> }> {
+): Promise<RenderedIndex & { read(id: string): Promise<RawImage> }> {
   const name = `${set}-${size}-${packagesKey()}`;
   const known = await readKept(`${name}.json`);
   let index: RenderedIndex;

@@ -26,17 +26,17 @@ export function folderOf(file: string): string {
 }
 
 /**
- * Where below a folder the pictures of an annotation file lie: the place that has most of the first ones, of equal
+ * Where below a folder the images of an annotation file lie: the place that has most of the first ones, of equal
  * places the first; or the folder itself.
  * @returns the place with a slash at its end, or an empty string
  */
-export function placeOf(folder: string, places: readonly string[], pictures: readonly string[]): string {
+export function placeOf(folder: string, places: readonly string[], images: readonly string[]): string {
   let best = { place: '', hits: 0 };
   for (const place of places) {
     // Tables may leave the ending out.
     const isThere = (name: string) =>
       ['', '.jpg', '.png'].some((ending) => existsSync(join(folder, place, name + ending)));
-    const hits = pictures.slice(0, 20).filter(isThere).length;
+    const hits = images.slice(0, 20).filter(isThere).length;
     if (hits > best.hits) best = { place: place === '.' ? '' : `${place}/`, hits };
   }
   return best.place;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hugePng, picture, put } from '../../test/pictures.fixture.js';
+import { hugePng, imageFile, put } from '../../test/images.fixture.js';
 import { type ImageTextDataset, openDataset } from '../index.js';
 
 let folder = '';
@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Two pictures and what is said of them: `a.png` is a good one, the other is what the test is about. */
+/** Two images and what is said of them: `a.png` is a good one, the other is what the test is about. */
 type Format = (path: string, text: string, encoding?: BufferEncoding) => Promise<string>;
 
 const encoded = (text: string, encoding: BufferEncoding = 'utf8') => Buffer.from(text, encoding);
@@ -37,7 +37,7 @@ const karpathy = (path: string, text: string) => ({
   ],
 });
 
-/** Every format that names pictures by their paths. */
+/** Every format that names images by their paths. */
 const byPath: Readonly<Record<string, Format>> = {
   csv: listed(
     'x.csv',
@@ -92,7 +92,7 @@ const long = 'word '.repeat(2000).trim();
 describe.each(kinds)('%s', (kind) => {
   const format = byPath[kind]!;
 
-  it('skips a path that climbs out of the folder, though there is a picture', async () => {
+  it('skips a path that climbs out of the folder, though there is an image', async () => {
     for (const path of ['../outside.png', join(folder, 'outside.png'), 'sub/../../outside.png']) {
       const { ids, reasons } = await opened(await format(path, 'bad'));
       expect([ids, reasons]).toEqual([
@@ -104,18 +104,18 @@ describe.each(kinds)('%s', (kind) => {
     }
   });
 
-  it('skips a picture of 40,000 × 40,000 pixels by its header', async () => {
+  it('skips an image of 40,000 × 40,000 pixels by its header', async () => {
     await put(folder, 'data/huge.png', hugePng());
     const { ids, reasons } = await opened(await format('huge.png', 'bad'));
     expect([ids, reasons]).toEqual([['a.png'], [tooLarge]]);
   });
 
-  it('refuses to decode a picture that became so large after it was listed', async () => {
+  it('refuses to decode an image that became so large after it was listed', async () => {
     await put(folder, 'data/b.png');
     const { dataset, ids } = await opened(await format('b.png', 'fine'));
     expect(ids).toEqual(['a.png', 'b.png']);
     await put(folder, 'data/b.png', hugePng());
-    await expect(dataset.load(dataset.splits.train![1]!)).rejects.toThrow(/^b\.png: expected a picture of at most 100/);
+    await expect(dataset.load(dataset.splits.train![1]!)).rejects.toThrow(/^b\.png: expected an image of at most 100/);
   });
 
   it('cuts a text of 10 kB between words', async () => {
@@ -137,11 +137,11 @@ describe.each(kinds)('%s', (kind) => {
 });
 
 describe('folders', () => {
-  it('skips a picture below a name that is not UTF-8', async () => {
+  it('skips an image below a name that is not UTF-8', async () => {
     await put(folder, 'data/good/1.png');
     const bad = Buffer.concat([Buffer.from(join(folder, 'data', 'caf')), Buffer.from([0xe9])]);
     await mkdir(bad);
-    await writeFile(Buffer.concat([bad, Buffer.from('/1.png')]), await picture());
+    await writeFile(Buffer.concat([bad, Buffer.from('/1.png')]), await imageFile());
     await rm(join(folder, 'data/a.png'));
     const { ids, reasons } = await opened(`folder:${folder}/data`);
     expect(ids).toEqual(['good/1.png']);
@@ -160,7 +160,7 @@ describe('tables', () => {
     ['csv', 'where,text\nhere,x\n'],
     ['tsv', 'where\ttext\nhere\tx\n'],
     ['jsonl', '{"where": "here", "text": "x"}\n'],
-  ])('%s: names the columns where that of pictures is missing', async (kind, content) => {
+  ])('%s: names the columns where that of images is missing', async (kind, content) => {
     const file = await put(folder, `data/x.${kind}`, content);
     await expect(openDataset(`${kind}:${file}`)).rejects.toThrow(
       `${basename(file)}: no column of images; it has where, text`,
@@ -174,7 +174,7 @@ describe('tables', () => {
 describe('wds', () => {
   it('refuses class names that are not UTF-8', async () => {
     const tar = pack();
-    tar.entry({ name: 'a.png' }, await picture());
+    tar.entry({ name: 'a.png' }, await imageFile());
     tar.entry({ name: 'a.cls' }, '1');
     tar.finalize();
     const chunks: Buffer[] = [];
@@ -186,7 +186,7 @@ describe('wds', () => {
 });
 
 describe('parquet', () => {
-  it('skips a picture of 40,000 × 40,000 pixels and a text that is not UTF-8, and cuts one of 10 kB', async () => {
+  it('skips an image of 40,000 × 40,000 pixels and a text that is not UTF-8, and cuts one of 10 kB', async () => {
     // PyArrow wrote it: make-cards.py beside it.
     await copyFile('fixtures/data/hard.parquet', join(folder, 'hard.parquet'));
     const { dataset, ids } = await opened(`parquet:${folder}/hard.parquet`);

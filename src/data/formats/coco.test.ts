@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { put } from '../../test/pictures.fixture.js';
+import { put } from '../../test/images.fixture.js';
 import { openDataset } from '../index.js';
 
 let folder = '';
@@ -17,7 +17,7 @@ const images = (...ids: number[]) => ids.map(image);
 const captions = (...of: [number, string][]) => of.map(([image_id, caption], id) => ({ id, image_id, caption }));
 
 describe('COCO', () => {
-  it('joins captions and instances; categories name boxes, not pictures', async () => {
+  it('joins captions and instances; categories name boxes, not images', async () => {
     for (const path of ['train2017/000001.png', 'train2017/000002.png', 'val2017/000003.png']) await put(folder, path);
     await json('annotations/captions_train2017.json', {
       info: {},
@@ -53,19 +53,19 @@ describe('COCO', () => {
     expect(await load(splits.val![0]!)).toMatchObject({ width: 20, height: 10 });
   });
 
-  it('takes one file, with the pictures elsewhere', async () => {
-    await put(folder, 'pictures/000001.png');
+  it('takes one file, with the images elsewhere', async () => {
+    await put(folder, 'images/000001.png');
     const file = await json('lists/mine.json', {
       images: [...images(1, 9), { ...image(2), file_name: '../lists/mine.json' }],
-      annotations: captions([1, 'One.'], [7, 'Of no picture.']),
+      annotations: captions([1, 'One.'], [7, 'Of no image.']),
     });
-    const { splits, skipped } = await openDataset(`coco:${file}?images=${folder}/pictures&into=test`);
+    const { splits, skipped } = await openDataset(`coco:${file}?images=${folder}/images&into=test`);
     expect(splits).toEqual({ test: [{ id: '000001.png', captions: ['One.'] }] });
     expect(skipped).toEqual([
-      { id: '000009.png', reason: `no such file in ${folder}/pictures` },
+      { id: '000009.png', reason: `no such file in ${folder}/images` },
       {
         id: '../lists/mine.json',
-        reason: `its path leads out of ${folder}/pictures; name a folder that such paths may lead to with ?root=DIR behind --data`,
+        reason: `its path leads out of ${folder}/images; name a folder that such paths may lead to with ?root=DIR behind --data`,
       },
     ]);
   });
@@ -163,21 +163,21 @@ describe('COCO', () => {
 });
 
 describe('Karpathy’s splits', () => {
-  const picture = (filename: string, split: string, ...raw: string[]) => ({
+  const image = (filename: string, split: string, ...raw: string[]) => ({
     filename,
     split,
     imgid: 0,
     sentences: raw.map((text) => ({ raw: text, tokens: text.split(' '), imgid: 0, sentid: 0 })),
   });
 
-  it('trains on restval, and finds COCO’s pictures by their file path', async () => {
+  it('trains on restval, and finds COCO’s images by their file path', async () => {
     for (const path of ['images/train2014/a.png', 'images/val2014/b.png', 'images/val2014/c.png'])
       await put(folder, path);
     await json('dataset_coco.json', {
       images: [
-        { ...picture('a.png', 'train', 'A cat.', 'One cat.'), filepath: 'train2014', cocoid: 1 },
-        { ...picture('b.png', 'restval', 'A dog.'), filepath: 'val2014' },
-        { ...picture('c.png', 'test', 'A bird.'), filepath: 'val2014' },
+        { ...image('a.png', 'train', 'A cat.', 'One cat.'), filepath: 'train2014', cocoid: 1 },
+        { ...image('b.png', 'restval', 'A dog.'), filepath: 'val2014' },
+        { ...image('c.png', 'test', 'A bird.'), filepath: 'val2014' },
       ],
       dataset: 'coco',
     });
@@ -193,7 +193,7 @@ describe('Karpathy’s splits', () => {
 
   it('reads Flickr30k, with class texts given', async () => {
     await put(folder, 'flickr30k-images/1.png');
-    await json('dataset_flickr30k.json', { images: [picture('1.png', 'val', 'Two men.')], dataset: 'flickr30k' });
+    await json('dataset_flickr30k.json', { images: [image('1.png', 'val', 'Two men.')], dataset: 'flickr30k' });
     const { splits, classes } = await openDataset(`flickr:${folder}?classes=man,woman`);
     expect(splits).toEqual({ val: [{ id: 'flickr30k-images/1.png', captions: ['Two men.'] }] });
     expect(classes).toHaveLength(2);

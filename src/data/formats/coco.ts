@@ -3,8 +3,8 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
+import { filesBelow, readableImages } from '../image-file.js';
 import { mapParallel } from '../parallel.js';
-import { filesBelow, readablePictures } from '../picture-file.js';
 import { Remarks } from '../remarks.js';
 import { splitInName } from '../split-names.js';
 import { folderOf, placeOf } from './annotation-file.js';
@@ -70,7 +70,7 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
     ...(split !== undefined && { split }),
     drawn: { boxes, size },
   }));
-  const readable = await readablePictures(folder, named, skipped, options.root);
+  const readable = await readableImages(folder, named, skipped, options.root);
   const records = await mapParallel(readable, async ({ drawn, ...record }) => {
     if (drawn.boxes.length === 0) return record;
     const boxes = await sharesOf(drawn.boxes, labels, drawn.size ?? join(folder, record.id), record.id, remarks);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { put } from '../../test/pictures.fixture.js';
+import { put } from '../../test/images.fixture.js';
 import { openDataset } from '../index.js';
 
 let folder = '';
@@ -66,7 +66,7 @@ it('keeps two classes of one name apart, halves them by their labels, and keeps 
   expect(ids(aside!)).toEqual({ train: ['2/train.png', '3/train.png'] });
 });
 
-it('reads ImageNet with CoOp’s class names; its validation pictures are the test split', async () => {
+it('reads ImageNet with CoOp’s class names; its validation images are the test split', async () => {
   await put(folder, 'classnames.txt', 'n01443537 goldfish\nn01440764 tench\n');
   for (const path of ['train/n01440764/1.png', 'val/n01443537/2.png', 'val/n00000000/3.png']) {
     await put(folder, `images/${path}`);

@@ -6,9 +6,9 @@ import { readLines } from '../../files/index.js';
 import type { Collection } from '../assemble.js';
 import { plainName } from '../class-labels.js';
 import type { Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedImage, readableImages } from '../image-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
-import { checkFolder, listPictures } from './folder.js';
+import { checkFolder, listImages } from './folder.js';
 
 const entry = z.tuple([z.string(), z.number().int().min(0), z.string()]); // path, label, class name
 const entries = z.array(entry).default([]);
@@ -16,7 +16,7 @@ const shape = z.object({ train: entries, val: entries, test: entries });
 
 /**
  * A data set as CoOp splits it (Zhou et al., arXiv 2109.01134): a folder with `split_zhou_<Name>.json` and a folder of
- * pictures, or that file. Classes stand in the order of their labels.
+ * images, or that file. Classes stand in the order of their labels.
  *
  * A folder with `classnames.txt` is taken for ImageNet in CoOp's layout: `images/train/<wnid>/`, and `images/val/<wnid>/`,
  * which is the test split there.
@@ -37,7 +37,7 @@ async function openSplit(file: string, { images, root }: Readonly<Record<string,
   const content = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
   const entries = Object.entries(content).flatMap(([split, own]) => own.map((one) => [split, ...one] as const));
-  // CoOp's code names a folder of pictures for every data set; it is the one that has them.
+  // CoOp's code names a folder of images for every data set; it is the one that has them.
   const below = await readdir(folder, { withFileTypes: true });
   const folders = below.filter((one) => one.isDirectory()).map(({ name }) => name);
   const paths = entries.map(([, path]) => path);
@@ -54,11 +54,11 @@ async function openSplit(file: string, { images, root }: Readonly<Record<string,
   const labels = [...classNames.keys()].sort((a, b) => a - b);
   const places = new Map(labels.map((label, at) => [label, at]));
   const named = entries.map(
-    ([split, path, label]): NamedPicture => ({ id: place + path, captions: [], label: places.get(label), split }),
+    ([split, path, label]): NamedImage => ({ id: place + path, captions: [], label: places.get(label), split }),
   );
   const skipped: Skipped[] = [];
   return {
-    records: await readablePictures(folder, named, skipped, root),
+    records: await readableImages(folder, named, skipped, root),
     skipped,
     classNames: labels.map((label) => classNames.get(label)!),
     source: filesBelow(folder),
@@ -78,15 +78,15 @@ async function openImageNet(folder: string): Promise<Collection> {
     labels.set(wnid, names.push(name!) - 1);
   }
   const skipped: Skipped[] = [];
-  const named: NamedPicture[] = [];
-  for (const id of (await listPictures(folder, skipped)).sort()) {
+  const named: NamedImage[] = [];
+  for (const id of (await listImages(folder, skipped)).sort()) {
     const [, split, wnid] = /^(?:images\/)?(train|val)\/(n\d+)\/[^/]+$/.exec(id) ?? [];
     const label = labels.get(wnid ?? '');
     if (label === undefined) skipped.push({ id, reason: `it lies in no class folder of ${wordnetNames}` });
     else named.push({ id, captions: [], label, split: split === 'val' ? 'test' : split });
   }
   return {
-    records: await readablePictures(folder, named, skipped),
+    records: await readableImages(folder, named, skipped),
     skipped: skipped.filter(({ id }) => basename(id) !== wordnetNames),
     classNames: names,
     source: filesBelow(folder),

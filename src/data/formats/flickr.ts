@@ -6,7 +6,7 @@ import { checkFolder } from './folder.js';
 import { openKarpathy } from './karpathy.js';
 
 /**
- * Flickr30k or Flickr8k with Karpathy's split: a folder with `dataset_flickr30k.json` and the pictures, or that file.
+ * Flickr30k or Flickr8k with Karpathy's split: a folder with `dataset_flickr30k.json` and the images, or that file.
  *
  * @throws UserError where there is no such file
  */

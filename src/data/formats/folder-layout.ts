@@ -7,7 +7,7 @@ export interface Placement {
 }
 
 /** Names of folders that only hold the images, and are no class. */
-const wrapper = /^(images?|imgs?|jpegimages|jpe?gs?|pngs?|data|dataset|photos?|pictures?)$/i;
+const wrapper = /^(images?|imgs?|jpegimages|jpe?gs?|pngs?|data|dataset|photos?|images?)$/i;
 /** Names of folders beside them that hold something about the images. */
 const companion =
   /^(labels?|masks?|annotations?|segmentations?|segmentationclass|segmentationobject|trimaps?|depths?)$/i;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hugePng, picture, put } from '../../test/pictures.fixture.js';
+import { hugePng, imageFile, put } from '../../test/images.fixture.js';
 import { contactSheet, openDataset } from '../index.js';
 
 let folder = '';
@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-describe('folder of pictures', () => {
+describe('folder of images', () => {
   it('takes folders as classes and keeps a fifth of each for testing and a tenth for validation, always the same', async () => {
     for (let i = 0; i < 10; i++) await put(folder, `red_fox/${i}.png`);
     for (let i = 0; i < 5; i++) await put(folder, `owl/${i}.jpg`);
@@ -50,7 +50,7 @@ describe('folder of pictures', () => {
     expect(classes).toHaveLength(2);
   });
 
-  it('changes its fingerprint with a picture', async () => {
+  it('changes its fingerprint with an image', async () => {
     await put(folder, 'a/1.png');
     await put(folder, 'a/2.png');
     const before = (await openDataset(`folder:${folder}`)).fingerprint;
@@ -63,7 +63,7 @@ describe('folder of pictures', () => {
   it('skips what it cannot use and says why', async () => {
     await put(folder, 'a/1.png');
     await put(folder, 'loose.png');
-    await writeFile(join(folder, 'a', 'broken.png'), 'not a picture');
+    await writeFile(join(folder, 'a', 'broken.png'), 'not an image');
     await writeFile(join(folder, 'a', 'notes.txt'), 'text');
     const { skipped, splits } = await openDataset(`folder:${folder}`);
     expect(splits.train).toHaveLength(1);
@@ -72,7 +72,7 @@ describe('folder of pictures', () => {
     expect(skipped.find(({ id }) => id === 'a/broken.png')!.reason).toMatch(/unsupported image format/);
   });
 
-  it('takes flat pictures without classes, with class texts from a file beside them or given', async () => {
+  it('takes flat images without classes, with class texts from a file beside them or given', async () => {
     for (let i = 0; i < 5; i++) await put(folder, `${i}.png`);
     const bare = await openDataset(`folder:${folder}`);
     expect(bare.classes).toEqual([]);
@@ -99,19 +99,19 @@ describe('folder of pictures', () => {
     expect(aside!.train!.map(({ id }) => id)).toEqual(['train/c/1.png']);
   });
 
-  it('skips a picture of 40,000 × 40,000 pixels by its header', async () => {
+  it('skips an image of 40,000 × 40,000 pixels by its header', async () => {
     await put(folder, 'a/1.png');
     await put(folder, 'a/huge.png', hugePng());
     const { skipped } = await openDataset(`folder:${folder}`);
     expect(skipped).toEqual([{ id: 'a/huge.png', reason: 'it has 40000 × 40000 pixels, more than 100 million' }]);
   });
 
-  it('keeps what the headers of many pictures said, until a picture changes', async () => {
+  it('keeps what the headers of many images said, until an image changes', async () => {
     vi.stubEnv('PROMPTKD_CACHE', join(folder, '.cache'));
     const data = join(folder, 'data');
-    const content = await picture();
+    const content = await imageFile();
     for (let i = 0; i < 500; i++) await put(data, `a/${i}.png`, content);
-    await put(data, 'a/broken.png', 'not a picture');
+    await put(data, 'a/broken.png', 'not an image');
     const first = await openDataset(`folder:${data}`);
     const [kept] = await readdir(join(folder, '.cache', 'headers'));
     const file = join(folder, '.cache', 'headers', kept!);
@@ -145,12 +145,12 @@ describe('folder of pictures', () => {
     await expect(openDataset(`folder:${folder}${options}`)).rejects.toThrow(message);
   });
 
-  it('names a picture that breaks after it was listed', async () => {
+  it('names an image that breaks after it was listed', async () => {
     await put(folder, 'a/1.png');
     const dataset = await openDataset(`folder:${folder}`);
     await writeFile(join(folder, 'a', '1.png'), 'gone');
     await expect(dataset.load(dataset.splits.train![0]!)).rejects.toThrow(
-      /a\/1\.png: expected a picture, got something else/,
+      /a\/1\.png: expected an image, got something else/,
     );
   });
 

@@ -3,7 +3,7 @@ import { basename, dirname, extname, join, posix } from 'node:path';
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
 import type { Remark, Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedImage, pathInside, readableImages } from '../image-file.js';
 import { Remarks } from '../remarks.js';
 import { captionsBeside } from './beside-images.js';
 import { classesBeside, classFiles } from './classes-beside.js';
@@ -12,7 +12,7 @@ import { readTable } from './table.js';
 import type { TableKind } from './table-rows.js';
 import { filesBelowFolder } from './walk.js';
 
-const pictureTypes = new Set(['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
+const imageTypes = new Set(['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.avif', '.gif', '.tif', '.tiff']);
 /** Types of images that cannot be decoded here. */
 const foreignTypes = new Set([
   '.bmp',
@@ -57,7 +57,7 @@ export async function openFolder(folder: string): Promise<Collection> {
     // What img2dataset says of its shards is no fault.
     if (!/(^|\/)\d{5,}(_stats\.json|\.parquet)$/.test(one)) skipped.push({ id: one, reason: reasonAgainst(one) });
   }
-  const named = images.flatMap((id): NamedPicture[] => {
+  const named = images.flatMap((id): NamedImage[] => {
     const said = tables.said.get(id.normalize('NFC'));
     const place = placed.get(id)!;
     tables.said.delete(id.normalize('NFC'));
@@ -70,11 +70,11 @@ export async function openFolder(folder: string): Promise<Collection> {
     return [{ ...known, className: said?.className ?? place.className, split: said?.split ?? place.split }];
   });
   skipped.push(...tables.skipped);
-  const missing = [...tables.said].map(([id, said]): NamedPicture => ({ ...said, id }));
+  const missing = [...tables.said].map(([id, said]): NamedImage => ({ ...said, id }));
   const isFlat = named.every(({ className }) => className === undefined);
   const areNumbers = named.every(({ className }) => className === undefined || /^\d+$/.test(className));
   return {
-    records: await readablePictures(folder, [...named, ...missing], skipped),
+    records: await readableImages(folder, [...named, ...missing], skipped),
     skipped,
     remarks: [...tables.remarks, ...remarks.list()],
     classNames: isFlat || areNumbers ? await classesBeside(folder) : undefined,
@@ -84,7 +84,7 @@ export async function openFolder(folder: string): Promise<Collection> {
 
 /** What tables within a folder say of its images, by their paths below the folder. */
 async function readOwnTables(folder: string, others: Set<string>) {
-  const said = new Map<string, NamedPicture>();
+  const said = new Map<string, NamedImage>();
   const skipped: Skipped[] = [];
   const remarks: Remark[] = [];
   for (const path of [...others]) {
@@ -118,7 +118,7 @@ export async function checkFolder(folder: string, what: string): Promise<void> {
 /** All files below a folder, as paths with slashes, in order of name: images, and others but for lists of classes. */
 async function listFiles(folder: string, skipped: Skipped[]): Promise<{ images: string[]; others: Set<string> }> {
   const paths = await filesBelowFolder(folder, skipped);
-  const isImage = (path: string) => pictureTypes.has(extname(path).toLowerCase());
+  const isImage = (path: string) => imageTypes.has(extname(path).toLowerCase());
   const isList = (path: string) => classFiles.some((name) => name === path);
   return {
     images: paths.filter(isImage),
@@ -127,7 +127,7 @@ async function listFiles(folder: string, skipped: Skipped[]): Promise<{ images: 
 }
 
 /** All image files below a folder, as paths with slashes, in order of name. Other files are added to `skipped`. */
-export async function listPictures(folder: string, skipped: Skipped[]): Promise<string[]> {
+export async function listImages(folder: string, skipped: Skipped[]): Promise<string[]> {
   const { images, others } = await listFiles(folder, skipped);
   for (const one of others) skipped.push({ id: one, reason: reasonAgainst(one) });
   return images;

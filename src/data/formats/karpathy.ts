@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedImage, readableImages } from '../image-file.js';
 import { folderOf, placeOf, readShaped } from './annotation-file.js';
 import { classesBeside } from './classes-beside.js';
 
@@ -17,26 +17,26 @@ const shape = z.object({
   ),
 });
 
-/** Where the pictures of COCO, Flickr30k and Flickr8k usually lie. */
+/** Where the images of COCO, Flickr30k and Flickr8k usually lie. */
 const places = ['.', 'images', 'flickr30k-images', 'flickr30k_images', 'Images', 'Flicker8k_Dataset'];
 
 /**
  * Karpathy's split of COCO, Flickr30k or Flickr8k (`dataset_coco.json`, `dataset_flickr30k.json`): five sentences a
- * picture, and splits, of which `restval` is trained on (Karpathy and Fei-Fei, arXiv 1412.2306).
+ * image, and splits, of which `restval` is trained on (Karpathy and Fei-Fei, arXiv 1412.2306).
  *
- * @param options `images`, the folder of the pictures, by default that of the file; `root`, where paths may lead to
+ * @param options `images`, the folder of the images, by default that of the file; `root`, where paths may lead to
  * @throws UserError where the file is missing or of another shape
  */
 export async function openKarpathy(
   file: string,
   { images, root }: Readonly<Record<string, string>>,
 ): Promise<Collection> {
-  const { images: pictures } = await readShaped(file, shape);
+  const { images: entries } = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
-  const paths = pictures.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
+  const paths = entries.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
   const place = placeOf(folder, places, paths);
-  const named = pictures.map(
-    ({ split, sentences }, i): NamedPicture => ({
+  const named = entries.map(
+    ({ split, sentences }, i): NamedImage => ({
       id: place + paths[i],
       captions: sentences.map(({ raw, tokens }) => raw ?? tokens?.join(' ') ?? ''),
       split,
@@ -44,7 +44,7 @@ export async function openKarpathy(
   );
   const skipped: Skipped[] = [];
   return {
-    records: await readablePictures(folder, named, skipped, root),
+    records: await readableImages(folder, named, skipped, root),
     skipped,
     classNames: await classesBeside(folderOf(file)),
     source: filesBelow(folder),

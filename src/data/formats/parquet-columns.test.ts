@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BasicType, parquetWriteBuffer } from 'hyparquet-writer';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { picture } from '../../test/pictures.fixture.js';
+import { imageFile } from '../../test/images.fixture.js';
 import { openDataset } from '../index.js';
 
 let folder = '';
@@ -32,7 +32,7 @@ async function write(name: string, columns: readonly Column[], names?: Readonly<
 const images = async (...colours: string[]): Promise<Column> => [
   'image',
   'BYTE_ARRAY',
-  await Promise.all(colours.map(async (colour) => new Uint8Array(await picture(colour)))),
+  await Promise.all(colours.map(async (colour) => new Uint8Array(await imageFile(colour)))),
 ];
 const said = async (spec: string) => {
   const { splits, classes, ...rest } = await openDataset(`${spec}?into=train`);

@@ -80,7 +80,7 @@ function looksLikeImage(bytes: Uint8Array): boolean {
 
 /** The column whose cells look like images, or of those that hold bytes the first. */
 async function imageColumn(rows: readonly Record<string, unknown>[], binary: readonly string[]) {
-  const usual = (name: string) => Number(!/^(image|img|jpg|png|picture|photo)s?$/i.test(name));
+  const usual = (name: string) => Number(!/^(image|img|jpg|png|image|photo)s?$/i.test(name));
   const inOrder = [...binary].sort((a, b) => usual(a) - usual(b));
   return inOrder.find((name) => rows.some((row) => imageBytes(row[name]).some(looksLikeImage))) ?? inOrder[0];
 }

@@ -2,7 +2,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { put } from '../../test/pictures.fixture.js';
+import { put } from '../../test/images.fixture.js';
 import { openDataset } from '../index.js';
 
 /** Files that Hugging Face's datasets and PyArrow wrote: make-cards.py beside them. */
@@ -53,8 +53,8 @@ it.each(['zstd', 'brotli', 'lz4'])(
   async (codec) => {
     const read = async (name: string) => {
       const { splits, load, skipped } = await openDataset(`parquet:${made}/${name}?into=train`);
-      const pictures = await Promise.all(splits.train!.map(load));
-      return [splits.train!.map(({ captions }) => captions), pictures, skipped.map(({ reason }) => reason)];
+      const images = await Promise.all(splits.train!.map(load));
+      return [splits.train!.map(({ captions }) => captions), images, skipped.map(({ reason }) => reason)];
     };
     expect(await read(`bytes-${codec}.parquet`)).toEqual(await read('bytes-gzip.parquet'));
   },

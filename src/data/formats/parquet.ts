@@ -2,8 +2,8 @@ import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetRe
 import { compressors } from 'hyparquet-compressors';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
-import { cachedPack, type Pack, type PackedPicture, partsOf } from '../packed.js';
-import { pictureFault } from '../picture-fault.js';
+import { imageFault } from '../image-fault.js';
+import { cachedPack, type Pack, type PackedImage, partsOf } from '../packed.js';
 import { Remarks } from '../remarks.js';
 import { checksum } from '../source.js';
 import type { Unpacked } from '../unpacked.js';
@@ -29,20 +29,20 @@ export async function openParquet(path: string, options: Readonly<Record<string,
     packs.push(withShardName(await cachedPack(shard.file, JSON.stringify(options), read), shard));
   }
   const lists = new Set(
-    packs.filter(({ pictures }) => pictures.length > 0).map(({ classNames }) => JSON.stringify(classNames)),
+    packs.filter(({ images }) => images.length > 0).map(({ classNames }) => JSON.stringify(classNames)),
   );
   const isOneList = lists.size <= 1;
   return {
-    records: packs.flatMap(({ pictures, classNames }) =>
-      pictures.map(({ offset: _, sum: __, label, ...picture }) => ({
-        ...picture,
+    records: packs.flatMap(({ images, classNames }) =>
+      images.map(({ offset: _, sum: __, label, ...image }) => ({
+        ...image,
         // Names are what files with different lists of classes have in common.
         ...(label !== undefined && (isOneList ? { label } : { className: classNames?.[label] })),
       })),
     ),
     skipped: packs.flatMap(({ skipped }) => skipped),
     remarks: packs.flatMap(({ remarks }) => remarks),
-    classNames: isOneList ? packs.find(({ pictures }) => pictures.length > 0)?.classNames : undefined,
+    classNames: isOneList ? packs.find(({ images }) => images.length > 0)?.classNames : undefined,
     source: partsOf(
       packs,
       shards.map(({ file }) => file),
@@ -55,7 +55,7 @@ const mostRows = 10_000_000;
 
 async function readParquet(name: string, options: Readonly<Record<string, string>>, unpacked: Unpacked): Promise<Pack> {
   const [skipped, remarks] = [[] as Skipped[], new Remarks()];
-  const pictures: (PackedPicture & RowTexts)[] = [];
+  const images: (PackedImage & RowTexts)[] = [];
   const file = await asyncBufferFromFile(name);
   let metadata: FileMetaData;
   try {
@@ -66,7 +66,7 @@ async function readParquet(name: string, options: Readonly<Record<string, string
     const why =
       file.byteLength === 0 ? 'it has 0 bytes' : isDamaged ? 'its metadata is damaged' : (error as Error).message;
     const reason = `expected a parquet file: ${why}`;
-    return { file: unpacked.file, pictures, skipped: [{ id: '', reason }], remarks: [] };
+    return { file: unpacked.file, images, skipped: [{ id: '', reason }], remarks: [] };
   }
   const columns = await chooseParquetColumns(name, file, metadata, options);
   const classNames = classLabelNames(metadata, columns.class[0] ?? '');
@@ -103,7 +103,7 @@ async function readParquet(name: string, options: Readonly<Record<string, string
     for (const [i, row] of rows.entries()) {
       const id = `row ${rowStart + i}`;
       const [bytes, ...more] = imageBytes(row[image]);
-      const fault = bytes ? await pictureFault(bytes) : 'it holds no bytes of an image';
+      const fault = bytes ? await imageFault(bytes) : 'it holds no bytes of an image';
       if (!bytes || fault !== undefined) {
         skipped.push({ id, reason: fault! });
         continue;
@@ -111,15 +111,15 @@ async function readParquet(name: string, options: Readonly<Record<string, string
       if (more.length > 0) remarks.add('rows with several images: the first is taken', id);
       const said = reader.read(new Map(Object.entries(row)), id);
       const offset = await unpacked.write(bytes);
-      pictures.push({ id, ...said, offset, bytes: bytes.length, sum: checksum(bytes) });
+      images.push({ id, ...said, offset, bytes: bytes.length, sum: checksum(bytes) });
     }
   }
-  const { classNames: listed, classIn } = reader.finish(pictures.length);
+  const { classNames: listed, classIn } = reader.finish(images.length);
   return {
     file: unpacked.file,
-    pictures: pictures.map(({ className: _, number: __, ...picture }, i) => ({
-      ...picture,
-      ...(classNames ? labelIn(pictures[i]!) : classIn(pictures[i]!)),
+    images: images.map(({ className: _, number: __, ...image }, i) => ({
+      ...image,
+      ...(classNames ? labelIn(images[i]!) : classIn(images[i]!)),
     })),
     skipped,
     remarks: remarks.list(),

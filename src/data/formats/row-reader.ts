@@ -1,4 +1,4 @@
-import type { PictureRecord } from '../assemble.js';
+import type { ImageRecord } from '../assemble.js';
 import type { Remarks } from '../remarks.js';
 import { splitName } from '../split-names.js';
 import { classOf, flagOf, type OnUnread, textsOf } from './cells.js';
@@ -49,7 +49,7 @@ export class RowReader {
   /** @param count of images @returns the classes of what was read, and their names in the order of their numbers */
   finish(count: number): {
     readonly classNames?: readonly string[];
-    readonly classIn: (said: RowTexts) => Pick<PictureRecord, 'className' | 'label'>;
+    readonly classIn: (said: RowTexts) => Pick<ImageRecord, 'className' | 'label'>;
   } {
     const { columns, numbers } = this;
     // Columns of 1 and 0 may say something else than classes.

@@ -1,5 +1,5 @@
 import type { Skipped } from '../dataset.js';
-import type { Pack, PackedPicture } from '../packed.js';
+import type { Pack, PackedImage } from '../packed.js';
 import { Remarks } from '../remarks.js';
 import { jsonTexts, textLines } from './sample-texts.js';
 
@@ -38,7 +38,7 @@ type Texts = Partial<Record<'caption' | 'json' | 'class', string>>;
  * that has no text of its own name, and more dots in it (`0001.left.jpg`), gets those of the name up to the first dot.
  */
 export class Samples {
-  private readonly images = new Map<string, Omit<PackedPicture, 'captions' | 'id'>>();
+  private readonly images = new Map<string, Omit<PackedImage, 'captions' | 'id'>>();
   private readonly texts = new Map<string, Texts>();
   /** Samples whose image cannot be used; their texts are no texts without an image. */
   private readonly lost = new Set<string>();
@@ -67,14 +67,14 @@ export class Samples {
     else this.remarks.add('texts of a sample that has one already: not read', `${stem}: ${kind}`);
   }
 
-  finish(): Pick<Pack, 'pictures' | 'skipped' | 'remarks'> {
+  finish(): Pick<Pack, 'images' | 'skipped' | 'remarks'> {
     const used = new Set<string>();
-    const pictures: PackedPicture[] = [];
+    const images: PackedImage[] = [];
     for (const [id, place] of this.images) {
       const key = this.texts.has(id) ? id : firstKey(id);
       used.add(key);
       if (isOutside(id)) this.skipped.push({ id, reason: 'its path leads out of the archive' });
-      else pictures.push({ id, ...saidOf(this.texts.get(key) ?? {}), ...place });
+      else images.push({ id, ...saidOf(this.texts.get(key) ?? {}), ...place });
     }
     const lost = new Set([...this.lost].flatMap((stem) => [stem, firstKey(stem)]));
     for (const key of this.texts.keys()) {
@@ -84,7 +84,7 @@ export class Samples {
         : 'there is no image (.jpg, .png, .webp) beside its text';
       this.skipped.push({ id: key, reason });
     }
-    return { pictures, skipped: this.skipped, remarks: this.remarks.list() };
+    return { images, skipped: this.skipped, remarks: this.remarks.list() };
   }
 }
 

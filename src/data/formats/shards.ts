@@ -113,7 +113,7 @@ function splitOf(file: string): string | undefined {
   return undefined;
 }
 
-/** Shards repeat keys: a picture's id begins with its shard's name. */
+/** Shards repeat keys: an image's id begins with its shard's name. */
 export function withShardName(pack: Pack, { name, split }: Shard): Pack {
   const prefix = <T extends { readonly id: string }>(one: T): T => ({
     ...one,
@@ -121,7 +121,7 @@ export function withShardName(pack: Pack, { name, split }: Shard): Pack {
   });
   return {
     ...pack,
-    pictures: pack.pictures.map((picture) => ({ ...prefix(picture), ...(split !== undefined && { split }) })),
+    images: pack.images.map((image) => ({ ...prefix(image), ...(split !== undefined && { split }) })),
     skipped: pack.skipped.map(prefix),
   };
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { put } from '../../test/pictures.fixture.js';
+import { put } from '../../test/images.fixture.js';
 import { openDataset } from '../index.js';
 
 let folder = '';
@@ -21,8 +21,8 @@ const captionsOf = async (spec: string) => {
   );
 };
 
-describe('tables of pictures', () => {
-  it('reads CSV as RFC 4180 writes it, and puts the rows of a picture together', async () => {
+describe('tables of images', () => {
+  it('reads CSV as RFC 4180 writes it, and puts the rows of an image together', async () => {
     const file = await put(
       folder,
       'captions.csv',
@@ -80,7 +80,7 @@ describe('tables of pictures', () => {
       'line 8': 'an earlier row says that a.png is of another class or split',
       'no.png': `no such file in ${folder}`,
       '../../etc/passwd': `its path leads out of ${folder}; name a folder that such paths may lead to with ?root=DIR behind --data`,
-      'https://example.com/x.png': 'a web address: fetch the pictures first, for example with img2dataset',
+      'https://example.com/x.png': 'a web address: fetch the images first, for example with img2dataset',
       'b.png': 'it names no split, as others do',
     });
   });

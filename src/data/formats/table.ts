@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Collection } from '../assemble.js';
 import type { Remark, Skipped } from '../dataset.js';
-import { filesBelow, type NamedPicture, pathInside, readablePictures } from '../picture-file.js';
+import { filesBelow, type NamedImage, pathInside, readableImages } from '../image-file.js';
 import { Remarks } from '../remarks.js';
 import { placeOf } from './annotation-file.js';
 import { type OnUnread, textsOf } from './cells.js';
@@ -30,7 +30,7 @@ export async function openTable(
   const place = options.images === undefined ? await placeBelow(folder, named) : '';
   const placed = named.map((one) => (pathInside(folder, one.id) === undefined ? one : { ...one, id: place + one.id }));
   return {
-    records: await readablePictures(folder, placed, skipped, options.root),
+    records: await readableImages(folder, placed, skipped, options.root),
     skipped,
     remarks,
     classNames: classNames ?? (await classesBeside(dirname(file))),
@@ -41,7 +41,7 @@ export async function openTable(
 /** What a table says, whether or not its images are there. */
 export interface TableContent {
   /** Ids are paths from the folder of the images. */
-  readonly named: readonly NamedPicture[];
+  readonly named: readonly NamedImage[];
   readonly skipped: Skipped[];
   readonly remarks: readonly Remark[];
   /** Names of the classes in the order of their numbers, where the table has both. */
@@ -75,7 +75,7 @@ interface Gathered extends RowTexts {
 
 /** Puts rows together by their images. */
 class RowsByImage {
-  private readonly pictures = new Map<string, Gathered>();
+  private readonly images = new Map<string, Gathered>();
   private readonly remarks = new Remarks();
   private readonly reader: RowReader;
 
@@ -89,7 +89,7 @@ class RowsByImage {
 
   /** Adds a row to its image. @returns why it cannot be added, or undefined */
   add(row: Row, line: number): string | undefined {
-    const { columns, pictures, remarks } = this;
+    const { columns, images, remarks } = this;
     const [path, ...more] = columns.image.flatMap((name) =>
       pathsOf(row.get(name), this.reader.unread(name, `line ${line}`)),
     );
@@ -97,9 +97,9 @@ class RowsByImage {
     const id = pathInside(this.folder, path) ?? path;
     if (more.length > 0) remarks.add('rows with several images: the first is taken', id);
     const { captions, ...said } = this.reader.read(row, id);
-    const known = pictures.get(id);
+    const known = images.get(id);
     if (!known) {
-      pictures.set(id, { captions: [...captions], ...said });
+      images.set(id, { captions: [...captions], ...said });
       return undefined;
     }
     const differs = (a: string | undefined, b: string | undefined) => a !== undefined && b !== undefined && a !== b;
@@ -114,9 +114,9 @@ class RowsByImage {
   }
 
   finish(): Omit<TableContent, 'skipped'> {
-    const { pictures, remarks } = this;
-    const { classNames, classIn } = this.reader.finish(pictures.size);
-    const named = [...pictures].map(([id, said]): NamedPicture => {
+    const { images, remarks } = this;
+    const { classNames, classIn } = this.reader.finish(images.size);
+    const named = [...images].map(([id, said]): NamedImage => {
       const { captions, split } = said;
       return { id, captions, ...(split !== undefined && { split }), ...classIn(said) };
     });
@@ -132,7 +132,7 @@ function pathsOf(cell: unknown, onUnread: OnUnread): string[] {
 }
 
 /** The folder beside a table in which its images lie; of equal ones that of the table itself. */
-async function placeBelow(folder: string, named: readonly NamedPicture[]): Promise<string> {
+async function placeBelow(folder: string, named: readonly NamedImage[]): Promise<string> {
   const paths = named.slice(0, 20).flatMap(({ id }) => (pathInside(folder, id) === undefined ? [] : [id]));
   const below = await readdir(folder, { withFileTypes: true }).catch(() => []);
   const folders = below.filter((one) => one.isDirectory() && !isLitter(one.name)).map(({ name }) => name);

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { put } from '../../test/pictures.fixture.js';
+import { put } from '../../test/images.fixture.js';
 import { examplesOf, openDataset } from '../index.js';
 
 let folder = '';

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type Extract, extract } from 'tar-stream';
 import { UserError } from '../../errors.js';
+import { imageFault } from '../image-fault.js';
 import type { Pack } from '../packed.js';
-import { pictureFault } from '../picture-fault.js';
 import { checksum } from '../source.js';
 import type { Unpacked } from '../unpacked.js';
 import { isLitter } from './litter.js';
@@ -127,7 +127,7 @@ async function add(entry: Entry, samples: Samples): Promise<void> {
     samples.addText(stem, kind, content.toString('utf8'));
     return;
   }
-  const fault = await pictureFault(content);
+  const fault = await imageFault(content);
   if (fault !== undefined) samples.lose(stem, fault);
   else samples.addImage(stem, { offset: entry.offset + headerBytes, bytes: content.length, sum: checksum(content) });
 }

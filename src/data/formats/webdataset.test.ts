@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hugePng, picture, put } from '../../test/pictures.fixture.js';
+import { hugePng, imageFile, put } from '../../test/images.fixture.js';
 import { openDataset, shardsOf } from '../index.js';
 import { Unpacked } from '../unpacked.js';
 import { expandBraces } from './shards.js';
@@ -30,9 +30,9 @@ async function tarOf(members: Readonly<Record<string, string | Uint8Array>>): Pr
   return Buffer.concat(chunks);
 }
 
-/** What img2dataset writes of one picture. */
+/** What img2dataset writes of one image. */
 const sample = async (key: string, caption: string, colour?: string, type: 'jpeg' | 'png' | 'webp' = 'jpeg') => ({
-  [`${key}.${type === 'jpeg' ? 'jpg' : type}`]: await picture(colour, type),
+  [`${key}.${type === 'jpeg' ? 'jpg' : type}`]: await imageFile(colour, type),
   [`${key}.txt`]: caption,
   [`${key}.json`]: JSON.stringify({ caption: 'not this one', url: 'https://example.com', key, status: 'success' }),
 });
@@ -41,10 +41,10 @@ const colourOf = ({ data }: { data: Uint8Array }) =>
   [...data.subarray(0, 3)].map((value) => Math.round(value / 16) * 16);
 
 describe('WebDataset shards', () => {
-  it('reads pictures of plain and gzipped shards from any place, in any order', async () => {
+  it('reads images of plain and gzipped shards from any place, in any order', async () => {
     const first = { ...(await sample('000000000', 'a red card')), ...(await sample('000000001', 'green', '#20c040')) };
     await writeFile(join(folder, '00000.tar'), await tarOf(first));
-    const second = { ...(await sample('000000000', 'blue', '#2040c0', 'webp')), '1.png': await picture('#f0f0f0') };
+    const second = { ...(await sample('000000000', 'blue', '#2040c0', 'webp')), '1.png': await imageFile('#f0f0f0') };
     await writeFile(join(folder, '00001.tar'), gzipSync(await tarOf(second)));
     const spec = `wds:${folder}/{00000..00001}.tar?into=train`;
     const dataset = await openDataset(spec);
@@ -117,10 +117,10 @@ describe('WebDataset shards', () => {
       ...(await sample('good', 'fine')),
       ...(await sample('../../evil', 'out')),
       ...(await sample('bytes', 'caf\uFFFD')),
-      'alone.txt': 'no picture',
+      'alone.txt': 'no image',
       'huge.png': hugePng(),
       'notes.md': '# notes',
-      'broken.jpg': 'not a picture',
+      'broken.jpg': 'not an image',
     };
     await writeFile(join(folder, 'x.tar'), await tarOf(members));
     const { splits, skipped } = await openDataset(`wds:${folder}/x.tar`);
@@ -168,7 +168,7 @@ describe('shards as people bring them', () => {
   };
 
   it('reads one caption a line, what an empty text leaves to the JSON, keys with dots, and members that are apart', async () => {
-    const image = await picture();
+    const image = await imageFile();
     await write('x.tar', {
       'five.jpg': image,
       'empty.jpg': image,
@@ -196,7 +196,7 @@ describe('shards as people bring them', () => {
   });
 
   it('reads classes by number, of which two have one name, by name, and out of the JSON', async () => {
-    const image = await picture();
+    const image = await imageFile();
     await write('x.tar', {
       ...{ 'a.jpg': image, 'a.cls': '2' },
       ...{ 'b.jpg': image, 'b.json': '{"label": 0}' },
@@ -223,7 +223,7 @@ describe('shards as people bring them', () => {
   });
 
   it('refuses what unpacks to many times its size, and more shards than anybody has', async () => {
-    const members = { 'a.jpg': await picture(), 'a.txt': 'x', 'b.bin': Buffer.alloc(20 * 2 ** 20) };
+    const members = { 'a.jpg': await imageFile(), 'a.txt': 'x', 'b.bin': Buffer.alloc(20 * 2 ** 20) };
     await writeFile(join(folder, 'x.tar.gz'), gzipSync(await tarOf(members)));
     const { splits, skipped } = await openDataset(`wds:${folder}/x.tar.gz`);
     expect([splits.train!.length, skipped.at(-1)!.reason]).toEqual([
@@ -265,7 +265,7 @@ describe('shards as people bring them', () => {
     await same();
     await flipped(index, 200);
     await same();
-    // A picture that is damaged after it was opened is no bad picture: the copy is.
+    // An image that is damaged after it was opened is no bad image: the copy is.
     const opened = await openDataset(spec);
     await flipped(bin, 700);
     await expect(opened.load(opened.splits.train![0]!)).rejects.toThrow('was damaged and is removed: run again');

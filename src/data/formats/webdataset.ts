@@ -21,7 +21,7 @@ export async function openWebDataset(path: string): Promise<Collection> {
   const packs: Pack[] = [];
   for (const shard of shards) packs.push(withShardName(await cachedPack(shard.file, '', readTar), shard));
   return {
-    records: packs.flatMap(({ pictures }) => pictures.map(({ offset: _, sum: __, ...picture }) => picture)),
+    records: packs.flatMap(({ images }) => images.map(({ offset: _, sum: __, ...image }) => image)),
     skipped: packs.flatMap(({ skipped }) => skipped),
     remarks: packs.flatMap(({ remarks }) => remarks),
     classNames: await classNamesBeside(shards),

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { writeFileAtomic } from '../../files/index.js';
 import { Random } from '../../math/index.js';
-import type { Example, ImageTextDataset, Picture } from '../dataset.js';
+import type { Example, ImageTextDataset, RawImage } from '../dataset.js';
 import { examplesOf, isLabelled } from '../examples-of.js';
 import { type SheetText, sheetOverlay } from './sheet-text.js';
 
@@ -36,9 +36,9 @@ export async function contactSheet(dataset: ImageTextDataset, { split, count, fi
     examples.map(async (example, i) => {
       const left = gap + (i % columns) * (cell + gap);
       const top = gap + Math.floor(i / columns) * (cell + label + gap);
-      const picture = await dataset.load(example);
+      const image = await dataset.load(example);
       texts.push({ text: captionOf(dataset, example), x: left + cell / 2, y: top + cell + 12, width: cell + gap });
-      for (const [n, box] of boxesOn(example, picture, cell).entries()) {
+      for (const [n, box] of boxesOn(example, image, cell).entries()) {
         const [x, y] = [left + box.left, top + box.top];
         const tone = tones[n % tones.length]!;
         shapes.push(
@@ -54,7 +54,7 @@ export async function contactSheet(dataset: ImageTextDataset, { split, count, fi
         );
         texts.push({ text: name, x: middle, y: baseline, width: cell });
       }
-      return { input: await tile(picture, cell), left, top };
+      return { input: await tile(image, cell), left, top };
     }),
   );
   const sheet = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
@@ -64,7 +64,7 @@ export async function contactSheet(dataset: ImageTextDataset, { split, count, fi
   await writeFileAtomic(file, sheet);
 }
 
-function tile({ data, width, height, channels }: Picture, cell: number): Promise<Buffer> {
+function tile({ data, width, height, channels }: RawImage, cell: number): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels } })
     .resize(cell, cell, { fit: 'contain', background: '#ffffff' })
     .png()
@@ -72,7 +72,7 @@ function tile({ data, width, height, channels }: Picture, cell: number): Promise
 }
 
 /** The boxes of an example where they stand in its cell, in pixels: the image is fitted into its middle. */
-function boxesOn({ boxes = [] }: Example, { width, height }: Picture, cell: number) {
+function boxesOn({ boxes = [] }: Example, { width, height }: RawImage, cell: number) {
   const scale = cell / Math.max(width, height);
   const [wide, tall] = [width * scale, height * scale];
   return boxes.map(({ label, at: [x, y, w, h] }) => ({

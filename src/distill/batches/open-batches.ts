@@ -17,12 +17,12 @@ export interface TargetOptions {
   readonly dir: string;
   /** Replace stored targets that do not fit, instead of refusing them. */
   readonly rebuild?: boolean;
-  /** How pictures are read while targets are extracted. */
+  /** How images are read while targets are extracted. */
   readonly loader?: LoaderOptions;
   /** Only this share is extracted: see `ensureTargets`. */
   readonly shard?: Shard;
   readonly signal?: AbortSignal;
-  /** While pictures are extracted. */
+  /** While images are extracted. */
   readonly onProgress?: (done: number, total: number) => void;
   /** While the teacher reads the texts. */
   readonly onTexts?: (done: number, total: number) => void;
@@ -82,7 +82,7 @@ async function openOwn({
   const models = captions ? augment.text?.models : undefined;
   const sayings = models && (await saidByModels(captionsOf(examples), models, texts));
   const list = listTexts(dataset, examples, templates, captions, { text: augment.text, seed, sayings });
-  const { signal, onTexts, ...pictures } = targets;
+  const { signal, onTexts, ...images } = targets;
   const features = new TextTargets(teacher, targets.dir, { signal, onProgress: onTexts });
   const bank = await buildTextBank(teacher, list, student, inner.words, (tokens, withWords) =>
     features.of(tokens, withWords),
@@ -98,7 +98,7 @@ async function openOwn({
     hidden,
     attention,
     signal,
-    ...pictures,
+    ...images,
   });
   await features.save();
   return new Batches(store, bank, examples, teacher.preprocess, {

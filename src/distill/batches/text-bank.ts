@@ -63,7 +63,7 @@ export function listTexts(
     .map((c) => templates.map((template) => add(classText(template, c.name))));
   if (classes.length === 0) {
     throw new UserError(
-      `${dataset.name}: expected at least one class text to train on, found none: name some with ?classes=cat,dog behind --data, or in a file classes.txt beside the pictures`,
+      `${dataset.name}: expected at least one class text to train on, found none: name some with ?classes=cat,dog behind --data, or in a file classes.txt beside the images`,
     );
   }
   const captions = new Map<string, number[]>();
@@ -85,7 +85,7 @@ interface TextWays {
   readonly sayings?: Sayings;
 }
 
-/** A caption's other ways to say it; the same for every picture of a class that has it. */
+/** A caption's other ways to say it; the same for every image of a class that has it. */
 function otherWays(caption: string, keep: readonly string[], { text, seed, sayings }: TextWays): string[] {
   if (!text) return [];
   return Array.from({ length: text.variants }, (_, variant) =>

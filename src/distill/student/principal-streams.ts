@@ -6,7 +6,7 @@ import { trainingTemplates, withClassCaptions } from '../../prompt/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import { listTexts } from '../batches/text-bank.js';
 import type { DistillRecipe } from '../recipe.js';
-import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
+import { imagesAtATime, type Teacher } from '../teacher/teacher.js';
 import { principalStream } from './principal-stream.js';
 import type { Streams } from './residual-stream.js';
 import { imageMoments, textMoments } from './stream-moments.js';
@@ -21,7 +21,7 @@ export interface TrainingData {
 
 const enoughTexts = 1_024;
 
-/** The principal components of a teacher's residual streams over the pictures and texts of a recipe, as wide as a student's. */
+/** The principal components of a teacher's residual streams over the images and texts of a recipe, as wide as a student's. */
 export async function principalStreams(
   recipe: Pick<DistillRecipe, 'seed' | 'data' | 'augment' | 'texts'>,
   teacher: Teacher,
@@ -40,14 +40,14 @@ export async function principalStreams(
     teacher.config.text_config.max_position_embeddings,
   );
   const { preprocess } = teacher;
-  const batch = picturesAtATime(teacher.config);
-  const pictures = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
+  const batch = imagesAtATime(teacher.config);
+  const images = new ViewBatches(dataset, examples, { seed, batch, augment, preprocess, loader });
   try {
     return {
       text: principalStream(await textMoments(teacher, tokens, compile), student.text_config.hidden_size),
-      vision: principalStream(await imageMoments(teacher, pictures, compile), student.vision_config.hidden_size),
+      vision: principalStream(await imageMoments(teacher, images, compile), student.vision_config.hidden_size),
     };
   } finally {
-    await pictures.dispose();
+    await images.dispose();
   }
 }

@@ -14,7 +14,7 @@ import type { HostTensor, Tensor } from '../../tensor/index.js';
 import * as t from '../../tensor/index.js';
 import { standardize } from '../losses/feature-loss.js';
 
-/** What a tower's residual stream looks like over pictures or texts. */
+/** What a tower's residual stream looks like over images or texts. */
 export interface StreamMoments {
   /** D. */
   readonly width: number;
@@ -33,13 +33,13 @@ type Model = { readonly params: Params; readonly config: ClipConfig };
 /** Tokens that are looked at: many times the width of a large tower. */
 const enoughTokens = 16_384;
 
-/** Of the vision tower, over augmented pictures. */
+/** Of the vision tower, over augmented images. */
 export async function imageMoments(
   { params, config }: Model,
-  pictures: ViewBatches,
+  images: ViewBatches,
   options: CompileOptions = {},
 ): Promise<StreamMoments> {
-  const { hidden } = visionTower(paramInputs(params), config, t.input('pixels', pictures.pixels.shape));
+  const { hidden } = visionTower(paramInputs(params), config, t.input('pixels', images.pixels.shape));
   const [batch, tokens, width] = hidden[0]!.shape as [number, number, number];
   const weights = Float32Array.from({ length: batch * tokens }, (_, i) => (i % tokens === 0 ? 1 : 1 / (tokens - 1)));
   const moment = momentOf(hidden, t.constant({ shape: [batch, tokens], data: weights }));
@@ -48,8 +48,8 @@ export async function imageMoments(
   let embedded = new Float32Array(0);
   try {
     for (let step = 0; step * batch * tokens < enoughTokens; step++) {
-      await pictures.fill(step);
-      const result = await program.run({ ...paramFeeds(params), pixels: pictures.pixels });
+      await images.fill(step);
+      const result = await program.run({ ...paramFeeds(params), pixels: images.pixels });
       addTo(sum, result.moment!);
       if (step === 0) embedded = (result.embedded!.data as Float32Array).slice();
     }

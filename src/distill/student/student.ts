@@ -55,7 +55,7 @@ export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipC
 /**
  * The student as the recipe starts it: inherited from the teacher, at random, or from a checkpoint.
  *
- * @param source what it will be distilled on: principal components are those of its pictures and texts
+ * @param source what it will be distilled on: principal components are those of its images and texts
  */
 export async function startStudent(
   recipe: DistillRecipe,

@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true }));
 
-/** The teacher, and how often it looked at pictures. */
+/** The teacher, and how often it looked at images. */
 function counted(): { teacher: Teacher; passes: () => number } {
   const inner = teacherOf(teacher, { compile: compileOptions });
   let passes = 0;
@@ -162,14 +162,14 @@ describe('stored targets', () => {
     expect(records(await ensureTargets(options('within')))).toEqual(fresh);
   });
 
-  it('keep what was done before a picture that cannot be read', async () => {
+  it('keep what was done before an image that cannot be read', async () => {
     const broken = {
       ...dataset,
       load: (e: (typeof examples)[number]) => (e === examples[70] ? fail() : dataset.load(e)),
     };
-    const fail = () => Promise.reject(new Error('no picture'));
+    const fail = () => Promise.reject(new Error('no image'));
     const { augment } = recipe();
-    await expect(ensureTargets(options('broken', { dataset: broken, augment }))).rejects.toThrow('no picture');
+    await expect(ensureTargets(options('broken', { dataset: broken, augment }))).rejects.toThrow('no image');
     const { teacher, passes } = counted();
     (await ensureTargets(options('broken', { teacher, augment }))).close();
     expect(passes()).toBe(3);

@@ -1,4 +1,4 @@
-import { type AugmentOptions, pictureOptions } from '../../augment/index.js';
+import { type AugmentOptions, imageOptions } from '../../augment/index.js';
 import { normalizePixels } from '../../clip/index.js';
 import type { Example, ImageTextDataset } from '../../data/index.js';
 import { UserError } from '../../errors.js';
@@ -6,7 +6,7 @@ import { hash } from '../../files/index.js';
 import type { Shard } from '../../jobs/index.js';
 import { Loader, type LoaderOptions, storedView, type View } from '../../loader/index.js';
 import { storeHalf } from '../teacher/stored-half.js';
-import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
+import { imagesAtATime, type Teacher } from '../teacher/teacher.js';
 import { extractShare, type RecordRange } from './shared-extraction.js';
 import type { TargetContents } from './target-layout.js';
 import type { StoreFingerprint } from './target-manifest.js';
@@ -55,7 +55,7 @@ export async function ensureTargets(options: ExtractOptions): Promise<TargetStor
     if (!store.complete) await extract(store, options, { first: 0, end: store.records });
     return store;
   }
-  const order = new ViewBatchOrder(examples.length, views, picturesAtATime(options.teacher.config));
+  const order = new ViewBatchOrder(examples.length, views, imagesAtATime(options.teacher.config));
   return extractShare(
     { dir, fingerprint, wanted, shard: options.shard, rebuild: options.rebuild },
     order,
@@ -84,7 +84,7 @@ async function extract(store: TargetStore, options: ExtractOptions, { first, end
   const { layout } = store;
   const records = end - first;
   const { size, embed: width, hidden, attention } = layout.contents;
-  const batch = picturesAtATime(teacher.config);
+  const batch = imagesAtATime(teacher.config);
   const batches = new ViewBatchOrder(examples.length, options.views, batch);
   const pass = await teacher.images(batch, { hidden, attention });
   const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
@@ -202,7 +202,7 @@ function storeFingerprint(options: ExtractOptions): StoreFingerprint {
     preprocess: JSON.stringify(teacher.preprocess),
     data: dataset.fingerprint,
     examples: hash(examples.map((e) => e.id).join('\n')),
-    augment: JSON.stringify(pictureOptions(augment)),
+    augment: JSON.stringify(imageOptions(augment)),
     seed,
   };
 }

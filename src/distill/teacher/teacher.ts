@@ -84,12 +84,12 @@ export async function loadTeacher(
   return isOnnxPair(folder) ? loadOnnxPair(folder, options) : loadCheckpoint(folder);
 }
 
-/** Most pictures a batch, and most numbers in one layer's features of a batch: more are no quicker, and take memory. */
-const mostPictures = 64;
+/** Most images a batch, and most numbers in one layer's features of a batch: more are no quicker, and take memory. */
+const mostImages = 64;
 const mostNumbers = 2 ** 22;
 
-/** Pictures that the teacher sees at a time: few where it is large. */
-export function picturesAtATime({ vision_config: { image_size, patch_size, hidden_size } }: ClipConfig): number {
+/** Images that the teacher sees at a time: few where it is large. */
+export function imagesAtATime({ vision_config: { image_size, patch_size, hidden_size } }: ClipConfig): number {
   const numbers = (1 + (image_size / patch_size) ** 2) * hidden_size;
-  return Math.max(1, Math.min(mostPictures, Math.floor(mostNumbers / numbers)));
+  return Math.max(1, Math.min(mostImages, Math.floor(mostNumbers / numbers)));
 }

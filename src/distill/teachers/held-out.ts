@@ -5,7 +5,7 @@ import { UserError } from '../../errors.js';
 import { checksum, hash, readSafetensors, writeSafetensors } from '../../files/index.js';
 import { PixelBlocks } from '../../loader/index.js';
 import { Random, type Rows, toUnitRows } from '../../math/index.js';
-import { picturesAtATime, type Teacher } from '../teacher/teacher.js';
+import { imagesAtATime, type Teacher } from '../teacher/teacher.js';
 
 /** Labelled images of a split, at most so many, drawn by lot; of base classes alone. Empty where there are none. */
 export function heldOutExamples(dataset: ImageTextDataset, split: string, most: number): LabelledExample[] {
@@ -76,7 +76,7 @@ function readStored(file: string, fingerprint: string): HeldOutFeatures | undefi
 
 async function readImages(teacher: Teacher, options: HeldOutOptions): Promise<HeldOutFeatures> {
   const { dataset, examples, signal, onProgress } = options;
-  const batch = picturesAtATime(teacher.config);
+  const batch = imagesAtATime(teacher.config);
   const blocks = new PixelBlocks(dataset, examples, teacher.preprocess, batch);
   const width = teacher.config.projection_dim;
   const data = new Float32Array(examples.length * width);

@@ -104,7 +104,7 @@ const textProgress = ({ targets: { signal, onTexts } }: SeveralSource) => ({ sig
 /** The stored targets of teacher k, and its features of the run's texts. */
 async function openStore(source: SeveralSource, k: number, dir: string): Promise<TeacherRecords> {
   const { teachers, recipe, dataset, others, batches } = source;
-  const { signal, onTexts: _, dir: __, ...pictures } = source.targets;
+  const { signal, onTexts: _, dir: __, ...images } = source.targets;
   const teacher = teachers[k]!;
   const { pairs, config, gives } = others[k - 1]!;
   const active = activeLosses(recipe, lossNames);
@@ -117,7 +117,7 @@ async function openStore(source: SeveralSource, k: number, dir: string): Promise
     ...{ teacher, dataset, hidden: [...hidden], attention: [...attention], dir, signal },
     examples: examplesOf(dataset, recipe.data.split),
     ...{ views: recipe.views, augment: recipe.augment, seed: recipe.seed },
-    ...pictures,
+    ...images,
   });
   if (!store.complete) {
     store.close();

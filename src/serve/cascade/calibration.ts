@@ -1,7 +1,7 @@
 import { classProbabilities, type Scored } from '../../math/index.js';
 import { argMax } from './confidence.js';
 
-/** Share of pictures whose true class is the likeliest. */
+/** Share of images whose true class is the likeliest. */
 export function accuracyOf({ logits, labels }: Scored): number {
   return logits.filter((z, i) => argMax(z) === labels[i]).length / labels.length;
 }

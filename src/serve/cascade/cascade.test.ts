@@ -229,7 +229,7 @@ describe('tuning', () => {
     // By hand: five are surer than the threshold.
     const confidences = sure.map((z) => 1 / (1 + Math.exp(-z)));
     expect(confidences.filter((c) => c >= tuned.thresholds[0]!)).toHaveLength(5);
-    // One and two pictures sent on are answered alike: the more are sent on.
+    // One and two images sent on are answered alike: the more are sent on.
     expect(tuneCascade(stages, [1, 1], ['margin'], { latencyMs: 3.5 })).toMatchObject({ latencyMs: 3, accuracy: 0.5 });
     expect(cascadeFigures(stages, tuned).accuracy).toBe(0.8);
   });
@@ -260,7 +260,7 @@ describe('tuning', () => {
 describe('a model behind HTTP', () => {
   const classes = { classes: ['cat', 'dog'] };
   const good = JSON.stringify({ results: [{ logits: [0.1, 2] }] });
-  const picture = Uint8Array.of(1, 2, 3);
+  const image = Uint8Array.of(1, 2, 3);
 
   async function withServer(
     answers: readonly (readonly [status: number, body: string, delayMs?: number])[],
@@ -291,7 +291,7 @@ describe('a model behind HTTP', () => {
       ],
       async (url, requests) => {
         const remote = new RemoteModel({ url, model: 'big', key: 'secret', backoffMs: 1, timeoutMs: 20_000 });
-        expect(await remote.stage('teacher', classes).logits([picture])).toEqual([[0.1, 2]]);
+        expect(await remote.stage('teacher', classes).logits([image])).toEqual([[0.1, 2]]);
         expect(requests).toHaveLength(2);
         expect(requests[1]!.key).toBe('Bearer secret');
         expect(JSON.parse(requests[1]!.body)).toEqual({
@@ -311,7 +311,7 @@ describe('a model behind HTTP', () => {
     ['/a/b/', '/a/b/v1/classify'],
   ])('is asked below the path of its address: %j', (prefix, path) =>
     withServer([[200, good]], async (url, requests) => {
-      await new RemoteModel({ url: url + prefix, timeoutMs: 20_000 }).stage('teacher', classes).logits([picture]);
+      await new RemoteModel({ url: url + prefix, timeoutMs: 20_000 }).stage('teacher', classes).logits([image]);
       expect(requests.map((request) => request.path)).toEqual([path]);
     }),
   );
@@ -319,13 +319,13 @@ describe('a model behind HTTP', () => {
   it.each([
     ['a refusal', [400, '{}'], 1, 'answered 400'],
     ['a wrong key', [401, '{}'], 1, 'answered 401: the bearer key is wrong or missing'],
-    ['an answer of another shape', [200, '{"results":[{"logits":[1]}]}'], 1, 'expected logits of 1 pictures'],
+    ['an answer of another shape', [200, '{"results":[{"logits":[1]}]}'], 1, 'expected logits of 1 images'],
     ['a fault that does not pass', [500, ''], 3, 'answered 500'],
     ['no answer in time', [200, good, 60_000], undefined, 'timed out'],
   ] as const)('gives up on %s', (_, answer, attempts, message) =>
     withServer([answer], async (url, requests) => {
       const remote = new RemoteModel({ url, backoffMs: 1, timeoutMs: attempts ? 20_000 : 500 });
-      await expect(remote.stage('teacher', classes).logits([picture])).rejects.toThrow(message);
+      await expect(remote.stage('teacher', classes).logits([image])).rejects.toThrow(message);
       if (attempts) expect(requests).toHaveLength(attempts);
     }),
   );
@@ -343,11 +343,11 @@ describe('a model behind HTTP', () => {
         const both = cascade({ student, teacher: remote.stage('teacher', classes), threshold: 1 });
         for (let i = 0; i < 6; i++) {
           const unanswered = i < 2 ? 'teacher: answered 500' : 'teacher: left alone for now: answered 500';
-          expect((await both.classify([picture]))[0]).toMatchObject({ stage: 0, unanswered });
+          expect((await both.classify([image]))[0]).toMatchObject({ stage: 0, unanswered });
         }
         expect(requests).toHaveLength(2);
         await new Promise((resolve) => setTimeout(resolve, 1100));
-        expect((await both.classify([picture]))[0]).toMatchObject({ stage: 1, logits: [0.1, 2] });
+        expect((await both.classify([image]))[0]).toMatchObject({ stage: 1, logits: [0.1, 2] });
       },
     ));
 });

@@ -19,7 +19,7 @@ export interface Stage<Input> {
 
 export interface CascadeStage<Input> {
   readonly stage: Stage<Input>;
-  /** Of its probabilities, fitted on held-out pictures. @defaultValue 1 */
+  /** Of its probabilities, fitted on held-out images. @defaultValue 1 */
   readonly temperature?: number;
   /** Answers that it is less sure of go on; the last stage has none. */
   readonly threshold?: number;

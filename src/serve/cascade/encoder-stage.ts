@@ -3,7 +3,7 @@ import { UserError } from '../../errors.js';
 import { classFeatures } from '../../evaluate/index.js';
 import { dots, type Rows } from '../../math/index.js';
 import { checkTemplates, classText, dataTemplates } from '../../prompt/index.js';
-import type { Encoder, EncoderInfo, PictureInput } from '../encoder/index.js';
+import type { Encoder, EncoderInfo, ImageInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 
 export interface StageClasses {
@@ -12,12 +12,12 @@ export interface StageClasses {
   readonly templates?: readonly string[];
 }
 
-/** Pictures asked for at a time. */
+/** Images asked for at a time. */
 const block = 32;
 
 /**
  * A model in this process, in a worker thread or in this one, as a stage: logits = exp(logit_scale) · cosines between
- * pictures and classes, and logit_bias of a model that has one.
+ * images and classes, and logit_bias of a model that has one.
  *
  * @throws UserError for no classes or a template without a place for the name
  */
@@ -25,7 +25,7 @@ export async function encoderStage(
   name: string,
   encoder: Encoder,
   { classes, templates = encoder.info.templates ?? dataTemplates() }: StageClasses,
-): Promise<Stage<PictureInput>> {
+): Promise<Stage<ImageInput>> {
   if (classes.length === 0) throw new UserError('classes: expected at least one class name, got none');
   checkTemplates(templates);
   const features = classRows(
@@ -35,11 +35,11 @@ export async function encoderStage(
   return {
     name,
     scoring: scoringOf(encoder.info.logitBias),
-    async logits(pictures, signal, prepared) {
+    async logits(images, signal, prepared) {
       const all: Float64Array[] = [];
-      for (let from = 0; from < pictures.length; from += block) {
+      for (let from = 0; from < images.length; from += block) {
         signal?.throwIfAborted();
-        const { rows, faults } = await encoder.images(pictures.slice(from, from + block), prepared);
+        const { rows, faults } = await encoder.images(images.slice(from, from + block), prepared);
         const fault = faults.find((one) => one !== undefined);
         if (fault !== undefined) throw new UserError(fault);
         all.push(...logitRows(rows, features, encoder.info));
@@ -58,14 +58,14 @@ export function classRows(texts: Rows, classes: number): Rows {
   );
 }
 
-/** exp(logit_scale) · cosines + logit_bias, one array [C] a picture. */
+/** exp(logit_scale) · cosines + logit_bias, one array [C] an image. */
 export function logitRows(
-  pictures: Rows,
+  images: Rows,
   classes: Rows,
   { logitFactor, logitBias = 0 }: Pick<EncoderInfo, 'logitFactor' | 'logitBias'>,
 ): Float64Array[] {
-  return Array.from({ length: pictures.count }, (_, i) => {
-    const logits = dots(pictures, i, classes, new Float64Array(classes.count));
+  return Array.from({ length: images.count }, (_, i) => {
+    const logits = dots(images, i, classes, new Float64Array(classes.count));
     for (let c = 0; c < logits.length; c++) logits[c] = logits[c]! * logitFactor + logitBias;
     return logits;
   });

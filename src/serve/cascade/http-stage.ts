@@ -12,9 +12,9 @@ import {
 } from 'cockatiel';
 import sharp from 'sharp';
 import { z } from 'zod';
-import type { Picture } from '../../data/index.js';
+import type { RawImage } from '../../data/index.js';
 import type { Scoring } from '../../math/index.js';
-import type { PictureInput } from '../encoder/index.js';
+import type { ImageInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 import type { StageClasses } from './encoder-stage.js';
 
@@ -37,7 +37,7 @@ export interface RemoteOptions {
   readonly breakMs?: number;
 }
 
-/** Pictures of one request: within the other side's limits. */
+/** Images of one request: within the other side's limits. */
 const block = 16;
 const answer = z.object({
   results: z.array(
@@ -81,7 +81,7 @@ export class RemoteModel {
   }
 
   /** @throws Error from its `logits` where the model gives no answer */
-  stage(name: string, classes: StageClasses): Stage<PictureInput> {
+  stage(name: string, classes: StageClasses): Stage<ImageInput> {
     const { scored } = this;
     return {
       name,
@@ -89,27 +89,27 @@ export class RemoteModel {
       get scoring() {
         return scored.by;
       },
-      logits: async (pictures, signal) => {
+      logits: async (inputs, signal) => {
         const all: number[][] = [];
-        for (let from = 0; from < pictures.length; from += block) {
-          const images = await Promise.all(pictures.slice(from, from + block).map(base64));
-          const body = JSON.stringify({ model: this.options.model, images, ...classes, top: 1, logits: true });
-          all.push(...(await this.ask(body, images.length, classes.classes.length, signal)));
+        for (let from = 0; from < inputs.length; from += block) {
+          const encoded = await Promise.all(inputs.slice(from, from + block).map(base64));
+          const body = JSON.stringify({ model: this.options.model, images: encoded, ...classes, top: 1, logits: true });
+          all.push(...(await this.ask(body, encoded.length, classes.classes.length, signal)));
         }
         return all;
       },
     };
   }
 
-  private async ask(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
+  private async ask(body: string, images: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
     try {
-      return await this.attempts(body, pictures, classes, signal);
+      return await this.attempts(body, images, classes, signal);
     } catch (error) {
       throw isBrokenCircuitError(error) ? new Error(`left alone for now: ${this.lastFailure}`) : error;
     }
   }
 
-  private attempts(body: string, pictures: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
+  private attempts(body: string, images: number, classes: number, signal?: AbortSignal): Promise<number[][]> {
     const { key } = this.options;
     return this.policy.execute(async ({ signal: stopped }) => {
       const headers = { 'content-type': 'application/json', ...(key && { authorization: `Bearer ${key}` }) };
@@ -131,8 +131,8 @@ export class RemoteModel {
       if (!response.ok) throw new Error(`answered ${status}`);
       const results = answer.safeParse(json).data?.results;
       const rows = results?.map(({ logits }) => logits);
-      if (rows?.length !== pictures || rows.some((row) => row.length !== classes)) {
-        throw new Error(`expected logits of ${pictures} pictures and ${classes} classes, got something else`);
+      if (rows?.length !== images || rows.some((row) => row.length !== classes)) {
+        throw new Error(`expected logits of ${images} images and ${classes} classes, got something else`);
       }
       this.scored.by = results?.[0]?.scoring ?? 'softmax';
       return rows;
@@ -140,12 +140,12 @@ export class RemoteModel {
   }
 }
 
-/** Files go as they are; decoded pictures as PNG, which loses nothing. */
-async function base64(picture: PictureInput): Promise<string> {
-  const file = picture instanceof Uint8Array ? picture : await png(picture);
+/** Files go as they are; decoded images as PNG, which loses nothing. */
+async function base64(image: ImageInput): Promise<string> {
+  const file = image instanceof Uint8Array ? image : await png(image);
   return Buffer.from(file.buffer, file.byteOffset, file.byteLength).toString('base64');
 }
 
-function png({ data, width, height, channels }: Picture): Promise<Buffer> {
+function png({ data, width, height, channels }: RawImage): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels } }).png({ compressionLevel: 3 }).toBuffer();
 }

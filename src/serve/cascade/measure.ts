@@ -1,10 +1,16 @@
-import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample, type Picture } from '../../data/index.js';
+import {
+  examplesOf,
+  type ImageTextDataset,
+  isLabelled,
+  type LabelledExample,
+  type RawImage,
+} from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { candidateClasses } from '../../evaluate/index.js';
-import { wholePicture } from '../../loader/index.js';
+import { wholeImage } from '../../loader/index.js';
 import { median } from '../../math/index.js';
 import { dataTemplates } from '../../prompt/index.js';
-import type { Encoder, PictureInput } from '../encoder/index.js';
+import type { Encoder, ImageInput } from '../encoder/index.js';
 import { Prepared } from '../prepared.js';
 import type { Stage } from './cascade.js';
 import { encoderStage } from './encoder-stage.js';
@@ -14,7 +20,7 @@ export interface MeasureOptions {
   readonly split: string;
   /** @defaultValue `stageTemplates` */
   readonly templates?: readonly string[];
-  /** Pictures at a time where the latency is timed. @defaultValue 1 */
+  /** Images at a time where the latency is timed. @defaultValue 1 */
   readonly batch?: number;
   /** Timed runs. @defaultValue 60 */
   readonly runs?: number;
@@ -22,7 +28,7 @@ export interface MeasureOptions {
   readonly onProgress?: (phase: string, done: number, total: number) => void;
 }
 
-/** Pictures between two reports; all are held decoded, and a photo takes 36 MB. */
+/** Images between two reports; all are held decoded, and a photo takes 36 MB. */
 const block = 8;
 
 /**
@@ -30,7 +36,7 @@ const block = 8;
  * it (see {@link latencyMeaning}): the median over runs of what it takes from `batch` decoded images to their logits,
  * divided by their number, alone and behind the models before it. The first has none before it: both are the same time.
  *
- * @throws UserError where no picture of the split has a class, or one cannot be read
+ * @throws UserError where no image of the split has a class, or one cannot be read
  */
 export async function measureStages(
   models: readonly { readonly name: string; readonly encoder: Encoder }[],
@@ -38,13 +44,13 @@ export async function measureStages(
   { split, templates, batch = 1, runs = 60, signal, onProgress }: MeasureOptions,
 ): Promise<MeasuredStage[]> {
   const examples: LabelledExample[] = examplesOf(dataset, split).filter(isLabelled);
-  if (examples.length === 0) throw new UserError(`${dataset.name}: no picture of the split ${split} has a class`);
+  if (examples.length === 0) throw new UserError(`${dataset.name}: no image of the split ${split} has a class`);
   const candidates = candidateClasses(dataset, examples);
   const row = new Map(candidates.map((label, i) => [label, i]));
   const classes = candidates.map((label) => dataset.classes[label]!.name);
   const labels = examples.map(({ label }) => row.get(label)!);
   const measured: MeasuredStage[] = [];
-  const stages: Stage<PictureInput>[] = [];
+  const stages: Stage<ImageInput>[] = [];
   for (const { name, encoder } of models) {
     const stage = await encoderStage(name, encoder, {
       classes,
@@ -54,17 +60,17 @@ export async function measureStages(
     const logits: ArrayLike<number>[] = [];
     for (let from = 0; from < examples.length; from += block) {
       signal?.throwIfAborted();
-      const pictures = await Promise.all(
-        examples.slice(from, from + block).map((example) => wholePicture(dataset, example)),
+      const images = await Promise.all(
+        examples.slice(from, from + block).map((example) => wholeImage(dataset, example)),
       );
-      logits.push(...(await stage.logits(pictures)));
+      logits.push(...(await stage.logits(images)));
       onProgress?.(`${name} on ${split}`, logits.length, examples.length);
     }
     measured.push({ name, scoring: stage.scoring, logits, labels, latencyMs: 0, behindMs: 0 });
   }
   if (runs === 0) return measured;
-  const pictures = await Promise.all(examples.slice(0, batch).map((example) => wholePicture(dataset, example)));
-  const times = await timed(stages, pictures, runs, signal);
+  const images = await Promise.all(examples.slice(0, batch).map((example) => wholeImage(dataset, example)));
+  const times = await timed(stages, images, runs, signal);
   return measured.map((stage, s) => ({ ...stage, ...times[s]! }));
 }
 
@@ -79,8 +85,8 @@ export function stageTemplates(
 
 /** Milliseconds per image, the models in turn, so that what else the machine does meets them alike. */
 async function timed(
-  stages: readonly Stage<PictureInput>[],
-  pictures: readonly Picture[],
+  stages: readonly Stage<ImageInput>[],
+  images: readonly RawImage[],
   runs: number,
   signal?: AbortSignal,
 ): Promise<Pick<MeasuredStage, 'latencyMs' | 'behindMs'>[]> {
@@ -93,8 +99,8 @@ async function timed(
       const ways = [['alone', s === 0 ? shared : new Prepared()] as const, ['behind', shared] as const];
       for (const [way, prepared] of s === 0 ? ways.slice(0, 1) : ways) {
         const start = performance.now();
-        await stage.logits(pictures, signal, prepared);
-        if (run >= warmUp) times[s]![way].push((performance.now() - start) / pictures.length);
+        await stage.logits(images, signal, prepared);
+        if (run >= warmUp) times[s]![way].push((performance.now() - start) / images.length);
       }
     }
     // Lets Ctrl-C through.

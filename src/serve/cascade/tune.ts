@@ -25,7 +25,7 @@ export interface CascadeFigures {
   readonly thresholds: readonly number[];
   /** Share of right answers. */
   readonly accuracy: number;
-  /** For each stage the share of pictures that it sees. */
+  /** For each stage the share of images that it sees. */
   readonly seen: readonly number[];
   /** Mean time per image: Σ share of the images that a stage sees · the time it adds behind those before it. */
   readonly latencyMs: number;
@@ -40,16 +40,16 @@ export interface Tuned extends CascadeFigures {
 /** Combinations of thresholds that are looked at. */
 const combinations = 4096;
 
-/** Temperatures of all stages, fitted on the pictures they were measured on. */
+/** Temperatures of all stages, fitted on the images they were measured on. */
 export const fitTemperatures = (stages: readonly Scored[]): number[] => stages.map(fitTemperature);
 
 /**
  * Thresholds for a target, sought among quantiles of the stages' confidences (all of them for two stages and fewer
- * than 4,096 pictures), for the best of some kinds of confidence.
+ * than 4,096 images), for the best of some kinds of confidence.
  *
  * For an accuracy, of two stages, the least threshold from which on no larger one misses it is taken, so that a lucky
  * bump of a small set is not. For a latency, of the thresholds whose accuracy is within one standard error of the best,
- * √(a(1 − a)/n) (Breiman et al. 1984, §3.4.3), the one that sends most on: few pictures cannot tell them apart, and what
+ * √(a(1 − a)/n) (Breiman et al. 1984, §3.4.3), the one that sends most on: few images cannot tell them apart, and what
  * the last stage answers is answered as well as can be.
  *
  * @throws UserError where no thresholds reach the target, with the best that can be had
@@ -78,7 +78,7 @@ export function tuneCascade(
   );
 }
 
-/** The figures of a cascade on pictures that it may not have been tuned on. */
+/** The figures of a cascade on images that it may not have been tuned on. */
 export function cascadeFigures(
   stages: readonly MeasuredStage[],
   { confidence, temperatures, thresholds }: Pick<Tuned, 'confidence' | 'temperatures' | 'thresholds'>,
@@ -97,7 +97,7 @@ export function thresholdCurve(
   return levels(runs[0]!.confidences, points).map((first) => figuresAt(stages, runs, [first, ...rest]));
 }
 
-/** Calibration of each stage before and after, on pictures it may not have been fitted on. */
+/** Calibration of each stage before and after, on images it may not have been fitted on. */
 export function calibrationOf(stages: readonly MeasuredStage[], temperatures: readonly number[]) {
   return stages.map((stage, s) => ({
     name: stage.name,
@@ -107,7 +107,7 @@ export function calibrationOf(stages: readonly MeasuredStage[], temperatures: re
   }));
 }
 
-/** Of a stage that may pass pictures on: how sure it was of each. */
+/** Of a stage that may pass images on: how sure it was of each. */
 interface Run {
   readonly confidences: Float64Array;
 }

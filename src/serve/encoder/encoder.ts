@@ -1,16 +1,16 @@
-import type { Picture } from '../../data/index.js';
+import type { RawImage } from '../../data/index.js';
 import type { Rows } from '../../math/index.js';
 import type { ClassVectors } from '../../model/index.js';
 import type { Prepared } from '../prepared.js';
 
-/** A picture file's bytes, or a picture that is decoded already. */
-export type PictureInput = Uint8Array | Picture;
+/** An image file's bytes, or an image that is decoded already. */
+export type ImageInput = Uint8Array | RawImage;
 
 /** What a model is, as far as its callers must know. */
 export interface EncoderInfo {
   /** Numbers of an embedding. */
   readonly width: number;
-  /** Side of the square that pictures become. */
+  /** Side of the square that images become. */
   readonly imageSize: number;
   /** Tokens of a text that are read, its start and end token included. */
   readonly textTokens: number;
@@ -25,9 +25,9 @@ export interface EncoderInfo {
 }
 
 export interface EncodedImages {
-  /** Unit rows, one a picture; of zeros where it cannot be read. */
+  /** Unit rows, one an image; of zeros where it cannot be read. */
   readonly rows: Rows;
-  /** For each picture why it cannot be read, or undefined. */
+  /** For each image why it cannot be read, or undefined. */
   readonly faults: readonly (string | undefined)[];
 }
 
@@ -35,11 +35,11 @@ export interface EncodedImages {
 export interface Encoder {
   readonly info: EncoderInfo;
   /**
-   * @param prepared what encoders before it made of the same pictures; used where both run in this thread
-   * @param abandoned for each picture what says that nobody waits for it any more
+   * @param prepared what encoders before it made of the same images; used where both run in this thread
+   * @param abandoned for each image what says that nobody waits for it any more
    */
   images(
-    pictures: readonly PictureInput[],
+    images: readonly ImageInput[],
     prepared?: Prepared,
     abandoned?: readonly (AbortSignal | undefined)[],
   ): Promise<EncodedImages>;
@@ -52,6 +52,6 @@ export interface Encoder {
 export interface EncoderOptions {
   /** Threads of one op. */
   readonly threads?: number;
-  /** Most pixels of a picture. @defaultValue 100 million */
+  /** Most pixels of an image. @defaultValue 100 million */
   readonly maxPixels?: number;
 }

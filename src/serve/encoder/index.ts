@@ -1,3 +1,3 @@
-export type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
+export type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 export { LocalEncoder } from './local.js';
 export { type PoolOptions, tasksPerWorker, WorkerEncoder } from './pool.js';

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { openEncodersOrBank } from '../../bank/index.js';
 import { type OnnxPair, tokenizeAll } from '../../clip/index.js';
-import { decodePicture, type Picture } from '../../data/index.js';
+import { decodeImage, type RawImage } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { modelPixels } from '../../loader/index.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
 import { logitBias, logitFactor, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
-import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
+import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 
 /** Encoders in this thread: it stands still while they compute. */
 export class LocalEncoder implements Encoder {
@@ -36,15 +36,15 @@ export class LocalEncoder implements Encoder {
   }
 
   async images(
-    pictures: readonly PictureInput[],
+    images: readonly ImageInput[],
     prepared = new Prepared(),
     abandoned: readonly ({ readonly aborted: boolean } | undefined)[] = [],
   ): Promise<EncodedImages> {
     const { size } = this.pair.preprocess;
-    const read = await inTurn(pictures, async (input, i) =>
+    const read = await inTurn(images, async (input, i) =>
       abandoned[i]?.aborted
-        ? new UserError(`picture ${i}: nobody waits for it any more`)
-        : this.pixels(input, `picture ${i}`, prepared),
+        ? new UserError(`image ${i}: nobody waits for it any more`)
+        : this.pixels(input, `image ${i}`, prepared),
     );
     const readable = read.filter((one): one is Float32Array => !(one instanceof UserError));
     const data = new Float32Array(readable.length * 3 * size * size);
@@ -52,7 +52,7 @@ export class LocalEncoder implements Encoder {
     const pixels = { shape: [readable.length, 3, size, size], data };
     const given = readable.length > 0 ? (await this.pair.images(pixels)).data : new Float32Array(0);
     const { width } = this.info;
-    const rows: Rows = { data: new Float32Array(pictures.length * width), count: pictures.length, width };
+    const rows: Rows = { data: new Float32Array(images.length * width), count: images.length, width };
     let from = 0;
     for (const [i, one] of read.entries()) {
       if (one instanceof UserError) continue;
@@ -65,14 +65,14 @@ export class LocalEncoder implements Encoder {
     };
   }
 
-  /** Normalized pixels of one picture, [3, S, S], or why it cannot be read. */
-  private async pixels(input: PictureInput, label: string, prepared: Prepared): Promise<Float32Array | UserError> {
+  /** Normalized pixels of one image, [3, S, S], or why it cannot be read. */
+  private async pixels(input: ImageInput, label: string, prepared: Prepared): Promise<Float32Array | UserError> {
     const { preprocess } = this.pair;
     const limit = this.maxPixels ?? '';
-    const decode = () => readPicture(input, label, this.maxPixels);
+    const decode = () => readImage(input, label, this.maxPixels);
     const toPixels = async () => {
-      const picture = await prepared.of(input, `decoded ${limit}`, decode, bytesOf);
-      return picture instanceof UserError ? picture : faultOr(() => modelPixels(picture, preprocess, label));
+      const image = await prepared.of(input, `decoded ${limit}`, decode, bytesOf);
+      return image instanceof UserError ? image : faultOr(() => modelPixels(image, preprocess, label));
     };
     return prepared.of(input, `pixels ${limit} ${JSON.stringify(preprocess)}`, toPixels, bytesOf);
   }
@@ -88,7 +88,7 @@ export class LocalEncoder implements Encoder {
   }
 }
 
-/** Pictures that are decoded at once: Node has four threads for that and for all files, and large pictures fill them. */
+/** Images that are decoded at once: Node has four threads for that and for all files, and large images fill them. */
 const atOnce = Math.max(1, Math.min(3, availableParallelism()));
 
 /** What is made of each item, a few at a time: what has not begun can still be left out. */
@@ -102,17 +102,17 @@ async function inTurn<I, O>(items: readonly I[], make: (item: I, i: number) => P
   return made;
 }
 
-function bytesOf(made: Picture | Float32Array | UserError): number {
+function bytesOf(made: RawImage | Float32Array | UserError): number {
   if (made instanceof UserError) return 0;
   return made instanceof Float32Array ? made.byteLength : made.data.byteLength;
 }
 
-async function readPicture(input: PictureInput, label: string, maxPixels?: number): Promise<Picture | UserError> {
+async function readImage(input: ImageInput, label: string, maxPixels?: number): Promise<RawImage | UserError> {
   if (!(input instanceof Uint8Array)) return input;
-  return faultOr(() => decodePicture(input, label, { maxPixels, longest: Number.POSITIVE_INFINITY }));
+  return faultOr(() => decodeImage(input, label, { maxPixels, longest: Number.POSITIVE_INFINITY }));
 }
 
-/** A picture that cannot be read is a result: it must not fail those it is batched with. */
+/** An image that cannot be read is a result: it must not fail those it is batched with. */
 async function faultOr<T>(make: () => T | Promise<T>): Promise<T | UserError> {
   try {
     return await make();

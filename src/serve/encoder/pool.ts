@@ -3,7 +3,7 @@ import { UserError } from '../../errors.js';
 import type { Rows } from '../../math/index.js';
 
 import type { Prepared } from '../prepared.js';
-import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
+import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 import type { Task, TaskResult, WorkerSetup } from './worker.js';
 
 export interface PoolOptions extends EncoderOptions {
@@ -11,7 +11,7 @@ export interface PoolOptions extends EncoderOptions {
   readonly workers?: number;
 }
 
-/** Pieces of work that a worker holds: while one computes, the pictures of the next are decoded. */
+/** Pieces of work that a worker holds: while one computes, the images of the next are decoded. */
 export const tasksPerWorker = 2;
 
 /** Encoders in worker threads, so that this thread stays free. */
@@ -38,13 +38,13 @@ export class WorkerEncoder implements Encoder {
 
   /** @param abandoned those that are not yet decoded when nobody waits for them any more are left out */
   async images(
-    pictures: readonly PictureInput[],
+    images: readonly ImageInput[],
     _prepared?: Prepared,
     abandoned?: readonly (AbortSignal | undefined)[],
   ): Promise<EncodedImages> {
     const [flags, stop] = shared(abandoned);
     try {
-      return (await this.run({ kind: 'images', pictures, flags })) as EncodedImages;
+      return (await this.run({ kind: 'images', images, flags })) as EncodedImages;
     } finally {
       stop();
     }

@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import type { Rows } from '../../math/index.js';
-import type { EncodedImages, EncoderInfo, EncoderOptions, PictureInput } from './encoder.js';
+import type { EncodedImages, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 import { LocalEncoder } from './local.js';
 
 /** What a worker is started with. */
@@ -11,8 +11,8 @@ export interface WorkerSetup extends EncoderOptions {
 /** One piece of work for a worker, and what it gives. */
 export type Task =
   | { readonly kind: 'info' }
-  /** `flags`: one a picture, in shared memory; 1 where nobody waits for it any more. */
-  | { readonly kind: 'images'; readonly pictures: readonly PictureInput[]; readonly flags: Int32Array }
+  /** `flags`: one an image, in shared memory; 1 where nobody waits for it any more. */
+  | { readonly kind: 'images'; readonly images: readonly ImageInput[]; readonly flags: Int32Array }
   | { readonly kind: 'texts'; readonly texts: readonly string[] }
   | { readonly kind: 'close' };
 /** An error's class does not survive the way to another thread: a model that cannot be opened comes as a result. */
@@ -44,9 +44,9 @@ export default async function work(task: Task): Promise<TaskResult> {
   if ('failed' in encoder) return encoder;
   if (task.kind === 'info') return encoder.info;
   if (task.kind === 'texts') return encoder.texts(task.texts);
-  const { pictures, flags } = task;
+  const { images, flags } = task;
   return encoder.images(
-    pictures,
+    images,
     undefined,
     Array.from(flags, (_, i) => ({
       get aborted() {

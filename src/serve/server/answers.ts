@@ -12,7 +12,7 @@ import { ServedModel } from './served-model.js';
 
 type Files = readonly Uint8Array[];
 
-/** One picture's answer as it is sent. */
+/** One image's answer as it is sent. */
 interface Result {
   readonly top: readonly { readonly class: string; readonly probability: number }[];
   readonly confidence: number;
@@ -161,5 +161,5 @@ export function pick(models: ReadonlyMap<string, Served>, name: string | undefin
 }
 
 function needImages(files: Files): void {
-  if (files.length === 0) throw badRequest('images: expected at least one picture, got none');
+  if (files.length === 0) throw badRequest('images: expected at least one image, got none');
 }

@@ -3,11 +3,11 @@ import { Busboy } from '@fastify/busboy';
 import { brief, show } from '../../schema-issue.js';
 import type { Holding } from './byte-budget.js';
 import { badRequest, Fault } from './fault.js';
+import { imageFormats, isImage } from './image-format.js';
 import { checkShape } from './json-shape.js';
 import type { Settings } from './options.js';
-import { isPicture, pictureFormats } from './picture-format.js';
 
-/** A request's body: picture files, and what is asked of them, not checked yet. */
+/** A request's body: image files, and what is asked of them, not checked yet. */
 export interface Body {
   readonly images: readonly Uint8Array[];
   readonly fields: Readonly<Record<string, unknown>>;
@@ -25,10 +25,10 @@ const maxNameLength = 100;
 const lists = new Set(['classes', 'templates', 'texts']);
 
 /**
- * Reads a JSON body, with pictures in base64, or a form with pictures as files.
+ * Reads a JSON body, with images in base64, or a form with images as files.
  *
  * @param holding counts its bytes as they come
- * @throws Fault where it is neither, too large or says so, too slow, cut off, or a picture is none; the signal's reason
+ * @throws Fault where it is neither, too large or says so, too slow, cut off, or an image is none; the signal's reason
  */
 export async function readBody(
   incoming: IncomingMessage,
@@ -46,11 +46,11 @@ export async function readBody(
   holding.finish();
   const body = isForm ? await parseForm(bytes, type, limits) : parseJson(bytes, limits);
   for (const [i, file] of body.images.entries()) {
-    if (!isPicture(file)) {
+    if (!isImage(file)) {
       throw new Fault(
         415,
         'unsupported_image',
-        `images[${i}]: expected a ${pictureFormats.slice(0, -1).join(', ')} or ${pictureFormats.at(-1)!} file`,
+        `images[${i}]: expected a ${imageFormats.slice(0, -1).join(', ')} or ${imageFormats.at(-1)!} file`,
       );
     }
   }
@@ -111,19 +111,19 @@ function parseJson(bytes: Buffer, { maxImages, maxTexts }: Limits): Body {
   const { images = [], ...fields } = json as Record<string, unknown>;
   const long = Object.keys(fields).find((name) => name.length > maxNameLength);
   if (long !== undefined) throw badRequest(`unknown field ${brief(long)}`);
-  if (!Array.isArray(images)) throw badRequest('images: expected a list of pictures in base64');
+  if (!Array.isArray(images)) throw badRequest('images: expected a list of images in base64');
   checkCount(images.length, maxImages);
   return { images: images.map(decode), fields };
 }
 
 function decode(text: unknown, i: number): Uint8Array {
-  if (typeof text !== 'string') throw badRequest(`images[${i}]: expected a picture in base64`);
-  if (/^https?:/i.test(text)) throw badRequest(`images[${i}]: expected a picture in base64; addresses are not fetched`);
+  if (typeof text !== 'string') throw badRequest(`images[${i}]: expected an image in base64`);
+  if (/^https?:/i.test(text)) throw badRequest(`images[${i}]: expected an image in base64; addresses are not fetched`);
   const coded = text.startsWith('data:') ? text.slice(text.indexOf(',') + 1) : text;
   // Node would leave out what does not belong there, and end at the first sign of an end.
   const [wrong] = /[^\w+/= \t\r\n-]|=[^= \t\r\n]/.exec(coded) ?? [];
   if (wrong !== undefined) {
-    throw badRequest(`images[${i}]: expected a picture in base64, got ${JSON.stringify(wrong)} inside it`);
+    throw badRequest(`images[${i}]: expected an image in base64, got ${JSON.stringify(wrong)} inside it`);
   }
   return Buffer.from(coded, 'base64');
 }

@@ -69,8 +69,8 @@ export class Generation {
     }
   }
 
-  /** Pictures that wait, by model. */
-  waiting(): [name: string, pictures: number][] {
+  /** Images that wait, by model. */
+  waiting(): [name: string, images: number][] {
     return this.opened.map((model) => [model.name, model.waiting]);
   }
 

@@ -73,7 +73,7 @@ describe('one request', () => {
     expect(await ask({ images: [png], classes: [strange, 'b'] })).toMatchObject({ status: 200 });
   });
 
-  it('with pictures that decode to more than their share is refused by their heads', async () => {
+  it('with images that decode to more than their share is refused by their heads', async () => {
     const avif = (await flat(900, 900).avif({ effort: 0 }).toBuffer()).toString('base64');
     expect(await ask({ images: [avif], classes: ['a', 'b'] })).toMatchObject({ status: 200 });
     const { status, code, message } = await ask({ images: Array(32).fill(avif) });
@@ -81,7 +81,7 @@ describe('one request', () => {
     expect(message).toBe('images: expected at most 4 million pixels in all, those of an AVIF counted 4 times');
   });
 
-  it('with a picture of one pixel by many is refused', async () => {
+  it('with an image of one pixel by many is refused', async () => {
     const tall = (await flat(1, 70_000).png().toBuffer()).toString('base64');
     const answer = await ask({ images: [png, tall] });
     expect(answer).toMatchObject({
@@ -116,7 +116,7 @@ it('the pixels of all requests under way have a limit, too', async () => {
   const { signal } = new AbortController();
   const free = await budget.take([file, file, file], signal);
   await expect(budget.take([file, file], signal)).rejects.toMatchObject({ status: 429, retryAfter: 1 });
-  const other = await budget.take([file, Buffer.from('no picture')], signal);
+  const other = await budget.take([file, Buffer.from('no image')], signal);
   free();
   free();
   await (await budget.take([file, file, file], signal))();
@@ -124,12 +124,12 @@ it('the pixels of all requests under way have a limit, too', async () => {
   await expect(budget.take(Array(4).fill(file), signal)).rejects.toMatchObject({ status: 413 });
 });
 
-it('pictures that nobody waits for any more are not decoded', async () => {
+it('images that nobody waits for any more are not decoded', async () => {
   const encoder = await LocalEncoder.open(model);
   const file = Buffer.from(png, 'base64');
   const { faults } = await encoder.images([file, file], undefined, [undefined, AbortSignal.abort()]);
   await encoder.close();
-  expect(faults).toEqual([undefined, 'picture 1: nobody waits for it any more']);
+  expect(faults).toEqual([undefined, 'image 1: nobody waits for it any more']);
 });
 
 describe('a model whose file is damaged', () => {

@@ -5,7 +5,7 @@ const [quote, backslash] = [0x22, 0x5c];
 const maxDepth = 8;
 
 /**
- * Counts what a JSON text is made of before anything is made of it: its strings may be long, as pictures are, but a body of
+ * Counts what a JSON text is made of before anything is made of it: its strings may be long, as images are, but a body of
  * the allowed size would otherwise hold millions of numbers, or levels enough to exhaust the stack.
  *
  * @param most values, fields and levels of them counted too

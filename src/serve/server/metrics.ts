@@ -13,7 +13,7 @@ export class Metrics {
   });
   private readonly sizes = new Histogram({
     name: 'promptkd_batch_size',
-    help: 'Pictures or texts computed together',
+    help: 'Images or texts computed together',
     labelNames: ['model', 'kind'] as const,
     buckets: [1, 2, 4, 8, 16, 32, 64, 128],
     registers: [this.registry],
@@ -35,7 +35,7 @@ export class Metrics {
   private readonly reloads = this.counter('reloads_total', 'Reloads of the models', ['result']);
 
   /** @param state what is read when the metrics are asked for */
-  constructor(state: { inFlight: () => number; waiting: () => readonly [model: string, pictures: number][] }) {
+  constructor(state: { inFlight: () => number; waiting: () => readonly [model: string, images: number][] }) {
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
       name: 'promptkd_requests_in_flight',
@@ -46,13 +46,13 @@ export class Metrics {
       },
     });
     new Gauge({
-      name: 'promptkd_queue_pictures',
-      help: 'Pictures that wait for a batch',
+      name: 'promptkd_queue_images',
+      help: 'Images that wait for a batch',
       labelNames: ['model'] as const,
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const [model, pictures] of state.waiting()) this.set({ model }, pictures);
+        for (const [model, images] of state.waiting()) this.set({ model }, images);
       },
     });
   }

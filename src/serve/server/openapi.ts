@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { imageFormats } from './image-format.js';
 import type { Settings } from './options.js';
-import { pictureFormats } from './picture-format.js';
 import type { Schemas } from './requests.js';
 
 const about: Readonly<Record<keyof Schemas, string>> = {
-  classify: 'The likeliest classes of pictures',
-  embed: 'Embeddings of pictures and texts, of unit length',
-  similarity: 'Cosines between pictures and texts',
-  search: 'The nearest images of each picture and text, of those that the server searches',
+  classify: 'The likeliest classes of images',
+  embed: 'Embeddings of images and texts, of unit length',
+  similarity: 'Cosines between images and texts',
+  search: 'The nearest images of each image and text, of those that the server searches',
 };
 
 const number = { type: 'number' };
@@ -26,7 +26,7 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
     model,
     results: {
       type: 'array',
-      description: 'One a picture, in their order.',
+      description: 'One an image, in their order.',
       items: object(
         {
           top: { type: 'array', items: object({ class: { type: 'string' }, probability: number }) },
@@ -58,7 +58,7 @@ const answers: Readonly<Record<keyof Schemas, object>> = {
     model,
     results: {
       type: 'array',
-      description: 'One a picture, then one a text, in their order.',
+      description: 'One an image, then one a text, in their order.',
       items: {
         type: 'array',
         items: object(
@@ -90,7 +90,7 @@ const later = { 'retry-after': { schema: { type: 'integer' }, description: 'Seco
 export function openapi(settings: Settings, schemas: Schemas): object {
   const { maxImages, maxBodyBytes, maxPixels, keys } = settings;
   const secured = keys?.length ? [{ bearer: [] }] : [];
-  const limits = `At most ${maxImages} pictures of ${maxPixels / 1e6} million pixels, and ${maxBodyBytes} bytes, a request.`;
+  const limits = `At most ${maxImages} images of ${maxPixels / 1e6} million pixels, and ${maxBodyBytes} bytes, a request.`;
   const get = (summary: string, description: string, security: object[] = []) => ({
     get: { summary, security, responses: { 200: { description } } },
   });
@@ -103,7 +103,7 @@ export function openapi(settings: Settings, schemas: Schemas): object {
     return {
       post: {
         summary: about[name],
-        description: `${pictureFormats.join(', ')}. ${limits}`,
+        description: `${imageFormats.join(', ')}. ${limits}`,
         security: secured,
         requestBody: {
           required: true,
@@ -114,13 +114,13 @@ export function openapi(settings: Settings, schemas: Schemas): object {
         },
         responses: {
           200: { description: about[name], content: json(answers[name]) },
-          400: refused('A field or a picture is wrong; the message says which.'),
+          400: refused('A field or an image is wrong; the message says which.'),
           401: refused('A bearer key is missing or wrong.'),
           403: refused('A browser sends it for a page of another site.'),
           404: refused('There is no model of this name, or nothing to search.'),
           408: refused('The body came too slowly.'),
-          413: refused('The body, or its pictures together, are too large.'),
-          415: refused('The body or a picture is of another type.'),
+          413: refused('The body, or its images together, are too large.'),
+          415: refused('The body or an image is of another type.'),
           429: { ...refused('The queue, or the room for bodies, is full.'), headers: later },
           503: { ...refused('The server is starting or stopping.'), headers: later },
           504: refused('There was no answer in time.'),

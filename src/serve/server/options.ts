@@ -10,11 +10,11 @@ export const serverDefaults = {
   port: 8080,
   /** Worker threads a model. */
   workers: 1,
-  /** Most pictures computed together; 1: no batching. */
+  /** Most images computed together; 1: no batching. */
   maxBatch: 32,
-  /** Longest that a picture waits for others. */
+  /** Longest that an image waits for others. */
   maxWaitMs: 2,
-  /** Most pictures of a model that wait. */
+  /** Most images of a model that wait. */
   maxQueue: 256,
   /** Of one request. */
   maxBodyBytes: 16 * 2 ** 20,
@@ -56,7 +56,7 @@ export interface ServerOptions extends Partial<Limits> {
 export type Settings = Limits &
   Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys' | 'search'> & {
     readonly threads: number;
-    /** Of all pictures of a request; one of the largest size always fits. */
+    /** Of all images of a request; one of the largest size always fits. */
     readonly maxRequestPixels: number;
     /** Of those of all requests under way. */
     readonly maxHeldPixels: number;

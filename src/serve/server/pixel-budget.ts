@@ -2,18 +2,18 @@ import sharp from 'sharp';
 import { badRequest, Fault } from './fault.js';
 import type { Settings } from './options.js';
 
-/** Longest side of a picture, that of a JPEG: decoders take as long for a row of one pixel as for one of a thousand. */
+/** Longest side of an image, that of a JPEG: decoders take as long for a row of one pixel as for one of a thousand. */
 const maxSide = 65_500;
 /** How many times as long as a JPEG's a pixel takes to decode: measured, 1 and 90 ns; GIF and WebP lie between them. */
 const heifCost = 4;
-/** Pictures whose heads are read at once. */
+/** Images whose heads are read at once. */
 const block = 4;
 
 type Limits = Pick<Settings, 'maxPixels' | 'maxRequestPixels' | 'maxHeldPixels'>;
 
 /**
- * Pixels that the pictures of all requests under way have when they are decoded: a file of a kilobyte may hold 32 million.
- * They are counted by the pictures' heads, before any is decoded.
+ * Pixels that the images of all requests under way have when they are decoded: a file of a kilobyte may hold 32 million.
+ * They are counted by the images' heads, before any is decoded.
  */
 export class PixelBudget {
   private held = 0;
@@ -21,7 +21,7 @@ export class PixelBudget {
   constructor(private readonly limits: Limits) {}
 
   /**
-   * Counts a request's pictures; what no decoder knows counts nothing, as it will not be decoded either.
+   * Counts a request's images; what no decoder knows counts nothing, as it will not be decoded either.
    *
    * @returns what frees them
    * @throws Fault where one of them, or all of them together, have too many pixels; 429 where those of others leave no room
@@ -43,7 +43,7 @@ export class PixelBudget {
       }
     }
     if (this.held > 0 && this.held + pixels > maxHeldPixels) {
-      throw new Fault(429, 'busy', 'too many pictures are being decoded: try again later', 1);
+      throw new Fault(429, 'busy', 'too many images are being decoded: try again later', 1);
     }
     this.held += pixels;
     return () => {
@@ -63,7 +63,7 @@ export class PixelBudget {
       throw new Fault(
         400,
         'unreadable_image',
-        `${label}: expected a picture of at most ${millions(maxPixels)} million pixels, got ${width}×${height}`,
+        `${label}: expected an image of at most ${millions(maxPixels)} million pixels, got ${width}×${height}`,
       );
     }
     if (Math.max(width, height) > maxSide) {

@@ -12,7 +12,7 @@ const maxThresholds = 15;
 /** Texts of one request for searches, and images of each: all cosines of a search are held at once. */
 const [maxSearches, maxHits] = [16, 1000];
 
-/** What may be asked, beside the pictures; made for a server's limits. */
+/** What may be asked, beside the images; made for a server's limits. */
 export function requestSchemas({ maxTexts, maxTextLength }: Pick<Settings, 'maxTexts' | 'maxTextLength'>) {
   const text = z.string().min(1).max(maxTextLength);
   const threshold = z.number();

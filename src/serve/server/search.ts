@@ -30,7 +30,7 @@ function faultOf(check: () => void): UserError | undefined {
   }
 }
 
-/** The nearest images of each picture, then of each text. @throws Fault where there is nothing to search */
+/** The nearest images of each image, then of each text. @throws Fault where there is nothing to search */
 export async function search(
   { name, model }: Served,
   files: readonly Uint8Array[],

@@ -16,7 +16,7 @@ type Encoded = { readonly row: Float32Array } | { readonly fault: string };
 
 /** A model in workers, with its queues. */
 export class ServedModel {
-  private readonly pictures: Batcher<Uint8Array, Encoded>;
+  private readonly imageQueue: Batcher<Uint8Array, Encoded>;
   private readonly texts: TextFeatures;
 
   private constructor(
@@ -28,7 +28,7 @@ export class ServedModel {
     const { maxBatch, maxWaitMs, maxQueue, workers } = settings;
     const concurrency = workers * tasksPerWorker;
     const onBatch = (kind: string) => (size: number, seconds: number) => metrics.batch(name, kind, size, seconds);
-    this.pictures = new Batcher<Uint8Array, Encoded>(
+    this.imageQueue = new Batcher<Uint8Array, Encoded>(
       async (files, abandoned) => {
         const { rows, faults } = await encoder.images(files, undefined, abandoned);
         return rowsOf(rows).map((row, i): Encoded => {
@@ -53,23 +53,23 @@ export class ServedModel {
     return this.encoder.info;
   }
 
-  /** Pictures that wait. */
+  /** Images that wait. */
   get waiting(): number {
-    return this.pictures.waiting;
+    return this.imageQueue.waiting;
   }
 
   /**
-   * Unit rows, one a picture file.
-   * @throws Fault naming the first picture that cannot be read
+   * Unit rows, one an image file.
+   * @throws Fault naming the first image that cannot be read
    */
   async images(files: readonly Uint8Array[], signal?: AbortSignal): Promise<Rows> {
-    const encoded = await this.pictures.submit(files, signal);
+    const encoded = await this.imageQueue.submit(files, signal);
     const { width } = this.info;
     const data = new Float32Array(files.length * width);
     for (const [i, one] of encoded.entries()) {
       if ('fault' in one) {
-        // The label counts the batch's pictures, not the request's.
-        const reason = one.fault.replace(/^picture \d+: /, '');
+        // The label counts the batch's images, not the request's.
+        const reason = one.fault.replace(/^image \d+: /, '');
         throw new Fault(400, 'unreadable_image', `images[${i}]: ${reason}`);
       }
       data.set(one.row, i * width);
@@ -92,7 +92,7 @@ export class ServedModel {
     return classRows(await this.textRows(texts, signal), classes.length);
   }
 
-  /** exp(logit_scale) · cosines + logit_bias, one array [C] a picture. */
+  /** exp(logit_scale) · cosines + logit_bias, one array [C] an image. */
   async logits(
     files: readonly Uint8Array[],
     classes: readonly string[],

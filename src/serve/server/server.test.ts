@@ -103,7 +103,7 @@ function whitePng(side: number): Buffer {
   return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), ...parts]);
 }
 
-const picture = () => ({ images: [png.toString('base64')] });
+const imageBody = () => ({ images: [png.toString('base64')] });
 
 describe('answers', () => {
   it('classifies as the model does by hand, through JSON and forms', async () => {
@@ -111,7 +111,7 @@ describe('answers', () => {
     const stage = await encoderStage('alone', encoder, { classes, templates: ['a photo of [OBJ]'] });
     const [alone] = await stage.logits([png]);
     await encoder.close();
-    const { json } = await post('/v1/classify', { ...picture(), logits: true });
+    const { json } = await post('/v1/classify', { ...imageBody(), logits: true });
     const close = Array.from(alone!, (z) => expect.closeTo(z, 4));
     expect(json.results[0]!.logits).toEqual(close);
     expect(json.results[0]!.top.map(({ class: name }) => name).sort()).toEqual([...classes].sort());
@@ -134,24 +134,24 @@ describe('answers', () => {
   });
 
   it('embeds at unit length, and compares', async () => {
-    const { json } = await post('/v1/embed', { ...picture(), texts: ['a red cat'] });
+    const { json } = await post('/v1/embed', { ...imageBody(), texts: ['a red cat'] });
     const [image, text] = [(json.images as number[][])[0]!, (json.texts as number[][])[0]!];
     expect(Math.hypot(...image)).toBeCloseTo(1, 5);
     const cosine = image.reduce((sum, x, i) => sum + x * text[i]!, 0);
-    const both = await post('/v1/similarity', { ...picture(), texts: ['a red cat'] });
+    const both = await post('/v1/similarity', { ...imageBody(), texts: ['a red cat'] });
     expect((both.json.similarity as number[][])[0]![0]).toBeCloseTo(cosine, 5);
   });
 
   it('answers through a cascade, by its own threshold or the request’s', async () => {
     const ask = async (threshold?: number) =>
-      (await post('/v1/classify', { ...picture(), classes, model: 'both', threshold })).json.results[0]!;
+      (await post('/v1/classify', { ...imageBody(), classes, model: 'both', threshold })).json.results[0]!;
     expect(await ask(0)).toMatchObject({ stage: 0, degraded: false });
     expect(await ask(1)).toMatchObject({ stage: 1, degraded: false });
     expect(await ask()).toMatchObject({ confidence: expect.any(Number) });
   });
 
   it('gives the student’s answer, marked, where the teacher is not reached, and logs why once', async () => {
-    const ask = () => post('/v1/classify', { ...picture(), model: 'remote' });
+    const ask = () => post('/v1/classify', { ...imageBody(), model: 'remote' });
     for (const { status, json } of [await ask(), await ask()]) {
       expect(status).toBe(200);
       expect(json.results[0]).toMatchObject({ stage: 0, degraded: true });
@@ -218,27 +218,27 @@ describe('answers', () => {
 describe('bad requests', () => {
   it.each([
     ['no JSON', '{', 400, 'bad_request', 'expected a JSON body'],
-    ['no picture', {}, 400, 'bad_request', 'images: expected at least one picture'],
+    ['no image', {}, 400, 'bad_request', 'images: expected at least one image'],
     [
       'a class twice',
-      () => ({ ...picture(), classes: ['cat', 'dog', 'cat'] }),
+      () => ({ ...imageBody(), classes: ['cat', 'dog', 'cat'] }),
       400,
       'bad_request',
       'classes: expected each class once, got "cat" twice',
     ],
     [
       'signs that are not base64',
-      () => ({ images: [picture().images[0]!.replace(/.{40}/, '$&!?')] }),
+      () => ({ images: [imageBody().images[0]!.replace(/.{40}/, '$&!?')] }),
       400,
       'bad_request',
-      'images[0]: expected a picture in base64, got "!" inside it',
+      'images[0]: expected an image in base64, got "!" inside it',
     ],
     [
       'an end inside base64',
-      () => ({ images: [picture().images[0]!.replace(/.{40}/, '$&=')] }),
+      () => ({ images: [imageBody().images[0]!.replace(/.{40}/, '$&=')] }),
       400,
       'bad_request',
-      'images[0]: expected a picture in base64, got "=',
+      'images[0]: expected an image in base64, got "=',
     ],
     ['an address', { images: ['http://x/y.png'] }, 400, 'bad_request', 'addresses are not fetched'],
     [
@@ -249,53 +249,53 @@ describe('bad requests', () => {
       'images[0]',
     ],
     [
-      'a picture cut off',
+      'an image cut off',
       () => ({ images: [png.subarray(0, 60).toString('base64')] }),
       400,
       'unreadable_image',
-      'images[0]: expected a picture that is whole, got one that is damaged',
+      'images[0]: expected an image that is whole, got one that is damaged',
     ],
-    ['too many pictures', () => ({ images: Array(5).fill(picture().images[0]) }), 400, 'bad_request', 'at most 4'],
+    ['too many images', () => ({ images: Array(5).fill(imageBody().images[0]) }), 400, 'bad_request', 'at most 4'],
     [
       'a model that is not there',
-      () => ({ ...picture(), model: 'nobody' }),
+      () => ({ ...imageBody(), model: 'nobody' }),
       404,
       'unknown_model',
       'small, both, remote',
     ],
     [
       'an unknown field',
-      () => ({ ...picture(), clases: ['a'] }),
+      () => ({ ...imageBody(), clases: ['a'] }),
       400,
       'bad_request',
       'unknown field clases; did you mean classes?',
     ],
     [
       'a threshold that is none',
-      () => ({ ...picture(), model: 'both', threshold: 'x' }),
+      () => ({ ...imageBody(), model: 'both', threshold: 'x' }),
       400,
       'bad_request',
       'threshold: expected number or array, got "x"',
     ],
     [
       'a list with one that is none',
-      () => ({ ...picture(), model: 'both', threshold: [0.5, 'x'] }),
+      () => ({ ...imageBody(), model: 'both', threshold: [0.5, 'x'] }),
       400,
       'bad_request',
       'threshold[1]: expected number, got "x"',
     ],
-    ['a threshold of 1.5', () => ({ ...picture(), model: 'both', threshold: 1.5 }), 400, 'bad_request', 'got 1.5'],
-    ['a threshold for a model', () => ({ ...picture(), threshold: 0.5 }), 400, 'bad_request', 'not a cascade'],
+    ['a threshold of 1.5', () => ({ ...imageBody(), model: 'both', threshold: 1.5 }), 400, 'bad_request', 'got 1.5'],
+    ['a threshold for a model', () => ({ ...imageBody(), threshold: 0.5 }), 400, 'bad_request', 'not a cascade'],
     [
       'too many texts',
-      () => ({ ...picture(), classes: Array.from({ length: 2000 }, (_, i) => `x${i}`), templates: ['{}', 'a {}'] }),
+      () => ({ ...imageBody(), classes: Array.from({ length: 2000 }, (_, i) => `x${i}`), templates: ['{}', 'a {}'] }),
       400,
       'bad_request',
       'at most 2048',
     ],
     [
       'a template without a place',
-      () => ({ ...picture(), classes, templates: ['x'] }),
+      () => ({ ...imageBody(), classes, templates: ['x'] }),
       400,
       'bad_request',
       'templates[0]',
@@ -399,16 +399,16 @@ describe('bad requests', () => {
     await expect
       .poll(async () => (await fetch(`${server.url}/metrics`)).text())
       .toContain('promptkd_requests_in_flight 20\n');
-    expect((await post('/v1/embed', picture())).status).toBe(200);
+    expect((await post('/v1/embed', imageBody())).status).toBe(200);
     const full = upload(2 ** 20 - 30);
     const next = upload(2 ** 20 - 30);
     expect(await Promise.race([full.answer, next.answer])).toBe(429);
-    expect((await post('/v1/embed', picture())).status).toBe(200);
+    expect((await post('/v1/embed', imageBody())).status).toBe(200);
     for (const { client } of [...waiting, full, next]) client.destroy();
   });
 
   it('goes on after a hundred clients that hang up', async () => {
-    const body = JSON.stringify(picture());
+    const body = JSON.stringify(imageBody());
     await Promise.all(
       Array.from({ length: 100 }, (_, i) => {
         const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
@@ -425,7 +425,7 @@ describe('bad requests', () => {
         });
       }),
     );
-    expect((await post('/v1/embed', picture())).status).toBe(200);
+    expect((await post('/v1/embed', imageBody())).status).toBe(200);
     await expect
       .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 10_000 })
       .toContain('promptkd_requests_in_flight 0');
@@ -439,7 +439,7 @@ describe('a busy server', () => {
       log,
     );
     try {
-      const answers = await Promise.all(Array.from({ length: 40 }, () => post('/v1/embed', picture(), {}, small)));
+      const answers = await Promise.all(Array.from({ length: 40 }, () => post('/v1/embed', imageBody(), {}, small)));
       const refused = answers.filter(({ status }) => status === 429);
       expect(refused.length).toBeGreaterThan(0);
       expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
@@ -451,10 +451,10 @@ describe('a busy server', () => {
 
   it('asks for a key, reloads without dropping a request, and finishes what it accepted when it stops', async () => {
     const own = await ModelServer.start({ models: [`m=${path('small')}`], port: 0, threads: 1, keys: [key] }, log);
-    const ask = (given = key) => post('/v1/embed', picture(), { authorization: `Bearer ${given}` }, own);
+    const ask = (given = key) => post('/v1/embed', imageBody(), { authorization: `Bearer ${given}` }, own);
     const wrong = await ask(`${key}x`);
     expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
-    expect((await post('/v1/embed', picture(), {}, own)).status).toBe(401);
+    expect((await post('/v1/embed', imageBody(), {}, own)).status).toBe(401);
     expect((await fetch(`${own.url}/metrics`)).status).toBe(401);
     expect((await fetch(`${own.url}/healthz`)).status).toBe(200);
 

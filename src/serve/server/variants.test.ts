@@ -46,7 +46,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-/** What a served model makes of the picture, of unit length. */
+/** What a served model makes of the image, of unit length. */
 async function embedding(model: string): Promise<number[]> {
   const response = await fetch(`${server.url}/v1/embed`, {
     method: 'POST',

@@ -8,7 +8,7 @@ import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
 import { exportModel } from '../../compress/index.js';
 import { checkpoint, promptsFor } from '../../compress/student.fixture.js';
 import { cvpr2024Recipe } from '../../cvpr2024/index.js';
-import { decodePicture, type ImageTextDataset, openDataset } from '../../data/index.js';
+import { decodeImage, type ImageTextDataset, openDataset } from '../../data/index.js';
 import { distillRecipe } from '../../distill/recipe.js';
 import { readManifest, writeManifest } from '../../distill/targets/target-manifest.js';
 import { fileList, parseYaml, readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
@@ -17,7 +17,7 @@ import { loadModel, saveModel } from '../../model/index.js';
 import { readCascade } from '../../serve/cascade/cascade-file.js';
 import { readRunRecord } from '../../train/index.js';
 import { History } from '../../train/run/history.js';
-import { picture, put } from '../pictures.fixture.js';
+import { imageFile, put } from '../images.fixture.js';
 
 /** Something that reads files which a stranger may have made. */
 export interface Parser {
@@ -32,8 +32,8 @@ export interface Parser {
 
 const pixels = (type: 'png' | 'jpeg' | 'webp') => ({
   name: `a ${type} image`,
-  make: async (folder: string) => put(folder, 'image', await picture('#c04020', type)),
-  read: async (folder: string) => decodePicture(readFileSync(join(folder, 'image')), 'image'),
+  make: async (folder: string) => put(folder, 'image', await imageFile('#c04020', type)),
+  read: async (folder: string) => decodeImage(readFileSync(join(folder, 'image')), 'image'),
 });
 
 /** A data set of images and texts, opened, and its first images read. */
@@ -81,7 +81,7 @@ const json = (file: string, read: Parser['read'], content: unknown, name = file)
 async function shard(folder: string) {
   const tar = pack();
   for (const key of ['000', '001']) {
-    tar.entry({ name: `${key}.png` }, await picture());
+    tar.entry({ name: `${key}.png` }, await imageFile());
     tar.entry({ name: `${key}.txt` }, `a caption of ${key}`);
     tar.entry({ name: `${key}.json` }, JSON.stringify({ caption: 'another', label: 1 }));
   }

@@ -16,7 +16,7 @@ parity('preprocess', (dir, golden) => {
       const file = join(dir, 'preprocessor_config.json');
       const config = parsePreprocessConfig(await readJson(file), file);
       // The reference drops the alpha channel, where we put the image on white: that is left aside here.
-      const opaque = await sharp(join(dir, pictureOf(dir, name)))
+      const opaque = await sharp(join(dir, imageOf(dir, name)))
         .removeAlpha()
         .png()
         .toBuffer();
@@ -31,8 +31,8 @@ parity('preprocess', (dir, golden) => {
   }
 });
 
-function pictureOf(dir: string, name: string): string {
-  const picture = readdirSync(dir).find((file) => parse(file).name === name);
-  if (!picture) throw new Error(`${dir}: expected a picture ${name}, found none`);
-  return picture;
+function imageOf(dir: string, name: string): string {
+  const image = readdirSync(dir).find((file) => parse(file).name === name);
+  if (!image) throw new Error(`${dir}: expected an image ${name}, found none`);
+  return image;
 }

@@ -5,7 +5,7 @@ import { element } from './dom.js';
 /** Answers shown at most. */
 const SHOWN = 6;
 
-/** Shows the likeliest answers as bars; rows are kept from picture to picture, so that bars move instead of jumping. */
+/** Shows the likeliest answers as bars; rows are kept from image to image, so that bars move instead of jumping. */
 export function showAnswers(answers: readonly Answer[], scoring: Scoring): void {
   const list = element('answers');
   const shown = answers.slice(0, SHOWN);

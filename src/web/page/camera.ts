@@ -1,12 +1,12 @@
 /**
- * Shows the camera in `video` and hands on its pictures one at a time: the next is taken when the last was dealt with.
+ * Shows the camera in `video` and hands on its images one at a time: the next is taken when the last was dealt with.
  *
  * @param signal stops it, also while it is being asked for
  * @throws where there is no camera or it may not be used
  */
 export async function startCamera(
   video: HTMLVideoElement,
-  onFrame: (picture: ImageBitmap) => Promise<void>,
+  onFrame: (image: ImageBitmap) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   if (!navigator.mediaDevices) throw new Error('The camera needs https:// or localhost.');
@@ -27,7 +27,7 @@ export async function startCamera(
   };
   if (signal.aborted) return release();
   signal.addEventListener('abort', () => {
-    video.pause(); // the last picture stays
+    video.pause(); // the last image stays
     release();
   });
   video.srcObject = stream;

@@ -15,8 +15,8 @@ export interface EngineOptions {
 export interface Engine {
   readonly model: ModelFile;
   readonly backend: Backend;
-  /** A picture's embedding, not normalised; a bitmap is used up. @throws where it is no picture */
-  embedImage(picture: Blob | ImageBitmap): Promise<ImageResult>;
+  /** An image's embedding, not normalised; a bitmap is used up. @throws where it is no image */
+  embedImage(image: Blob | ImageBitmap): Promise<ImageResult>;
   /** Texts → [texts, width], not normalised. */
   embedTexts(texts: readonly string[]): Promise<Float32Array>;
   close(): void;
@@ -66,7 +66,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   }
   return {
     ...loaded,
-    embedImage: (picture) => call('image', [picture], picture instanceof ImageBitmap ? [picture] : []),
+    embedImage: (image) => call('image', [image], image instanceof ImageBitmap ? [image] : []),
     embedTexts: (texts) => call('texts', [texts]),
     close() {
       worker.terminate();

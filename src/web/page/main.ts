@@ -1,4 +1,4 @@
-/** The page: a picture, the classes, and the answers. */
+/** The page: an image, the classes, and the answers. */
 import { scoringOf } from '../../clip/browser.js';
 import { showAnswers } from './answer-list.js';
 import { startCamera } from './camera.js';
@@ -6,10 +6,10 @@ import { type Choice, editClasses } from './class-editor.js';
 import { answers, type Classifier, fixedClassifier, liveClassifiers } from './classifier.js';
 import { element } from './dom.js';
 import { type Device, type Engine, type ImageResult, openEngine } from './engine.js';
+import { listenForImages } from './image-input.js';
 import { startOffline } from './offline.js';
-import { listenForPictures } from './picture-input.js';
 import { offerSamples } from './samples.js';
-import { type Shown, showBackend, showLoading, showPicture, showSeen, showTimes, stage } from './stage.js';
+import { type Shown, showBackend, showImage, showLoading, showSeen, showTimes, stage } from './stage.js';
 
 void start();
 
@@ -46,8 +46,8 @@ function run(engine: Engine): void {
   let image: ImageResult | undefined;
   /** Of the camera that runs or has been asked for: the user's permission may take its time. */
   let camera: AbortController | undefined;
-  /** Only the newest choice and picture count: what was asked before may come back later. */
-  let [newestChoice, newestPicture] = [0, 0];
+  /** Only the newest choice and image count: what was asked before may come back later. */
+  let [newestChoice, newestImage] = [0, 0];
 
   const answer = () => {
     if (classifier && image) showAnswers(answers(classifier, image.embedding, model), scoringOf(model.logitBias));
@@ -66,19 +66,19 @@ function run(engine: Engine): void {
       complain(error);
     }
   };
-  const see = async (picture: Blob | ImageBitmap, shown: Shown) => {
-    const mine = ++newestPicture;
+  const see = async (input: Blob | ImageBitmap, shown: Shown) => {
+    const mine = ++newestImage;
     try {
-      const result = await engine.embedImage(picture);
-      if (mine !== newestPicture) return;
+      const result = await engine.embedImage(input);
+      if (mine !== newestImage) return;
       image = result;
       complain(undefined);
-      await showPicture(shown);
+      await showImage(shown);
       showSeen(result);
       showTimes(result.ms);
       answer();
     } catch (error) {
-      if (mine === newestPicture) complain(error);
+      if (mine === newestImage) complain(error);
     }
   };
   const endCamera = () => {
@@ -90,7 +90,7 @@ function run(engine: Engine): void {
     endCamera();
     void see(file, { kind: 'file', file });
   };
-  listenForPictures(seeFile);
+  listenForImages(seeFile);
   offerSamples(model.samples, seeFile);
   element('camera').addEventListener('click', async () => {
     if (camera) {

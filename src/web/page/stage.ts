@@ -1,11 +1,11 @@
 import { element } from './dom.js';
 import type { Backend, Engine, ImageResult } from './engine.js';
 
-export type Stage = 'loading' | 'failed' | 'empty' | 'picture' | 'camera';
-/** Where the picture on the stage came from. */
+export type Stage = 'loading' | 'failed' | 'empty' | 'image' | 'camera';
+/** Where the image on the stage came from. */
 export type Shown = { readonly kind: 'file'; readonly file: File } | { readonly kind: 'camera' };
 
-/** Pictures that the shown time is the median of: a camera's differ from frame to frame. */
+/** Images that the shown time is the median of: a camera's differ from frame to frame. */
 const WINDOW = 15;
 let times: ImageResult['ms'][] = [];
 
@@ -35,16 +35,16 @@ function describe({ device, threads }: Backend): string {
   return `WASM with SIMD, ${threads === 1 ? 'one thread' : `${threads} threads`}`;
 }
 
-export async function showPicture(shown: Shown): Promise<void> {
-  const picture = element<HTMLImageElement>('picture');
+export async function showImage(shown: Shown): Promise<void> {
+  const image = element<HTMLImageElement>('image');
   if (shown.kind === 'file') {
-    URL.revokeObjectURL(picture.src);
-    picture.src = URL.createObjectURL(shown.file);
-    picture.alt = `The chosen image, ${shown.file.name}`;
-    await picture.decode();
+    URL.revokeObjectURL(image.src);
+    image.src = URL.createObjectURL(shown.file);
+    image.alt = `The chosen image, ${shown.file.name}`;
+    await image.decode();
     times = [];
   }
-  stage(shown.kind === 'file' ? 'picture' : 'camera');
+  stage(shown.kind === 'file' ? 'image' : 'camera');
 }
 
 /** The square that the model saw, pixel by pixel. */

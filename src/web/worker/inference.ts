@@ -10,7 +10,7 @@ import {
 import { type ModelFile, modelFiles, runtimeFiles } from '../model-file.js';
 import { type Encoder, openText, openVision } from './encoder.js';
 import { FileFetcher, get } from './fetch-file.js';
-import { decode } from './picture.js';
+import { decode } from './image.js';
 import type { Calls, Device, ImageResult, Loaded, Reply, Request } from './protocol.js';
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -79,12 +79,12 @@ function embeddings(kind: 'image' | 'text', outputs: InferenceSession.OnnxValueM
   return Float32Array.from(outputs[name]!.data as Float32Array);
 }
 
-async function embedImage({ model, vision }: State, picture: Blob | ImageBitmap): Promise<ImageResult> {
+async function embedImage({ model, vision }: State, image: Blob | ImageBitmap): Promise<ImageResult> {
   const { size } = model.preprocess;
   const started = performance.now();
-  const { data, width, height } = await decode(picture);
+  const { data, width, height } = await decode(image);
   const decoded = performance.now();
-  const seen = resizeAndCrop(data, [height, width], model.preprocess, 'picture');
+  const seen = resizeAndCrop(data, [height, width], model.preprocess, 'image');
   const pixels = new Float32Array(3 * size * size);
   normalizePixels(seen, size, model.preprocess, pixels, 0);
   const prepared = performance.now();

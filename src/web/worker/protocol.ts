@@ -33,7 +33,7 @@ export interface Loaded {
 /** What the worker can be asked, and what it answers. */
 export interface Calls {
   load(base: string, device: Device): Loaded;
-  image(picture: Blob | ImageBitmap): ImageResult;
+  image(image: Blob | ImageBitmap): ImageResult;
   /** [texts, width], not normalised */
   texts(texts: readonly string[]): Float32Array;
 }

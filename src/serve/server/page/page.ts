@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Html, html } from '../../../report/index.js';
-import { pictureFormats } from '../picture-format.js';
+import { imageFormats } from '../image-format.js';
 import { script } from './script.js';
 import { style } from './style.js';
 
@@ -56,7 +56,7 @@ export const page = html`<!doctype html>
 <header>
 <p class="brand">promptkd server</p>
 <h1>Try an image</h1>
-<p class="lead">It is sent to this server and nowhere else. Formats: ${pictureFormats.slice(0, -1).join(', ')} or ${pictureFormats.at(-1)!}.</p>
+<p class="lead">It is sent to this server and nowhere else. Formats: ${imageFormats.slice(0, -1).join(', ')} or ${imageFormats.at(-1)!}.</p>
 </header>
 <div class="try">
 <form id="form" class="card">

@@ -1,6 +1,6 @@
-import { pictureFormats } from '../picture-format.js';
+import { imageFormats } from '../image-format.js';
 
-const formats = `${pictureFormats.slice(0, -1).join(', ')} or ${pictureFormats.at(-1)!}`;
+const formats = `${imageFormats.slice(0, -1).join(', ')} or ${imageFormats.at(-1)!}`;
 
 /** The page's script, for the browser; it talks to this server alone. */
 export const script = `
@@ -14,7 +14,7 @@ const make = (tag, text, cls) => {
   return node;
 };
 const percent = (p) => (100 * p).toFixed(1) + ' %';
-let picture;
+let image;
 let known = [];
 /** Counts what was asked or changed: an answer to an older question is not shown. */
 let newest = 0;
@@ -95,7 +95,7 @@ function describe() {
 
 function choose(chosen) {
   if (!chosen) return;
-  picture = chosen;
+  image = chosen;
   const image = make('img');
   image.alt = chosen.name;
   const address = URL.createObjectURL(chosen);
@@ -155,8 +155,8 @@ function showEmbeddings(answer, ms, asked) {
 
 /** What is still missing, in words; undefined where all is there. */
 function missing(name, asked) {
-  if (name === 'embed') return picture || asked.length > 0 ? undefined : 'Choose an image or type a text first.';
-  if (!picture) return 'Choose an image first.';
+  if (name === 'embed') return image || asked.length > 0 ? undefined : 'Choose an image or type a text first.';
+  if (!image) return 'Choose an image first.';
   if (name === 'similarity' && asked.length === 0) return 'Type at least one text first.';
 }
 
@@ -171,7 +171,7 @@ form.addEventListener('submit', async (event) => {
   try {
     if (known.length === 0) await loadModels().catch(() => {});
     const body = new FormData();
-    if (picture) body.append('images', picture);
+    if (image) body.append('images', image);
     if (model.value) body.append('model', model.value);
     for (const text of asked) body.append(name === 'classify' ? 'classes' : 'texts', text);
     const start = performance.now();

@@ -3,17 +3,17 @@ import { dirname, join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 
-/** A picture of one colour, 20 × 10, as a file's bytes. */
-export const picture = (colour = '#c04020', type: 'png' | 'jpeg' | 'webp' = 'png'): Promise<Buffer> =>
+/** An image of one colour, 20 × 10, as a file's bytes. */
+export const imageFile = (colour = '#c04020', type: 'png' | 'jpeg' | 'webp' = 'png'): Promise<Buffer> =>
   sharp({ create: { width: 20, height: 10, channels: 3, background: colour } })
     .toFormat(type)
     .toBuffer();
 
-/** Writes a file below a folder, and the folders it needs; without content, a picture. */
+/** Writes a file below a folder, and the folders it needs; without content, an image. */
 export async function put(folder: string, path: string, content?: string | Uint8Array): Promise<string> {
   const file = join(folder, path);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, content ?? (await picture()));
+  await writeFile(file, content ?? (await imageFile()));
   return file;
 }
 

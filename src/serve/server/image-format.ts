@@ -7,10 +7,10 @@ const formats: readonly { readonly name: string; readonly is: (head: string) => 
   { name: 'GIF', is: (head) => /^GIF8[79]a/.test(head) },
 ];
 
-export const pictureFormats = formats.map(({ name }) => name);
+export const imageFormats = formats.map(({ name }) => name);
 
-/** Whether a file begins as a picture that is read. */
-export function isPicture(file: Uint8Array): boolean {
+/** Whether a file begins as an image that is read. */
+export function isImage(file: Uint8Array): boolean {
   const head = Buffer.from(file.buffer, file.byteOffset, Math.min(16, file.byteLength)).toString('latin1');
   return formats.some(({ is }) => is(head));
 }

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import type { PictureRecord } from './assemble.js';
-import type { PictureSource, Skipped } from './dataset.js';
+import type { ImageRecord } from './assemble.js';
+import type { ImageSource, Skipped } from './dataset.js';
 import { HeaderChecks } from './header-checks.js';
 import { mapParallel } from './parallel.js';
 
@@ -15,35 +15,35 @@ export function pathInside(folder: string, path: string): string | undefined {
   return inside.split(sep).join('/');
 }
 
-/** What data says of a picture that lies in a file; the id is its path below `folder`, or one that leads there. */
-export type NamedPicture = Omit<PictureRecord, 'bytes'>;
+/** What data says of an image that lies in a file; the id is its path below `folder`, or one that leads there. */
+export type NamedImage = Omit<ImageRecord, 'bytes'>;
 
 /**
- * Those of the pictures that lie below the folder, or below `root` where one is given, and whose header can be read. The
+ * Those of the images that lie below the folder, or below `root` where one is given, and whose header can be read. The
  * others are added to `skipped`. Paths are found as people bring them from elsewhere: with other letters for the same
  * signs (NFC, NFD), with backslashes, without an ending.
  *
  * @param root a folder that paths may lead to out of the other one, or start from
  */
-export async function readablePictures<Named extends NamedPicture>(
+export async function readableImages<Named extends NamedImage>(
   folder: string,
   named: readonly Named[],
   skipped: Skipped[],
   root?: string,
-): Promise<(Named & PictureRecord)[]> {
-  type Readable = Named & PictureRecord;
+): Promise<(Named & ImageRecord)[]> {
+  type Readable = Named & ImageRecord;
   const checks = await HeaderChecks.of(folder);
   const finder = new Finder();
-  const checked = await mapParallel(named, async (picture): Promise<Readable | Skipped> => {
-    if (webAddress.test(picture.id)) {
-      return { id: picture.id, reason: 'a web address: fetch the pictures first, for example with img2dataset' };
+  const checked = await mapParallel(named, async (image): Promise<Readable | Skipped> => {
+    if (webAddress.test(image.id)) {
+      return { id: image.id, reason: 'a web address: fetch the images first, for example with img2dataset' };
     }
-    const allowed = allowedPlaces(folder, picture.id, root && resolve(root));
+    const allowed = allowedPlaces(folder, image.id, root && resolve(root));
     if (allowed.length === 0) {
       const reason = root
         ? `its path leads out of ${folder} and of ${root}`
         : `its path leads out of ${folder}; name a folder that such paths may lead to with ?root=DIR behind --data`;
-      return { id: picture.id, reason };
+      return { id: image.id, reason };
     }
     for (const place of allowed) {
       const file = await finder.find(place);
@@ -51,17 +51,17 @@ export async function readablePictures<Named extends NamedPicture>(
       const info = await stat(file);
       const id = relative(folder, file).split(sep).join('/');
       const fault = await checks.fault(id, file, info);
-      return fault === undefined ? { ...picture, id, bytes: info.size } : { id, reason: fault };
+      return fault === undefined ? { ...image, id, bytes: info.size } : { id, reason: fault };
     }
     return {
-      id: pathInside(folder, picture.id) ?? picture.id,
-      reason: `no such file in ${pathInside(folder, picture.id) ? folder : root}`,
+      id: pathInside(folder, image.id) ?? image.id,
+      reason: `no such file in ${pathInside(folder, image.id) ? folder : root}`,
     };
   });
   await checks.keep();
-  const isSkipped = (picture: Readable | Skipped): picture is Skipped => 'reason' in picture;
+  const isSkipped = (image: Readable | Skipped): image is Skipped => 'reason' in image;
   skipped.push(...checked.filter(isSkipped));
-  return checked.filter((picture): picture is Readable => !isSkipped(picture));
+  return checked.filter((image): image is Readable => !isSkipped(image));
 }
 
 /** Where a path may lead, the likeliest first. */
@@ -124,7 +124,7 @@ class Finder {
 
 const isFile = async (file: string): Promise<boolean> => !!(await stat(file).catch(() => undefined))?.isFile();
 
-/** Where pictures lie whose ids are paths from a folder. */
+/** Where images lie whose ids are paths from a folder. */
 export const filesBelow =
   (folder: string) =>
-  (id: string): PictureSource => ({ file: join(folder, id) });
+  (id: string): ImageSource => ({ file: join(folder, id) });

@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import { MAX_PIXELS } from '../clip/index.js';
 
-/** Why a picture cannot be used, as far as its header says; undefined where it can. */
-export async function pictureFault(from: string | Uint8Array): Promise<string | undefined> {
+/** Why an image cannot be used, as far as its header says; undefined where it can. */
+export async function imageFault(from: string | Uint8Array): Promise<string | undefined> {
   try {
     const { width, height } = await sharp(from, { limitInputPixels: false, failOn: 'truncated' }).metadata();
     if (width * height <= MAX_PIXELS) return undefined;

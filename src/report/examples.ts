@@ -1,18 +1,18 @@
 import sharp from 'sharp';
-import type { AttentionMap, DrawingExample } from './data.js';
+import type { AttentionMap, ExampleCard } from './data.js';
 import { type Html, html } from './html.js';
 import { percent } from './numbers.js';
 
 /** Example images, each with what every model answered and where it looked. */
-export async function drawings(examples: readonly DrawingExample[], tone: (model: string) => string): Promise<Html> {
-  return html`<ul class="drawings">${await Promise.all(examples.map((example) => card(example, tone)))}</ul>`;
+export async function examples(cards: readonly ExampleCard[], tone: (model: string) => string): Promise<Html> {
+  return html`<ul class="examples">${await Promise.all(cards.map((example) => card(example, tone)))}</ul>`;
 }
 
-async function card(example: DrawingExample, tone: (model: string) => string): Promise<Html> {
+async function card(example: ExampleCard, tone: (model: string) => string): Promise<Html> {
   const image = `data:image/png;base64,${Buffer.from(example.png).toString('base64')}`;
   const maps = await Promise.all((example.attention ?? []).map(async (map) => ({ map, heat: await heatImage(map) })));
-  return html`<li class="drawing">
-<header><img class="picture" src="${image}" alt="${`Image of ${example.truth}`}" width="84" height="84"><div><h3>${example.truth}</h3>${example.artist ? html`<p>by ${example.artist}</p>` : ''}</div></header>
+  return html`<li class="example">
+<header><img class="image" src="${image}" alt="${`Image of ${example.truth}`}" width="84" height="84"><div><h3>${example.truth}</h3>${example.artist ? html`<p>by ${example.artist}</p>` : ''}</div></header>
 ${
   maps.length > 0 &&
   html`<div class="maps">${maps.map(

@@ -8,13 +8,13 @@ export interface Rgb {
 }
 
 /**
- * Decodes a picture upright and in sRGB, its colour profile applied, transparent parts on white: as Node reads images.
+ * Decodes an image upright and in sRGB, its colour profile applied, transparent parts on white: as Node reads images.
  * Opaque PNG pixels without a profile are the file's own, bit for bit.
  *
- * @throws where it is no picture that this browser can read
+ * @throws where it is no image that this browser can read
  */
-export async function decode(picture: Blob | ImageBitmap): Promise<Rgb> {
-  const bitmap = picture instanceof Blob ? await open(picture) : picture;
+export async function decode(image: Blob | ImageBitmap): Promise<Rgb> {
+  const bitmap = image instanceof Blob ? await open(image) : image;
   try {
     const { width, height } = bitmap;
     if (width * height > MAX_PIXELS) {

@@ -1,12 +1,12 @@
 import { element } from './dom.js';
 
-/** Reports pictures that are chosen, dropped anywhere on the page, or pasted. */
-export function listenForPictures(onPicture: (picture: File) => void): void {
+/** Reports images that are chosen, dropped anywhere on the page, or pasted. */
+export function listenForImages(onImage: (image: File) => void): void {
   const input = element<HTMLInputElement>('file');
   input.addEventListener('change', () => {
     const file = input.files?.[0];
     input.value = ''; // the same file may be chosen again
-    if (file) onPicture(file);
+    if (file) onImage(file);
   });
   element('choose').addEventListener('click', () => input.click());
 
@@ -22,12 +22,12 @@ export function listenForPictures(onPicture: (picture: File) => void): void {
     event.preventDefault();
     root.classList.remove('dragging');
     const file = event.dataTransfer?.files[0];
-    if (file) onPicture(file);
+    if (file) onImage(file);
   });
   document.addEventListener('paste', (event) => {
     const file = event.clipboardData?.files[0];
     if (!file) return;
     event.preventDefault();
-    onPicture(file);
+    onImage(file);
   });
 }

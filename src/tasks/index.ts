@@ -1,0 +1,10 @@
+export {
+  type PatchChoice,
+  type PatchEncoder,
+  type PatchFeatures,
+  type PatchFeaturesOptions,
+  type PatchTokens,
+  patchEncoder,
+  patchFeatures,
+  patchTokens,
+} from './patch-features.js';
