@@ -31,7 +31,10 @@ async function beyondColours(measured: Cvpr2024Measured) {
   // Known colours by known names: what was learned serves here as well.
   expect(Math.min(top1!.teacher.value, top1!.student.value)).toBeGreaterThan(0.6);
 
-  const said = named.map(({ id, label }) => ({ id, captions: [classes[label]!.name, `${classes[label]!.name} thing`] }));
+  const said = named.map(({ id, label }) => ({
+    id,
+    captions: [classes[label]!.name, `${classes[label]!.name} thing`],
+  }));
   const load = ({ id }: Example) => measured.dataset.load({ id, label: Number(id[0]), captions: [] });
   const captioned = { ...other, splits: { test: said }, load };
   const found = await evaluateBeyond(measured, captioned, 'test', compileOptions);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../math/index.js';
-import { type BiasedAnswer, calibratedBias } from './calibrated-bias.js';
+import { type BiasedAnswer, biasedAnswers, calibratedBias } from './calibrated-bias.js';
 
 /** Scores of images among base and novel classes, by lot; few different ones make ties. */
 function scores(seed: number, images: number, classes: number, steps?: number) {
@@ -50,12 +50,18 @@ function accuracy(images: readonly Scored[], classes: number, bias: number) {
   return [right(false), right(true)] as const;
 }
 
+/** Rows whose cosines with e_0, e_1, … are the scores, scaled down: an image's scores times 1 / 4. */
+function asRows(images: readonly Scored[]) {
+  const width = images[0]!.row.length;
+  return { data: Float32Array.from(images.flatMap(({ row }) => row.map((x) => x / 4))), count: images.length, width };
+}
+
 describe('accuracy over a calibration bias', () => {
   it.each([1, 2, 3])('is what answering among all classes at each of many biases gives, seed %i', (seed) => {
     const [count, classes] = [60, 8];
     const images = scores(seed, count, classes);
     const found = calibratedBias(answersOf(images, classes));
-    const grid = Array.from({ length: 8001 }, (_, i) => -2 + i / 2000);
+    const grid = Array.from({ length: 2001 }, (_, i) => -2 + i / 500);
     const curve = grid.map((bias) => accuracy(images, classes, bias));
     const area = curve
       .slice(1)
@@ -81,6 +87,18 @@ describe('accuracy over a calibration bias', () => {
     const { auc, unbiased } = calibratedBias(answers);
     expect(auc).toBeCloseTo(pairs.reduce((sum, share) => sum + share, 0) / pairs.length, 12);
     expect([unbiased.seen, unbiased.unseen]).toEqual(accuracy(images, 8, 0));
+  });
+
+  it('is read off features, and scores are in logits', () => {
+    const images = scores(6, 40, 8, 64);
+    const kind = (labels: number[]) => {
+      const rows = labels.map((label) => Array.from({ length: 8 }, (_, c) => +(c === label)));
+      return { labels, features: { data: Float32Array.from(rows.flat()), count: labels.length, width: 8 } };
+    };
+    const { base, novel } = kinds(8);
+    const examples = images.map(({ label }, row) => ({ label, row }));
+    const read = biasedAnswers(asRows(images), examples, { base: kind(base), novel: kind(novel) }, 4);
+    expect(read).toEqual(answersOf(images, 8).map((one) => ({ ...one, margin: expect.closeTo(one.margin, 12) })));
   });
 
   it('is 0 where nothing is right, and asks for both kinds', () => {

@@ -1,3 +1,4 @@
+import { dots, type Rows } from '../math/index.js';
 import { harmonicMean } from './base-novel.js';
 
 /** What a model answers on one image when base and novel classes are told apart together. */
@@ -84,4 +85,35 @@ export function calibratedBias(answers: readonly BiasedAnswer[]): CalibratedBias
     if (now.harmonic > best.harmonic) best = now;
   }
   return { unbiased, best, bestSeen, bestUnseen: right.unseen / counts.unseen, auc };
+}
+
+/** Classes of one kind: their features, and their labels in the same order. */
+export interface KindClasses {
+  readonly features: Rows;
+  readonly labels: readonly number[];
+}
+
+/**
+ * What {@link calibratedBias} is of: each image's best base class against its best novel class, by scale · cosine.
+ *
+ * @param images unit rows
+ * @param examples which row is of which class
+ */
+export function biasedAnswers(
+  images: Rows,
+  examples: readonly { readonly row: number; readonly label: number }[],
+  kinds: { readonly base: KindClasses; readonly novel: KindClasses },
+  scale: number,
+): BiasedAnswer[] {
+  const bestOf = (row: number, { features, labels }: KindClasses) => {
+    const scores = dots(images, row, features, new Float64Array(features.count));
+    const score = scores.reduce((best, one) => Math.max(best, one));
+    return { score: scale * score, label: labels[scores.indexOf(score)]! }; // of equal ones the first
+  };
+  const novelLabels = new Set(kinds.novel.labels);
+  return examples.map(({ row, label }) => {
+    const [base, novel] = [bestOf(row, kinds.base), bestOf(row, kinds.novel)];
+    const isNovel = novelLabels.has(label);
+    return { novel: isNovel, right: (isNovel ? novel : base).label === label, margin: base.score - novel.score };
+  });
 }
