@@ -50,7 +50,7 @@ function beyondTable(beyond: Cvpr2024Seeds['beyond'], share: (spread: Spread) =>
 
 function seedRows(seeds: readonly Cvpr2024Seed[]): string[][] {
   const figures = ({ base, novel, harmonic }: BaseNovel) =>
-    [base.value, novel.value, harmonic].map(percent).join(' / ');
+    [base.value, novel.value, harmonic].map((share) => percent(share)).join(' / ');
   const head = ['seed', ...(seeds[0]!.baseNovel ? ['teacher: base / novel / H', 'student: base / novel / H'] : [])];
   return [
     [...head, ...seeds[0]!.transfer.map(({ data }) => data)],
