@@ -7,6 +7,7 @@ const rooms = [
   'files',
   'group',
   'jobs',
+  'sweep',
   'runtime',
   'nn',
   'weight-formats',
@@ -21,6 +22,7 @@ const rooms = [
   'train',
   'evaluate',
   'embed',
+  'diloco',
   'prompt-search',
   'distill',
   'pretrain',
@@ -33,7 +35,9 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
+  'library',
   'cli',
 ];
 

@@ -1,4 +1,4 @@
-import type { JobRecord, JobSet } from '../jobs/index.js';
+import { type JobRecord, type JobSet, resultField } from '../jobs/index.js';
 
 /** Longest call that is shown whole. */
 const callColumns = 60;
@@ -12,7 +12,7 @@ export function jobTable({ jobs }: JobSet, records: readonly JobRecord[], fields
     const attempts = record?.attempts ?? [];
     const seconds = attempts.reduce((sum, { seconds = 0 }) => sum + seconds, 0);
     const last = attempts.at(-1);
-    const shown = fields.map((field) => show(fieldOf(record?.result, field)));
+    const shown = fields.map((field) => show(resultField(record?.result, field)));
     const own = differing.map((at) => args[at] ?? '').join(' ') || args.join(' ');
     const what = record?.state === 'failed' ? (last?.message ?? `exit code ${last?.code ?? last?.signal}`) : '';
     return [
@@ -26,7 +26,7 @@ export function jobTable({ jobs }: JobSet, records: readonly JobRecord[], fields
   });
   const head = ['job', 'state', 'tried', 'time', ...fields, 'call'];
   const means = fields.map((field) => {
-    const values = jobs.map((_, i) => fieldOf(byJob.get(i + 1)?.result, field));
+    const values = jobs.map((_, i) => resultField(byJob.get(i + 1)?.result, field));
     const numbers = values.filter((value) => typeof value === 'number');
     return numbers.length > 0 && numbers.length === values.length
       ? show(numbers.reduce((sum, value) => sum + value, 0) / numbers.length)
@@ -48,16 +48,6 @@ export function jobTable({ jobs }: JobSet, records: readonly JobRecord[], fields
 function differingArgs(jobs: readonly (readonly string[])[]): number[] {
   const longest = Math.max(...jobs.map(({ length }) => length));
   return Array.from({ length: longest }, (_, i) => i).filter((i) => new Set(jobs.map((args) => args[i])).size > 1);
-}
-
-/** A value inside a result: `zero_shot.top1`. */
-export function fieldOf(result: unknown, path: string): unknown {
-  let at = result;
-  for (const name of path.split('.')) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
-    at = (at as Record<string, unknown>)[name];
-  }
-  return at;
 }
 
 function show(value: unknown): string {

@@ -10,6 +10,7 @@ import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
+import { addDiloco } from './commands/diloco.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
@@ -27,6 +28,7 @@ import { addRuns } from './commands/runs.js';
 import { addSearch } from './commands/search.js';
 import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
+import { addSweep } from './commands/sweep.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
@@ -66,6 +68,8 @@ export function buildProgram(): Command {
     addEmbed,
     addSearch,
     addJobs,
+    addSweep,
+    addDiloco,
     addLaunch,
     addExport,
     addWeb,

@@ -10,8 +10,10 @@ import { type Body, readBody, withQuery } from './body.js';
 import { ByteBudget } from './byte-budget.js';
 import { isCrossSite } from './cross-site.js';
 import { DegradedLog } from './degraded-log.js';
+import { listFields } from './extension.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
+import { incomingOf } from './incoming.js';
 import { keyCheck } from './keys.js';
 import type { Metrics } from './metrics.js';
 import { openapi } from './openapi.js';
@@ -21,7 +23,8 @@ import { PixelBudget } from './pixel-budget.js';
 import { check, requestSchemas, type Schemas } from './requests.js';
 import { search } from './search.js';
 
-type Env = { Bindings: HttpBindings; Variables: { id: string } };
+/** Without bindings, where the request is one of the Fetch API alone. */
+type Env = { Bindings: Partial<HttpBindings>; Variables: { id: string } };
 
 /** What the routes need of the server around them. */
 export interface Host {
@@ -98,19 +101,23 @@ export function serverApp(host: Host): Hono<Env> {
     await next();
   });
 
-  const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
-    app.post(`/v1/${name}`, async (c) => {
+  const route = <S extends z.ZodObject>(
+    path: string,
+    schema: S,
+    answer: (generation: Generation, body: Body, asked: z.infer<S>, signal: AbortSignal) => Promise<object>,
+  ) => {
+    const lists = listFields(schema);
+    app.post(path, async (c) => {
       const generation = ready(host);
       const [leave, release] = [host.enter(), generation.acquire()];
       const { signal, abort, done } = deadline(c, settings.timeoutMs);
       const holding = budget.open(abort);
       let freePixels = () => {};
       try {
-        const body = await readBody(c.env.incoming, settings, holding, signal);
-        const asked = check(schemas[name], withQuery(body.fields, c.req.queries())) as z.infer<Schemas[K]>;
+        const body = await readBody(incomingOf(c.req.raw, c.env.incoming), settings, holding, signal, lists);
+        const asked = check(schema, withQuery(body.fields, c.req.queries(), lists));
         freePixels = await pixels.take(body.images, signal);
-        const result = await answer(pick(generation.byName, asked.model), body, asked, signal);
-        return c.json(result);
+        return c.json(await answer(generation, body, asked, signal));
       } finally {
         freePixels();
         holding.free();
@@ -118,6 +125,12 @@ export function serverApp(host: Host): Hono<Env> {
         release();
         leave();
       }
+    });
+  };
+  const post = <K extends keyof Schemas>(name: K, answer: Answer<K>) =>
+    route(`/v1/${name}`, schemas[name] as z.ZodObject, ({ byName }, body, fields, signal) => {
+      const asked = fields as z.infer<Schemas[K]>;
+      return answer(pick(byName, asked.model), body, asked, signal);
     });
   const degradedLog = new DegradedLog(log);
   const onAnswer: OnAnswer = (cascade, { stage, unanswered }) => {
@@ -129,6 +142,12 @@ export function serverApp(host: Host): Hono<Env> {
   post('similarity', (served, { images }, asked, signal) => similarity(served, images, asked, signal));
 
   post('search', (served, { images }, asked, signal) => search(served, images, asked, ready(host).index, signal));
+
+  for (const { path, fields: schema } of settings.extensions) {
+    route(path, schema, ({ extensions }, { images }, fields, signal) =>
+      extensions.answer(path, { images, fields }, signal),
+    );
+  }
 
   app.get('/v1/models', (c) => c.json({ models: [...ready(host).byName.values()].map(described) }));
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -175,16 +194,21 @@ interface Deadline {
 function deadline(c: Context<Env>, ms: number): Deadline {
   const controller = new AbortController();
   const { outgoing } = c.env;
+  // Of a request that no connection of Node's stands behind.
+  const left = outgoing ? undefined : c.req.raw.signal;
   const abort = (why: Fault) => controller.abort(why);
   const late = () => abort(new Fault(504, 'timeout', `expected an answer within ${ms / 1000} s`));
   const gone = () => {
-    if (!outgoing.writableFinished) abort(new Fault(408, 'closed', 'the client closed the connection'));
+    if (!outgoing?.writableFinished) abort(new Fault(408, 'closed', 'the client closed the connection'));
   };
   const timer = setTimeout(late, ms);
-  outgoing.once('close', gone);
+  outgoing?.once('close', gone);
+  if (left?.aborted) gone();
+  left?.addEventListener('abort', gone, { once: true });
   const done = () => {
     clearTimeout(timer);
-    outgoing.off('close', gone);
+    outgoing?.off('close', gone);
+    left?.removeEventListener('abort', gone);
   };
   return { signal: controller.signal, abort, done };
 }

@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { Busboy } from '@fastify/busboy';
 import { brief, show } from '../../schema-issue.js';
 import type { Holding } from './byte-budget.js';
 import { badRequest, Fault } from './fault.js';
 import { imageFormats, isImage } from './image-format.js';
+import type { Incoming } from './incoming.js';
 import { checkShape } from './json-shape.js';
 import type { Settings } from './options.js';
 
@@ -22,19 +22,21 @@ type Limits = Pick<
 const maxNameLength = 100;
 
 /** Fields that a form may hold more than once. */
-const lists = new Set(['classes', 'templates', 'texts']);
+const ownLists = ['classes', 'templates', 'texts'];
 
 /**
  * Reads a JSON body, with images in base64, or a form with images as files.
  *
  * @param holding counts its bytes as they come
+ * @param lists fields of its own that a form may hold more than once
  * @throws Fault where it is neither, too large or says so, too slow, cut off, or an image is none; the signal's reason
  */
 export async function readBody(
-  incoming: IncomingMessage,
+  incoming: Incoming,
   limits: Limits,
   holding: Holding,
   signal: AbortSignal,
+  lists: readonly string[] = [],
 ): Promise<Body> {
   const type = incoming.headers['content-type'] ?? '';
   const isForm = /^multipart\/form-data\b/i.test(type);
@@ -44,7 +46,7 @@ export async function readBody(
   if (Number(incoming.headers['content-length'] ?? 0) > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes);
   const bytes = await readAll(incoming, limits, holding, signal);
   holding.finish();
-  const body = isForm ? await parseForm(bytes, type, limits) : parseJson(bytes, limits);
+  const body = isForm ? await parseForm(bytes, type, limits, lists) : parseJson(bytes, limits);
   for (const [i, file] of body.images.entries()) {
     if (!isImage(file)) {
       throw new Fault(
@@ -58,7 +60,7 @@ export async function readBody(
 }
 
 function readAll(
-  incoming: IncomingMessage,
+  incoming: Incoming,
   { maxBodyBytes, bodyWindowMs, minBodyRate }: Limits,
   holding: Holding,
   signal: AbortSignal,
@@ -129,7 +131,8 @@ function decode(text: unknown, i: number): Uint8Array {
 }
 
 /** Forms hold texts: numbers and yes or no are read from them. */
-function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
+function parseForm(bytes: Buffer, type: string, limits: Limits, more: readonly string[]): Promise<Body> {
+  const lists = new Set([...ownLists, ...more]);
   const { maxBodyBytes, maxImages, maxTexts, maxTextLength } = limits;
   return new Promise((resolve, reject) => {
     const fail = (message: string) => reject(badRequest(message));
@@ -186,7 +189,9 @@ function parseForm(bytes: Buffer, type: string, limits: Limits): Promise<Body> {
 export function withQuery(
   fields: Readonly<Record<string, unknown>>,
   query: Readonly<Record<string, readonly string[]>>,
+  more: readonly string[] = [],
 ): Readonly<Record<string, unknown>> {
+  const lists = new Set([...ownLists, ...more]);
   const asked = Object.entries(query).map(([name, values]) => {
     if (Object.hasOwn(fields, name))
       throw badRequest(`${show(name)}: expected once, got it in the address and the body`);

@@ -94,15 +94,15 @@ export function openapi(settings: Settings, schemas: Schemas): object {
   const get = (summary: string, description: string, security: object[] = []) => ({
     get: { summary, security, responses: { 200: { description } } },
   });
-  const post = (name: keyof Schemas) => {
-    const { $schema: _, ...own } = z.toJSONSchema(schemas[name], { io: 'input' }) as Record<string, unknown>;
+  const post = (summary: string, schema: z.ZodObject, answer: object) => {
+    const { $schema: _, ...own } = z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>;
     const withImages = (items: object) => ({
       ...own,
       properties: { images: { type: 'array', maxItems: maxImages, items }, ...(own.properties as object) },
     });
     return {
       post: {
-        summary: about[name],
+        summary,
         description: `${imageFormats.join(', ')}. ${limits}`,
         security: secured,
         requestBody: {
@@ -113,7 +113,7 @@ export function openapi(settings: Settings, schemas: Schemas): object {
           },
         },
         responses: {
-          200: { description: about[name], content: json(answers[name]) },
+          200: { description: summary, content: json(answer) },
           400: refused('A field or an image is wrong; the message says which.'),
           401: refused('A bearer key is missing or wrong.'),
           403: refused('A browser sends it for a page of another site.'),
@@ -128,14 +128,18 @@ export function openapi(settings: Settings, schemas: Schemas): object {
       },
     };
   };
+  const ownPost = (name: keyof Schemas) => post(about[name], schemas[name], answers[name]);
   return {
     openapi: '3.1.0',
     info: { title: 'promptkd', version: '1', description: 'CLIP-style models, and cascades of them.' },
     paths: {
-      '/v1/classify': post('classify'),
-      '/v1/embed': post('embed'),
-      '/v1/similarity': post('similarity'),
-      '/v1/search': post('search'),
+      '/v1/classify': ownPost('classify'),
+      '/v1/embed': ownPost('embed'),
+      '/v1/similarity': ownPost('similarity'),
+      '/v1/search': ownPost('search'),
+      ...Object.fromEntries(
+        settings.extensions.map(({ path, summary, fields, answer }) => [path, post(summary, fields, answer)]),
+      ),
       '/v1/models': get('The models that are served', 'Names, sizes, and the stages of cascades', secured),
       '/healthz': get('Whether the process answers', 'It does'),
       '/readyz': get('Whether requests are taken', 'They are; 503 where not'),

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { UserError } from '../../errors.js';
 import { longestTimer } from '../timer.js';
+import type { Extension } from './extension.js';
 
 /** All limits of a server; what is not given is as here. */
 export const serverDefaults = {
@@ -49,6 +50,8 @@ export interface ServerOptions extends Partial<Limits> {
   readonly withoutKeys?: boolean;
   /** Folder of embeddings that `/v1/search` searches. */
   readonly search?: string;
+  /** What it answers beside. */
+  readonly extensions?: readonly Extension[];
   /** Threads of one op in a worker; by default the workers of a model share the cores. */
   readonly threads?: number;
 }
@@ -56,6 +59,7 @@ export interface ServerOptions extends Partial<Limits> {
 export type Settings = Limits &
   Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys' | 'search'> & {
     readonly threads: number;
+    readonly extensions: readonly Extension[];
     /** Of all images of a request; one of the largest size always fits. */
     readonly maxRequestPixels: number;
     /** Of those of all requests under way. */
@@ -67,6 +71,7 @@ export function withDefaults(options: ServerOptions): Settings {
   const settings = { ...serverDefaults, ...given } as Settings;
   return {
     ...settings,
+    extensions: options.extensions ?? [],
     maxHeldBytes: Math.max(settings.maxHeldBytes, settings.maxBodyBytes),
     maxRequestPixels: 4 * settings.maxPixels,
     maxHeldPixels: 8 * settings.maxPixels,

@@ -8,6 +8,7 @@ import { UserError } from '../../errors.js';
 import { longestTimer } from '../timer.js';
 import { checkAddress } from './address.js';
 import { serverApp } from './app.js';
+import { checkExtensions } from './extension.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
 import { checkTimes, type ServerOptions, type Settings, withDefaults } from './options.js';
@@ -77,6 +78,7 @@ export class ModelServer {
     if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
     checkAddress(settings);
     checkTimes(settings);
+    checkExtensions(settings.extensions);
     const server = new ModelServer(settings, log);
     await server.listen();
     const stop = () => void server.stop();
