@@ -22,6 +22,7 @@ const rooms = [
   'train',
   'evaluate',
   'embed',
+  'diloco',
   'prompt-search',
   'distill',
   'pretrain',
@@ -34,7 +35,9 @@ const rooms = [
   'serve',
   'tasks',
   'web',
+  'everyday',
   'demo',
+  'library',
   'cli',
 ];
 

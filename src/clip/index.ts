@@ -14,6 +14,7 @@ export { fromOpenClip } from './checkpoint/openclip.js';
 export { parseOpenClipConfig } from './checkpoint/openclip-config.js';
 export { checkParams, expectedParams } from './checkpoint/params.js';
 export { regridKernel, regridPositions, withImageSize, withTextLength } from './checkpoint/regrid.js';
+export { shippedModel } from './checkpoint/shipped-model.js';
 export { type NamedVariant, splitVariant } from './checkpoint/variant-name.js';
 export { quantizationRecord, quantizedFile, weightFiles } from './checkpoint/weight-files.js';
 export { type ClipConfig, clipConfigJson, isSiglip, parseClipConfig } from './config.js';

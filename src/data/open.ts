@@ -17,6 +17,7 @@ const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
   surfaces: async () => (await import('./surfaces/index.js')).openSurfaces('surfaces'),
   'surfaces-other': async () => (await import('./surfaces/index.js')).openSurfaces('surfaces-other'),
+  phantoms: async () => (await import('./phantoms/index.js')).openPhantoms().dataset,
 };
 
 const table =

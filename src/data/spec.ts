@@ -68,6 +68,12 @@ export const dataKinds: readonly DataKind[] = [
     options: [],
   },
   {
+    kind: 'phantoms',
+    usage: 'phantoms',
+    about: 'built in: synthetic chest-like images with reports by a grammar, of no patient',
+    options: [],
+  },
+  {
     kind: 'folder',
     usage: 'folder:DIR',
     about: 'images in one folder a class, below train, val and test or not; or flat, with captions beside them or not',

@@ -11,6 +11,7 @@ import {
   type OnnxPairOptions,
   onnxFolder,
   resolveCheckpoint,
+  shippedModel,
   splitVariant,
   weightFiles,
 } from '../clip/index.js';
@@ -51,9 +52,10 @@ export function modelFolder(folder: string, dtype?: Dtype): string | undefined {
   return [folder, ...runModels.map((name) => join(folder, name))].find(isModel);
 }
 
-/** What a model's training took; undefined of one from elsewhere. @param name a folder, a run's folder or a hub id */
+/** What a model's training took; undefined of one from elsewhere. @param name a folder, a run's folder, a shipped model or a hub id */
 export function trainingOf(name: string): TrainingRecord | undefined {
-  return readTrainingRecord(modelFolder(name) ?? name);
+  const folder = shippedModel(name);
+  return readTrainingRecord(modelFolder(folder) ?? folder);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { UserError } from '../../errors.js';
 import type { DownloadOptions } from './hub-cache.js';
+import { shippedModel } from './shipped-model.js';
 
 const ID = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 
@@ -19,7 +20,7 @@ const BESIDE = [
 const ONNX = ['onnx/vision_model.onnx', 'onnx/text_model.onnx'];
 
 /**
- * The folder of a checkpoint: the one given, or where there is none and the name could be a Hugging Face hub id
+ * The folder of a checkpoint: the one given, that of a shipped model (`promptkd:emoji-teacher`), or where there is none and the name could be a Hugging Face hub id
  * (`openai/clip-vit-base-patch32`), that model's snapshot in the cache, fetched first. With `HF_HUB_OFFLINE=1` the
  * cache alone is looked at.
  *
@@ -40,7 +41,8 @@ export async function resolveModel(
   choose: (names: readonly string[]) => readonly string[],
   options: DownloadOptions = {},
 ): Promise<string> {
-  if (existsSync(idOrFolder) || !ID.test(idOrFolder)) return idOrFolder;
+  if (existsSync(idOrFolder)) return idOrFolder;
+  if (!ID.test(idOrFolder)) return shippedModel(idOrFolder);
   const { cachedSnapshot, fetchSnapshot } = await import('./hub-cache.js');
   if (isOffline()) return cachedSnapshot(idOrFolder);
   return fetchSnapshot(idOrFolder, choose, options);

@@ -13,6 +13,7 @@ export { argMax, type Confidence, checkThreshold, confidenceOf, confidences } fr
 export { classRows, encoderStage, logitRows, type StageClasses } from './encoder-stage.js';
 export { RemoteModel, type RemoteOptions } from './http-stage.js';
 export { type MeasureOptions, measureStages, stageTemplates } from './measure.js';
+export { remoteModel } from './remote-model.js';
 export {
   type CascadeFigures,
   calibrationOf,

@@ -5,7 +5,7 @@ import { decodeImage, type RawImage } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { modelPixels } from '../../loader/index.js';
 import { type Rows, toUnitRows } from '../../math/index.js';
-import { logitBias, logitFactor, textLimit } from '../../model/index.js';
+import { logitBias, logitFactor, type Model, servingEncoders, textLimit } from '../../model/index.js';
 import { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 
@@ -22,7 +22,16 @@ export class LocalEncoder implements Encoder {
    * @throws UserError where it cannot be read
    */
   static async open(name: string, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
-    const model = await openEncodersOrBank(name, { threads });
+    return LocalEncoder.of(await openEncodersOrBank(name, { threads }), { threads, maxPixels });
+  }
+
+  /**
+   * Of a model that was loaded.
+   *
+   * @throws UserError for a visual student, which has no text tower
+   */
+  static async of(loaded: Model, { threads, maxPixels }: EncoderOptions = {}): Promise<LocalEncoder> {
+    const model = loaded.encoders ? loaded : await servingEncoders(loaded, { threads });
     const info: EncoderInfo = {
       width: model.config.projection_dim,
       imageSize: model.preprocess.size,

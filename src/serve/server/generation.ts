@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { splitVariant } from '../../clip/index.js';
+import { shippedModel, splitVariant } from '../../clip/index.js';
 import { SearchIndex } from '../../embed/index.js';
 import { UserError } from '../../errors.js';
-import { type Confidence, RemoteModel, readCascade, type SavedCascade } from '../cascade/index.js';
+import { type Confidence, type RemoteModel, readCascade, remoteModel, type SavedCascade } from '../cascade/index.js';
 import { OpenExtensions } from './extension.js';
 import type { Metrics } from './metrics.js';
 import type { Settings } from './options.js';
@@ -97,7 +97,10 @@ function named(given: string): { name: string; path: string } {
   const equals = given.indexOf('=');
   const path = equals < 0 ? given : given.slice(equals + 1);
   const { model, dtype } = splitVariant(path);
-  const own = [basename(resolve(model)).replace(/\.json$/, ''), ...(dtype === undefined ? [] : [dtype])].join('-');
+  const own = [
+    basename(resolve(shippedModel(model))).replace(/\.json$/, ''),
+    ...(dtype === undefined ? [] : [dtype]),
+  ].join('-');
   const name = equals < 0 ? own : given.slice(0, equals);
   if (!/^[\w.-]{1,100}$/.test(name) || path === '') {
     throw new UserError(`models: expected path or name=path, the name of letters, digits, . _ and -, got ${given}`);
@@ -112,7 +115,7 @@ async function openCascade(
 ): Promise<Served> {
   const saved = await readCascade(file);
   // All servers before any model: what is wrong with them is known at once.
-  const given = saved.stages.map((stage, s) => ('url' in stage ? remote(file, s, stage) : stage.model));
+  const given = saved.stages.map((stage, s) => ('url' in stage ? remoteModel(file, s, stage) : stage.model));
   const sources: (ServedModel | RemoteModel)[] = [];
   for (const [s, one] of given.entries()) {
     sources.push(typeof one === 'string' ? await open(`${name}.${s}`, one) : one);
@@ -120,28 +123,4 @@ async function openCascade(
   const [first] = sources;
   if (!(first instanceof ServedModel)) throw new UserError(`${file}: stages.0: expected a model here, not a server`);
   return { name, model: first, cascade: { saved, confidence: saved.confidence, first, sources } };
-}
-
-function remote(file: string, s: number, stage: Extract<SavedCascade['stages'][number], { url: string }>): RemoteModel {
-  const { url, model, key_env: variable } = stage;
-  const key = variable === undefined ? undefined : process.env[variable];
-  if (variable !== undefined && !key) {
-    throw new UserError(
-      `${file}: stages.${s}.key_env: expected the environment variable ${variable}, which is not set`,
-    );
-  }
-  if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) {
-    // What cannot stand in a header would be quoted in each request's error, and so in the log.
-    throw new UserError(
-      `${file}: stages.${s}.key_env: expected letters, digits and signs without spaces in the environment variable ${variable}`,
-    );
-  }
-  return new RemoteModel({
-    ...{ url, model, key },
-    timeoutMs: stage.timeout_ms,
-    retries: stage.retries,
-    backoffMs: stage.backoff_ms,
-    breakAfter: stage.break_after,
-    breakMs: stage.break_ms,
-  });
 }
