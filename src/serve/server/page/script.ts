@@ -97,12 +97,12 @@ function describe() {
 function choose(chosen) {
   if (!chosen) return;
   image = chosen;
-  const image = make('img');
-  image.alt = chosen.name;
+  const preview = make('img');
+  preview.alt = chosen.name;
   const address = URL.createObjectURL(chosen);
-  image.onload = image.onerror = () => URL.revokeObjectURL(address);
-  image.src = address;
-  drop.querySelector('.shown').replaceChildren(image);
+  preview.onload = preview.onerror = () => URL.revokeObjectURL(address);
+  preview.src = address;
+  drop.querySelector('.shown').replaceChildren(preview);
   clear();
 }
 
