@@ -53,6 +53,7 @@ import {
   studentOf,
   withTrained,
 } from './made-student.js';
+import { checkPhasePatches } from './phase-patches.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
@@ -145,6 +146,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   checkLosses(recipe, needs, teacher);
   const start = await startStudent(recipe, teacher, options);
   checkLosses(recipe, needs, teacher, start.config);
+  checkPhasePatches(phases, start.config.vision_config, teachers.length);
   const pairs =
     teacher.inner && !isSiglip(start.config)
       ? mapLayers(
