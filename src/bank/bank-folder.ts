@@ -3,17 +3,20 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { checksum, encodeSafetensors, ensureFolder, readJsonSync, writeFileAtomic } from '../files/index.js';
+import { checksum, encodeSafetensors, ensureFolder, readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import { loadTowerModel, modelFingerprint, saveModel } from '../model/index.js';
 import type { Params } from '../nn/index.js';
-import { issueError } from '../schema-issue.js';
 import { type Bank, routings } from './bank.js';
+import { checkOneShape } from './change-bank.js';
+import { checkAnchorFits, checkSharedFits, checkTaskFits } from './check-bank.js';
 import { readWhole } from './read-whole.js';
 import { anchorOf, anchorTensors, readTask, taskName, writeTask } from './task-folder.js';
 
 const list = 'bank.json';
 const frozenFolder = 'frozen';
 const tasksFolder = 'tasks';
+
+const sumNamed = (kind: string) => z.string().regex(new RegExp(`^${kind}-[0-9a-f]{64}\\.safetensors$`));
 
 const schema = z.object({
   version: z.literal(1),
@@ -22,10 +25,12 @@ const schema = z.object({
   method: z.string(),
   routing: z.enum(routings),
   templates: z.array(z.string()).min(1),
-  tasks: z.array(taskName),
+  tasks: z
+    .array(taskName)
+    .refine((names) => new Set(names).size === names.length, { error: 'expected each task once' }),
   /** File of what tasks share, and of the anchor of it: named by their checksums, so that no state is half of two. */
-  shared: z.string().optional(),
-  anchor: z.string().optional(),
+  shared: sumNamed('shared').optional(),
+  anchor: sumNamed('anchor').optional(),
   lambda: z.number().nonnegative().optional(),
 });
 type BankList = z.infer<typeof schema>;
@@ -40,9 +45,7 @@ function readList(folder: string): BankList {
       `${folder}: expected a prompt memory bank, a folder with ${list}; found none: promptkd continue begins one`,
     );
   }
-  const parsed = schema.safeParse(readJsonSync(file), { reportInput: true });
-  if (parsed.success) return parsed.data;
-  throw issueError(parsed.error.issues[0]!, file);
+  return readJsonAsSync(file, schema);
 }
 
 /**
@@ -63,12 +66,21 @@ export async function readBank(folder: string): Promise<Bank> {
   }
   const tensorsOf = (file: string | undefined): Params =>
     file === undefined ? {} : readWhole(join(folder, file), file.replace(/^.*-|\.safetensors$/g, '')).tensors;
-  return {
+  const place = join(folder, tasksFolder);
+  const bank = {
     ...{ frozen, method, routing, templates, lambda },
-    tasks: tasks.map((name) => readTask(join(folder, tasksFolder), name)),
+    tasks: tasks.map((name) => readTask(place, name)),
     shared: tensorsOf(shared),
     anchor: anchorOf(tensorsOf(anchor)),
   };
+  for (const task of bank.tasks) {
+    checkTaskFits(task, bank, join(place, task.name));
+    if (task.anchor) checkAnchorFits(task.anchor, frozen, join(place, task.name));
+  }
+  if (routing === 'nearest') checkOneShape(bank.tasks);
+  checkSharedFits(bank.shared, frozen, folder);
+  if (bank.anchor) checkAnchorFits(bank.anchor, frozen, folder);
+  return bank;
 }
 
 /**

@@ -5,13 +5,12 @@ import {
   cannotWrite,
   checksum,
   encodeSafetensors,
-  readJsonSync,
+  readJsonAsSync,
   removeLeftovers,
   temporaryPath,
   writeFileAtomic,
 } from '../files/index.js';
 import type { Params } from '../nn/index.js';
-import { issueError } from '../schema-issue.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { Anchor, BankTask } from './bank.js';
 import { readWhole } from './read-whole.js';
@@ -112,9 +111,7 @@ export async function writeTask(folder: string, task: BankTask): Promise<void> {
 export function readTask(folder: string, named: string): BankTask {
   const place = join(folder, named);
   const file = join(place, about);
-  const parsed = schema.safeParse(readJsonSync(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { threshold, replay, weights: sum, ...rest } = parsed.data;
+  const { threshold, replay, weights: sum, ...rest } = readJsonAsSync(file, schema);
   const { tensors, raw } = readWhole(join(place, weights), sum);
   const pixels = raw['replay.pixels'];
   const key = (which: string) => tensors[`keys.${which}`] as HostTensor<Float32Array>;

@@ -10,6 +10,7 @@ import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
+import { addDiloco } from './commands/diloco.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
@@ -68,6 +69,7 @@ export function buildProgram(): Command {
     addSearch,
     addJobs,
     addSweep,
+    addDiloco,
     addLaunch,
     addExport,
     addWeb,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { parseYaml, readJson, readText } from '../files/index.js';
+import { parseYaml, readJsonAs, readText } from '../files/index.js';
 import { runModels } from '../model/index.js';
 import { issueError } from '../schema-issue.js';
 
@@ -82,7 +82,5 @@ async function readRecipe(file: string): Promise<Partial<RunFiles>> {
 
 async function readMetrics(file: string): Promise<Partial<RunFiles>> {
   if (!existsSync(file)) return {};
-  const parsed = measured.safeParse(await readJson(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  return { metrics: parsed.data };
+  return { metrics: await readJsonAs(file, measured) };
 }

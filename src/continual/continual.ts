@@ -6,7 +6,7 @@ import { type Bank, isBank, readBank, taskFolder } from '../bank/index.js';
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Spread, spread } from '../evaluate/index.js';
-import { ensureFolder, readJsonSync, writeFileAtomic } from '../files/index.js';
+import { ensureFolder, readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { type Model, modelFingerprint, type TowerModel } from '../model/index.js';
 import { countParameters } from '../prompt/index.js';
@@ -162,7 +162,7 @@ async function runSequence(
     shared: {},
   };
   const file = join(folder, 'accuracy.json');
-  const before = existsSync(file) ? saved.parse(readJsonSync(file)) : undefined;
+  const before = existsSync(file) ? readJsonAsSync(file, saved) : undefined;
   if (before && before.fingerprint !== identity) {
     throw new UserError(
       `${folder}: expected a run of this recipe, data and student, got one of others: choose another --out`,

@@ -5,7 +5,7 @@ import { type Bank, type BankTask, checkNewTask, checkOneShape, isBank, readBank
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { classFeatures, embedImages, embedTexts } from '../evaluate/index.js';
-import { readJsonSync, writeFileAtomic } from '../files/index.js';
+import { readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { type Model, modelFingerprint, type TowerModel } from '../model/index.js';
 import { classText, countParameters } from '../prompt/index.js';
@@ -198,7 +198,7 @@ async function lambdaOf(
   if (lambda !== 'auto') return lambda;
   if (bank.lambda !== undefined) return bank.lambda;
   const file = join(runDir, 'lambda.json');
-  if (existsSync(file)) return z.object({ lambda: z.number() }).parse(readJsonSync(file)).lambda;
+  if (existsSync(file)) return readJsonAsSync(file, z.object({ lambda: z.number().nonnegative() })).lambda;
   await onProgress?.({ phase: 'finding λ', step: 0, steps: 0 });
   const found = await autoLambda(ready, anchor, recipe, { ...engineOptions(recipe, engine), signal });
   await writeFileAtomic(file, JSON.stringify({ lambda: found }));

@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { readJson, writeFileAtomic } from '../files/index.js';
-import { issueError } from '../schema-issue.js';
+import { readJsonAs, writeFileAtomic } from '../files/index.js';
 
 export const embedFormats = ['npy', 'parquet'] as const;
 export type EmbedFormat = (typeof embedFormats)[number];
@@ -36,9 +35,7 @@ export const EMBED_MANIFEST = 'embed.json';
 export async function readEmbedManifest(folder: string): Promise<EmbedManifest | undefined> {
   const path = join(folder, EMBED_MANIFEST);
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(await readJson(path), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, path);
-  return parsed.data;
+  return readJsonAs(path, schema);
 }
 
 export const writeEmbedManifest = (folder: string, manifest: EmbedManifest): Promise<void> =>

@@ -3,11 +3,10 @@ import { stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { issueError } from '../schema-issue.js';
 import { writeFileAtomic } from './atomic.js';
 import { cannotRead } from './faults.js';
 import { fileChecksum } from './fingerprint.js';
-import { readJson } from './json.js';
+import { readJsonAs } from './json.js';
 
 /** Lists the files of a folder that were written together, with what they are to be. */
 export const fileList = 'checksums.json';
@@ -47,10 +46,9 @@ export async function writeFileList(folder: string, files: readonly string[]): P
 export async function checkFiles(folder: string, isRead: (file: string) => boolean): Promise<void> {
   const list = join(folder, fileList);
   if (!existsSync(list)) return;
-  const parsed = schema.safeParse(await readJson(list), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, list);
+  const { files } = await readJsonAs(list, schema);
   const remedy = `make the model again, or, where it was changed on purpose, delete ${list}`;
-  for (const [file, { bytes, sha256 }] of Object.entries(parsed.data.files).filter(([name]) => isRead(name))) {
+  for (const [file, { bytes, sha256 }] of Object.entries(files).filter(([name]) => isRead(name))) {
     const path = join(folder, file);
     const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') throw new UserError(`${path}: missing, but ${fileList} lists it: ${remedy}`);

@@ -8,7 +8,7 @@ export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { bytesIn } from './folder-bytes.js';
 export { ensureFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
-export { readJson, readJsonSync } from './json.js';
+export { checkedJson, readJson, readJsonAs, readJsonAsSync } from './json.js';
 export { readLines } from './lines.js';
 export { type Lock, lock, lockHolder } from './lock.js';
 export { readNames } from './names.js';
@@ -29,5 +29,5 @@ export {
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
 export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
-export { parseJson, readText, readTextSync } from './text.js';
+export { jsonOrNothing, parseJson, readText, readTextSync } from './text.js';
 export { parseYaml } from './yaml.js';

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { brief, show } from '../schema-issue.js';
 
 /** Bytes an element takes, for each type that the format defines. */
 export const BYTES = {
@@ -58,7 +59,7 @@ export function parseHeader(
     if (entry.begin !== end) {
       const fault = entry.begin < end ? 'overlaps the tensor before it' : 'leaves a hole before it';
       throw new UserError(
-        `${label}: ${entry.name}: data_offsets: expected to begin at ${end}, got ${entry.begin}: it ${fault}`,
+        `${label}: ${brief(entry.name)}: data_offsets: expected to begin at ${end}, got ${entry.begin}: it ${fault}`,
       );
     }
     end = entry.end;
@@ -71,18 +72,17 @@ export function parseHeader(
 
 function parseEntry(name: string, value: unknown, dataBytes: number, label: string): TensorEntry {
   const fail = (what: string): never => {
-    throw new UserError(`${label}: ${name}: ${what}`);
+    throw new UserError(`${label}: ${brief(name)}: ${what}`);
   };
   if (name === '__proto__') fail('this name is not allowed');
   if (!isRecord(value)) return fail('expected an object with dtype, shape and data_offsets');
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype)) {
-    return fail(`dtype: expected one of ${Object.keys(BYTES).join(', ')}, got ${JSON.stringify(dtype)}`);
+    return fail(`dtype: expected one of ${Object.keys(BYTES).join(', ')}, got ${show(dtype)}`);
   }
-  if (!isSizes(shape))
-    return fail(`shape: expected sizes that are whole and not negative, got ${JSON.stringify(shape)}`);
+  if (!isSizes(shape)) return fail(`shape: expected sizes that are whole and not negative, got ${show(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    return fail(`data_offsets: expected [begin, end], got ${JSON.stringify(offsets)}`);
+    return fail(`data_offsets: expected [begin, end], got ${show(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
   if (end > dataBytes) {
@@ -93,7 +93,7 @@ function parseEntry(name: string, value: unknown, dataBytes: number, label: stri
   const elements = shape.reduce((a, b) => a * b, 1);
   const bytes = elements * BYTES[dtype as keyof typeof BYTES];
   if (!Number.isSafeInteger(bytes) || bytes !== end - begin) {
-    return fail(`expected ${bytes} bytes for ${dtype} [${shape.join(', ')}], got ${end - begin}`);
+    return fail(`expected ${bytes} bytes for ${dtype} ${show(shape)}, got ${end - begin}`);
   }
   return { name, dtype: dtype as keyof typeof BYTES, shape, elements, begin, end };
 }

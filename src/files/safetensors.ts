@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UserError } from '../errors.js';
 import type { HostTensor } from '../tensor/index.js';
 import { writeFileAtomic } from './atomic.js';
+import { cannotRead, fileFault } from './faults.js';
 import { bfloatToFloat, halfToFloat, toHalf } from './half.js';
 import { BYTES, parseHeader, type TensorEntry } from './safetensors-header.js';
 import { checkSeal, seal, withRoom } from './safetensors-seal.js';
@@ -48,26 +49,24 @@ const CHUNK = 1 << 18;
  */
 export function readSafetensors(from: string | Uint8Array, options: ReadOptions = {}): Safetensors {
   if (typeof from !== 'string') return readSource(bytesSource(from), options);
-  let file: number;
-  try {
-    file = openSync(from, 'r');
-  } catch (error) {
-    throw new UserError(`${from}: expected a readable safetensors file (${(error as NodeJS.ErrnoException).code})`);
-  }
-  try {
-    return readSource(fileSource(file, from), options);
-  } finally {
-    closeSync(file);
-  }
+  return withFile(from, (source) => readSource(source, options));
 }
 
 /** Names, types and shapes of a safetensors file's tensors, checked, without reading their data. */
 export function readSafetensorsHeader(path: string): TensorEntry[] {
-  const file = openSync(path, 'r');
+  return withFile(path, (source) => header(source).entries);
+}
+
+/** Opens a file for reading. @throws UserError naming it where the file system refuses */
+function withFile<Result>(path: string, read: (source: Source) => Result): Result {
+  let file: number | undefined;
   try {
-    return header(fileSource(file, path)).entries;
+    file = openSync(path, 'r');
+    return read(fileSource(file, path));
+  } catch (error) {
+    throw fileFault(error) === undefined ? error : cannotRead(path, error);
   } finally {
-    closeSync(file);
+    if (file !== undefined) closeSync(file);
   }
 }
 

@@ -2,8 +2,19 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { parseJson, readJson, readJsonSync, readLines, readText } from './index.js';
+import {
+  parseJson,
+  readJson,
+  readJsonAs,
+  readJsonAsSync,
+  readLines,
+  readNpy,
+  readSafetensors,
+  readSafetensorsHeader,
+  readText,
+} from './index.js';
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -15,8 +26,12 @@ afterEach(() => rm(folder, { recursive: true }));
 describe.each([
   ['readText', readText],
   ['readJson', readJson],
-  ['readJsonSync', async (path: string) => readJsonSync(path)],
+  ['readJsonAs', (path: string) => readJsonAs(path, z.object({}))],
+  ['readJsonAsSync', async (path: string) => readJsonAsSync(path, z.object({}))],
   ['readLines', readLines],
+  ['readNpy', readNpy],
+  ['readSafetensors', async (path: string) => readSafetensors(path)],
+  ['readSafetensorsHeader', async (path: string) => readSafetensorsHeader(path)],
 ])('%s', (name, read) => {
   it('names a file that cannot be read, and why', async () => {
     await mkdir(at('folder'));

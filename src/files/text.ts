@@ -34,6 +34,16 @@ export function parseJson(text: string, label: string): unknown {
   }
 }
 
+/** The value of a text in JSON; undefined where it is none, or very deep. */
+export function jsonOrNothing(text: string | undefined): unknown {
+  if (text === undefined || isDeep(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function isDeep(text: string): boolean {
   const signs = /["[\]{}]/g;
   let depth = 0;

@@ -4,8 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { ensureFolder, readJson, writeFileAtomic } from '../files/index.js';
-import { issueError } from '../schema-issue.js';
+import { ensureFolder, readJsonAs, writeFileAtomic } from '../files/index.js';
 
 const attempt = z.object({
   /** ISO 8601. */
@@ -89,18 +88,14 @@ export async function createJobSet(
 export async function readJobSet(folder: string): Promise<JobSet> {
   const path = join(folder, JOBS);
   if (!existsSync(path)) throw new UserError(`${path}: no such file: jobs are made by promptkd jobs run`);
-  const parsed = setSchema.safeParse(await readJson(path), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, path);
-  return { ...parsed.data, folder };
+  return { ...(await readJsonAs(path, setSchema)), folder };
 }
 
 /** What became of a job so far; undefined where nobody began it. @throws UserError for a damaged record */
 export async function readRecord(folder: string, job: number): Promise<JobRecord | undefined> {
   const path = recordFile(folder, job);
   if (!existsSync(path)) return undefined;
-  const parsed = recordSchema.safeParse(await readJson(path), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, path);
-  return parsed.data;
+  return readJsonAs(path, recordSchema);
 }
 
 export const writeRecord = (folder: string, record: JobRecord): Promise<void> =>

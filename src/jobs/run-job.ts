@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.js';
-import { ensureFolder, lock } from '../files/index.js';
+import { ensureFolder, jsonOrNothing, lock } from '../files/index.js';
 import { type JobAttempt, type JobRecord, type JobSet, jobLock, jobLog, readRecord, writeRecord } from './job-set.js';
 
 export interface RunJobOptions {
@@ -130,11 +130,5 @@ async function attemptOf(
 
 const lastLine = (text: string): string | undefined => text.trim().split('\n').at(-1) || undefined;
 
-/** What a command prints with `--json`: one object on the last line. */
-function lastJson(output: string): unknown {
-  try {
-    return JSON.parse(output.trim().split('\n').at(-1)!);
-  } catch {
-    return undefined; // it prints no JSON
-  }
-}
+/** What a command prints with `--json`: one object on the last line; undefined where it prints none. */
+const lastJson = (output: string): unknown => jsonOrNothing(output.trim().split('\n').at(-1));

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { readSafetensors } from '../files/index.js';
+import { jsonOrNothing, readSafetensors } from '../files/index.js';
 import type { HostTensor } from '../tensor/index.js';
 import type { ClassVectors } from './model.js';
 
@@ -41,11 +41,6 @@ function nameList(path: string, key: string, json: string | undefined): string[]
 
 /** A JSON list of strings or numbers with something in it; undefined where it is anything else. */
 function listOf<Item>(json: string | undefined, type: 'string' | 'number'): Item[] | undefined {
-  let list: unknown;
-  try {
-    list = JSON.parse(json ?? '');
-  } catch {
-    return undefined;
-  }
+  const list = jsonOrNothing(json);
   return Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === type) ? list : undefined;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { readJsonSync, writeFileAtomic } from '../files/index.js';
+import { parseJson, readTextSync, writeFileAtomic } from '../files/index.js';
 import { classTemplate } from '../prompt/index.js';
 import { describeIssue } from '../schema-issue.js';
 
@@ -33,7 +33,7 @@ export async function writeTrainingRecord(folder: string, record: TrainingRecord
 export function readTrainingRecord(folder: string): TrainingRecord | undefined {
   const path = join(folder, trainingFile);
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(readJsonSync(path), { reportInput: true });
+  const parsed = schema.safeParse(parseJson(readTextSync(path), path), { reportInput: true });
   if (parsed.success) return parsed.data;
   throw new UserError(`${path}: ${describeIssue(parsed.error.issues[0]!)}; delete the file or restore it`);
 }

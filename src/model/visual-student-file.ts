@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { readSafetensors, writeSafetensors } from '../files/index.js';
+import { jsonOrNothing, readSafetensors, writeSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
@@ -78,10 +78,6 @@ function checkShape(file: string, name: string, got: readonly number[] | undefin
 }
 
 function classNames(json: string | undefined): string[] | undefined {
-  try {
-    const names: unknown = JSON.parse(json ?? '');
-    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
-  } catch {
-    return undefined;
-  }
+  const names = jsonOrNothing(json);
+  return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
 }

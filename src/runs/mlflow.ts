@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../files/index.js';
+import { readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import type { RunProgress } from '../train/index.js';
 import { flatRecipe } from './recipe-differences.js';
 
@@ -167,8 +167,7 @@ export class MlflowLog {
   }
 
   private readKnown(): z.infer<typeof known> | undefined {
-    if (!existsSync(this.file)) return undefined;
-    return known.parse(JSON.parse(readFileSync(this.file, 'utf8')));
+    return existsSync(this.file) ? readJsonAsSync(this.file, known) : undefined;
   }
 
   private get file(): string {

@@ -32,7 +32,7 @@ export {
   where,
 } from './ops/arithmetic.js';
 export { expand, repeatBatch, sum } from './ops/broadcasting.js';
-export { firstRows, gather, gatherRows } from './ops/gather.js';
+export { firstRows, gather, gatherRows, gatherTokens } from './ops/gather.js';
 export { bilinearMatrix, interpolateGrid } from './ops/interpolate.js';
 export { concat, pad, reshape, slice, transpose } from './ops/layout.js';
 export { linear, type MatmulOptions, matmul } from './ops/matmul.js';

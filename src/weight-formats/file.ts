@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import {
   float8Values,
   halfToFloat,
+  jsonOrNothing,
   type RawTensor,
   type ReadOptions,
   readSafetensors,
@@ -111,10 +112,8 @@ function isPartOf(name: string, part: Part, described: Description['tensors']): 
 
 function describedIn(metadata: Readonly<Record<string, string>>, path: string): Description['tensors'] {
   if (metadata[FIELD] === undefined) return {};
-  let json: unknown;
-  try {
-    json = JSON.parse(metadata[FIELD]);
-  } catch {
+  const json = jsonOrNothing(metadata[FIELD]);
+  if (json === undefined) {
     throw new UserError(`${path}: metadata ${FIELD}: expected JSON: the file is damaged; quantise the model again`);
   }
   const parsed = description.safeParse(json, { reportInput: true });

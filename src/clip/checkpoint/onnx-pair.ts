@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { checkFiles, finishFolder, readJson, readSafetensors } from '../../files/index.js';
+import { checkFiles, finishFolder, readJsonAs, readSafetensors } from '../../files/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type ClipConfig, MAX_POSITIONS, parseClipConfig } from '../config.js';
@@ -236,7 +237,7 @@ function faultOf(
 
 /** What `config.json` says that the model is. */
 async function modelType(file: string): Promise<string> {
-  const { model_type } = (await readJson(file)) as { model_type?: unknown };
+  const { model_type } = await readJsonAs(file, z.looseObject({ model_type: z.unknown() }));
   return typeof model_type === 'string' ? model_type : 'unknown';
 }
 
@@ -286,13 +287,14 @@ async function checkTextWidth(text: OnnxFile, path: string, length: number, widt
   }
 }
 
+/** A tower's own part of `config.json`, of which little is looked at. */
+const part = z.looseObject({}).nullish();
+
 /** Tokens a text is padded to: the tokenizer's length, which an export with prompts makes shorter than the positions. */
 async function textLength(model: string): Promise<number> {
-  const { text_config } = (await readJson(join(model, 'config.json'))) as {
-    text_config?: { [field: string]: unknown };
-  };
+  const { text_config } = await readJsonAs(join(model, 'config.json'), z.looseObject({ text_config: part }));
   const settings = join(model, 'tokenizer_config.json');
-  const { model_max_length } = (existsSync(settings) ? await readJson(settings) : {}) as { model_max_length?: unknown };
+  const { model_max_length } = existsSync(settings) ? await readJsonAs(settings, z.looseObject({})) : {};
   // A tokenizer without a limit of its own names one beyond all numbers.
   const lengths = [text_config?.max_position_embeddings, model_max_length].filter(
     (n): n is number => Number.isSafeInteger(n) && (n as number) > 1 && (n as number) <= MAX_POSITIONS,
@@ -302,7 +304,7 @@ async function textLength(model: string): Promise<number> {
 
 /** Patches for a student that is given no size of its own: the model's, or a usual one that fits. */
 async function patchSize(configFile: string, side: number): Promise<number> {
-  const { vision_config } = (await readJson(configFile)) as { vision_config?: { patch_size?: unknown } };
+  const { vision_config } = await readJsonAs(configFile, z.looseObject({ vision_config: part }));
   return [Number(vision_config?.patch_size), 32, 16, 14].find((patch) => side % patch === 0) ?? side;
 }
 

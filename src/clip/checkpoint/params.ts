@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import { firstNotFinite } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
+import { brief } from '../../schema-issue.js';
 import { type ClipConfig, isSiglip } from '../config.js';
 
 /** Name and shape of every parameter of a model, in the names of Hugging Face's `CLIPModel` or `SiglipModel`. */
@@ -91,7 +92,7 @@ export function checkParams(params: Params, config: ClipConfig, file: string): P
   const missing = Object.keys(expected).filter((name) => !Object.hasOwn(params, name));
   const unexpected = Object.keys(params).filter((name) => !Object.hasOwn(expected, name) && !isBuffer(name));
   if (missing.length) faults.push(`missing ${list(missing)}`);
-  if (unexpected.length) faults.push(`unexpected ${list(unexpected)}`);
+  if (unexpected.length) faults.push(`unexpected ${list(unexpected.map(brief))}`);
   const misshapen: string[] = [];
   const bad: string[] = [];
   const checked: Params = {};
@@ -101,7 +102,7 @@ export function checkParams(params: Params, config: ClipConfig, file: string): P
     // Some files store the scalar logit_scale as one element of one axis.
     const isScalar = shape.length === 0 && tensor.data.length === 1;
     if (!isScalar && tensor.shape.join() !== shape.join()) {
-      misshapen.push(`${name} (expected [${shape.join(', ')}], got [${tensor.shape.join(', ')}])`);
+      misshapen.push(`${name} (expected [${shape.join(', ')}], got ${brief(`[${tensor.shape.join(', ')}]`)})`);
     } else if (!(tensor.data instanceof Float32Array)) {
       misshapen.push(`${name} (expected floats, got whole numbers)`);
     } else if (firstNotFinite(tensor.data) >= 0) {
@@ -116,7 +117,10 @@ export function checkParams(params: Params, config: ClipConfig, file: string): P
   return checked;
 }
 
+/** Enough to see the kind of fault, and few enough to be read. */
+const mostNamed = 4;
+
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, 8).join(', ');
-  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
+  const shown = names.slice(0, mostNamed).join(', ');
+  return names.length > mostNamed ? `${shown} and ${names.length - mostNamed} more` : shown;
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { hash, readTextSync, writeFileAtomic } from '../../files/index.js';
+import { hash, jsonOrNothing, readTextSync, writeFileAtomic } from '../../files/index.js';
 import { describeIssue } from '../../schema-issue.js';
 
 const size = z.int().positive();
@@ -89,11 +89,4 @@ export const remedy = (dir: string): string =>
   `delete the folder ${dir} to have them extracted anew, or give another one`;
 
 /** A JSON file's value; undefined where it is not JSON. @throws UserError where it cannot be read: nothing is said of it then */
-function readAny(path: string): unknown {
-  const text = readTextSync(path);
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const readAny = (path: string): unknown => jsonOrNothing(readTextSync(path));

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { hashParams, readSafetensors, writeSafetensors } from '../../files/index.js';
+import { checkedJson, hashParams, parseJson, readSafetensors, writeSafetensors } from '../../files/index.js';
 import type { TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -39,9 +40,13 @@ export async function saveAdaptors(
 /** Checksum of a teacher's weights, whatever it was computed in. */
 const weightsOf = (teacher: Pick<Teacher, 'fingerprint'>) => teacher.fingerprint().split(' ')[0]!;
 
+/** The file's metadata: its teachers by number. */
+const described = z.record(z.string(), z.object({ name: z.string(), fingerprint: z.string() }));
+
 interface Adaptor {
   readonly name: string;
   readonly fingerprint: string;
+  /** [P_s, P_t] */
   readonly map: HostTensor;
 }
 
@@ -49,10 +54,11 @@ function readAdaptors(folder: string): Readonly<Record<string, Adaptor>> {
   const file = join(folder, adaptorFile);
   if (!existsSync(file)) return {};
   const { tensors, metadata } = readSafetensors(file);
-  const known = JSON.parse(metadata.teachers ?? '{}') as Record<string, { name: string; fingerprint: string }>;
+  const label = `${file}: metadata teachers`;
+  const teachers = checkedJson(parseJson(metadata.teachers ?? '{}', label), described, label);
   return Object.fromEntries(
-    Object.entries(known).flatMap(([number, one]) => {
-      const map = tensors[`${number}.image`];
+    Object.entries(teachers).flatMap(([number, one]) => {
+      const map = Object.hasOwn(tensors, `${number}.image`) ? tensors[`${number}.image`] : undefined;
       return map ? [[number, { ...one, map }]] : [];
     }),
   );
@@ -89,6 +95,12 @@ export function withAdaptor(
   if (found.fingerprint !== hashParams(teacher.params)) {
     throw new UserError(
       `--adaptor ${which}: the student was taught by another model than the checkpoint given for ${found.name}`,
+    );
+  }
+  const [width, own] = [teacher.config.projection_dim, student.config.projection_dim];
+  if (found.map.shape.length !== 2 || found.map.shape[0] !== own || found.map.shape[1] !== width) {
+    throw new UserError(
+      `${join(folder!, adaptorFile)}: ${found.name}: expected [${own}, ${width}], got [${found.map.shape.join(', ')}]: distil the student again`,
     );
   }
   const vision = Object.entries(student.params).filter(([name]) => name.startsWith('vision_model.'));

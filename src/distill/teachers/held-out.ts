@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { examplesOf, type ImageTextDataset, isLabelled, type LabelledExample } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { checksum, hash, readSafetensors, writeSafetensors } from '../../files/index.js';
+import { checksum, hash, jsonOrNothing, readSafetensors, writeSafetensors } from '../../files/index.js';
 import { PixelBlocks } from '../../loader/index.js';
 import { Random, type Rows, toUnitRows } from '../../math/index.js';
 import { imagesAtATime, type Teacher } from '../teacher/teacher.js';
@@ -64,10 +64,13 @@ function readStored(file: string, fingerprint: string): HeldOutFeatures | undefi
   if (!existsSync(file)) return undefined;
   try {
     const { tensors, metadata } = readSafetensors(file);
-    const { shape, data } = tensors.features!;
-    if (metadata.fingerprint !== fingerprint || checksum(data as Float32Array) !== metadata.features) return undefined;
+    const { features } = tensors;
+    const ids = jsonOrNothing(metadata.ids);
+    if (!features || !Array.isArray(ids) || metadata.fingerprint !== fingerprint) return undefined;
+    const { shape, data } = features;
+    if (shape[0] !== ids.length || checksum(data as Float32Array) !== metadata.features) return undefined;
     const [count, width] = shape as [number, number];
-    return { rows: { data: data as Float32Array, count, width }, ids: JSON.parse(metadata.ids!) as string[] };
+    return { rows: { data: data as Float32Array, count, width }, ids: ids as string[] };
   } catch (error) {
     if (error instanceof UserError) return undefined; // damaged
     throw error;

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { readJson, writeFileAtomic } from '../../files/index.js';
-import { issueError } from '../../schema-issue.js';
+import { readJsonAs, writeFileAtomic } from '../../files/index.js';
 import { classTemplate } from './class-template.js';
 
 /** Templates with their weights, as a search finds them and as training, evaluation and export take them. */
@@ -23,9 +22,7 @@ const schema = z.object({
  * @throws UserError naming the file and the field
  */
 export async function readPromptSet(file: string): Promise<PromptSet> {
-  const parsed = schema.safeParse(await readJson(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { prompts } = parsed.data;
+  const { prompts } = await readJsonAs(file, schema);
   return { templates: prompts.map(({ template }) => template), weights: prompts.map(({ weight }) => weight) };
 }
 

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { checkProbe, probeText, type SearchIndex } from '../../embed/index.js';
 import { UserError } from '../../errors.js';
+import { jsonOrNothing } from '../../files/index.js';
 import type { Rows } from '../../math/index.js';
 import { badRequest, Fault } from './fault.js';
 import type { Served } from './generation.js';
@@ -49,10 +50,13 @@ export async function search(
   return {
     model: name,
     results: results.map((hits) =>
-      hits.map(({ captions, ...hit }) => ({ ...hit, captions: JSON.parse(captions) as string[] })),
+      // Others may have written the table: its captions are what is a list.
+      hits.map(({ captions, ...hit }) => ({ ...hit, captions: [jsonOrNothing(captions)].flat().filter(isText) })),
     ),
   };
 }
+
+const isText = (value: unknown): value is string => typeof value === 'string';
 
 /** Images and texts in one, once it is known that this model embedded what is searched. */
 async function checked(index: SearchIndex, words: Rows, images: Rows | undefined, name: string): Promise<Rows> {

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import { stringify } from 'yaml';
+import { type BankTask, bankModel, initTaskPrompts, readBank, saveBank } from '../../bank/index.js';
+import { jobTable } from '../../cli/jobs-output.js';
+import { runTable } from '../../cli/runs-output.js';
 import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
 import { exportModel } from '../../compress/index.js';
 import { checkpoint, promptsFor } from '../../compress/student.fixture.js';
@@ -11,12 +14,26 @@ import { cvpr2024Recipe } from '../../cvpr2024/index.js';
 import { decodeImage, type ImageTextDataset, openDataset } from '../../data/index.js';
 import { distillRecipe } from '../../distill/recipe.js';
 import { readManifest, writeManifest } from '../../distill/targets/target-manifest.js';
-import { fileList, parseYaml, readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
+import { embedDataset, SearchIndex } from '../../embed/index.js';
+import {
+  checksum,
+  fileList,
+  jsonOrNothing,
+  parseYaml,
+  readJson,
+  readSafetensors,
+  writeSafetensors,
+} from '../../files/index.js';
 import { loadRecipe } from '../../files/recipe-file.js';
+import { createJobSet, readJobSet, readRecords } from '../../jobs/index.js';
+import { writeRecord } from '../../jobs/job-set.js';
 import { loadModel, saveModel } from '../../model/index.js';
+import { findRuns, runsReport, summaryOf } from '../../runs/index.js';
 import { readCascade } from '../../serve/cascade/cascade-file.js';
 import { readRunRecord } from '../../train/index.js';
 import { History } from '../../train/run/history.js';
+import { TensorboardEvents } from '../../train/run/tensorboard.js';
+import { compileOptions, dataset, teacher } from '../colours.fixture.js';
 import { imageFile, put } from '../images.fixture.js';
 
 /** Something that reads files which a stranger may have made. */
@@ -100,6 +117,39 @@ const recipeParser = (name: string, schema: Parameters<typeof loadRecipe>[0], co
   make: (folder) => put(folder, 'recipe.yaml', stringify(content)),
   read: (folder) => loadRecipe(schema, { file: join(folder, 'recipe.yaml') }),
 });
+
+const runRecord = {
+  ...{ version: 1, id: 'x', command: 'distill', state: 'running', started: '2026-01-01T00:00:00Z' },
+  ...{ recipe: { seed: 1 }, data: { name: 'emoji', fingerprint: 'x' }, models: { teacher: { source: 'a' } } },
+  machine: { host: 'h', processor: 'p', cores: 2, memory_bytes: 1, device: 'cpu', tensor_parallel: 1 },
+  ...{ versions: { node: '20' }, steps: 1, seconds: 1, images_seen: 1, skipped: [], figures: {} },
+};
+
+/** A tiny student, and tasks of it. */
+function bankParts() {
+  const tower = { ...checkpoint, prompts: promptsFor(2) };
+  const width = tower.config.projection_dim;
+  const rows = (count: number) => ({
+    shape: [count, width],
+    data: new Float32Array(count * width).fill(width ** -0.5),
+  });
+  const task = (name: string): BankTask => ({
+    ...{ name, classes: ['a', 'b'], data: { name: 'x', fingerprint: 'x' }, steps: 1, seconds: 0 },
+    prompts: initTaskPrompts(tower, { n_ctx: 2, depth: 2 }, 1),
+    keys: { centroids: rows(3), texts: rows(2), threshold: { image: 0.5, text: -1 } },
+    replay: { side: 2, labels: [0, 1], pixels: new Uint8Array(24) },
+  });
+  return { tower, task };
+}
+
+/** Has a task's description name the tensors that are there, as a stranger's would. */
+function reseal(task: string): void {
+  const file = join(task, 'task.json');
+  const about = jsonOrNothing(readFileSync(file, 'utf8'));
+  if (typeof about !== 'object' || about === null || !('weights' in about)) return;
+  const sum = checksum(readFileSync(join(task, 'task.safetensors')));
+  if (about.weights !== sum) writeFileSync(file, JSON.stringify({ ...about, weights: sum }));
+}
 
 const entry = { phase: 'a', losses: { total: 1 }, learning_rate: 1, gradient_norm: 1, images_per_second: 1 };
 
@@ -200,13 +250,75 @@ export const parsers: readonly Parser[] = [
     confidence: 'probability',
     stages: [{ model: 'a', threshold: 0.5 }, { url: 'https://host:8080' }],
   }),
-  json('run.json', readRunRecord, {
-    ...{ version: 1, id: 'x', command: 'distill', state: 'running', started: '2026-01-01T00:00:00Z' },
-    ...{ recipe: { seed: 1 }, data: { name: 'emoji', fingerprint: 'x' }, models: { teacher: { source: 'a' } } },
-    machine: { host: 'h', processor: 'p', cores: 2, memory_bytes: 1, device: 'cpu', tensor_parallel: 1 },
-    ...{ versions: { node: '20' }, steps: 1, seconds: 1, images_seen: 1, skipped: [], figures: {} },
-  }),
+  json('run.json', readRunRecord, runRecord),
   json('x.json', (folder) => readJson(join(folder, 'x.json')), { a: [1, { b: 'c' }] }, 'a JSON file'),
+  {
+    name: 'a prompt memory bank',
+    make: async (folder) => {
+      const { tower, task } = bankParts();
+      const tasks = [task('warm'), task('cold')];
+      await saveBank(folder, {
+        frozen: tower,
+        method: 'bank',
+        routing: 'nearest',
+        templates: ['{}'],
+        tasks,
+        shared: {},
+      });
+      rmSync(join(folder, 'frozen', fileList));
+    },
+    read: async (folder) => {
+      for (const name of ['warm', 'cold']) reseal(join(folder, 'tasks', name));
+      const model = await bankModel(await readBank(folder), { threads: 1 });
+      await model.encoders?.dispose();
+    },
+    files: /bank\.json|tasks/,
+  },
+  {
+    name: 'a folder of embeddings',
+    make: (folder) => embedDataset(teacher, dataset, { out: folder, modelName: 'x', ...compileOptions, part: 5 }),
+    read: async (folder) => {
+      const index = await SearchIndex.open(folder);
+      const queries = { data: new Float32Array(index.manifest.width).fill(0.1), count: 1, width: index.manifest.width };
+      await index.nearest(queries, 3);
+    },
+    files: /embed\.json|0_000000/,
+  },
+  {
+    name: 'a set of jobs',
+    make: async (folder) => {
+      const set = await createJobSet(folder, [['evaluate', 'x']], 1);
+      await writeRecord(set.folder, { job: 1, args: ['evaluate', 'x'], state: 'done', attempts: [], result: { a: 1 } });
+    },
+    read: async (folder) => {
+      const set = await readJobSet(folder);
+      jobTable(set, await readRecords(folder), ['a']);
+    },
+  },
+  {
+    name: 'a folder of runs',
+    make: async (folder) => {
+      await put(folder, 'one/run.json', JSON.stringify(runRecord));
+      await put(folder, 'one/recipe.yaml', 'seed: 1\n');
+      await put(folder, 'one/history.jsonl', [1, 2].map((step) => `${JSON.stringify({ ...entry, step })}\n`).join(''));
+    },
+    read: async (folder) => {
+      const runs = await findRuns(folder, () => {});
+      runTable(runs.map(summaryOf));
+      await runsReport([join(folder, 'one')]);
+    },
+  },
+  {
+    name: 'an event file',
+    make: async (folder) => {
+      const events = new TensorboardEvents(folder);
+      for (const step of [1, 2, 3]) await events.add([{ ...entry, step, seconds: 1 }]);
+    },
+    read: async (folder) => {
+      const four = { ...entry, step: 4, seconds: 1 };
+      await new TensorboardEvents(folder).add([four]);
+    },
+  },
   {
     name: 'a history',
     make: (folder) =>

@@ -1,6 +1,6 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
 import { z } from 'zod';
-import { cannotWrite, writeFileAtomic } from '../../files/index.js';
+import { cannotWrite, jsonOrNothing, readTextSync, writeFileAtomic } from '../../files/index.js';
 import { runEvaluation } from './evaluation.js';
 
 const entry = z.object({
@@ -41,7 +41,7 @@ export class History {
     onMessage?: (message: string) => void,
   ) {
     if (path === undefined || !existsSync(path)) return;
-    const lines = readFileSync(path, 'utf8').split('\n');
+    const lines = readTextSync(path).split('\n');
     // What stands behind the last line break is a line that was not written to its end.
     const torn = lines.pop() !== '';
     const damaged: number[] = [];
@@ -87,13 +87,5 @@ function appendLine(path: string, line: string): void {
 
 /** One line of a history; undefined of what is none. */
 export function parseHistoryLine(line: string): HistoryEntry | undefined {
-  return entry.safeParse(readLine(line)).data;
-}
-
-function readLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  return entry.safeParse(jsonOrNothing(line)).data;
 }

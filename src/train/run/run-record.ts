@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { availableParallelism, cpus, hostname, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readJson, writeFileAtomic } from '../../files/index.js';
+import { readJsonAs, writeFileAtomic } from '../../files/index.js';
 import { versions } from '../../files/recipe-file.js';
-import { issueError } from '../../schema-issue.js';
 import { isLocked } from './run-lock.js';
 
 const count = z.int().min(0);
@@ -75,9 +74,7 @@ export async function writeRunRecord(runDir: string, record: RunRecord): Promise
 export async function readRunRecord(runDir: string): Promise<RunRecord | undefined> {
   const path = join(runDir, file);
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(await readJson(path), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, path);
-  const { data: record } = parsed;
+  const record = await readJsonAs(path, schema);
   return record.state === 'running' && !(await isLocked(runDir)) ? { ...record, state: 'stopped' } : record;
 }
 
