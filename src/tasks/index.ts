@@ -1,3 +1,4 @@
+export * from './medical-report/index.js';
 export {
   type PatchChoice,
   type PatchEncoder,

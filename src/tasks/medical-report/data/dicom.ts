@@ -1,4 +1,4 @@
-import { type DataSet, parseDicom, readPart10Header } from 'dicom-parser';
+import dicomParser, { type DataSet } from 'dicom-parser';
 import { MAX_PIXELS } from '../../../clip/index.js';
 import { ImageError, type RawImage } from '../../../data/index.js';
 import { displayed, type Windowing } from './dicom-window.js';
@@ -59,7 +59,7 @@ export function decodeDicom(bytes: Uint8Array, id: string): RawImage {
 
 function decoded(bytes: Uint8Array, fail: (reason: string) => never): RawImage {
   // What the rest is written in is told first: a deflated file cannot be parsed without.
-  const syntax = (readPart10Header(bytes).string(tags.transferSyntax) ?? '').trim();
+  const syntax = (dicomParser.readPart10Header(bytes).string(tags.transferSyntax) ?? '').trim();
   if (syntax === deflated) fail('it is deflated (compressed as a whole): write it with explicit VR little endian');
   if (syntax === bigEndian) fail('it is big-endian, which DICOM has retired: write it with explicit VR little endian');
   if (!plain.has(syntax)) {
@@ -67,7 +67,7 @@ function decoded(bytes: Uint8Array, fail: (reason: string) => never): RawImage {
       `its pixels are compressed (transfer syntax ${syntax || 'not named'}): decompress it first, as with dcmdjpeg or gdcmconv --raw`,
     );
   }
-  const data = parseDicom(bytes);
+  const data = dicomParser.parseDicom(bytes);
   if (data.elements[tags.pixels]?.encapsulatedPixelData)
     fail('its pixels are compressed, though it says that they are not');
   const frames = data.intString(tags.frames) ?? 1;
