@@ -34,7 +34,8 @@ export function findingGraph(
   const tokens = patchTokens(weights.model, model, pixels, { layers: [config.layer] });
   const embed = t.l2Normalize(tokens.embed); // [B, E]
   const head = findingHead(weights.head, config, { patches: tokens.layers[0]!, embed });
-  const mean = t.mean(tokens.layers[0]!, [1]); // [B, D]
+  // Divided by a number: the batch may be open.
+  const mean = t.div(t.sum(tokens.layers[0]!, [1]), config.patches); // [B, D]
   return { ...head, embed, mean, pairs: pairScores(embed, texts, config.findings, factor) };
 }
 
