@@ -272,7 +272,7 @@ for (const row of all) {
     title,
     seed,
     share,
-    machine: machine(),
+    machine: machine.cpu,
     ...(await row.run()),
   }));
   if (!done)
