@@ -1,3 +1,4 @@
+export * from './defects/index.js';
 export * from './medical-report/index.js';
 export {
   type PatchChoice,

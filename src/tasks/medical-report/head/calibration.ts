@@ -26,8 +26,8 @@ export interface Scored {
 
 /** What is neither trusted nor refuted in fewer studies than this is not judged. */
 const fewest = 5;
-/** Strength of the prior that pulls both factors to 0. */
-const ridge = 0.01;
+/** Precision of the normal prior on both factors, at unit scale: it weighs less the more studies there are. */
+const prior = 4;
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -37,8 +37,8 @@ export const probability = (
 ) => sigmoid(head * scored.head + pair * scored.pair + bias);
 
 /**
- * Fits a finding's calibration on held-out studies: logistic regression on both scores (Platt 1999) by Newton's method, with a small
- * ridge; then the threshold of best F1, and the largest probability below which at most `missed` of the studies have the finding.
+ * Fits a finding's calibration on held-out studies: logistic regression on both scores (Platt 1999) by Newton's method, with a
+ * weak prior that makes probabilities cautious where studies are few; then the threshold of best F1, and the largest probability below which at most `missed` of the studies have the finding.
  *
  * With fewer than five studies with or without the finding nothing is ever said of it.
  *
@@ -67,6 +67,7 @@ function fit(studies: readonly Scored[]): { head: number; pair: number; bias: nu
     x: [(head - h.mean) / h.deviation, (pair - s.mean) / s.deviation, 1],
     y: isThere ? 1 : 0,
   }));
+  const ridge = prior / rows.length;
   let w = [0, 0, 0];
   for (let step = 0; step < 25; step++) {
     const gradient = [ridge * w[0]!, ridge * w[1]!, 0];
