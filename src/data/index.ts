@@ -22,6 +22,7 @@ export { fileReaders } from './file-readers.js';
 export { ImageError } from './image-error.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
+export { openPhantoms, type Phantom, type PhantomFinding, phantomFindings } from './phantoms/index.js';
 export { type SameImages, sameImages } from './same-images.js';
 export { type EmojiScene, openScenes } from './scenes.js';
 export { shardsOf } from './shards-of.js';

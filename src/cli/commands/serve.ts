@@ -20,6 +20,7 @@ interface ServeOptions {
   readonly withoutKeys?: boolean;
   readonly search?: string;
   readonly vqa?: string;
+  readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
 
@@ -51,6 +52,10 @@ export function addServe(program: Command): void {
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
     .option('--vqa <head>', 'head of promptkd vqa train for the first model: /v1/ask answers questions about an image')
+    .option(
+      '--medical-report <index>',
+      'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
+    )
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
     .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
@@ -71,6 +76,7 @@ POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
 POST /v1/ask         the answer to a question about an image, with --vqa
+POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
 `,
@@ -123,10 +129,17 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
 }
 
 /** What tasks answer beside the models, each on the first of these. */
-async function extensionsOf([first = '']: readonly string[], { vqa }: ServeOptions): Promise<Extension[]> {
-  if (vqa === undefined) return [];
-  const { vqaExtension } = await import('../../tasks/index.js');
-  return [vqaExtension(first.slice(first.indexOf('=') + 1), vqa)];
+async function extensionsOf(
+  [given = '']: readonly string[],
+  { vqa, medicalReport }: ServeOptions,
+): Promise<Extension[]> {
+  if (vqa === undefined && medicalReport === undefined) return [];
+  const { medicalReportExtension, vqaExtension } = await import('../../tasks/index.js');
+  const first = given.slice(given.indexOf('=') + 1);
+  return [
+    ...(vqa === undefined ? [] : [vqaExtension(first, vqa)]),
+    ...(medicalReport === undefined ? [] : [medicalReportExtension(first, medicalReport)]),
+  ];
 }
 
 /** What people read once the server answers. */
