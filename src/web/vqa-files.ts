@@ -1,17 +1,10 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
 import type { OnnxPair } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { checkFiles, readJson, readJsonAs } from '../files/index.js';
+import { vqaManifest, vqaManifestFile } from '../tasks/index.js';
 import { modelFiles } from './model-file.js';
-
-const manifest = z.object({
-  kind: z.literal('vqa-export'),
-  answers: z.array(z.string()).min(1),
-  text_tokens: z.int().positive(),
-  image_size: z.int().positive(),
-});
 
 /**
  * What a page takes of the folder that `promptkd vqa export` wrote.
@@ -21,7 +14,7 @@ const manifest = z.object({
  * @throws UserError where the folder is none, or the head stands on another model
  */
 export async function readVqaExport(folder: string, pair: OnnxPair) {
-  const about = await readJsonAs(join(folder, 'vqa.json'), manifest);
+  const about = await readJsonAs(join(folder, vqaManifestFile), vqaManifest);
   await checkFiles(folder, () => true);
   const tokenizer = await readJson(join(folder, 'tokenizer.json'));
   const { size } = pair.preprocess;

@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
-import type { VqaEvaluation } from '../../tasks/index.js';
+import { type Command, Option } from 'commander';
+import type { VqaDtype, VqaEvaluation } from '../../tasks/index.js';
 import {
   type CommonOptions,
   deviceOption,
@@ -103,6 +103,11 @@ export function addVqa(program: Command): void {
     .argument('<model>', 'the model that the head was trained on')
     .requiredOption('--head <folder>', 'head, or the run that trained it')
     .requiredOption('--out <folder>', 'folder of the export')
+    .addOption(
+      new Option('--dtype <name>', 'q8, q4: linear layers in INT8 or INT4')
+        .choices(['fp32', 'q8', 'q4'])
+        .default('fp32'),
+    )
     .addHelpText('after', examples('vqa export models/emoji-student --head runs/vqa --out exported-vqa'))
     .action(exportHead);
 }
@@ -226,12 +231,20 @@ async function ask(folder: string, file: string, questions: readonly string[], o
   }
 }
 
-async function exportHead(folder: string, options: CommonOptions & { head: string; out: string }): Promise<void> {
+async function exportHead(
+  folder: string,
+  options: CommonOptions & { head: string; out: string; dtype: VqaDtype },
+): Promise<void> {
   const [{ exportVqa, loadHead }, { loadTowerModel }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
   ]);
-  const result = await exportVqa(await loadTowerModel(folder, 'vqa'), loadHead(options.head), options.out);
+  const result = await exportVqa(
+    await loadTowerModel(folder, 'vqa'),
+    loadHead(options.head),
+    options.out,
+    options.dtype,
+  );
   printResult(options, result, () => {
     const sizes = Object.entries(result.bytes).map(([name, bytes]) => `${name} ${(bytes / 1e6).toFixed(2)} MB`);
     return `${sizes.join(', ')}; the logits differ from the engine’s by at most ${result.difference.toExponential(1)}\nsaved to  ${options.out}`;

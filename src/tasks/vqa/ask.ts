@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
-import type { PreprocessConfig, Tokenizer } from '../../clip/index.js';
+import { loadTokenizer, type PreprocessConfig, parsePreprocessConfig, type Tokenizer } from '../../clip/index.js';
 import { decodeImage } from '../../data/index.js';
+import { checkFiles, readJson, readJsonAs } from '../../files/index.js';
 import { modelPixels } from '../../loader/index.js';
 import type { TowerModel } from '../../model/index.js';
 import { type CompileOptions, OnnxFile } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { checkedQuestion } from './checked-question.js';
-import { vqaOnnx } from './export/vqa-graphs.js';
+import { type VqaGraphName, vqaOnnx } from './export/vqa-graphs.js';
+import { vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
 import { answerColumns, checkHeadModel, type VqaHead } from './head/vqa-head.js';
 import { type RankedAnswer, rankAnswers } from './rank-answers.js';
 
@@ -43,7 +46,7 @@ export class VqaAsker {
   private constructor(
     private readonly vision: OnnxFile,
     private readonly head: OnnxFile,
-    private readonly known: VqaHead,
+    private readonly known: { readonly answers: readonly string[]; readonly textTokens: number },
     private readonly model: { readonly preprocess: PreprocessConfig; readonly tokenizer: Tokenizer },
     private readonly maxPixels: number | undefined,
     keptImages: number,
@@ -62,7 +65,22 @@ export class VqaAsker {
     const { threads, maxPixels, keptImages = 64 } = options;
     const vision = await OnnxFile.open(vqaOnnx('vqa_vision', model, head), { threads });
     const answers = await OnnxFile.open(vqaOnnx('vqa_head', model, head), { threads });
-    return new VqaAsker(vision, answers, head, model, maxPixels, keptImages);
+    const known = { answers: head.answers, textTokens: head.config.text_tokens };
+    return new VqaAsker(vision, answers, known, model, maxPixels, keptImages);
+  }
+
+  /** The same by the files that `exportVqa` wrote. @throws UserError where they cannot be read */
+  static async fromExport(folder: string, options: AskerOptions = {}): Promise<VqaAsker> {
+    const { threads, maxPixels, keptImages = 64 } = options;
+    const about = await readJsonAs(join(folder, vqaManifestFile), vqaManifest);
+    await checkFiles(folder, () => true);
+    const model = {
+      tokenizer: await loadTokenizer(folder),
+      preprocess: parsePreprocessConfig(await readJson(join(folder, 'preprocessor_config.json')), folder),
+    };
+    const file = (name: VqaGraphName) => OnnxFile.open(join(folder, 'onnx', `${name}.onnx`), { threads });
+    const known = { answers: about.answers, textTokens: about.text_tokens };
+    return new VqaAsker(await file('vqa_vision'), await file('vqa_head'), known, model, maxPixels, keptImages);
   }
 
   /** What it can answer. */
@@ -82,7 +100,7 @@ export class VqaAsker {
     const before = this.kept.get(name);
     const patches = before ?? (await this.patchesOf(image));
     if (!before) this.kept.set(name, patches);
-    const { text_tokens: length } = this.known.config;
+    const { textTokens: length } = this.known;
     const { ids } = this.model.tokenizer.encode([text], length);
     const { logits } = await this.head.run({ patch_tokens: patches, input_ids: { shape: [1, length], data: ids } });
     const ranked = rankAnswers(logits!.data, this.known.answers, columns);

@@ -107,6 +107,15 @@ describe('a VQA head', () => {
 
     const exported = await exportVqa(model, head, path('exported'));
     expect(exported.difference).toBeLessThan(1e-4);
+    for (const dtype of ['fp32', 'q8', 'q4'] as const) {
+      const folder = path(`exported-${dtype}`);
+      await exportVqa(model, head, folder, dtype);
+      const apart = await VqaAsker.fromExport(folder);
+      const { answer, confidence } = await apart.ask(image, { question: 'what colour?' });
+      if (dtype !== 'q4') expect(answer).toBe('red');
+      expect(confidence).toBeGreaterThan(0);
+      await apart.close();
+    }
     const files = await Promise.all(
       ['vqa_vision', 'vqa_head'].map((name) => OnnxFile.open(path(`exported/onnx/${name}.onnx`))),
     );

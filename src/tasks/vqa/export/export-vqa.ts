@@ -1,25 +1,19 @@
 import { join } from 'node:path';
 import { clipConfigJson, preprocessConfigJson } from '../../../clip/index.js';
+import { storedForm } from '../../../compress/index.js';
 import { UserError } from '../../../errors.js';
 import { fillFolder, writeFileAtomic } from '../../../files/index.js';
 import { Random } from '../../../math/index.js';
 import { modelWeights, type TowerModel } from '../../../model/index.js';
 import { paramFeeds, paramInputs } from '../../../nn/index.js';
 import { compile, OnnxFile } from '../../../runtime/index.js';
-import { type HostTensor, input } from '../../../tensor/index.js';
+import { type HostTensor, input, type StoredTensor } from '../../../tensor/index.js';
+import { quantizeTensor } from '../../../weight-formats/index.js';
 import { vqaHead } from '../head/head.js';
 import { questionTokens } from '../head/question-tokens.js';
 import { checkHeadModel, type VqaHead } from '../head/vqa-head.js';
 import { type VqaGraphName, vqaGraphNames, vqaOnnx } from './vqa-graphs.js';
-
-/** What an exported head is, for whoever runs it: `vqa.json`. */
-export interface VqaManifest {
-  readonly kind: 'vqa-export';
-  readonly answers: readonly string[];
-  /** Tokens that a question is padded to. */
-  readonly text_tokens: number;
-  readonly image_size: number;
-}
+import { type VqaDtype, type VqaManifest, vqaManifestFile } from './vqa-manifest.js';
 
 export interface ExportedVqa {
   readonly folder: string;
@@ -29,35 +23,53 @@ export interface ExportedVqa {
   readonly difference: number;
 }
 
-/** Largest difference from the engine that is let through. */
+/** Largest difference from the engine that is let through where weights are stored as they are. */
 const tolerance = 1e-3;
+
+const schemes = { q8: 'int8', q4: 'int4' } as const;
+
+/** Matrices of linear layers in few bits; what is added, looked up or small stays as it is. */
+function storedAs(dtype: VqaDtype) {
+  return (name: string, weight: HostTensor): HostTensor | StoredTensor => {
+    const [rows = 0, columns = 0] = weight.shape;
+    const large = weight.shape.length === 2 && rows >= 16 && columns >= 16;
+    if (dtype === 'fp32' || !large || !name.endsWith('.weight') || name.includes('embedding')) return weight;
+    return storedForm(quantizeTensor(weight, schemes[dtype]));
+  };
+}
 
 /**
  * Writes a head for ONNX Runtime, in Node and browsers: `onnx/vqa_vision.onnx`, `onnx/vqa_head.onnx`, the tokenizer, the
  * preprocessing and `vqa.json` with the answers. What was written is run and compared with the engine.
  *
+ * @param dtype `q8` and `q4`: matrices of linear layers in INT8 and INT4, which round otherwise than the engine
+ *
  * @throws UserError where the head was trained on another model, the folder cannot be written, or the files answer otherwise
  *   than the engine
  */
-export async function exportVqa(model: TowerModel, head: VqaHead, out: string): Promise<ExportedVqa> {
+export async function exportVqa(
+  model: TowerModel,
+  head: VqaHead,
+  out: string,
+  dtype: VqaDtype = 'fp32',
+): Promise<ExportedVqa> {
   checkHeadModel(head, model);
-  const files = Object.fromEntries(vqaGraphNames.map((name) => [name, vqaOnnx(name, model, head)])) as Record<
-    VqaGraphName,
-    Uint8Array
-  >;
+  const files = Object.fromEntries(
+    vqaGraphNames.map((name) => [name, vqaOnnx(name, model, head, storedAs(dtype))]),
+  ) as Record<VqaGraphName, Uint8Array>;
   const difference = await differenceOf(model, head, files.vqa_head);
-  if (!(difference <= tolerance)) {
+  if (!(difference <= (dtype === 'fp32' ? tolerance : Number.MAX_VALUE))) {
     throw new UserError(
       `${out}: the exported head gives other logits than the engine: they differ by ${difference}, at most ${tolerance} is right`,
     );
   }
   const { config } = head;
   const manifest: VqaManifest = {
-    ...{ kind: 'vqa-export', answers: head.answers, text_tokens: config.text_tokens },
+    ...{ kind: 'vqa-export', dtype, answers: [...head.answers], text_tokens: config.text_tokens },
     image_size: model.preprocess.size,
   };
   const texts = {
-    'vqa.json': manifest,
+    [vqaManifestFile]: manifest,
     'config.json': clipConfigJson(model.config),
     'preprocessor_config.json': preprocessConfigJson(model.preprocess),
     'tokenizer.json': model.tokenizer.json,

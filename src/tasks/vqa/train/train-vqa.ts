@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { cacheFolder } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { leads } from '../../../group/index.js';
-import { modelFingerprint, type TowerModel } from '../../../model/index.js';
+import { modelFingerprint, type TowerModel, textLimit } from '../../../model/index.js';
 import { copyParams, type Params } from '../../../nn/index.js';
 import {
   adamw,
@@ -84,10 +84,10 @@ function configOf(recipe: VqaRecipe, model: TowerModel, features: VqaFeatures, l
   const { width, layers, heads, intermediate_size } = recipe.head;
   if (width % heads !== 0) throw new UserError(`head.width: expected a multiple of head.heads, ${heads}, got ${width}`);
   const [, patches, visionWidth] = features.patches.shape as [number, number, number];
-  const [, tokens, textWidth] = features.words.shape as [number, number, number];
+  const [, , textWidth] = features.words.shape as [number, number, number];
   return {
     ...{ kind: 'vqa-head', version: 1, width, layers, heads, intermediate_size, patches, blind: recipe.blind },
-    ...{ vision_layer: layer, vision_width: visionWidth, text_width: textWidth, text_tokens: tokens },
+    ...{ vision_layer: layer, vision_width: visionWidth, text_width: textWidth, text_tokens: textLimit(model) },
     model: modelFingerprint(model),
   };
 }
