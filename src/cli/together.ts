@@ -1,5 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
+import { UserError } from '../errors.js';
 import { type Group, launchOf, openGroup, placeOnHost } from '../group/index.js';
 
 /** What one of several processes computes with. */
@@ -33,6 +34,20 @@ export async function joinGroup(device: string): Promise<Together> {
       ? `each process is bound to ${bound} of the ${cores} cores, where ${fair} would be its share: start mpirun with --bind-to none`
       : undefined;
   return { group, threads: Math.min(bound, fair), warning };
+}
+
+/**
+ * For a command whose processes would each do all of the work, and write to the same files.
+ *
+ * @throws UserError where an MPI launcher has started this process together with others
+ */
+export function refuseGroup(command: string): void {
+  const launch = launchOf();
+  if (!launch || launch.size === 1) return;
+  const others = launch.size === undefined ? 'an MPI launcher' : `an MPI launcher as one of ${launch.size} processes`;
+  throw new UserError(
+    `${command} is work for one process, and this one was started by ${others}: start it without mpirun; distill, pretrain, tune-prompts and cvpr2024 train by several`,
+  );
 }
 
 /** How long a process waits before it says what failed; ms. The first one, which fails alike where all do, has said it by then. */

@@ -102,9 +102,10 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     if (classifier)
       contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });
-    const { bytes, version } = await writeAll(out, contents, about);
+    const source = await readFile(join(bundle, script), 'utf8');
+    const { bytes, sums } = await writeAll(out, contents, about);
     // Last: a browser that has an older page takes the new files when this one has changed.
-    const worker = serviceWorker(await readFile(join(bundle, script), 'utf8'), version, shell);
+    const worker = serviceWorker(source, sums, shell);
     await writeFileAtomic(join(out, script), worker);
     return {
       files: [...contents.keys(), modelFiles.about, script],
@@ -126,13 +127,13 @@ async function writeAll(
   out: string,
   contents: ReadonlyMap<string, () => Promise<string | Uint8Array> | string | Uint8Array>,
   about: Omit<ModelFile, 'sizes'>,
-): Promise<{ bytes: number; version: string }> {
-  const sum = createHash('sha256');
+): Promise<{ bytes: number; sums: Readonly<Record<string, string>> }> {
+  const sums: Record<string, string> = {};
   const sizes: Record<string, number> = {};
   let bytes = 0;
   const write = async (file: string, content: string | Uint8Array) => {
     const data = Buffer.from(content);
-    sum.update(`${file} ${data.length} `).update(data);
+    sums[file] = createHash('sha256').update(data).digest('base64');
     bytes += data.length;
     sizes[file] = data.length;
     await writeFileAtomic(join(out, ...file.split('/')), data);
@@ -141,11 +142,21 @@ async function writeAll(
   const loaded = [...Object.values(modelFiles), ...Object.values(runtimeFiles)];
   const known = Object.fromEntries(loaded.flatMap((file) => (sizes[file] === undefined ? [] : [[file, sizes[file]]])));
   await write(modelFiles.about, JSON.stringify({ ...about, sizes: known } satisfies ModelFile));
-  return { bytes, version: sum.digest('hex').slice(0, 16) };
+  return { bytes, sums };
 }
 
-/** The service worker with its page's version in front; the runtime's large files are kept when one is first used. */
-function serviceWorker(source: string, version: string, files: readonly string[]): string {
-  const shell = files.filter((file) => dirname(file) === '.');
-  return `self.site = ${JSON.stringify({ version, shell })};\n${source}`;
+/**
+ * The service worker with its page's version, files and checksums in front; the runtime's large files are kept when one is
+ * first used. Of gzipped files it gets no checksum: a server may send one as an encoding, which the browser unpacks.
+ */
+export function serviceWorker(
+  source: string,
+  sums: Readonly<Record<string, string>>,
+  bundled: readonly string[],
+): string {
+  const shell = bundled.filter((file) => dirname(file) === '.');
+  const all = Object.entries(sums);
+  const files = Object.fromEntries(all.map(([file, sum]) => [file, file.endsWith('.gz') ? '' : `sha256-${sum}`]));
+  const version = createHash('sha256').update(JSON.stringify(sums)).update(source).digest('hex').slice(0, 16);
+  return `self.site = ${JSON.stringify({ version, shell, files })};\n${source}`;
 }
