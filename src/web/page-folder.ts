@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dtype, dtypes, onnxFolder } from '../clip/index.js';
 import { UserError } from '../errors.js';
@@ -9,6 +9,7 @@ import { writeFileAtomic } from '../files/index.js';
 import { type EncoderModel, openEncoders, usualTemplates } from '../model/index.js';
 import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
+import { serviceWorker } from './service-worker.js';
 import { chooseVariant, type Variant } from './variants.js';
 
 export interface PageOptions {
@@ -143,20 +144,4 @@ async function writeAll(
   const known = Object.fromEntries(loaded.flatMap((file) => (sizes[file] === undefined ? [] : [[file, sizes[file]]])));
   await write(modelFiles.about, JSON.stringify({ ...about, sizes: known } satisfies ModelFile));
   return { bytes, sums };
-}
-
-/**
- * The service worker with its page's version, files and checksums in front; the runtime's large files are kept when one is
- * first used. Of gzipped files it gets no checksum: a server may send one as an encoding, which the browser unpacks.
- */
-export function serviceWorker(
-  source: string,
-  sums: Readonly<Record<string, string>>,
-  bundled: readonly string[],
-): string {
-  const shell = bundled.filter((file) => dirname(file) === '.');
-  const all = Object.entries(sums);
-  const files = Object.fromEntries(all.map(([file, sum]) => [file, file.endsWith('.gz') ? '' : `sha256-${sum}`]));
-  const version = createHash('sha256').update(JSON.stringify(sums)).update(source).digest('hex').slice(0, 16);
-  return `self.site = ${JSON.stringify({ version, shell, files })};\n${source}`;
 }
