@@ -22,6 +22,7 @@ const rooms = [
   'train',
   'evaluate',
   'embed',
+  'diloco',
   'prompt-search',
   'distill',
   'pretrain',
@@ -36,6 +37,7 @@ const rooms = [
   'web',
   'everyday',
   'demo',
+  'library',
   'cli',
 ];
 

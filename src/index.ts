@@ -1,29 +1,73 @@
-/** The library: what the command line is made of. Tensor code and layers stand in their own names. */
-export * from './bank/index.js';
-export * from './clip/index.js';
-export * from './compress/index.js';
+/**
+ * `promptkd`: what most programs need, and all that the commands do. The parts stand in subpaths, as `promptkd/data`;
+ * what a new room of `src/` makes public goes to one of those, in `src/library/`.
+ *
+ * @module promptkd
+ */
+export {
+  type ExportOptions,
+  type ExportResult,
+  exportModel,
+  type QuantizeModelOptions,
+  type QuantizeModelResult,
+  quantizeModel,
+} from './compress/index.js';
 export * from './continual/index.js';
+export { continual, continualRecipe, continueBank, continueRecipe } from './continual/index.js';
 export * from './cvpr2024/index.js';
+export { cvpr2024, cvpr2024Recipe } from './cvpr2024/index.js';
 export * from './data/index.js';
+export { type Example, type ImageTextDataset, inspectDataset, openDataset } from './data/index.js';
+export * from './diloco/index.js';
 export * from './distill/index.js';
+export { type DistillRecipe, type DistillResult, distillRecipe, loadTeacher } from './distill/index.js';
 export * from './embed/index.js';
+export { type EmbedDatasetOptions, embedDataset, type SearchHit, SearchIndex } from './embed/index.js';
 export { UserError } from './errors.js';
-export * from './evaluate/index.js';
-// Also `distill`, which the room of that name has too: this one takes names and needs no recipe.
-export * from './everyday/index.js';
-export { distill } from './everyday/index.js';
-export { type JobEngine, runJobSet } from './jobs/index.js';
-export { type LoaderOptions, usualWorkers } from './loader/index.js';
-export * from './math/index.js';
-export * from './model/index.js';
-export * as nn from './nn/index.js';
-export * from './pretrain/index.js';
-export * from './prompt/index.js';
-export * from './prompt-search/index.js';
-export * from './report/index.js';
-export * from './runtime/index.js';
-export * from './sweep/index.js';
-export * from './tasks/index.js';
-export * as tensor from './tensor/index.js';
-export * from './train/index.js';
-export * from './tune-prompts/index.js';
+export {
+  type CompareOptions,
+  type Comparison,
+  compareModels,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluateModel,
+} from './evaluate/index.js';
+export {
+  type AnyModel,
+  type CascadeAnswer,
+  type CascadeOptions,
+  type ClassifyOptions,
+  type ClassProbability,
+  cascade,
+  classify,
+  type DistillFields,
+  distill,
+  type Embeddings,
+  type EmbedInputs,
+  type EncodeOptions,
+  type EverydayDistillOptions,
+  embed,
+  type GivenImage,
+  type OpenCascade,
+  type TwoModels,
+} from './everyday/index.js';
+export { loadRecipe, type RecipeSource } from './files/recipe-file.js';
+export { type LoadOptions, loadModel, type Model, saveModel } from './model/index.js';
+export {
+  type PretrainOptions,
+  type PretrainRecipe,
+  type PretrainResult,
+  pretrain,
+  pretrainRecipe,
+} from './pretrain/index.js';
+export { findPrompts } from './prompt-search/index.js';
+export { findRuns, runsReport } from './runs/index.js';
+export { ModelServer, type ServerOptions } from './serve/index.js';
+export {
+  type TunePromptsOptions,
+  type TunePromptsRecipe,
+  type TunePromptsResult,
+  tunePrompts,
+  tunePromptsRecipe,
+} from './tune-prompts/index.js';
+export { type PageOptions, type PageResult, writePage } from './web/index.js';

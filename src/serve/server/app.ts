@@ -13,6 +13,7 @@ import { DegradedLog } from './degraded-log.js';
 import { listFields } from './extension.js';
 import { Fault } from './fault.js';
 import type { Generation, Served } from './generation.js';
+import { incomingOf } from './incoming.js';
 import { keyCheck } from './keys.js';
 import type { Metrics } from './metrics.js';
 import { openapi } from './openapi.js';
@@ -22,7 +23,8 @@ import { PixelBudget } from './pixel-budget.js';
 import { check, requestSchemas, type Schemas } from './requests.js';
 import { search } from './search.js';
 
-type Env = { Bindings: HttpBindings; Variables: { id: string } };
+/** Without bindings, where the request is one of the Fetch API alone. */
+type Env = { Bindings: Partial<HttpBindings>; Variables: { id: string } };
 
 /** What the routes need of the server around them. */
 export interface Host {
@@ -112,7 +114,7 @@ export function serverApp(host: Host): Hono<Env> {
       const holding = budget.open(abort);
       let freePixels = () => {};
       try {
-        const body = await readBody(c.env.incoming, settings, holding, signal, lists);
+        const body = await readBody(incomingOf(c.req.raw, c.env.incoming), settings, holding, signal, lists);
         const asked = check(schema, withQuery(body.fields, c.req.queries(), lists));
         freePixels = await pixels.take(body.images, signal);
         return c.json(await answer(generation, body, asked, signal));
@@ -192,16 +194,21 @@ interface Deadline {
 function deadline(c: Context<Env>, ms: number): Deadline {
   const controller = new AbortController();
   const { outgoing } = c.env;
+  // Of a request that no connection of Node's stands behind.
+  const left = outgoing ? undefined : c.req.raw.signal;
   const abort = (why: Fault) => controller.abort(why);
   const late = () => abort(new Fault(504, 'timeout', `expected an answer within ${ms / 1000} s`));
   const gone = () => {
-    if (!outgoing.writableFinished) abort(new Fault(408, 'closed', 'the client closed the connection'));
+    if (!outgoing?.writableFinished) abort(new Fault(408, 'closed', 'the client closed the connection'));
   };
   const timer = setTimeout(late, ms);
-  outgoing.once('close', gone);
+  outgoing?.once('close', gone);
+  if (left?.aborted) gone();
+  left?.addEventListener('abort', gone, { once: true });
   const done = () => {
     clearTimeout(timer);
-    outgoing.off('close', gone);
+    outgoing?.off('close', gone);
+    left?.removeEventListener('abort', gone);
   };
   return { signal: controller.signal, abort, done };
 }

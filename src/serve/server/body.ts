@@ -1,9 +1,9 @@
-import type { IncomingMessage } from 'node:http';
 import { Busboy } from '@fastify/busboy';
 import { brief, show } from '../../schema-issue.js';
 import type { Holding } from './byte-budget.js';
 import { badRequest, Fault } from './fault.js';
 import { imageFormats, isImage } from './image-format.js';
+import type { Incoming } from './incoming.js';
 import { checkShape } from './json-shape.js';
 import type { Settings } from './options.js';
 
@@ -32,7 +32,7 @@ const ownLists = ['classes', 'templates', 'texts'];
  * @throws Fault where it is neither, too large or says so, too slow, cut off, or an image is none; the signal's reason
  */
 export async function readBody(
-  incoming: IncomingMessage,
+  incoming: Incoming,
   limits: Limits,
   holding: Holding,
   signal: AbortSignal,
@@ -60,7 +60,7 @@ export async function readBody(
 }
 
 function readAll(
-  incoming: IncomingMessage,
+  incoming: Incoming,
   { maxBodyBytes, bodyWindowMs, minBodyRate }: Limits,
   holding: Holding,
   signal: AbortSignal,

@@ -1,5 +1,6 @@
 export type { Answerer, Extension, ExtensionRequest } from './extension.js';
 export { answerInThread } from './extension-thread.js';
 export { badRequest, Fault } from './fault.js';
+export { type Handler, type HandlerOptions, serve } from './handler.js';
 export { type ServerOptions, type Settings, serverDefaults } from './options.js';
 export { ModelServer } from './server.js';

@@ -1,0 +1,55 @@
+/**
+ * Data sets in their formats, what one asks of them, and augmentation of images and texts.
+ *
+ * @module promptkd/data
+ */
+export {
+  type AugmentOptions,
+  augmentImage,
+  augmentOptions,
+  augmentText,
+  type BackTranslateOptions,
+  backTranslate,
+  type PivotLanguage,
+  paraphrase,
+  pivotLanguages,
+  type ReplaceOptions,
+  replaceSynonyms,
+  type TextAugmentOptions,
+} from '../augment/index.js';
+export {
+  type Box,
+  type ClassInfo,
+  captionsOf,
+  classCounts,
+  contactSheet,
+  type DataKind,
+  type DecodeOptions,
+  dataKinds,
+  decodeImage,
+  type Example,
+  examplesOf,
+  type Finding,
+  fewShot,
+  ImageError,
+  type ImageKind,
+  type ImageSource,
+  type ImageTextDataset,
+  type Inspection,
+  type InspectOptions,
+  inspectDataset,
+  isLabelled,
+  type LabelledExample,
+  labelledOf,
+  openDataset,
+  type RawImage,
+  type Remark,
+  readImage,
+  type SameImages,
+  type SheetOptions,
+  type Skipped,
+  type Subset,
+  sameImages,
+  withSubset,
+} from '../data/index.js';
+export { type LoaderOptions, preprocessImage, type ViewSheetOptions, viewSheet } from '../loader/index.js';

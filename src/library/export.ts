@@ -1,0 +1,35 @@
+/**
+ * Models for Transformers.js, ONNX Runtime and PyTorch; quantisation and its weight formats; the page.
+ *
+ * @module promptkd/export
+ */
+export {
+  type BankExportOptions,
+  type ExportOptions,
+  type ExportResult,
+  exportBank,
+  exportModel,
+  type FinetuneOptions,
+  type LeftOut,
+  type MixtureName,
+  mixtures,
+  type QuantizedDtype,
+  type QuantizeModelOptions,
+  type QuantizeModelResult,
+  type QuantizePhase,
+  quantizeModel,
+  type Rounding,
+  roundings,
+  type Sensitivity,
+} from '../compress/index.js';
+export { type PageOptions, type PageResult, sampleImages, writePage } from '../web/index.js';
+export {
+  dequantize,
+  type QuantizedTensor,
+  quantizeTensor,
+  readQuantized,
+  type Scheme,
+  schemes,
+  storedBytes,
+  writeQuantized,
+} from '../weight-formats/index.js';

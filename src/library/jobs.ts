@@ -1,0 +1,51 @@
+/**
+ * Work cut into jobs that run once each, here or on several machines, sweeps over recipe fields, and training in rounds.
+ *
+ * @module promptkd/jobs
+ */
+export {
+  createRounds,
+  type RoundResult,
+  type RoundsPlan,
+  type RoundsResult,
+  type RunRoundsOptions,
+  runRounds,
+} from '../diloco/index.js';
+export {
+  type BullmqOptions,
+  countJobs,
+  createJobSet,
+  expandCalls,
+  type JobAttempt,
+  type JobCounts,
+  type JobEngine,
+  type JobOutcome,
+  type JobRecord,
+  type JobSet,
+  type Launcher,
+  type LaunchPlan,
+  type LaunchWish,
+  launchPlan,
+  launchText,
+  parseShard,
+  type RunJobsOptions,
+  readJobSet,
+  readRecords,
+  runJobSet,
+  runLocal,
+  runOnBullmq,
+  type Shard,
+  shardOf,
+  workOnBullmq,
+} from '../jobs/index.js';
+export {
+  parseSweep,
+  readSweep,
+  runSweep,
+  type SweepOptions,
+  type SweepResult,
+  type SweepSpec,
+  type Trial,
+  type TrialResult,
+  type TrialRun,
+} from '../sweep/index.js';

@@ -1,0 +1,63 @@
+/**
+ * Templates of texts, the search for those that serve, and learned prompts.
+ *
+ * @module promptkd/prompt
+ */
+export {
+  checkTemplates,
+  classTemplate,
+  classTemplates,
+  classText,
+  countParameters,
+  dataTemplates,
+  deepPrompts,
+  drawSlots,
+  drawTemplate,
+  encodePromptTexts,
+  fillSlots,
+  findTemplates,
+  initDeepPrompts,
+  initPromptEncoder,
+  type Language,
+  loadPrompts,
+  type PromptEncoderConfig,
+  type PromptSet,
+  type PromptTemplate,
+  type PublishedEnsemble,
+  promptDomains,
+  promptedTextTower,
+  promptPenalty,
+  publishedEnsembles,
+  readPromptSet,
+  render,
+  type SavedPrompts,
+  type Slots,
+  type SlotValues,
+  savePrompts,
+  slotChoices,
+  type TemplateFilter,
+  templateLibrary,
+  textPrompts,
+  tokenMask,
+  type ValueSlot,
+  visionPrompts,
+  withClassCaptions,
+  writePromptSet,
+} from '../prompt/index.js';
+export {
+  findPrompts,
+  gainOverDefault,
+  type HeldOutFigure,
+  type PromptSearch,
+  type PromptSearchOptions,
+  type SearchPhase,
+  searchDefaults,
+} from '../prompt-search/index.js';
+export {
+  planTunePrompts,
+  type TunePromptsOptions,
+  type TunePromptsRecipe,
+  type TunePromptsResult,
+  tunePrompts,
+  tunePromptsRecipe,
+} from '../tune-prompts/index.js';

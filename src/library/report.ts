@@ -1,0 +1,48 @@
+/**
+ * HTML pages and charts of runs, comparisons and teachers.
+ *
+ * @module promptkd/report
+ */
+export {
+  type Answer,
+  type ArtistAccuracy,
+  type AttentionMap,
+  accuracy,
+  bytes,
+  type ChanceLevels,
+  count,
+  duration,
+  type HeatMap,
+  Html,
+  heatMap,
+  html,
+  type LossCurve,
+  type LossHistory,
+  type LossPoint,
+  type LossSeries,
+  type LossTitle,
+  lossCurves,
+  type MatrixPage,
+  type ModelMetrics,
+  type ModelSummary,
+  matrixPage,
+  milliseconds,
+  modelMetrics,
+  type ParetoPoint,
+  type PhaseSpan,
+  paretoFile,
+  percent,
+  phaseSpans,
+  type ReportData,
+  ratio,
+  reportPage,
+  summaryTable,
+  type Tradeoff,
+  type TradeoffPoint,
+  teachersPage,
+  textTable,
+  tradeoffFile,
+  writeReport,
+  writeTeachersPage,
+} from '../report/index.js';
+export { runsReport } from '../runs/index.js';

@@ -1,0 +1,71 @@
+/**
+ * The training engine, which knows arrays and graphs; contrastive pre-training; runs and their histories.
+ *
+ * @module promptkd/train
+ */
+export { loadRecipe, type RecipeSource, recipeText } from '../files/recipe-file.js';
+export { Random } from '../math/index.js';
+export {
+  contrastiveLoss,
+  type PretrainOptions,
+  type PretrainRecipe,
+  type PretrainResult,
+  planPretrain,
+  pretrain,
+  pretrainRecipe,
+  sigmoidContrastiveLoss,
+} from '../pretrain/index.js';
+export {
+  type FoundRun,
+  findRuns,
+  historyCsv,
+  MlflowLog,
+  type MlflowOptions,
+  openRun,
+  type RecipeDifference,
+  type RunSummary,
+  recipeDifferences,
+  summaryOf,
+} from '../runs/index.js';
+export {
+  type AdamWOptions,
+  adamw,
+  bestOf,
+  type CarriedArray,
+  decaysByDefault,
+  type Executor,
+  type ExecutorOptions,
+  epochCosine,
+  evaluationsOf,
+  type FlatGradients,
+  type GradientGroup,
+  type Gradients,
+  History,
+  type HistoryEntry,
+  type LoopOptions,
+  type Optimizer,
+  openExecutor,
+  type ParameterRules,
+  type PhasePlace,
+  type PlacedEvaluation,
+  type PlannedFiles,
+  type RunFigures,
+  type RunOptions,
+  type RunPlan,
+  type RunProgress,
+  type RunRecord,
+  type RunResult,
+  readRunRecord,
+  type Schedule,
+  type ScheduleOptions,
+  type SgdOptions,
+  type StepEvent,
+  type StepReport,
+  scoreOf,
+  sgd,
+  type Task,
+  type TrainResult,
+  train,
+  warmupConstant,
+  warmupCosine,
+} from '../train/index.js';
