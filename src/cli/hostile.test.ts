@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { promptkd } from '../test/command.fixture.js';
 
 const evil = 'a\x1b]0;owned\x07b';
@@ -22,10 +22,7 @@ beforeAll(() => {
   mkdirSync(at('runs', `${evil}2`));
   writeFileSync(at('runs', `${evil}2`, 'run.json'), JSON.stringify(record({ command: evil, state: 'finished' })));
 });
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(root, { recursive: true, force: true });
-});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** What a terminal would act upon. */
 const acts = /(?!\n)\p{Cc}/u;
@@ -58,22 +55,5 @@ describe('a folder of runs that somebody sent', () => {
       expect([code, err]).toEqual([2, expect.stringContaining('command: expected one that trains from a recipe')]);
       expect(err).not.toMatch(acts);
     }
-  });
-});
-
-describe('a command that is for one process', () => {
-  it('says so under mpirun', async () => {
-    vi.stubEnv('OMPI_COMM_WORLD_SIZE', '2');
-    vi.stubEnv('OMPI_COMM_WORLD_RANK', '0');
-    for (const [command, ...args] of [
-      ['quantize', 'x', '--out', at('x')],
-      ['continue', '--bank', at('x'), '--data', 'emoji'],
-      ['continual', '--recipe', 'x', '--student', 'x', '--out', at('x')],
-      ['demo'],
-    ]) {
-      const { code, err } = await promptkd(command!, ...args);
-      expect([code, err]).toEqual([2, expect.stringContaining(`${command} is work for one process`)]);
-    }
-    vi.unstubAllEnvs();
   });
 });

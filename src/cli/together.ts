@@ -53,20 +53,6 @@ export async function joinGroup(device: string): Promise<Together> {
   return { group, threads: Math.min(bound, fair), warning };
 }
 
-/**
- * For a command whose processes would each do all of the work, and write to the same files.
- *
- * @throws UserError where an MPI launcher has started this process together with others
- */
-export function refuseGroup(command: string): void {
-  const launch = launchOf();
-  if (!launch || launch.size === 1) return;
-  const others = launch.size === undefined ? 'an MPI launcher' : `an MPI launcher as one of ${launch.size} processes`;
-  throw new UserError(
-    `${command} is work for one process, and this one was started by ${others}: start it without mpirun; distill, pretrain, tune-prompts and cvpr2024 train by several`,
-  );
-}
-
 /** How long a process waits before it says what failed; ms. The first one, which fails alike where all do, has said it by then. */
 const LATER = 2000;
 

@@ -42,7 +42,6 @@ export function addContinual(program: Command): void {
 }
 
 async function run(options: ContinualOptions): Promise<void> {
-  (await import('../together.js')).refuseGroup('continual');
   await runTraining<ContinualRecipe, RunOutcome<ContinualResult>>(options, async () => {
     const [{ continual, continualRecipe }, { loadModel, loadTowerModel }, { writeFileAtomic }, output] =
       await Promise.all([

@@ -59,7 +59,6 @@ export function addContinue(program: Command): void {
 }
 
 async function run(options: ContinueOptions): Promise<void> {
-  (await import('../together.js')).refuseGroup('continue');
   const [{ nameOfData }, { number }] = await Promise.all([import('../../continual/index.js'), import('zod')]);
   const task = options.task ?? nameOfData(options.data ?? 'emoji', options.artists);
   const { bank, lambda, student, teacher } = options;

@@ -24,7 +24,6 @@ export function addDemo(program: Command): void {
 }
 
 async function run(options: DemoOptions): Promise<void> {
-  (await import('../together.js')).refuseGroup('demo');
   await runTraining({ ...options, recipe: options.recipe ?? shipped('recipes/distill-emoji.yaml') }, async () => {
     const [{ demo }, { distillRecipe }, { summaryTable }] = await Promise.all([
       import('../../demo/index.js'),

@@ -115,7 +115,6 @@ export function addQuantize(program: Command): void {
 }
 
 async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> {
-  (await import('../together.js')).refuseGroup('quantize');
   const [
     { quantizeModel },
     { loadTowerModel },
