@@ -67,6 +67,7 @@ async function answer(file: string): Promise<Response> {
       await cache.put(url, response.clone());
       return response;
     }
+    await whole.body?.cancel();
   } catch {
     // No server, or its file is of a newer page than this worker's: that one brings a worker of its own.
   }
