@@ -40,7 +40,10 @@ async function resume(program: Command, folder: string, options: CommonOptions):
   const said = [...(options.json ? ['--json'] : []), ...(options.quiet ? ['--quiet'] : [])];
   const recipe = ['--recipe', join(out, 'recipe.yaml')];
   // Some commands have their run folders in a folder of their own, and know which.
-  const takes = program.commands.find((one) => one.name() === command)?.options.some(({ long }) => long === '--out');
+  const named = program.commands.find((one) => one.name() === command);
+  // The arguments of a group of commands begin with one of them.
+  const own = named?.commands.find((one) => one.name() === invocation.args[0]) ?? named;
+  const takes = own?.options.some(({ long }) => long === '--out');
   const place = takes ? ['--out', out] : [];
   await program.parseAsync([command, ...invocation.args, ...place, ...recipe, ...said], { from: 'user' });
 }

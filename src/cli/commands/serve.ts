@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ModelServer as Server } from '../../serve/index.js';
+import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly defects?: string;
   readonly quiet?: boolean;
 }
 
@@ -49,6 +50,7 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
+    .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
     .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
@@ -59,6 +61,7 @@ export function addServe(program: Command): void {
         'serve cascade.json student=runs/demo/student --port 9000',
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --search embedded',
+        'serve my-clip --defects runs/metal',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
@@ -68,6 +71,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/defects     whether images are defective, and where, by --defects
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
 `,
@@ -101,9 +105,10 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
   const keys = await readKeys(options.keyFile);
+  const extensions = await extensionsOf(options);
   server = await ModelServer.start(
     {
-      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search },
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search, extensions },
       maxWaitMs: options.maxWait,
       maxBodyBytes: options.maxBody * 2 ** 20,
       maxPixels: options.maxPixels * 1e6,
@@ -116,6 +121,13 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (stopped.signal.aborted) return;
   process.stdout.write(watched && !options.quiet ? banner(server.url, models) : `${server.url}\n`);
   if (reloadAsked) reload();
+}
+
+/** What the server answers beside its models. */
+async function extensionsOf({ defects }: ServeOptions): Promise<Extension[]> {
+  if (defects === undefined) return [];
+  const { defectsExtension } = await import('../../tasks/index.js');
+  return [await defectsExtension(defects)];
 }
 
 /** What people read once the server answers. */
