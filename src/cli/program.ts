@@ -20,6 +20,7 @@ import { addExport } from './commands/export.js';
 import { addExtract } from './commands/extract.js';
 import { addJobs } from './commands/jobs.js';
 import { addLaunch } from './commands/launch.js';
+import { addMedicalReport } from './commands/medical-report.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
@@ -85,7 +86,11 @@ export function buildProgram(): Command {
     addSearchPrompts,
     addTunePrompts,
     addCascade,
+<<<<<<< HEAD
     addDefects,
+=======
+    addMedicalReport,
+>>>>>>> main
     addServe,
     addBench,
     addDoctor,
