@@ -86,11 +86,8 @@ export function buildProgram(): Command {
     addSearchPrompts,
     addTunePrompts,
     addCascade,
-<<<<<<< HEAD
     addDefects,
-=======
     addMedicalReport,
->>>>>>> main
     addServe,
     addBench,
     addDoctor,

@@ -19,11 +19,8 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
-<<<<<<< HEAD
   readonly defects?: string;
-=======
   readonly medicalReport?: string;
->>>>>>> main
   readonly quiet?: boolean;
 }
 
@@ -54,14 +51,11 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
-<<<<<<< HEAD
     .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
-=======
     .option(
       '--medical-report <index>',
       'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
     )
->>>>>>> main
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
     .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
@@ -82,11 +76,8 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
-<<<<<<< HEAD
 POST /v1/defects     whether images are defective, and where, by --defects
-=======
 POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
->>>>>>> main
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
 `,
@@ -121,7 +112,6 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
   const extensions = await extensionsOf(models, options);
   const keys = await readKeys(options.keyFile);
-  const extensions = await extensionsOf(options);
   server = await ModelServer.start(
     {
       ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search, extensions },
@@ -139,19 +129,17 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (reloadAsked) reload();
 }
 
-<<<<<<< HEAD
-/** What the server answers beside its models. */
-async function extensionsOf({ defects }: ServeOptions): Promise<Extension[]> {
-  if (defects === undefined) return [];
-  const { defectsExtension } = await import('../../tasks/index.js');
-  return [await defectsExtension(defects)];
-=======
-/** What tasks answer beside the models, each on the first of these. */
-async function extensionsOf([first = '']: readonly string[], { medicalReport }: ServeOptions): Promise<Extension[]> {
-  if (medicalReport === undefined) return [];
-  const { medicalReportExtension } = await import('../../tasks/index.js');
-  return [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)];
->>>>>>> main
+/** What tasks answer beside the models: a medical report's index is of the first of these. */
+async function extensionsOf([first = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
+  const { defects, medicalReport } = options;
+  if (defects === undefined && medicalReport === undefined) return [];
+  const { defectsExtension, medicalReportExtension } = await import('../../tasks/index.js');
+  return [
+    ...(defects === undefined ? [] : [await defectsExtension(defects)]),
+    ...(medicalReport === undefined
+      ? []
+      : [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)]),
+  ];
 }
 
 /** What people read once the server answers. */

@@ -120,7 +120,7 @@ describe('POST /v1/defects', () => {
         /threshold 0.50: .*false alarms of 1,000 .* by 3 sound images/,
       );
       await page.getByLabel('Threshold').fill('1');
-      await page.getByText('Sound').waitFor();
+      await page.getByText('Sound, score').waitFor();
       await page.getByRole('button', { name: 'Start the camera' }).click();
       // The generated camera shows nothing like a plate: answers come in, image after image.
       await page.locator('#verdict').filter({ hasText: /score/ }).waitFor();
