@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { detectorOnnx, loadDetector, OnnxFile } from '../dist/index.js';
+import { OnnxFile } from '../dist/runtime/index.js';
+import { detectorOnnx, loadDetector } from '../dist/tasks/index.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

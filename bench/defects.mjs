@@ -1,11 +1,13 @@
 // Measures surface inspection on the built-in `surfaces`: modes, models, products, seeds, each with its figures by kind and
 // size of defect. What is measured already stands in OUT/results.jsonl and is not measured again.
 //
-//   node bench/defects.mjs --out runs/defects [--seeds 3] [--models teacher,student,int8,int4] [--modes few-shot] [--products metal]
+//   node bench/defects.mjs --out runs/defects [--seeds 3] [--models NAME=FOLDER,…, the name untrained for random weights] [--modes few-shot] [--products metal]
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { evaluateDefects, fitDetector, loadTowerModel, openDefectData, productOf } from '../dist/index.js';
+import { initClip } from '../dist/clip/towers/initialise.js';
+import { loadTowerModel } from '../dist/model/index.js';
+import { evaluateDefects, fitDetector, openDefectData, productOf } from '../dist/tasks/index.js';
 
 const { values } = parseArgs({
   options: {
@@ -40,6 +42,8 @@ for (const mode of list(values.modes)) {
         const key = { mode, model: name, product: one, seed, shots: Number(values.shots), side: Number(values.side) };
         if (known.some((row) => Object.entries(key).every(([field, value]) => row[field] === value))) continue;
         model ??= await loadTowerModel(folder, 'inspecting');
+        // The same tower as it starts: what its features are worth before it is taught anything.
+        if (name === 'untrained') model = { ...model, params: initClip(model.config, 1), prompts: undefined };
         const last = model.config.vision_config.num_hidden_layers;
         const options = {
           ...{
