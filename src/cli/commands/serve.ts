@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly withoutKeys?: boolean;
   readonly search?: string;
   readonly vqa?: string;
+  readonly defects?: string;
   readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
@@ -54,6 +55,7 @@ export function addServe(program: Command): void {
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
     .option('--vqa <head>', 'head of promptkd vqa train for the first model: /v1/ask answers questions about an image')
+    .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
     .option(
       '--medical-report <index>',
       'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
@@ -68,6 +70,7 @@ export function addServe(program: Command): void {
         'serve cascade.json student=runs/demo/student --port 9000',
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --search embedded',
+        'serve my-clip --defects runs/metal',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
@@ -78,6 +81,7 @@ POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
 POST /v1/ask         the answer to a question about an image, with --vqa
+POST /v1/defects     whether images are defective, and where, by --defects
 POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
@@ -130,17 +134,16 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (reloadAsked) reload();
 }
 
-/** What tasks answer beside the models, each on the first of these. */
-async function extensionsOf(
-  [given = '']: readonly string[],
-  { vqa, medicalReport }: ServeOptions,
-): Promise<Extension[]> {
-  if (vqa === undefined && medicalReport === undefined) return [];
-  const { medicalReportExtension, vqaExtension } = await import('../../tasks/index.js');
+/** What tasks answer beside the models: questions and a medical report's index are of the first of these. */
+async function extensionsOf([given = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
+  const { defects, medicalReport, vqa } = options;
+  if (defects === undefined && medicalReport === undefined && vqa === undefined) return [];
+  const { defectsExtension, medicalReportExtension, vqaExtension } = await import('../../tasks/index.js');
   const first = given.slice(given.indexOf('=') + 1);
   return [
-    ...(vqa === undefined ? [] : [vqaExtension(first, vqa)]),
+    ...(defects === undefined ? [] : [await defectsExtension(defects)]),
     ...(medicalReport === undefined ? [] : [medicalReportExtension(first, medicalReport)]),
+    ...(vqa === undefined ? [] : [vqaExtension(first, vqa)]),
   ];
 }
 
