@@ -38,6 +38,8 @@ export interface DistillOptions extends TrainingOptions {
   readonly size?: StudentSize;
   readonly maxParameters?: number;
   readonly maxBytes?: number;
+  /** ms. */
+  readonly maxLatency?: number;
   /** GB. */
   readonly maxStore?: number;
   readonly targets?: string;
@@ -97,6 +99,7 @@ export function withDistillOptions(
     )
     .option('--max-parameters <n>', 'without a recipe: the largest student with no more parameters', positiveInteger)
     .option('--max-bytes <n>', 'the same by the size of its weights, four bytes a parameter', positiveInteger)
+    .option('--max-latency <ms>', 'the same by the time of one image, measured here', positiveNumber)
     .option('--max-store <GB>', 'without a recipe: largest store of teacher targets (default: 1)', positiveNumber)
     .option('--targets <folder>', "the teacher's stored targets, shared by runs (default: inside the run folder)")
     .addOption(
@@ -136,8 +139,10 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
 
 /** What the flags wish of a student. @throws UserError where a recipe, or a student that is given, says it already */
 function wishOf(options: DistillOptions): StudentWish {
-  const { preset, size, maxParameters, maxBytes, maxStore } = options;
-  const student = { preset, size, 'max-parameters': maxParameters, 'max-bytes': maxBytes };
+  const { preset, size, maxParameters, maxBytes, maxLatency, maxStore } = options;
+  const student = {
+    ...{ preset, size, 'max-parameters': maxParameters, 'max-bytes': maxBytes, 'max-latency': maxLatency },
+  };
   const [flag] = Object.entries({ ...student, 'max-store': maxStore }).find(([, value]) => value !== undefined) ?? [];
   const [shape] = Object.entries(student).find(([, value]) => value !== undefined) ?? [];
   if (flag && options.recipe)
@@ -157,7 +162,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
 /** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
 export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
   const [
-    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf, withinLatency },
     { loadModelCheckpoint, trainingOf },
     data,
     { writeTeachersPage },
@@ -169,7 +174,7 @@ export async function distillTraining(options: DistillOptions, command: Command,
     import('../../report/index.js'),
     import('../distill-output.js'),
   ]);
-  const { device, threads, targets: targetsDir } = options;
+  const { device, threads, targets: targetsDir, maxLatency } = options;
   const given = options.teacher ?? [];
   const read = new Map<string, Promise<TeacherModel>>();
   const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
@@ -201,8 +206,12 @@ export async function distillTraining(options: DistillOptions, command: Command,
       const { checkpoint } = recipe.student;
       const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
       const dataset = await open();
+      const within =
+        maxLatency === undefined
+          ? wish
+          : await withinLatency(maxLatency, recipe, { wish, given: set, teacher }, { device, threads });
       return adaptRecipe(recipe, {
-        ...{ wish, given: set, teacher },
+        ...{ wish: within, given: set, teacher },
         images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
         student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
       });
