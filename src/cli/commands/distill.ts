@@ -52,15 +52,15 @@ export function addDistill(program: Command): void {
   withDistillOptions(program, withPlanOptions(command), run).addHelpText(
     'after',
     examples(
-      'distill --teacher models/emoji-teacher --out runs/student',
+      'distill --teacher promptkd:emoji-teacher --out runs/student',
       'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
       'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
-      'distill --teacher models/emoji-teacher --out runs/kd --method kd',
-      'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
-      'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
-      'distill --teacher models/emoji-teacher --teacher my-clip --fusion learned --out runs/both',
-      'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
-      'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
+      'distill --teacher promptkd:emoji-teacher --out runs/kd --method kd',
+      'distill --teacher promptkd:emoji-teacher --out runs/prompted --prompts prompts.json',
+      'distill --teacher promptkd:emoji-teacher --out runs/large --recompute --set batch=512',
+      'distill --teacher promptkd:emoji-teacher --teacher my-clip --fusion learned --out runs/both',
+      'distill --teacher promptkd:emoji-teacher --out runs/ablation --no-attention --seed 3',
+      'distill --teacher promptkd:emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
       'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
     ),
   );
@@ -75,7 +75,7 @@ export function withDistillOptions(
   withRoundsOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
     .option(
       '--teacher <folder>',
-      'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
+      'checkpoint folder, Hugging Face id or a shipped model (promptkd:emoji-teacher); of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
       (folder: string, before: readonly string[] = []) => [...before, folder],
     )
     .addOption(
@@ -167,12 +167,14 @@ export async function distillTraining(options: DistillOptions, command: Command,
     data,
     { writeTeachersPage },
     output,
+    { shellLine },
   ] = await Promise.all([
     import('../../distill/index.js'),
     import('../../model/index.js'),
     import('../../data/index.js'),
     import('../../report/index.js'),
     import('../distill-output.js'),
+    import('../../jobs/index.js'),
   ]);
   const { device, threads, targets: targetsDir, maxLatency } = options;
   const given = options.teacher ?? [];
@@ -235,7 +237,10 @@ export async function distillTraining(options: DistillOptions, command: Command,
         ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
       ],
       saved: result.folder,
-      next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      next: [
+        shellLine(['evaluate', result.folder, '--data', recipe.data.dataset]),
+        shellLine(['export', options.out, '--out', 'exported']),
+      ],
     }),
   };
   return { ...training, allTeachers, templatesOf };
