@@ -1,7 +1,3 @@
-/** The library: what the command line is made of. Tensor code and layers stand in their own names. */
-export * from './bank/index.js';
-export * from './clip/index.js';
-export * from './compress/index.js';
 /**
  * `promptkd`: what most programs need, and all that the commands do. The parts stand in subpaths, as `promptkd/data`;
  * what a new room of `src/` makes public goes to one of those, in `src/library/`.

@@ -46,6 +46,10 @@ export function buildProgram(): Command {
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
     .exitOverride()
+    .hook('preAction', async (_, command) => {
+      const { refuseCopies } = await import('./together.js');
+      refuseCopies(nameOf(command));
+    })
     .addHelpText(
       'after',
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
@@ -86,6 +90,11 @@ export function buildProgram(): Command {
   ])
     add(program);
   return program;
+}
+
+/** The command below the program that an action belongs to: `jobs` of `jobs run`. */
+function nameOf(command: Command): string {
+  return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
 /** Commander's "error: unknown command 'distil'\n(Did you mean distill?)" in one line, in our voice. */

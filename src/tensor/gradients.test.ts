@@ -111,6 +111,7 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   'sum over one axis': [(x) => t.sum(x, [1]), [a]],
   'sum, axes kept': [(x) => t.sum(x, [0, 2], true), [a]],
   mean: [(x) => t.mean(x, [-1]), [a]],
+  max: [(x) => t.max(x, 0), [a]],
   softmax: [(x) => t.softmax(x), [a]],
   'softmax over another axis': [(x) => t.softmax(x, 1), [a]],
   'logSoftmax over another axis': [(x) => t.logSoftmax(x, 1), [a]],

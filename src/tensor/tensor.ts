@@ -3,8 +3,8 @@ import type { OnnxEmitter } from './onnx-emitter.js';
 /** A size known when tracing, or the name of a size known only at run time (the batch axis of an exported model). */
 export type Dim = number | string;
 export type Shape = readonly Dim[];
-/** float16 is for inputs alone: no op takes it but `cast`. */
-export type DType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
+/** float16 and uint8 are for inputs alone: no op takes them but `cast`. */
+export type DType = 'float32' | 'float16' | 'int32' | 'int64' | 'uint8' | 'bool';
 
 /** An array that JavaScript owns: parameters, feeds and results. Row-major. */
 export interface HostTensor<D extends Float32Array | Int32Array = Float32Array | Int32Array> {
