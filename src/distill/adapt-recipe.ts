@@ -98,7 +98,12 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   };
   const reasons = [
     ...shape.reasons,
-    `Steps: ${steps.toLocaleString('en-GB')} of ${batch} images, ${((steps * batch) / options.images).toFixed(0)} passes over ${options.images.toLocaleString('en-GB')} images: ${warmup} by features alone, ${prompt} for the prompts, ${joint} together.`,
+    // Where some are set, the plan counts.
+    ...(Object.keys(given).some((path) => /^phases\.\w+\.(steps|epochs)$/.test(path))
+      ? []
+      : [
+          `Steps: ${steps.toLocaleString('en-GB')} of ${batch} images, ${((steps * batch) / options.images).toFixed(0)} passes over ${options.images.toLocaleString('en-GB')} images: ${warmup} by features alone, ${prompt} for the prompts, ${joint} together.`,
+        ]),
     `Rates: ${fields['phases.warmup.lr']}, then ${fields['phases.joint.lr']}: those of recipes/distill-emoji.yaml by 1 / width, for a student that is not pre-trained; the published 5e-4 and 1e-5 are for one that is (--student).`,
   ];
   const chosen = Object.fromEntries(Object.entries(fields).filter(([path]) => given[path] === undefined));
