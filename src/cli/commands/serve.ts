@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ModelServer as Server } from '../../serve/index.js';
+import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
 
@@ -49,6 +50,10 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
+    .option(
+      '--medical-report <index>',
+      'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
+    )
     .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
     .option('--without-keys', 'let anyone ask who can reach --host')
     .option('--quiet', 'log warnings and errors only')
@@ -68,6 +73,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
 `,
@@ -100,10 +106,11 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
   if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
+  const extensions = await extensionsOf(models, options);
   const keys = await readKeys(options.keyFile);
   server = await ModelServer.start(
     {
-      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search },
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search, extensions },
       maxWaitMs: options.maxWait,
       maxBodyBytes: options.maxBody * 2 ** 20,
       maxPixels: options.maxPixels * 1e6,
@@ -116,6 +123,13 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (stopped.signal.aborted) return;
   process.stdout.write(watched && !options.quiet ? banner(server.url, models) : `${server.url}\n`);
   if (reloadAsked) reload();
+}
+
+/** What tasks answer beside the models, each on the first of these. */
+async function extensionsOf([first = '']: readonly string[], { medicalReport }: ServeOptions): Promise<Extension[]> {
+  if (medicalReport === undefined) return [];
+  const { medicalReportExtension } = await import('../../tasks/index.js');
+  return [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)];
 }
 
 /** What people read once the server answers. */
