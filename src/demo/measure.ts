@@ -40,9 +40,7 @@ export async function measure(
   const evaluations: Evaluation[] = [];
   for (const { name, model } of contestants) {
     const tell = (what: string, done: number, total: number) => onProgress?.(`${name}: ${what}`, done, total);
-    evaluations.push(
-      await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0, onProgress: tell }),
-    );
+    evaluations.push(await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0, onProgress: tell }));
   }
   const times = contestants.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
