@@ -25,7 +25,7 @@ export function answerQuestions(engine: Engine): () => void {
       const [best, ...rest] = rankAnswers(logits, vqa.answers);
       const share = (confidence: number) => `${(100 * confidence).toFixed(0)} %`;
       said.textContent = `${best!.answer}, ${share(best!.confidence)}`;
-      const also = rest.slice(0, others).map(({ answer, confidence }) => `${answer} ${share(confidence)}`);
+      const also = rest.slice(0, others).map(({ answer, confidence }) => `${answer} (${share(confidence)})`);
       more.textContent = `${also.join(', ')}; ${ms.head.toFixed(1)} ms`;
       fault.textContent = '';
     } catch (error) {
