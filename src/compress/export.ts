@@ -19,6 +19,7 @@ import { type Classes, checkClasses, writeClassifier } from './classifier.js';
 import { onnxPath, writeOnnx } from './onnx-files.js';
 import { samplesFor, verifyOnnx } from './verify.js';
 
+/** Options of {@link exportModel}. */
 export interface ExportOptions {
   /** Of a visual student (the CVPR 2024 recipe) the image encoder alone is written, and its classes as `classifier.safetensors`. */
   readonly model: Model;
@@ -35,6 +36,7 @@ export interface ExportOptions {
   readonly card?: ModelCard;
 }
 
+/** What {@link exportModel} wrote, and how far it is from the engine. */
 export interface ExportResult {
   /** Files written, relative to `out`. */
   readonly files: readonly string[];

@@ -144,4 +144,5 @@ export const distillRecipe = z.object({
     .prefault({}),
 });
 
+/** A checked recipe of `distill`, complete. */
 export type DistillRecipe = z.infer<typeof distillRecipe>;

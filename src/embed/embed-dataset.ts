@@ -19,6 +19,7 @@ import {
 import { nextStem, partsOf, readRecords, removeEmbeddings, STATS, writePart } from './parts.js';
 import { probeText } from './query.js';
 
+/** Options of {@link embedDataset}. */
 export interface EmbedDatasetOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Folder that is filled. */
   readonly out: string;
@@ -44,6 +45,7 @@ export interface EmbedDatasetOptions extends Pick<CompileOptions, 'device' | 'th
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** What {@link embedDataset} did. */
 export interface EmbedResult {
   readonly folder: string;
   /** Images embedded by this call. */

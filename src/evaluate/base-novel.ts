@@ -10,6 +10,7 @@ export interface BaseNovel {
   readonly harmonic: number;
 }
 
+/** Base and novel accuracy with their harmonic mean, 2bn / (b + n). */
 export function baseNovel(base: Interval, novel: Interval): BaseNovel {
   const total = base.value + novel.value;
   return { base, novel, harmonic: total === 0 ? 0 : (2 * base.value * novel.value) / total };

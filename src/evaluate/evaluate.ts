@@ -22,6 +22,7 @@ import { type FoldRetrieval, foldRetrieval, type Retrieval, retrieval } from './
 import { templateWarning } from './template-warning.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
 
+/** Options of {@link evaluateModel}. */
 export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** @defaultValue 'test' */
   readonly split?: string;

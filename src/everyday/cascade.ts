@@ -16,6 +16,7 @@ export interface TwoModels {
   readonly confidence?: Confidence;
 }
 
+/** Options of {@link cascade}. */
 export interface CascadeOptions extends EncodeOptions {
   /** Names to choose from. */
   readonly classes: readonly string[];
@@ -23,6 +24,7 @@ export interface CascadeOptions extends EncodeOptions {
   readonly templates?: readonly string[];
 }
 
+/** What a cascade says of an image. */
 export interface CascadeAnswer {
   /** The likeliest first. */
   readonly top: readonly ClassProbability[];

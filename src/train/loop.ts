@@ -29,6 +29,7 @@ export interface StepEvent extends Pick<StepReport, 'skipped' | 'lossScale'> {
   averaged(): Promise<Params>;
 }
 
+/** Options of {@link train}. */
 export interface LoopOptions extends ComputeOptions {
   readonly steps: number;
   readonly optimizer: Optimizer;
@@ -55,6 +56,7 @@ export interface LoopOptions extends ComputeOptions {
   readonly lossScale?: number;
 }
 
+/** What {@link train} ended with. */
 export interface TrainResult {
   /** False where the signal stopped it. */
   readonly finished: boolean;

@@ -11,6 +11,7 @@ import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
 import { chooseVariant, type Variant } from './variants.js';
 
+/** Options of {@link writePage}. */
 export interface PageOptions {
   /** Folder of an exported or quantised model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
   readonly model: string;
@@ -29,6 +30,7 @@ export interface PageOptions {
   readonly dtype?: Dtype;
 }
 
+/** What {@link writePage} wrote. */
 export interface PageResult {
   /** Files written, relative to `out`. */
   readonly files: readonly string[];

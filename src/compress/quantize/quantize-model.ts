@@ -21,6 +21,7 @@ import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Roundi
 import { checkTarget, replacedFiles, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
 
+/** Options of {@link quantizeModel}. */
 export interface QuantizeModelOptions {
   readonly model: Model;
   /** Folder that is written. */
@@ -60,6 +61,7 @@ export interface QuantizeModelOptions {
   readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
 
+/** What a quantisation does now. */
 export type QuantizePhase =
   | 'calibration'
   | 'sensitivity'
@@ -69,6 +71,7 @@ export type QuantizePhase =
   | 'finetune'
   | 'onnx';
 
+/** What {@link quantizeModel} wrote, its size, and how its answers differ from the float32 model's. */
 export interface QuantizeModelResult {
   /** Relative to the folder. */
   readonly files: readonly string[];
