@@ -53,7 +53,7 @@ export interface ExportResult {
  *
  * @throws UserError where prompts or classes do not fit, of ONNX files, or where a written file differs from the engine.
  * @example
- * const { maxDifference } = await exportModel({ model: await loadModel('runs/demo'), out: 'exported' });
+ * const { maxDifference } = await exportModel({ model: await loadModel('promptkd:emoji-student'), out: 'exported' });
  */
 export async function exportModel(options: ExportOptions): Promise<ExportResult> {
   const { out, fold = true } = options;

@@ -70,7 +70,8 @@ const usualPart = 4096;
  * @throws UserError where the folder holds embeddings of something else, or cannot be written; BusyError where another
  * process works on the same shard; the signal's reason
  * @example
- * await embedDataset(await loadModel('my-clip'), await openDataset('folder:photos'), { out: 'embedded', modelName: 'my-clip' });
+ * const modelName = 'promptkd:emoji-student';
+ * await embedDataset(await loadModel(modelName), await openDataset('folder:photos'), { out: 'embedded', modelName });
  */
 export async function embedDataset(
   model: Model,

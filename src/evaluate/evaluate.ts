@@ -91,8 +91,8 @@ const answers = 5;
  *
  * @throws UserError for an unknown or empty split, or a template without a place for the class name
  * @example
- * const evaluation = await evaluateModel(await loadModel('models/emoji-teacher'), await openDataset('emoji'));
- * console.log(evaluation.zeroShot.top1.value);
+ * const { zeroShot } = await evaluateModel(await loadModel('promptkd:emoji-student'), await openDataset('folder:photos'));
+ * console.log(`top-1 ${zeroShot?.top1.value}, 95 % interval ${zeroShot?.top1.low} to ${zeroShot?.top1.high}`);
  */
 export async function evaluateModel(
   model: Model,

@@ -108,7 +108,12 @@ export interface QuantizeModelResult {
  * @throws UserError for ONNX files, where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
  * too small
  * @example
- * await quantizeModel({ model: await loadModel('runs/demo'), dataset: await openDataset('emoji'), out: 'small' });
+ * const { bytes } = await quantizeModel({
+ *   model: await loadModel('promptkd:emoji-student'),
+ *   dataset: await openDataset('folder:photos'), // for calibration
+ *   out: 'small',
+ * });
+ * console.log(`${bytes.fp32 / bytes.quantized} times smaller`);
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
   const { out } = options;
