@@ -22,6 +22,7 @@ const rooms = [
   'train',
   'evaluate',
   'embed',
+  'diloco',
   'prompt-search',
   'distill',
   'pretrain',

@@ -81,8 +81,16 @@ export const suites = {
   serve: { script: 'serve.mjs', minutes: 1, about: 'The server under load, with batching and one by one' },
   web: { script: 'web.mjs', minutes: 1, about: 'The shipped student in a browser’s page' },
   cvpr2024: {
-    ...{ script: 'cvpr2024.mjs', minutes: 12 },
-    about: 'The CVPR 2024 recipe on the built-in drawings, over seeds',
+    ...{ script: 'cvpr2024.mjs', minutes: 15 },
+    about: 'The CVPR 2024 recipe on the built-in pairs of attribute and object, over five seeds',
+  },
+  claims: {
+    ...{ script: 'claims.mjs', minutes: 600 },
+    about: 'The method’s claims over three seeds: equal start, little data, long tails, parts, quantisation',
+  },
+  'half-time': {
+    ...{ script: 'half-time.mjs', minutes: 20 },
+    about: 'The demo’s distillation on a part of the patches, or on smaller images, until its last phase',
   },
   ablations: { script: 'ablations.mjs', minutes: 30, about: 'The demo’s distillation with one part off at a time' },
   augment: { script: 'augment.mjs', minutes: 10, about: 'Short distillations with and without augmentation' },

@@ -59,6 +59,19 @@ describe('promptkd cvpr2024', () => {
     expect(both.zero_shot_student.base.deviation).toBe(0);
     expect(JSON.parse(await readFile(join(out, 'figures.json'), 'utf8'))).toEqual(both);
 
+    expect(both).toMatchObject({
+      selection: expect.stringContaining('last epoch'),
+      collapsed_seeds: expect.any(Array),
+    });
+    expect(both.seeds[1].student.harmonic).toBe(b);
+
+    const shown = await promptkd('cvpr2024', ...models, ...data, ...quick, '--out', out, '--seeds', '2', '--quiet');
+    const percent = (share: number) => (share * 100).toFixed(1);
+    const { base, novel, harmonic } = both.seeds[1].student;
+    const third = [base.value, novel.value, harmonic].map(percent).join(' / ');
+    expect(shown.out).toMatch(new RegExp(`\\n *2 .* ${third}\\n`));
+    expect(shown.out).toContain('every seed counts');
+
     const folder = both.seeds[1].students[0];
     const measured = await promptkd('evaluate', folder, ...data, '--latency-runs', '0', '--json', '--quiet');
     expect(JSON.parse(measured.out)).toMatchObject({ base: both.student.base.values[1], templates: [] });

@@ -15,7 +15,8 @@ function templateLine({ templates, weights }: Evaluation): string {
 
 /** An evaluation for people: one line a measure, with its 95 % interval and on how many it was measured. */
 export function evaluationTable(model: string, evaluation: Evaluation, longTail: readonly TailGroup[] = []): string {
-  const { data, split, images, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } = evaluation;
+  const { generalized, data, split, images, classes, zeroShot, retrieval, baseNovel, artists, latency, skipped } =
+    evaluation;
   const repeated = repeatedCaptions(evaluation);
   const rows: string[][] = [['', '', '95 % interval', '']];
   const row = (name: string, value: Interval | number, of = '') => {
@@ -70,6 +71,13 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
     row('novel classes', baseNovel.novel, 'kept out of training');
     row('harmonic mean', baseNovel.harmonic);
   }
+  if (generalized) {
+    const { unbiased, best, auc } = generalized;
+    row('base among all', unbiased.seen, 'base and novel classes together');
+    row('novel among all', unbiased.unseen);
+    row('harmonic, best bias', best.harmonic, `${signed(best.bias)} on novel classes’ logits`);
+    row('AUC over the bias', auc, 'of unseen over seen accuracy');
+  }
   for (const { artist, images: own, unseen, top1 } of artists) {
     row(`top-1, ${artist}`, top1, `${number(own)} images${unseen ? ', not trained on' : ''}`);
   }
@@ -88,6 +96,9 @@ export function evaluationTable(model: string, evaluation: Evaluation, longTail:
   const head = `${model} on ${data}/${split}\n${templateLine(evaluation)}`;
   return `${head}${textTable(rows, [0, 3])}${about}${mistakes}${note}${warnings}`;
 }
+
+/** A bias with its sign. */
+const signed = (bias: number) => `${bias < 0 ? '−' : '+'}${Math.abs(bias).toFixed(2)}`;
 
 /** Mistakes, and classes, that are shown; `--json` has all. */
 const shown = 5;
@@ -112,7 +123,7 @@ export function evaluationJson(
   evaluation: Evaluation,
   longTail?: readonly TailGroup[],
 ): Record<string, unknown> {
-  const { zeroShot, retrieval, baseNovel, latency } = evaluation;
+  const { zeroShot, retrieval, baseNovel, generalized, latency } = evaluation;
   const repeated = repeatedCaptions(evaluation);
   const measured = (name: string, { value, low, high }: Interval) => ({
     [name]: value,
@@ -185,6 +196,15 @@ export function evaluationJson(
       ...measured('base', baseNovel.base),
       ...measured('novel', baseNovel.novel),
       harmonic: baseNovel.harmonic,
+    }),
+    ...(generalized && {
+      generalized: {
+        unbiased: generalized.unbiased,
+        best_bias: generalized.best,
+        best_seen: generalized.bestSeen,
+        best_unseen: generalized.bestUnseen,
+        auc: generalized.auc,
+      },
     }),
     artists: evaluation.artists.map(({ artist, images, unseen, top1 }) => ({
       artist,

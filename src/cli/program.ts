@@ -10,6 +10,7 @@ import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
 import { addDemo } from './commands/demo.js';
+import { addDiloco } from './commands/diloco.js';
 import { addDistill } from './commands/distill.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEmbed } from './commands/embed.js';
@@ -45,6 +46,10 @@ export function buildProgram(): Command {
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
     .exitOverride()
+    .hook('preAction', async (_, command) => {
+      const { refuseCopies } = await import('./together.js');
+      refuseCopies(nameOf(command));
+    })
     .addHelpText(
       'after',
       examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
@@ -68,6 +73,7 @@ export function buildProgram(): Command {
     addSearch,
     addJobs,
     addSweep,
+    addDiloco,
     addLaunch,
     addExport,
     addWeb,
@@ -84,6 +90,11 @@ export function buildProgram(): Command {
   ])
     add(program);
   return program;
+}
+
+/** The command below the program that an action belongs to: `jobs` of `jobs run`. */
+function nameOf(command: Command): string {
+  return command.parent?.parent ? nameOf(command.parent) : command.name();
 }
 
 /** Commander's "error: unknown command 'distil'\n(Did you mean distill?)" in one line, in our voice. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import type { DownloadOptions } from '../clip/index.js';
 import type { ImageTextDataset } from '../data/index.js';
@@ -16,6 +16,7 @@ import {
   engineFlags,
   type LoaderFlags,
   loaderOptions,
+  printResult,
   type RecipeOptions,
   ranksOption,
   type SubsetOptions,
@@ -41,6 +42,9 @@ export interface RecipeRunOptions extends CommonOptions, RecipeOptions {
 /** What every command that trains takes. */
 export interface TrainingOptions extends RecipeRunOptions, SubsetOptions, EngineOptions, LoaderFlags, PlanOptions {
   readonly tensorParallel?: number;
+  /** A run that is trained in rounds: their folder, and the share of this process. */
+  readonly rounds?: string;
+  readonly share?: string;
 }
 
 /** @param models what `--tensor-parallel` splits */
@@ -48,6 +52,13 @@ export function withTrainingOptions(command: Command, models: string): Command {
   return withRunOptions(
     withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))),
   ).addOption(ranksOption(models));
+}
+
+/** For commands whose runs `diloco` trains in rounds; it gives them itself. */
+export function withRoundsOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--rounds <folder>', 'of diloco').hideHelp())
+    .addOption(new Option('--share <round:replica>', 'of diloco').hideHelp());
 }
 
 /** For commands that say what they will do before they do it. */
@@ -142,6 +153,7 @@ export async function runTraining<
   const losses = new Map<string, Readonly<Record<string, number>>>();
   let named = false;
   let log: MlflowLog | undefined;
+  let shared: object | undefined;
   const onProgress = async (update: RunProgress) => {
     // Models and data are read by now: what is wrong with them is said alone.
     if (!named) progress.log(`recipe  ${join(out, 'recipe.yaml')}`);
@@ -175,6 +187,7 @@ export async function runTraining<
     };
     const source = { file: options.recipe, set: options.set, flags };
     let recipe = await loadRecipe(training.schema, source);
+    const rounds = options.rounds === undefined ? undefined : await openedRounds(options, group !== undefined);
     const loader =
       loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
     /** All come here, with the same result: whoever fails before has ended the others. */
@@ -201,7 +214,7 @@ export async function runTraining<
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
       const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
       const runs: GivenRun<Recipe> = {
-        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources },
+        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources, rounds },
         engine: { device, threads, ranks: options.tensorParallel, group },
         invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),
@@ -228,9 +241,15 @@ export async function runTraining<
       const made = await training.run(runs, open);
       await log?.end(made.finished ? 'FINISHED' : 'KILLED');
       log = undefined;
+      // A share is none of its run's end; nor is what is to be gone on with.
+      if (rounds && !made.finished && !signal.aborted) {
+        shared = { rounds: 'go on', folder: made.folder, steps: made.steps };
+        return undefined;
+      }
       return made;
     };
     const result = await resumable(out, (signal) => work(signal).then(leave), !first);
+    if (shared) printResult(options, shared, () => `handed in: ${options.share ?? 'nothing'}`);
     if (!result || !first) return;
     progress.stop();
     // It is: `resumable` does not give back one that was stopped.
@@ -240,6 +259,12 @@ export async function runTraining<
     await log?.end('FAILED');
     progress.stop();
   }
+}
+
+async function openedRounds({ rounds, share }: Partial<TrainingOptions>, together: boolean) {
+  const [{ openRounds }, { UserError }] = await Promise.all([import('../diloco/index.js'), import('../errors.js')]);
+  if (together) throw new UserError('--rounds: each replica is one process; start diloco without mpirun');
+  return openRounds(rounds!, share);
 }
 
 /** What all training commands take that their recipes do not say. */

@@ -4,9 +4,10 @@ import { z } from 'zod';
 import { type Bank, type BankTask, checkNewTask, checkOneShape, isBank, readBank, saveBank } from '../bank/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { classFeatures, embedImages, embedTexts } from '../evaluate/index.js';
+import { classFeatures, type EmbedOptions, embedImages, embedTexts } from '../evaluate/index.js';
 import { readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import type { LoaderOptions } from '../loader/index.js';
+import type { Rows } from '../math/index.js';
 import { type Model, modelFingerprint, type TowerModel } from '../model/index.js';
 import { classText, countParameters } from '../prompt/index.js';
 import {
@@ -231,6 +232,7 @@ async function keep(
   await say('keys');
   const images = await embedImages(frozen, dataset, ready.examples, { ...engine, signal });
   if (images.rows.count === 0) throw new UserError(`${dataset.name}: none of the task's images can be read`);
+  const held = await heldOutRows(dataset, ready.classes, frozen, recipe, { ...engine, signal });
   const names = ready.classes;
   const texts = names.map((name) => recipe.templates.map((template) => classText(template, name)));
   const prototypes = frozen.projector
@@ -255,7 +257,7 @@ async function keep(
   const task: BankTask = {
     ...{ name: taskNameOf(recipe), classes: names, steps: recipe.steps, seconds, prompts: ready.prompts },
     data: { name: dataset.name, fingerprint: dataset.fingerprint },
-    keys: taskKeys(images.rows, prototypes, recipe.routing, recipe.seed),
+    keys: taskKeys(images.rows, prototypes, recipe.routing, recipe.seed, held),
     ...(anchor && recipe.ewc.anchors === 'separate' && { anchor }),
     ...(parts.replay && {
       replay: await keepImages(dataset, labelled, recipe.replay.per_class, frozen.preprocess, recipe.seed),
@@ -268,6 +270,23 @@ async function keep(
     ...(lambda !== undefined && { lambda }),
     ...(anchor && recipe.ewc.anchors === 'online' && { anchor: movedAnchor(bank.anchor, anchor, recipe.ewc.decay) }),
   };
+}
+
+/** Features of the task's images that are kept out of training; undefined where the data have none. */
+async function heldOutRows(
+  dataset: ImageTextDataset,
+  classes: readonly string[],
+  frozen: Model,
+  { routing, data }: ContinueRecipe,
+  options: EmbedOptions,
+): Promise<Rows | undefined> {
+  if (routing.calibrate === data.split) return undefined;
+  const own = (dataset.splits[routing.calibrate] ?? []).filter(
+    ({ label }) => label === undefined || classes.includes(dataset.classes[label]!.name),
+  );
+  if (own.length === 0) return undefined;
+  const { rows } = await embedImages(frozen, dataset, own, options);
+  return rows.count > 0 ? rows : undefined;
 }
 
 const rowsOf = ({ shape, data }: { shape: readonly number[]; data: Float32Array }, count: number) => ({

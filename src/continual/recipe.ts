@@ -56,7 +56,9 @@ export const learningFields = {
       mode: z.enum(routings).default('nearest'),
       /** K centroids of a task's images. */
       centroids: count.default(5),
-      /** Share of a task's own images that each threshold turns away. */
+      /** Split that thresholds are fitted on; without such images, those that were trained on. */
+      calibrate: z.string().min(1).default('val'),
+      /** Share of these images that each threshold turns away. */
       reject: share.default(0.02),
       /** Of a mixture: components that a task adds, and the weight of what they lack to be orthogonal. */
       components: count.default(4),

@@ -48,6 +48,11 @@ export const cvpr2024Recipe = z.strictObject({
       }),
     )
     .default([]),
+  /**
+   * Data sets on which the models from base to novel classes are measured as well, without distilling on them: top-1 where
+   * images have classes, R@1 otherwise.
+   */
+  beyond: z.array(z.strictObject({ dataset: z.string(), test: z.string().default('test') })).default([]),
   seed: z.int().default(1),
   /** How many seeds, from `seed` on, the figures are a mean of. */
   seeds: count.default(3),

@@ -5,8 +5,10 @@ import { type Spread, spread } from '../evaluate/index.js';
 import { madeByFirst } from '../group/index.js';
 import type { Interval } from '../math/index.js';
 import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
+import { collapsedSeeds } from './collapsed-seeds.js';
 import { type Cvpr2024Run, type Cvpr2024RunOptions, checkRanks, cvpr2024 } from './cvpr2024.js';
 import type { Cvpr2024Recipe } from './cvpr2024-recipe.js';
+import { type Beyond, evaluateBeyond } from './evaluate-beyond.js';
 import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
 import { checkUnlabelled } from './unlabelled-images.js';
 
@@ -16,6 +18,8 @@ export interface Cvpr2024SeedsOptions
     Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset' | 'loader'> {
   /** Data sets of the recipe's `transfer`, in its order. */
   readonly targets?: readonly ImageTextDataset[];
+  /** Data sets of the recipe's `beyond`, in its order. */
+  readonly beyond?: readonly ImageTextDataset[];
 }
 
 /** Top-1 on another data set. */
@@ -32,6 +36,8 @@ export interface Cvpr2024Seed {
   /** Left out in the cross-data-set setting. */
   readonly baseNovel?: Cvpr2024Models<BaseNovel>;
   readonly transfer: readonly Transfer<Interval>[];
+  /** On data that was not distilled on. */
+  readonly beyond: readonly Beyond<Interval>[];
   readonly stageSeconds: Cvpr2024Run['stageSeconds'];
 }
 
@@ -41,6 +47,9 @@ export interface Cvpr2024Seeds {
   /** H is the mean of the seeds' own. */
   readonly baseNovel?: Cvpr2024Models<Readonly<Record<keyof BaseNovel, Spread>>>;
   readonly transfer: readonly Transfer<Spread>[];
+  readonly beyond: readonly Beyond<Spread>[];
+  /** Seeds whose student came out broken, by H or else by the mean of the transfers: see `collapsedSeeds`. */
+  readonly collapsed: readonly number[];
 }
 
 /**
@@ -84,27 +93,32 @@ export async function cvpr2024Seeds(options: Cvpr2024SeedsOptions): Promise<RunO
       for (let seed = recipe.seed; seed < recipe.seed + recipe.seeds; seed++) {
         // A run is of one seed: how many others there are is none of its identity.
         const one = await measureSeed(
-          { ...options, onProgress, recipe: { ...recipe, seed, seeds: 1, transfer: [] } },
-          recipe.transfer,
+          { ...options, onProgress, recipe: { ...recipe, seed, seeds: 1, transfer: [], beyond: [] } },
+          recipe,
           count,
+          seeds[0],
         );
         if (!one) return { result: { folder: runDir, finished: false, ...total } as const };
         seeds.push(one);
       }
       const result = { folder: runDir, finished: true, ...total, seeds, ...summary(seeds) } as const;
-      const { baseNovel, transfer } = result;
-      return { result, figures: { base_novel: baseNovel, transfer } };
+      const { baseNovel, transfer, beyond, collapsed } = result;
+      return { result, figures: { base_novel: baseNovel, transfer, beyond, collapsed } };
     },
   );
 }
 
-/** @returns undefined where the signal stopped it */
+/**
+ * @param first of the seeds: its figures of the student as it came are all seeds'
+ * @returns undefined where the signal stopped it
+ */
 async function measureSeed(
   options: Cvpr2024SeedsOptions,
-  transfer: Cvpr2024Recipe['transfer'],
+  elsewhere: Pick<Cvpr2024Recipe, 'transfer' | 'beyond'>,
   count: (run: { readonly steps: number; readonly seconds: number; readonly imagesSeen: number }) => void,
+  first: Cvpr2024Seed | undefined,
 ): Promise<Cvpr2024Seed | undefined> {
-  const { teacher, student, dataset, recipe, signal, engine, targets = [] } = options;
+  const { teacher, student, dataset, recipe, signal, engine, targets = [], beyond = [] } = options;
   const { seed } = recipe;
   const folder = join(options.runDir, `seed-${seed}`);
   const run = async (job: string, runDir: string, target?: Cvpr2024RunOptions['target']) => {
@@ -122,14 +136,21 @@ async function measureSeed(
     const done = await run(job, folder);
     if (!done.finished) return undefined;
     await measuring(job);
-    const figures = await madeByFirst(engine?.group, () =>
-      evaluateCvpr2024({ run: done, teacher, student, dataset, recipe }, measure),
-    );
-    return { seed, students: [done.folder], baseNovel: figures, transfer: [], stageSeconds: done.stageSeconds };
+    const measured = { run: done, teacher, student, dataset, recipe };
+    const figures = await madeByFirst(engine?.group, async () => {
+      const baseNovel = await evaluateCvpr2024(measured, measure, first?.baseNovel?.zeroShot);
+      const others: Beyond<Interval>[] = [];
+      for (const [i, { test }] of elsewhere.beyond.entries()) {
+        const known = first?.beyond.filter(({ data }) => data === beyond[i]!.name);
+        others.push(...(await evaluateBeyond(measured, beyond[i]!, test, measure, known)));
+      }
+      return { baseNovel, beyond: others };
+    });
+    return { seed, students: [done.folder], ...figures, transfer: [], stageSeconds: done.stageSeconds };
   }
   const stageSeconds = { tuning: 0, distillation: 0 };
-  const result = { seed, students: [] as string[], transfer: [] as Transfer<Interval>[], stageSeconds };
-  for (const [i, { split, test }] of transfer.entries()) {
+  const result = { seed, students: [] as string[], transfer: [] as Transfer<Interval>[], beyond: [], stageSeconds };
+  for (const [i, { split, test }] of elsewhere.transfer.entries()) {
     const target = targets[i]!;
     const job = `seed ${seed} · ${target.name}`;
     const done = await run(job, join(folder, `${i + 1}-${target.name.replace(/[^\w.-]+/g, '-')}`), {
@@ -139,7 +160,12 @@ async function measureSeed(
     if (!done.finished) return undefined;
     await measuring(job);
     const figures = await madeByFirst(engine?.group, () =>
-      evaluateTransfer({ run: done, teacher, student, dataset: target, recipe }, test, measure),
+      evaluateTransfer(
+        { run: done, teacher, student, dataset: target, recipe },
+        test,
+        measure,
+        first?.transfer[i]?.zeroShot,
+      ),
     );
     result.students.push(done.folder);
     result.transfer.push({ data: target.name, ...figures });
@@ -170,5 +196,17 @@ function summary(seeds: readonly Cvpr2024Seed[]): Omit<Cvpr2024Seeds, 'seeds'> {
       data,
       ...byRole((role) => spread(seeds.map((seed) => seed.transfer[i]![role].value))),
     })),
+    beyond: seeds[0]!.beyond.map(({ data, figure }, i) => ({
+      ...{ data, figure },
+      ...byRole((role) => spread(seeds.map((seed) => seed.beyond[i]![role].value))),
+    })),
+    collapsed: collapsedSeeds(
+      seeds.map((one) => ({ seed: one.seed, before: figureOf(one, 'zeroShot'), after: figureOf(one, 'student') })),
+    ),
   };
+}
+
+/** What a seed is judged by: H, or the mean over the data sets of the cross-data-set setting. */
+function figureOf({ baseNovel, transfer }: Cvpr2024Seed, role: Role): number {
+  return baseNovel?.[role].harmonic ?? spread(transfer.map((data) => data[role].value)).mean;
 }

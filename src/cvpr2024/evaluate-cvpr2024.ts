@@ -44,18 +44,20 @@ export interface Cvpr2024Measured {
  * Measures a run of the CVPR 2024 recipe from base to novel classes: images of base classes are told apart from base
  * classes only, images of novel ones from novel ones only.
  *
+ * @param zeroShot the figures of the student as it came, where another seed has measured them: they are the same
  * @throws UserError where the data has no novel classes, or a split is missing
  */
 export async function evaluateCvpr2024(
   measured: Cvpr2024Measured,
   options: EmbedOptions = {},
+  zeroShot?: BaseNovel,
 ): Promise<Cvpr2024Models<BaseNovel>> {
   const { dataset, recipe } = measured;
   const isNovel = (label: number) => dataset.classes[label]!.novel;
   const labels = [...dataset.classes.keys()];
   checkNovel(dataset);
   const splits = [examplesOf(dataset, recipe.data.base), examplesOf(dataset, recipe.data.novel)] as const;
-  return measure(measured, splits.flat(), options, (images, classes) => {
+  return measure(measured, splits.flat(), options, zeroShot, (images, classes) => {
     const accuracy = (split: readonly Example[], novel: boolean) => {
       const chosen = labels.filter((label) => isNovel(label) === novel);
       return top1(predict(images, new Set(split), selectRows(classes, chosen), chosen));
@@ -82,37 +84,56 @@ export async function evaluateTransfer(
   measured: Cvpr2024Measured,
   split: string,
   options: EmbedOptions = {},
+  zeroShot?: Interval,
 ): Promise<Cvpr2024Models<Interval>> {
   const { dataset } = measured;
   const examples = examplesOf(dataset, split).filter(isLabelled);
   if (examples.length === 0) throw new UserError(`${dataset.name}: expected images with classes in ${split}`);
   const labels = [...dataset.classes.keys()];
-  return measure(measured, examples, options, (images, classes) =>
+  return measure(measured, examples, options, zeroShot, (images, classes) =>
     top1(predict(images, new Set(examples), classes, labels)),
   );
 }
 
-/** @param of a figure from image features and class features, a row for each class of the data set */
+/**
+ * @param known the figure of the student as it came
+ * @param of a figure from image features and class features, a row for each class of the data set
+ */
 async function measure<T>(
-  { run, teacher, student, dataset, recipe }: Cvpr2024Measured,
+  measured: Cvpr2024Measured,
   examples: readonly Example[],
   options: EmbedOptions,
+  known: T | undefined,
   of: (images: EmbeddedImages, classes: Rows) => T,
 ): Promise<Cvpr2024Models<T>> {
-  const { templates } = recipe.tuning;
-  const texts = dataset.classes.flatMap(({ name }) => templates.map((text) => classText(text, name)));
-  const own = classFeatures(
-    await embedTexts(student, texts, options),
-    dataset.classes.map((_, label) => templates.map((_, i) => label * templates.length + i)),
-  );
-  const taught = rowsOf(run.texts);
+  const { run, student, dataset, recipe } = measured;
+  const models = imageModels(measured);
+  const images = (role: keyof typeof models) => embedImages(models[role], dataset, examples, options);
+  const zeroShot = async () => {
+    const { templates } = recipe.tuning;
+    const texts = dataset.classes.flatMap(({ name }) => templates.map((text) => classText(text, name)));
+    const own = classFeatures(
+      await embedTexts(student, texts, options),
+      dataset.classes.map((_, label) => templates.map((_, i) => label * templates.length + i)),
+    );
+    return of(await images('zeroShot'), own);
+  };
+  const taught = textRows(run.texts);
+  return {
+    zeroShot: known ?? (await zeroShot()),
+    teacher: of(await images('teacher'), taught),
+    student: of(await images('student'), taught),
+  };
+}
+
+/** The three models of a run, for images. */
+export function imageModels({ run, teacher, student, dataset }: Cvpr2024Measured): Cvpr2024Models<Model> {
   const names = dataset.classes.map(({ name }) => name);
-  const images = (model: Model) => embedImages(model, dataset, examples, options);
   const { params, prompts } = run.teacher;
   return {
-    zeroShot: of(await images(student), own),
-    teacher: of(await images({ ...teacher, params, prompts: teacherPrompts(prompts) }), taught),
-    student: of(await images(visualModel(student, run.student, { names, features: run.texts })), taught),
+    zeroShot: student,
+    teacher: { ...teacher, params, prompts: teacherPrompts(prompts) },
+    student: visualModel(student, run.student, { names, features: run.texts }),
   };
 }
 
@@ -124,4 +145,9 @@ function predict(images: EmbeddedImages, split: ReadonlySet<Example>, classes: R
   });
 }
 
-const rowsOf = ({ shape, data }: HostTensor<Float32Array>): Rows => ({ data, count: shape[0]!, width: shape[1]! });
+/** Text features of a teacher as rows. */
+export const textRows = ({ shape, data }: HostTensor<Float32Array>): Rows => ({
+  data,
+  count: shape[0]!,
+  width: shape[1]!,
+});

@@ -14,6 +14,7 @@ export {
   type ImageBatches,
   type TeacherClasses,
 } from './cvpr2024-task.js';
+export { type Beyond, evaluateBeyond } from './evaluate-beyond.js';
 export { type Cvpr2024Measured, type Cvpr2024Models, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
 export { fitCvpr2024 } from './fit-recipe.js';
 export { liveBatches, storedBatches } from './image-batches.js';

@@ -29,3 +29,13 @@ export { readImage } from './source.js';
 export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';
+export {
+  type FlawKind,
+  flawKinds,
+  readSurface,
+  type SurfaceImage,
+  type SurfaceSet,
+  surfaceImages,
+  surfaceSets,
+  surfacesFingerprint,
+} from './surfaces/index.js';

@@ -15,6 +15,8 @@ const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   'emoji-all': async () => (await import('./emoji-pairs/emoji-all.js')).openEmojiAll(),
   'emoji-pairs': async () => (await import('./emoji-pairs/index.js')).openEmojiPairs(),
   'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
+  surfaces: async () => (await import('./surfaces/index.js')).openSurfaces('surfaces'),
+  'surfaces-other': async () => (await import('./surfaces/index.js')).openSurfaces('surfaces-other'),
   phantoms: async () => (await import('./phantoms/index.js')).openPhantoms().dataset,
 };
 

@@ -56,6 +56,18 @@ export const dataKinds: readonly DataKind[] = [
     options: [],
   },
   {
+    kind: 'surfaces',
+    usage: 'surfaces',
+    about: 'built in: fabric, metal, wood, tile, circuit boards, sound and flawed, for surface inspection',
+    options: [],
+  },
+  {
+    kind: 'surfaces-other',
+    usage: 'surfaces-other',
+    about: 'built in: the same of leather, concrete and printed card, to learn from other products than are inspected',
+    options: [],
+  },
+  {
     kind: 'phantoms',
     usage: 'phantoms',
     about: 'built in: synthetic chest-like images with reports by a grammar, of no patient',

@@ -74,7 +74,7 @@ describe('demo', () => {
     const html = readFileSync(result.report, 'utf8');
     for (const text of ['Feature alignment', 'Cross-modal attention', 'Plain KD', 'PromptKD', 'Teacher', 'batch: 6'])
       expect(html).toContain(text);
-    expect(html.match(/<li class="drawing">/g)).toHaveLength(12);
+    expect(html.match(/<li class="example">/g)).toHaveLength(12);
   });
 
   it('goes through its stages', () => {

@@ -27,6 +27,7 @@ import {
   type Run,
   type RunOptions,
   type RunResult,
+  roundsOf,
   type StepEvent,
   takeValues,
   train,
@@ -52,6 +53,7 @@ import {
   studentOf,
   withTrained,
 } from './made-student.js';
+import { checkPhasePatches } from './phase-patches.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
@@ -145,6 +147,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   checkLosses(recipe, needs, teacher);
   const start = await startStudent(recipe, teacher, options);
   checkLosses(recipe, needs, teacher, start.config);
+  checkPhasePatches(phases, start.config.vision_config, teachers.length);
   const pairs =
     teacher.inner && !isSiglip(start.config)
       ? mapLayers(
@@ -364,6 +367,7 @@ async function trainPhases(
       runDir: join(runDir, `phase-${phase.name}`),
       checkpointEvery: recipe.checkpoint_every,
       fingerprint: JSON.stringify({ ...identity, phase: phase.name }),
+      rounds: roundsOf(options.rounds, phase.name),
       signal,
       ema: isLast ? engine.ema : undefined,
       lookEvery: probe && evaluation.every,

@@ -9,7 +9,7 @@ import { paramFeeds, paramInputs } from '../nn/index.js';
 import { initPromptEncoder, trainingTemplates } from '../prompt/index.js';
 import { promptConfig } from '../prompt/prompts-recipe.js';
 import { compile } from '../runtime/program.js';
-import { input } from '../tensor/index.js';
+import { bilinearMatrix, input } from '../tensor/index.js';
 import {
   compileOptions,
   config,
@@ -24,9 +24,11 @@ import { adamw } from '../train/adamw.js';
 import { train } from '../train/loop.js';
 import { Batches } from './batches/batches.js';
 import { buildTextBank, listTexts } from './batches/text-bank.js';
+import { distill } from './distill.js';
 import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
 import { mapLayers } from './losses/layer-map.js';
+import { checkPhasePatches } from './phase-patches.js';
 import { phasesOf } from './phases.js';
 import { startStudent } from './student/student.js';
 import { ensureTargets } from './targets/extract-targets.js';
@@ -146,6 +148,163 @@ describe('the joint step', () => {
       expect(Math.hypot(...errors)).toBeLessThan(1e-4);
       expect(total).toBeCloseTo((whole[2 * step]!.total + whole[2 * step + 1]!.total) / 2, 4);
     }
+  });
+
+  describe('on a part of the patches', () => {
+    const tower = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2 };
+    // On the teacher's own grid, 4 × 4.
+    const student = {
+      vision: { ...tower, num_hidden_layers: 2, patch_size: 4 },
+      text: { ...tower, num_hidden_layers: 1 },
+    };
+    const jointOf = (joint: object) =>
+      jointTask({ student, phases: { warmup: { steps: 0 }, prompt: { steps: 0 }, joint } });
+
+    it('gives what all patches give where none is left out', async () => {
+      const [all, kept] = await Promise.all(
+        [0, 0.01].map(async (drop_patches) => {
+          const { task, batches } = await jointOf({ drop_patches });
+          const steps = await openSteps(task, { compile: compileOptions });
+          const { losses, gradients } = await steps.step(3);
+          const copied = Object.entries(gradients).map(([name, g]) => [name, [...g]] as const);
+          await steps.dispose();
+          const feeds = Object.keys(await task.feeds(3));
+          batches.store.close();
+          return { losses, gradients: new Map(copied), feeds };
+        }),
+      );
+      expect([all!.feeds.includes('kept'), kept!.feeds.includes('kept')]).toEqual([false, true]);
+      for (const [name, loss] of Object.entries(all!.losses)) expect(kept!.losses[name], name).toBeCloseTo(loss, 4);
+      for (const [name, g] of all!.gradients) {
+        const other = kept!.gradients.get(name)!;
+        const far = Math.hypot(...g.map((x, i) => x - other[i]!));
+        expect(far, name).toBeLessThan(1e-4 + 1e-3 * Math.hypot(...g));
+      }
+    });
+
+    it('sees no pixel of a patch that is left out, others at each step, and has the gradient of its total', async () => {
+      const { task, batches } = await jointOf({ drop_patches: 0.75 });
+      const rows = async (n: number) => [...(await task.feeds(n)).kept!.data];
+      const first = await rows(0);
+      expect(first).toHaveLength(6 * (1 + 4));
+      expect(await rows(1)).not.toEqual(first);
+      expect(await rows(0)).toEqual(first);
+
+      // Image 0 with a patch painted over: one that is kept, and one that is not.
+      const own = first.slice(1, 5).map((row) => row - 1);
+      const dropped = Array.from({ length: 16 }, (_, p) => p).find((p) => !own.includes(p))!;
+      const painted = (patch: number) => ({
+        ...task,
+        async feeds(n: number) {
+          const { pixels, ...feeds } = await task.feeds(n);
+          const data = (pixels!.data as Float32Array).slice();
+          for (let i = 0; i < 16; i++) {
+            const [y, x] = [Math.floor(patch / 4) * 4 + Math.floor(i / 4), (patch % 4) * 4 + (i % 4)];
+            data[y * 16 + x] = 3;
+          }
+          return { ...feeds, pixels: { ...pixels!, data } };
+        },
+      });
+      const totals: number[] = [];
+      for (const given of [task, painted(dropped), painted(own[0]!)]) {
+        const steps = await openSteps(given, { compile: compileOptions });
+        totals.push((await steps.step(0)).losses.total!);
+        await steps.dispose();
+      }
+      expect(totals[1]).toBe(totals[0]);
+      expect(totals[2]).not.toBe(totals[0]);
+
+      const steps = await openSteps(task, { compile: compileOptions });
+      const { gradients } = await steps.step(0);
+      const free = Object.fromEntries(Object.entries(gradients).map(([name, g]) => [name, g.slice()]));
+      for (const part of ['patch_embedding.weight', 'position_embedding.weight']) {
+        const name = `student/vision_model.embeddings.${part}`;
+        const data = task.params[name]!.data as Float32Array;
+        const i = free[name]!.reduce((best, x, at) => (Math.abs(x) > Math.abs(free[name]![best]!) ? at : best), 0);
+        const before = data[i]!;
+        const at = async (x: number) => {
+          data[i] = x;
+          const { losses } = await steps.step(0);
+          data[i] = before;
+          return losses.total!;
+        };
+        const slope = ((await at(before + 2e-3)) - (await at(before - 2e-3))) / 4e-3;
+        expect(Math.abs(slope - free[name]![i]!), name).toBeLessThan(0.05 * Math.abs(slope) + 2e-3);
+      }
+      await steps.dispose();
+      batches.store.close();
+    });
+
+    it('reads smaller images by position embeddings of their grid', async () => {
+      const small = visionTower(paramInputs(teacher.params), config, input('pixels', [2, 3, 8, 8]), { size: 8 });
+      const { data } = teacher.params['vision_model.embeddings.position_embedding.weight']!;
+      const weights = bilinearMatrix([4, 4], [2, 2]);
+      const table = new Float32Array(5 * 24);
+      table.set(data.subarray(0, 24) as Float32Array); // the class token's
+      for (let p = 0; p < 4; p++)
+        for (let q = 0; q < 16; q++)
+          for (let k = 0; k < 24; k++) table[(1 + p) * 24 + k]! += weights[p * 16 + q]! * data[(1 + q) * 24 + k]!;
+      const own = { ...config, vision_config: { ...config.vision_config, image_size: 8 } };
+      const moved = {
+        ...teacher.params,
+        'vision_model.embeddings.position_embedding.weight': { shape: [5, 24], data: table },
+      };
+      const plain = visionTower(paramInputs(moved), own, input('pixels', [2, 3, 8, 8]));
+      const pixels = { shape: [2, 3, 8, 8], data: Float32Array.from({ length: 384 }, (_, i) => Math.sin(i)) };
+      const [a, b] = await Promise.all(
+        [
+          { embed: small.embed, params: teacher.params },
+          { embed: plain.embed, params: moved },
+        ].map(async ({ embed, params }) => {
+          const program = await compile({ outputs: { embed } }, compileOptions);
+          const found = [...(await program.run({ ...paramFeeds(params), pixels })).embed!.data];
+          await program.dispose();
+          return found;
+        }),
+      );
+      for (const [i, x] of a!.entries()) expect(b![i]).toBeCloseTo(x, 5);
+    });
+
+    it('trains phase by phase on more of the image, and resumes to the same bits', async () => {
+      const phases = {
+        warmup: { steps: 2, lr: 3e-3, losses: ['feature'], image_size: 8 },
+        prompt: { steps: 2, lr: 3e-3, drop_patches: 0.5 },
+        joint: { steps: 2, lr: 3e-3 },
+      };
+      const given = {
+        teacher,
+        dataset,
+        recipe: recipe({ student, phases, checkpoint_every: 1 }),
+        engine: compileOptions,
+      };
+      const whole = await distill({ ...given, runDir: join(root, 'whole') });
+      const stop = new AbortController();
+      const onProgress = (e: { phase: string }) => void (e.phase === 'prompt' && stop.abort());
+      const part = await distill({ ...given, runDir: join(root, 'parts'), signal: stop.signal, onProgress });
+      expect(part.finished).toBe(false);
+      const resumed = await distill({ ...given, runDir: join(root, 'parts') });
+      expect(resumed.student.params).toEqual(whole.student.params);
+      // The student keeps its own grid.
+      expect(resumed.student.config.vision_config.image_size).toBe(16);
+    });
+
+    it.each([
+      [
+        { image_size: 6 },
+        1,
+        /phases.joint.image_size: expected a multiple of the student's patch size 4, 16 at most, got 6/,
+      ],
+      [{ image_size: 32 }, 1, /16 at most, got 32/],
+      [
+        { image_size: 4, drop_patches: 0.6 },
+        1,
+        /phases.joint.drop_patches: 0.6 of the 1 patches leaves none; lower it/,
+      ],
+      [{ drop_patches: 0.5 }, 2, /phases.joint.drop_patches: expected 0 with several teachers, got 0.5/],
+    ])('refuses %o with %i teachers', (joint, teachers, message) => {
+      const phases = phasesOf(recipe({ phases: { joint } }));
+      expect(() => checkPhasePatches(phases, config.vision_config, teachers)).toThrow(message);
+    });
   });
 
   async function jointTask(more: object) {

@@ -8,6 +8,7 @@ import type { Batches } from './batches/batches.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, splitSizes, tracedParams } from './dual-stream.js';
 import { headShardAxis } from './losses/index.js';
 import { weightedLosses } from './losses/weighted-losses.js';
+import { keptTokens, seenPatches } from './phase-patches.js';
 
 /**
  * The dual-stream task of one phase, or a process's share of it: forward of the student with prompts, all losses, and two gradient groups (the losses
@@ -42,16 +43,33 @@ export function dualStreamTask(
   if (free) groups.push({ name: 'free', loss: free });
   if (clipped) groups.push({ name: 'clipped', loss: clipped, clip: clip > 0 ? clip : undefined });
   const needed = new Set(Object.keys(used));
+  const kept = used.kept && keptFeed(s, batches, phase, used.kept.shape as number[]);
   return {
     params: subset(everything, names),
     parameters: Object.fromEntries(names.map((name) => [name, inputs[name]!])),
     losses: { total, ...losses },
     groups,
     frozen: { ...everything, ...paramFeeds(s.teacher, 'teacher/') },
-    feeds: async (n) => batches.fill(phase.firstStep * recipe.accumulate + n, needed),
+    async feeds(n) {
+      const batch = phase.firstStep * recipe.accumulate + n;
+      const feeds = batches.fill(batch, needed);
+      return kept ? { ...feeds, kept: kept(batch) } : feeds;
+    },
     imagesPerBatch: batches.share.images.count,
     bounds: logitBounds(s.config, 'student/'),
     split: { ranks, axis: (name) => headShards(name) ?? taskShards(name) },
+  };
+}
+
+/** The tokens that the own images keep in a batch. @param shape [b, K] */
+function keptFeed({ config, recipe }: DualStream, { share }: Batches, phase: PhaseOptions, shape: readonly number[]) {
+  const seen = seenPatches(phase, config.vision_config);
+  const [, width] = shape as [number, number];
+  const tokens = width - seen.kept + seen.grid[0] * seen.grid[1];
+  const { from, count } = share.images;
+  return (batch: number) => {
+    const positions = Array.from({ length: count }, (_, i) => batch * recipe.batch + from + i);
+    return { shape, data: keptTokens(recipe.seed, positions, seen, tokens) };
   };
 }
 

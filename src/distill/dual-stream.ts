@@ -1,4 +1,4 @@
-import { type ClipConfig, fitPixels, fullTexts, patchGrid, textTower, visionTower } from '../clip/index.js';
+import { type ClipConfig, fitPixels, fullTexts, isSiglip, patchGrid, textTower, visionTower } from '../clip/index.js';
 import { Random } from '../math/index.js';
 import { headAverage, type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts } from '../prompt/index.js';
@@ -8,7 +8,8 @@ import type { Batches } from './batches/batches.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
 import type { LayerWhitening, LossContext } from './losses/loss.js';
-import { regridAttention, regridTokens } from './losses/regrid.js';
+import { type Grid, keepMap, regridAttention, regridTokens } from './losses/regrid.js';
+import { type PhasePatches, seenPatches } from './phase-patches.js';
 import type { DistillRecipe } from './recipe.js';
 import { type SeveralStream, severalContext } from './teachers/several-stream.js';
 
@@ -30,7 +31,7 @@ export interface DualStream {
   recipe: DistillRecipe;
 }
 
-export interface PhaseOptions {
+export interface PhaseOptions extends PhasePatches {
   /** Which parameters learn: those whose names start so. */
   trains: ('student/' | 'prompt/' | 'heads/')[];
   losses: readonly LossName[];
@@ -99,7 +100,8 @@ function lossContext(
   const { recompute } = s.recipe;
   const { ranks = 1 } = phase;
   const fed = batches.inputs(); // unused inputs never reach the program
-  const pixels = fitPixels(param(fed, 'pixels'), config.vision_config.image_size);
+  const { size, grid: from } = seenPatches(phase, config.vision_config);
+  const pixels = fitPixels(param(fed, 'pixels'), size);
   const ids = param(fed, 'ids'); // [n, L]
   const ends = param(fed, 'ends'); // [n]
   const { share, captions, textCount, textBlocks } = batches;
@@ -116,13 +118,17 @@ function lossContext(
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
     imageSide = visionPrompts(p.prompt, s.prompt.config, t.slice(texts, 0, captions, textCount)); // the classes are the task
   }
-  const image = visionTower(p.student, config, pixels, { prompts: imageSide, recompute, ranks });
+  const kept = keptInput(config, batches, phase);
+  const image = visionTower(p.student, config, pixels, {
+    ...{ size, prompts: imageSide, recompute, ranks },
+    pick: kept && ((every) => t.gatherTokens(every, kept)),
+  });
   const read = textSide.length > 0 ? ids : fullTexts(ids, config);
   const worn = textSide.map((prompts) => share.ownRows(prompts, textBlocks));
   const text = textTower(p.student, config, read, ends, { prompts: worn, insert: true, recompute, ranks });
 
-  const [from, to] = [patchGrid(config), patchGrid(teacherConfig)];
-  const tokens = 1 + from[0] * from[1];
+  const to = patchGrid(teacherConfig);
+  const tokens = (kept?.shape[1] as number | undefined) ?? 1 + from[0] * from[1];
   const ownTokens = (layer: number) => t.slice(image.hidden[layer]!, 1, 0, tokens);
   const ownAttention = (layer: number) => headAverage(image.attention[layer - 1]!, tokens, ranks);
   return {
@@ -135,15 +141,30 @@ function lossContext(
     logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },
     prompts: [...textSide, ...imageSide],
     teacher: { config: teacherConfig, params: s.teacher },
-    target: (name) => param(fed, `target/${name}`),
-    tokens: (layer) => regridTokens(ownTokens(layer), from, to),
-    attention: (layer) => regridAttention(ownAttention(layer), from, to),
+    target: (name) => keptTarget(name, param(fed, `target/${name}`), from, to, kept),
+    // Kept tokens stand on no whole grid: the teacher's come to them, not they to the teacher's.
+    tokens: (layer) => (kept ? ownTokens(layer) : regridTokens(ownTokens(layer), from, to)),
+    attention: (layer) => (kept ? ownAttention(layer) : regridAttention(ownAttention(layer), from, to)),
     words: () => {
       const n = textSide[0]?.shape[1] as number | undefined;
       const last = text.hidden.at(-1)!; // [n, L (+ prompts), D]
       return n ? t.concat([t.slice(last, 1, 0, 1), t.slice(last, 1, 1 + n)], 1) : last;
     },
   };
+}
+
+/** Which tokens of the own images a phase keeps [b, K], as a step is fed them; undefined where it keeps all. */
+function keptInput(config: ClipConfig, { share }: Batches, phase: PhaseOptions): Tensor | undefined {
+  if (!phase.dropPatches) return undefined;
+  const { kept } = seenPatches(phase, config.vision_config);
+  return t.input('kept', [share.images.count, kept + (isSiglip(config) ? 0 : 1)], 'int32');
+}
+
+/** A stored output of the teacher for the tokens that are kept: layers and maps, on the student's grid. */
+function keptTarget(name: string, target: Tensor, from: Grid, to: Grid, kept: Tensor | undefined): Tensor {
+  if (!kept) return target;
+  if (name.startsWith('hidden.')) return t.gatherTokens(regridTokens(target, to, from), kept);
+  return name.startsWith('attention.') ? keepMap(regridAttention(target, to, from), kept) : target;
 }
 
 /** One rank's inputs of all parameters. @param ranks over how many the student's blocks, W_q and W_k are split */

@@ -38,11 +38,15 @@ export function phasesOf(recipe: DistillRecipe): Phase[] {
   const add = (name: string, p: typeof warmup, trains: PhaseOptions['trains'], prompted: boolean, extra = 0) => {
     const steps = p.steps + extra;
     if (steps > 0)
-      plan.push({ name, steps, lr: p.lr, warmupSteps: p.warmup_steps, losses: p.losses, trains, prompted });
+      plan.push({
+        ...{ name, steps, lr: p.lr, warmupSteps: p.warmup_steps, losses: p.losses, trains, prompted },
+        ...{ dropPatches: p.drop_patches, imageSize: p.image_size },
+      });
   };
   if (recipe.method === 'kd') {
     const steps = recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps;
-    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses: ['response'] as LossName[] };
+    const losses: LossName[] = ['response'];
+    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses, drop_patches: 0 };
     add('kd', one, ['student/'], false);
   } else {
     // A phase with nothing to learn, or by, leaves its drawings to the joint one, so that budgets stay equal.

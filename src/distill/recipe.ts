@@ -69,6 +69,13 @@ const phase = (defaults: { steps: number; lr: number }) =>
       epochs: z.number().min(0).optional(),
       lr: positive.default(defaults.lr),
       warmup_steps: steps.default(50),
+      /**
+       * Share of the student's patches that each step leaves out, by lot, to save time; what compares layers and maps then compares
+       * the kept ones. A phase of whole images must follow, for the student to know them.
+       */
+      drop_patches: share.max(0.95).default(0),
+      /** Side of the student's images in this phase, to save time, if smaller than its own. */
+      image_size: count.optional(),
       /** Losses used in this phase; one that is switched off under `losses` stays off. */
       losses: z.array(z.enum(lossNames)).min(1).default(lossNames),
     })

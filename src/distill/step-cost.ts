@@ -2,6 +2,7 @@ import type { ClipConfig } from '../clip/index.js';
 import type { Batches } from './batches/batches.js';
 import type { DualStream } from './dual-stream.js';
 import { activeLosses } from './losses/index.js';
+import { seenPatches } from './phase-patches.js';
 import type { Phase } from './phases.js';
 
 /**
@@ -14,8 +15,7 @@ export function stepCost({ config, recipe }: DualStream, phase: Phase, { textCou
   const times = phase.trains.includes('student/') ? 3 : 2;
   const losses = activeLosses(recipe, phase.losses);
   const reads = recipe.method === 'kd' || phase.prompted || losses.has('response') || losses.has('cross_modal');
-  const patches = (vision.image_size / vision.patch_size) ** 2;
-  const images = recipe.batch * blockCost(vision, patches);
+  const images = recipe.batch * blockCost(vision, seenPatches(phase, vision).kept);
   return times * (images + (reads ? textCount * blockCost(text, bank.length) : 0));
 }
 

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { initClip } from '../clip/towers/initialise.js';
+import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { embedImages, embedTexts } from '../evaluate/index.js';
 import { readNpy } from '../files/index.js';
 import { compileOptions, config, dataset, teacher as model } from '../test/colours.fixture.js';
 import { type EmbedDatasetOptions, embedDataset } from './embed-dataset.js';
+import { SearchIndex } from './search-index.js';
 
 let out = '';
 beforeEach(async () => {
@@ -118,4 +120,30 @@ it('lets one process at a shard, and processes with one number of shards', async
     expect.stringContaining('another process embeds it in 2 shards, and this one in 3'),
   ]);
   expect(await allIds()).toHaveLength(6);
+});
+
+it('embeds a part again where a file has changed under its name, and the open index follows', async () => {
+  const file = join(out, 'image.bin');
+  await writeFile(file, 'one');
+  let isGrey = false;
+  const one: ImageTextDataset = {
+    ...dataset,
+    splits: { train: train.slice(0, 5) },
+    source: (example) => ({ file: example.id === train[2]!.id ? file : join(out, 'none') }),
+    load: (example) => dataset.load(isGrey && example.id === train[2]!.id ? train[9]! : example),
+  };
+  expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 5, changed: 0, parts: 2 });
+  const index = await SearchIndex.open(out);
+  const before = await embedImages(model, one, [train[2]!], compileOptions);
+  expect((await index.nearest(before.rows, 1))[0]![0]!.score).toBeCloseTo(1, 5);
+  expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 0, already: 5, changed: 0 });
+  await writeFile(file, 'another');
+  isGrey = true;
+  expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 3, already: 2, changed: 1 });
+  expect((await allIds()).toSorted()).toEqual(one.splits.train!.map(({ id }) => id).toSorted());
+  await index.refresh();
+  expect(index.count).toBe(5);
+  const now = await embedImages(model, one, [train[2]!], compileOptions);
+  const [hit] = (await index.nearest(now.rows, 5))[0]!.filter(({ id }) => id === train[2]!.id);
+  expect(hit!.score).toBeCloseTo(1, 5);
 });

@@ -8,7 +8,7 @@ import { type Shard, shardOf, wholeWork } from '../jobs/index.js';
 import type { Rows } from '../math/index.js';
 import { type Model, modelFingerprint } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
-import { type EmbeddedRecord, keyOf, recordOf } from './columns.js';
+import { type EmbeddedRecord, keyOf, recordOf, stampOf } from './columns.js';
 import {
   checkSameKind,
   type EmbedFormat,
@@ -16,7 +16,7 @@ import {
   readEmbedManifest,
   writeEmbedManifest,
 } from './manifest.js';
-import { nextStem, partsOf, readRecords, removeEmbeddings, STATS, writePart } from './parts.js';
+import { nextStem, partsOf, readRecords, removeEmbeddings, removePart, STATS, writePart } from './parts.js';
 import { probeText } from './query.js';
 
 /** Options of {@link embedDataset}. */
@@ -52,6 +52,8 @@ export interface EmbedResult {
   readonly embedded: number;
   /** Images of this shard that were there before. */
   readonly already: number;
+  /** Images whose files had changed since they were embedded: these, and those of the same parts, are among the embedded ones. */
+  readonly changed: number;
   /** Images that could not be read. They are tried again by the next call. */
   readonly unreadable: readonly Skipped[];
   readonly parts: number;
@@ -90,8 +92,8 @@ export async function embedDataset(
     const wanted = manifestOf(model, dataset, options);
     await agree(out, wanted, options, model);
     const stems = await partsOf(out);
-    const done = await keysOf(out, stems);
     const mine = shardOf(chosen(dataset, options.split), shard);
+    const { done, changed } = await keysOf(out, stems, dataset, mine);
     const open = mine.filter(({ example }) => !done.has(keyOf({ dataset: dataset.name, id: example.id })));
     const unreadable: Skipped[] = shard.number === 1 ? [...dataset.skipped] : [];
     let [embedded, parts] = [0, 0];
@@ -117,6 +119,7 @@ export async function embedDataset(
       folder: out,
       embedded,
       already: mine.length - open.length,
+      changed,
       unreadable,
       parts,
       width: wanted.width,
@@ -195,11 +198,43 @@ async function agree(
   }
 }
 
-async function keysOf(out: string, stems: readonly string[]): Promise<Set<string>> {
-  const keys = new Set<string>();
-  for (const stem of stems)
-    for (const record of await readRecords(out, stem, ['dataset', 'id'])) keys.add(keyOf(record));
-  return keys;
+/**
+ * The images that are there. A part with an image whose file has changed is taken away, so that it is embedded again; of other
+ * shards' parts none is.
+ */
+async function keysOf(
+  out: string,
+  stems: readonly string[],
+  dataset: ImageTextDataset,
+  mine: readonly { readonly example: Example }[],
+): Promise<{ done: Set<string>; changed: number }> {
+  const done = new Set<string>();
+  const own = new Map(mine.map(({ example }) => [keyOf({ dataset: dataset.name, id: example.id }), example]));
+  let changed = 0;
+  for (const stem of stems) {
+    const records = await readRecords(out, stem);
+    const isOwn = records.every((record) => own.has(keyOf(record)));
+    const stale = isOwn ? await staleOf(dataset, records, own) : 0;
+    changed += stale;
+    if (stale > 0) await removePart(out, stem);
+    else for (const record of records) done.add(keyOf(record));
+  }
+  return { done, changed };
+}
+
+/** How many of a part's images have another file now. */
+async function staleOf(
+  dataset: ImageTextDataset,
+  records: readonly EmbeddedRecord[],
+  own: ReadonlyMap<string, Example>,
+): Promise<number> {
+  let stale = 0;
+  for (const record of records) {
+    const before = record.image_stamp;
+    const now = before && (await stampOf(dataset, own.get(keyOf(record))!));
+    if (now && now !== before) stale++;
+  }
+  return stale;
 }
 
 async function embedPart(
@@ -211,13 +246,18 @@ async function embedPart(
 ): Promise<{ records: EmbeddedRecord[]; images: Rows; texts?: Rows; skipped: readonly Skipped[] }> {
   const splits = new Map(some.map(({ example, split }) => [example.id, split]));
   const given = { device, threads, signal };
+  // Before it is read: a file that changes meanwhile is another one to the next run.
+  const stamps = new Map<string, string | undefined>();
+  for (const { example } of some) stamps.set(example.id, await stampOf(dataset, example));
   const images = await embedImages(
     model,
     dataset,
     some.map(({ example }) => example),
     { ...given, onProgress },
   );
-  const records = images.examples.map((example) => recordOf(dataset, example, splits.get(example.id)!));
+  const records = images.examples.map((example) =>
+    recordOf(dataset, example, splits.get(example.id)!, stamps.get(example.id)),
+  );
   const texts = withTexts ? await captionRows(model, records, images.rows.width, given) : undefined;
   return { records, images: images.rows, texts, skipped: images.skipped };
 }

@@ -62,7 +62,17 @@ export async function writePart(
   }
   const column = (name: keyof EmbeddedRecord) => ({ name, data: records.map((record) => record[name] ?? null) });
   const lists: Readonly<Record<string, Rows>> = format === 'npy' ? {} : own;
-  const names = ['id', 'dataset', 'image_path', 'caption', 'captions', 'split', 'class', 'artist'] as const;
+  const names = [
+    'id',
+    'dataset',
+    'image_path',
+    'image_stamp',
+    'caption',
+    'captions',
+    'split',
+    'class',
+    'artist',
+  ] as const;
   const bytes = parquetWriteBuffer({
     columnData: [
       ...names.map(column),
@@ -72,7 +82,7 @@ export async function writePart(
       { name: 'root', num_children: names.length + Object.keys(lists).length },
       ...names.map((name) => ({
         ...({ name, type: 'BYTE_ARRAY', converted_type: 'UTF8' } as const),
-        repetition_type: name === 'class' || name === 'artist' ? ('OPTIONAL' as const) : ('REQUIRED' as const),
+        repetition_type: optional.some((one) => one === name) ? ('OPTIONAL' as const) : ('REQUIRED' as const),
       })),
       ...Object.keys(lists).flatMap((name) => [
         { name, repetition_type: 'REQUIRED' as const, converted_type: 'LIST' as const, num_children: 1 },
@@ -83,6 +93,8 @@ export async function writePart(
   });
   await writeFileAtomic(metadataFile(folder, stem), new Uint8Array(bytes));
 }
+
+const optional = ['image_stamp', 'class', 'artist'];
 
 const row =
   ({ data, width }: Rows) =>
@@ -139,6 +151,12 @@ async function reading<Result>(path: string, read: (file: AsyncBuffer) => Promis
       `${path}: damaged (${(error as Error).message}): delete it, and the same part in the folders beside it, and embed again`,
     );
   }
+}
+
+/** Removes a part: first its metadata, without which it is not there. */
+export async function removePart(folder: string, stem: string): Promise<void> {
+  for (const file of [metadataFile(folder, stem), rowsFile(folder, 'images', stem), rowsFile(folder, 'texts', stem)])
+    await rm(file, { force: true });
 }
 
 /**

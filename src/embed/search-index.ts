@@ -48,11 +48,14 @@ export class SearchIndex {
     return this.parts.reduce((sum, { rows }) => sum + rows.count, 0);
   }
 
-  /** Reads what was embedded since. @throws UserError for a damaged file */
+  /** Reads what was embedded since, and leaves out what was taken away. @throws UserError for a damaged file */
   async refresh(): Promise<void> {
-    const known = new Set(this.parts.map(({ stem }) => stem));
+    const stems = await partsOf(this.folder);
+    const there = this.parts.filter(({ stem }) => stems.includes(stem));
+    this.parts.splice(0, this.parts.length, ...there);
+    const known = new Set(there.map(({ stem }) => stem));
     const { width } = this.manifest;
-    for (const stem of await partsOf(this.folder)) {
+    for (const stem of stems) {
       if (known.has(stem)) continue;
       const count = await countRecords(this.folder, stem);
       const data = await readImageRows(this.folder, stem, this.manifest, count);

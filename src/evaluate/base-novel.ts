@@ -12,9 +12,11 @@ export interface BaseNovel {
 
 /** Base and novel accuracy with their harmonic mean, 2bn / (b + n). */
 export function baseNovel(base: Interval, novel: Interval): BaseNovel {
-  const total = base.value + novel.value;
-  return { base, novel, harmonic: total === 0 ? 0 : (2 * base.value * novel.value) / total };
+  return { base, novel, harmonic: harmonicMean(base.value, novel.value) };
 }
+
+/** 2ab / (a + b), and 0 of two zeros. */
+export const harmonicMean = (a: number, b: number): number => (a + b === 0 ? 0 : (2 * a * b) / (a + b));
 
 /**
  * 95 % interval of the harmonic mean of two independent shares: each bound is as far from it as the shares' own bounds

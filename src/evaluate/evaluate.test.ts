@@ -180,6 +180,9 @@ describe('evaluateModel', () => {
     expect(evaluation.zeroShot!.top1).toEqual(wilson(54, 72));
     expect(evaluation.zeroShot!.top5.value).toBe(1);
     expect(evaluation.baseNovel).toMatchObject({ base: wilson(54, 72), novel: wilson(3, 3) });
+    // A bias so low, or so high, that one kind alone is answered: then both are as they are told apart by themselves.
+    expect(evaluation.generalized).toMatchObject({ bestSeen: 54 / 72, bestUnseen: 1 });
+    expect(evaluation.generalized!.unbiased.seen).toBeLessThanOrEqual(54 / 72);
     expect(evaluation.artists.map(({ artist, images, unseen }) => [artist, images, unseen])).toEqual([
       ['Ann', 36, false],
       ['Bob', 36, false],

@@ -15,6 +15,7 @@ import { checkTemplates, classText, withClassCaptions } from '../prompt/index.js
 import type { CompileOptions } from '../runtime/index.js';
 import { type BaseNovel, baseNovel } from './base-novel.js';
 import { type ArtistTop1, byArtist } from './by-artist.js';
+import { biasedAnswers, type CalibratedBias, calibratedBias } from './calibrated-bias.js';
 import { candidateClasses } from './candidate-classes.js';
 import { type EmbeddedImages, type EmbedOptions, embedImages, embedTexts } from './embed.js';
 import { imageLatency, type Latency } from './latency.js';
@@ -68,6 +69,8 @@ export interface Evaluation {
   readonly foldRetrieval?: FoldRetrieval;
   /** For the split `test` of data with a split `novel`. */
   readonly baseNovel?: BaseNovel;
+  /** The same images among base and novel classes together; where {@link baseNovel} is. */
+  readonly generalized?: CalibratedBias;
   /** With the split `test`, also the images of the split `style`. */
   readonly artists: readonly ArtistTop1[];
   readonly latency?: Latency;
@@ -158,6 +161,19 @@ export async function evaluateModel(
   const predictions = predict(own);
   const zeroShot = predictions.length > 0 ? zeroShotAccuracy(predictions) : undefined;
   const unseenClasses = predict(novel);
+  const isNovel = ({ label }: Prediction) => dataset.classes[label]!.novel;
+  const bothKinds = unseenClasses.some(isNovel) && predictions.some((one) => !isNovel(one));
+  const generalized = () => {
+    const labels = [...dataset.classes.keys()];
+    const kind = (isNovel: boolean) => {
+      const chosen = labels.filter((label) => dataset.classes[label]!.novel === isNovel);
+      const rows = chosen.map((label) => list.classes[label]!);
+      return { labels: chosen, features: classFeatures(texts, rows, weights) };
+    };
+    const both = imagesOf(images, [...own, ...novel].filter(isLabelled));
+    const examples = both.map(({ example: { label }, row }) => ({ label, row }));
+    return calibratedBias(biasedAnswers(images.rows, examples, { base: kind(false), novel: kind(true) }, scale));
+  };
   const trained = new Set((dataset.splits.train ?? []).flatMap(({ artist }) => artist ?? []));
   return {
     data: dataset.name,
@@ -174,6 +190,7 @@ export async function evaluateModel(
     ...(list.captions && (await retrieve(images, own, texts, list.captions, options.folds))),
     baseNovel:
       zeroShot && unseenClasses.length > 0 ? baseNovel(zeroShot.top1, zeroShotAccuracy(unseenClasses).top1) : undefined,
+    generalized: bothKinds ? generalized() : undefined,
     artists: byArtist([...predictions, ...predict(style)], trained),
     latency: latencyRuns > 0 ? await imageLatency(model, { ...engine, runs: latencyRuns }) : undefined,
     warnings: warning === undefined ? [] : [warning],

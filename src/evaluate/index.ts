@@ -1,6 +1,7 @@
 export { type BaseNovel, baseNovel, harmonicInterval } from './base-novel.js';
 export { type BenchStepOptions, type BenchStepResult, benchStep, stepFlops } from './bench-step.js';
 export { type ArtistTop1, byArtist } from './by-artist.js';
+export { type BiasPoint, type CalibratedBias, calibratedBias } from './calibrated-bias.js';
 export { candidateClasses } from './candidate-classes.js';
 export {
   type CompareOptions,

@@ -1,8 +1,16 @@
 /**
- * Work cut into jobs that run once each, here or on several machines, and sweeps over recipe fields.
+ * Work cut into jobs that run once each, here or on several machines, sweeps over recipe fields, and training in rounds.
  *
  * @module promptkd/jobs
  */
+export {
+  createRounds,
+  type RoundResult,
+  type RoundsPlan,
+  type RoundsResult,
+  type RunRoundsOptions,
+  runRounds,
+} from '../diloco/index.js';
 export {
   type BullmqOptions,
   countJobs,

@@ -16,6 +16,7 @@ import {
   withTextLength,
 } from '../clip/index.js';
 import { captionsOf, examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
+import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { leads } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
@@ -36,6 +37,7 @@ import {
   type RunEvaluation,
   type RunOptions,
   type RunResult,
+  roundsOf,
   type Task,
   type TrainResult,
   train,
@@ -157,6 +159,10 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     split === undefined || !leads(group)
       ? undefined
       : await Probe.open(dataset, start, { split, images, templates: recipe.templates! });
+  if (options.rounds && recipe.minutes !== undefined)
+    throw new UserError(
+      'minutes: every replica would count steps of its own: set steps instead, and leave minutes out',
+    );
   const seen = batch * recipe.accumulate; // a step
   const steps = await countSteps(recipe, runDir, task, engine);
   const folder = join(runDir, 'model');
@@ -209,6 +215,7 @@ async function pretrainIn(run: Run, dataset: ImageTextDataset, options: Pretrain
     lookEvery: evaluation.every || undefined,
     endsAfter: (step) => validation.isExhausted(step),
     fingerprint: identityOf(recipe, dataset),
+    rounds: roundsOf(options.rounds, phase),
     signal: options.signal,
     onStep: async (event) => {
       const evaluates = evaluation.every > 0 && (event.step % evaluation.every === 0 || event.step === event.steps);

@@ -1,6 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import type { HostTensor } from '../tensor/index.js';
 import type { Device } from './device.js';
+import { type Feed, ortTensor } from './ort-tensor.js';
 import { openSession } from './session.js';
 
 /** An ONNX file opened as other software opens it: sizes are known at each run, whole numbers are int64. */
@@ -29,7 +30,7 @@ export class OnnxFile {
   }
 
   /** Runs the model. The arrays returned are new; feeds the model has no input for are left out. */
-  async run(feeds: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor<Float32Array>>> {
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor<Float32Array>>> {
     const tensors: Record<string, ort.Tensor> = {};
     for (const name of this.inputs) {
       const feed = feeds[name];
@@ -38,7 +39,7 @@ export class OnnxFile {
       tensors[name] =
         data instanceof Int32Array
           ? new ort.Tensor('int64', BigInt64Array.from(data, BigInt), shape)
-          : new ort.Tensor('float32', data, shape);
+          : ortTensor({ data, shape });
     }
     const results = await this.session.run(tensors);
     return Object.fromEntries(

@@ -1,10 +1,10 @@
 import * as ort from 'onnxruntime-node';
 import { dtypeOf, type HalfTensor, type HostTensor } from '../tensor/index.js';
 
-/** What an input is fed: an array of float32, int32 or, as whole numbers, float16. */
+/** What an input is fed: an array of float32, int32, uint8 or, as whole numbers, float16. */
 export interface Feed {
   readonly shape: readonly number[];
-  readonly data: (HostTensor | HalfTensor)['data'];
+  readonly data: (HostTensor | HalfTensor)['data'] | Uint8Array;
 }
 
 /** An array as ONNX Runtime takes it, in place. */

@@ -1,3 +1,4 @@
+export * from './defects/index.js';
 export {
   type PatchChoice,
   type PatchEncoder,

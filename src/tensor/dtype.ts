@@ -1,8 +1,9 @@
 import { type DType, formatShape, type Tensor } from './tensor.js';
 
 /** The type of an array's numbers. */
-export function dtypeOf(data: Float32Array | Int32Array | Uint16Array): DType {
+export function dtypeOf(data: Float32Array | Int32Array | Uint16Array | Uint8Array): DType {
   if (data instanceof Int32Array) return 'int32';
+  if (data instanceof Uint8Array) return 'uint8';
   return data instanceof Uint16Array ? 'float16' : 'float32';
 }
 

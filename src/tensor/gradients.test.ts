@@ -106,10 +106,12 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   'gather, repeated rows add up': [(table) => t.gather(table, ids), [draw('table', [5, 3], -1, 1)]],
   firstRows: [(table) => t.firstRows(table, t.constant(a), 1), [draw('rows', [5, 3], -1, 1)]],
   gatherRows: [(x) => t.gatherRows(x, t.constant({ shape: [2], data: Int32Array.of(2, 0) })), [a]],
+  gatherTokens: [(x) => t.gatherTokens(x, t.constant({ shape: [2, 2], data: Int32Array.of(2, 0, 3, 5) })), [a]],
   'sum over all': [(x) => t.sum(x), [a]],
   'sum over one axis': [(x) => t.sum(x, [1]), [a]],
   'sum, axes kept': [(x) => t.sum(x, [0, 2], true), [a]],
   mean: [(x) => t.mean(x, [-1]), [a]],
+  max: [(x) => t.max(x, 0), [a]],
   softmax: [(x) => t.softmax(x), [a]],
   'softmax over another axis': [(x) => t.softmax(x, 1), [a]],
   'logSoftmax over another axis': [(x) => t.logSoftmax(x, 1), [a]],
@@ -228,6 +230,10 @@ describe('errors when tracing name the op and both shapes', () => {
     gatherRows: [
       () => t.gatherRows(x, t.input('i', [2], 'int32')),
       /gatherRows: expected \[B, T, D\].*got float32 \[2, 3\] and int32 \[2\]/,
+    ],
+    gatherTokens: [
+      () => t.gatherTokens(t.input('x', [2, 3, 4]), t.input('rows', [3, 2], 'int32')),
+      /gatherTokens: expected \[B, T, D\] and \[B, K\], got float32 \[2, 3, 4\] and int32 \[3, 2\]/,
     ],
     constant: [
       () => t.constant({ shape: [2, 2], data: new Float32Array(3) }),

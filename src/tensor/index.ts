@@ -32,13 +32,13 @@ export {
   where,
 } from './ops/arithmetic.js';
 export { expand, repeatBatch, sum } from './ops/broadcasting.js';
-export { firstRows, gather, gatherRows } from './ops/gather.js';
+export { firstRows, gather, gatherRows, gatherTokens } from './ops/gather.js';
 export { bilinearMatrix, interpolateGrid } from './ops/interpolate.js';
 export { concat, pad, reshape, slice, transpose } from './ops/layout.js';
 export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
 export { l2Normalize, layerNorm, logSoftmax, softmax } from './ops/normalize.js';
 export { argMax, positions } from './ops/positions.js';
-export { mean } from './ops/reduce.js';
+export { max, mean } from './ops/reduce.js';
 export { emptyPack, fillPack, type Pack, pack, packed } from './packs.js';
 export { type Precision, precisions } from './precision.js';
 export { recomputed } from './recompute.js';

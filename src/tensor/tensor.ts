@@ -4,8 +4,8 @@ import type { OnnxEmitter } from './onnx-emitter.js';
 export type Dim = number | string;
 /** A tensor's dimensions, the outermost first; `[]` is a scalar. */
 export type Shape = readonly Dim[];
-/** float16 is for inputs alone: no op takes it but `cast`. */
-export type DType = 'float32' | 'float16' | 'int32' | 'int64' | 'bool';
+/** float16 and uint8 are for inputs alone: no op takes them but `cast`. */
+export type DType = 'float32' | 'float16' | 'int32' | 'int64' | 'uint8' | 'bool';
 
 /** An array that JavaScript owns: parameters, feeds and results. Row-major. */
 export interface HostTensor<D extends Float32Array | Int32Array = Float32Array | Int32Array> {

@@ -40,12 +40,23 @@ export async function saveState(
   position: RunPosition,
   fingerprint: string,
 ): Promise<void> {
-  const tensors: Params = {};
+  await writeStateFile(statePath(runDir), state, position, { fingerprint });
+}
+
+/** A state as a file of any name. @param metadata beside its position; `fingerprint` is what {@link restoreStateFile} looks at */
+export async function writeStateFile(
+  path: string,
+  state: RunState,
+  { step, seconds }: RunPosition,
+  metadata: Readonly<Record<string, string>>,
+  more: Params = {},
+): Promise<void> {
+  const tensors: Params = { ...more };
   for (const section of sections) {
     for (const [name, tensor] of Object.entries(state[section])) tensors[`${section}/${name}`] = tensor;
   }
-  const metadata = { step: String(position.step), seconds: String(position.seconds), fingerprint };
-  await writeSafetensors(statePath(runDir), tensors, { dtype: 'F32', metadata, checksum: true });
+  const position = { step: String(step), seconds: String(seconds) };
+  await writeSafetensors(path, tensors, { dtype: 'F32', metadata: { ...metadata, ...position }, checksum: true });
 }
 
 /**
@@ -59,7 +70,15 @@ export async function restoreState(
   fingerprint: string,
 ): Promise<RunPosition | undefined> {
   const path = statePath(runDir);
-  if (!existsSync(path)) return undefined;
+  return existsSync(path) ? restoreStateFile(path, state, fingerprint) : undefined;
+}
+
+/**
+ * Reads a state file into the live arrays; others that stand in it are passed over.
+ * @returns where its run stood
+ * @throws UserError where it belongs to another recipe, data set or model, or is damaged
+ */
+export function restoreStateFile(path: string, state: Partial<RunState>, fingerprint: string): RunPosition {
   const remedy = 'give another run folder, or remove this file to start again';
   const { tensors, metadata } = readStateFile(path, remedy);
   if (metadata.fingerprint !== fingerprint) {
@@ -68,7 +87,7 @@ export async function restoreState(
     );
   }
   const live = sections.flatMap((section) =>
-    Object.entries(state[section]).map(([name, tensor]) => [`${section}/${name}`, tensor] as const),
+    Object.entries(state[section] ?? {}).map(([name, tensor]) => [`${section}/${name}`, tensor] as const),
   );
   // All is checked before anything is written, so that a refusal leaves the model as it was.
   for (const [name, tensor] of live) {

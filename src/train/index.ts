@@ -6,6 +6,9 @@ export type { FlatGradients, Gradients } from './flat-gradients.js';
 export { type LoopOptions, type StepEvent, type TrainResult, train } from './loop.js';
 export { takeValues } from './moving-average.js';
 export { decaysByDefault, type Optimizer, type ParameterRules } from './optimizer.js';
+export { type PhaseRounds, type Rounds, roundsOf } from './rounds/local-steps.js';
+export { type MergeOptions, mergeRound } from './rounds/merge-round.js';
+export { lastMerged, type MergedState } from './rounds/round-files.js';
 export {
   evaluationFields,
   type RunEvaluation,

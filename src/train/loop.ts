@@ -6,6 +6,7 @@ import { type ComputeOptions, openExecutor, type StepReport } from './executor.j
 import { GroupReduce, shareState } from './group-reduce.js';
 import { lossScaleFor } from './loss-scale.js';
 import type { Optimizer } from './optimizer.js';
+import { LocalSteps, type PhaseRounds } from './rounds/local-steps.js';
 import type { Task } from './task.js';
 
 /** What is reported after every update. */
@@ -52,13 +53,15 @@ export interface LoopOptions extends ComputeOptions {
   readonly endsAfter?: (step: number) => boolean;
   /** Decay of an exponential moving average of the parameters, e.g. 0.999. */
   readonly ema?: number;
+  /** Trains a replica's share of a round instead of all steps, and hands it in. Nothing ends it early then but the signal. */
+  readonly rounds?: PhaseRounds;
   /** First loss scale of mixed precision. @defaultValue 2¹⁶ */
   readonly lossScale?: number;
 }
 
 /** What {@link train} ended with. */
 export interface TrainResult {
-  /** False where the signal stopped it. */
+  /** False where the signal stopped it, and of a share of a round. */
   readonly finished: boolean;
   /** Updates done, over all sittings; fewer than asked for where `endsAfter` ended it. */
   readonly step: number;
@@ -93,13 +96,18 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   const { group = single } = options.compile ?? {};
   const together = group.size > 1 ? new GroupReduce(group, () => options.signal?.aborted ?? false) : undefined;
   if (together) agree(group, { run: fields(fingerprint), steps });
-  const restore = async () => (runDir ? restoreState(runDir, state, fingerprint) : undefined);
+  const local =
+    options.rounds && (await LocalSteps.open(options.rounds, state, { runDir: runDir!, fingerprint, steps }));
+  const restore = async () => local?.position ?? (runDir ? restoreState(runDir, state, fingerprint) : undefined);
   const start = together ? await shareState(group, state, restore) : await restore();
+  const end = local?.end ?? steps;
+  const isShare = local !== undefined && options.rounds?.share !== undefined && !local.isWhole;
   let step = start?.step ?? 0;
-  let saved = start?.step;
+  // What was merged is not this run's own yet.
+  let saved = local?.isWhole && !options.rounds?.share ? undefined : start?.step;
   const clock = new StepClock(start?.seconds ?? 0);
   const { afterUpdates } = task;
-  const executor = await openExecutor(task, {
+  const executor = await openExecutor(isShare ? local.taskOf(task) : task, {
     ...options,
     reduce: options.reduce ?? together?.reduce,
     average,
@@ -108,7 +116,8 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   const save = async () => {
     if (!runDir || saved === step || !leads(group)) return;
     await executor.read();
-    await saveState(runDir, state, { step, seconds: clock.seconds }, fingerprint);
+    const own = isShare ? local.ownFingerprint : fingerprint;
+    await saveState(runDir, state, { step, seconds: clock.seconds }, own);
     saved = step;
   };
   const looks = [options.checkpointEvery || steps, options.lookEvery ?? steps, afterUpdates?.every ?? steps];
@@ -116,12 +125,12 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
   let ended = false;
   /** What ended it early the first process knows, which measures. */
   const isOver = () => {
-    if (step < steps && step > 0 && options.endsAfter) {
+    if (step < end && step > 0 && options.endsAfter && !local) {
       const ends = Float32Array.of(leads(group) && options.endsAfter(step) ? 1 : 0);
       group.allReduce(ends);
       ended = ends[0]! > 0;
     }
-    return step >= steps || ended;
+    return step >= end || ended;
   };
 
   try {
@@ -129,7 +138,7 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
       // The runtime blocks this thread while it computes: without a breath here no signal is ever heard.
       await new Promise((resolve) => setImmediate(resolve));
       if (together ? together.stops : options.signal?.aborted) break;
-      const count = Math.min(steps - step, ...stops.map((every) => every - (step % every)));
+      const count = Math.min(end - step, ...stops.map((every) => every - (step % every)));
       clock.begin();
       const reports = await executor.run(step, count);
       clock.end(count);
@@ -165,12 +174,13 @@ export async function train(task: Task, options: LoopOptions): Promise<TrainResu
     }
     await save();
     await executor.read();
+    if (isShare && step === end) await local.handIn({ step, seconds: clock.seconds }, task.bounds);
     // A process that ends takes the others with it: none leaves before the state is saved.
     await group.barrier();
   } finally {
     await executor.dispose();
   }
-  return { finished: step >= steps || ended, step, seconds: clock.seconds, averaged };
+  return { finished: !isShare && (step >= steps || ended), step, seconds: clock.seconds, averaged };
 }
 
 /** What a run is, as fields that can be compared one by one. */

@@ -29,7 +29,7 @@ export function addCvpr2024(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'cvpr2024 --recipe recipes/cvpr2024-emoji.yaml --teacher models/emoji-teacher --student runs/small/model --out runs/cvpr2024',
+        'cvpr2024 --recipe recipes/cvpr2024-pairs.yaml --teacher models/emoji-pairs-teacher --student models/emoji-pairs-small --out runs/cvpr2024',
         'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data "coop:oxford_pets?novel=half" --recipe recipes/cvpr2024.yaml --out runs/pets',
         'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data coop:imagenet --transfer coop:caltech-101 coop:dtd --recipe recipes/cvpr2024-cross.yaml --out runs/cross',
       ),
@@ -69,7 +69,8 @@ async function run(options: Cvpr2024Options): Promise<void> {
         const student = await loadModelCheckpoint(options.student, given);
         const dataset = await open();
         const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
-        const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets });
+        const beyond = await Promise.all(given.recipe.beyond.map((target) => openDataset(target.dataset)));
+        const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets, beyond });
         if (result.finished) {
           const figures = `${JSON.stringify(output.cvpr2024Json(result), null, 1)}\n`;
           await writeFileAtomic(join(out, 'figures.json'), figures);
@@ -80,7 +81,7 @@ async function run(options: Cvpr2024Options): Promise<void> {
       closing: (result) => {
         const students = result.seeds.flatMap((seed) => seed.students);
         return {
-          lines: [output.cvpr2024Table(result)],
+          lines: output.cvpr2024Lines(result),
           saved: out,
           next: students.slice(0, 1).map((folder) => `evaluate ${folder} --data …`),
         };

@@ -15,7 +15,14 @@ import type { RunModelOptions } from '../../model/index.js';
 import { lossFields, withLossFlags } from '../loss-flags.js';
 import { examples, positiveInteger, positiveNumber, promptsOption } from '../options.js';
 import { teacherModels, withTeacherModels } from '../teacher-models.js';
-import { runTraining, type Training, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
+import {
+  runTraining,
+  type Training,
+  type TrainingOptions,
+  withPlanOptions,
+  withRoundsOptions,
+  withTrainingOptions,
+} from '../training.js';
 
 /** Beside the run's other files, where it had several teachers. */
 const teachersPageFile = 'teachers.html';
@@ -63,7 +70,7 @@ export function withDistillOptions(
   command: Command,
   action: (options: DistillOptions, command: Command) => Promise<void>,
 ): Command {
-  withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)')
+  withRoundsOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
     .option(
       '--teacher <folder>',
       'checkpoint folder or Hugging Face id of the teacher; an ONNX-only model gives embeddings alone; repeat for several teachers (docs/teachers.md)',

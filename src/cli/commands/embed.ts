@@ -101,12 +101,12 @@ async function run(name: string, options: EmbedOptions): Promise<void> {
       onProgress: (step, steps) => progress.update({ phase: 'embedding', step, steps }),
     });
     progress.stop();
-    const { embedded, already, unreadable, parts, width, seconds } = result;
+    const { embedded, already, changed, unreadable, parts, width, seconds } = result;
     const count = (n: number) => n.toLocaleString('en-GB');
     printResult(
       options,
       {
-        ...{ folder: options.out, embedded, already, unreadable: unreadable.length, parts, width, seconds },
+        ...{ folder: options.out, embedded, already, changed, unreadable: unreadable.length, parts, width, seconds },
         unreadable_images: unreadable.slice(0, 20),
       },
       () =>

@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { examples } from '../options.js';
-import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
+import {
+  runTraining,
+  type TrainingOptions,
+  withPlanOptions,
+  withRoundsOptions,
+  withTrainingOptions,
+} from '../training.js';
 
 interface PretrainOptions extends TrainingOptions {
   readonly from?: string;
@@ -10,7 +16,7 @@ export function addPretrain(program: Command): void {
   const command = program
     .command('pretrain')
     .description('train a CLIP model by contrastive learning, from scratch or further');
-  withPlanOptions(withTrainingOptions(command, 'the model'))
+  withRoundsOptions(withPlanOptions(withTrainingOptions(command, 'the model')))
     .option('--from <folder>', 'checkpoint folder or Hugging Face id to train further')
     .addHelpText(
       'after',

@@ -3,7 +3,13 @@ import type { DownloadOptions } from '../../clip/index.js';
 import type { RunModelOptions } from '../../model/index.js';
 import type { TunePromptsOptions as Tuning } from '../../tune-prompts/index.js';
 import { examples } from '../options.js';
-import { runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
+import {
+  runTraining,
+  type TrainingOptions,
+  withPlanOptions,
+  withRoundsOptions,
+  withTrainingOptions,
+} from '../training.js';
 
 interface TunePromptsOptions extends TrainingOptions {
   readonly split?: string;
@@ -14,7 +20,7 @@ export function addTunePrompts(program: Command): void {
   const command = program
     .command('tune-prompts')
     .description('learn prompts and their encoder for a frozen model, from labels or from images alone');
-  withPlanOptions(withTrainingOptions(command, 'the model'))
+  withRoundsOptions(withPlanOptions(withTrainingOptions(command, 'the model')))
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model')
     .option('--split <name>', 'images to learn from')
     .option('--unlabelled', 'learn from unlabelled images: the model’s confident answers serve as labels')

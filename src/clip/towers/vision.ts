@@ -3,6 +3,7 @@ import {
   add,
   concat,
   formatShape,
+  interpolateGrid,
   linear,
   repeatBatch,
   reshape,
@@ -34,6 +35,8 @@ export interface VisionOptions {
    * windows of an image are read each by itself: their tokens, with a class token each, on the batch axis.
    */
   readonly pick?: (tokens: Tensor) => Tensor;
+  /** Side of the pixels, if not the config's; position embeddings are then interpolated to its grid, bilinearly. */
+  readonly size?: number;
   /** Compute a block's inner values again in the backward pass instead of keeping them. */
   readonly recompute?: boolean;
   /** Over how many ranks the blocks are split (`compile` with `shards`). @defaultValue 1 */
@@ -53,7 +56,7 @@ export function visionTower(
   pixels: Tensor,
   options: VisionOptions = {},
 ): VisionResult {
-  const vision = config.vision_config;
+  const vision = options.size ? { ...config.vision_config, image_size: options.size } : config.vision_config;
   const prompts = options.prompts ?? [];
   const [, channels, height, breadth] = pixels.shape;
   if (
@@ -73,7 +76,7 @@ export function visionTower(
   const patches = patchEmbedding(p, vision, pixels); // [B, N, D]
   const all = add(
     siglip ? patches : concat([repeatBatch(classToken(p, vision), pixels), patches], 1),
-    param(p, 'vision_model.embeddings.position_embedding.weight'),
+    positionEmbeddings(p, config, vision.image_size),
   ); // [B, N or 1 + N, D]
   const tokens = options.pick ? options.pick(all) : all;
   const own = tokens.shape[1] as number;
@@ -118,6 +121,18 @@ export function visionTower(
 
 const classToken = (p: TensorTree, vision: ClipConfig['vision_config']): Tensor =>
   reshape(param(p, 'vision_model.embeddings.class_embedding'), [1, vision.hidden_size]);
+
+/** Position embeddings [N or 1 + N, D] of the patch grid of images of a side; a class token's is the same on all grids. */
+function positionEmbeddings(p: TensorTree, config: ClipConfig, size: number): Tensor {
+  const table = param(p, 'vision_model.embeddings.position_embedding.weight');
+  const { image_size: own, patch_size: patch, hidden_size: width } = config.vision_config;
+  if (size === own) return table;
+  const [from, to] = [own / patch, size / patch];
+  const first = isSiglip(config) ? 0 : 1;
+  const patches = reshape(slice(table, 0, first), [1, from * from, width]);
+  const moved = reshape(interpolateGrid(patches, [from, from], [to, to]), [to * to, width]);
+  return first === 0 ? moved : concat([slice(table, 0, 0, first), moved], 0);
+}
 
 /** Patch embedding: the strided convolution as one matrix product over cut-out patches, [B, C, S, S] → [B, N, D]. */
 function patchEmbedding(p: TensorTree, vision: ClipConfig['vision_config'], pixels: Tensor): Tensor {

@@ -31,3 +31,15 @@ export function regridAttention(map: Tensor, from: Grid, to: Grid): Tensor {
   const keys = regridTokens(t.transpose(queries), from, to); // [B, 1 + H·W keys, 1 + H·W queries]
   return renormalizeRows(t.transpose(keys));
 }
+
+/**
+ * An attention map of some tokens among themselves, rows renormalised.
+ *
+ * @param map [B, T, T]
+ * @param kept [B, K] as `gatherTokens` takes them
+ * @returns [B, K, K]
+ */
+export function keepMap(map: Tensor, kept: Tensor): Tensor {
+  const queries = t.gatherTokens(map, kept); // [B, K, T]
+  return renormalizeRows(t.transpose(t.gatherTokens(t.transpose(queries), kept)));
+}

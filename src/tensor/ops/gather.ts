@@ -71,3 +71,17 @@ export function gatherRows(x: Tensor, rows: Tensor): Tensor {
   const chosen = cast(equal(reshape(rows, [batch, 1]), positions(x, 1)), 'float32'); // [B, T]
   return reshape(matmul(reshape(chosen, [batch, 1, tokens]), x), [batch, width]);
 }
+
+/**
+ * Some tokens of each item: x [B, T, D], rows [B, K] int32 → [B, K, D].
+ *
+ * @param rows of all items' tokens one after another: item i's token t is i · T + t
+ */
+export function gatherTokens(x: Tensor, rows: Tensor): Tensor {
+  if (x.rank !== 3 || rows.rank !== 2 || x.shape[0] !== rows.shape[0]) {
+    throw new Error(
+      `gatherTokens: expected [B, T, D] and [B, K], got ${describeTensor(x)} and ${describeTensor(rows)}`,
+    );
+  }
+  return gather(reshape(x, [-1, x.shape[2]!]), rows);
+}

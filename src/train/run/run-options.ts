@@ -1,4 +1,5 @@
 import type { CompileOptions } from '../../runtime/index.js';
+import type { Rounds } from '../rounds/local-steps.js';
 import type { RunEvaluation } from './evaluation.js';
 
 /** A command line that makes a run go on: what its recipe does not say. */
@@ -26,6 +27,8 @@ export interface RunOptions<Recipe> {
   readonly onMessage?: (message: string) => void;
   /** Folders or hub ids of the models that come in, by role, for the record. */
   readonly sources?: Readonly<Record<string, string>>;
+  /** Training in rounds by replicas: this run is one of them, or reads what they found. */
+  readonly rounds?: Rounds;
   /** By which command line it runs; for the record, so that `promptkd resume` needs no other word. */
   readonly invocation?: RunInvocation;
   /** Why the recipe is as it is, in sentences that stand above it in `recipe.yaml`. */

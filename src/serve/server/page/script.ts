@@ -14,7 +14,7 @@ const make = (tag, text, cls) => {
   return node;
 };
 const percent = (p) => (100 * p).toFixed(1) + ' %';
-let image;
+let chosenFile;
 let known = [];
 /** Counts what was asked or changed: an answer to an older question is not shown. */
 let newest = 0;
@@ -96,7 +96,7 @@ function describe() {
 
 function choose(chosen) {
   if (!chosen) return;
-  image = chosen;
+  chosenFile = chosen;
   const image = make('img');
   image.alt = chosen.name;
   const address = URL.createObjectURL(chosen);
@@ -156,8 +156,8 @@ function showEmbeddings(answer, ms, asked) {
 
 /** What is still missing, in words; undefined where all is there. */
 function missing(name, asked) {
-  if (name === 'embed') return image || asked.length > 0 ? undefined : 'Choose an image or type a text first.';
-  if (!image) return 'Choose an image first.';
+  if (name === 'embed') return chosenFile || asked.length > 0 ? undefined : 'Choose an image or type a text first.';
+  if (!chosenFile) return 'Choose an image first.';
   if (name === 'similarity' && asked.length === 0) return 'Type at least one text first.';
 }
 
@@ -172,7 +172,7 @@ form.addEventListener('submit', async (event) => {
   try {
     if (known.length === 0) await loadModels().catch(() => {});
     const body = new FormData();
-    if (image) body.append('images', image);
+    if (chosenFile) body.append('images', chosenFile);
     if (model.value) body.append('model', model.value);
     for (const text of asked) body.append(name === 'classify' ? 'classes' : 'texts', text);
     const start = performance.now();
