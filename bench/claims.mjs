@@ -1,6 +1,6 @@
 // The method's claims, each measured over seeds, every seed printed: Markdown tables, or with --json one object a row.
 //
-//   npm run build && node bench/claims.mjs [--tables start,data,tail,parts,quantised] [--seeds 3] [--share 0.25]
+//   npm run build && node bench/claims.mjs [--tables start,data,tail,parts,quantised] [--seeds 3] [--share 0.25] [--views 8]
 //     [--minutes 60] [--rows bench/claims.jsonl] [--out runs/claims] [--print] [--json]
 //
 // start      PromptKD against plain KD at equal images, from random weights as usual and from the same start: shares of the
@@ -39,7 +39,7 @@ import { RowFile } from './row-file.mjs';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const tables = ['start', 'data', 'tail', 'parts', 'quantised'];
 const values = readOptions({
-  ...{ tables: tables.join(), seeds: '3', share: '0.25', minutes: undefined, print: false },
+  ...{ tables: tables.join(), seeds: '3', share: '0.25', views: '8', minutes: undefined, print: false },
   ...{ rows: here('./claims.jsonl'), out: 'runs/claims' },
 });
 const wanted = someOf('tables', values.tables, tables);
@@ -59,7 +59,7 @@ const merge = (a, b) =>
 const demo = parse(readFileSync(here('../recipes/distill-emoji.yaml'), 'utf8'));
 /** The demo's recipe, with `times` as many steps as --share says. */
 function recipeOf(change, seed, times = 1) {
-  const recipe = distillRecipe.parse(merge({ ...demo, seed }, change));
+  const recipe = distillRecipe.parse(merge({ ...demo, seed, views: Number(values.views) }, change));
   for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share * times);
   return recipe;
 }
@@ -257,7 +257,9 @@ const all = [
   return wanted.includes(table) && !known.has(key) && known.set(key, true);
 });
 const keyOf = ({ table, name, seed }) =>
-  name === 'teacher' || seed === 0 ? `${table}/${name}` : `${table}/${name}/share ${share}/seed ${seed}`;
+  name === 'teacher' || seed === 0
+    ? `${table}/${name}`
+    : `${table}/${name}/share ${share}/views ${values.views}/seed ${seed}`;
 
 const end = values.minutes === undefined ? Infinity : performance.now() + Number(values.minutes) * 60_000;
 for (const row of all) {
@@ -270,7 +272,7 @@ for (const row of all) {
     title,
     seed,
     share,
-    machine: machine(),
+    machine: machine.cpu,
     ...(await row.run()),
   }));
   if (!done)

@@ -2,7 +2,8 @@
 // until the last phase. Prints a Markdown table, every seed, or with --json one object a row.
 //
 //   npm run build && node bench/half-time.mjs [--only whole,drop-50,drop-75,small,small-drop-50] [--shares 0.125,0.25,0.5]
-//     [--seeds 1] [--rows bench/half-time.jsonl] [--out runs/half-time] [--json]
+//     [--seeds 1] [--views 8]
+//     [--rows bench/half-time.jsonl] [--out runs/half-time] [--json]
 //
 // --shares are lengths, of recipes/distill-emoji.yaml: two variants are compared at equal images in a row of one share, and at
 // equal time by the rows whose seconds are alike. Seconds are those of the processor, which say something on a busy machine
@@ -29,7 +30,7 @@ const variants = {
   'small-drop-50': { image_size: 32, drop_patches: 0.5 },
 };
 const values = readOptions({
-  ...{ only: Object.keys(variants).join(), shares: '0.125,0.25,0.5', seeds: '1' },
+  ...{ only: Object.keys(variants).join(), shares: '0.125,0.25,0.5', seeds: '1', views: '8' },
   ...{ rows: here('./half-time.jsonl'), out: 'runs/half-time' },
 });
 const names = someOf('only', values.only, Object.keys(variants));
@@ -42,13 +43,13 @@ const demo = parse(readFileSync(here('../recipes/distill-emoji.yaml'), 'utf8'));
 for (let seed = 1; seed <= Number(values.seeds); seed++) {
   for (const share of shares) {
     for (const name of names) {
-      const key = `${name}/share ${share}/seed ${seed}`;
-      const recipe = distillRecipe.parse({ ...demo, seed });
+      const key = `${name}/share ${share}/views ${values.views}/seed ${seed}`;
+      const recipe = distillRecipe.parse({ ...demo, seed, views: Number(values.views) });
       for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share);
       // The last phase sees whole images, as the student will.
       for (const phase of ['warmup', 'prompt']) Object.assign(recipe.phases[phase], variants[name]);
       const given = { teacher, dataset, recipe, runDir: join(values.out, key.replaceAll(/[/ ]/g, '-')) };
-      const targetsDir = join(values.out, `targets-${seed}`);
+      const targetsDir = join(values.out, `targets-${values.views}-${seed}`);
       if (!file.of(key)) await extractTargets({ ...given, targetsDir });
       const row = await file.measured(key, async () => {
         const before = process.cpuUsage();
@@ -57,7 +58,14 @@ for (let seed = 1; seed <= Number(values.seeds); seed++) {
         const evaluation = await evaluateModel(await loadModel(run.folder), dataset, { latencyRuns: 0 });
         const { top1, macroF1 } = evaluation.zeroShot;
         return {
-          ...{ name, share, seed, images: run.imagesSeen, trained_cpu_seconds: Math.round((user + system) / 1e6) },
+          ...{
+            name,
+            share,
+            views: values.views,
+            seed,
+            images: run.imagesSeen,
+            trained_cpu_seconds: Math.round((user + system) / 1e6),
+          },
           ...{ top1: top1.value, top1_interval: [top1.low, top1.high], macro_f1: macroF1 },
           r1_image_to_text: evaluation.distinctRetrieval.imageToText.r1.value,
           machine: machine.cpu,
@@ -74,7 +82,8 @@ if (!values.json) {
   console.log('|---|---:|---:|---:|---|---:|');
   for (const share of shares) {
     for (const name of names) {
-      const rows = file.rows.filter((row) => row.name === name && row.share === share);
+      const rows = file.rows.filter((row) => row.name === name && row.share === share && row.views === values.views);
+      if (rows.length === 0) continue;
       const mean = (of) => spread(rows.map(of)).mean;
       const percent = (x) => (x * 100).toFixed(1);
       const seconds = mean((row) => row.trained_cpu_seconds);

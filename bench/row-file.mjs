@@ -1,5 +1,5 @@
 // Finished rows of a long benchmark in a file, one JSON object a line: what is there is not measured again.
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export class RowFile {
@@ -7,8 +7,11 @@ export class RowFile {
   constructor(path) {
     this.path = path;
     mkdirSync(dirname(path), { recursive: true });
-    // A line that was cut off by a crash is measured again.
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    // A line that was cut off by a crash is measured again, and no row is written behind it.
+    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
+    const lines = whole.split('\n').slice(0, -1);
     this.rows = lines.map((line) => JSON.parse(line));
   }
 

@@ -19,6 +19,7 @@ import { addExport } from './commands/export.js';
 import { addExtract } from './commands/extract.js';
 import { addJobs } from './commands/jobs.js';
 import { addLaunch } from './commands/launch.js';
+import { addMedicalReport } from './commands/medical-report.js';
 import { addPretrain } from './commands/pretrain.js';
 import { addPrompts } from './commands/prompts.js';
 import { addQuantize } from './commands/quantize.js';
@@ -84,6 +85,7 @@ export function buildProgram(): Command {
     addSearchPrompts,
     addTunePrompts,
     addCascade,
+    addMedicalReport,
     addServe,
     addBench,
     addDoctor,

@@ -21,6 +21,7 @@ export { fewShot } from './few-shot.js';
 export { ImageError } from './image-error.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
+export { openPhantoms, type Phantom, type PhantomFinding, phantomFindings } from './phantoms/index.js';
 export { type SameImages, sameImages } from './same-images.js';
 export { shardsOf } from './shards-of.js';
 export { contactSheet, type SheetOptions } from './sheet/contact-sheet.js';

@@ -9,6 +9,7 @@ import { UserError } from '../errors.js';
 import { embedImages, embedTexts } from '../evaluate/index.js';
 import { readNpy } from '../files/index.js';
 import { compileOptions, config, dataset, teacher as model } from '../test/colours.fixture.js';
+import { imageFile, put } from '../test/images.fixture.js';
 import { type EmbedDatasetOptions, embedDataset } from './embed-dataset.js';
 import { SearchIndex } from './search-index.js';
 
@@ -123,22 +124,19 @@ it('lets one process at a shard, and processes with one number of shards', async
 });
 
 it('embeds a part again where a file has changed under its name, and the open index follows', async () => {
-  const file = join(out, 'image.bin');
-  await writeFile(file, 'one');
-  let isGrey = false;
+  const photos = join(out, 'photos');
+  for (const { id } of train.slice(0, 5)) await put(photos, `${id}.png`, await imageFile('#202020'));
   const one: ImageTextDataset = {
     ...dataset,
     splits: { train: train.slice(0, 5) },
-    source: (example) => ({ file: example.id === train[2]!.id ? file : join(out, 'none') }),
-    load: (example) => dataset.load(isGrey && example.id === train[2]!.id ? train[9]! : example),
+    source: ({ id }) => ({ file: join(photos, `${id}.png`) }),
   };
   expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 5, changed: 0, parts: 2 });
   const index = await SearchIndex.open(out);
   const before = await embedImages(model, one, [train[2]!], compileOptions);
   expect((await index.nearest(before.rows, 1))[0]![0]!.score).toBeCloseTo(1, 5);
   expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 0, already: 5, changed: 0 });
-  await writeFile(file, 'another');
-  isGrey = true;
+  await put(photos, `${train[2]!.id}.png`, await imageFile('#f0a000'));
   expect(await embed({ part: 3, dtype: 'f32' }, one)).toMatchObject({ embedded: 3, already: 2, changed: 1 });
   expect((await allIds()).toSorted()).toEqual(one.splits.train!.map(({ id }) => id).toSorted());
   await index.refresh();

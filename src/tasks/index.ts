@@ -1,4 +1,5 @@
 export * from './defects/index.js';
+export * from './medical-report/index.js';
 export {
   type PatchChoice,
   type PatchEncoder,

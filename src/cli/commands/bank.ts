@@ -10,9 +10,7 @@ export function addBank(program: Command): void {
     .argument('<bank>', 'folder of the bank')
     .addHelpText('after', examples('bank show pets', 'bank show pets --json'))
     .action(show);
-  withCommonOptions(
-    group.command('merge').description('merge two banks of the same student into one'),
-  )
+  withCommonOptions(group.command('merge').description('merge two banks of the same student into one'))
     .argument('<first>', 'folder of a bank')
     .argument('<second>', 'folder of the other')
     .requiredOption('--out <folder>', 'folder of the bank that is written')

@@ -20,7 +20,10 @@ export function addCvpr2024(program: Command): void {
     );
   withTrainingOptions(command, 'the teacher and of the student’s vision tower')
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
-    .requiredOption('--student <folder>', 'checkpoint folder or Hugging Face id of the pre-trained student, which stays frozen')
+    .requiredOption(
+      '--student <folder>',
+      'checkpoint folder or Hugging Face id of the pre-trained student, which stays frozen',
+    )
     .option('--seeds <n>', 'number of seeds to average over, from --seed on', positiveInteger)
     .option(
       '--transfer <data...>',

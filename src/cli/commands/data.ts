@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
-import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 import { wrapped } from '../help-lines.js';
+import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 
 interface ShowOptions extends CommonOptions {
   readonly split: string;

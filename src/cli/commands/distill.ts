@@ -97,8 +97,15 @@ export function withDistillOptions(
     )
     .option('--max-parameters <n>', 'without a recipe: the largest student with no more parameters', positiveInteger)
     .option('--max-bytes <n>', 'the same by the size of its weights, four bytes a parameter', positiveInteger)
-    .option('--max-store <GB>', 'without a recipe: disk limit for teacher targets (stored outputs) (default: 1)', positiveNumber)
-    .option('--targets <folder>', "folder of the teacher targets; several runs can share it (default: inside the run folder)")
+    .option(
+      '--max-store <GB>',
+      'without a recipe: disk limit for teacher targets (stored outputs) (default: 1)',
+      positiveNumber,
+    )
+    .option(
+      '--targets <folder>',
+      'folder of the teacher targets; several runs can share it (default: inside the run folder)',
+    )
     .addOption(
       new Option('--method <method>', 'promptkd: prompts, features, attention, responses; kd: logits only').choices([
         'promptkd',
@@ -108,7 +115,10 @@ export function withDistillOptions(
     // Before --no-prompts, which would otherwise make true the default of both.
     .addOption(promptsOption())
     .option('--no-prompts', 'without learned prompts')
-    .option('--no-coordination', 'without gradient coordination: feature gradients unclipped, attention gradients unscaled (γ = 1)')
+    .option(
+      '--no-coordination',
+      'without gradient coordination: feature gradients unclipped, attention gradients unscaled (γ = 1)',
+    )
     .option('--no-inherit', 'start the student from random weights')
     .action(action);
   withLossFlags(program, command);

@@ -46,11 +46,7 @@ export function addEvaluate(program: Command): void {
     )
     .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
-    .option(
-      '--folds <n>',
-      'also average retrieval over this many folds; 5 gives COCO’s 1k figures',
-      positiveInteger,
-    )
+    .option('--folds <n>', 'also average retrieval over this many folds; 5 gives COCO’s 1k figures', positiveInteger)
     .option('--long-tail', 'report by how many images a class has in train: many, medium and few')
     .option('--many <n>', 'classes with more training images are many-shot (default: 100)', wholeNumber)
     .option('--few <n>', 'classes with fewer training images are few-shot (default: 20)', wholeNumber)

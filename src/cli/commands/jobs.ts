@@ -43,12 +43,7 @@ function withQueueOptions(command: Command): Command {
     )
     .option('--workers <n>', 'jobs at a time in this process; bullmq: 0 leaves all to other workers', wholeNumber, 1)
     .option('--redis <url>', 'address of Redis (bullmq)', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
-    .option(
-      '--lock-seconds <s>',
-      'bullmq: a worker that is silent for this long loses its jobs',
-      positiveNumber,
-      60,
-    );
+    .option('--lock-seconds <s>', 'bullmq: a worker that is silent for this long loses its jobs', positiveNumber, 60);
 }
 
 function withMakeOptions(command: Command): Command {

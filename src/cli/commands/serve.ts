@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ModelServer as Server } from '../../serve/index.js';
+import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
@@ -19,6 +19,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
 
@@ -46,6 +47,10 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'time limit of a request', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'time that open requests get after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'folder that embed filled; /v1/search finds its images by text or image')
+    .option(
+      '--medical-report <index>',
+      'index of promptkd medical-report for the first model; /v1/medical-report drafts reports for review',
+    )
     .option('--key-file <file>', 'API keys, one per line; or comma-separated in PROMPTKD_API_KEYS')
     .option('--without-keys', 'accept requests without API keys')
     .option('--quiet', 'log warnings and errors only')
@@ -67,6 +72,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/medical-report  a draft report of a study’s images (--medical-report)
 GET  /v1/models, /healthz, /readyz
 GET  /metrics        for Prometheus
 GET  /openapi.json   all fields
@@ -102,10 +108,11 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
   if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
+  const extensions = await extensionsOf(models, options);
   const keys = await readKeys(options.keyFile);
   server = await ModelServer.start(
     {
-      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search },
+      ...{ models, host, port, workers, threads, maxBatch, maxQueue, keys, withoutKeys, search, extensions },
       maxWaitMs: options.maxWait,
       maxBodyBytes: options.maxBody * 2 ** 20,
       maxPixels: options.maxPixels * 1e6,
@@ -118,6 +125,13 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (stopped.signal.aborted) return;
   process.stdout.write(watched && !options.quiet ? banner(server.url, models) : `${server.url}\n`);
   if (reloadAsked) reload();
+}
+
+/** What tasks answer beside the models, each on the first of these. */
+async function extensionsOf([first = '']: readonly string[], { medicalReport }: ServeOptions): Promise<Extension[]> {
+  if (medicalReport === undefined) return [];
+  const { medicalReportExtension } = await import('../../tasks/index.js');
+  return [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)];
 }
 
 /** What people read once the server answers. */
