@@ -45,7 +45,7 @@ export function addMedicalReport(program: Command): void {
     .description('draft reports of radiographs for review by a clinician: research use only, not a medical device')
     .addHelpText(
       'after',
-      '\nNo text of a report is logged. What is drafted is a DRAFT, and has that header wherever it goes.\n',
+      '\nNo text of a report is logged. A draft carries the header DRAFT wherever it goes.\n',
     );
   const index = group
     .command('index')
