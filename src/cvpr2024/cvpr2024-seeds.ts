@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ImageTextDataset } from '../data/index.js';
 import type { BaseNovel } from '../evaluate/index.js';
 import { type Spread, spread } from '../evaluate/index.js';
+import { writeFileAtomic } from '../files/index.js';
 import { madeByFirst } from '../group/index.js';
 import type { Interval } from '../math/index.js';
 import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
@@ -144,6 +145,9 @@ async function measureSeed(
         const known = first?.beyond.filter(({ data }) => data === beyond[i]!.name);
         others.push(...(await evaluateBeyond(measured, beyond[i]!, test, measure, known)));
       }
+      // Of a run of hours that is stopped, what is measured stays readable.
+      const figures = `${JSON.stringify({ seed, base_novel: baseNovel, beyond: others }, null, 1)}\n`;
+      await writeFileAtomic(join(folder, 'figures.json'), figures);
       return { baseNovel, beyond: others };
     });
     return { seed, students: [done.folder], ...figures, transfer: [], stageSeconds: done.stageSeconds };

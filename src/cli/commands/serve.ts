@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
+import { sayLine } from '../live-lines.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
+import { printable } from '../printable.js';
 
 interface ServeOptions {
   readonly host: string;
@@ -106,7 +108,7 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const watched = process.stdout.isTTY && process.stderr.isTTY;
   // People see a few lines, and what goes wrong; logs are for machines.
   const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
-  if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
+  if (watched && !options.quiet) sayLine(`loading ${models.join(', ')} …`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
   const extensions = await extensionsOf(models, options);
   const keys = await readKeys(options.keyFile);
@@ -138,7 +140,7 @@ async function extensionsOf([first = '']: readonly string[], { medicalReport }: 
 function banner(url: string, models: readonly string[]): string {
   const { bold, dim } = coloursOf(process.stdout);
   return [
-    `${dim('serving')}  ${models.join(', ')}`,
+    `${dim('serving')}  ${printable(models.join(', '))}`,
     `${dim('page   ')}  ${bold(url)}`,
     `${dim('also   ')}  ${url}/openapi.json, ${url}/metrics`,
     `${dim('stop   ')}  Ctrl-C`,
