@@ -96,6 +96,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       .filter((file) => file !== script);
     const contents = new Map<string, () => Promise<string | Uint8Array> | string | Uint8Array>([
       ...shell.map((file) => [file, () => readFile(join(bundle, file))] as const),
+      [appManifest, () => appManifestOf(title)],
       [modelFiles.vision, () => readFile(vision.path)],
       [modelFiles.text, () => readFile(text.path)],
       [modelFiles.tokenizer, () => JSON.stringify(pair.tokenizer.json)],
@@ -108,7 +109,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     const source = await readFile(join(bundle, script), 'utf8');
     const { bytes, sums } = await writeAll(out, contents, about);
     // Last: a browser that has an older page takes the new files when this one has changed.
-    const worker = serviceWorker(source, sums, shell);
+    const worker = serviceWorker(source, sums, [...shell, appManifest]);
     await writeFileAtomic(join(out, script), worker);
     return {
       files: [...contents.keys(), modelFiles.about, script],
@@ -120,6 +121,23 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
   } finally {
     await pair.dispose();
   }
+}
+
+/** Makes the page an app that phones and desktops install. */
+const appManifest = 'app.webmanifest';
+
+function appManifestOf(title: string): string {
+  const icons = [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml' }];
+  const colours = { background_color: '#f6f6f3', theme_color: '#f6f6f3' };
+  return JSON.stringify({
+    name: title,
+    short_name: title,
+    start_url: './',
+    scope: './',
+    display: 'standalone',
+    ...colours,
+    icons,
+  });
 }
 
 function pageTemplates({ templates, weights }: PageOptions, model: EncoderModel) {

@@ -34,7 +34,9 @@ async function resume(program: Command, folder: string, options: CommonOptions):
     );
   }
   // The record is a file like any other: it may ask for what trains from a recipe, and for nothing else.
-  const asked = program.commands.find((one) => one.name() === command);
+  const named = program.commands.find((one) => one.name() === command);
+  // The arguments of a group of commands begin with one of them.
+  const asked = named?.commands.find((one) => one.name() === invocation.args[0]) ?? named;
   if (!asked?.options.some(({ long }) => long === '--recipe')) {
     throw new UserError(`${folder}: run.json: command: expected one that trains from a recipe, got ${show(command)}`);
   }

@@ -21,6 +21,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly defects?: string;
   readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
@@ -49,6 +50,7 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'time limit of a request', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'time that open requests get after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'folder that embed filled; /v1/search finds its images by text or image')
+    .option('--defects <detector>', 'what defects fit made; /v1/defects inspects images, /defects is its page')
     .option(
       '--medical-report <index>',
       'index of promptkd medical-report for the first model; /v1/medical-report drafts reports for review',
@@ -63,6 +65,7 @@ export function addServe(program: Command): void {
         'serve cascade.json student=runs/demo/student --port 9000',
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --search embedded',
+        'serve my-clip --defects runs/metal',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, warnings and errors only.
@@ -74,6 +77,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/defects     whether images are defective, and where (--defects)
 POST /v1/medical-report  a draft report of a study’s images (--medical-report)
 GET  /v1/models, /healthz, /readyz
 GET  /metrics        for Prometheus
@@ -129,11 +133,17 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (reloadAsked) reload();
 }
 
-/** What tasks answer beside the models, each on the first of these. */
-async function extensionsOf([first = '']: readonly string[], { medicalReport }: ServeOptions): Promise<Extension[]> {
-  if (medicalReport === undefined) return [];
-  const { medicalReportExtension } = await import('../../tasks/index.js');
-  return [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)];
+/** What tasks answer beside the models: a medical report's index is of the first of these. */
+async function extensionsOf([first = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
+  const { defects, medicalReport } = options;
+  if (defects === undefined && medicalReport === undefined) return [];
+  const { defectsExtension, medicalReportExtension } = await import('../../tasks/index.js');
+  return [
+    ...(defects === undefined ? [] : [await defectsExtension(defects)]),
+    ...(medicalReport === undefined
+      ? []
+      : [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)]),
+  ];
 }
 
 /** What people read once the server answers. */
