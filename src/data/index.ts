@@ -19,6 +19,7 @@ export { captionsOf, checkApart, examplesOf, isLabelled, labelledOf } from './ex
 export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { ImageError } from './image-error.js';
+export { pathInside } from './image-file.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { openPhantoms, type Phantom, type PhantomFinding, phantomFindings } from './phantoms/index.js';
