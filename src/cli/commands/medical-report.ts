@@ -43,7 +43,7 @@ export function addMedicalReport(program: Command): void {
   const group = program
     .command('medical-report')
     .description('draft reports of radiographs for review by a clinician: research use only, not a medical device')
-    .addHelpText('after', '\nNo text of a report is logged. A draft carries the header DRAFT wherever it goes.\n');
+    .addHelpText('after', '\nNo text of a report is logged. A draft always carries the header DRAFT.\n');
   const index = group
     .command('index')
     .description('train a head for findings on a frozen model, calibrate it, and index the sentences of reports');
