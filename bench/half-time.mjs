@@ -1,7 +1,7 @@
 // Half the time at the same accuracy: the demo's distillation with the student reading a part of the patches, or smaller images,
-// until the last phase. Prints a Markdown table, every seed, or with --json one object a row.
+// until the last phase, or (all-50) to the end. Prints a Markdown table, every seed, or with --json one object a row.
 //
-//   npm run build && node bench/half-time.mjs [--only whole,drop-50,drop-75,small,small-drop-50] [--shares 0.125,0.25,0.5]
+//   npm run build && node bench/half-time.mjs [--only whole,drop-50,drop-75,small,small-drop-50,all-50] [--shares 0.125,0.25,0.5]
 //     [--seeds 1] [--views 8]
 //     [--rows bench/half-time.jsonl] [--out runs/half-time] [--json]
 //
@@ -28,6 +28,7 @@ const variants = {
   'drop-75': { drop_patches: 0.75 },
   small: { image_size: 32 },
   'small-drop-50': { image_size: 32, drop_patches: 0.5 },
+  'all-50': { drop_patches: 0.5 },
 };
 const values = readOptions({
   ...{ only: Object.keys(variants).join(), shares: '0.125,0.25,0.5', seeds: '1', views: '8' },
@@ -46,8 +47,9 @@ for (let seed = 1; seed <= Number(values.seeds); seed++) {
       const key = `${name}/share ${share}/views ${values.views}/seed ${seed}`;
       const recipe = distillRecipe.parse({ ...demo, seed, views: Number(values.views) });
       for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share);
-      // The last phase sees whole images, as the student will.
-      for (const phase of ['warmup', 'prompt']) Object.assign(recipe.phases[phase], variants[name]);
+      // The last phase sees whole images, as the student will, but for all-50.
+      const parts = name === 'all-50' ? ['warmup', 'prompt', 'joint'] : ['warmup', 'prompt'];
+      for (const phase of parts) Object.assign(recipe.phases[phase], variants[name]);
       const given = { teacher, dataset, recipe, runDir: join(values.out, key.replaceAll(/[/ ]/g, '-')) };
       const targetsDir = join(values.out, `targets-${values.views}-${seed}`);
       if (!file.of(key)) await extractTargets({ ...given, targetsDir });

@@ -12,16 +12,10 @@ export {
   type QuantizeModelResult,
   quantizeModel,
 } from './compress/index.js';
-export * from './continual/index.js';
 export { continual, continualRecipe, continueBank, continueRecipe } from './continual/index.js';
-export * from './cvpr2024/index.js';
 export { cvpr2024, cvpr2024Recipe } from './cvpr2024/index.js';
-export * from './data/index.js';
 export { type Example, type ImageTextDataset, inspectDataset, openDataset } from './data/index.js';
-export * from './diloco/index.js';
-export * from './distill/index.js';
 export { type DistillRecipe, type DistillResult, distillRecipe, loadTeacher } from './distill/index.js';
-export * from './embed/index.js';
 export { type EmbedDatasetOptions, embedDataset, type SearchHit, SearchIndex } from './embed/index.js';
 export { UserError } from './errors.js';
 export {

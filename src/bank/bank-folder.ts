@@ -2,8 +2,16 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UserError } from '../errors.js';
-import { checksum, encodeSafetensors, ensureFolder, readJsonAsSync, writeFileAtomic } from '../files/index.js';
+import { BusyError, UserError } from '../errors.js';
+import {
+  checksum,
+  encodeSafetensors,
+  ensureFolder,
+  lock,
+  lockHolder,
+  readJsonAsSync,
+  writeFileAtomic,
+} from '../files/index.js';
 import { loadTowerModel, modelFingerprint, saveModel } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import { type Bank, routings } from './bank.js';
@@ -81,6 +89,27 @@ export async function readBank(folder: string): Promise<Bank> {
   checkSharedFits(bank.shared, frozen, folder);
   if (bank.anchor) checkAnchorFits(bank.anchor, frozen, folder);
   return bank;
+}
+
+/**
+ * Has a bank to this process while it reads and changes it: what another one learns meanwhile would be lost.
+ *
+ * @throws BusyError naming the process that changes it
+ */
+export async function changingBank<Result>(folder: string, work: () => Promise<Result>): Promise<Result> {
+  const path = join(folder, 'bank.lock');
+  const held = await lock(path, { wait: false });
+  if (!held) {
+    const holder = await lockHolder(path);
+    throw new BusyError(
+      `${folder}: the bank is being changed by ${holder ? `process ${holder.pid}` : 'another process'}: wait for it, or stop it`,
+    );
+  }
+  try {
+    return await work();
+  } finally {
+    await held.release();
+  }
 }
 
 /**

@@ -1,14 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { exportBank } from '../compress/index.js';
+import { BusyError, UserError } from '../errors.js';
 import { embedImages, embedTexts } from '../evaluate/index.js';
 import { dots, Random, type Rows, selectRows, toUnitRows } from '../math/index.js';
 import { loadModel, logitFactor, type Model } from '../model/index.js';
 import { LocalEncoder } from '../serve/encoder/index.js';
 import { compileOptions, dataset, teacher as student } from '../test/colours.fixture.js';
-import { type Bank, type BankTask, bankModel, initTaskPrompts, saveBank } from './index.js';
+import { type Bank, type BankTask, bankModel, changingBank, initTaskPrompts, readBank, saveBank } from './index.js';
 
 const names = ['red', 'green', 'blue', 'grey'];
 const examples = dataset.splits.train!;
@@ -108,4 +109,46 @@ it('is exported with its routing, and served from its folder and from the export
     close(await encoder.texts(names), texts);
     await encoder.close();
   }
+});
+
+it('of a stranger, whose parts do not fit its student, is refused', async () => {
+  const folder = join(root, 'strange');
+  const [warm, cold] = bank.tasks as [BankTask, BankTask];
+  const wide = { shape: [1, 99], data: new Float32Array(99) };
+  const flat = { shape: [2, 3], data: new Float32Array(6) };
+  const fisher = { 'text_model.final_layer_norm.weight': flat };
+  for (const [strange, said] of [
+    [
+      { tasks: [{ ...warm, keys: { ...warm.keys, centroids: wide } }] },
+      'keys.centroids: expected [any, 12], got [1, 99]',
+    ],
+    [{ tasks: [{ ...warm, classes: ['red'] }] }, 'keys.texts: expected [1, 12], got [2, 12]'],
+    [{ tasks: [{ ...warm, prompts: { ...warm.prompts, 'vision.77': flat } }] }, 'got vision.77'],
+    [{ tasks: [{ ...warm, prompts: { ...warm.prompts, 'text.0': flat } }] }, 'prompts.text.0: expected'],
+    [{ tasks: [warm, { ...cold, prompts: {} }] }, 'expected those of all tasks in one shape'],
+    [{ tasks: [{ ...warm, replay: { side: 9, labels: [0, 7], pixels: new Uint8Array(486) } }] }, 'labels below 2'],
+    [{ shared: { 'text_model.nothing': flat } }, 'text_model.nothing: expected weights of the student'],
+    [{ anchor: { fisher, values: fisher } }, 'text_model.final_layer_norm.weight: expected ['],
+  ] as [Partial<Bank>, string][]) {
+    await rm(folder, { recursive: true, force: true });
+    await saveBank(folder, { ...bank, ...strange });
+    await expect(readBank(folder), said).rejects.toThrow(said);
+    await expect(readBank(folder), said).rejects.toBeInstanceOf(UserError);
+  }
+  await saveBank(join(root, 'led-out'), bank);
+  const list = join(root, 'led-out', 'bank.json');
+  const content = JSON.parse(await readFile(list, 'utf8'));
+  for (const more of [{ shared: '../../shared.safetensors' }, { tasks: ['../warm'] }, { tasks: ['warm', 'warm'] }]) {
+    await writeFile(list, JSON.stringify({ ...content, ...more }));
+    await expect(readBank(join(root, 'led-out'))).rejects.toBeInstanceOf(UserError);
+  }
+});
+
+it('is changed by one process at a time', async () => {
+  const folder = join(root, 'changed');
+  const second = await changingBank(folder, () =>
+    changingBank(folder, async () => 'in').catch((error: Error) => error),
+  );
+  expect(second).toBeInstanceOf(BusyError);
+  expect(await changingBank(folder, async () => 'in')).toBe('in');
 });

@@ -10,7 +10,7 @@ export {
 } from './bank.js';
 export { bankBlocks, bankTextLimit, bankWidth } from './bank-embeds.js';
 export { type BankGraphName, bankEmbeds, bankExportGraph, bankLogitFactor } from './bank-export.js';
-export { isBank, readBank, saveBank, taskFolder } from './bank-folder.js';
+export { changingBank, isBank, readBank, saveBank, taskFolder } from './bank-folder.js';
 export {
   type BankImages,
   bankImages,

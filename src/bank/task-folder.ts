@@ -5,8 +5,10 @@ import {
   cannotWrite,
   checksum,
   encodeSafetensors,
+  ensureFolder,
   readJsonAsSync,
   removeLeftovers,
+  syncFolder,
   temporaryPath,
   writeFileAtomic,
 } from '../files/index.js';
@@ -81,7 +83,7 @@ export async function writeTask(folder: string, task: BankTask): Promise<void> {
   const place = join(folder, task.name);
   const made = temporaryPath(place);
   try {
-    await mkdir(folder, { recursive: true });
+    await ensureFolder(folder);
     await removeLeftovers(folder);
     await mkdir(made);
     const bytes = Buffer.concat([...encodeSafetensors({ ...tensors, ...pixels })]);
@@ -101,6 +103,7 @@ export async function writeTask(folder: string, task: BankTask): Promise<void> {
     // What stands there under this name is a task that was never finished: the bank's list does not name it.
     await rm(place, { recursive: true, force: true });
     await rename(made, place);
+    await syncFolder(folder);
   } catch (error) {
     await rm(made, { recursive: true, force: true });
     throw cannotWrite(place, error);

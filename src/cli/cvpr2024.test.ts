@@ -65,6 +65,9 @@ describe('promptkd cvpr2024', () => {
     });
     expect(both.seeds[1].student.harmonic).toBe(b);
 
+    const kept = JSON.parse(await readFile(join(out, 'seed-2/figures.json'), 'utf8'));
+    expect(kept.base_novel.student).toEqual(both.seeds[1].student);
+
     const shown = await promptkd('cvpr2024', ...models, ...data, ...quick, '--out', out, '--seeds', '2', '--quiet');
     const percent = (share: number) => (share * 100).toFixed(1);
     const { base, novel, harmonic } = both.seeds[1].student;

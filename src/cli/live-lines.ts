@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
+import { printable } from './printable.js';
 
 /** What is drawn on the terminal now, if anything. */
 let current: LiveLines | undefined;
@@ -52,10 +53,11 @@ export function columnsOf(stream: NodeJS.WriteStream): number {
   return stream.getWindowSize?.()[0] || 80;
 }
 
-/** Writes a line to stderr, above what is drawn there. */
+/** Writes a line to stderr, above what is drawn there; names in it are anybody's (see {@link printable}). */
 export function sayLine(line: string): void {
-  if (current) current.keep([line]);
-  else process.stderr.write(`${line}\n`);
+  const shown = printable(line);
+  if (current) current.keep([shown]);
+  else process.stderr.write(`${shown}\n`);
 }
 
 /** Columns that a text takes on a terminal. */

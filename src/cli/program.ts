@@ -9,6 +9,7 @@ import { addContinual } from './commands/continual.js';
 import { addContinue } from './commands/continue.js';
 import { addCvpr2024 } from './commands/cvpr2024.js';
 import { addData } from './commands/data.js';
+import { addDefects } from './commands/defects.js';
 import { addDemo } from './commands/demo.js';
 import { addDiloco } from './commands/diloco.js';
 import { addDistill } from './commands/distill.js';
@@ -85,6 +86,7 @@ export function buildProgram(): Command {
     addSearchPrompts,
     addTunePrompts,
     addCascade,
+    addDefects,
     addMedicalReport,
     addServe,
     addBench,

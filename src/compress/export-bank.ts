@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   type Bank,
@@ -13,9 +12,9 @@ import {
 } from '../bank/index.js';
 import { familyOf, saveDescription, tokenizeAll } from '../clip/index.js';
 import { classFeatures, embedTexts } from '../evaluate/index.js';
-import { writeFileAtomic, writeSafetensors } from '../files/index.js';
+import { fillFolder, writeFileAtomic, writeSafetensors } from '../files/index.js';
 import { dots, type Rows, toUnitRows } from '../math/index.js';
-import { classifierFile, graphNames } from '../model/index.js';
+import { classifierFile, graphNames, modelParts } from '../model/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, toOnnx } from '../tensor/index.js';
@@ -45,33 +44,28 @@ export interface BankExportOptions {
  * @throws UserError where classes do not fit, and Error where a written file differs from the engine
  */
 export async function exportBank({ bank, out, name, weights, ...options }: BankExportOptions): Promise<ExportResult> {
-  const { tasks, frozen } = bank;
-  const classes = options.classes ?? [...new Set(tasks.flatMap((task) => task.classes))];
+  const classes = options.classes ?? [...new Set(bank.tasks.flatMap((task) => task.classes))];
   const templates = options.templates ?? bank.templates;
   checkClasses({ names: classes, templates, weights });
   checkTemplates(templates, weights);
   // What an earlier export left would contradict this one.
-  const earlier = [
-    'model.safetensors',
-    'quantized.safetensors',
-    'prompt_encoder.safetensors',
-    'visual_student.safetensors',
-  ];
-  for (const file of [...earlier, ...graphNames.map((graph) => onnxPath(graph, true))]) {
-    await rm(join(out, file), { force: true });
-  }
-  const config = bankConfig(bank);
-  const files = await saveDescription(out, { ...frozen, config });
-  for (const graph of graphNames) {
-    const { parts } = toOnnx({ outputs: bankExportGraph(graph, bank), initializers: bankWeights(bank) });
-    await writeFileAtomic(join(out, onnxPath(graph, false)), parts);
-    files.push(onnxPath(graph, false));
-  }
-  const differences = await compareWithEngine(bank, out);
-  await writeClasses(bank, out, classes, templates, weights);
-  await writeFileAtomic(join(out, 'README.md'), card(bank, name ?? basename(resolve(out))));
-  files.push(classifierFile, 'README.md');
-  return { files, maxDifference: Math.max(...Object.values(differences)), differences };
+  const earlier = ['model.safetensors', 'quantized.safetensors', ...graphNames.map((graph) => onnxPath(graph, true))];
+  return fillFolder(out, [...modelParts, ...earlier], async (unfinished) => {
+    const files = await saveDescription(unfinished, { ...bank.frozen, config: bankConfig(bank) });
+    for (const graph of graphNames) {
+      const { parts } = toOnnx({ outputs: bankExportGraph(graph, bank), initializers: bankWeights(bank) });
+      await writeFileAtomic(join(unfinished, onnxPath(graph, false)), parts);
+      files.push(onnxPath(graph, false));
+    }
+    const differences = await compareWithEngine(bank, unfinished);
+    await writeClasses(bank, unfinished, classes, templates, weights);
+    await writeFileAtomic(join(unfinished, 'README.md'), card(bank, name ?? basename(resolve(out))));
+    return {
+      files: [classifierFile, 'README.md', ...files],
+      maxDifference: Math.max(...Object.values(differences)),
+      differences,
+    };
+  });
 }
 
 /** Runs every file on a few images and texts, and compares it with the engine. */

@@ -1,7 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Bank, type BankTask, checkNewTask, checkOneShape, isBank, readBank, saveBank } from '../bank/index.js';
+import {
+  type Bank,
+  type BankTask,
+  changingBank,
+  checkNewTask,
+  checkOneShape,
+  isBank,
+  readBank,
+  saveBank,
+} from '../bank/index.js';
 import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { classFeatures, type EmbedOptions, embedImages, embedTexts } from '../evaluate/index.js';
@@ -112,18 +121,21 @@ export async function bankToContinue({
  * call goes on.
  *
  * @param options `runDir` is the task's own
+ * @throws BusyError where another process changes the bank
  * @throws UserError for a bank, a task or data that do not fit; see {@link bankToContinue}, `prepareLearning`
  */
 export async function continueBank(options: ContinueOptions): Promise<RunOutcome<Continued>> {
   const { recipe } = options;
-  const bank = await bankToContinue(options);
+  await bankToContinue(options); // what does not fit is said before a run begins
   const dataset = partOfData(options.dataset, recipe.data, recipe.seed);
   const { name, fingerprint } = dataset;
   return inRun(
     { command: 'continue', data: { name, fingerprint } },
     options,
     async (run): Promise<RunWork<RunOutcome<Continued>>> => {
-      const result = await learnTask(run, bank, dataset, options);
+      const result = await changingBank(options.bank, async () =>
+        learnTask(run, await bankToContinue(options), dataset, options),
+      );
       if (!result.finished) return { result };
       const { task, classes, images, lambda, ownParameters } = result;
       return { result, figures: { task, classes, images, lambda, own_parameters: ownParameters } };

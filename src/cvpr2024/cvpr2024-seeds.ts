@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ImageTextDataset } from '../data/index.js';
 import type { BaseNovel } from '../evaluate/index.js';
 import { type Spread, spread } from '../evaluate/index.js';
+import { writeFileAtomic } from '../files/index.js';
 import { madeByFirst } from '../group/index.js';
 import type { Interval } from '../math/index.js';
 import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
@@ -127,14 +128,19 @@ async function measureSeed(
     count(done);
     return done;
   };
-  const measuring = (job: string) => options.onProgress?.({ phase: `${job} · measuring`, step: 0, steps: 0 });
-  const measure = { signal, device: engine?.device, threads: engine?.threads };
+  const measuring = (job: string, step = 0, steps = 0) =>
+    options.onProgress?.({ phase: `${job} · measuring`, step, steps });
+  const measureFor = (job: string) => ({
+    ...{ signal, device: engine?.device, threads: engine?.threads },
+    onProgress: (done: number, total: number) => void measuring(job, done, total),
+  });
 
   if (targets.length === 0) {
     const job = `seed ${seed}`;
     const done = await run(job, folder);
     if (!done.finished) return undefined;
     await measuring(job);
+    const measure = measureFor(job);
     const measured = { run: done, teacher, student, dataset, recipe };
     const figures = await madeByFirst(engine?.group, async () => {
       const baseNovel = await evaluateCvpr2024(measured, measure, first?.baseNovel?.zeroShot);
@@ -143,6 +149,9 @@ async function measureSeed(
         const known = first?.beyond.filter(({ data }) => data === beyond[i]!.name);
         others.push(...(await evaluateBeyond(measured, beyond[i]!, test, measure, known)));
       }
+      // Of a run of hours that is stopped, what is measured stays readable.
+      const figures = `${JSON.stringify({ seed, base_novel: baseNovel, beyond: others }, null, 1)}\n`;
+      await writeFileAtomic(join(folder, 'figures.json'), figures);
       return { baseNovel, beyond: others };
     });
     return { seed, students: [done.folder], ...figures, transfer: [], stageSeconds: done.stageSeconds };
@@ -162,7 +171,7 @@ async function measureSeed(
       evaluateTransfer(
         { run: done, teacher, student, dataset: target, recipe },
         test,
-        measure,
+        measureFor(job),
         first?.transfer[i]?.zeroShot,
       ),
     );

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
-import { ensureFolder, fileFault, removeLeftovers, temporaryPath } from '../files/index.js';
+import { ensureFolder, fileFault, removeLeftovers, syncFolder, temporaryPath } from '../files/index.js';
 import { temporaryFolder } from './cache.js';
 
 /**
@@ -50,6 +50,7 @@ export class Unpacked {
       await this.handle.close();
       this.handle = undefined;
       await rename(this.temporary, this.file);
+      await syncFolder(dirname(this.file));
     } catch (error) {
       throw new UserError(`${this.file}: images cannot be kept there: ${fileFault(error) ?? (error as Error).message}`);
     }

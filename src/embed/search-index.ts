@@ -90,7 +90,12 @@ export class SearchIndex {
     for (const { part, row, score } of found) {
       if (hits.length === top) break;
       part.records ??= readRecords(this.folder, part.stem);
-      const record = (await part.records)[row]!;
+      const record = (await part.records)[row];
+      if (!record) {
+        throw new UserError(
+          `${this.folder}: part ${part.stem}: its metadata holds fewer images than it says: delete this part and embed again`,
+        );
+      }
       if (seen.has(keyOf(record))) continue;
       seen.add(keyOf(record));
       hits.push({ ...record, score });

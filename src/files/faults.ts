@@ -34,6 +34,7 @@ export function fileFault(error: unknown): string | undefined {
 
 /** What to throw where a file or folder cannot be written, naming it and not what stands in for it meanwhile. */
 export function cannotWrite(path: string, error: unknown): UserError {
+  if (error instanceof UserError) return error; // it names what it is about already
   const { code, message } = error as NodeJS.ErrnoException;
   return new UserError(`${path}: cannot be written: ${fileFault(error) ?? code ?? message}`);
 }

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { cannotWrite } from './faults.js';
 
 /**
- * Makes a folder and those above it that are missing. Node's own recursive `mkdir` never ends where a file system takes
+ * Makes a folder and those above it that are missing, for good. Node's own recursive `mkdir` never ends where a file system takes
  * no folders, as in /proc.
  *
  * @returns those that were made, the innermost first
@@ -16,6 +16,8 @@ export async function makeFolder(folder: string): Promise<string[]> {
       // Another process was quicker.
       if (error.code !== 'EEXIST') throw error;
     });
+    // What is written into it is lost with it, where a power cut finds its own name not on the disk.
+    await syncFolder(dirname(each));
   }
   return missing;
 }

@@ -6,7 +6,7 @@ export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
 export { bytesIn } from './folder-bytes.js';
-export { ensureFolder } from './folders.js';
+export { ensureFolder, syncFolder } from './folders.js';
 export { bfloatToFloat, floatToHalf, halfToFloat, toHalf } from './half.js';
 export { checkedJson, readJson, readJsonAs, readJsonAsSync } from './json.js';
 export { readLines } from './lines.js';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Dtype, dtypes, onnxFolder } from '../clip/index.js';
 import { UserError } from '../errors.js';
@@ -9,6 +9,7 @@ import { writeFileAtomic } from '../files/index.js';
 import { type EncoderModel, openEncoders, usualTemplates } from '../model/index.js';
 import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
+import { serviceWorker } from './service-worker.js';
 import { chooseVariant, type Variant } from './variants.js';
 
 export interface PageOptions {
@@ -93,6 +94,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       .filter((file) => file !== script);
     const contents = new Map<string, () => Promise<string | Uint8Array> | string | Uint8Array>([
       ...shell.map((file) => [file, () => readFile(join(bundle, file))] as const),
+      [appManifest, () => appManifestOf(title)],
       [modelFiles.vision, () => readFile(vision.path)],
       [modelFiles.text, () => readFile(text.path)],
       [modelFiles.tokenizer, () => JSON.stringify(pair.tokenizer.json)],
@@ -102,9 +104,10 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     if (classifier)
       contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });
-    const { bytes, version } = await writeAll(out, contents, about);
+    const source = await readFile(join(bundle, script), 'utf8');
+    const { bytes, sums } = await writeAll(out, contents, about);
     // Last: a browser that has an older page takes the new files when this one has changed.
-    const worker = serviceWorker(await readFile(join(bundle, script), 'utf8'), version, shell);
+    const worker = serviceWorker(source, sums, [...shell, appManifest]);
     await writeFileAtomic(join(out, script), worker);
     return {
       files: [...contents.keys(), modelFiles.about, script],
@@ -118,6 +121,23 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
   }
 }
 
+/** Makes the page an app that phones and desktops install. */
+const appManifest = 'app.webmanifest';
+
+function appManifestOf(title: string): string {
+  const icons = [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml' }];
+  const colours = { background_color: '#f6f6f3', theme_color: '#f6f6f3' };
+  return JSON.stringify({
+    name: title,
+    short_name: title,
+    start_url: './',
+    scope: './',
+    display: 'standalone',
+    ...colours,
+    icons,
+  });
+}
+
 function pageTemplates({ templates, weights }: PageOptions, model: EncoderModel) {
   return templates ? { templates, weights } : (model.classes ?? usualTemplates(model));
 }
@@ -126,13 +146,13 @@ async function writeAll(
   out: string,
   contents: ReadonlyMap<string, () => Promise<string | Uint8Array> | string | Uint8Array>,
   about: Omit<ModelFile, 'sizes'>,
-): Promise<{ bytes: number; version: string }> {
-  const sum = createHash('sha256');
+): Promise<{ bytes: number; sums: Readonly<Record<string, string>> }> {
+  const sums: Record<string, string> = {};
   const sizes: Record<string, number> = {};
   let bytes = 0;
   const write = async (file: string, content: string | Uint8Array) => {
     const data = Buffer.from(content);
-    sum.update(`${file} ${data.length} `).update(data);
+    sums[file] = createHash('sha256').update(data).digest('base64');
     bytes += data.length;
     sizes[file] = data.length;
     await writeFileAtomic(join(out, ...file.split('/')), data);
@@ -141,11 +161,5 @@ async function writeAll(
   const loaded = [...Object.values(modelFiles), ...Object.values(runtimeFiles)];
   const known = Object.fromEntries(loaded.flatMap((file) => (sizes[file] === undefined ? [] : [[file, sizes[file]]])));
   await write(modelFiles.about, JSON.stringify({ ...about, sizes: known } satisfies ModelFile));
-  return { bytes, version: sum.digest('hex').slice(0, 16) };
-}
-
-/** The service worker with its page's version in front; the runtime's large files are kept when one is first used. */
-function serviceWorker(source: string, version: string, files: readonly string[]): string {
-  const shell = files.filter((file) => dirname(file) === '.');
-  return `self.site = ${JSON.stringify({ version, shell })};\n${source}`;
+  return { bytes, sums };
 }

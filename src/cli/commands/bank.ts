@@ -52,9 +52,13 @@ async function merge(first: string, second: string, options: MergeOptions): Prom
 }
 
 async function forget(folder: string, task: string, options: CommonOptions): Promise<void> {
-  const { forgetTask, readBank, saveBank } = await import('../../bank/index.js');
-  const { bank, sharedStays } = forgetTask(await readBank(folder), task);
-  await saveBank(folder, bank);
+  const { changingBank, forgetTask, readBank, saveBank } = await import('../../bank/index.js');
+  await readBank(folder); // nothing is written where there is none
+  const { bank, sharedStays } = await changingBank(folder, async () => {
+    const rest = forgetTask(await readBank(folder), task);
+    await saveBank(folder, rest.bank);
+    return rest;
+  });
   const tasks = bank.tasks.map(({ name }) => name);
   printResult(options, { bank: folder, forgotten: task, tasks, shared_stays: sharedStays }, () =>
     [

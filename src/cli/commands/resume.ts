@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UserError } from '../../errors.js';
+import { show } from '../../schema-issue.js';
 import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
 
 export function addResume(program: Command): void {
@@ -32,6 +33,13 @@ async function resume(program: Command, folder: string, options: CommonOptions):
       `${folder}: run.json names no command line: it was begun by the library, or is part of the run in a folder above: call that again`,
     );
   }
+  // The record is a file like any other: it may ask for what trains from a recipe, and for nothing else.
+  const named = program.commands.find((one) => one.name() === command);
+  // The arguments of a group of commands begin with one of them.
+  const asked = named?.commands.find((one) => one.name() === invocation.args[0]) ?? named;
+  if (!asked?.options.some(({ long }) => long === '--recipe')) {
+    throw new UserError(`${folder}: run.json: command: expected one that trains from a recipe, got ${show(command)}`);
+  }
   const run = resolve(folder);
   // Paths are seen from where the run was begun; on another machine there may be no such place.
   if (existsSync(invocation.folder)) process.chdir(invocation.folder);
@@ -40,7 +48,6 @@ async function resume(program: Command, folder: string, options: CommonOptions):
   const said = [...(options.json ? ['--json'] : []), ...(options.quiet ? ['--quiet'] : [])];
   const recipe = ['--recipe', join(out, 'recipe.yaml')];
   // Some commands have their run folders in a folder of their own, and know which.
-  const takes = program.commands.find((one) => one.name() === command)?.options.some(({ long }) => long === '--out');
-  const place = takes ? ['--out', out] : [];
+  const place = asked.options.some(({ long }) => long === '--out') ? ['--out', out] : [];
   await program.parseAsync([command, ...invocation.args, ...place, ...recipe, ...said], { from: 'user' });
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { sayLine } from '../live-lines.js';
 import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
 
 interface CleanOptions extends CommonOptions {
@@ -34,7 +35,7 @@ export function addRuns(program: Command): void {
 
 async function list(folder: string, options: CommonOptions): Promise<void> {
   const [{ findRuns, summaryOf }, output] = await load();
-  const runs = await findRuns(folder, (message) => process.stderr.write(`promptkd: ${message}\n`));
+  const runs = await findRuns(folder, (message) => sayLine(`promptkd: ${message}`));
   const found = runs.map(summaryOf);
   printResult(options, found, () =>
     found.length > 0
@@ -71,16 +72,17 @@ async function csv(folder: string, options: CommonOptions): Promise<void> {
 async function clean(folder: string, options: CleanOptions): Promise<void> {
   const [{ deletableOf, deleteAll, findRuns }, output] = await load();
   const { confirm } = await import('../confirm.js');
-  const found = deletableOf(await findRuns(folder, (message) => process.stderr.write(`promptkd: ${message}\n`)));
+  const found = deletableOf(await findRuns(folder, (message) => sayLine(`promptkd: ${message}`)));
   const bytes = found.reduce((sum, one) => sum + one.bytes, 0);
   const lines = output.deletableLines(found);
   const asks = found.length > 0 && !options.yes && !options.json && !options.quiet;
-  if (asks) process.stderr.write(`${lines}\n`);
+  if (asks) sayLine(lines);
   const agreed = options.yes || (asks && (await confirm('Delete them?')) === true);
   if (agreed) deleteAll(found);
   printResult(options, { deleted: agreed === true, bytes, found }, () => {
     if (found.length === 0) return `${folder}: nothing to delete`;
-    if (agreed) return `deleted ${output.size(bytes)}`;
+    const again = 'the same training command would begin anew in these folders: to train further, give another --out';
+    if (agreed) return `deleted ${output.size(bytes)}; models, reports and histories stay; ${again}`;
     return `${asks ? '' : `${lines}\n`}nothing was deleted; with --yes it is`;
   });
 }

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
+import { sayLine } from '../live-lines.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
+import { printable } from '../printable.js';
 
 interface ServeOptions {
   readonly host: string;
@@ -19,6 +21,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly defects?: string;
   readonly medicalReport?: string;
   readonly quiet?: boolean;
 }
@@ -50,6 +53,7 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
+    .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
     .option(
       '--medical-report <index>',
       'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
@@ -64,6 +68,7 @@ export function addServe(program: Command): void {
         'serve cascade.json student=runs/demo/student --port 9000',
         'serve "small#q4" "exact=small#bnb4"',
         'serve my-clip --search embedded',
+        'serve my-clip --defects runs/metal',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
 Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
@@ -73,6 +78,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/defects     whether images are defective, and where, by --defects
 POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
   $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
@@ -104,7 +110,7 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   const watched = process.stdout.isTTY && process.stderr.isTTY;
   // People see a few lines, and what goes wrong; logs are for machines.
   const log = pino({ level: options.quiet || watched ? 'warn' : 'info' }, pino.destination(2));
-  if (watched && !options.quiet) process.stderr.write(`loading ${models.join(', ')} …\n`);
+  if (watched && !options.quiet) sayLine(`loading ${models.join(', ')} …`);
   const { host, port, workers, threads, maxBatch, maxQueue, withoutKeys, search } = options;
   const extensions = await extensionsOf(models, options);
   const keys = await readKeys(options.keyFile);
@@ -125,18 +131,24 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (reloadAsked) reload();
 }
 
-/** What tasks answer beside the models, each on the first of these. */
-async function extensionsOf([first = '']: readonly string[], { medicalReport }: ServeOptions): Promise<Extension[]> {
-  if (medicalReport === undefined) return [];
-  const { medicalReportExtension } = await import('../../tasks/index.js');
-  return [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)];
+/** What tasks answer beside the models: a medical report's index is of the first of these. */
+async function extensionsOf([first = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
+  const { defects, medicalReport } = options;
+  if (defects === undefined && medicalReport === undefined) return [];
+  const { defectsExtension, medicalReportExtension } = await import('../../tasks/index.js');
+  return [
+    ...(defects === undefined ? [] : [await defectsExtension(defects)]),
+    ...(medicalReport === undefined
+      ? []
+      : [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)]),
+  ];
 }
 
 /** What people read once the server answers. */
 function banner(url: string, models: readonly string[]): string {
   const { bold, dim } = coloursOf(process.stdout);
   return [
-    `${dim('serving')}  ${models.join(', ')}`,
+    `${dim('serving')}  ${printable(models.join(', '))}`,
     `${dim('page   ')}  ${bold(url)}`,
     `${dim('also   ')}  ${url}/openapi.json, ${url}/metrics`,
     `${dim('stop   ')}  Ctrl-C`,

@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { downloadFile } from '@huggingface/hub';
 import { UserError } from '../../errors.js';
-import { cannotWrite, ensureFolder, leftoversOf, lock, temporaryPath } from '../../files/index.js';
+import { cannotWrite, ensureFolder, leftoversOf, lock, syncFolder, temporaryPath } from '../../files/index.js';
 import type { HubFile } from './hub-listing.js';
 
 /** Where a repository's files are fetched from, in one revision. */
@@ -88,6 +88,7 @@ async function download(
     );
   }
   await rename(own, blob).catch(named);
+  await syncFolder(dirname(blob)).catch(named);
 }
 
 /** Makes what is there of a blob this process's own: what broke off, or was left by one that was killed. @returns its bytes */
@@ -148,6 +149,7 @@ export async function point(pointer: string, blob: string): Promise<void> {
   try {
     await symlink(relative(dirname(pointer), blob), own).catch(() => copyFile(blob, own));
     await rename(own, pointer);
+    await syncFolder(dirname(pointer));
   } catch (error) {
     await rm(own, { force: true });
     throw cannotWrite(pointer, error);

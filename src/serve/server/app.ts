@@ -18,7 +18,7 @@ import { keyCheck } from './keys.js';
 import type { Metrics } from './metrics.js';
 import { openapi } from './openapi.js';
 import type { Settings } from './options.js';
-import { page, pagePolicy } from './page/page.js';
+import { page, policyFor } from './page/page.js';
 import { PixelBudget } from './pixel-budget.js';
 import { check, requestSchemas, type Schemas } from './requests.js';
 import { search } from './search.js';
@@ -71,7 +71,7 @@ export function serverApp(host: Host): Hono<Env> {
   });
   app.use(
     secureHeaders({
-      contentSecurityPolicy: pagePolicy,
+      contentSecurityPolicy: policyFor(settings.extensions.flatMap(({ page }) => page ?? [])),
       crossOriginEmbedderPolicy: true,
       // Whether this host is to be reached by TLS alone is for the proxy to say that has it.
       strictTransportSecurity: false,
@@ -161,6 +161,7 @@ export function serverApp(host: Host): Hono<Env> {
   );
   app.get('/openapi.json', (c) => c.json(openapi(settings, schemas)));
   app.get('/', (c) => c.html(page));
+  for (const { page: own } of settings.extensions) if (own) app.get(own.path, (c) => c.html(own.markup));
 
   app.notFound(() => {
     throw new Fault(404, 'not_found', 'no such address: / lists them');

@@ -22,6 +22,17 @@ export interface Answerer<Fields = Record<string, unknown>> {
   close(): Promise<void>;
 }
 
+/** A page of an extension: one file, which fetches nothing but the server's answers. */
+export interface ExtensionPage {
+  /** `/NAME`, the name in small letters and hyphens. */
+  readonly path: string;
+  /** The whole document. */
+  readonly markup: string;
+  /** The contents of its one script and its one style element, as they stand in the document: nothing else may run. */
+  readonly script: string;
+  readonly style: string;
+}
+
 /**
  * One more thing that a server answers, beside the models. The server's limits, keys, cross-site checks, pixel budget,
  * metrics and description in OpenAPI apply to it as to its own routes. It is opened with the models, and anew at a reload.
@@ -45,6 +56,8 @@ export interface Extension {
   readonly fields: z.ZodObject;
   /** JSON schema of an answer. */
   readonly answer: object;
+  /** To try it in a browser. */
+  readonly page?: ExtensionPage;
   /**
    * Loads what it needs. What computes for long should do so in a thread: see `answerInThread`.
    *

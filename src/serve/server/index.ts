@@ -1,4 +1,4 @@
-export type { Answerer, Extension, ExtensionRequest } from './extension.js';
+export type { Answerer, Extension, ExtensionPage, ExtensionRequest } from './extension.js';
 export { answerInThread } from './extension-thread.js';
 export { badRequest, Fault } from './fault.js';
 export { type Handler, type HandlerOptions, serve } from './handler.js';

@@ -21,7 +21,7 @@ const threshold = z.strictObject({
   interval: z.tuple([number.nullable(), number.nullable()]),
   typical: number,
   falseAlarms: z.strictObject({ wanted: number, expected: number, low: number, high: number }),
-  images: z.int().positive(),
+  sound: z.array(number).min(1),
 });
 const schema = z.strictObject({
   version: z.literal(1),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../math/index.js';
-import { thresholdFromSound } from './threshold.js';
+import { falseAlarmsAt, thresholdFromSound } from './threshold.js';
 
 const draw = (n: number, key: number) => {
   const random = new Random('threshold', key);
@@ -23,11 +23,13 @@ describe('a threshold from sound images', () => {
 
   it('is the greatest score, and says so, where there are too few images for what is wanted', () => {
     const scores = draw(20, 1);
-    const { value, interval, falseAlarms, images } = thresholdFromSound(scores, 1);
+    const { value, interval, falseAlarms, sound } = thresholdFromSound(scores, 1);
     expect(value).toBe(Math.max(...scores));
     expect(falseAlarms.expected).toBeCloseTo(1000 / 21, 10);
     expect(interval[1]).toBeNull();
-    expect(images).toBe(20);
+    expect(sound).toHaveLength(20);
+    expect(falseAlarmsAt({ sound }, value)).toBeCloseTo(falseAlarms.expected, 10);
+    expect(falseAlarmsAt({ sound }, sound[9]!)).toBeCloseTo((1000 * 11) / 21, 10);
     expect(falseAlarms.high).toBeCloseTo(168.4, 0); // 1 − 0.025^(1/20)
   });
 

@@ -15,8 +15,8 @@ export interface Threshold {
     readonly low: number;
     readonly high: number;
   };
-  /** Sound images that it was set by. */
-  readonly images: number;
+  /** Scores of the sound images that it was set by, from the least up. */
+  readonly sound: readonly number[];
 }
 
 /**
@@ -42,9 +42,27 @@ export function thresholdFromSound(scores: readonly number[], wanted: number): T
     interval: quantileInterval(sorted, q),
     typical: (sorted[(n - 1) >> 1]! + sorted[n >> 1]!) / 2,
     falseAlarms: { wanted, expected: (1000 * (n + 1 - k)) / (n + 1), low: rate(0.025), high: rate(0.975) },
-    images: n,
+    sound: sorted,
   };
 }
+
+/**
+ * False alarms that a score lets through of 1,000 sound images, expected from those that the threshold was set by: with k
+ * of n above it, 1000 (k + 1) / (n + 1).
+ */
+export function falseAlarmsAt({ sound }: Pick<Threshold, 'sound'>, value: number): number {
+  return (1000 * (sound.filter((score) => score > value).length + 1)) / (sound.length + 1);
+}
+
+/** Where all sound images score alike, the least that tells two scores apart stands for their spread. */
+const leastSpread = 1e-6;
+
+/** How far the threshold is from what sound images typically score. */
+export const spreadOf = ({ value, typical }: Threshold): number => Math.max(leastSpread, value - typical);
+
+/** A score as a detector's graph gives it: ½ + (x − t) / 2(t − m), cut to 0 to 1. */
+export const mappedScore = (score: number, threshold: Threshold): number =>
+  Math.min(1, Math.max(0, 0.5 + (score - threshold.value) / (2 * spreadOf(threshold))));
 
 /** Order statistics between which the q-quantile lies with 95 % confidence, 2.5 % left on either side; null: beyond them. */
 function quantileInterval(sorted: readonly number[], q: number): [number | null, number | null] {

@@ -28,17 +28,17 @@ const json = html`curl ${here}/v1/similarity \\
   -H 'content-type: application/json' \\
   -d '{"images": ["BASE64"], "texts": ["a photo of a cat"]}'`;
 
-/** What the page may do: run its own script and style, and ask this server. */
-export const pagePolicy = {
+/** What pages may do: run their own scripts and styles, and ask this server. @param others pages beside this one */
+export const policyFor = (others: readonly { readonly script: string; readonly style: string }[]) => ({
   defaultSrc: ["'none'"],
-  scriptSrc: [hashOf(script)],
-  styleSrc: [hashOf(style)],
+  scriptSrc: [script, ...others.map((own) => own.script)].map(hashOf),
+  styleSrc: [style, ...others.map((own) => own.style)].map(hashOf),
   imgSrc: ['blob:', 'data:'],
   connectSrc: ["'self'"],
   baseUri: ["'none'"],
   formAction: ["'none'"],
   frameAncestors: ["'none'"],
-};
+});
 
 /** The page that documents and tries the server: one file, nothing fetched but its answers. */
 export const page = html`<!doctype html>

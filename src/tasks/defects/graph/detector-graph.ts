@@ -20,7 +20,7 @@ import {
 } from '../../../tensor/index.js';
 import { patchTokens } from '../../patch-features.js';
 import { type Detector, type Learned, temperature, type View } from '../detector.js';
-import type { Threshold } from '../threshold.js';
+import { spreadOf, type Threshold } from '../threshold.js';
 import { memoryScores, patchDescriptors } from './memory.js';
 import { resample, resampling } from './resample.js';
 import { patchProbability } from './states.js';
@@ -161,10 +161,7 @@ export function detectorGraph(detector: Detector, size: ImageSize): DetectorGrap
   };
 }
 
-/** Where all sound images score alike, the least that tells two scores apart stands for their spread. */
-const leastSpread = 1e-6;
-
-function mapped(x: Tensor, { value, typical }: Threshold): Tensor {
-  const spread = Math.max(leastSpread, value - typical);
-  return minimum(maximum(add(div(sub(x, value), 2 * spread), 0.5), 0), 1);
+/** `mappedScore` in a graph. */
+function mapped(x: Tensor, threshold: Threshold): Tensor {
+  return minimum(maximum(add(div(sub(x, threshold.value), 2 * spreadOf(threshold)), 0.5), 0), 1);
 }
