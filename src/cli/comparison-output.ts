@@ -2,7 +2,7 @@ import { basename, resolve, sep } from 'node:path';
 import { splitVariant } from '../clip/index.js';
 import type { Comparison, VariantSource } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
-import { bytes, paretoFile, percent, textTable } from '../report/index.js';
+import { bytes, foldedTable, paretoFile, percent } from '../report/index.js';
 
 /** Models as they stand on the command line, `FOLDER` or `FOLDER#DTYPE`, named by their folders, with those above where names would be equal. */
 export function variantsOf(models: readonly string[]): VariantSource[] {
@@ -56,7 +56,7 @@ export function comparisonTable(comparison: Comparison): string {
   ].filter((text) => text !== false);
   return [
     `${data}/${split}: ${images.toLocaleString('en-GB')} images, ${classes.toLocaleString('en-GB')} classes; 95 % intervals in brackets; R@1 with equal captions as one text; * no other is smaller and as right`,
-    textTable([head, ...rows]),
+    foldedTable([head, ...rows]),
     recommended === undefined
       ? `none keeps to ${asked.join(', ')}`
       : `recommended for ${asked.join(', ')}: ${recommended}`,

@@ -1,7 +1,7 @@
 import type { Beyond, Cvpr2024Models, Cvpr2024Seed, Cvpr2024Seeds } from '../cvpr2024/index.js';
 import type { BaseNovel, Spread } from '../evaluate/index.js';
 import type { Interval } from '../math/index.js';
-import { percent, textTable } from '../report/index.js';
+import { foldedTable, percent } from '../report/index.js';
 
 const names: Readonly<Record<keyof Cvpr2024Models<unknown>, string>> = {
   zeroShot: 'zero-shot student',
@@ -28,9 +28,9 @@ export function cvpr2024Lines({ seeds, baseNovel, transfer, beyond, collapsed }:
     ...transfer.map((data) => share(data[role])),
   ];
   return [
-    textTable([head, ...roles.map(row)]),
+    foldedTable([head, ...roles.map(row)]),
     ...beyondTable(beyond, share),
-    ...(seeds.length > 1 ? ['', textTable(seedRows(seeds))] : []),
+    ...(seeds.length > 1 ? ['', foldedTable(seedRows(seeds))] : []),
     `measured: ${selection}`,
     ...(collapsed.length > 0
       ? [
@@ -45,7 +45,7 @@ function beyondTable(beyond: Cvpr2024Seeds['beyond'], share: (spread: Spread) =>
   if (beyond.length === 0) return [];
   const head = ['not distilled on', 'zero-shot', 'teacher', 'student'];
   const rows = beyond.map((one) => [`${one.data}, ${one.figure}`, ...roles.map((role) => share(one[role]))]);
-  return ['', textTable([head, ...rows])];
+  return ['', foldedTable([head, ...rows])];
 }
 
 function seedRows(seeds: readonly Cvpr2024Seed[]): string[][] {

@@ -1,5 +1,5 @@
 import type { Inspection } from '../data/index.js';
-import { textTable } from '../report/index.js';
+import { foldedTable } from '../report/index.js';
 
 const number = (n: number) => n.toLocaleString('en-GB');
 /** Captions may be long; a line holds one. */
@@ -8,16 +8,8 @@ const widest = 100;
 /** An inspection for people: counts, sizes, balance, samples, and what looks wrong. */
 export function inspectionText(inspection: Inspection): string {
   const { name, classes, novel, width, height, decoded, balance, samples, findings, skipped } = inspection;
-  const counts = textTable([
-    [
-      `${name}: ${number(classes)} classes, ${number(novel)} of them novel`,
-      'images',
-      'with class',
-      'classes',
-      'with text',
-      'texts',
-      'boxes',
-    ],
+  const counts = foldedTable([
+    ['split', 'images', 'with class', 'classes', 'with text', 'texts', 'boxes'],
     ...Object.entries(inspection.splits).map(([split, own]) => [
       split,
       ...[own.images, own.labelled, own.classes, own.captioned, own.captions, own.boxes].map(number),
@@ -25,6 +17,8 @@ export function inspectionText(inspection: Inspection): string {
   ]);
   const pixels = ({ least, median, most }: Inspection['width']) => `${least} to ${most}, median ${median}`;
   const lines = [
+    `${name}: ${number(classes)} classes, ${number(novel)} of them novel`,
+    '',
     counts,
     ...(inspection.dealt === undefined ? [] : [inspection.dealt]),
     '',

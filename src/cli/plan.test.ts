@@ -54,6 +54,45 @@ it('derives a recipe where none is given, says why in it, and tells the plan bef
   });
 });
 
+it('plans the CVPR 2024 recipe over its seeds, and quantisation, and touches nothing', async () => {
+  const small = [
+    'tuning.epochs=2',
+    'tuning.batch=3',
+    'distillation.epochs=4',
+    'distillation.batch=2',
+    'prompts.n_ctx=2',
+  ];
+  const [data, teacher] = [['--data', `folder:${at('images')}?novel=half`], at('teacher')];
+  const planned = [...data, '--out', at('planned'), '--plan', '--json'];
+  const sets = [...small, 'prompts.context=""', 'distillation.classes=base', 'tuning.average.mean=1'];
+  const fields = sets.flatMap((set) => ['--set', set]);
+  const models = ['--teacher', teacher, '--student', teacher, '--threads', '1', '--seeds', '2'];
+  const { out, err } = await promptkd('cvpr2024', ...models, ...planned, ...fields);
+  expect(err).not.toContain('promptkd:');
+  const plan = JSON.parse(out);
+  // Two seeds of six labelled images of base classes: two epochs of two steps, and four of three.
+  expect(plan.phases).toMatchObject([
+    { name: 'tuning', steps: 8 },
+    { name: 'distillation', steps: 24 },
+  ]);
+  expect(plan).toMatchObject({ images: 6, images_seen: 8 * 3 + 24 * 2 });
+  expect(plan.train_seconds).toBeGreaterThan(0);
+  const few = JSON.parse((await promptkd('quantize', teacher, ...planned, '--tune', '5')).out);
+  expect(few).toMatchObject({ phases: [{ name: 'tuning', steps: 10 }] });
+  const [checkpoint, q8] = few.files as { what: string; bytes: number }[];
+  expect([checkpoint!.what, q8!.what]).toEqual(['the checkpoint', 'q8 as ONNX']);
+  expect(checkpoint!.bytes).toBeLessThan(q8!.bytes);
+  expect(existsSync(at('planned'))).toBe(false);
+});
+
+it('chooses a student by its latency, and says what the least is', async () => {
+  const plan = async (ms: string) =>
+    distill('--out', at('planned'), '--max-latency', ms, '--threads', '1', '--plan', '--json');
+  expect((await plan('1000')).out).toContain('the largest below the limit');
+  const { code, err } = await plan('0.000001');
+  expect([code, err]).toEqual([2, expect.stringMatching(/--max-latency: expected at least .* ms, what the smallest/)]);
+});
+
 it.each([
   [['--recipe', 'recipe.yaml', '--preset', 'quick'], '--preset: --recipe recipe.yaml says what the run is'],
   [['--student', 'mine', '--size', 'tiny'], '--size: --student mine is what it is'],

@@ -5,6 +5,7 @@ import type { CommonOptions } from './options.js';
 import { clockTime, Pace } from './pace.js';
 import { printable, printableJson } from './printable.js';
 import { progressFrame } from './progress-frame.js';
+import { wordWrap } from './word-wrap.js';
 
 /** One report from a running job: the part of `RunProgress` that is shown. */
 export interface ProgressUpdate {
@@ -151,7 +152,7 @@ function onTerminal(stream: NodeJS.WriteStream): Progress {
     },
     log(line) {
       if (last && last.steps > 0 && last.step >= last.steps) over();
-      live.keep([printable(line)]);
+      live.keep(wordWrap(printable(line), stream.columns || 80));
     },
     stop() {
       clearInterval(clock);

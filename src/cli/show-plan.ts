@@ -5,6 +5,7 @@ import { Interrupted } from './failure.js';
 import { type CommonOptions, printResult } from './options.js';
 import { largePlan, planJson, planLines } from './plan-output.js';
 import type { Progress } from './progress.js';
+import { wordWrap } from './word-wrap.js';
 
 export interface PlanOptions {
   /** Print the plan alone. */
@@ -28,7 +29,9 @@ export async function showPlan(
   const lines = [...planLines(plan, free, memory), ...remarks.map((remark) => `chosen     ${remark}`)];
   if (options.plan) {
     progress.stop();
-    printResult(options, { ...planJson(plan, free), chosen: remarks }, () => lines.join('\n'));
+    printResult(options, { ...planJson(plan, free), chosen: remarks }, () =>
+      lines.flatMap((line) => wordWrap(line, process.stdout.columns || 80)).join('\n'),
+    );
     await checkRoom(plan);
     return;
   }

@@ -149,9 +149,13 @@ async function runSequence(
     teacher: teaching,
   });
   const measure = async (bank: Bank) => {
-    await options.onProgress?.({ phase: 'measuring', step: 0, steps: 0 });
+    const onProgress = (step: number, steps: number) => options.onProgress?.({ phase: 'measuring', step, steps });
+    await onProgress(0, 0);
     const where = { split: recipe.data.test, candidates: recipe.candidates };
-    return measureTasks(bank, dataset, tasks, where, { device: engine?.device, threads: engine?.threads, signal });
+    return measureTasks(bank, dataset, tasks, where, {
+      ...{ device: engine?.device, threads: engine?.threads, signal },
+      onProgress: (done, total) => void onProgress(done, total),
+    });
   };
   const empty: Bank = {
     frozen: student,

@@ -5,7 +5,6 @@ import { classFeatures, type EmbedOptions, embedImages, embedTexts, topClasses }
 import { type Rows, selectRows } from '../math/index.js';
 import { logitFactor, type Model } from '../model/index.js';
 import { classText } from '../prompt/index.js';
-import type { CompileOptions } from '../runtime/index.js';
 import type { SequenceTask } from './sequence-tasks.js';
 import { partOfData } from './task-data.js';
 
@@ -30,9 +29,9 @@ export async function measureTasks(
   dataset: ImageTextDataset,
   tasks: readonly SequenceTask[],
   { split, candidates }: { readonly split: string; readonly candidates: 'all' | 'task' },
-  options: Pick<CompileOptions, 'device' | 'threads'> & { readonly signal?: AbortSignal } = {},
+  options: EmbedOptions = {},
 ): Promise<MeasuredTasks> {
-  const { signal: _, ...engine } = options;
+  const { signal: _, onProgress: __, ...engine } = options;
   const parts = tasks.map(({ artists, classes }) => {
     const part = partOfData(
       dataset,

@@ -128,14 +128,19 @@ async function measureSeed(
     count(done);
     return done;
   };
-  const measuring = (job: string) => options.onProgress?.({ phase: `${job} · measuring`, step: 0, steps: 0 });
-  const measure = { signal, device: engine?.device, threads: engine?.threads };
+  const measuring = (job: string, step = 0, steps = 0) =>
+    options.onProgress?.({ phase: `${job} · measuring`, step, steps });
+  const measureFor = (job: string) => ({
+    ...{ signal, device: engine?.device, threads: engine?.threads },
+    onProgress: (done: number, total: number) => void measuring(job, done, total),
+  });
 
   if (targets.length === 0) {
     const job = `seed ${seed}`;
     const done = await run(job, folder);
     if (!done.finished) return undefined;
     await measuring(job);
+    const measure = measureFor(job);
     const measured = { run: done, teacher, student, dataset, recipe };
     const figures = await madeByFirst(engine?.group, async () => {
       const baseNovel = await evaluateCvpr2024(measured, measure, first?.baseNovel?.zeroShot);
@@ -166,7 +171,7 @@ async function measureSeed(
       evaluateTransfer(
         { run: done, teacher, student, dataset: target, recipe },
         test,
-        measure,
+        measureFor(job),
         first?.transfer[i]?.zeroShot,
       ),
     );

@@ -18,4 +18,5 @@ export { type Beyond, evaluateBeyond } from './evaluate-beyond.js';
 export { type Cvpr2024Measured, type Cvpr2024Models, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
 export { fitCvpr2024 } from './fit-recipe.js';
 export { liveBatches, storedBatches } from './image-batches.js';
+export { planCvpr2024 } from './plan.js';
 export { type TuneTeacherOptions, tuneTeacher } from './tune-teacher.js';

@@ -102,7 +102,7 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'flickr',
     usage: 'flickr:DIR',
-    about: 'Flickr30k or Flickr8k with Karpathy’s dataset_flickr30k.json',
+    about: 'Flickr30k or Flickr8k: Karpathy’s dataset_flickr30k.json, or captions.txt or results.csv as they come',
     options: pathOptions,
   },
   {

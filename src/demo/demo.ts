@@ -121,7 +121,10 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
     ],
     dataset,
     dataTemplates(dataset),
-    { ...engine, signal },
+    {
+      ...{ ...engine, signal },
+      onProgress: (what, step, steps) => void onProgress?.({ phase: `measuring · ${what}`, step, steps }),
+    },
   );
   const models = measured.map(({ summary }) => summary);
   const [teacherMetrics, kdMetrics, promptkdMetrics] = models.map(modelMetrics) as [

@@ -28,14 +28,23 @@ export async function measure(
   contestants: readonly Contestant[],
   dataset: ImageTextDataset,
   templates: readonly string[],
-  options: Pick<CompileOptions, 'device' | 'threads'> & { readonly signal?: AbortSignal },
+  {
+    onProgress,
+    ...options
+  }: Pick<CompileOptions, 'device' | 'threads'> & {
+    readonly signal?: AbortSignal;
+    /** @param what of which model */
+    readonly onProgress?: (what: string, done: number, total: number) => void;
+  },
 ): Promise<Measured[]> {
   const evaluations: Evaluation[] = [];
-  for (const { model } of contestants) {
-    evaluations.push(await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0 }));
+  for (const { name, model } of contestants) {
+    const tell = (what: string, done: number, total: number) => onProgress?.(`${name}: ${what}`, done, total);
+    evaluations.push(await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0, onProgress: tell }));
   }
   const times = contestants.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
+    onProgress?.('latency', round, rounds);
     for (const [i, { model }] of contestants.entries()) {
       times[i]!.push((await imageLatency(model, { ...options, runs: 30 })).medianMs);
     }

@@ -98,7 +98,12 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   };
   const reasons = [
     ...shape.reasons,
-    `Steps: ${steps.toLocaleString('en-GB')} of ${batch} images, ${((steps * batch) / options.images).toFixed(0)} passes over ${options.images.toLocaleString('en-GB')} images: ${warmup} by features alone, ${prompt} for the prompts, ${joint} together.`,
+    // Where some are set, the plan counts.
+    ...(Object.keys(given).some((path) => /^phases\.\w+\.(steps|epochs)$/.test(path))
+      ? []
+      : [
+          `Steps: ${steps.toLocaleString('en-GB')} of ${batch} images, ${((steps * batch) / options.images).toFixed(0)} passes over ${options.images.toLocaleString('en-GB')} images: ${warmup} by features alone, ${prompt} for the prompts, ${joint} together.`,
+        ]),
     `Rates: ${fields['phases.warmup.lr']}, then ${fields['phases.joint.lr']}: those of recipes/distill-emoji.yaml by 1 / width, for a student that is not pre-trained; the published 5e-4 and 1e-5 are for one that is (--student).`,
   ];
   const chosen = Object.fromEntries(Object.entries(fields).filter(([path]) => given[path] === undefined));
@@ -113,25 +118,37 @@ function keptRates(recipe: DistillRecipe): AdaptedRecipe {
   };
 }
 
-/** The student's towers, by size or below a limit. */
-function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: AdaptOptions) {
-  const towerGiven = (name: 'vision' | 'text') =>
+/** A student of a share of its teacher's width. @param given recipe fields that stand already, by path */
+export function configAt(
+  share: number,
+  recipe: DistillRecipe,
+  teacher: ClipConfig,
+  given: Readonly<Record<string, unknown>>,
+): ClipConfig {
+  const shape = studentShape(share, teacher, towersOf(given));
+  const student = {
+    ...recipe.student,
+    vision: { ...recipe.student.vision, ...shape.vision },
+    text: { ...recipe.student.text, ...shape.text },
+  };
+  return studentConfig({ ...recipe, student }, teacher);
+}
+
+/** Fields of the student's towers among those that stand already. */
+function towersOf(given: Readonly<Record<string, unknown>>) {
+  const tower = (name: 'vision' | 'text') =>
     Object.fromEntries(
       Object.entries(given).flatMap(([path, value]) => {
         const field = new RegExp(`^student\\.${name}\\.(\\w+)$`).exec(path)?.[1];
         return field === undefined ? [] : [[field, value]];
       }),
     );
-  const stand = { vision: towerGiven('vision'), text: towerGiven('text') };
-  const configOf = (share: number) => {
-    const shape = studentShape(share, teacher.config, stand);
-    const student = {
-      ...recipe.student,
-      vision: { ...recipe.student.vision, ...shape.vision },
-      text: { ...recipe.student.text, ...shape.text },
-    };
-    return studentConfig({ ...recipe, student }, teacher.config);
-  };
+  return { vision: tower('vision'), text: tower('text') };
+}
+
+/** The student's towers, by size or below a limit. */
+function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: AdaptOptions) {
+  const configOf = (share: number) => configAt(share, recipe, teacher.config, given);
   const limits = [wish.maxParameters, wish.maxBytes === undefined ? undefined : wish.maxBytes / 4];
   const most = Math.min(...limits.filter((limit) => limit !== undefined));
   const size = wish.size ?? presets[wish.preset ?? 'balanced'].size;
@@ -145,7 +162,7 @@ function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: 
   const table = text.vocab_size * text.hidden_size;
   const parameters = parametersOf(config);
   const fields: Record<string, unknown> = {};
-  for (const [name, tower] of Object.entries(studentShape(share, teacher.config, stand)))
+  for (const [name, tower] of Object.entries(studentShape(share, teacher.config, towersOf(given))))
     for (const [field, value] of Object.entries(tower)) fields[`student.${name}.${field}`] = value;
   return {
     config,

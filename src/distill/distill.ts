@@ -236,6 +236,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
   const { name, fingerprint } = given.dataset;
   return inRun({ command: 'distill', data: { name, fingerprint } }, given, async (run) => {
     warnOfTemplates(given);
+    sayTexts(given);
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
     const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
     const { recipe } = options;
@@ -301,6 +302,12 @@ function warnOfTemplates({ recipe, teacherTemplates, onMessage }: DistillOptions
   onMessage?.(
     `warning: the student learns by the class texts ${list(own)}, the teacher was trained with ${list(teacherTemplates)}: set texts.templates to those, or its answers may be worth little`,
   );
+}
+
+/** What takes the place of classes where there are none. */
+function sayTexts({ dataset, recipe, onMessage }: DistillOptions): void {
+  if (dataset.classes.length > 0 || !recipe.texts.captions) return;
+  onMessage?.(`${dataset.name} has no classes: the student learns by its captions alone; retrieval is measured`);
 }
 
 const bestFolder = ({ runDir }: DistillOptions) => join(runDir, 'best');

@@ -34,6 +34,7 @@ export { principalStreams, type TrainingData } from './student/principal-streams
 export { importantStreams, type Streams } from './student/residual-stream.js';
 export { studentConfig } from './student/student.js';
 export { type StudentSize, studentSizes } from './student/student-size.js';
+export { withinLatency } from './student/within-latency.js';
 export { ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
 export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';

@@ -43,7 +43,12 @@ export class StudentProbe {
     const known = evaluationsOf(history.entries).find((one) => one.split === split && one.images === probe.images);
     const model = modelOf(options.teacher);
     const measured = async () =>
-      scoreOf(await (await Probe.open(dataset, model, chosen)).measure(model, { ...engine, signal }));
+      scoreOf(
+        await (await Probe.open(dataset, model, chosen)).measure(model, {
+          ...{ ...engine, signal },
+          onProgress: (step, steps) => void onProgress?.({ phase: 'measuring the teacher', step, steps }),
+        }),
+      );
     const teacher = known?.teacher ?? (await measured());
     if (isChance(teacher, probe)) {
       onMessage?.(

@@ -23,5 +23,5 @@ export { type ParetoPoint, paretoFile } from './pareto-file.js';
 export { type RunsPage, runsPage } from './runs-page.js';
 export { summaryTable } from './summary-table.js';
 export { teachersPage, writeTeachersPage } from './teachers.js';
-export { textTable } from './text-table.js';
+export { foldedTable, textTable } from './text-table.js';
 export { type Tradeoff, type TradeoffPoint, tradeoffFile } from './tradeoff-file.js';

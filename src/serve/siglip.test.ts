@@ -26,11 +26,15 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-it('is served: classes and embeddings are those of its own encoders', async () => {
+const noiseImage = () => {
   const noise = Uint8Array.from({ length: 30 * 20 * 3 }, (_, i) => (i * 37) % 251);
-  const png = await sharp(noise, { raw: { width: 30, height: 20, channels: 3 } })
+  return sharp(noise, { raw: { width: 30, height: 20, channels: 3 } })
     .png()
     .toBuffer();
+};
+
+it('is served: classes and embeddings are those of its own encoders', async () => {
+  const png = await noiseImage();
   const post = async (path: string, body: object) => {
     const headers = { 'content-type': 'application/json' };
     const response = await fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify(body) });
@@ -70,4 +74,21 @@ it('is served: classes and embeddings are those of its own encoders', async () =
   for (const { class: name, probability } of top) {
     expect(probability).toBeCloseTo(1 / (1 + Math.exp(-logits[classes.indexOf(name)]!)), 3);
   }
+});
+
+it('is a stage of a cascade: confidence is the likeliest class by itself, and the threshold is of that', async () => {
+  const { cascade, encoderStage, LocalEncoder } = (await import(built.href)) as typeof serve;
+  const encoder = await LocalEncoder.open(join(root, 'siglip'));
+  const asked = { classes, templates: ['a {} thing'] };
+  const [student, teacher] = [await encoderStage('fast', encoder, asked), await encoderStage('slow', encoder, asked)];
+  const png = await noiseImage();
+  const answer = async (threshold: number) =>
+    (await cascade<Uint8Array>({ student, teacher, threshold }).classify([png]))[0]!;
+  const { logits, probabilities, confidence, scoring, stage } = await answer(0);
+  expect([scoring, stage]).toEqual(['sigmoid', 0]);
+  expect([...probabilities]).toEqual(Array.from(logits, (z) => expect.closeTo(1 / (1 + Math.exp(-z)), 6)));
+  expect(confidence).toBe(Math.max(...probabilities));
+  expect((await answer(confidence)).stage).toBe(0);
+  expect((await answer(Math.min(1, confidence + 1e-6))).stage).toBe(1);
+  await encoder.close();
 });

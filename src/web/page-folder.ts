@@ -11,6 +11,7 @@ import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
 import { serviceWorker } from './service-worker.js';
 import { chooseVariant, type Variant } from './variants.js';
+import { readVqaExport } from './vqa-files.js';
 
 export interface PageOptions {
   /** Folder of an exported or quantised model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
@@ -26,6 +27,8 @@ export interface PageOptions {
   readonly templates?: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */
   readonly weights?: readonly number[];
+  /** Folder that `promptkd vqa export` wrote for the same model: the page gets a box for questions. */
+  readonly vqa?: string;
   /** Variant of the ONNX files. @defaultValue the smallest that keeps a cosine of 0.99 to float32 */
   readonly dtype?: Dtype;
 }
@@ -67,6 +70,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     checkTemplates(templates, weights);
     const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
     const text = await chooseVariant(onnx, 'text_model', pair, options.dtype);
+    const vqa = options.vqa === undefined ? undefined : await readVqaExport(options.vqa, pair);
     const { samples: sampleImages = [] } = options;
     const samples = sampleImages.map(({ extension }, i) => `model/sample-${i + 1}.${extension}`);
     const about: Omit<ModelFile, 'sizes'> = {
@@ -83,6 +87,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       classes: classifier?.names,
       suggested: options.classes ?? classifier?.names ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
       samples,
+      vqa: vqa && { answers: vqa.answers, textLength: vqa.textLength },
     };
     if (!existsSync(join(bundle, script))) {
       throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
@@ -94,19 +99,21 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       .filter((file) => file !== script);
     const contents = new Map<string, () => Promise<string | Uint8Array> | string | Uint8Array>([
       ...shell.map((file) => [file, () => readFile(join(bundle, file))] as const),
+      [appManifest, () => appManifestOf(title)],
       [modelFiles.vision, () => readFile(vision.path)],
       [modelFiles.text, () => readFile(text.path)],
       [modelFiles.tokenizer, () => JSON.stringify(pair.tokenizer.json)],
       [modelFiles.tokenizerSettings, () => (existsSync(settings) ? readFile(settings) : '{}')],
       ...sampleImages.map(({ bytes }, i) => [samples[i]!, () => bytes] as const),
     ]);
+    for (const [file, path] of Object.entries(vqa?.files ?? {})) contents.set(file, () => readFile(path));
     if (classifier)
       contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });
     const source = await readFile(join(bundle, script), 'utf8');
     const { bytes, sums } = await writeAll(out, contents, about);
     // Last: a browser that has an older page takes the new files when this one has changed.
-    const worker = serviceWorker(source, sums, shell);
+    const worker = serviceWorker(source, sums, [...shell, appManifest]);
     await writeFileAtomic(join(out, script), worker);
     return {
       files: [...contents.keys(), modelFiles.about, script],
@@ -118,6 +125,23 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
   } finally {
     await pair.dispose();
   }
+}
+
+/** Makes the page an app that phones and desktops install. */
+const appManifest = 'app.webmanifest';
+
+function appManifestOf(title: string): string {
+  const icons = [{ src: './icon.svg', sizes: 'any', type: 'image/svg+xml' }];
+  const colours = { background_color: '#f6f6f3', theme_color: '#f6f6f3' };
+  return JSON.stringify({
+    name: title,
+    short_name: title,
+    start_url: './',
+    scope: './',
+    display: 'standalone',
+    ...colours,
+    icons,
+  });
 }
 
 function pageTemplates({ templates, weights }: PageOptions, model: EncoderModel) {

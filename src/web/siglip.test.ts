@@ -63,6 +63,9 @@ describe('a page of a SigLIP', () => {
            return { image: [...embedding], text: [...embeds] };
          })(${JSON.stringify({ png: png.toString('base64'), texts })})`,
       );
+      await tab.locator('#file').setInputFiles({ name: 'noise.png', mimeType: 'image/png', buffer: png });
+      // What a sigmoid says is no share of all classes.
+      await tab.locator('#confidence', { hasText: /^\d+\.\d %, each class by itself$/ }).waitFor();
       const pair = await loadOnnxPair(model());
       const { size } = pair.preprocess;
       const pixels = { shape: [1, 3, size, size], data: await preprocessImage(png, pair.preprocess) };

@@ -41,7 +41,11 @@ export default defineConfig({
   plugins: [
     {
       name: 'content-security-policy',
-      transformIndexHtml: (html) => html.replace('%CSP%', contentSecurityPolicy),
+      transformIndexHtml: (html) =>
+        // Behind Vite's own look at links: "promptkd web" writes that file beside the page.
+        html
+          .replace('%CSP%', contentSecurityPolicy)
+          .replace('</title>', '</title>\n<link rel="manifest" href="./app.webmanifest">'),
     },
     {
       name: 'onnxruntime-files',

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Cvpr2024Recipe, Cvpr2024Seeds } from '../../cvpr2024/index.js';
+import type { ImageTextDataset } from '../../data/index.js';
 import type { RunOutcome } from '../../train/index.js';
 import { examples, positiveInteger } from '../options.js';
-import { runTraining, type TrainingOptions, withTrainingOptions } from '../training.js';
+import { type GivenRun, runTraining, type TrainingOptions, withPlanOptions, withTrainingOptions } from '../training.js';
 
 interface Cvpr2024Options extends TrainingOptions {
   readonly teacher: string;
@@ -18,7 +19,7 @@ export function addCvpr2024(program: Command): void {
     .description(
       'PromptKD as published at CVPR 2024: tune a teacher’s prompts on a few labelled images of base classes, distil them on images of all classes without labels into a frozen student’s visual prompts, measure base to novel over seeds',
     );
-  withTrainingOptions(command, 'the teacher and of the student’s vision tower')
+  withPlanOptions(withTrainingOptions(command, 'the teacher and of the student’s vision tower'))
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
     .requiredOption('--student <folder>', 'the same of the pre-trained student, which stays frozen')
     .option('--seeds <n>', 'how many seeds, from --seed on, the figures are a mean of', positiveInteger)
@@ -44,7 +45,7 @@ export function addCvpr2024(program: Command): void {
 async function run(options: Cvpr2024Options): Promise<void> {
   await runTraining<Cvpr2024Recipe, RunOutcome<Cvpr2024Seeds>>(options, async () => {
     const [
-      { cvpr2024Recipe, cvpr2024Seeds, fitCvpr2024 },
+      { cvpr2024Recipe, cvpr2024Seeds, fitCvpr2024, planCvpr2024 },
       { loadModelCheckpoint },
       { openDataset },
       { writeFileAtomic },
@@ -57,6 +58,14 @@ async function run(options: Cvpr2024Options): Promise<void> {
       import('../cvpr2024-output.js'),
     ]);
     const { out } = options;
+    const opened = async (given: GivenRun<Cvpr2024Recipe>, open: () => Promise<ImageTextDataset>) => ({
+      ...given,
+      teacher: await loadModelCheckpoint(options.teacher, given),
+      student: await loadModelCheckpoint(options.student, given),
+      dataset: await open(),
+      targets: await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset))),
+      beyond: await Promise.all(given.recipe.beyond.map((target) => openDataset(target.dataset))),
+    });
 
     return {
       schema: cvpr2024Recipe,
@@ -64,13 +73,9 @@ async function run(options: Cvpr2024Options): Promise<void> {
       sources: { teacher: options.teacher, student: options.student },
       again: ['--teacher', options.teacher, '--student', options.student],
       adapt: async (recipe, _, open) => fitCvpr2024(recipe, await open()),
+      plan: async (given, open) => planCvpr2024(await opened(given, open)),
       run: async (given, open) => {
-        const teacher = await loadModelCheckpoint(options.teacher, given);
-        const student = await loadModelCheckpoint(options.student, given);
-        const dataset = await open();
-        const targets = await Promise.all(given.recipe.transfer.map((target) => openDataset(target.dataset)));
-        const beyond = await Promise.all(given.recipe.beyond.map((target) => openDataset(target.dataset)));
-        const result = await cvpr2024Seeds({ ...given, teacher, student, dataset, targets, beyond });
+        const result = await cvpr2024Seeds(await opened(given, open));
         if (result.finished) {
           const figures = `${JSON.stringify(output.cvpr2024Json(result), null, 1)}\n`;
           await writeFileAtomic(join(out, 'figures.json'), figures);

@@ -38,6 +38,8 @@ export interface DistillOptions extends TrainingOptions {
   readonly size?: StudentSize;
   readonly maxParameters?: number;
   readonly maxBytes?: number;
+  /** ms. */
+  readonly maxLatency?: number;
   /** GB. */
   readonly maxStore?: number;
   readonly targets?: string;
@@ -50,15 +52,15 @@ export function addDistill(program: Command): void {
   withDistillOptions(program, withPlanOptions(command), run).addHelpText(
     'after',
     examples(
-      'distill --teacher models/emoji-teacher --out runs/student',
+      'distill --teacher promptkd:emoji-teacher --out runs/student',
       'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
       'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
-      'distill --teacher models/emoji-teacher --out runs/kd --method kd',
-      'distill --teacher models/emoji-teacher --out runs/prompted --prompts prompts.json',
-      'distill --teacher models/emoji-teacher --out runs/large --recompute --set batch=512',
-      'distill --teacher models/emoji-teacher --teacher my-clip --fusion learned --out runs/both',
-      'distill --teacher models/emoji-teacher --out runs/ablation --no-attention --seed 3',
-      'distill --teacher models/emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
+      'distill --teacher promptkd:emoji-teacher --out runs/kd --method kd',
+      'distill --teacher promptkd:emoji-teacher --out runs/prompted --prompts prompts.json',
+      'distill --teacher promptkd:emoji-teacher --out runs/large --recompute --set batch=512',
+      'distill --teacher promptkd:emoji-teacher --teacher my-clip --fusion learned --out runs/both',
+      'distill --teacher promptkd:emoji-teacher --out runs/ablation --no-attention --seed 3',
+      'distill --teacher promptkd:emoji-teacher --out runs/little --fraction 0.1 --imbalance 7',
       'distill --teacher my-clip --data folder:photos --out runs/mine --recipe recipe.yaml --set phases.joint.steps=4000',
     ),
   );
@@ -73,7 +75,7 @@ export function withDistillOptions(
   withRoundsOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
     .option(
       '--teacher <folder>',
-      'checkpoint folder or Hugging Face id of the teacher; of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
+      'checkpoint folder, Hugging Face id or a shipped model (promptkd:emoji-teacher); of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
       (folder: string, before: readonly string[] = []) => [...before, folder],
     )
     .addOption(
@@ -97,6 +99,7 @@ export function withDistillOptions(
     )
     .option('--max-parameters <n>', 'without a recipe: the largest student with no more parameters', positiveInteger)
     .option('--max-bytes <n>', 'the same by the size of its weights, four bytes a parameter', positiveInteger)
+    .option('--max-latency <ms>', 'the same by the time of one image, measured here', positiveNumber)
     .option('--max-store <GB>', 'without a recipe: largest store of teacher targets (default: 1)', positiveNumber)
     .option('--targets <folder>', "the teacher's stored targets, shared by runs (default: inside the run folder)")
     .addOption(
@@ -136,8 +139,10 @@ async function flags(options: DistillOptions, command: Command): Promise<Record<
 
 /** What the flags wish of a student. @throws UserError where a recipe, or a student that is given, says it already */
 function wishOf(options: DistillOptions): StudentWish {
-  const { preset, size, maxParameters, maxBytes, maxStore } = options;
-  const student = { preset, size, 'max-parameters': maxParameters, 'max-bytes': maxBytes };
+  const { preset, size, maxParameters, maxBytes, maxLatency, maxStore } = options;
+  const student = {
+    ...{ preset, size, 'max-parameters': maxParameters, 'max-bytes': maxBytes, 'max-latency': maxLatency },
+  };
   const [flag] = Object.entries({ ...student, 'max-store': maxStore }).find(([, value]) => value !== undefined) ?? [];
   const [shape] = Object.entries(student).find(([, value]) => value !== undefined) ?? [];
   if (flag && options.recipe)
@@ -157,19 +162,21 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
 /** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
 export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
   const [
-    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf },
+    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf, withinLatency },
     { loadModelCheckpoint, trainingOf },
     data,
     { writeTeachersPage },
     output,
+    { shellLine },
   ] = await Promise.all([
     import('../../distill/index.js'),
     import('../../model/index.js'),
     import('../../data/index.js'),
     import('../../report/index.js'),
     import('../distill-output.js'),
+    import('../../jobs/index.js'),
   ]);
-  const { device, threads, targets: targetsDir } = options;
+  const { device, threads, targets: targetsDir, maxLatency } = options;
   const given = options.teacher ?? [];
   const read = new Map<string, Promise<TeacherModel>>();
   const teacherModel = (name: string, download: DownloadOptions & RunModelOptions) => {
@@ -201,8 +208,12 @@ export async function distillTraining(options: DistillOptions, command: Command,
       const { checkpoint } = recipe.student;
       const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
       const dataset = await open();
+      const within =
+        maxLatency === undefined
+          ? wish
+          : await withinLatency(maxLatency, recipe, { wish, given: set, teacher }, { device, threads });
       return adaptRecipe(recipe, {
-        ...{ wish, given: set, teacher },
+        ...{ wish: within, given: set, teacher },
         images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
         student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
       });
@@ -226,7 +237,10 @@ export async function distillTraining(options: DistillOptions, command: Command,
         ...(result.fusion ? [`weights by class: ${join(options.out, teachersPageFile)}`] : []),
       ],
       saved: result.folder,
-      next: [`evaluate ${result.folder} --data ${recipe.data.dataset}`, `export ${options.out} --out exported`],
+      next: [
+        shellLine(['evaluate', result.folder, '--data', recipe.data.dataset]),
+        shellLine(['export', options.out, '--out', 'exported']),
+      ],
     }),
   };
   return { ...training, allTeachers, templatesOf };

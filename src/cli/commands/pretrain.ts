@@ -24,7 +24,7 @@ export function addPretrain(program: Command): void {
         'pretrain --recipe recipes/pretrain-emoji-wide-32.yaml --out runs/teacher',
         'pretrain --data folder:drawings --out runs/mine --set steps=2000 --set optimizer.lr=5e-4',
         'pretrain --data folder:drawings --out runs/little --fraction 0.1',
-        'pretrain --from models/emoji-teacher --data folder:drawings --out runs/further',
+        'pretrain --from promptkd:emoji-teacher --data folder:drawings --out runs/further',
       ),
     )
     .action(run);
@@ -32,9 +32,10 @@ export function addPretrain(program: Command): void {
 
 async function run(options: PretrainOptions): Promise<void> {
   await runTraining(options, async () => {
-    const [{ planPretrain, pretrain, pretrainRecipe }, { evaluationText }] = await Promise.all([
+    const [{ planPretrain, pretrain, pretrainRecipe }, { evaluationText }, { shellLine }] = await Promise.all([
       import('../../pretrain/index.js'),
       import('../run-figures.js'),
+      import('../../jobs/index.js'),
     ]);
 
     return {
@@ -54,7 +55,7 @@ async function run(options: PretrainOptions): Promise<void> {
             : []),
         ],
         saved: folder,
-        next: [`evaluate ${folder} --data ${recipe.data.dataset}`],
+        next: [shellLine(['evaluate', folder, '--data', recipe.data.dataset])],
       }),
     };
   });

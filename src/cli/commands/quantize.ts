@@ -19,8 +19,10 @@ import {
   withCommonOptions,
   withEngineOptions,
 } from '../options.js';
+import type { PlanOptions } from '../show-plan.js';
+import { withPlanOptions } from '../training.js';
 
-interface QuantizeOptions extends CommonOptions, FinetuneFlags, EngineOptions {
+interface QuantizeOptions extends CommonOptions, FinetuneFlags, EngineOptions, PlanOptions {
   readonly out: string;
   readonly scheme: MixtureName;
   readonly rounding: Rounding;
@@ -52,7 +54,7 @@ export function addQuantize(program: Command): void {
   const command = program
     .command('quantize')
     .description('store a model in few bits: INT4 and FP8 where it hurts least, as a checkpoint and as ONNX files');
-  withEngineOptions(withCommonOptions(command))
+  withPlanOptions(withEngineOptions(withCommonOptions(command)))
     .argument('<model>', 'checkpoint folder or Hugging Face id, or the folder of a finished run')
     .requiredOption('--out <folder>', 'folder that is written')
     .addOption(
@@ -116,7 +118,7 @@ export function addQuantize(program: Command): void {
 
 async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> {
   const [
-    { quantizeModel },
+    { planQuantize, quantizeModel },
     { loadTowerModel },
     { openDataset },
     { readRun },
@@ -142,7 +144,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     const run = await readRun(model.source!.folder);
     await refuseSame(options.out, [idOrFolder, model.source!.folder]);
     const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');
-    result = await quantizeModel({
+    const asked = {
       ...options,
       model,
       dataset,
@@ -150,8 +152,15 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
       compile: { device: options.device, threads: options.threads },
       finetune: await finetuneSource(options, run, dataset, { onDownload }),
       signal: interruptSignal(),
-      onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
-    });
+      onProgress: (phase: string, step: number, steps: number) => progress.update({ phase, step, steps }),
+    };
+    if (options.plan || !(options.json || options.quiet)) {
+      progress.update({ phase: 'planning', step: 0, steps: 0 });
+      const { showPlan } = await import('../show-plan.js');
+      await showPlan(await planQuantize(asked), [], options, progress);
+      if (options.plan) return;
+    }
+    result = await quantizeModel(asked);
   } finally {
     progress.stop();
   }

@@ -81,7 +81,8 @@ async function clean(folder: string, options: CleanOptions): Promise<void> {
   if (agreed) deleteAll(found);
   printResult(options, { deleted: agreed === true, bytes, found }, () => {
     if (found.length === 0) return `${folder}: nothing to delete`;
-    if (agreed) return `deleted ${output.size(bytes)}`;
+    const again = 'the same training command would begin anew in these folders: to train further, give another --out';
+    if (agreed) return `deleted ${output.size(bytes)}; models, reports and histories stay; ${again}`;
     return `${asks ? '' : `${lines}\n`}nothing was deleted; with --yes it is`;
   });
 }

@@ -77,7 +77,8 @@ export async function loadCalibration(
 }
 
 /** As many images as have patches enough for the moments of what a large tower's layers are fed. */
-function enoughImages({ config }: TowerModel): number {
+/** Images that are drawn where nobody says how many. */
+export function enoughImages({ config }: TowerModel): number {
   const { image_size: size, patch_size: patch } = config.vision_config;
   return Math.round(Math.min(1024, Math.max(128, 40_000 / (size / patch) ** 2)));
 }

@@ -98,6 +98,11 @@ export async function tuneFloats(
   return after < before ? { student: tuned, tensors: rounded.tensors, kl: { before, after } } : same;
 }
 
+/** Images of one update. @param count of all that there are */
+export function tuningImages({ config: { vision_config: vision } }: TowerModel, count: number): number {
+  return Math.min(count, within(64, (vision.image_size / vision.patch_size) ** 2));
+}
+
 /** Images and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
 class TuningBatches {
   readonly shape: { images: number; texts: number; length: number; width: number };
@@ -113,9 +118,9 @@ class TuningBatches {
     seed: number,
   ) {
     const { pixels, texts } = calibration;
-    const { vision_config: vision, projection_dim: width } = student.config;
+    const { projection_dim: width } = student.config;
     const [lines, length] = [texts.ends.length, texts.length];
-    const images = Math.min(count, within(64, (vision.image_size / vision.patch_size) ** 2));
+    const images = tuningImages(student, count);
     const some = Math.min(lines, within(128, length));
     this.shape = { images, texts: some, length, width };
     this.images = new EpochOrder(count, seed);

@@ -89,7 +89,8 @@ async function* separatedRows(
     }
     // Some programs end each row with a separator.
     const cells = record.slice(0, header.length);
-    if (cells.length < header.length || record.slice(header.length).some((cell) => cell.trim() !== '')) {
+    if (isUnquotedText(header, record, delimiter)) cells[1] = record.slice(1).join(', ');
+    else if (cells.length < header.length || record.slice(header.length).some((cell) => cell.trim() !== '')) {
       skipped.push({ id: `line ${info.lines}`, reason: 'it has more or fewer cells than the first line' });
       continue;
     }
@@ -97,6 +98,13 @@ async function* separatedRows(
     for (const [i, name] of header.entries()) if (name !== '' && !row.has(name)) row.set(name, cells[i]);
     yield { line: info.lines, row };
   }
+}
+
+/** Of images and captions alone, as Flickr8k's captions.txt, what follows the image is the caption, commas and all. */
+function isUnquotedText(header: readonly string[], record: readonly string[], delimiter: string): boolean {
+  const [, text = ''] = header;
+  const more = record.slice(2).some((cell) => cell.trim() !== '');
+  return header.length === 2 && more && delimiter === ',' && /^(captions?|texts?)$/i.test(text);
 }
 
 const reasonOf = (error: CsvError): string =>

@@ -31,6 +31,20 @@ describe('tables of images', () => {
     expect(await captionsOf(`csv:${file}`)).toEqual({ 'a.png': ['a "red" card, flat', 'two lines'], 'sub/c.png': [] });
   });
 
+  it('reads Flickr8k’s captions.txt as it comes, commas in captions and all', async () => {
+    await put(folder, 'Images/d.png');
+    const lines = [
+      'image,caption',
+      'd.png,A red card , seen from the front .',
+      'd.png,"A card, red"',
+      'd.png,A card .,',
+    ];
+    await put(folder, 'captions.txt', `${lines.join('\n')}\n`);
+    expect(await captionsOf(`flickr:${folder}`)).toEqual({
+      'Images/d.png': ['A red card, seen from the front .', 'A card, red', 'A card .'],
+    });
+  });
+
   it('reads TSV with quotes that mean nothing', async () => {
     const file = await put(folder, 'captions.tsv', 'caption\timage\n5" nail\ta.png\n"b\tb.png\n');
     expect(await captionsOf(`tsv:${file}`)).toEqual({ 'a.png': ['5" nail'], 'b.png': ['"b'] });

@@ -12,7 +12,7 @@ import type { Teacher, TeacherTexts } from '../teacher/teacher.js';
 /** All texts of a run, each once: class names through templates, and captions. */
 export interface TextList {
   texts: string[];
-  /** For each class, its texts' indices, one a template. */
+  /** For each class, its texts' indices, one a template. Of data without classes each caption is one: see {@link listTexts}. */
   classes: number[][];
   /** For each example id, its captions' indices. */
   captions: Map<string, number[]>;
@@ -40,6 +40,11 @@ export interface TextBank extends TextList {
 /**
  * Class names through templates (`{}` or `[OBJ]` stands for the name) and the captions of the examples, said in other ways
  * too where `augment` says so.
+ *
+ * Data without classes is learned from by its captions alone: some of all captions, evenly drawn, stand in the place of classes,
+ * among which the teacher's answers choose those that are near an image, as among classes.
+ *
+ * @throws UserError where there are neither class names nor captions
  */
 export function listTexts(
   dataset: ImageTextDataset,
@@ -61,11 +66,6 @@ export function listTexts(
   const classes = dataset.classes
     .filter((c) => !c.novel)
     .map((c) => templates.map((template) => add(classText(template, c.name))));
-  if (classes.length === 0) {
-    throw new UserError(
-      `${dataset.name}: expected at least one class text to train on, found none: name some with ?classes=cat,dog behind --data, or in a file classes.txt beside the images`,
-    );
-  }
   const captions = new Map<string, number[]>();
   if (withCaptions) {
     for (const { id, captions: own, label } of examples) {
@@ -74,8 +74,21 @@ export function listTexts(
       captions.set(id, [...own, ...new Set(ways.filter((way) => !own.includes(way)))].map(add));
     }
   }
+  if (classes.length === 0 && dataset.classes.length === 0) {
+    const own = [...new Set([...captions.values()].flatMap(([first]) => (first === undefined ? [] : [first])))];
+    const every = Math.max(1, own.length / mostContrasts);
+    for (let i = 0; i < own.length; i += every) classes.push([own[Math.floor(i)]!]);
+  }
+  if (classes.length === 0) {
+    throw new UserError(
+      `${dataset.name}: expected captions, or at least one class text to train on, found neither: name classes with ?classes=cat,dog behind --data, or in a file classes.txt beside the images`,
+    );
+  }
   return { texts, classes, captions };
 }
+
+/** Most captions that stand in the place of classes: each image is compared with all of them, once. */
+const mostContrasts = 2048;
 
 /** How captions are said another way. */
 interface TextWays {

@@ -62,6 +62,9 @@ export function parametersOf(config: ClipConfig): number {
   return Object.values(expectedParams(config)).reduce((sum, shape) => sum + elements(shape), 0);
 }
 
+/** Shares that limits choose among, the smallest first. */
+export const studentShares: readonly number[] = Array.from({ length: 31 }, (_, i) => (i + 2) / 32);
+
 /**
  * The largest share of {@link studentShape} of which the student stays below a number of parameters.
  *
@@ -69,10 +72,9 @@ export function parametersOf(config: ClipConfig): number {
  * @throws UserError where even the smallest is larger
  */
 export function largestShare(most: number, count: (share: number) => number): number {
-  const shares = Array.from({ length: 31 }, (_, i) => (i + 2) / 32);
-  const fits = shares.filter((share) => count(share) <= most).at(-1);
+  const fits = studentShares.filter((share) => count(share) <= most).at(-1);
   if (fits !== undefined) return fits;
   throw new UserError(
-    `--max-parameters, --max-bytes: expected at least ${count(shares[0]!).toLocaleString('en-GB')} parameters of four bytes, the smallest student that can be cut out of this teacher, got ${Math.floor(most).toLocaleString('en-GB')}: its vocabulary stays whole, give a --student with a smaller one`,
+    `--max-parameters, --max-bytes: expected at least ${count(studentShares[0]!).toLocaleString('en-GB')} parameters of four bytes, the smallest student that can be cut out of this teacher, got ${Math.floor(most).toLocaleString('en-GB')}: its vocabulary stays whole, give a --student with a smaller one`,
   );
 }

@@ -8,6 +8,7 @@ export const contentSecurityPolicy = [
   "worker-src 'self'",
   "connect-src 'self'",
   "img-src 'self' blob:",
+  "manifest-src 'self'",
   "style-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

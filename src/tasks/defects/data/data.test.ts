@@ -155,4 +155,20 @@ describe('data of defects', () => {
     );
     expect(() => productOf(data, 'metl')).toThrow('did you mean metal?');
   });
+
+  it('of a stranger lead to no file elsewhere, nor to a mask that is not as large as its image', async () => {
+    const root = join(folder, 'strange');
+    for (const name of ['a.png', 'b.png']) await put(root, name);
+    await put(root, 'large.png', hugePng());
+    await put(folder, 'elsewhere.png');
+    const entry = (img_path: string, anomaly = 0, mask_path = '') => ({ img_path, mask_path, anomaly });
+    const test = { constructor: [entry('b.png', 1, 'large.png'), entry('b.png', 1, '../elsewhere.png')] };
+    const train = { constructor: [entry('a.png'), entry('../elsewhere.png')], __proto__x: [entry('a.png')] };
+    await put(root, 'meta.json', JSON.stringify({ train, test: { ...test, toString: [entry('b.png')] } }));
+    const data = await openDefectData(`meta:${root}`);
+    expect(data.products.map(({ name }) => name)).toEqual(['__proto__x', 'constructor', 'toString']);
+    expect(data.skipped.map(({ reason }) => /leads out of/.test(reason))).toEqual([true, true]);
+    const [first] = productOf(data, 'constructor').test;
+    await expect(data.mask(first!, size)).rejects.toThrow('large.png: expected a mask');
+  });
 });
