@@ -37,6 +37,10 @@ export const suites = {
     ...{ script: 'memory-distill.mjs', minutes: 8 },
     about: 'Memory and time of a distillation step, ViT-L/14 → ViT-B/16, with recomputation and without',
   },
+  vqa: {
+    ...{ script: 'vqa.mjs', minutes: 60 },
+    about: 'Questions about emoji-vqa by skill: heads distilled, plain, blind and the teacher’s, over three seeds',
+  },
   teachers: {
     ...{ script: 'teachers.mjs', minutes: 60 },
     about: 'Students of two teachers by several rules, against students of either one, over three seeds',

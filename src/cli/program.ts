@@ -32,6 +32,7 @@ import { addSearchPrompts } from './commands/search-prompts.js';
 import { addServe } from './commands/serve.js';
 import { addSweep } from './commands/sweep.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
+import { addVqa } from './commands/vqa.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
 import { printable } from './printable.js';
@@ -85,6 +86,7 @@ export function buildProgram(): Command {
     addPrompts,
     addSearchPrompts,
     addTunePrompts,
+    addVqa,
     addCascade,
     addDefects,
     addMedicalReport,

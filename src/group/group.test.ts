@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../files/index.js';
 import { trainTogether, withoutMpi } from '../test/mpirun.fixture.js';
-import { gatherRows, imageSlice, launchOf, openGroup, sliceOf } from './index.js';
+import { agree, type Group, gatherRows, imageSlice, launchOf, openGroup, sliceOf } from './index.js';
 
 let root = '';
 beforeAll(() => {
@@ -54,6 +54,37 @@ it('says what to install where a launcher has started several and there is no MP
   }
 });
 
+it.each([
+  [
+    'another code',
+    { versions: { code: 'a' } },
+    { versions: { code: 'b' } },
+    'rank 1: versions.code is "b", rank 0 has "a"',
+  ],
+  [
+    'another library',
+    { mpi: 'Open MPI v4.1.4' },
+    { mpi: 'MPICH 4.0.2' },
+    'rank 1: mpi is "MPICH 4.0.2", rank 0 has "Open',
+  ],
+  ['a field more', {}, { batch: 8 }, 'rank 1: batch is 8, rank 0 has none'],
+])('refuses a process with %s', (_, own, other, message) => {
+  const flat = Object.fromEntries(
+    Object.entries(other).flatMap(([key, value]) =>
+      typeof value === 'object'
+        ? Object.entries(value).map(([inner, x]) => [`${key}.${inner}`, JSON.stringify(x)])
+        : [[key, JSON.stringify(value)]],
+    ),
+  );
+  const text = new TextEncoder().encode(JSON.stringify(flat));
+  const group = {
+    ...{ rank: 0, size: 2 },
+    allReduce: (lengths: Float32Array) => void lengths.fill(text.length, 1),
+    broadcast: (bytes: Uint8Array, from: number) => from === 1 && bytes.set(text),
+  } as unknown as Group;
+  expect(() => agree(group, own)).toThrow(message);
+});
+
 const missing = withoutMpi();
 describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: ${missing})` : ''}`, () => {
   const few = { recipe: { steps: 6, checkpoint_every: 2, evaluation: { every: 0 } } };
@@ -77,6 +108,30 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
       for (const [i, x] of data.entries()) expect(Math.abs(again[name]!.data[i]! - x), name).toBeLessThan(1e-6);
     }
   });
+
+  it('a disk that is full ends all, naming the file', { timeout: 120_000 }, async () => {
+    const { code, text } = await trainTogether(2, 'pretrain', join(root, 'full'), { ...few, fileBlocks: 8 });
+    expect(code).not.toBe(0);
+    expect(text).toMatch(/full\/\S+: cannot be written: larger than the file system, or ulimit -f, allows/);
+  });
+
+  // mpirun does the same at SIGINT as at SIGTERM: it waits so many seconds, hands SIGTERM on, waits again and kills.
+  it.each(['SIGTERM', 'SIGUSR2'])(
+    '%s to the launcher: all finish the step, the first saves, all leave',
+    {
+      timeout: 300_000,
+    },
+    async (name) => {
+      const folder = join(root, name);
+      const recipe = { ...few.recipe, steps: 5000, checkpoint_every: 5000 };
+      const { text } = await trainTogether(2, 'pretrain', folder, { recipe, signal: { name, step: 3 } });
+      const told = ['told.json', 'told-1.json'].map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')));
+      expect(told[1], text).toEqual(told[0]);
+      expect(told[0].finished).toBe(false);
+      const { metadata } = readSafetensors(join(folder, 'state.safetensors'));
+      expect(Number(metadata.step)).toBe(told[0].steps);
+    },
+  );
 
   it.each([
     ['recipes', { ...few, ownRecipe: { 1: { seed: 9 } } }, /rank 1: recipe\.seed is 9, rank 0 has 1/],

@@ -1,5 +1,6 @@
 export { classProbabilities, type Scoring } from './class-probabilities.js';
 export { gatherHostRows } from './gather-host-rows.js';
+export { grouped } from './grouped.js';
 export { type Interval, wilson } from './interval.js';
 export { median, quantile } from './quantile.js';
 export { Random } from './random.js';

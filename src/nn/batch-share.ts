@@ -67,8 +67,11 @@ export class BatchShare {
     return this.group.size === 1 ? loss : mul(loss, this.images.count / this.images.total);
   }
 
-  /** Its share of a loss that every process computes over the whole batch. */
+  /**
+   * Its share of a loss that every process computes over the whole batch: all of the first one's, nothing of the others'. So what is
+   * summed is as it was, where thirds of it would be rounded.
+   */
   whole(loss: Tensor): Tensor {
-    return this.group.size === 1 ? loss : mul(loss, 1 / this.group.size);
+    return this.group.size === 1 ? loss : mul(loss, this.group.rank === 0 ? 1 : 0);
   }
 }

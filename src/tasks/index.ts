@@ -10,3 +10,4 @@ export {
   patchFeatures,
   patchTokens,
 } from './patch-features.js';
+export * from './vqa/index.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { isSiglip } from '../clip/index.js';
 import type { Example, ImageTextDataset, Skipped } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { ensureFolder, hash, readSafetensors, writeSafetensors } from '../files/index.js';
+import { ensureFolder, hash, jsonOrNothing, readSafetensors, writeSafetensors } from '../files/index.js';
 import { PixelBlocks } from '../loader/index.js';
 import {
   type GraphModel,
@@ -227,7 +227,7 @@ function cacheFile(
 
 function readKept(file: string, examples: readonly Example[], choice: PatchChoice): PatchFeatures {
   const { tensors, metadata } = readSafetensors(file);
-  const skipped = JSON.parse(metadata.skipped ?? '[]') as Skipped[];
+  const skipped = (jsonOrNothing(metadata.skipped) ?? []) as Skipped[];
   const out = new Set(skipped.map(({ id }) => id));
   return resultOf(
     tensors,

@@ -19,13 +19,23 @@ export function withoutMpi(): string | undefined {
 
 const openMpi = () => execFileSync('mpirun', ['--version']).toString().includes('Open MPI');
 
-/** Runs `train-together.mjs` with its arguments by so many processes. @returns what they printed, and the exit code */
-export function trainTogether(count: number, task: string, folder: string, options: object = {}) {
+/**
+ * Runs `train-together.mjs` with its arguments by so many processes.
+ *
+ * @param options.fileBlocks largest file that they may write, in KiB: as on a disk that is full
+ * @returns what they printed, and the exit code
+ */
+export function trainTogether(
+  count: number,
+  task: string,
+  folder: string,
+  options: Readonly<Record<string, unknown>> & { readonly fileBlocks?: number } = {},
+) {
   const script = fileURLToPath(new URL('./train-together.mjs', import.meta.url));
-  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none'] : [];
-  const own = [script, task, folder, JSON.stringify(options)];
-  const [file, args] =
-    count === 1 ? [process.execPath, own] : ['mpirun', [...flags, '-n', String(count), process.execPath, ...own]];
+  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none', '--mca', 'odls_base_sigkill_timeout', '5'] : [];
+  const limited = options.fileBlocks ? ['bash', '-c', `ulimit -f ${options.fileBlocks}; exec "$@"`, 'bash'] : [];
+  const node = [...limited, process.execPath, script, task, folder, JSON.stringify(options)];
+  const [file, args] = count === 1 ? [node[0]!, node.slice(1)] : ['mpirun', [...flags, '-n', String(count), ...node]];
   const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
   return new Promise<{ code: number; text: string }>((resolve) => {
     execFile(file, args, { env }, (error, stdout, stderr) =>

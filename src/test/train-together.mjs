@@ -1,6 +1,7 @@
 // A tiny run of a task by the processes that mpirun has started, or by one: node train-together.mjs TASK FOLDER [JSON]
 // It needs dist/. The JSON may have: recipe (fields), ownRecipe (rank → fields), data (rank → fingerprint), die (rank and step
-// at which a process is killed), stop (rank and step at which one is asked to stop).
+// at which a process is killed), stop (rank and step at which one is asked to stop), signal (name and step at which the launcher
+// gets a signal), each (images a class), times (whether each process tells where its time went).
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -32,7 +33,7 @@ const colours = {
 const names = Object.keys(colours);
 const examples = (labels) =>
   labels.flatMap((label) =>
-    Array.from({ length: 6 }, (_, i) => ({
+    Array.from({ length: options.each ?? 6 }, (_, i) => ({
       id: `${names[label]}-${'x'.repeat(i)}`,
       label,
       captions: i === 2 && task !== 'pretrain' ? [] : [`${names[label]} stripes`, `a ${names[label]} thing`],
@@ -82,15 +83,21 @@ const model = (seed, projection) => {
 const teacher = model(4, 12);
 const fields = { ...options.recipe, ...options.ownRecipe?.[group.rank] };
 const controller = new AbortController();
+const { interruptSignal } = await load('cli/interrupt.js');
+const heard = options.signal ? interruptSignal(group.rank > 0) : controller.signal;
+/** When each step was over; ms. */
+const times = [];
 const common = {
   dataset,
   runDir: folder,
   engine: { threads: 1, group },
-  signal: controller.signal,
+  signal: heard,
   onProgress: ({ overall }) => {
     if (overall === undefined) return;
-    const [die, stop] = [options.die, options.stop];
+    times.push(performance.now());
+    const { die, stop, signal } = options;
     if (die && group.rank === die.rank && overall === die.step) process.kill(process.pid, 'SIGKILL');
+    if (signal && group.rank === 0 && overall === signal.step) process.kill(process.ppid, signal.name);
     if (stop && group.rank === stop.rank && overall === stop.step) controller.abort();
   },
 };
@@ -132,7 +139,7 @@ const tasks = {
         },
         augment: { mix: { mixup: 0.4, cutmix: 1, probability: 1 } },
         optimizer: { lr: 1e-3 },
-        evaluation: { every: 25, split: 'val', drawings: 8 },
+        evaluation: { every: 25, split: 'val', images: 8 },
         checkpoint_every: 5,
         ...fields,
       }),
@@ -164,5 +171,6 @@ const tasks = {
     }),
 };
 const { finished, steps, imagesSeen } = await tasks[task]();
-if (group.rank === 0) writeFileSync(join(folder, 'told.json'), JSON.stringify({ finished, steps, imagesSeen }));
+const told = JSON.stringify({ finished, steps, imagesSeen, ...(options.times && { times, spent: group.spent }) });
+writeFileSync(join(folder, group.rank === 0 ? 'told.json' : `told-${group.rank}.json`), told);
 group.close();

@@ -33,6 +33,12 @@ export interface ModelFile {
   readonly suggested: readonly string[];
   /** Sample images of the model's data, relative to the page. */
   readonly samples: readonly string[];
+  /** Of a head that answers questions, where the page has one. */
+  readonly vqa?: {
+    readonly answers: readonly string[];
+    /** Tokens that a question is padded to. */
+    readonly textLength: number;
+  };
   /** Bytes of every file that the page fetches while it loads, by its path. */
   readonly sizes: Readonly<Record<string, number>>;
 }
@@ -51,4 +57,6 @@ export const modelFiles = {
   tokenizer: 'model/tokenizer.json',
   tokenizerSettings: 'model/tokenizer_config.json',
   classifier: 'model/classifier.bin',
+  vqaVision: 'model/vqa_vision.onnx',
+  vqaHead: 'model/vqa_head.onnx',
 } as const;

@@ -11,6 +11,7 @@ import { checkTemplates } from '../prompt/index.js';
 import { type ModelFile, modelFiles, runtimeFiles } from './model-file.js';
 import { serviceWorker } from './service-worker.js';
 import { chooseVariant, type Variant } from './variants.js';
+import { readVqaExport } from './vqa-files.js';
 
 export interface PageOptions {
   /** Folder of an exported or quantised model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
@@ -26,6 +27,8 @@ export interface PageOptions {
   readonly templates?: readonly string[];
   /** Of the templates in a class's mean; without them all weigh alike. */
   readonly weights?: readonly number[];
+  /** Folder that `promptkd vqa export` wrote for the same model: the page gets a box for questions. */
+  readonly vqa?: string;
   /** Variant of the ONNX files. @defaultValue the smallest that keeps a cosine of 0.99 to float32 */
   readonly dtype?: Dtype;
 }
@@ -67,6 +70,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
     checkTemplates(templates, weights);
     const vision = await chooseVariant(onnx, 'vision_model', pair, options.dtype);
     const text = await chooseVariant(onnx, 'text_model', pair, options.dtype);
+    const vqa = options.vqa === undefined ? undefined : await readVqaExport(options.vqa, pair);
     const { samples: sampleImages = [] } = options;
     const samples = sampleImages.map(({ extension }, i) => `model/sample-${i + 1}.${extension}`);
     const about: Omit<ModelFile, 'sizes'> = {
@@ -83,6 +87,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       classes: classifier?.names,
       suggested: options.classes ?? classifier?.names ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
       samples,
+      vqa: vqa && { answers: vqa.answers, textLength: vqa.textLength },
     };
     if (!existsSync(join(bundle, script))) {
       throw new Error(`${bundle}: expected the built page: run "npm run build" first`);
@@ -101,6 +106,7 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       [modelFiles.tokenizerSettings, () => (existsSync(settings) ? readFile(settings) : '{}')],
       ...sampleImages.map(({ bytes }, i) => [samples[i]!, () => bytes] as const),
     ]);
+    for (const [file, path] of Object.entries(vqa?.files ?? {})) contents.set(file, () => readFile(path));
     if (classifier)
       contents.set(modelFiles.classifier, () => new Uint8Array(Float32Array.from(classifier.features.data).buffer));
     else await rm(join(out, modelFiles.classifier), { force: true });

@@ -21,6 +21,7 @@ interface ServeOptions {
   readonly keyFile?: string;
   readonly withoutKeys?: boolean;
   readonly search?: string;
+  readonly vqa?: string;
   readonly defects?: string;
   readonly medicalReport?: string;
   readonly quiet?: boolean;
@@ -53,6 +54,7 @@ export function addServe(program: Command): void {
     .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
     .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
     .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
+    .option('--vqa <head>', 'head of promptkd vqa train for the first model: /v1/ask answers questions about an image')
     .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
     .option(
       '--medical-report <index>',
@@ -78,6 +80,7 @@ POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
+POST /v1/ask         the answer to a question about an image, with --vqa
 POST /v1/defects     whether images are defective, and where, by --defects
 POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
 GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
@@ -131,16 +134,16 @@ async function run(models: readonly string[], options: ServeOptions): Promise<vo
   if (reloadAsked) reload();
 }
 
-/** What tasks answer beside the models: a medical report's index is of the first of these. */
-async function extensionsOf([first = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
-  const { defects, medicalReport } = options;
-  if (defects === undefined && medicalReport === undefined) return [];
-  const { defectsExtension, medicalReportExtension } = await import('../../tasks/index.js');
+/** What tasks answer beside the models: questions and a medical report's index are of the first of these. */
+async function extensionsOf([given = '']: readonly string[], options: ServeOptions): Promise<Extension[]> {
+  const { defects, medicalReport, vqa } = options;
+  if (defects === undefined && medicalReport === undefined && vqa === undefined) return [];
+  const { defectsExtension, medicalReportExtension, vqaExtension } = await import('../../tasks/index.js');
+  const first = given.slice(given.indexOf('=') + 1);
   return [
     ...(defects === undefined ? [] : [await defectsExtension(defects)]),
-    ...(medicalReport === undefined
-      ? []
-      : [medicalReportExtension(first.slice(first.indexOf('=') + 1), medicalReport)]),
+    ...(medicalReport === undefined ? [] : [medicalReportExtension(first, medicalReport)]),
+    ...(vqa === undefined ? [] : [vqaExtension(first, vqa)]),
   ];
 }
 

@@ -9,6 +9,7 @@ interface WebCommandOptions extends CommonOptions {
   readonly data?: string;
   readonly name?: string;
   readonly dtype: Dtype | 'auto';
+  readonly vqa?: string;
 }
 
 export function addWeb(program: Command): void {
@@ -33,6 +34,7 @@ export function addWeb(program: Command): void {
       '--templates <text...>',
       'prompt templates, with {} or [OBJ] in place of the class (default: those of the export)',
     )
+    .option('--vqa <folder>', 'folder that promptkd vqa export wrote for this model: the page answers questions, too')
     .option('--name <title>', 'title of the page (default: the title of the model card)')
     .addOption(
       new Option(
@@ -106,6 +108,7 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     templates,
     classes: options.classes === undefined ? undefined : await readNames(options.classes),
     samples,
+    vqa: options.vqa,
     dtype: options.dtype === 'auto' ? undefined : options.dtype,
   });
   const { files, bytes, vision, text, fixedClasses } = result;

@@ -3,10 +3,16 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { fillFolder, readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
+import {
+  checkFiles,
+  fillFolder,
+  finishFolder,
+  readJsonAs,
+  readSafetensors,
+  writeSafetensors,
+} from '../../files/index.js';
 import { loadTowerModel, writeModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
-import { issueError } from '../../schema-issue.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { type Detector, type Learned, modes } from './detector.js';
 
@@ -72,11 +78,10 @@ export async function loadDetector(given: string): Promise<Detector> {
       `${given}: expected the folder of a detector, with ${detectorFile}, found none: make one with promptkd defects fit`,
     );
   }
-  const file = join(folder, detectorFile);
-  const parsed = schema.safeParse(await readJson(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const { mode, product, view, size, limits } = parsed.data;
-  const { tensors } = readSafetensors(join(folder, weightsFile));
+  await finishFolder(folder); // a save may have been killed while it moved its files
+  await checkFiles(folder, () => true);
+  const { mode, product, view, size, limits } = await readJsonAs(join(folder, detectorFile), schema);
+  const { tensors } = readSafetensors(join(folder, weightsFile), { checksum: true });
   const model = await loadTowerModel(join(folder, modelFolder), 'inspecting');
   const take = (name: string) => {
     const tensor = tensors[name];

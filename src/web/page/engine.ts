@@ -1,7 +1,7 @@
 import type { ModelFile } from '../model-file.js';
-import type { Backend, Calls, Device, ImageResult, Loaded, Reply, Request } from '../worker/protocol.js';
+import type { AskResult, Backend, Calls, Device, ImageResult, Loaded, Reply, Request } from '../worker/protocol.js';
 
-export type { Backend, Device, ImageResult, ModelFile };
+export type { AskResult, Backend, Device, ImageResult, ModelFile };
 
 export interface EngineOptions {
   /** The folder that `promptkd web` wrote. @defaultValue where this script lies */
@@ -19,6 +19,8 @@ export interface Engine {
   embedImage(image: Blob | ImageBitmap): Promise<ImageResult>;
   /** Texts → [texts, width], not normalised. */
   embedTexts(texts: readonly string[]): Promise<Float32Array>;
+  /** A question about the last image, where the page has a head for that. @throws for a question without an image */
+  ask(question: string): Promise<AskResult>;
   close(): void;
 }
 
@@ -68,6 +70,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     ...loaded,
     embedImage: (image) => call('image', [image], image instanceof ImageBitmap ? [image] : []),
     embedTexts: (texts) => call('texts', [texts]),
+    ask: (question) => call('ask', [question]),
     close() {
       worker.terminate();
       fail(new Error('The engine was closed.'));

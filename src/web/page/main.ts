@@ -8,6 +8,7 @@ import { element } from './dom.js';
 import { type Device, type Engine, type ImageResult, openEngine } from './engine.js';
 import { listenForImages } from './image-input.js';
 import { startOffline } from './offline.js';
+import { answerQuestions } from './question.js';
 import { offerSamples } from './samples.js';
 import { type Shown, showBackend, showImage, showLoading, showSeen, showTimes, stage } from './stage.js';
 
@@ -42,6 +43,7 @@ async function start(): Promise<void> {
 function run(engine: Engine): void {
   const { model } = engine;
   const live = liveClassifiers(engine);
+  const askAgain = answerQuestions(engine);
   let classifier: Classifier | undefined;
   let image: ImageResult | undefined;
   /** Of the camera that runs or has been asked for: the user's permission may take its time. */
@@ -77,6 +79,7 @@ function run(engine: Engine): void {
       showSeen(result);
       showTimes(result.ms);
       answer();
+      askAgain();
     } catch (error) {
       if (mine === newestImage) complain(error);
     }

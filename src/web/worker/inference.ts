@@ -7,11 +7,12 @@ import {
   type Tokenizer,
   tokenizerFromJson,
 } from '../../clip/browser.js';
+import { checkedQuestion } from '../../tasks/vqa/browser.js';
 import { type ModelFile, modelFiles, runtimeFiles } from '../model-file.js';
 import { type Encoder, openText, openVision } from './encoder.js';
 import { FileFetcher, get } from './fetch-file.js';
 import { decode } from './image.js';
-import type { Calls, Device, ImageResult, Loaded, Reply, Request } from './protocol.js';
+import type { AskResult, Calls, Device, ImageResult, Loaded, Reply, Request } from './protocol.js';
 
 declare const self: DedicatedWorkerGlobalScope;
 
@@ -20,6 +21,11 @@ interface State {
   readonly tokenizer: Tokenizer;
   readonly vision: Encoder;
   readonly text: Encoder;
+  readonly vqa?: { readonly vision: Encoder; readonly head: Encoder };
+  /** Of the last image, normalised. */
+  pixels?: Float32Array;
+  /** Of the last image: made at its first question. */
+  patches?: { readonly data: Float32Array; readonly dims: readonly number[] };
 }
 
 /** Texts encoded at a time. */
@@ -47,6 +53,7 @@ const send = (reply: Reply) => self.postMessage(reply);
 function perform(request: Request): Promise<ReturnType<Calls[keyof Calls]>> {
   if (request.name === 'load') return load(...request.args);
   if (!state) throw new Error('inference worker: expected load first');
+  if (request.name === 'ask') return ask(state, ...request.args);
   return request.name === 'image' ? embedImage(state, ...request.args) : embedTexts(state, ...request.args);
 }
 
@@ -56,6 +63,7 @@ async function load(base: string, device: Device): Promise<Loaded> {
   files.expect(
     ...[modelFiles.tokenizer, modelFiles.tokenizerSettings, model.vision.file, model.text.file],
     runtimeFiles[device === 'webgpu' ? 'webgpu' : 'wasm'],
+    ...(model.vqa ? [modelFiles.vqaVision, modelFiles.vqaHead] : []),
   );
   const tokenizer = tokenizerFromJson(await files.json(modelFiles.tokenizer), {
     settings: await files.json(modelFiles.tokenizerSettings),
@@ -67,7 +75,12 @@ async function load(base: string, device: Device): Promise<Loaded> {
   const { encoder: vision, backend } = await openVision(visionBytes, device, files, (ort) => ({
     pixel_values: new ort.Tensor('float32', black, [1, 3, size, size]),
   }));
-  state = { model, tokenizer, vision, text: await openText(textBytes, vision) };
+  const text = await openText(textBytes, vision);
+  const vqa = model.vqa && {
+    vision: await openText(await files.bytes(modelFiles.vqaVision), vision),
+    head: await openText(await files.bytes(modelFiles.vqaHead), vision),
+  };
+  state = { model, tokenizer, vision, text, vqa };
   return { model, backend };
 }
 
@@ -79,7 +92,8 @@ function embeddings(kind: 'image' | 'text', outputs: InferenceSession.OnnxValueM
   return Float32Array.from(outputs[name]!.data as Float32Array);
 }
 
-async function embedImage({ model, vision }: State, image: Blob | ImageBitmap): Promise<ImageResult> {
+async function embedImage(known: State, image: Blob | ImageBitmap): Promise<ImageResult> {
+  const { model, vision } = known;
   const { size } = model.preprocess;
   const started = performance.now();
   const { data, width, height } = await decode(image);
@@ -87,6 +101,8 @@ async function embedImage({ model, vision }: State, image: Blob | ImageBitmap): 
   const seen = resizeAndCrop(data, [height, width], model.preprocess, 'image');
   const pixels = new Float32Array(3 * size * size);
   normalizePixels(seen, size, model.preprocess, pixels, 0);
+  known.pixels = pixels;
+  known.patches = undefined;
   const prepared = performance.now();
   const outputs = await vision.session.run({
     pixel_values: new vision.ort.Tensor('float32', pixels, [1, 3, size, size]),
@@ -111,4 +127,29 @@ async function embedTexts({ model, text, tokenizer }: State, texts: readonly str
     out.set(embeddings('text', await session.run(feeds)), from * width);
   }
   return out;
+}
+
+/** The answers to a question about the last image, whose patches are kept for the next question. */
+async function ask(known: State, question: string): Promise<AskResult> {
+  const { model, tokenizer, vqa, pixels } = known;
+  if (!vqa || !model.vqa) throw new Error('This page has no head that answers questions.');
+  const text = checkedQuestion(question);
+  if (!pixels) throw new Error('Choose an image first: the question is about it.');
+  const { ort, session } = vqa.head;
+  const started = performance.now();
+  if (!known.patches) {
+    const { size } = model.preprocess;
+    const seen = await vqa.vision.session.run({ pixel_values: new ort.Tensor('float32', pixels, [1, 3, size, size]) });
+    const { data, dims } = seen.patch_tokens!;
+    known.patches = { data: Float32Array.from(data as Float32Array), dims };
+  }
+  const looked = performance.now();
+  const { textLength: length } = model.vqa;
+  const { ids } = tokenizer.encode([text], length);
+  const answered = await session.run({
+    patch_tokens: new ort.Tensor('float32', known.patches.data, known.patches.dims),
+    input_ids: new ort.Tensor('int64', BigInt64Array.from(ids, BigInt), [1, length]),
+  });
+  const logits = Float32Array.from(answered.logits!.data as Float32Array);
+  return { logits, ms: { head: performance.now() - looked, image: looked - started } };
 }

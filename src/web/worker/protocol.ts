@@ -25,6 +25,14 @@ export interface ImageResult {
   readonly ms: { readonly decode: number; readonly prepare: number; readonly run: number };
 }
 
+/** The answer to a question. */
+export interface AskResult {
+  /** One an answer of the model file. */
+  readonly logits: Float32Array;
+  /** Of the question alone, and of what was made of the image for it: 0 where that was there already. */
+  readonly ms: { readonly head: number; readonly image: number };
+}
+
 export interface Loaded {
   readonly model: ModelFile;
   readonly backend: Backend;
@@ -36,6 +44,8 @@ export interface Calls {
   image(image: Blob | ImageBitmap): ImageResult;
   /** [texts, width], not normalised */
   texts(texts: readonly string[]): Float32Array;
+  /** About the last image. */
+  ask(question: string): AskResult;
 }
 
 export type Request = {

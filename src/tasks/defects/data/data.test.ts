@@ -87,6 +87,16 @@ describe('data of defects', () => {
     await expect(openDefectData(`meta:${root}`)).rejects.toThrow(/meta.json: train.cap.0.anomaly: expected .* got 2/);
   });
 
+  it('refuse a training set of defective images alone', async () => {
+    const root = join(folder, 'abnormal');
+    await put(root, 'a.png');
+    const meta = { train: { cap: [{ img_path: 'a.png', specie_name: 'crack', anomaly: 1 }] }, test: { cap: [] } };
+    await put(root, 'meta.json', JSON.stringify(meta));
+    await expect(openDefectData(`meta:${root}`)).rejects.toThrow(
+      'expected sound images to be fitted by, found none, the first that was left out: a.png: a defective image (crack)',
+    );
+  });
+
   it('are read as anomalib’s Folder', async () => {
     const root = join(folder, 'parts');
     for (let i = 0; i < 6; i++) await put(root, `good/${i}.png`);
@@ -144,5 +154,21 @@ describe('data of defects', () => {
       'surfaces has 5 products: choose one with --product: fabric, metal',
     );
     expect(() => productOf(data, 'metl')).toThrow('did you mean metal?');
+  });
+
+  it('of a stranger lead to no file elsewhere, nor to a mask that is not as large as its image', async () => {
+    const root = join(folder, 'strange');
+    for (const name of ['a.png', 'b.png']) await put(root, name);
+    await put(root, 'large.png', hugePng());
+    await put(folder, 'elsewhere.png');
+    const entry = (img_path: string, anomaly = 0, mask_path = '') => ({ img_path, mask_path, anomaly });
+    const test = { constructor: [entry('b.png', 1, 'large.png'), entry('b.png', 1, '../elsewhere.png')] };
+    const train = { constructor: [entry('a.png'), entry('../elsewhere.png')], __proto__x: [entry('a.png')] };
+    await put(root, 'meta.json', JSON.stringify({ train, test: { ...test, toString: [entry('b.png')] } }));
+    const data = await openDefectData(`meta:${root}`);
+    expect(data.products.map(({ name }) => name)).toEqual(['__proto__x', 'constructor', 'toString']);
+    expect(data.skipped.map(({ reason }) => /leads out of/.test(reason))).toEqual([true, true]);
+    const [first] = productOf(data, 'constructor').test;
+    await expect(data.mask(first!, size)).rejects.toThrow('large.png: expected a mask');
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { readImage, type Skipped } from '../../../data/index.js';
+import { pathInside, readImage, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { cannotRead, hash } from '../../../files/index.js';
 import type { DefectDataset, DefectImage, Product } from './defect-data.js';
@@ -49,14 +49,15 @@ export interface ProductFiles {
  * Image files as data: images that are named but are not there are skipped, defective ones for training too.
  *
  * @param root what paths start from
- * @param kinds whether masks have a value for each kind of defect
+ * @param options.kinds whether masks have a value for each kind of defect
+ * @param options.anywhere whether paths may lead out of `root`: whoever asks for the data has named them
  * @throws UserError where no product has a sound image to be fitted by
  */
 export async function fileDataset(
   name: string,
   root: string,
   given: readonly ProductFiles[],
-  kinds = false,
+  { kinds = false, anywhere = false }: { readonly kinds?: boolean; readonly anywhere?: boolean } = {},
 ): Promise<DefectDataset> {
   const skipped: Skipped[] = [];
   const masks = new Map<string, string>();
@@ -64,6 +65,11 @@ export async function fileDataset(
   const imagesOf = async (product: string, files: readonly ImageFile[], soundOnly: boolean) => {
     const images: DefectImage[] = [];
     for (const { path, defect, mask } of files) {
+      const leadsOut = [path, mask].some((one) => one !== undefined && pathInside(root, one) === undefined);
+      if (leadsOut && !anywhere) {
+        skipped.push({ id: path, reason: `${path}: its path, or its mask’s, leads out of ${root}` });
+        continue;
+      }
       const info = await stat(join(root, path)).catch(() => undefined);
       if (!info) {
         skipped.push({ id: path, reason: `${path}: found no such file` });

@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { MAX_PIXELS } from '../../../clip/index.js';
 import type { RawImage } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import type { DefectMask } from './defect-data.js';
@@ -18,21 +19,25 @@ export async function readMask(
   image: Pick<RawImage, 'width' | 'height'>,
   kinds = false,
 ): Promise<DefectMask> {
-  const { data, info } = await sharp(from, { failOn: 'truncated' })
-    .removeAlpha()
-    .raw({ depth: 'ushort' })
-    .toBuffer({ resolveWithObject: true })
-    .catch((error: Error) => {
-      throw new UserError(
-        `${label}: expected a mask, an image of two values, got one that cannot be read: ${error.message}`,
-      );
-    });
-  const { width, height, channels } = info;
+  const unreadable = (error: Error): never => {
+    throw new UserError(
+      `${label}: expected a mask, an image of two values, got one that cannot be read: ${error.message}`,
+    );
+  };
+  const file = sharp(from, { failOn: 'truncated', limitInputPixels: MAX_PIXELS });
+  // Its head says how large it is: what does not fit is not decoded.
+  const { width, height } = await file.metadata().catch(unreadable);
   if (width !== image.width || height !== image.height) {
     throw new UserError(
       `${label}: expected a mask of ${image.width} × ${image.height} pixels, as its image has, got ${width} × ${height}`,
     );
   }
+  const { data, info } = await file
+    .removeAlpha()
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true })
+    .catch(unreadable);
+  const { channels } = info;
   const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   const found = new Set<number>();
   for (const value of values) {

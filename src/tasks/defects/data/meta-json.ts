@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../../errors.js';
-import { readJson } from '../../../files/index.js';
-import { issueError } from '../../../schema-issue.js';
+import { readJsonAs } from '../../../files/index.js';
 import type { ImageFile, ProductFiles } from './files.js';
 
 const entry = z.object({
@@ -25,15 +24,15 @@ const schema = z.object({ train: splitSchema, test: splitSchema });
 export async function metaJsonFiles(root: string): Promise<ProductFiles[]> {
   const file = join(root, 'meta.json');
   if (!existsSync(file)) throw new UserError(`${root}: expected meta.json in it, found none`);
-  const parsed = schema.safeParse(await readJson(file), { reportInput: true });
-  if (!parsed.success) throw issueError(parsed.error.issues[0]!, file);
-  const meta = parsed.data;
+  const meta = await readJsonAs(file, schema);
+  // Products may be called anything, `constructor` too.
+  const [train, test] = [new Map(Object.entries(meta.train)), new Map(Object.entries(meta.test))];
   const filesOf = (entries: readonly z.infer<typeof entry>[] = []): ImageFile[] =>
     entries.map(({ img_path: path, mask_path: mask, specie_name: kind, anomaly }) => ({
       path,
       ...(anomaly === 1 && { defect: kind || 'anomaly' }),
       ...(anomaly === 1 && mask && { mask }),
     }));
-  const names = [...new Set([...Object.keys(meta.train), ...Object.keys(meta.test)])].sort();
-  return names.map((name) => ({ name, train: filesOf(meta.train[name]), test: filesOf(meta.test[name]) }));
+  const names = [...new Set([...train.keys(), ...test.keys()])].sort();
+  return names.map((name) => ({ name, train: filesOf(train.get(name)), test: filesOf(test.get(name)) }));
 }

@@ -48,7 +48,7 @@ export async function openDefectData(spec: string): Promise<DefectDataset> {
     case 'mvtec':
       return fileDataset(spec, path, await (await import('./mvtec.js')).mvtecFiles(path));
     case 'visa':
-      return fileDataset(spec, path, await (await import('./visa.js')).visaFiles(path), true);
+      return fileDataset(spec, path, await (await import('./visa.js')).visaFiles(path), { kinds: true });
     case 'meta':
       return fileDataset(spec, path, await (await import('./meta-json.js')).metaJsonFiles(path));
     default: {
@@ -57,7 +57,8 @@ export async function openDefectData(spec: string): Promise<DefectDataset> {
         throw new UserError(`--data ${spec}: expected the folders of sound and defective images, as in ${known}`);
       }
       const { anomalibFiles } = await import('./anomalib-folder.js');
-      return fileDataset(spec, path, await anomalibFiles(path, { normal, abnormal, normal_test, mask }));
+      const files = await anomalibFiles(path, { normal, abnormal, normal_test, mask });
+      return fileDataset(spec, path, files, { anywhere: true });
     }
   }
 }

@@ -125,12 +125,21 @@ function imagesOf(
   files: ReadonlyMap<string, string>,
   fingerprint: string,
 ): ImageTextDataset {
-  const splits: Record<string, Example[]> = {};
+  // A split may be called anything, `constructor` too.
+  const splits = new Map<string, Example[]>();
   for (const { split, images } of studies) {
-    splits[split] ??= [];
-    splits[split].push(...images);
+    const own = splits.get(split);
+    if (own) own.push(...images);
+    else splits.set(split, [...images]);
   }
-  return { name, classes: [], splits, skipped: [], fingerprint, load: ({ id }) => readRadiograph(files.get(id)!, id) };
+  return {
+    name,
+    classes: [],
+    splits: Object.fromEntries(splits),
+    skipped: [],
+    fingerprint,
+    load: ({ id }) => readRadiograph(files.get(id)!, id),
+  };
 }
 
 /**

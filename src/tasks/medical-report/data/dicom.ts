@@ -1,6 +1,7 @@
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { MAX_PIXELS } from '../../../clip/index.js';
 import { ImageError, type RawImage } from '../../../data/index.js';
+import { brief } from '../../../schema-issue.js';
 import { displayed, type Windowing } from './dicom-window.js';
 
 /** Transfer syntaxes whose pixels lie there as they are, little-endian. */
@@ -53,7 +54,7 @@ export function decodeDicom(bytes: Uint8Array, id: string): RawImage {
     // The parser throws strings and objects, too; of the latter nothing is repeated, they hold the data set.
     const why =
       typeof error === 'string' ? error : error instanceof Error ? error.message : 'its elements do not add up';
-    return fail(`it cannot be read as DICOM, the file is damaged: ${why.split('\n')[0]}`);
+    return fail(`it cannot be read as DICOM, the file is damaged: ${brief(why.split('\n')[0]!)}`);
   }
 }
 
@@ -64,7 +65,7 @@ function decoded(bytes: Uint8Array, fail: (reason: string) => never): RawImage {
   if (syntax === bigEndian) fail('it is big-endian, which DICOM has retired: write it with explicit VR little endian');
   if (!plain.has(syntax)) {
     fail(
-      `its pixels are compressed (transfer syntax ${syntax || 'not named'}): decompress it first, as with dcmdjpeg or gdcmconv --raw`,
+      `its pixels are compressed (transfer syntax ${brief(syntax) || 'not named'}): decompress it first, as with dcmdjpeg or gdcmconv --raw`,
     );
   }
   const data = dicomParser.parseDicom(bytes);
@@ -74,7 +75,9 @@ function decoded(bytes: Uint8Array, fail: (reason: string) => never): RawImage {
   if (frames !== 1) fail(`it has ${frames} frames: expected one image; a series or a film is no radiograph`);
   const photometric = (data.string(tags.photometric) ?? '').trim();
   if (photometric !== 'MONOCHROME1' && photometric !== 'MONOCHROME2') {
-    fail(`expected grey values (MONOCHROME1 or MONOCHROME2), got ${photometric || 'no photometric interpretation'}`);
+    fail(
+      `expected grey values (MONOCHROME1 or MONOCHROME2), got ${brief(photometric) || 'no photometric interpretation'}`,
+    );
   }
   if ((data.uint16(tags.samplesPerPixel) ?? 1) !== 1) fail('expected one value a pixel, got several');
   if (data.elements[tags.modalityLut]) fail('its values go through a modality LUT, which is not read');

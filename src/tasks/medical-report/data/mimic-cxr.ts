@@ -2,14 +2,18 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { parse } from 'csv-parse/sync';
 import type { Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { readText } from '../../../files/index.js';
+import { brief } from '../../../schema-issue.js';
 import type { NamedStudy } from './collect.js';
-import { readTable } from './table.js';
+import { readTable, tableRows } from './table.js';
 
 const splitTable = 'mimic-cxr-2.0.0-split.csv';
+/** Unpacked, the real one has some 25 MB. */
+const mostTable = 2 ** 26;
+/** What folders are named by. */
+const isNumber = /^\d{1,20}$/;
 const columns = ['dicom_id', 'study_id', 'subject_id', 'split'];
 
 /**
@@ -40,6 +44,10 @@ export async function readMimic(
   const named: NamedStudy[] = [];
   const skipped: Skipped[] = [];
   for (const [study, { subject, split, dicoms }] of studies) {
+    if (!isNumber.test(study) || !isNumber.test(subject)) {
+      skipped.push({ id: `s${brief(study)}`, reason: 'its study and subject are no numbers: they name its folder' });
+      continue;
+    }
     const place = join('files', `p${subject.slice(0, 2)}`, `p${subject}`, `s${study}`);
     const text = join(folder, `${place}.txt`);
     const id = `s${study}`;
@@ -63,9 +71,11 @@ async function splitRows(folder: string): Promise<Readonly<Record<string, string
   const packed = `${plain}.gz`;
   if (!existsSync(packed)) throw new UserError(`${folder}: expected MIMIC-CXR’s ${splitTable} or ${splitTable}.gz`);
   try {
-    return parse(gunzipSync(await readFile(packed)), { columns: true }) as Record<string, string>[];
-  } catch {
-    throw new UserError(`${packed}: it cannot be read as gzipped CSV`);
+    const text = gunzipSync(await readFile(packed), { maxOutputLength: mostTable }).toString('utf8');
+    return tableRows(text, packed, columns);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`${packed}: it cannot be read as gzipped CSV of at most ${mostTable / 2 ** 20} MiB`);
   }
 }
 

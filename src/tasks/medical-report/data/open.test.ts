@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../../../errors.js';
 import { madeDicom } from './dicom.fixture.js';
 import { sections } from './mimic-cxr.js';
 import { openStudies } from './open.js';
@@ -149,5 +150,30 @@ describe('bad studies', () => {
     await expect(openStudies(`${await table(`1,a.png,${first}`)}?findings=x`)).rejects.toThrow(
       'expected phantoms or chexpert',
     );
+  });
+});
+
+describe('what a stranger wrote', () => {
+  it('may call splits and kinds like parts of the language', async () => {
+    const table = `image,report,split\na.png,${first},constructor\nb.png,${second},__proto__\n`;
+    const folder = await put({ 'x.csv': table, 'a.png': png, 'b.png': png });
+    const { dataset, studies } = await openStudies(`csv:${join(folder, 'x.csv')}`);
+    expect(Object.keys(dataset.splits).sort()).toEqual(['__proto__', 'constructor']);
+    expect(studies.map(({ split }) => split)).toEqual(['constructor', '__proto__']);
+    await expect(openStudies('constructor:x')).rejects.toBeInstanceOf(UserError);
+  });
+
+  it('leads no reader out of MIMIC-CXR’s folders, and is not unpacked without end', async () => {
+    const head = 'dicom_id,study_id,subject_id,split\n';
+    const table = 'mimic-cxr-2.0.0-split.csv.gz';
+    const out = await put({ [table]: gzipSync(`${head}d1,1,10,train\nd2,/../../../../secret,10,train\n`) });
+    await writeFile(join(dirname(out), 'secret.txt'), 'FINDINGS: of somebody else.');
+    const refused = await openStudies(`mimic:${out}`).catch((error: Error) => error);
+    expect(refused).toBeInstanceOf(UserError);
+    expect(String(refused)).not.toContain('somebody else');
+    const lacking = await put({ [table]: gzipSync('dicom_id,study_id\nd1,1\n') });
+    await expect(openStudies(`mimic:${lacking}`)).rejects.toThrow('expected a column subject_id');
+    const bomb = await put({ [table]: gzipSync(Buffer.alloc(2 ** 26 + 1, head)) });
+    await expect(openStudies(`mimic:${bomb}`)).rejects.toThrow('gzipped CSV of at most 64 MiB');
   });
 });

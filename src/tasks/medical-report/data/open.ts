@@ -39,7 +39,7 @@ const kinds = ['phantoms', ...Object.keys(readers)];
 export async function openStudies(spec: string): Promise<Studies> {
   const [, kind = '', rest = '', query = ''] = /^([^:?]*):?(.*?)(?:\?([a-z]+=.*))?$/s.exec(spec) ?? [];
   if (kind === 'phantoms' && rest === '' && query === '') return phantomStudies();
-  const read = readers[kind];
+  const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
   if (!read || rest === '') {
     const near = closest(kind, kinds);
     const expected = studyKinds.map(([usage]) => usage).join(', ');

@@ -1,10 +1,15 @@
 import { parse } from 'csv-parse/sync';
 import { UserError } from '../../../errors.js';
 import { readText } from '../../../files/index.js';
+import { brief } from '../../../schema-issue.js';
 
 /** Rows of a CSV file by column. Quoted cells may hold line breaks, as reports do. @throws UserError naming the file */
 export async function readTable(file: string, columns: readonly string[]): Promise<Readonly<Record<string, string>>[]> {
-  const text = await readText(file);
+  return tableRows(await readText(file), file, columns);
+}
+
+/** {@link readTable} of the file's text. */
+export function tableRows(text: string, file: string, columns: readonly string[]): Readonly<Record<string, string>>[] {
   let rows: Record<string, string>[];
   try {
     rows = parse(text, {
@@ -19,9 +24,9 @@ export async function readTable(file: string, columns: readonly string[]): Promi
     throw new UserError(`${file}: it cannot be read as CSV: ${(error as { code?: string }).code ?? 'damaged'}`);
   }
   const [first] = rows;
-  const missing = columns.find((column) => !first || !(column in first));
+  const missing = columns.find((column) => !first || !Object.hasOwn(first, column));
   if (missing === undefined) return rows;
   throw new UserError(
-    `${file}: expected a column ${missing}, got ${first ? Object.keys(first).join(', ') : 'no rows'}`,
+    `${file}: expected a column ${missing}, got ${first ? brief(Object.keys(first).join(', ')) : 'no rows'}`,
   );
 }
