@@ -1,7 +1,7 @@
 // The method's claims, each measured over seeds, every seed printed: Markdown tables, or with --json one object a row.
 //
 //   npm run build && node bench/claims.mjs [--tables start,data,tail,parts,quantised] [--seeds 3] [--share 0.25] [--views 8]
-//     [--minutes 60] [--rows bench/claims.jsonl] [--out runs/claims] [--print] [--json]
+//     [--names labels-50,labels-100] [--minutes 60] [--rows bench/claims.jsonl] [--out runs/claims] [--print] [--json]
 //
 // start      PromptKD against plain KD at equal images, from random weights as usual and from the same start: shares of the
 //            teacher's accuracy and R@1, parameters, latency
@@ -17,7 +17,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
-import { loadCheckpoint, saveCheckpoint } from '../dist/clip/index.js';
+import { loadCheckpoint, preprocessAt, saveCheckpoint } from '../dist/clip/index.js';
 import { loadCalibration } from '../dist/compress/quantize/calibration.js';
 import { tuneFloats, usualTuning } from '../dist/compress/quantize/float-tuning.js';
 import { quantizeInOrder } from '../dist/compress/quantize/in-order.js';
@@ -39,7 +39,15 @@ import { RowFile } from './row-file.mjs';
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const tables = ['start', 'data', 'tail', 'parts', 'quantised'];
 const values = readOptions({
-  ...{ tables: tables.join(), seeds: '3', share: '0.25', views: '8', minutes: undefined, print: false },
+  ...{
+    tables: tables.join(),
+    seeds: '3',
+    share: '0.25',
+    views: '8',
+    names: undefined,
+    minutes: undefined,
+    print: false,
+  },
   ...{ rows: here('./claims.jsonl'), out: 'runs/claims' },
 });
 const wanted = someOf('tables', values.tables, tables);
@@ -206,10 +214,8 @@ async function longTailed(name, seed, imbalance, change) {
   const source = teacherOf(await teacher(from));
   const { config, params, tokenizer } = await startStudent(recipe, source, { dataset: trained });
   const start = join(values.out, `start-${name}-${seed}`);
-  const { preprocess } = await teacher(from);
-  const size = { height: config.vision_config.image_size, width: config.vision_config.image_size };
-  if (!existsSync(start))
-    await saveCheckpoint(start, { config, params, tokenizer, preprocess: { ...preprocess, size, crop_size: size } });
+  const preprocess = preprocessAt((await teacher(from)).preprocess, config.vision_config.image_size);
+  if (!existsSync(start)) await saveCheckpoint(start, { config, params, tokenizer, preprocess });
   const steps = Object.values(recipe.phases).reduce((sum, phase) => sum + phase.steps, 0);
   const by = pretrainRecipe.parse({
     ...{ from: start, seed, steps, batch: recipe.batch, data: { imbalance }, augment: recipe.augment },
@@ -254,7 +260,8 @@ const all = [
   ...seeds.flatMap((seed) => rowsOf(seed).sort((a, b) => a.cost - b.cost)),
 ].filter(({ table, name, seed }) => {
   const key = `${table}/${name}/${seed}`;
-  return wanted.includes(table) && !known.has(key) && known.set(key, true);
+  const named = values.names === undefined || values.names.split(',').includes(name);
+  return named && wanted.includes(table) && !known.has(key) && known.set(key, true);
 });
 const keyOf = ({ table, name, seed }) =>
   name === 'teacher' || seed === 0

@@ -12,17 +12,17 @@ const values = readOptions({
 });
 const drafter = await Drafter.open(await loadModel(values.student), await loadIndex(values.index), { threads: 1 });
 const { studies, dataset } = await openStudies('phantoms');
-const held = studies.filter(({ split }) => split === 'test').slice(0, 6);
+const held = studies.filter(({ split }) => split === 'test').slice(0, 5);
 
-const [side, width, row] = [220, 920, 236];
+const [side, width] = [220, 920];
 const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;');
 const layers = [];
 const texts = [];
-for (const [i, { images, report }] of held.entries()) {
+let top = 60;
+for (const { images, report } of held) {
   const image = await dataset.load(images[0]);
   const draft = await drafter.draft([image], [images[0].id]);
   const raw = { width: image.width, height: image.height, channels: 3 };
-  const top = 60 + i * row;
   layers.push({
     input: await sharp(image.data, { raw }).resize(side, side, { kernel: 'cubic' }).png().toBuffer(),
     ...{ left: 8, top },
@@ -40,8 +40,7 @@ for (const [i, { images, report }] of held.entries()) {
     y += size + 6;
   };
   say('reference', '#8a94a3', 11);
-  const cut = report.length > 104 ? report.lastIndexOf(' ', 104) : report.length;
-  for (const part of [report.slice(0, cut), report.slice(cut + 1)]) if (part) say(part, '#c9d1dc');
+  for (const part of report.match(/.{1,92}(\s|$)/g)) say(part, '#c9d1dc');
   y += 6;
   say('draft', '#8a94a3', 11);
   for (const { text, evidence } of draft.sentences) {
@@ -50,12 +49,13 @@ for (const [i, { images, report }] of held.entries()) {
       `   ${evidence.finding} ${evidence.probability.toFixed(2)}, from ${evidence.study}, similarity ${evidence.similarity.toFixed(2)}`,
       ...['#8a94a3', 10],
     );
-    y -= 4;
+    y += 2;
   }
   if (draft.no_statement_about.length > 0) say(`no statement: ${draft.no_statement_about.join(', ')}`, '#d08770', 11);
+  top = Math.max(top + side, y) + 20;
 }
 await drafter.dispose();
-const height = 64 + held.length * row;
+const height = top;
 const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="DejaVu Sans, sans-serif">
 <text x="8" y="22" fill="#f2f5f9" font-size="15">DRAFT. Research use only. Not a medical device. To be reviewed by a qualified clinician.</text>
 <text x="8" y="44" fill="#d08770" font-size="13">Synthetic phantoms, drawn by a program: no radiographs, no patients. Boxes: where the head looks.</text>${texts.join('')}</svg>`;

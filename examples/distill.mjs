@@ -1,12 +1,12 @@
-// Distils the teacher that comes with the package into a small student, on the built-in drawings.
-// node examples/distill.mjs [steps] [folder]
+// Distils a teacher into a small student: the one that comes with the package, on the built-in drawings, or your own.
+// node examples/distill.mjs [data] [teacher] [steps] [folder of the run]
 import { distill, evaluateModel, loadModel, openDataset } from 'promptkd';
 
-const [steps = '600', runDir = 'runs/example'] = process.argv.slice(2);
-const dataset = await openDataset('emoji');
+const [data = 'emoji', teacher = 'promptkd:emoji-teacher', steps = '600', runDir = 'runs/example'] = process.argv.slice(2);
+const dataset = await openDataset(data);
 
 const { folder, parameters } = await distill({
-  teacher: 'promptkd:emoji-teacher',
+  teacher,
   dataset,
   runDir,
   // What the recipe leaves out follows from the teacher and the data.

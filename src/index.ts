@@ -6,20 +6,17 @@
  */
 export {
   type ExportOptions,
-  type ExportResult,
   exportModel,
   type QuantizeModelOptions,
-  type QuantizeModelResult,
   quantizeModel,
 } from './compress/index.js';
 export { continual, continualRecipe, continueBank, continueRecipe } from './continual/index.js';
 export { cvpr2024, cvpr2024Recipe } from './cvpr2024/index.js';
-export { type Example, type ImageTextDataset, inspectDataset, openDataset } from './data/index.js';
-export { type DistillRecipe, type DistillResult, distillRecipe, loadTeacher } from './distill/index.js';
-export { type EmbedDatasetOptions, embedDataset, type SearchHit, SearchIndex } from './embed/index.js';
+export { type Example, type ImageTextDataset, openDataset } from './data/index.js';
+export { type DistillRecipe, type DistillResult, distillRecipe } from './distill/index.js';
+export { embedDataset, SearchIndex } from './embed/index.js';
 export { UserError } from './errors.js';
 export {
-  type CompareOptions,
   type Comparison,
   compareModels,
   type EvaluateOptions,
@@ -49,19 +46,15 @@ export { loadRecipe, type RecipeSource } from './files/recipe-file.js';
 export { type LoadOptions, loadModel, type Model, saveModel } from './model/index.js';
 export {
   type PretrainOptions,
-  type PretrainRecipe,
-  type PretrainResult,
   pretrain,
   pretrainRecipe,
 } from './pretrain/index.js';
 export { findPrompts } from './prompt-search/index.js';
 export { findRuns, runsReport } from './runs/index.js';
-export { ModelServer, type ServerOptions } from './serve/index.js';
+export { type Handler, type HandlerOptions, ModelServer, type ServerOptions, serve } from './serve/index.js';
 export {
   type TunePromptsOptions,
-  type TunePromptsRecipe,
-  type TunePromptsResult,
   tunePrompts,
   tunePromptsRecipe,
 } from './tune-prompts/index.js';
-export { type PageOptions, type PageResult, writePage } from './web/index.js';
+export { type PageOptions, writePage } from './web/index.js';

@@ -4,6 +4,7 @@ import type { HostTensor } from '../tensor/index.js';
 
 /** How an image finds the prompts of a task: those of the task that it is nearest to, or a mixture of all. */
 export const routings = ['nearest', 'mixture'] as const;
+/** How an image's task is found: the nearest one, or a mixture of all. */
 export type Routing = (typeof routings)[number];
 
 /** What a task is recognised by, of unit length, made with the frozen student. */

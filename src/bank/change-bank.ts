@@ -72,7 +72,11 @@ export interface Forgotten {
   readonly sharedStays: boolean;
 }
 
-/** @throws UserError where there is no such task */
+/**
+ * A bank without one of its tasks; the bank given stays as it is.
+ *
+ * @throws UserError where there is no such task
+ */
 export function forgetTask(bank: Bank, name: string): Forgotten {
   const tasks = bank.tasks.filter((task) => task.name !== name);
   if (tasks.length === bank.tasks.length) {

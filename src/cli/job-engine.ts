@@ -27,20 +27,15 @@ export function withJobEngineOptions(command: Command): Command {
         .default('local'),
     )
     .option('--workers <n>', 'jobs at a time in this process (local, bullmq)', wholeNumber, 1)
-    .option('--retries <n>', 'how often a job is tried again', wholeNumber, 3)
-    .option('--redis <url>', 'of bullmq', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
-    .option(
-      '--lock-seconds <s>',
-      'a worker of bullmq that says nothing for so long has lost its jobs',
-      positiveNumber,
-      60,
-    )
+    .option('--retries <n>', 'retries of a failed job', wholeNumber, 3)
+    .option('--redis <url>', 'address of Redis (bullmq)', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
+    .option('--lock-seconds <s>', 'bullmq: a worker that is silent for this long loses its jobs', positiveNumber, 60)
     .option('--job-threads <n>', 'cores of each job (slurm, kubernetes)', positiveInteger, 4)
     .option('--memory <GiB>', 'of each job (slurm, kubernetes)', positiveNumber, 8)
     .option('--gpus <n>', 'of each job (slurm, kubernetes)', wholeNumber, 0)
     .option('--time <h:mm:ss>', 'longest time of a job (slurm)')
-    .option('--partition <name>', 'of Slurm')
-    .option('--name <name>', 'in lists of jobs (slurm, kubernetes)', 'promptkd')
+    .option('--partition <name>', 'Slurm partition')
+    .option('--name <name>', 'name of the job (slurm, kubernetes)', 'promptkd')
     .option('--image <image>', 'container image: see deploy/Dockerfile (kubernetes)', 'promptkd')
     .option('--claim <name>', 'volume claim that all pods see at /work (kubernetes)', 'promptkd');
 }

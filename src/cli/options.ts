@@ -3,6 +3,7 @@ import { dataHelp } from '../data/spec.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
+import { shellLines } from './help-lines.js';
 import { printable, printableJson } from './printable.js';
 
 /** What every command takes. */
@@ -22,7 +23,7 @@ export const dataOption = () => new Option('--data <data>', dataHelp);
 export const deviceOption = () =>
   new Option('--device <name>', 'where the engine runs').choices([...devices]).default('cpu');
 export const threadsOption = () =>
-  new Option('--threads <n>', 'threads of one op (default: all cores)').argParser(positiveInteger);
+  new Option('--threads <n>', 'threads per operation (default: all cores)').argParser(positiveInteger);
 
 /** @param verb what is done with the share */
 export const shardOption = (verb: string) =>
@@ -40,7 +41,7 @@ export function withEngineOptions(command: Command): Command {
   return command
     .option(
       '--recompute',
-      'keep only the input of each block for the backward pass and compute the rest again: less memory, a slower step',
+      'gradient checkpointing: recompute inner values in the backward pass; less memory, a slower step',
     )
     .addOption(
       new Option(
@@ -50,10 +51,14 @@ export function withEngineOptions(command: Command): Command {
     )
     .option(
       '--accumulate <n>',
-      'batches a step, of which gradients are averaged: one large batch in the memory of a small one',
+      'batches per step, their gradients averaged: a large batch in the memory of a small one',
       positiveInteger,
     )
-    .option('--ema <decay>', 'keep an exponential moving average of the parameters, which becomes the result', decay);
+    .option(
+      '--ema <decay>',
+      'keep an exponential moving average (EMA) of the parameters; the average is the result',
+      decay,
+    );
 }
 
 /** The recipe fields that they stand for. */
@@ -90,10 +95,15 @@ export function withLoaderOptions(command: Command): Command {
   return command
     .option(
       '--workers <n>',
-      'threads that decode and augment images, 0: none but the main one (default: one less than the cores, at most 4)',
+      'threads that decode and augment images; 0: the main thread (default: one less than the cores, at most 4)',
       wholeNumber,
     )
-    .option('--loader-memory <MiB>', 'most memory for decoded images and their views', positiveInteger, 512);
+    .option(
+      '--loader-memory <MiB>',
+      'memory limit for decoded images and their views (augmented copies)',
+      positiveInteger,
+      512,
+    );
 }
 
 export async function loaderOptions({ workers, loaderMemory }: LoaderFlags): Promise<LoaderOptions> {
@@ -122,10 +132,10 @@ export interface SubsetOptions {
 /** Little data: the recipe checks the values. */
 export function withSubsetOptions(command: Command): Command {
   return command
-    .option('--fraction <share>', 'train on this share of the images of every class, as 0.1', positiveNumber)
+    .option('--fraction <share>', 'train on this share of each class, such as 0.1', positiveNumber)
     .option(
       '--imbalance <factor>',
-      'train on a made long tail: the largest class has so many times as many images as the smallest',
+      'make a long tail: the largest class gets this many times the images of the smallest',
       positiveNumber,
     );
 }
@@ -168,7 +178,7 @@ export function positiveNumber(text: string): number {
 
 /** Examples at the end of a command's help. */
 export function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ promptkd ${line}`).join('\n')}\n`;
+  return `\nExamples:\n${lines.map((line) => shellLines(`promptkd ${line}`)).join('\n')}\n`;
 }
 
 /** Prints a result: for machines one JSON line, for people the lines given. */

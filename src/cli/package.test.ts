@@ -1,23 +1,27 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
+import { saveCheckpoint } from '../clip/index.js';
+import { teacher } from '../test/colours.fixture.js';
+import { put } from '../test/images.fixture.js';
+import {
+  installedProject,
+  packedFiles,
+  publicNames,
+  strictProgram,
+  typeFaults,
+  withoutTypes,
+} from '../test/installed.fixture.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
 let files: string[];
 
-beforeAll(() => {
-  const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-    cwd: root,
-    encoding: 'utf8',
-    shell: process.platform === 'win32',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const [{ files: packed }] = JSON.parse(listed) as [{ files: { path: string }[] }];
-  files = packed.map(({ path }) => path);
+beforeAll(async () => {
+  files = await packedFiles();
 });
 
 describe('the package', () => {
@@ -62,5 +66,111 @@ describe('the package', () => {
       }
     }
     expect(dead).toEqual([]);
+  });
+});
+
+describe('installed in another project', () => {
+  const programs = readdirSync(join(root, 'examples'));
+  const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, string | { types: string }> };
+  const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : entry.types));
+  /** The most used names; each has an example. Of slow ones, what they run with here instead; null: a program below runs them. */
+  const examples: Readonly<Record<string, readonly [string, string] | null | undefined>> = {
+    classify: undefined,
+    embed: undefined,
+    cascade: undefined,
+    loadModel: undefined,
+    openDataset: undefined,
+    evaluateModel: undefined,
+    embedDataset: undefined,
+    exportModel: undefined,
+    quantizeModel: ["out: 'small'", "out: 'small', rounding: 'nearest', dtypes: ['q8']"],
+    distill: null,
+  };
+  const folder = process.cwd();
+  let project = '';
+  let program: ts.Program;
+
+  beforeAll(async () => {
+    project = await installedProject(files);
+    for (const name of ['cat', 'dog']) for (let i = 0; i < 5; i++) await put(project, `photos/${name}/${i}.png`);
+    cpSync(join(project, 'photos/cat/0.png'), join(project, 'cat.png'));
+    writeFileSync(join(project, 'captions.csv'), 'file,caption\nphotos/cat/0.png,a cat\n');
+    await saveCheckpoint(join(project, 'teacher'), teacher);
+    cpSync(join(root, 'examples'), join(project, 'examples'), { recursive: true });
+    for (const [i, page] of ['README.md', 'README.zh-CN.md'].entries()) {
+      const [, code] = /```ts\n(.*?)```/s.exec(textOf(page)) ?? [];
+      writeFileSync(join(project, `readme${i}.ts`), code!);
+    }
+    const declarations = entries.map((path) => join(project, 'node_modules/promptkd', path));
+    const own = strictProgram(project, declarations);
+    const shown = publicNames(own, declarations[0]!);
+    const names = shown.map(({ name }) => name);
+    for (const {
+      name,
+      examples: [example],
+    } of shown) {
+      if (!example) continue;
+      const used = names.filter((other) => new RegExp(`\\b${other}\\(`).test(example));
+      writeFileSync(
+        join(project, `example-${name}.ts`),
+        `import { ${used.join(', ')} } from 'promptkd';\n${example}\n`,
+      );
+    }
+    const written = readdirSync(project).filter((file) => file.endsWith('.ts'));
+    const sources = [...written, ...programs.map((file) => `examples/${file}`)].map((file) => join(project, file));
+    program = strictProgram(project, [...declarations, ...sources], own);
+    process.chdir(project);
+  });
+  afterAll(() => {
+    process.chdir(folder);
+    rmSync(project, { recursive: true });
+  });
+
+  it('compiles what README, examples and docstrings show, strictly', () => {
+    expect(typeFaults(program)).toEqual([]);
+  });
+
+  it('documents every public name, and about 60 stand at its root', () => {
+    const all = entries.flatMap((path) => publicNames(program, join(project, 'node_modules/promptkd', path)));
+    expect(all.filter(({ text }) => text === '').map(({ name }) => name)).toEqual([]);
+    const atRoot = publicNames(program, join(project, 'node_modules/promptkd', entries[0]!));
+    expect(atRoot.length).toBeLessThan(70);
+    const shown = atRoot.filter((name) => name.examples.length > 0).map(({ name }) => name);
+    expect(shown).toEqual(expect.arrayContaining(Object.keys(examples)));
+  });
+
+  it.each(Object.entries(examples).flatMap(([name, change]) => (change === null ? [] : [[name, change] as const])))(
+    'runs the example of %s',
+    async (name, change) => {
+      const text = readFileSync(join(project, `example-${name}.ts`), 'utf8');
+      if (change) expect(text).toContain(change[0]);
+      const file = join(project, `example-${name}.mjs`);
+      writeFileSync(file, withoutTypes(change ? text.replace(...change) : text));
+      const log = vi.spyOn(console, 'log').mockImplementation(() => {});
+      await import(/* @vite-ignore */ pathToFileURL(file).href);
+      log.mockRestore();
+    },
+  );
+
+  it.each([
+    ['zero-shot.mjs', ['cat.png', 'cat', 'dog'], / % {2}cat/],
+    ['cascade-hono.mjs', [], /answeredBy/],
+    ['search.mjs', ['folder:photos', 'a cat', 'found'], /10 images embedded, 0 were there/],
+    ['own-loss.mjs', ['2', '8', '4'], /step 2: /],
+    ['train-tensor.mjs', ['50', '70'], /artists, \d+ % of 14/],
+    ['distill.mjs', ['folder:photos', 'teacher', '1', 'distilled'], /parameters, top-1/],
+  ])('runs %s', async (name, args, expected) => {
+    expect(programs).toContain(name);
+    const said: unknown[] = [];
+    const log = vi.spyOn(console, 'log').mockImplementation((...words) => void said.push(...words));
+    const { argv } = process;
+    process.argv = [...argv.slice(0, 2), ...args];
+    try {
+      await import(/* @vite-ignore */ pathToFileURL(join(project, 'examples', name)).href);
+    } finally {
+      process.argv = argv;
+      log.mockRestore();
+    }
+    expect(said.map((word) => (typeof word === 'string' ? word : JSON.stringify(word))).join('\n')).toMatch(expected);
   });
 });

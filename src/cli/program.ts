@@ -47,6 +47,8 @@ export function buildProgram(): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showSuggestionAfterError()
+    // Descriptions beside long names are wrapped, too.
+    .configureHelp({ minWidthToWrap: 20 })
     .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
     .exitOverride()
     .hook('preAction', async (_, command) => {

@@ -64,20 +64,20 @@ export function withRoundsOptions(command: Command): Command {
 /** For commands that say what they will do before they do it. */
 export function withPlanOptions(command: Command): Command {
   return command
-    .option('--plan', 'print what would be done, how long it takes and what it needs, and end')
-    .option('--yes', 'begin without asking, also where that takes long or much');
+    .option('--plan', 'print the plan (steps, time, memory, disk) and stop')
+    .option('--yes', 'start without asking for confirmation');
 }
 
 /** @param folder run folder where none is given; left out: one has to be */
 export function withRunOptions(command: Command, folder?: string): Command {
-  const text = 'run folder; a run that was stopped goes on from it';
+  const text = 'run folder; a stopped run continues from it';
   command.addOption(dataOption());
   if (folder === undefined) command.requiredOption('--out <folder>', text);
   else command.option('--out <folder>', text, folder);
   return command
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .option('--log <target>', 'mlflow=URL: send its numbers to an MLflow server, too, in the background', logTarget);
+    .option('--log <target>', 'mlflow=URL: also send figures to an MLflow server, in the background', logTarget);
 }
 
 /** What a run is given of the command line. */

@@ -24,6 +24,7 @@ import { plain } from './markdown.js';
 import { onnxPath } from './onnx-files.js';
 import { difference, samplesFor, TOLERANCE } from './verify.js';
 
+/** Options of {@link exportBank}. */
 export interface BankExportOptions {
   /** With prompts of its tasks' own: of another bank, export its model. */
   readonly bank: Bank;

@@ -19,6 +19,7 @@ import { type Classes, checkClasses, writeClassifier } from './classifier.js';
 import { onnxPath, writeOnnx } from './onnx-files.js';
 import { samplesFor, verifyOnnx } from './verify.js';
 
+/** Options of {@link exportModel}. */
 export interface ExportOptions {
   /** Of a visual student (the CVPR 2024 recipe) the image encoder alone is written, and its classes as `classifier.safetensors`. */
   readonly model: Model;
@@ -35,6 +36,7 @@ export interface ExportOptions {
   readonly card?: ModelCard;
 }
 
+/** What {@link exportModel} wrote, and how far it is from the engine. */
 export interface ExportResult {
   /** Files written, relative to `out`. */
   readonly files: readonly string[];
@@ -51,7 +53,7 @@ export interface ExportResult {
  *
  * @throws UserError where prompts or classes do not fit, of ONNX files, or where a written file differs from the engine.
  * @example
- * const { maxDifference } = await exportModel({ model: await loadModel('runs/demo'), out: 'exported' });
+ * const { maxDifference } = await exportModel({ model: await loadModel('promptkd:emoji-student'), out: 'exported' });
  */
 export async function exportModel(options: ExportOptions): Promise<ExportResult> {
   const { out, fold = true } = options;

@@ -18,6 +18,7 @@ import { type ContinueRecipe, continueRecipe } from './recipe.js';
 import type { Contestant, ContinualRecipe } from './sequence-recipe.js';
 import { inOrder, type SequenceTask, sequenceTasks } from './sequence-tasks.js';
 
+/** Options of {@link continual}. */
 export interface ContinualOptions extends RunOptions<ContinualRecipe> {
   readonly loader?: LoaderOptions;
   readonly student: TowerModel;
@@ -47,12 +48,14 @@ export interface SequenceRun {
   readonly perTask: { readonly parameters: number; readonly bytes: number; readonly seconds: number };
 }
 
+/** What a sequence of tasks gave: its runs, and each method's figures over all of them. */
 export interface ContinualResult {
   readonly runs: readonly SequenceRun[];
   /** By method, over its runs. */
   readonly summary: readonly MethodSummary[];
 }
 
+/** One method's figures over all seeds and orders. */
 export interface MethodSummary {
   readonly method: Contestant;
   readonly runs: number;

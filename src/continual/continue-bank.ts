@@ -40,6 +40,7 @@ import { partOfData } from './task-data.js';
 import { taskFisher } from './task-fisher.js';
 import { taskKeys } from './task-keys.js';
 
+/** Options of {@link continueBank}. */
 export interface ContinueOptions extends RunOptions<ContinueRecipe> {
   readonly loader?: LoaderOptions;
   /** Folder of the bank; the first task begins it. */

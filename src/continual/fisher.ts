@@ -10,6 +10,7 @@ import { grad, type HostTensor, input, inputsOf, logSoftmax, mul, neg, sum, type
  * the gradient at its logits (arXiv 2611.16039). The first two are the true Fisher information and read no labels.
  */
 export const fisherKinds = ['exact', 'sample', 'empirical', 'iewc'] as const;
+/** How the Fisher information is estimated. */
 export type FisherKind = (typeof fisherKinds)[number];
 
 /** A classifier in a graph for one image at a time, whose parameters' importance is asked for. */

@@ -18,6 +18,7 @@ const lambdaError = { error: 'expected auto or a number of at least 0' };
  * distillation from the student before the task (`lwf`), with images of earlier tasks (`replay`), or with nothing (`finetune`).
  */
 export const methods = ['bank', 'bank+ewc', 'ewc', 'lwf', 'replay', 'finetune'] as const;
+/** A method of continual learning. */
 export type Method = (typeof methods)[number];
 
 /** What a method does. */
@@ -112,4 +113,5 @@ export const continueRecipe = z.strictObject({
   seed: z.int().min(0).default(0),
   ...learningFields,
 });
+/** A checked recipe of {@link continueBank}, complete. */
 export type ContinueRecipe = z.infer<typeof continueRecipe>;

@@ -7,6 +7,7 @@ const { method: _, ...learning } = learningFields;
 
 /** What is learned by: a method, or one of the two bounds. */
 export const contestants = ['zero-shot', 'joint', ...methods] as const;
+/** A method, or one of the two bounds that methods are compared with. */
 export type Contestant = (typeof contestants)[number];
 
 /** `promptkd continual`: a sequence of tasks, learned by several methods, over seeds and orders. */
@@ -39,4 +40,5 @@ export const continualRecipe = z.strictObject({
   candidates: z.enum(['all', 'task']).default('all'),
   ...learning,
 });
+/** A checked recipe of `continual`, complete. */
 export type ContinualRecipe = z.infer<typeof continualRecipe>;

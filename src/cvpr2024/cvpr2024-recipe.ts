@@ -115,4 +115,5 @@ export const cvpr2024Recipe = z.strictObject({
   ...engineFields,
 });
 
+/** A checked recipe of `cvpr2024`, complete. */
 export type Cvpr2024Recipe = z.infer<typeof cvpr2024Recipe>;

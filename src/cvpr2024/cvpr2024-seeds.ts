@@ -13,6 +13,7 @@ import { type Beyond, evaluateBeyond } from './evaluate-beyond.js';
 import { type Cvpr2024Models, checkNovel, evaluateCvpr2024, evaluateTransfer } from './evaluate-cvpr2024.js';
 import { checkUnlabelled } from './unlabelled-images.js';
 
+/** Options of {@link cvpr2024Seeds}. */
 export interface Cvpr2024SeedsOptions
   extends RunOptions<Cvpr2024Recipe>,
     Pick<Cvpr2024RunOptions, 'teacher' | 'student' | 'dataset' | 'loader'> {

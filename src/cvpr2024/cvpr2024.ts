@@ -38,6 +38,7 @@ import { liveBatches, renormalized, storedBatches } from './image-batches.js';
 import { tuneTeacher } from './tune-teacher.js';
 import { checkUnlabelled, unlabelledImages } from './unlabelled-images.js';
 
+/** Options of {@link cvpr2024}. */
 export interface Cvpr2024RunOptions extends RunOptions<Cvpr2024Recipe> {
   /** How images are read. */
   readonly loader?: LoaderOptions;

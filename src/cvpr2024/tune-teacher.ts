@@ -9,6 +9,7 @@ import { type DeepPromptShape, initTeacherPrompts, promptedTexts, templateFeatur
 import { epochCosine, type LoopOptions, type StepEvent, sgd, train } from '../train/index.js';
 import { type TeacherPromptsOptions, teacherPromptsTask } from './teacher-prompts-task.js';
 
+/** Options of {@link tuneTeacher}. */
 export interface TuneTeacherOptions {
   readonly teacher: Checkpoint;
   readonly dataset: ImageTextDataset;

@@ -49,6 +49,7 @@ export interface Box {
   readonly at: readonly [number, number, number, number];
 }
 
+/** A class of a data set. */
 export interface ClassInfo {
   /** Name as it stands in a prompt. */
   readonly name: string;
@@ -73,6 +74,7 @@ export interface Remark {
 
 /** Photos, or drawings as the built-in sets have them. */
 export const imageKinds = ['photos', 'drawings'] as const;
+/** What a data set's images are. */
 export type ImageKind = (typeof imageKinds)[number];
 
 /** Images with classes and captions, in named splits. Usual names: `train`, `val`, `test`, `novel`, `style`. */

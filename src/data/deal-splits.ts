@@ -8,7 +8,7 @@ const fewest = 5;
 const many = 50;
 
 /** The rule in words, for whoever reads what came of it. */
-export const dealingRule = `no image names a split, they are dealt by lot, always the same: of each class of at least ${fewest} images a fifth is test, and a tenth, at least one, val; where all classes are smaller, shares of all, if there are ${many}`;
+export const dealingRule = `no image names a split, images are assigned at random, the same way each time: of each class with at least ${fewest} images a fifth to test and a tenth (at least one) to val; if all classes are smaller, shares of all images, from ${many} images on`;
 
 /**
  * Deals images out to `train`, `val` and `test`, as {@link dealingRule} says: the only place where splits are made that the

@@ -3,6 +3,7 @@ import { imageError, MAX_PIXELS } from '../clip/index.js';
 import type { RawImage } from './dataset.js';
 import { ImageError } from './image-error.js';
 
+/** Limits of decoding an image. */
 export interface DecodeOptions {
   /** Images of more pixels are refused. @defaultValue 100 million */
   readonly maxPixels?: number;

@@ -43,6 +43,7 @@ export function checkApart(
 export const captionsOf = (examples: readonly Example[]): Set<string> =>
   new Set(examples.flatMap(({ captions }) => captions));
 
+/** Whether an image's class is known. */
 export const isLabelled = (example: Example): example is LabelledExample => example.label !== undefined;
 
 /** The images of a split whose class is known, at least one. @throws UserError where there is none */

@@ -7,6 +7,7 @@ import { isLabelled } from './examples-of.js';
 import { type Finding, findFaults, type Seen } from './faults.js';
 import { mapParallel } from './parallel.js';
 
+/** Options of {@link inspectDataset}. */
 export interface InspectOptions {
   /** Most images that are decoded, drawn by lot where there are more. @defaultValue 20,000 */
   readonly limit?: number;

@@ -12,10 +12,10 @@ export interface DataKind {
 
 /** What every kind with a path takes behind it, as in `folder:DIR?into=test&novel=half`. */
 export const commonOptions: Readonly<Record<string, string>> = {
-  classes: 'class names (cat,dog or a file, one a line): class texts of data without labels, or the labels’ order',
-  into: 'the split of all images; without it, the splits that the data names, or those of the rule below',
-  kind: 'drawings: the images are no photos, which the texts of classes say where none are given',
-  novel: 'half: the later half of the classes is kept out of training, as CoOp halves them',
+  classes: 'class names, comma-separated or a file with one per line: for data without labels, or to order the labels',
+  into: 'put all images into this split (default: the splits of the data, or the rule below)',
+  kind: 'drawings: the images are not photos; this changes the default prompt templates',
+  novel: 'half: keep the second half of the classes out of training, as CoOp does',
 };
 
 /** Where paths start from and may lead to. */
@@ -34,13 +34,13 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'emoji-wide',
     usage: 'emoji-wide',
-    about: 'built in: emoji’s train and val with more drawings to train on, of concepts that are no class',
+    about: 'built in: emoji with more training drawings, of concepts that are not classes',
     options: ['drawn'],
   },
   {
     kind: 'emoji-all',
     usage: 'emoji-all',
-    about: 'built in: what a teacher of emoji-pairs is trained on: train of all built-in sets, without novel pairs',
+    about: 'built in: training images for a teacher of emoji-pairs: all built-in sets, without novel pairs',
     options: [],
   },
   {
@@ -76,20 +76,22 @@ export const dataKinds: readonly DataKind[] = [
   {
     kind: 'folder',
     usage: 'folder:DIR',
-    about: 'images in one folder a class, below train, val and test or not; or flat, with captions beside them or not',
+    about:
+      'images in one folder per class, optionally inside train, val and test; or one flat folder, optionally with captions',
     options: [],
   },
   {
     kind: 'csv',
     usage: 'csv:FILE',
-    about: 'a table with a header, cut by , ; tab or |: columns of image paths, texts, classes, splits, known or given',
+    about:
+      'a table with a header (separator , ; tab or |): columns of image paths, texts, classes and splits, found by name or given',
     options: tableOptions,
   },
   { kind: 'tsv', usage: 'tsv:FILE', about: 'the same with tabs', options: tableOptions },
   {
     kind: 'jsonl',
     usage: 'jsonl:FILE',
-    about: 'the same as one JSON object a line, or a JSON list of them',
+    about: 'the same, one JSON object per line, or a JSON list',
     options: tableOptions,
   },
   {
@@ -131,8 +133,8 @@ export const ownOptions: Readonly<Record<string, string>> = {
   images: 'the folder that image paths start from',
   root: 'a folder that absolute paths and ../ may lead into',
   image: 'the column of images',
-  text: 'columns of texts, with commas between them',
-  class: 'the column of class names or numbers; several of 1 and 0, one a class',
+  text: 'columns of texts, comma-separated',
+  class: 'the column of class names or numbers; or several 0/1 columns, one per class',
   split: 'the column of splits',
 };
 

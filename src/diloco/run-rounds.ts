@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { createJobSet, type JobCounts, type JobSet, readRecord } from '../jobs/index.js';
 import { readPlan } from './plan.js';
 
+/** Options of {@link runRounds}. */
 export interface RunRoundsOptions {
   readonly folder: string;
   /** Runs the jobs of a set that are not done, on whichever engine, and returns when none is left or the signal is aborted. */
@@ -29,6 +30,7 @@ export interface RoundResult {
   readonly shares: readonly number[];
 }
 
+/** What {@link runRounds} ended with. */
 export interface RoundsResult {
   /** Run folder of the result. */
   readonly folder: string;

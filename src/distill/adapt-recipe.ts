@@ -12,6 +12,7 @@ export const presets = {
   balanced: { epochs: 90, least: 1_200, most: 10_000, size: 'small' },
   best: { epochs: 540, least: 4_800, most: 60_000, size: 'base' },
 } as const;
+/** How long a distillation may take: minutes, an hour or a night. */
 export type Preset = keyof typeof presets;
 
 /** What a student is wished to be. */
@@ -28,6 +29,7 @@ export interface StudentWish {
   readonly maxStore?: number;
 }
 
+/** What a recipe is fitted to. */
 export interface AdaptOptions {
   readonly wish?: StudentWish;
   readonly teacher: Pick<Teacher, 'config' | 'inner'>;
@@ -39,6 +41,7 @@ export interface AdaptOptions {
   readonly given?: Readonly<Record<string, unknown>>;
 }
 
+/** Fields for a recipe, and the reason of each. */
 export interface AdaptedRecipe {
   /** Recipe fields by path. */
   readonly fields: Readonly<Record<string, unknown>>;

@@ -67,6 +67,7 @@ import { otherModels } from './teachers/other-models.js';
 import { storeFolder } from './teachers/store-folder.js';
 import { whiteningOf } from './teachers/whitening.js';
 
+/** Options of {@link distill}. */
 export interface DistillOptions extends RunOptions<DistillRecipe>, DownloadOptions {
   /** How images are read. */
   readonly loader?: LoaderOptions;

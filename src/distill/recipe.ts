@@ -151,4 +151,5 @@ export const distillRecipe = z.object({
     .prefault({}),
 });
 
+/** A checked recipe of `distill`, complete. */
 export type DistillRecipe = z.infer<typeof distillRecipe>;

@@ -19,6 +19,7 @@ import {
 import { nextStem, partsOf, readRecords, removeEmbeddings, removePart, STATS, writePart } from './parts.js';
 import { probeText } from './query.js';
 
+/** Options of {@link embedDataset}. */
 export interface EmbedDatasetOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Folder that is filled. */
   readonly out: string;
@@ -44,6 +45,7 @@ export interface EmbedDatasetOptions extends Pick<CompileOptions, 'device' | 'th
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** What {@link embedDataset} did. */
 export interface EmbedResult {
   readonly folder: string;
   /** Images embedded by this call. */
@@ -70,7 +72,8 @@ const usualPart = 4096;
  * @throws UserError where the folder holds embeddings of something else, or cannot be written; BusyError where another
  * process works on the same shard; the signal's reason
  * @example
- * await embedDataset(await loadModel('my-clip'), await openDataset('folder:photos'), { out: 'embedded', modelName: 'my-clip' });
+ * const modelName = 'promptkd:emoji-student';
+ * await embedDataset(await loadModel(modelName), await openDataset('folder:photos'), { out: 'embedded', modelName });
  */
 export async function embedDataset(
   model: Model,

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { readJsonAs, writeFileAtomic } from '../files/index.js';
 
+/** All ways to store embeddings. */
 export const embedFormats = ['npy', 'parquet'] as const;
+/** How embeddings are stored. */
 export type EmbedFormat = (typeof embedFormats)[number];
 
 const schema = z.object({
@@ -31,7 +33,11 @@ export type EmbedManifest = z.infer<typeof schema>;
 
 export const EMBED_MANIFEST = 'embed.json';
 
-/** @throws UserError naming the file and the field where it is damaged; undefined where there is none */
+/**
+ * What a folder of embeddings was made by.
+ *
+ * @throws UserError naming the file and the field where it is damaged; undefined where there is none
+ */
 export async function readEmbedManifest(folder: string): Promise<EmbedManifest | undefined> {
   const path = join(folder, EMBED_MANIFEST);
   if (!existsSync(path)) return undefined;

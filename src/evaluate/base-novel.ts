@@ -10,6 +10,7 @@ export interface BaseNovel {
   readonly harmonic: number;
 }
 
+/** Base and novel accuracy with their harmonic mean, 2bn / (b + n). */
 export function baseNovel(base: Interval, novel: Interval): BaseNovel {
   return { base, novel, harmonic: harmonicMean(base.value, novel.value) };
 }

@@ -6,6 +6,7 @@ import type { Precision } from '../tensor/index.js';
 import { grad, type HostTensor, input, mean, mul, square, sub, type Tensor } from '../tensor/index.js';
 import type { BenchMode } from './bench-modes.js';
 
+/** Options of {@link benchStep}. */
 export interface BenchStepOptions
   extends Pick<CompileOptions, 'tracedModelPath' | 'optimizedModelPath' | 'profilePrefix'> {
   readonly mode: BenchMode;
@@ -26,6 +27,7 @@ export interface BenchStepOptions
   readonly signal?: AbortSignal;
 }
 
+/** How long a training step takes, and what it computes. */
 export interface BenchStepResult {
   readonly mode: BenchMode;
   /** Median of the timed steps. */

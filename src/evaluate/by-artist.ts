@@ -1,6 +1,7 @@
 import type { Interval } from '../math/index.js';
 import { type Prediction, top1 } from './zero-shot.js';
 
+/** Top-1 on the images of one artist. */
 export interface ArtistTop1 {
   readonly artist: string;
   readonly images: number;

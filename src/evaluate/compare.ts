@@ -17,6 +17,7 @@ export interface VariantSource {
   readonly model: string;
 }
 
+/** Options of {@link compareModels}. */
 export interface CompareOptions
   extends Pick<EvaluateOptions, 'split' | 'templates' | 'weights' | 'threads' | 'signal'> {
   /** The model that answers are compared with, as `loadModel` takes it; left out: the first variant. */
@@ -28,6 +29,7 @@ export interface CompareOptions
   readonly onProgress?: (phase: string, done: number, total: number) => void;
 }
 
+/** What was measured of one model of a comparison. */
 export interface VariantFigures {
   readonly name: string;
   /** Of the weights on disk. */
@@ -44,6 +46,7 @@ export interface VariantFigures {
   readonly p95: Interval;
 }
 
+/** Models measured side by side, and the one to take under the limits. */
 export interface Comparison {
   readonly data: string;
   readonly split: string;

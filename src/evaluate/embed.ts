@@ -7,11 +7,13 @@ import { imageEncoder, type Model, textEncoder, textLimit } from '../model/index
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 
+/** Options of {@link embedImages} and {@link embedTexts}. */
 export interface EmbedOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** Embeddings of images, and which images they are. */
 export interface EmbeddedImages {
   /** Unit rows. */
   readonly rows: Rows;

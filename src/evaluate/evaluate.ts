@@ -23,6 +23,7 @@ import { type FoldRetrieval, foldRetrieval, type Retrieval, retrieval } from './
 import { templateWarning } from './template-warning.js';
 import { classFeatures, type Prediction, topClasses, type ZeroShot, zeroShotAccuracy } from './zero-shot.js';
 
+/** Options of {@link evaluateModel}. */
 export interface EvaluateOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** @defaultValue 'test' */
   readonly split?: string;
@@ -93,8 +94,8 @@ const answers = 5;
  *
  * @throws UserError for an unknown or empty split, or a template without a place for the class name
  * @example
- * const evaluation = await evaluateModel(await loadModel('models/emoji-teacher'), await openDataset('emoji'));
- * console.log(evaluation.zeroShot.top1.value);
+ * const { zeroShot } = await evaluateModel(await loadModel('promptkd:emoji-student'), await openDataset('folder:photos'));
+ * console.log(`top-1 ${zeroShot?.top1.value}, 95 % interval ${zeroShot?.top1.low} to ${zeroShot?.top1.high}`);
  */
 export async function evaluateModel(
   model: Model,

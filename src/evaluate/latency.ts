@@ -3,6 +3,7 @@ import { type ImageEncoder, imageEncoder, type Model } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor } from '../tensor/index.js';
 
+/** Options of {@link imageLatency}. */
 export interface LatencyOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Timed runs. */
   readonly runs?: number;

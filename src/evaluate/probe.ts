@@ -9,6 +9,7 @@ import { block, type EmbedOptions, embedPixels, embedTexts } from './embed.js';
 import { retrieval } from './retrieval.js';
 import { classFeatures, topClasses, zeroShotAccuracy } from './zero-shot.js';
 
+/** Options of {@link Probe}. */
 export interface ProbeOptions {
   readonly split: string;
   /** Images looked at, drawn by lot, the same each time; fewer where the split has fewer, or some cannot be read. */

@@ -4,6 +4,7 @@ import { dot, dots, type Interval, type Rows, selectRows, wilson } from '../math
 /** Share of queries with at least one right answer among the best k. */
 export type Recall = Readonly<Record<'r1' | 'r5' | 'r10', Interval>>;
 
+/** Recall from images to texts and from texts to images. */
 export interface Retrieval {
   readonly images: number;
   /** Texts that are sought, and among which is sought. */

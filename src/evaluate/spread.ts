@@ -7,7 +7,11 @@ export interface Spread {
   readonly values: readonly number[];
 }
 
-/** @param values at least one */
+/**
+ * Mean and sample standard deviation of figures over several seeds.
+ *
+ * @param values at least one
+ */
 export function spread(values: readonly number[]): Spread {
   const count = values.length;
   if (count === 0) throw new RangeError('spread: expected at least one value, got none');

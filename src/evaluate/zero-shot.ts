@@ -1,5 +1,6 @@
 import { dots, type Interval, type Rows, wilson } from '../math/index.js';
 
+/** A class and its probability. */
 export interface TopClass {
   /** Index of the class. */
   readonly label: number;
@@ -86,7 +87,11 @@ export function topClasses(
   return best.map((c) => ({ label: labels[c]!, probability: Math.exp(logits[c]! - highest) / total }));
 }
 
-/** @param predictions at least one, each with its five likeliest classes */
+/**
+ * Top-1 and top-5 with their 95 % intervals, and the means over classes.
+ *
+ * @param predictions at least one, each with its five likeliest classes
+ */
 export function zeroShotAccuracy(predictions: readonly Prediction[]): ZeroShot {
   const tallies = [...classTallies(predictions).values()];
   const top5 = predictions.filter(({ label, top }) => top.slice(0, 5).some((guess) => guess.label === label)).length;

@@ -16,6 +16,7 @@ export interface TwoModels {
   readonly confidence?: Confidence;
 }
 
+/** Options of {@link cascade}. */
 export interface CascadeOptions extends EncodeOptions {
   /** Names to choose from. */
   readonly classes: readonly string[];
@@ -23,6 +24,7 @@ export interface CascadeOptions extends EncodeOptions {
   readonly templates?: readonly string[];
 }
 
+/** What a cascade says of an image. */
 export interface CascadeAnswer {
   /** The likeliest first. */
   readonly top: readonly ClassProbability[];
@@ -46,8 +48,10 @@ export interface OpenCascade {
  * @param source the file that `promptkd cascade tune` wrote, or two models with a threshold
  * @throws UserError where a model or the file cannot be read
  * @example
- * const both = await cascade('cascade.json', { classes: ['cat', 'dog'] });
+ * const models = { student: 'promptkd:emoji-student', teacher: 'promptkd:emoji-teacher', threshold: 0.8 };
+ * const both = await cascade(models, { classes: ['cat', 'dog'] });
  * const [answer] = await both.classify(['cat.png']);
+ * await both.close();
  */
 export async function cascade(source: string | TwoModels, options: CascadeOptions): Promise<OpenCascade> {
   const serving = await import('../serve/index.js');

@@ -6,6 +6,7 @@ import type { Encoder, EncoderInfo } from '../serve/index.js';
 import { type GivenImage, imageBytes, imageName } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
+/** Options of {@link classify}. */
 export interface ClassifyOptions extends EncodeOptions {
   /** Texts of a class, `{}` standing for its name. @defaultValue what the model was trained with, or those of photos */
   readonly templates?: readonly string[];

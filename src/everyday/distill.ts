@@ -17,6 +17,7 @@ import { loadModelCheckpoint, trainingOf } from '../model/index.js';
 /** {@link distillRecipe} with fields left out. */
 export type DistillFields = z.input<typeof distillRecipe>;
 
+/** Options of {@link distill}. */
 export interface EverydayDistillOptions
   extends Omit<DistillOptions, 'recipe' | 'teacher' | 'others' | 'dataset'>,
     StudentWish {

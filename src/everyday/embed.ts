@@ -4,6 +4,7 @@ import { imageRows } from './classify.js';
 import type { GivenImage } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
+/** What is embedded; one of the two at least. */
 export interface EmbedInputs {
   readonly images?: readonly GivenImage[];
   readonly texts?: readonly string[];

@@ -7,6 +7,7 @@ import type { Encoder, EncoderOptions } from '../serve/index.js';
  */
 export type AnyModel = string | Model | Encoder;
 
+/** How a model is run: threads, and the largest image. */
 export type EncodeOptions = Pick<EncoderOptions, 'threads' | 'maxPixels'>;
 
 export interface OpenedEncoder {

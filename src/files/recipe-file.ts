@@ -14,6 +14,7 @@ type Tree = Record<string, unknown>;
 /** What {@link writeRecipe} adds; left out again when the file is read as a recipe. */
 const madeWith = 'made_with';
 
+/** Where a recipe's fields come from. `set` wins over `flags`, these over `file`, and that over `defaults`. */
 export interface RecipeSource {
   /** Fields in place of the schema's defaults; everything else wins over them. */
   readonly defaults?: Readonly<Record<string, unknown>>;

@@ -5,6 +5,7 @@ import type { JobSet } from './job-set.js';
 import { countJobs, type JobCounts, openJobs, type RunJobsOptions } from './local.js';
 import { type RunJobOptions, runJob } from './run-job.js';
 
+/** Options of {@link runOnBullmq} and {@link workOnBullmq}. */
 export interface BullmqOptions {
   /** As redis://host:6379. */
   readonly redis: string;

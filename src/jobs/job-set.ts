@@ -31,6 +31,7 @@ const recordSchema = z.object({
 
 /** What became of a job. */
 export type JobRecord = z.infer<typeof recordSchema>;
+/** One attempt at a job: when, where and how it ended. */
 export type JobAttempt = z.infer<typeof attempt>;
 
 const setSchema = z.object({
@@ -84,7 +85,11 @@ export async function createJobSet(
   return { ...set, folder };
 }
 
-/** @throws UserError where the folder holds no jobs, or a damaged list of them */
+/**
+ * Reads the jobs of a folder.
+ *
+ * @throws UserError where the folder holds no jobs, or a damaged list of them
+ */
 export async function readJobSet(folder: string): Promise<JobSet> {
   const path = join(folder, JOBS);
   if (!existsSync(path)) throw new UserError(`${path}: no such file: jobs are made by promptkd jobs run`);

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { type JobSet, readRecord, readRecords } from './job-set.js';
 import { type RunJobOptions, runJob } from './run-job.js';
 
+/** Options of {@link runLocal}. */
 export interface RunJobsOptions extends RunJobOptions {
   /** Jobs at a time. @defaultValue 1 */
   readonly workers?: number;
@@ -51,6 +52,7 @@ export async function runLocal(set: JobSet, options: RunJobsOptions = {}): Promi
   return countJobs(set);
 }
 
+/** How many jobs of a set are done and how many have failed, by their records. */
 export async function countJobs({ folder, jobs }: JobSet): Promise<JobCounts> {
   const records = await readRecords(folder);
   const of = (state: string) => records.filter((record) => record.state === state).length;

@@ -3,6 +3,15 @@
  *
  * @module promptkd/train
  */
+export {
+  createRounds,
+  openRounds,
+  type RoundResult,
+  type RoundsPlan,
+  type RoundsResult,
+  type RunRoundsOptions,
+  runRounds,
+} from '../diloco/index.js';
 export { loadRecipe, type RecipeSource, recipeText } from '../files/recipe-file.js';
 export { Random } from '../math/index.js';
 export {

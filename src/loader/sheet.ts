@@ -16,6 +16,7 @@ import { wholeImage } from './pixel-blocks.js';
 import { squareRgb } from './pixels.js';
 import { storedView } from './stored-view.js';
 
+/** Options of {@link viewSheet}. */
 export interface ViewSheetOptions {
   readonly split: string;
   /** Images, sampled: one per row. */

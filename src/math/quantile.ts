@@ -8,4 +8,5 @@ export function quantile(values: readonly number[], q: number): number {
   return low + (place - below) * ((sorted[below + 1] ?? low) - low);
 }
 
+/** The middle of the values; of an even number the mean of the two in the middle. @throws RangeError for none */
 export const median = (values: readonly number[]): number => quantile(values, 0.5);

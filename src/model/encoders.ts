@@ -23,6 +23,7 @@ export interface TextEncoder {
   dispose(): Promise<void>;
 }
 
+/** Options of {@link imageEncoder}. */
 export interface ImageEncoderOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Whether features are brought to unit length. @defaultValue true */
   readonly unit?: boolean;

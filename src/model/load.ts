@@ -65,7 +65,7 @@ export function trainingOf(name: string): TrainingRecord | undefined {
  *
  * @throws UserError where it cannot be read
  * @example
- * const model = await loadModel('runs/demo'); // or 'small#q4', or 'openai/clip-vit-base-patch32'
+ * const model = await loadModel('promptkd:emoji-student'); // or 'runs/mine', 'small#q4', 'openai/clip-vit-base-patch32'
  */
 export async function loadModel(name: string, options: LoadOptions = {}): Promise<Model> {
   const { folder, dtype } = await located(name, options);

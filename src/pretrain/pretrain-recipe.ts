@@ -95,4 +95,5 @@ export const pretrainRecipe = z.strictObject({
   templates: classTemplates.optional(),
 });
 
+/** A checked recipe of `pretrain`, complete. */
 export type PretrainRecipe = z.infer<typeof pretrainRecipe>;

@@ -50,6 +50,7 @@ import { contrastiveTask } from './contrastive-task.js';
 import { countSteps } from './count-steps.js';
 import type { PretrainRecipe } from './pretrain-recipe.js';
 
+/** Options of {@link pretrain}. */
 export interface PretrainOptions extends RunOptions<PretrainRecipe>, DownloadOptions {
   /** How images are read. */
   readonly loader?: LoaderOptions;

@@ -1,6 +1,7 @@
 import type { EmbedOptions } from '../evaluate/index.js';
 import type { PartOptions } from './parts.js';
 
+/** Options of {@link findPrompts}. */
 export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOptions, 'device' | 'threads' | 'signal'> {
   /** Domains of the library to search. @defaultValue all */
   readonly domains?: readonly string[];
@@ -27,6 +28,7 @@ export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOpt
   readonly onProgress?: (phase: SearchPhase, done: number, total: number) => void;
 }
 
+/** What a search for prompts does now. */
 export type SearchPhase = 'images' | 'templates' | 'evolution' | 'tokens' | 'sets' | 'held-out images';
 
 type Open = 'domains' | 'templates' | 'device' | 'threads' | 'signal' | 'onProgress';
@@ -34,6 +36,7 @@ type Open = 'domains' | 'templates' | 'device' | 'threads' | 'signal' | 'onProgr
 /** The options with every number settled. */
 export type SearchSettings = Required<Omit<PromptSearchOptions, Open>> & Pick<PromptSearchOptions, Open>;
 
+/** What a search for prompts takes where an option is left out. */
 export const searchDefaults: Required<Omit<PromptSearchOptions, Open | 'defaults'>> = {
   split: 'val',
   heldOut: 'test',

@@ -14,6 +14,7 @@ import { TemplateBank } from './text-bank.js';
 import { TokenGradients } from './token-gradients.js';
 import { searchUnlabelled } from './unlabelled.js';
 
+/** What a search for prompts found, and what it gains on images that it did not see. */
 export interface PromptSearch {
   readonly found: PromptSet;
   /** Name of the data set. */

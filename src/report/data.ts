@@ -55,6 +55,7 @@ export interface PhaseSpan {
   readonly end: number;
 }
 
+/** A class that a model gave for an image of the report. */
 export interface Answer {
   readonly label: string;
   readonly probability: number;
@@ -76,6 +77,7 @@ export interface ExampleCard {
   readonly attention?: readonly AttentionMap[];
 }
 
+/** Top-1 of each model on one artist's images. */
 export interface ArtistAccuracy {
   readonly artist: string;
   readonly images: number;

@@ -11,6 +11,7 @@ export interface TradeoffPoint {
   readonly top1: Interval;
 }
 
+/** What a chart of accuracy over latency shows. */
 export interface Tradeoff {
   readonly title: string;
   /** What latency means here: the name of the horizontal axis. */

@@ -5,6 +5,7 @@ import { readJsonAsSync, writeFileAtomic } from '../files/index.js';
 import type { RunProgress } from '../train/index.js';
 import { flatRecipe } from './recipe-differences.js';
 
+/** Options of {@link MlflowLog}. */
 export interface MlflowOptions {
   /** Of the tracking server. */
   readonly url: string;

@@ -9,6 +9,7 @@ import type { ShardAxis } from './parallel/parallel-program.js';
 import { release } from './release.js';
 import { openSession } from './session.js';
 
+/** How a graph is compiled: device, threads, precision, and what never changes. */
 export interface CompileOptions {
   /**
    * Inputs that will never change, by name: they are copied once and not fed. On the CPU ONNX Runtime packs matrices for its
@@ -33,6 +34,7 @@ export interface CompileOptions {
   readonly profilePrefix?: string;
 }
 
+/** An input of a program. */
 export interface ProgramInput {
   readonly name: string;
   readonly shape: readonly number[];

@@ -11,6 +11,7 @@ import type { SweepSpec } from './sweep-spec.js';
 import { ranked, type SweepResult, trialResults } from './sweep-table.js';
 import { goOn, rungsOf, type Trial, trialsOf } from './trials.js';
 
+/** Options of {@link runSweep}. */
 export interface SweepOptions {
   readonly folder: string;
   /** How often a training is tried again. @defaultValue 3 */

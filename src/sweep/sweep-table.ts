@@ -26,6 +26,7 @@ export interface TrialResult extends Trial {
   readonly deviation?: number;
 }
 
+/** What a sweep found: its trials, the best first. */
 export interface SweepResult {
   readonly folder: string;
   readonly measure: string;

@@ -118,6 +118,7 @@ export interface PatchFeatures {
   readonly skipped: readonly Skipped[];
 }
 
+/** Options of {@link patchFeatures}. */
 export interface PatchFeaturesOptions extends PatchChoice, Pick<CompileOptions, 'device' | 'threads'> {
   /** Folder in which they are kept for the next call with the same model, images and choice. Left out: not kept. */
   readonly cache?: string;

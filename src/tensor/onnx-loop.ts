@@ -16,6 +16,7 @@ export interface LoopedOptions extends Omit<OnnxOptions, 'outputs' | 'given'> {
   readonly state: Readonly<Record<string, Tensor>>;
 }
 
+/** A model that runs its steps in a loop of its own. */
 export interface LoopedModel {
   readonly bytes: Uint8Array;
   /** Inputs that are no state: they may differ from step to step, and the model takes them stacked, [steps, ...shape]. */

@@ -27,6 +27,7 @@ import { emitMembers, type Pack } from './packs.js';
 import { MixedPrecision, type Precision } from './precision.js';
 import { computed, type HostTensor, type Node, type Tensor } from './tensor.js';
 
+/** Options of {@link toOnnx}. */
 export interface OnnxOptions {
   /** What the model computes, by output name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
@@ -45,6 +46,7 @@ export interface OnnxOptions {
   readonly packs?: readonly Pack[];
 }
 
+/** An ONNX model, encoded. */
 export interface OnnxModel {
   /** The file in pieces; those of weights are the arrays that were given, not copies. */
   readonly parts: readonly Uint8Array[];

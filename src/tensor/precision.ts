@@ -1,6 +1,7 @@
 import type { OnnxEmitter } from './onnx-emitter.js';
 import { computed, type Node, type Tensor } from './tensor.js';
 
+/** All precisions. */
 export const precisions = ['fp32', 'mixed'] as const;
 /**
  * `mixed`: products, and what only carries their values on, in fp16; everything else is computed in fp32 (Micikevicius

@@ -2,6 +2,7 @@ import type { OnnxEmitter } from './onnx-emitter.js';
 
 /** A size known when tracing, or the name of a size known only at run time (the batch axis of an exported model). */
 export type Dim = number | string;
+/** A tensor's dimensions, the outermost first; `[]` is a scalar. */
 export type Shape = readonly Dim[];
 /** float16 and uint8 are for inputs alone: no op takes them but `cast`. */
 export type DType = 'float32' | 'float16' | 'int32' | 'int64' | 'uint8' | 'bool';
@@ -128,6 +129,7 @@ export function applyOne(
   return apply(op, inputs, [{ shape, dtype }], attributes)[0]!;
 }
 
+/** A shape as it stands in errors: `[2, 3]`. */
 export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }

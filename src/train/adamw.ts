@@ -16,6 +16,7 @@ import {
 } from '../tensor/index.js';
 import { applied, decaysByDefault, type Optimizer, optimizerOf, type ParameterRules } from './optimizer.js';
 
+/** Options of {@link adamw}. */
 export interface AdamWOptions extends ParameterRules {
   readonly beta1?: number;
   readonly beta2?: number;

@@ -46,6 +46,7 @@ export interface ComputeOptions extends Omit<StepGradientsOptions, 'lossScale'> 
   readonly reduce?: (step: StepGradients) => void | Promise<void>;
 }
 
+/** Options of {@link openExecutor}. */
 export interface ExecutorOptions extends ComputeOptions {
   /** Made for the task's parameters. */
   readonly optimizer: Optimizer;

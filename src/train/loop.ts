@@ -30,6 +30,7 @@ export interface StepEvent extends Pick<StepReport, 'skipped' | 'lossScale'> {
   averaged(): Promise<Params>;
 }
 
+/** Options of {@link train}. */
 export interface LoopOptions extends ComputeOptions {
   readonly steps: number;
   readonly optimizer: Optimizer;
@@ -58,6 +59,7 @@ export interface LoopOptions extends ComputeOptions {
   readonly lossScale?: number;
 }
 
+/** What {@link train} ended with. */
 export interface TrainResult {
   /** False where the signal stopped it, and of a share of a round. */
   readonly finished: boolean;

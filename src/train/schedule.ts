@@ -1,6 +1,7 @@
 /** Learning rate of a step, counted from 0. */
 export type Schedule = (step: number) => number;
 
+/** Options of a learning rate's schedule. */
 export interface ScheduleOptions {
   /** Peak learning rate. */
   readonly peak: number;

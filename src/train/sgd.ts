@@ -2,6 +2,7 @@ import type { Params } from '../nn/index.js';
 import { add, mul, type Operand, sub, type Tensor } from '../tensor/index.js';
 import { applied, type Optimizer, optimizerOf, type ParameterRules } from './optimizer.js';
 
+/** Options of {@link sgd}. */
 export interface SgdOptions extends ParameterRules {
   readonly momentum?: number;
   readonly weightDecay?: number;

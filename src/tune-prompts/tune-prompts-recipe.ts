@@ -57,4 +57,5 @@ export const tunePromptsRecipe = z.strictObject({
   templates: z.array(classTemplate).min(1).optional(),
 });
 
+/** A checked recipe of `tunePrompts`, complete. */
 export type TunePromptsRecipe = z.infer<typeof tunePromptsRecipe>;

@@ -52,6 +52,7 @@ import type { TunePromptsRecipe } from './tune-prompts-recipe.js';
 import { type TaskTexts, tunePromptsTask } from './tune-prompts-task.js';
 import { startFromTypicalTokens } from './typical-tokens.js';
 
+/** Options of {@link tunePrompts}. */
 export interface TunePromptsOptions extends RunOptions<TunePromptsRecipe> {
   /** How images are read. */
   readonly loader?: LoaderOptions;

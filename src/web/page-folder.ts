@@ -13,6 +13,7 @@ import { serviceWorker } from './service-worker.js';
 import { chooseVariant, type Variant } from './variants.js';
 import { readVqaExport } from './vqa-files.js';
 
+/** Options of {@link writePage}. */
 export interface PageOptions {
   /** Folder of an exported or quantised model: `onnx/` beside `preprocessor_config.json` and the tokenizer. */
   readonly model: string;
@@ -33,6 +34,7 @@ export interface PageOptions {
   readonly dtype?: Dtype;
 }
 
+/** What {@link writePage} wrote. */
 export interface PageResult {
   /** Files written, relative to `out`. */
   readonly files: readonly string[];

@@ -10,6 +10,7 @@
  * - `fp32`: as it is
  */
 export const schemes = ['nf4', 'codebook', 'int4', 'int4-sym', 'int8', 'fp8', 'fp32'] as const;
+/** A weight format. */
 export type Scheme = (typeof schemes)[number];
 /** A scheme of codes and scales. */
 export type CodedScheme = Exclude<Scheme, 'fp32'>;

@@ -4,6 +4,7 @@ import { paraphrase } from './paraphrase.js';
 import type { Sayings } from './sayings.js';
 import { replaceSynonyms } from './synonyms.js';
 
+/** Options of {@link augmentText}: how often each kind of change is made. */
 export interface TextAugmentOptions {
   /** Probability that a word becomes a synonym. */
   readonly synonyms: number;

@@ -6,6 +6,7 @@ import type { WordNet } from './wordnet.js';
 
 /** CLDR's languages of emojibase-data that are written with spaces between words. */
 export const pivotLanguages = ['da', 'de', 'es', 'fr', 'it', 'nl', 'pl', 'pt', 'ru', 'sv'] as const;
+/** A language that texts are translated to and back from. */
 export type PivotLanguage = (typeof pivotLanguages)[number];
 
 interface Entry {
@@ -80,6 +81,7 @@ function invert(terms: ReadonlyMap<string, readonly string[]>): Map<string, Set<
 
 const dictionaries = new Map<PivotLanguage, Dictionary>();
 
+/** Options of {@link backTranslate}. */
 export interface BackTranslateOptions extends ReplaceOptions {
   /** The language gone through. @defaultValue 'fr' */
   readonly language?: PivotLanguage;

@@ -2,6 +2,7 @@ import type { Random } from '../../math/index.js';
 import { WordNet } from './wordnet.js';
 import { joinWords, likeCase, protectedWords, splitWords, type Tagged, tag } from './words.js';
 
+/** Options of {@link replaceSynonyms}. */
 export interface ReplaceOptions {
   /** Probability that a word that can be replaced is. @defaultValue 0.3 */
   readonly p?: number;

@@ -4,21 +4,19 @@ import { type CommonOptions, examples, printResult, withCommonOptions } from '..
 export function addBank(program: Command): void {
   const group = program
     .command('bank')
-    .description('look into a prompt memory bank, put two together, or take a task out')
+    .description('show a prompt memory bank, merge two, or forget a task')
     .addHelpText('after', examples('bank show pets', 'bank merge pets birds --out animals', 'bank forget pets dogs'));
-  withCommonOptions(group.command('show').description('list what a bank keeps of each task, and how much that is'))
+  withCommonOptions(group.command('show').description('list what a bank holds for each task, with sizes'))
     .argument('<bank>', 'folder of the bank')
     .addHelpText('after', examples('bank show pets', 'bank show pets --json'))
     .action(show);
-  withCommonOptions(
-    group.command('merge').description('write a bank with the tasks of two, which were made apart with one student'),
-  )
+  withCommonOptions(group.command('merge').description('merge two banks of the same student into one'))
     .argument('<first>', 'folder of a bank')
     .argument('<second>', 'folder of the other')
     .requiredOption('--out <folder>', 'folder of the bank that is written')
     .addHelpText('after', examples('bank merge pets birds --out animals'))
     .action(merge);
-  withCommonOptions(group.command('forget').description('take a task out of a bank; the others stay bit for bit'))
+  withCommonOptions(group.command('forget').description('forget a task; the others stay bit for bit'))
     .argument('<bank>', 'folder of the bank')
     .argument('<task>', 'name of the task')
     .addHelpText('after', examples('bank forget pets dogs'))

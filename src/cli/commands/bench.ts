@@ -41,9 +41,9 @@ export function addBench(program: Command): void {
         .choices([...benchModes])
         .default('prompts'),
     )
-    .addOption(number('batch', 'images a step', 8))
+    .addOption(number('batch', 'images per step', 8))
     .addOption(number('layers', 'blocks', 4))
-    .addOption(number('tokens', 'tokens an image', 201))
+    .addOption(number('tokens', 'tokens per image', 201))
     .addOption(number('width', 'width of a token', 768))
     .addOption(number('heads', 'attention heads', 12))
     .addOption(number('runs', 'timed steps; the median is printed', 7))

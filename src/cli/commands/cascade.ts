@@ -67,7 +67,7 @@ export function addCascade(program: Command): void {
     .addOption(
       new Option(
         '--max-latency <ms>',
-        'highest acceptable latency, used for the best top-1: milliseconds, or N% of the last model’s. Latency is the mean time per image, from decoded image to answer. Among thresholds too close to tell apart, the one that sends most images on is taken',
+        'highest acceptable latency, used for the best top-1: milliseconds, or N% of the last model’s. Latency is the mean time per image, from decoded image to answer. Among thresholds too close to tell apart, the one that defers most is taken',
       ).argParser(latencyGoal),
     )
     .option('--batch <n>', 'images at a time when latency is measured', positiveInteger, 1)

@@ -43,16 +43,16 @@ export function addCompare(program: Command): void {
     )
     .addOption(dataOption().default('emoji'))
     .option('--split <name>', 'which split', 'test')
-    .option('--teacher <model>', 'whose answers are compared with (default: the first model)')
+    .option('--teacher <model>', 'model that the others’ answers are compared with (default: the first model)')
     .option('--templates <text...>', 'texts of a class, {} or [OBJ] standing for its name')
     .addOption(promptsOption())
-    .option('--runs <n>', 'timed runs of one image, of each in turn', positiveInteger, 200)
+    .option('--runs <n>', 'timed runs of one image per model, in turn', positiveInteger, 200)
     .addOption(threadsOption())
-    .option('--max-bytes <n>', 'recommend the most accurate of at most so many bytes', positiveInteger)
-    .option('--max-ms <ms>', 'recommend the most accurate of at most that median latency', amount)
+    .option('--max-bytes <n>', 'recommend the most accurate within this size', positiveInteger)
+    .option('--max-ms <ms>', 'recommend the most accurate within this median latency', amount)
     .option(
       '--max-drop <points>',
-      'recommend the smallest that loses at most so many points to the first (default: 1)',
+      'recommend the smallest that loses at most this many points to the first (default: 1)',
       amount,
     )
     .option('--plot <file>', 'SVG file of top-1 over bytes that is written')

@@ -26,11 +26,11 @@ export function addContinual(program: Command): void {
     .command('continual')
     .description('learn a sequence of tasks by several methods, and measure what is kept of each: a benchmark run');
   withRunOptions(withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))))
-    .requiredOption('--student <model>', 'checkpoint folder or Hugging Face id that every run begins with')
-    .option('--teacher <model>', 'its answers are learned from, in place of labels')
+    .requiredOption('--student <model>', 'checkpoint folder or Hugging Face id that every run starts from')
+    .option('--teacher <model>', 'learn from this model’s answers instead of labels')
     .option('--methods <names...>', 'zero-shot, joint, finetune, replay, lwf, ewc, bank, bank+ewc')
-    .option('--seeds <n>', 'how many seeds, from --seed on', positiveInteger)
-    .option('--orders <n>', 'how many orders of the tasks', positiveInteger)
+    .option('--seeds <n>', 'number of seeds, from --seed on', positiveInteger)
+    .option('--orders <n>', 'number of orders of the tasks', positiveInteger)
     .addHelpText(
       'after',
       examples(

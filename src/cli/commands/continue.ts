@@ -30,9 +30,9 @@ export function addContinue(program: Command): void {
     .command('continue')
     .description('learn one more task, new classes or a new domain, and keep the earlier ones in a bank');
   withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
-    .requiredOption('--bank <folder>', 'the bank; the first task begins it')
-    .option('--student <model>', 'checkpoint folder or Hugging Face id of the student that a new bank begins with')
-    .option('--teacher <model>', 'its answers are learned from, in place of labels')
+    .requiredOption('--bank <folder>', 'folder of the bank; the first task creates it')
+    .option('--student <model>', 'checkpoint folder or Hugging Face id of the student that a new bank starts from')
+    .option('--teacher <model>', 'learn from this model’s answers instead of labels')
     .addOption(dataOption())
     .option('--task <name>', 'name of the task (default: the data’s)')
     .option('--split <name>', 'images to learn from')
@@ -40,10 +40,10 @@ export function addContinue(program: Command): void {
     .addOption(
       new Option(
         '--method <name>',
-        'bank: prompts of each task’s own; ewc, lwf, replay: shared weights that are held back; finetune: not held back',
+        'bank: own prompts for each task; ewc, lwf, replay: shared weights, protected against forgetting; finetune: unprotected',
       ).choices(['bank', 'bank+ewc', 'ewc', 'lwf', 'replay', 'finetune']),
     )
-    .option('--lambda <number>', 'strength of consolidation, or auto')
+    .option('--lambda <number>', 'strength of the EWC penalty, or auto')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(

@@ -21,8 +21,11 @@ export function addCvpr2024(program: Command): void {
     );
   withPlanOptions(withTrainingOptions(command, 'the teacher and of the student’s vision tower'))
     .requiredOption('--teacher <folder>', 'checkpoint folder or Hugging Face id of the teacher')
-    .requiredOption('--student <folder>', 'the same of the pre-trained student, which stays frozen')
-    .option('--seeds <n>', 'how many seeds, from --seed on, the figures are a mean of', positiveInteger)
+    .requiredOption(
+      '--student <folder>',
+      'checkpoint folder or Hugging Face id of the pre-trained student, which stays frozen',
+    )
+    .option('--seeds <n>', 'number of seeds to average over, from --seed on', positiveInteger)
     .option(
       '--transfer <data...>',
       'the cross-data-set setting: tune on --data, distil and measure on each of these, unlabelled train and test',
@@ -37,7 +40,7 @@ export function addCvpr2024(program: Command): void {
     )
     .addHelpText(
       'after',
-      '\nEach seed leaves its student in OUT/seed-N/student, a folder that evaluate and export (of OUT/seed-N) read.\n',
+      '\nThe student of each seed is in OUT/seed-N/student; evaluate and export take\nOUT/seed-N.\n',
     )
     .action(run);
 }

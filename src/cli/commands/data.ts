@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
+import { wrapped } from '../help-lines.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 
 interface ShowOptions extends CommonOptions {
@@ -37,9 +38,9 @@ export function addData(program: Command): void {
       .description('count what a data set holds, decode its images, and say what looks wrong: duplicates, leakage, …'),
   )
     .argument('<data>', dataHelp)
-    .option('--limit <n>', 'most images that are decoded, drawn by lot where there are more', positiveInteger, 20_000)
-    .option('--samples <n>', 'images a split whose texts are shown', positiveInteger, 3)
-    .option('--sheet <file>', 'also draw a contact sheet of the first split, a PNG file')
+    .option('--limit <n>', 'most images to decode, sampled if there are more', positiveInteger, 20_000)
+    .option('--samples <n>', 'images per split whose texts are shown', positiveInteger, 3)
+    .option('--sheet <file>', 'also write a contact sheet of the first split, a PNG file')
     .addHelpText('after', explainedKinds())
     .addHelpText(
       'after',
@@ -53,14 +54,14 @@ export function addData(program: Command): void {
 }
 
 function explainedKinds(): string {
-  const line = (name: string, about: string) => `  ${name.padEnd(24)}${about}`;
+  const line = (name: string, about: string) => wrapped(`  ${name.padEnd(24)}${about}`, ' '.repeat(26));
   return [
     '\nData:',
     ...dataKinds.map(({ usage, about }) => line(usage, about)),
     '\nOptions behind a path, as in "folder:photos?into=test&novel=half":',
     ...Object.entries(commonOptions).map(([name, about]) => line(`${name}=`, about)),
     ...Object.entries(ownOptions).map(([name, about]) => line(`${name}=`, `${about} (${kindsWith(name)})`)),
-    `\nSplits: folders and columns name them; where ${dealingRule}.`,
+    wrapped(`\nSplits: folders and columns name them; where ${dealingRule}.`),
     '',
   ].join('\n');
 }

@@ -85,7 +85,7 @@ function addFit(group: Command): void {
     );
   withEngine(withRecipeOptions(withCommonOptions(command)))
     .argument('<model>', 'a model with its weights: a checkpoint, a run, a quantised model or a hub id')
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
+    .requiredOption('--out <folder>', 'run folder; a stopped run continues from it')
     .addOption(dataOption())
     .addOption(productOption())
     .addOption(new Option('--mode <mode>', 'by what images are judged').choices(['few-shot', 'zero-shot', 'tuned']))
@@ -94,7 +94,7 @@ function addFit(group: Command): void {
     .option('--others <data>', 'tuned: images of other products, sound and defective, to learn prompts from')
     .option('--teacher <detector>', 'tuned: a tuned detector, whose maps are learned from instead of masks')
     .option('--prompts <detector>', 'tuned: take the prompts of this detector as they are')
-    .option('--log <target>', 'mlflow=URL: send its numbers to an MLflow server, too, in the background')
+    .option('--log <target>', 'mlflow=URL: also send figures to an MLflow server, in the background')
     .addHelpText(
       'after',
       examples(

@@ -75,13 +75,13 @@ export function withDistillOptions(
   withRoundsOptions(withTrainingOptions(command, 'student and teacher (not of a teacher that is only in ONNX)'))
     .option(
       '--teacher <folder>',
-      'checkpoint folder, Hugging Face id or a shipped model (promptkd:emoji-teacher); of a model that is only in ONNX, its embeddings are used; given again: another teacher, whose knowledge is fused with it (docs/teachers.md)',
+      'checkpoint folder, Hugging Face id or shipped model (promptkd:emoji-teacher); an ONNX-only model gives embeddings alone; repeat for several teachers (docs/teachers.md)',
       (folder: string, before: readonly string[] = []) => [...before, folder],
     )
     .addOption(
       new Option(
         '--fusion <rule>',
-        'of several teachers: how their answers are put together (default: confidence)',
+        'with several teachers: how their answers are combined (default: confidence)',
       ).choices([...fusionRules]),
     )
     .option('--student <folder>', 'checkpoint the student starts from; without it, the recipe says how it starts')
@@ -100,10 +100,17 @@ export function withDistillOptions(
     .option('--max-parameters <n>', 'without a recipe: the largest student with no more parameters', positiveInteger)
     .option('--max-bytes <n>', 'the same by the size of its weights, four bytes a parameter', positiveInteger)
     .option('--max-latency <ms>', 'the same by the time of one image, measured here', positiveNumber)
-    .option('--max-store <GB>', 'without a recipe: largest store of teacher targets (default: 1)', positiveNumber)
-    .option('--targets <folder>', "the teacher's stored targets, shared by runs (default: inside the run folder)")
+    .option(
+      '--max-store <GB>',
+      'without a recipe: disk limit for teacher targets (stored outputs) (default: 1)',
+      positiveNumber,
+    )
+    .option(
+      '--targets <folder>',
+      'folder of the teacher targets; several runs can share it (default: inside the run folder)',
+    )
     .addOption(
-      new Option('--method <method>', 'promptkd: the dual-stream method; kd: logits alone, without prompts').choices([
+      new Option('--method <method>', 'promptkd: prompts, features, attention, responses; kd: logits only').choices([
         'promptkd',
         'kd',
       ]),
@@ -111,7 +118,10 @@ export function withDistillOptions(
     // Before --no-prompts, which would otherwise make true the default of both.
     .addOption(promptsOption())
     .option('--no-prompts', 'without learned prompts')
-    .option('--no-coordination', 'without gradient coordination: no clipping, γ = 1')
+    .option(
+      '--no-coordination',
+      'without gradient coordination: feature gradients unclipped, attention gradients unscaled (γ = 1)',
+    )
     .option('--no-inherit', 'start the student from random weights')
     .action(action);
   withLossFlags(program, command);

@@ -37,8 +37,8 @@ export function addEmbed(program: Command): void {
   withCommonOptions(command)
     .argument('<model>', 'folder or Hugging Face id of a CLIP or SigLIP, a student, a run’s folder, or ONNX encoders')
     .addOption(dataOption().makeOptionMandatory())
-    .requiredOption('--out <folder>', 'what is filled: img_emb/, text_emb/ and metadata/, as clip-retrieval has them')
-    .option('--split <names>', 'which splits, as train+val (default: all)')
+    .requiredOption('--out <folder>', 'output folder: img_emb/, text_emb/ and metadata/, in clip-retrieval’s layout')
+    .option('--split <names>', 'splits, such as train+val (default: all)')
     .addOption(
       new Option('--format <name>', 'npy: matrices beside the metadata; parquet: all in one (default: npy)').choices([
         'npy',
@@ -51,7 +51,7 @@ export function addEmbed(program: Command): void {
     .option('--part <n>', 'images of one file, written at once (default: 4096)', positiveInteger)
     .addOption(shardOption('embed'))
     .option('--extend', 'add another data set to what is there')
-    .option('--overwrite', 'remove what is there; without it, images that are there are passed over')
+    .option('--overwrite', 'replace what is there; without it, images that are there are skipped')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(

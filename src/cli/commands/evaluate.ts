@@ -39,22 +39,18 @@ export function addEvaluate(program: Command): void {
       'folder or Hugging Face id of a CLIP model or a student, a run’s folder, a prompt memory bank, or ONNX encoders; with #DTYPE behind it, that variant of them (fp32, fp16, q8, q4, bnb4)',
     )
     .addOption(dataOption().default('emoji'))
-    .option('--split <name>', 'which split; with test, also novel classes and unseen artists where there are', 'test')
+    .option('--split <name>', 'split to measure; test adds novel classes and unseen artists, if any', 'test')
     .option(
       '--templates <text...>',
       'texts of a class, {} or [OBJ] standing for its name; a class is the mean of its texts (default: those that the model was trained with; otherwise "a photo of [OBJ]", of the built-in drawings "a drawing of {}" "{}")',
     )
     .addOption(promptsOption())
     .option('--latency-runs <n>', 'timed runs of one image; 0: not timed', wholeNumber, 50)
-    .option(
-      '--folds <n>',
-      'retrieval also as the mean of so many folds: 5 of COCO’s 5k are its 1k figures',
-      positiveInteger,
-    )
+    .option('--folds <n>', 'also average retrieval over this many folds; 5 gives COCO’s 1k figures', positiveInteger)
     .option('--long-tail', 'report by how many images a class has in train: many, medium and few')
-    .option('--many <n>', 'more training images make a many-shot class (default: 100)', wholeNumber)
-    .option('--few <n>', 'fewer training images make a few-shot class (default: 20)', wholeNumber)
-    .option('--imbalance <factor>', 'the model was trained with it: count the long tail it made', positiveNumber)
+    .option('--many <n>', 'classes with more training images are many-shot (default: 100)', wholeNumber)
+    .option('--few <n>', 'classes with fewer training images are few-shot (default: 20)', wholeNumber)
+    .option('--imbalance <factor>', 'imbalance that the model was trained with, to count its long tail', positiveNumber)
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(

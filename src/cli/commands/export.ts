@@ -25,7 +25,7 @@ export function addExport(program: Command): void {
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
-      'class names with commas between them, or a file with one a line: their text features are written too',
+      'class names, comma-separated, or a file with one per line; their text features are written too',
     )
     .option(
       '--templates <text...>',

@@ -11,7 +11,7 @@ interface ExtractOptions extends DistillOptions {
 export function addExtract(program: Command): void {
   const command = program
     .command('extract')
-    .description('extract the teacher targets of a distillation, or a share of them, and end');
+    .description('store the teacher targets (outputs) of a distillation, or a share of them');
   withDistillOptions(program, command, run)
     .addOption(shardOption('extract'))
     .addHelpText(
@@ -21,7 +21,8 @@ export function addExtract(program: Command): void {
         'extract --teacher my-clip --data folder:photos --out runs/mine --shard 3/20',
         'jobs run --folder jobs/targets --shards 20 -- extract --teacher my-clip --data folder:photos --out runs/mine --shard {shard}',
       )}
-distill with the same options finds them. The store is whole when all shards are there.
+distill with the same options uses them. The store is complete when all shards
+are there.
 `,
     );
 }

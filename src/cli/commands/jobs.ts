@@ -41,22 +41,17 @@ function withQueueOptions(command: Command): Command {
         .choices(['local', 'bullmq'])
         .default('local'),
     )
-    .option('--workers <n>', 'jobs at a time in this process; with bullmq 0 leaves all to others', wholeNumber, 1)
-    .option('--redis <url>', 'of bullmq', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
-    .option(
-      '--lock-seconds <s>',
-      'a worker of bullmq that says nothing for so long has lost its jobs',
-      positiveNumber,
-      60,
-    );
+    .option('--workers <n>', 'jobs at a time in this process; bullmq: 0 leaves all to other workers', wholeNumber, 1)
+    .option('--redis <url>', 'address of Redis (bullmq)', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
+    .option('--lock-seconds <s>', 'bullmq: a worker that is silent for this long loses its jobs', positiveNumber, 60);
 }
 
 function withMakeOptions(command: Command): Command {
   return command
-    .requiredOption('--folder <folder>', 'of the jobs: what became of each stands in its records/')
+    .requiredOption('--folder <folder>', 'folder of the jobs; its records/ hold the state of each')
     .option('--shards <n>', 'a job for each shard: {shard} in the call', positiveInteger)
     .option('--each <name=value>', 'a job for each value: {name} in the call; repeatable', collect)
-    .option('--retries <n>', 'how often a job is tried again', wholeNumber, 3)
+    .option('--retries <n>', 'retries of a failed job', wholeNumber, 3)
     .argument('<call...>', 'the command, behind --, without promptkd');
 }
 
@@ -82,15 +77,15 @@ export function addJobs(program: Command): void {
       ),
     )
     .action(run);
-  withQueueOptions(jobs.command('work').description('take jobs that another process, machine or scheduler has made'))
+  withQueueOptions(jobs.command('work').description('run jobs that were made elsewhere'))
     .argument('<folder>', 'of the jobs')
-    .option('--job <n>', 'only this one, from 1: for the arrays of Slurm and Kubernetes', positiveInteger)
+    .option('--job <n>', 'run only this job, counted from 1 (for Slurm and Kubernetes arrays)', positiveInteger)
     .addHelpText(
       'after',
       examples('jobs work jobs/embed --on bullmq', 'jobs work jobs/embed --job $SLURM_ARRAY_TASK_ID'),
     )
     .action(work);
-  withCommonOptions(jobs.command('status').description('what became of each job'))
+  withCommonOptions(jobs.command('status').description('show the state of each job'))
     .argument('<folder>', 'of the jobs')
     .option(
       '--show <field...>',

@@ -43,16 +43,13 @@ export function addMedicalReport(program: Command): void {
   const group = program
     .command('medical-report')
     .description('draft reports of radiographs for review by a clinician: research use only, not a medical device')
-    .addHelpText(
-      'after',
-      '\nNo text of a report is logged. What is drafted is a DRAFT, and has that header wherever it goes.\n',
-    );
+    .addHelpText('after', '\nNo text of a report is logged. A draft always carries the header DRAFT.\n');
   const index = group
     .command('index')
     .description('train a head for findings on a frozen model, calibrate it, and index the sentences of reports');
   withEngineOptions(withRecipeOptions(withCommonOptions(index)))
     .argument('<model>', `${modelHelp}; it stays as it is`)
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
+    .requiredOption('--out <folder>', 'run folder; a stopped run continues from it')
     .option('--data <data>', dataHelp)
     .option('--split <name>', 'studies to learn from and to quote')
     .option('--teacher <model>', 'a larger model, whose findings are learned')

@@ -4,6 +4,7 @@ import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/
 import { UserError } from '../../errors.js';
 import type { Device } from '../../runtime/index.js';
 import type { FinetuneFlags } from '../finetune-source.js';
+import { wrapped } from '../help-lines.js';
 import {
   type CommonOptions,
   dataOption,
@@ -68,35 +69,39 @@ export function addQuantize(program: Command): void {
     .addOption(
       new Option(
         '--rounding <how>',
-        'nearest; scales: scales chosen by the error they leave; gptq: and errors made up for within the weight; gptaq: and by the layers after it',
+        'nearest: to the nearest value; scales: scales chosen by error; gptq: also compensates errors within a weight; gptaq: also in later layers',
       )
         .choices(['nearest', 'scales', 'gptq', 'gptaq'])
         .default('gptaq'),
     )
     .option(
       '--tune <n>',
-      'updates of what stays FP32, for the answers of the model as it was (default: 300 behind gptaq, fewer or none for large models, none behind the others)',
+      'updates of the FP32 parameters towards the original model’s answers (default: 300 behind gptaq, fewer or none for large models, none behind the others)',
       wholeNumber,
     )
     .addOption(dataOption())
     .option('--split <name>', 'split that calibration images are drawn from', 'train')
     .option('--images <n>', 'calibration images (default: 128 to 1,024, more where they are small)', positiveInteger)
-    .option('--sensitivity', 'measure what each weight costs, one at a time, and print it')
-    .option('--smaller <times>', 'choose who gets how many bits, so that all weights are so many times smaller', times)
+    .option('--sensitivity', 'measure and print what quantising each weight costs')
+    .option(
+      '--smaller <times>',
+      'choose bits per weight so that all weights together are this many times smaller',
+      times,
+    )
     .addOption(
-      new Option('--budget <bytes>', 'the same, so that all weights fit')
+      new Option('--budget <bytes>', 'choose bits per weight to fit this size')
         .argParser(positiveInteger)
         .conflicts('smaller'),
     )
-    .option('--max-drop <points>', 'the same, as small as that loss of calibration accuracy allows', points)
     .option(
-      '--finetune <n>',
-      "go on learning the teacher's answers for so many updates, rounded at every one",
-      positiveInteger,
+      '--max-drop <points>',
+      'choose bits per weight, as small as this loss of calibration accuracy allows',
+      points,
     )
-    .option('--finetune-lr <rate>', 'largest learning rate of that (default: 1e-4)', positiveNumber)
+    .option('--finetune <n>', 'quantisation-aware distillation for this many updates', positiveInteger)
+    .option('--finetune-lr <rate>', 'its peak learning rate (default: 1e-4)', positiveNumber)
     .option('--teacher <folder>', "checkpoint folder or Hugging Face id to learn from (default: the run's)")
-    .option('--targets <folder>', "the teacher's stored targets (default: the run's, or made for the time being)")
+    .option('--targets <folder>', "the teacher's stored targets (default: the run's, or temporary)")
     .option('--seed <n>', 'seed of the calibration images', wholeNumber, 0)
     .addOption(deviceOption())
     .addOption(threadsOption())
@@ -111,7 +116,9 @@ export function addQuantize(program: Command): void {
         'quantize my-student --out small --finetune 300 --teacher my-clip --data folder:photos',
         'quantize my-clip --out small --data folder:photos --max-drop 0.5',
       ) +
-        '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n--recompute, --precision, --accumulate, --ema, --device and --threads are of tuning and fine-tuning.\nWithout --data, images come from the data that the run learned from, or from emoji.\n',
+        wrapped(
+          '\nThe folder is a checkpoint for every command. Transformers.js loads its ONNX files as dtype q8, q4 or bnb4.\n--recompute, --precision, --accumulate, --ema, --device and --threads apply to tuning and fine-tuning.\nWithout --data, images come from the data of the run, or from emoji.\n',
+        ),
     )
     .action(run);
 }

@@ -9,7 +9,7 @@ interface ReportOptions extends CommonOptions {
 export function addReport(program: Command): void {
   const command = program
     .command('report')
-    .description('draw one HTML page of a run, or of several together: curves, evaluations, figures, recipes');
+    .description('write an HTML page of one or several runs: curves, evaluations, figures, recipes');
   withCommonOptions(command)
     .argument('<run...>', 'run folders')
     .option('--out <file>', 'the page (default: training.html in the run folder; of several, runs.html here)')

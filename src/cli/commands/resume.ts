@@ -8,7 +8,7 @@ import { type CommonOptions, examples, printResult, withCommonOptions } from '..
 export function addResume(program: Command): void {
   const command = program
     .command('resume')
-    .description('go on with a run that was stopped: command, models, data and recipe stand in its folder');
+    .description('continue a stopped run; its folder holds command, models, data and recipe');
   withCommonOptions(command)
     .argument('<run>', 'run folder')
     .addHelpText('after', examples('resume runs/mine'))

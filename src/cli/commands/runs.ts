@@ -25,7 +25,7 @@ export function addRuns(program: Command): void {
     .addHelpText('after', examples('runs csv runs/mine'))
     .action(csv);
   withCommonOptions(
-    runs.command('clean').description('delete what finished runs need no more: states, stored teacher targets'),
+    runs.command('clean').description('delete what finished runs no longer need: states, stored teacher targets'),
   )
     .argument('[folder]', 'folder of runs', 'runs')
     .option('--yes', 'delete without asking')

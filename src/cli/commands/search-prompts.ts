@@ -53,7 +53,7 @@ export function addSearchPrompts(program: Command): void {
     .option('--unlabelled', 'search without looking at labels')
     .option('--size <n>', 'most templates of the set', positiveInteger, 12)
     .option('--beam <n>', 'template sets that the beam search keeps', positiveInteger, 4)
-    .option('--pool <n>', 'how many of the best templates sets are built from', positiveInteger, 96)
+    .option('--pool <n>', 'number of best templates that sets are built from', positiveInteger, 96)
     .option('--generations <n>', 'generations of the evolutionary search', wholeNumber, 6)
     .option('--population <n>', 'templates of a generation', positiveInteger, 48)
     .addOption(

@@ -23,11 +23,11 @@ export function addSearch(program: Command): void {
     .command('search')
     .description('find images by a text or by an image, among those that were embedded, or in a folder of photos');
   withCommonOptions(command)
-    .argument('<where>', 'what embed filled; or a folder of photos, or data as --data takes it, with --model')
-    .argument('[text]', 'what is sought')
-    .option('--image <file>', 'what is sought, as an image')
-    .option('--model <model>', 'by which data is embedded (default: the one that embed used)')
-    .option('--top <n>', 'how many are shown', positiveInteger, 10)
+    .argument('<where>', 'folder that embed filled; or, with --model, a folder of photos or data as for --data')
+    .argument('[text]', 'text to search for')
+    .option('--image <file>', 'image to search for')
+    .option('--model <model>', 'model that embeds (default: the one that embed used)')
+    .option('--top <n>', 'number of results', positiveInteger, 10)
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
@@ -37,7 +37,8 @@ export function addSearch(program: Command): void {
         'search photos "a red car" --model my-clip',
         'search embedded --image car.jpg --top 3 --json',
       )}
-Data that is not embedded yet is embedded into the cache first; the next search embeds only what is new there.
+Images that are not embedded yet are embedded into the cache first; the next
+search embeds only new ones.
 `,
     )
     .action(run);

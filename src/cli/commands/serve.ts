@@ -32,36 +32,33 @@ export function addServe(program: Command): void {
     serverDefaults;
   program
     .command('serve')
-    .description('answer over HTTP: classes, embeddings, similarities, with models or cascades; / is a page to try it')
+    .description(
+      'serve models and cascades over HTTP: classes, embeddings, similarities, search; / is a page to try it',
+    )
     .argument(
       '<models...>',
       'folders, exports, Hugging Face ids or cascade files, each as path or name=path; with #DTYPE behind a model, that variant of its ONNX files (fp32, fp16, q8, q4, bnb4)',
     )
-    .option('--host <address>', 'where to listen; others reach anything but this machine, so it wants keys', host)
+    .option('--host <address>', 'address to listen on; addresses other than localhost require API keys', host)
     .option('--port <n>', 'port; 0: any free one', wholeNumber, port)
-    .option('--workers <n>', 'worker threads a model', positiveInteger, workers)
+    .option('--workers <n>', 'worker threads per model', positiveInteger, workers)
     .addOption(threadsOption())
-    .option('--max-batch <n>', 'most images computed together; 1: no batching', positiveInteger, maxBatch)
-    .option('--max-wait <ms>', 'longest that an image waits for others', wholeNumber, maxWaitMs)
-    .option(
-      '--max-queue <n>',
-      'most images of a model that wait; more are answered with 429',
-      positiveInteger,
-      maxQueue,
-    )
-    .option('--max-body <MiB>', 'largest request', positiveInteger, maxBodyBytes / 2 ** 20)
+    .option('--max-batch <n>', 'largest batch; 1: no batching', positiveInteger, maxBatch)
+    .option('--max-wait <ms>', 'longest wait for a batch to fill', wholeNumber, maxWaitMs)
+    .option('--max-queue <n>', 'longest queue per model; requests beyond it get status 429', positiveInteger, maxQueue)
+    .option('--max-body <MiB>', 'largest request body', positiveInteger, maxBodyBytes / 2 ** 20)
     .option('--max-pixels <millions>', 'largest image', positiveInteger, maxPixels / 1e6)
-    .option('--timeout <s>', 'longest time for an answer', positiveInteger, timeoutMs / 1000)
-    .option('--grace <s>', 'how long requests under way may take after Ctrl-C', positiveInteger, graceMs / 1000)
-    .option('--search <folder>', 'what embed filled: /v1/search finds its images by texts and images')
-    .option('--vqa <head>', 'head of promptkd vqa train for the first model: /v1/ask answers questions about an image')
-    .option('--defects <detector>', 'what defects fit made: /v1/defects inspects images, /defects is its page')
+    .option('--timeout <s>', 'time limit of a request', positiveInteger, timeoutMs / 1000)
+    .option('--grace <s>', 'time that open requests get after Ctrl-C', positiveInteger, graceMs / 1000)
+    .option('--search <folder>', 'folder that embed filled; /v1/search finds its images by text or image')
+    .option('--vqa <head>', 'head of promptkd vqa train for the first model; /v1/ask answers questions about images')
+    .option('--defects <detector>', 'what defects fit made; /v1/defects inspects images, /defects is its page')
     .option(
       '--medical-report <index>',
-      'index of promptkd medical-report for the first model: /v1/medical-report drafts a report for review',
+      'index of promptkd medical-report for the first model; /v1/medical-report drafts reports for review',
     )
-    .option('--key-file <file>', 'bearer keys, one a line; or PROMPTKD_API_KEYS, with commas between them')
-    .option('--without-keys', 'let anyone ask who can reach --host')
+    .option('--key-file <file>', 'API keys, one per line; or comma-separated in PROMPTKD_API_KEYS')
+    .option('--without-keys', 'accept requests without API keys')
     .option('--quiet', 'log warnings and errors only')
     .addHelpText(
       'after',
@@ -73,18 +70,23 @@ export function addServe(program: Command): void {
         'serve my-clip --defects runs/metal',
         'serve my-clip --host 0.0.0.0 --key-file keys.txt --workers 2',
       )}
-Logs are JSON lines on stderr; on a terminal, of warnings and errors alone. SIGHUP loads the models anew without dropping requests (not on Windows); SIGINT and
-SIGTERM finish what was accepted.
+Logs are JSON lines on stderr; on a terminal, warnings and errors only.
+SIGHUP reloads the models without dropping requests (not on Windows). SIGINT and
+SIGTERM finish open requests, then stop.
 
+Endpoints:
 POST /v1/classify    classes of images and their probabilities
 POST /v1/embed       embeddings of images and texts
 POST /v1/similarity  cosines of images and texts
 POST /v1/search      the images of --search that are nearest to images and texts
-POST /v1/ask         the answer to a question about an image, with --vqa
-POST /v1/defects     whether images are defective, and where, by --defects
-POST /v1/medical-report  a draft of a report of a study’s images, with --medical-report
-GET  /v1/models, /healthz, /readyz, /metrics (for Prometheus), /openapi.json (all fields)
-  $ curl -F images=@cat.jpg -F classes=cat,dog,truck http://localhost:${port}/v1/classify
+POST /v1/ask         the answer to a question about an image (--vqa)
+POST /v1/defects     whether images are defective, and where (--defects)
+POST /v1/medical-report  a draft report of a study’s images (--medical-report)
+GET  /v1/models, /healthz, /readyz
+GET  /metrics        for Prometheus
+GET  /openapi.json   all fields
+  $ curl -F images=@cat.jpg -F classes=cat,dog,truck \\
+      http://localhost:${port}/v1/classify
 `,
     )
     .action(run);

@@ -9,10 +9,10 @@ interface SweepCommandOptions extends CommonOptions, JobEngineOptions {
 
 const example = `
 A sweep file:
-  call: pretrain --data folder:photos     # distill, pretrain, tune-prompts or cvpr2024
+  call: pretrain --data folder:photos     # or distill, tune-prompts, cvpr2024
   recipe: recipe.yaml                     # optional
   fields:
-    optimizer.lr: [3e-4, 1e-3]            # or with search: random and trials: 20
+    optimizer.lr: [3e-4, 1e-3]   # or with search: random, trials: 20
     batch: [64, 128]                      #   {min: 1e-4, max: 1e-2, scale: log}
   seeds: [1, 2, 3]
   halving: {field: steps, from: 100, to: 900, factor: 3}   # optional

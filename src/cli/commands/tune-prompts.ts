@@ -23,7 +23,7 @@ export function addTunePrompts(program: Command): void {
   withRoundsOptions(withPlanOptions(withTrainingOptions(command, 'the model')))
     .argument('<model>', 'checkpoint folder or Hugging Face id of a CLIP model')
     .option('--split <name>', 'images to learn from')
-    .option('--unlabelled', 'learn from images alone: the model’s own sure answers stand for labels')
+    .option('--unlabelled', 'learn from unlabelled images: the model’s confident answers serve as labels')
     .addHelpText(
       'after',
       examples(

@@ -14,6 +14,7 @@ export interface DownloadProgress {
   readonly total: number;
 }
 
+/** How models are fetched from the hub, where a name is a hub id. */
 export interface DownloadOptions {
   readonly onDownload?: (progress: DownloadProgress) => void;
 }

@@ -9,5 +9,7 @@ export const suffixes = {
   q4f16: '_q4f16',
   bnb4: '_bnb4',
 } as const;
+/** A variant of a model's ONNX files, by Transformers.js's names. */
 export type Dtype = keyof typeof suffixes;
+/** All variants of ONNX files that are read. */
 export const dtypes = Object.keys(suffixes) as Dtype[];

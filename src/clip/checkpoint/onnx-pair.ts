@@ -23,6 +23,7 @@ import { checkQuantized, hasWeights, quantizedFile } from './weight-files.js';
 /** Image and text encoder of a variant. */
 const filesOf = (dtype: Dtype) => ['vision_model', 'text_model'].map((name) => `${name}${suffixes[dtype]}.onnx`);
 
+/** How a pair of ONNX encoders is opened. */
 export interface OnnxPairOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Which of the folder's variants, as Transformers.js names them. @defaultValue 'fp32' */
   readonly dtype?: Dtype;

@@ -20,6 +20,7 @@ import {
 import { type ClipConfig, isSiglip } from '../config.js';
 import type { TowerResult } from './tower.js';
 
+/** Options of {@link textTower}. */
 export interface TextOptions {
   /**
    * Deep prompts, one a prompted layer: [n, D] shared by all texts or [N, n, D] one set a text. They stand after the

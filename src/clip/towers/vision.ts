@@ -15,6 +15,7 @@ import { type ClipConfig, isSiglip } from '../config.js';
 import { mapHead } from './map-head.js';
 import type { VisionResult } from './tower.js';
 
+/** Options of {@link visionTower}. */
 export interface VisionOptions {
   /**
    * Deep visual prompts, one a prompted layer (VPT-deep, Jia et al. 2022): [n, D] shared by all images or [B, n, D] one set

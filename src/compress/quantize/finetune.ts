@@ -13,6 +13,7 @@ import { answerLoss, answerTask, trainAnswers } from './answers.js';
 import type { QuantizedStudent } from './quantize.js';
 import { straightThrough } from './straight-through.js';
 
+/** Quantisation-aware distillation: from which teacher, and for how long. */
 export interface FinetuneOptions {
   /** Updates. */
   readonly steps: number;

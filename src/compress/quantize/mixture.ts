@@ -12,6 +12,7 @@ export function weightsOf(model: TowerModel): Record<string, HostTensor> {
 
 /** Named mixtures: what the towers' linear layers become. */
 export const mixtures = ['nf4', 'codebook', 'int4', 'int4-sym', 'int8', 'fp8'] as const;
+/** A weight format for all linear layers, or a mixture of several. */
 export type MixtureName = (typeof mixtures)[number];
 
 /**

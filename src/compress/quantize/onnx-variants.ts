@@ -10,6 +10,7 @@ import { difference, engineEmbeds, type Samples } from '../verify.js';
 import type { QuantizedStudent } from './quantize.js';
 
 export const quantizedDtypes = ['q8', 'q4', 'bnb4'] as const;
+/** A quantised variant of the ONNX files, by Transformers.js's names. */
 export type QuantizedDtype = (typeof quantizedDtypes)[number];
 
 /** A graph's file within the folder. */

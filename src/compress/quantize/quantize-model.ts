@@ -21,6 +21,7 @@ import { type LocalRounding, type QuantizedStudent, quantizeStudent, type Roundi
 import { checkTarget, replacedFiles, saveQuantized } from './save.js';
 import { measureSensitivity, type Sensitivity } from './sensitivity.js';
 
+/** Options of {@link quantizeModel}. */
 export interface QuantizeModelOptions {
   readonly model: Model;
   /** Folder that is written. */
@@ -60,6 +61,7 @@ export interface QuantizeModelOptions {
   readonly onProgress?: (phase: QuantizePhase, done: number, total: number) => void;
 }
 
+/** What a quantisation does now. */
 export type QuantizePhase =
   | 'calibration'
   | 'sensitivity'
@@ -69,6 +71,7 @@ export type QuantizePhase =
   | 'finetune'
   | 'onnx';
 
+/** What {@link quantizeModel} wrote, its size, and how its answers differ from the float32 model's. */
 export interface QuantizeModelResult {
   /** Relative to the folder. */
   readonly files: readonly string[];
@@ -105,7 +108,12 @@ export interface QuantizeModelResult {
  * @throws UserError for ONNX files, where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
  * too small
  * @example
- * await quantizeModel({ model: await loadModel('runs/demo'), dataset: await openDataset('emoji'), out: 'small' });
+ * const { bytes } = await quantizeModel({
+ *   model: await loadModel('promptkd:emoji-student'),
+ *   dataset: await openDataset('folder:photos'), // for calibration
+ *   out: 'small',
+ * });
+ * console.log(`${bytes.fp32 / bytes.quantized} times smaller`);
  */
 export async function quantizeModel(options: QuantizeModelOptions): Promise<QuantizeModelResult> {
   const { out } = options;

@@ -15,6 +15,7 @@ import { type Moments, meanSquares } from './moments.js';
  * - `gptaq`: the same layer by layer, each made up for the errors of those before it (Li et al. 2025)
  */
 export const roundings = ['nearest', 'scales', 'gptq', 'gptaq'] as const;
+/** How weights are rounded to a format's values. */
 export type Rounding = (typeof roundings)[number];
 /** Those that round each weight for itself. */
 export type LocalRounding = Exclude<Rounding, 'gptaq'>;

@@ -21,7 +21,7 @@ describe('folder of images', () => {
     expect(dataset.classes.map(({ name }) => name)).toEqual(['owl', 'red fox']);
     const { train, val, test } = dataset.splits;
     expect([train!.length, val!.length, test!.length]).toEqual([10, 2, 3]);
-    expect(dataset.dealt).toContain('of each class of at least 5 images a fifth is test');
+    expect(dataset.dealt).toContain('of each class with at least 5 images a fifth to test');
     expect(test!.filter(({ label }) => label === 1)).toHaveLength(2);
     expect(train![0]!.captions).toContain('a photo of an owl');
     expect(await openDataset(`folder:${folder}`)).toMatchObject({

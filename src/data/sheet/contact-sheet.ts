@@ -5,6 +5,7 @@ import type { Example, ImageTextDataset, RawImage } from '../dataset.js';
 import { examplesOf, isLabelled } from '../examples-of.js';
 import { type SheetText, sheetOverlay } from './sheet-text.js';
 
+/** Options of {@link contactSheet}. */
 export interface SheetOptions {
   readonly split: string;
   /** Images on the sheet, sampled. */

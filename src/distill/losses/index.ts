@@ -14,12 +14,14 @@ import { response } from './response-loss.js';
 const list = [feature, response, attention, crossModal, affinity, interactive] as const;
 
 type Listed = (typeof list)[number];
+/** A loss's section of the recipe, and its name in histories. */
 export type LossName = Listed['name'];
 /** A recipe as far as losses go. */
 export interface LossRecipe {
   readonly losses: Readonly<Record<LossName, LossSettings>>;
 }
 
+/** All losses of the distillation: recipe, flags, stored targets and reports read this list. */
 export const losses: readonly Loss<LossName>[] = list;
 
 export const lossNames = losses.map(({ name }) => name) as [LossName, ...LossName[]];

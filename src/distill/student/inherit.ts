@@ -5,6 +5,7 @@ import type { HostTensor } from '../../tensor/index.js';
 import { addColumnSquares, addRowSquares, pick, ranking, topIndices } from './importance.js';
 import type { Norm, ResidualStream, Streams } from './residual-stream.js';
 
+/** Options of {@link inherit}. */
 export interface InheritOptions {
   /** Teacher layers spread evenly over the depth (the last always kept), or those that write most into the residual stream. */
   layers: 'even' | 'importance';

@@ -4,6 +4,7 @@ import { elements } from '../../tensor/index.js';
 
 /** Sizes of a student by name: its vision tower's width as a share of the teacher's. */
 export const studentSizes = { tiny: 0.25, small: 0.375, base: 0.5 } as const;
+/** How large a student is, relative to its teacher. */
 export type StudentSize = keyof typeof studentSizes;
 
 type Tower = Pick<

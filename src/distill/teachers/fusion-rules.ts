@@ -9,4 +9,5 @@ export const fusionRules = [
   'learned',
   'adaptive',
 ] as const;
+/** How several teachers' answers are weighed. */
 export type FusionRule = (typeof fusionRules)[number];

@@ -7,6 +7,7 @@ import { mpirunCommand } from './mpirun.js';
 import { type LaunchPlan, shellLine } from './plan.js';
 import { sbatchText } from './slurm.js';
 
+/** What starts processes on several machines. */
 export type Launcher = 'mpirun' | 'slurm' | 'kubernetes';
 
 /** What a launch is asked for. */

@@ -34,6 +34,8 @@ export const classTemplates = z.preprocess(
 );
 
 /**
+ * Checks texts of a class.
+ *
  * @throws UserError unless there is a template, each says where the class name stands and is open nowhere else, and
  *   weights are positive and as many
  */

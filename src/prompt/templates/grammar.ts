@@ -1,6 +1,7 @@
 import { mendArticles } from '../../english/index.js';
 import type { ValueSlot } from './syntax.js';
 
+/** A language of the template library. */
 export type Language = 'en' | 'zh';
 
 /** Templates of one shape: every choice of every `<part>` in the pattern is one. */

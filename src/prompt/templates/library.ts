@@ -16,6 +16,7 @@ export interface PromptTemplate {
   readonly slots: readonly ValueSlot[];
 }
 
+/** What templates of the library are for: photos, drawings, food, … */
 export const promptDomains: readonly string[] = [...new Set(grammars.map(({ domain }) => domain))];
 
 let made: readonly PromptTemplate[] | undefined;
@@ -46,6 +47,7 @@ function makeLibrary(): PromptTemplate[] {
   });
 }
 
+/** Which templates of the library are meant; left out: all. */
 export interface TemplateFilter {
   readonly domains?: readonly string[];
   readonly tag?: string;

@@ -26,7 +26,11 @@ export async function readPromptSet(file: string): Promise<PromptSet> {
   return { templates: prompts.map(({ template }) => template), weights: prompts.map(({ weight }) => weight) };
 }
 
-/** @param report how they were found, kept in the file for its reader */
+/**
+ * Writes templates with their weights to a file that `readPromptSet` reads.
+ *
+ * @param report how they were found, kept in the file for its reader
+ */
 export async function writePromptSet(file: string, { templates, weights }: PromptSet, report?: unknown): Promise<void> {
   const prompts = templates.map((template, i) => ({ template, weight: weights[i]! }));
   const content = { format: 'promptkd-prompts', version: 1, prompts, report };

@@ -62,6 +62,7 @@ const coopTemplates = {
   ucf101: 'a photo of a person doing {}.',
 } as const;
 
+/** Ensembles of templates from papers, with their sources. */
 export const publishedEnsembles: readonly PublishedEnsemble[] = [
   { name: 'openai-imagenet', licence: openai.licence, source: notebook, templates: openaiImageNet },
   {

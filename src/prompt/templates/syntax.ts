@@ -15,6 +15,7 @@ export const valueSlots = [
   'STYLE',
   'VIEW',
 ] as const;
+/** A slot of a template beside the class name's, as `[COLOR]`. */
 export type ValueSlot = (typeof valueSlots)[number];
 
 /**
@@ -24,6 +25,7 @@ export type ValueSlot = (typeof valueSlots)[number];
 export const classSlots = ['OBJ', 'OBJS', 'NAME', 'ACTION'] as const;
 type ClassSlot = (typeof classSlots)[number];
 
+/** What fills a template's slots. */
 export type SlotValues = Readonly<Partial<Record<ValueSlot, string>>>;
 
 /** Of a template: a text has room for far fewer. */

@@ -13,6 +13,7 @@ export interface ResidentGraph {
 
 export type ResidentOptions = Pick<CompileOptions, 'device' | 'precision' | 'threads' | 'fixed'>;
 
+/** Values of graph inputs, by name. */
 export type Feeds = Readonly<Record<string, Feed>>;
 /** What a step reports, by output name. */
 export type Reports = Readonly<Record<string, HostTensor>>;

@@ -54,7 +54,9 @@ const schema = z.strictObject({
   report: z.unknown().optional(),
 });
 
+/** A stage of a cascade file: a model here, or one on another server. */
 export type SavedStage = z.infer<typeof localStage> | z.infer<typeof remoteStage>;
+/** What stands in a cascade file, checked. */
 export type SavedCascade = Pick<z.infer<typeof schema>, 'confidence' | 'templates'> & {
   readonly stages: readonly SavedStage[];
 };

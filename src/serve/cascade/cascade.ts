@@ -17,6 +17,7 @@ export interface Stage<Input> {
   logits(inputs: readonly Input[], signal?: AbortSignal, prepared?: Prepared): Promise<readonly ArrayLike<number>[]>;
 }
 
+/** A stage of a cascade with its threshold. */
 export interface CascadeStage<Input> {
   readonly stage: Stage<Input>;
   /** Of its probabilities, fitted on held-out images. @defaultValue 1 */
@@ -25,6 +26,7 @@ export interface CascadeStage<Input> {
   readonly threshold?: number;
 }
 
+/** What a cascade says of one input. */
 export interface Answer {
   /** Row of the likeliest class. */
   readonly label: number;
@@ -41,6 +43,7 @@ export interface Answer {
   readonly unanswered?: string;
 }
 
+/** Options of {@link Cascade.classify}. */
 export interface ClassifyOptions {
   readonly signal?: AbortSignal;
   /** In place of the cascade's own, one a stage but the last. */
@@ -52,6 +55,7 @@ interface CommonOptions {
   readonly confidence?: Confidence;
 }
 
+/** Options of {@link cascade}: a student and a teacher, or any number of stages. */
 export type CascadeOptions<Input> = CommonOptions &
   (
     | {
@@ -67,6 +71,7 @@ export type CascadeOptions<Input> = CommonOptions &
       }
   );
 
+/** Stages behind each other, ready to be asked. */
 export interface Cascade<Input> {
   readonly confidence: Confidence;
   readonly stages: readonly CascadeStage<Input>[];

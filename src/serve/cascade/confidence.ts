@@ -11,6 +11,7 @@ import { softmax } from '../../math/index.js';
  * - `energy`: T ln Σ exp(z / T), the negative free energy of Liu et al. 2020 (arXiv 2010.03759), of any size
  */
 export const confidences = ['probability', 'margin', 'entropy', 'energy'] as const;
+/** What a cascade's threshold is compared with. */
 export type Confidence = (typeof confidences)[number];
 
 /**

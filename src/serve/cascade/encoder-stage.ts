@@ -6,6 +6,7 @@ import { checkTemplates, classText, dataTemplates } from '../../prompt/index.js'
 import type { Encoder, EncoderInfo, ImageInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 
+/** Classes that a stage tells apart, and their texts. */
 export interface StageClasses {
   readonly classes: readonly string[];
   /** Texts of a class, `{}` or `[OBJ]` standing for its name; a class is the mean of their features. @defaultValue what the model was trained with, or those of photos */

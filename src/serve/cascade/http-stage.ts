@@ -18,6 +18,7 @@ import type { ImageInput } from '../encoder/index.js';
 import type { Stage } from './cascade.js';
 import type { StageClasses } from './encoder-stage.js';
 
+/** Where another server is, and how it is asked. */
 export interface RemoteOptions {
   /** Address of a server that `promptkd serve` runs, as https://host:8080, or https://host/clip behind a proxy. */
   readonly url: string;

@@ -16,6 +16,7 @@ import type { Stage } from './cascade.js';
 import { encoderStage } from './encoder-stage.js';
 import type { MeasuredStage } from './tune.js';
 
+/** Options of {@link measureStages}. */
 export interface MeasureOptions {
   readonly split: string;
   /** @defaultValue `stageTemplates` */

@@ -31,6 +31,7 @@ export interface CascadeFigures {
   readonly latencyMs: number;
 }
 
+/** The thresholds found, and what the cascade reaches with them. */
 export interface Tuned extends CascadeFigures {
   readonly confidence: Confidence;
   /** One a stage. */

@@ -24,6 +24,7 @@ export interface EncoderInfo {
   readonly classifier?: ClassVectors;
 }
 
+/** Embeddings of images; one that cannot be read has a fault in its place. */
 export interface EncodedImages {
   /** Unit rows, one an image; of zeros where it cannot be read. */
   readonly rows: Rows;
@@ -49,6 +50,7 @@ export interface Encoder {
   close(): Promise<void>;
 }
 
+/** How an encoder is opened. */
 export interface EncoderOptions {
   /** Threads of one op. */
   readonly threads?: number;

@@ -6,6 +6,7 @@ import type { Prepared } from '../prepared.js';
 import type { EncodedImages, Encoder, EncoderInfo, EncoderOptions, ImageInput } from './encoder.js';
 import type { Task, TaskResult, WorkerSetup } from './worker.js';
 
+/** Options of {@link WorkerEncoder}. */
 export interface PoolOptions extends EncoderOptions {
   /** Worker threads, each with the model. @defaultValue 1 */
   readonly workers?: number;

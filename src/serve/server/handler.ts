@@ -19,7 +19,7 @@ export interface HandlerOptions
 export interface Handler {
   /** For Hono's `mount`, Deno, Bun, and whatever else speaks the Fetch API. */
   readonly fetch: (request: Request) => Promise<Response>;
-  /** For Express's `use`, and Node's own `createServer`. */
+  /** For Express's `use`, before body parsers, and Node's own `createServer`. */
   readonly listener: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Ends the models after the requests under way. */
   close(): Promise<void>;
@@ -31,9 +31,11 @@ export interface Handler {
  *
  * @throws UserError where an option does not fit, or a model cannot be read
  * @example
- * const clip = await serve({ models: ['runs/mine'] });
- * new Hono().mount('/clip', clip.fetch); // answers at /clip/v1/classify
- * express().use('/clip', clip.listener); // before body parsers
+ * import { Hono } from 'hono';
+ *
+ * const clip = await serve({ models: ['promptkd:emoji-student'] });
+ * const app = new Hono().mount('/clip', clip.fetch); // answers at /clip/v1/classify
+ * await clip.close();
  */
 export async function serve({ log, ...options }: HandlerOptions): Promise<Handler> {
   // An empty host: names are checked by the server around it.

@@ -41,6 +41,7 @@ export const serverDefaults = {
 
 type Limits = { readonly [name in keyof typeof serverDefaults]: (typeof serverDefaults)[name] };
 
+/** Options of {@link ModelServer.start}: models, address, limits and keys. */
 export interface ServerOptions extends Partial<Limits> {
   /** Folders, hub ids or cascade files, as `path` or `name=path`. */
   readonly models: readonly string[];

@@ -70,7 +70,11 @@ export function detectorFolder(folder: string): string | undefined {
   return [folder, join(folder, 'detector')].find((each) => existsSync(join(each, detectorFile)));
 }
 
-/** @throws UserError where there is none, or it is not as it was written */
+/**
+ * Reads a detector of `saveDetector`.
+ *
+ * @throws UserError where there is none, or it is not as it was written
+ */
 export async function loadDetector(given: string): Promise<Detector> {
   const folder = detectorFolder(given);
   if (folder === undefined) {

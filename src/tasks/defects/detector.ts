@@ -5,6 +5,7 @@ import type { Threshold } from './threshold.js';
 
 /** By what an image is judged. */
 export const modes = ['few-shot', 'zero-shot', 'tuned'] as const;
+/** By what an image is judged: few sound images, texts alone, or tuned texts. */
 export type Mode = (typeof modes)[number];
 
 /** How images are looked at, whatever the mode. */

@@ -12,6 +12,7 @@ import { ImageProgram, type InspectOptions } from './image-program.js';
 import { aupro, type ScoredMask } from './metrics/aupro.js';
 import { type Ranking, rank } from './metrics/ranking.js';
 
+/** Options of {@link evaluateDefects}. */
 export interface EvaluateDefectsOptions extends InspectOptions {
   readonly dataset: DefectDataset;
   readonly product: Product;

@@ -12,6 +12,7 @@ import { ImageProgram, type InspectOptions } from './image-program.js';
 import { stateTexts } from './state-texts.js';
 import { thresholdFromSound } from './threshold.js';
 
+/** Options of {@link fitDetector}. */
 export interface FitOptions extends InspectOptions {
   readonly model: TowerModel;
   readonly dataset: DefectDataset;

@@ -3,6 +3,7 @@ import { broadcastShapes } from '../shape.js';
 import { applyOne, constant, type DType, type GradientRule, type Op, type Tensor } from '../tensor.js';
 import { unbroadcast } from './broadcasting.js';
 
+/** A tensor, or a number in place of a scalar. */
 export type Operand = Tensor | number;
 
 const asTensor = (x: Operand): Tensor => (typeof x === 'number' ? constant(x) : x);
@@ -54,13 +55,19 @@ function unary(name: string, onnx: string, rule: (x: Tensor, y: Tensor, dy: Tens
   };
 }
 
+/** −x of each element, any shape. */
 export const neg = unary('neg', 'Neg', (_x, _y, dy) => neg(dy));
+/** eˣ of each element, any shape. */
 export const exp = unary('exp', 'Exp', (_x, y, dy) => mul(dy, y));
+/** Natural logarithm of each element, any shape. */
 export const log = unary('log', 'Log', (x, _y, dy) => div(dy, x));
+/** Square root of each element, any shape. */
 export const sqrt = unary('sqrt', 'Sqrt', (_x, y, dy) => div(mul(dy, 0.5), y));
 /** |x|; the gradient at 0 is taken as that of the positive side. */
 export const abs = unary('abs', 'Abs', (x, _y, dy) => where(greater(constant(0), x), neg(dy), dy));
+/** 1 / (1 + e⁻ˣ) of each element, any shape. */
 export const sigmoid = unary('sigmoid', 'Sigmoid', (_x, y, dy) => mul(dy, mul(y, sub(1, y))));
+/** Hyperbolic tangent of each element, any shape. */
 export const tanh = unary('tanh', 'Tanh', (_x, y, dy) => mul(dy, sub(1, mul(y, y))));
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu = unary('relu', 'Relu', (x, _y, dy) => where(greater(x, 0), dy, constant(0)));

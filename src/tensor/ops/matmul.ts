@@ -5,6 +5,7 @@ import { add } from './arithmetic.js';
 import { sum, unbroadcast } from './broadcasting.js';
 import { reshape, transpose } from './layout.js';
 
+/** Options of {@link matmul}. */
 export interface MatmulOptions {
   transposeA?: boolean;
   transposeB?: boolean;

@@ -87,6 +87,16 @@ describe('data of defects', () => {
     await expect(openDefectData(`meta:${root}`)).rejects.toThrow(/meta.json: train.cap.0.anomaly: expected .* got 2/);
   });
 
+  it('refuse a training set of defective images alone', async () => {
+    const root = join(folder, 'abnormal');
+    await put(root, 'a.png');
+    const meta = { train: { cap: [{ img_path: 'a.png', specie_name: 'crack', anomaly: 1 }] }, test: { cap: [] } };
+    await put(root, 'meta.json', JSON.stringify(meta));
+    await expect(openDefectData(`meta:${root}`)).rejects.toThrow(
+      'expected sound images to be fitted by, found none, the first that was left out: a.png: a defective image (crack)',
+    );
+  });
+
   it('are read as anomalib’s Folder', async () => {
     const root = join(folder, 'parts');
     for (let i = 0; i < 6; i++) await put(root, `good/${i}.png`);

@@ -63,7 +63,11 @@ export async function openDefectData(spec: string): Promise<DefectDataset> {
   }
 }
 
-/** @throws UserError where the data has no such product, or none is named and it has several */
+/**
+ * One product of a data set, by its name, or the only one.
+ *
+ * @throws UserError where the data has no such product, or none is named and it has several
+ */
 export function productOf({ name, products }: DefectDataset, wanted: string | undefined): Product {
   const names = products.map((product) => product.name);
   if (wanted === undefined) {

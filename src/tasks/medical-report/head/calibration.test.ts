@@ -12,7 +12,7 @@ const studies = Array.from({ length: 2000 }, (): Scored => {
 });
 
 it('calibration finds the probabilities that made the studies, and a score that says nothing gets no weight', () => {
-  const fitted = fitCalibration(studies, 0.05);
+  const fitted = fitCalibration(studies, 0.05, 0);
   expect(fitted.head).toBeGreaterThan(1.7);
   expect(fitted.head).toBeLessThan(2.3);
   expect(Math.abs(fitted.pair)).toBeLessThan(0.03);
@@ -27,16 +27,19 @@ it('calibration finds the probabilities that made the studies, and a score that 
     const right = said.filter(({ p, isThere }) => p >= at && isThere).length;
     return (2 * right) / (said.filter(({ p }) => p >= at).length + said.filter(({ isThere }) => isThere).length);
   };
+  // What is less likely than not is not said to be there, whatever its F1.
+  expect(fitCalibration(studies, 0.05, 0.9).present).toBe(0.9);
   for (const at of [0.1, 0.3, 0.5, 0.7, 0.9]) expect(f1(at)).toBeLessThanOrEqual(f1(fitted.present!));
 });
 
 it('nothing is said of a finding that too few studies have, or lack', () => {
   const rare = studies.map((one, i) => ({ ...one, isThere: i < 4 }));
-  expect(fitCalibration(rare, 0.05)).toMatchObject({ present: null, absent: null });
+  expect(fitCalibration(rare, 0.05, 0)).toMatchObject({ present: null, absent: null });
   expect(
     fitCalibration(
       rare.map((one) => ({ ...one, isThere: !one.isThere })),
       0.05,
+      0,
     ),
   ).toMatchObject({ present: null });
 });

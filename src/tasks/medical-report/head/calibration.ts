@@ -43,8 +43,9 @@ export const probability = (
  * With fewer than five studies with or without the finding nothing is ever said of it.
  *
  * @param missed 0 … 1
+ * @param sure the least probability from which a finding is said to be there, however good a lower threshold's F1 is
  */
-export function fitCalibration(studies: readonly Scored[], missed: number): Calibration {
+export function fitCalibration(studies: readonly Scored[], missed: number, sure: number): Calibration {
   const there = studies.filter(({ isThere }) => isThere).length;
   const isJudged = there >= fewest && studies.length - there >= fewest;
   const fitted = isJudged ? fit(studies) : { head: 1, pair: 0, bias: 0 };
@@ -52,7 +53,7 @@ export function fitCalibration(studies: readonly Scored[], missed: number): Cali
   const ranked = studies
     .map((one) => ({ p: probability(fitted, one), isThere: one.isThere }))
     .sort((a, b) => b.p - a.p);
-  const present = bestF1(ranked, there);
+  const present = Math.max(sure, bestF1(ranked, there));
   return { ...fitted, present, absent: absentBelow(ranked.toReversed(), missed, present) };
 }
 

@@ -43,6 +43,8 @@ export const reportIndexRecipe = z.strictObject({
     .prefault({}),
   /** A finding is said to be absent where at most this share of the held-out studies has it all the same. */
   missed: z.number().min(0).max(0.5).default(0.05),
+  /** The least probability from which a finding is said to be there, however good a lower threshold's F1 is. */
+  sure: z.number().min(0).max(1).default(0.5),
   ...engineFields,
   checkpoint_every: count.default(200),
 });

@@ -296,7 +296,9 @@ async function calibrated(
     const length = config.patches + config.width;
     const table = { shape: [keys.length, length], data: new Float32Array(keys.length * length) };
     for (const [k, key] of keys.entries()) table.data.set(key, k * length);
-    const calibrations = Object.fromEntries(names.map((each, f) => [each, fitCalibration(scores[f]!, recipe.missed)]));
+    const calibrations = Object.fromEntries(
+      names.map((each, f) => [each, fitCalibration(scores[f]!, recipe.missed, recipe.sure)]),
+    );
     return {
       ...draft,
       described: { ...draft.described, calibrations, keys: places, far: quantile(nearest, farShare) },
