@@ -11,12 +11,15 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readOptions } from './options.mjs';
+import { readOptions, skip } from './options.mjs';
 
 const values = readOptions({
   ...{ teacher: 'runs/phantom-teacher', student: 'runs/phantom-student', seeds: '3', schemes: 'int8,int4' },
   out: 'runs/bench-medical-report',
 });
+for (const run of [values.teacher, values.student]) {
+  if (!existsSync(run)) skip(`${run}: no such run; make it first, as the head of this script says`);
+}
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const place = (name) => join(values.out, name);
 

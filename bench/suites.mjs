@@ -96,6 +96,14 @@ export const suites = {
     ...{ script: 'half-time.mjs', minutes: 20 },
     about: 'The demo’s distillation on a part of the patches, or on smaller images, until its last phase',
   },
+  defaults: {
+    ...{ script: 'defaults-table.mjs', minutes: 240 },
+    about: 'What distill does without a recipe, on five pairs of data and teacher, beside a tuned recipe',
+  },
+  'medical-report': {
+    ...{ script: 'medical-report.mjs', minutes: 60 },
+    about: 'Drafts on phantoms by teacher and student over three seeds; --teacher and --student name their runs',
+  },
   ablations: { script: 'ablations.mjs', minutes: 30, about: 'The demo’s distillation with one part off at a time' },
   augment: { script: 'augment.mjs', minutes: 10, about: 'Short distillations with and without augmentation' },
   'search-prompts': { script: 'search-prompts.mjs', minutes: 20, about: 'Prompts found and learned automatically' },
@@ -109,7 +117,7 @@ export const shortSuites = Object.keys(suites).filter((name) => suites[name].min
 /** All suites, a line each. */
 export function listOfSuites() {
   const width = Math.max(...Object.keys(suites).map((name) => name.length));
-  const line = ([name, { minutes, about }]) => `  ${name.padEnd(width)}  ${`${minutes}`.padStart(2)} min  ${about}`;
+  const line = ([name, { minutes, about }]) => `  ${name.padEnd(width)}  ${`${minutes}`.padStart(3)} min  ${about}`;
   const part = (isShort) => Object.entries(suites).filter(([name]) => shortSuites.includes(name) === isShort);
   return [
     'short, run where nothing is named:',

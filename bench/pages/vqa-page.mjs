@@ -1,24 +1,24 @@
 // A page with a box for questions in a real Chromium: the milliseconds of a question, and the picture of docs/vqa.md.
 //
-//   npm run build && node bench/vqa-page.mjs --head runs/vqa/distilled-0 [--out docs/vqa.png]
+//   npm run build && node bench/pages/vqa-page.mjs --head runs/vqa/distilled-0 [--out docs/vqa.png]
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import sharp from 'sharp';
-import { exportModel } from '../dist/compress/index.js';
-import { loadTowerModel } from '../dist/model/index.js';
-import { exportVqa, loadHead, openVqa } from '../dist/tasks/index.js';
-import { writePage } from '../dist/web/index.js';
-import { readOptions } from './options.mjs';
+import { exportModel } from '../../dist/compress/index.js';
+import { loadTowerModel } from '../../dist/model/index.js';
+import { exportVqa, loadHead, openVqa } from '../../dist/tasks/index.js';
+import { writePage } from '../../dist/web/index.js';
+import { readOptions } from '../options.mjs';
 
 const { head, out, folder } = readOptions({
   head: 'runs/vqa/distilled-0',
   out: 'docs/vqa.png',
   folder: 'runs/vqa-page',
 });
-const model = await loadTowerModel(fileURLToPath(new URL('../models/emoji-student', import.meta.url)), 'vqa');
+const model = await loadTowerModel(fileURLToPath(new URL('../../models/emoji-student', import.meta.url)), 'vqa');
 await exportModel({ model, out: join(folder, 'model') });
 await exportVqa(model, loadHead(head), join(folder, 'vqa'));
 const page = join(folder, 'page');

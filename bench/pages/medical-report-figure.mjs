@@ -1,11 +1,11 @@
 // docs/medical-report.png: a few phantoms of the test split, what a student found on them and where, and the drafts.
 //
-//   node bench/medical-report-picture.mjs --student runs/phantom-student --index runs/phantom-reports [--out docs/medical-report.png]
+//   node bench/pages/medical-report-figure.mjs --student runs/phantom-student --index runs/phantom-reports [--out docs/medical-report.png]
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { loadModel } from '../dist/model/index.js';
-import { Drafter, loadIndex, openStudies } from '../dist/tasks/index.js';
-import { readOptions } from './options.mjs';
+import { loadModel } from '../../dist/model/index.js';
+import { Drafter, loadIndex, openStudies } from '../../dist/tasks/index.js';
+import { readOptions } from '../options.mjs';
 
 const values = readOptions({
   ...{ student: 'runs/phantom-student', index: 'runs/phantom-reports', out: 'docs/medical-report.png' },

@@ -1,10 +1,10 @@
 // Draws docs/defects.png: a defective image of each product of `surfaces`, its mask, and what a few-shot detector makes of it.
 //
-//   node bench/defects-picture.mjs [--model models/emoji-student] [--out docs/defects.png]
+//   node bench/pages/defects-figure.mjs [--model models/emoji-student] [--out docs/defects.png]
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { loadTowerModel } from '../dist/model/index.js';
-import { fitDetector, heatMap, openDefectData, openInspector, productOf } from '../dist/tasks/index.js';
+import { loadTowerModel } from '../../dist/model/index.js';
+import { fitDetector, heatMap, openDefectData, openInspector, productOf } from '../../dist/tasks/index.js';
 
 const { values } = parseArgs({
   options: {
