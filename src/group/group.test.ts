@@ -124,7 +124,7 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
     async (name) => {
       const folder = join(root, name);
       const recipe = { ...few.recipe, steps: 5000, checkpoint_every: 5000 };
-      const { text } = await trainTogether(2, 'pretrain', folder, { recipe, signal: { name, step: 3 } });
+      const { text } = await trainTogether(2, 'pretrain', folder, { recipe, signal: { name, step: 3 }, patience: 4 });
       const told = ['told.json', 'told-1.json'].map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')));
       expect(told[1], text).toEqual(told[0]);
       expect(told[0].finished).toBe(false);

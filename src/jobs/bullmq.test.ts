@@ -57,7 +57,7 @@ describe.skipIf(why)(`jobs on BullMQ${why ? ` (${why})` : ''}`, () => {
   const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
   it('ends every job once, though a worker is killed in each third of them', async () => {
-    const set = await setOf(20, 100);
+    const set = await setOf(12, 50);
     const open = () => {
       const worker = spawn(process.execPath, [at('bullmq-worker.fixture.mjs'), set.folder, address(), ...command]);
       workers.push(worker);
@@ -65,17 +65,17 @@ describe.skipIf(why)(`jobs on BullMQ${why ? ` (${why})` : ''}`, () => {
     };
     const others = [open(), open()];
     const all = runOnBullmq(set, { redis: address(), workers: 0 });
-    for (const third of [2, 9, 16]) {
+    for (const third of [2, 6, 10]) {
       while ((await completed()).length < third) await wait(10);
       others.shift()!.kill('SIGKILL');
       others.push(open());
     }
-    expect(await all).toEqual({ total: 20, done: 20, failed: 0 });
-    expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(20));
+    expect(await all).toEqual({ total: 12, done: 12, failed: 0 });
+    expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(12));
   });
 
   it('goes on when a Redis that was gone, and has forgotten everything, is back', async () => {
-    const set = await setOf(8, 150);
+    const set = await setOf(5, 150);
     const said: string[] = [];
     const all = runOnBullmq(set, {
       ...{ redis: address(), workers: 1, command, lockMs: 1000, onTrouble: (message) => said.push(message) },
@@ -84,8 +84,8 @@ describe.skipIf(why)(`jobs on BullMQ${why ? ` (${why})` : ''}`, () => {
     redis!.kill('SIGKILL');
     await wait(500);
     await startRedis();
-    expect(await all).toEqual({ total: 8, done: 8, failed: 0 });
-    expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(8));
+    expect(await all).toEqual({ total: 5, done: 5, failed: 0 });
+    expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(5));
     expect(said.join('\n')).toContain('the jobs go on when it is back');
   });
 });

@@ -23,16 +23,18 @@ const openMpi = () => execFileSync('mpirun', ['--version']).toString().includes(
  * Runs `train-together.mjs` with its arguments by so many processes.
  *
  * @param options.fileBlocks largest file that they may write, in KiB: as on a disk that is full
+ * @param options.patience seconds that mpirun leaves processes which it ends, twice: each time it waits them out
  * @returns what they printed, and the exit code
  */
 export function trainTogether(
   count: number,
   task: string,
   folder: string,
-  options: Readonly<Record<string, unknown>> & { readonly fileBlocks?: number } = {},
+  options: Readonly<Record<string, unknown>> & { readonly fileBlocks?: number; readonly patience?: number } = {},
 ) {
   const script = fileURLToPath(new URL('./train-together.mjs', import.meta.url));
-  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none', '--mca', 'odls_base_sigkill_timeout', '5'] : [];
+  const patience = ['--mca', 'odls_base_sigkill_timeout', String(options.patience ?? 1)];
+  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none', ...patience] : [];
   const limited = options.fileBlocks ? ['bash', '-c', `ulimit -f ${options.fileBlocks}; exec "$@"`, 'bash'] : [];
   const node = [...limited, process.execPath, script, task, folder, JSON.stringify(options)];
   const [file, args] = count === 1 ? [node[0]!, node.slice(1)] : ['mpirun', [...flags, '-n', String(count), ...node]];

@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const accumulate = 2;
-const steps = 4;
+const steps = 3;
 
 /** All arrays that a run leaves: trained, averaged, carried and the task's own. */
 async function run(task: Task, more: Partial<LoopOptions> = {}) {
@@ -64,7 +64,7 @@ describe.each(Object.entries(taskKinds))('%s', (name, make) => {
     const runDir = join(root, name.replaceAll(' ', '-'));
     const stop = new AbortController();
     const onStep = ({ step }: { step: number }) => {
-      if (step === 3) stop.abort();
+      if (step === 2) stop.abort();
     };
     const first = await run(make(ready), { runDir, signal: stop.signal, onStep });
     expect(first.finished).toBe(false);

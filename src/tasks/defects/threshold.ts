@@ -70,29 +70,37 @@ function quantileInterval(sorted: readonly number[], q: number): [number | null,
   // P(X(r) ≤ quantile) = P(at least r of n lie below it).
   let [low, high]: [number | null, number | null] = [null, null];
   let below = 0; // P(at most r − 1 of n)
+  const chances = binomials(n, q);
   for (let r = 1; r <= n; r++) {
-    below += binomial(n, r - 1, q);
+    below += chances[r - 1]!;
     if (below <= 0.025) low = sorted[r - 1]!;
     if (below >= 0.975 && high === null) high = sorted[r - 1]!;
   }
   return [low, high];
 }
 
-/** P(k of n) with a chance of p each. */
-function binomial(n: number, k: number, p: number): number {
-  if (p <= 0) return k === 0 ? 1 : 0;
-  if (p >= 1) return k === n ? 1 : 0;
-  let log = k * Math.log(p) + (n - k) * Math.log(1 - p);
-  for (let i = 1; i <= k; i++) log += Math.log((n - k + i) / i);
-  return Math.exp(log);
+/** P(k of n) with a chance of p each, for k from 0 to n. */
+function binomials(n: number, p: number): Float64Array {
+  const chances = new Float64Array(n + 1);
+  if (p <= 0 || p >= 1) {
+    chances[p <= 0 ? 0 : n] = 1;
+    return chances;
+  }
+  let ways = 0; // logarithm of n over k
+  for (let k = 0; k <= n; k++) {
+    if (k > 0) ways += Math.log((n - k + 1) / k);
+    chances[k] = Math.exp(ways + k * Math.log(p) + (n - k) * Math.log(1 - p));
+  }
+  return chances;
 }
 
 /** The q-quantile of a Beta distribution of whole parameters, by halving: its distribution function is a binomial sum. */
 function betaQuantile(q: number, a: number, b: number): number {
   const n = a + b - 1;
   const upTo = (x: number) => {
+    const chances = binomials(n, x);
     let sum = 0;
-    for (let j = a; j <= n; j++) sum += binomial(n, j, x);
+    for (let j = a; j <= n; j++) sum += chances[j]!;
     return sum;
   };
   let [low, high] = [0, 1];
