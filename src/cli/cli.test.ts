@@ -42,7 +42,7 @@ describe('command line', () => {
       .filter((name) => name !== 'help');
     expect(commands).toContain('bench');
     for (const command of commands) {
-      const nested = { data: 'show', bench: 'step', jobs: 'run', diloco: 'run' }[command];
+      const nested = { data: 'show', bench: 'step', jobs: 'run', diloco: 'run', vqa: 'train' }[command];
       const { code, out } = await promptkd(command, ...(nested ? [nested] : []), '--help');
       expect([command, code]).toEqual([command, 0]);
       expect(out).toContain(`$ promptkd ${command}`);

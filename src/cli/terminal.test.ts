@@ -45,7 +45,7 @@ describe('a terminal of 80 columns', () => {
     // The recipe is named, not printed; nothing of a bar is left.
     expect(text).toContain(at('a/recipe.yaml'));
     expect(text).not.toMatch(/classes_per_step|━|│/);
-    expect(text).toMatch(/1 image could not be read and others stood in for them, the first: blue\/torn.png/);
+    expect(text).toMatch(/1 image could not be read and others stood in for them, the first:\sblue\/torn.png/);
     expect(JSON.parse(await readFile(at('a/run.json'), 'utf8'))).toMatchObject({
       ...{ command: 'distill', state: 'finished', steps: 12, images_seen: 72 },
       skipped: [{ id: 'blue/torn.png' }],

@@ -62,7 +62,7 @@ async function embeddings(pair: OnnxPair, count: number): Promise<{ images: Floa
     await pair.images({ shape: [count, 3, size, size], data }),
     await pair.texts({ ids, ends, length }),
   ];
-  expect(images.shape).toEqual([images, pair.config.projection_dim]);
+  expect(images.shape).toEqual([count, pair.config.projection_dim]);
   expect(said.shape).toEqual([texts.length, pair.config.projection_dim]);
   await pair.dispose();
   return { images: images.data, texts: said.data };

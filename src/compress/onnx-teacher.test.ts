@@ -103,7 +103,7 @@ describe('an ONNX pair as teacher', () => {
     const [engine, onnx] = [await measure(await loadModel(exported)), await measure(measured)];
     await measured.encoders.dispose();
     expect(onnx.figures).toEqual(engine.figures);
-    expect(onnx.size).toMatchObject({ drawings: 12, latency: { runs: 2 } });
+    expect(onnx.size).toMatchObject({ images: 12, latency: { runs: 2 } });
     expect(onnx.size.params).toBeUndefined();
     expect(onnx.size.bytes).toBeGreaterThan(engine.size.params! * 4 - 10);
   });

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { long } from './long.fixture.js';
 
 /** SwiftShader, a Vulkan driver that needs no GPU, and the Vulkan loader beside it, as Debian's chromium ships them. */
 const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
@@ -69,7 +70,7 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
   });
 
   it.each([
-    ['contrastive', '24', '1'],
+    ['contrastive', long ? '24' : '8', '1'],
     ['visual', '8', '2'],
   ])(
     'keeps the parameters in the GPU’s memory over a %s training, with the CPU’s results, and does not grow: %s steps of %s batches',

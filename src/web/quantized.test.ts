@@ -16,6 +16,7 @@ import { preprocessImage } from '../loader/pixels.js';
 import { input, linear, reshape, type StoredTensor, toOnnx } from '../tensor/index.js';
 import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
 import { dataset } from '../test/colours.fixture.js';
+import { long } from '../test/long.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const texts = ['a drawing of a red cat', 'two small houses under a tree'];
@@ -117,7 +118,7 @@ describe.skipIf(!hasBrowser)(`a quantised model in ${browserName}`, () => {
 
   it.each(tolerances)('runs as %s on the page to what Node makes of the same file', async (dtype, tolerance) => {
     // On WebGPU the page's default alone: SwiftShader is slow, and WebGPU has no product of integers for q8.
-    const devices = dtype === 'bnb4' ? ['wasm', 'webgpu'] : ['wasm'];
+    const devices = long && dtype === 'bnb4' ? ['wasm', 'webgpu'] : ['wasm'];
     const page = join(folder, dtype);
     const { code, err } = web(small(), page, '--dtype', dtype);
     expect([code, err]).toEqual([0, '']);

@@ -43,6 +43,6 @@ it('loads no training code with a serving worker', () => {
     'cli',
   ];
   expect(files.filter((file) => training.includes(file.split('/')[0]!))).toEqual([]);
-  // Each of its threads loads them all: 378 before serving had a model of its own to load.
-  expect(files.length).toBeLessThan(300);
+  // Each of its threads loads them all: 378 before serving had a model of its own to load; 14 are of prompt banks.
+  expect(files.length).toBeLessThan(320);
 });
