@@ -98,9 +98,11 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
   it('a process is killed, and another number of them goes on to what one alone ends with', {
     timeout: 300_000,
   }, async () => {
-    const alone = await trainTogether(1, 'pretrain', join(root, 'alone'), few);
+    const [alone, killed] = await Promise.all([
+      trainTogether(1, 'pretrain', join(root, 'alone'), few),
+      trainTogether(2, 'pretrain', join(root, 'killed'), { ...few, die: { rank: 1, step: 4 } }),
+    ]);
     expect(alone).toEqual({ code: 0, text: '' });
-    const killed = await trainTogether(2, 'pretrain', join(root, 'killed'), { ...few, die: { rank: 1, step: 4 } });
     expect(killed.code).not.toBe(0);
     expect(await trainTogether(3, 'pretrain', join(root, 'killed'), few)).toEqual({ code: 0, text: '' });
     const again = Object.fromEntries(paramsOf('killed'));

@@ -64,6 +64,11 @@ export const config = parseClipConfig({
 export const teacher: Checkpoint = { config, params: initClip(config, 4), preprocess: clipPreprocess(16), tokenizer };
 
 const small = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2 };
+/** For tests that run whole distillations again and again: a student of one block in each tower. */
+export const oneBlock = {
+  vision: { ...small, num_hidden_layers: 1, patch_size: 8 },
+  text: { ...small, num_hidden_layers: 1 },
+};
 export const recipe = (more: object = {}) =>
   distillRecipe.parse({
     batch: 6,

@@ -9,7 +9,7 @@ import { UserError } from '../errors.js';
 import { fileList } from '../files/index.js';
 import { Random } from '../math/random.js';
 import { loadModel, modelFingerprint, openEncoders, saveModel } from '../model/index.js';
-import { compileOptions, dataset, recipe, teacher } from './colours.fixture.js';
+import { compileOptions, dataset, oneBlock, recipe, teacher } from './colours.fixture.js';
 
 let root: string;
 const at = (...parts: string[]) => join(root, ...parts);
@@ -89,7 +89,7 @@ const few = { warmup: { steps: 0 }, prompt: { steps: 1 }, joint: { steps: 2 } };
 const given = {
   teacher,
   dataset,
-  recipe: recipe({ views: 1, checkpoint_every: 1, phases: few }),
+  recipe: recipe({ student: oneBlock, views: 1, checkpoint_every: 1, phases: few }),
   engine: compileOptions,
 };
 

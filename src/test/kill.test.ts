@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { saveModel } from '../model/index.js';
-import { recipe, teacher } from './colours.fixture.js';
+import { oneBlock, recipe, teacher } from './colours.fixture.js';
 import { put } from './images.fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -19,7 +19,7 @@ beforeAll(async () => {
   for (const name of ['red', 'green', 'blue']) for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`);
   await saveModel(at('teacher'), teacher);
   const few = { warmup: { steps: 0 }, prompt: { steps: 1 }, joint: { steps: 2 } };
-  writeFileSync(at('recipe.yaml'), stringify(recipe({ views: 1, checkpoint_every: 1, phases: few })));
+  writeFileSync(at('recipe.yaml'), stringify(recipe({ student: oneBlock, views: 1, checkpoint_every: 1, phases: few })));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
