@@ -19,7 +19,10 @@ beforeAll(async () => {
   for (const name of ['red', 'green', 'blue']) for (let i = 0; i < 5; i++) await put(at('images'), `${name}/${i}.png`);
   await saveModel(at('teacher'), teacher);
   const few = { warmup: { steps: 0 }, prompt: { steps: 1 }, joint: { steps: 2 } };
-  writeFileSync(at('recipe.yaml'), stringify(recipe({ student: oneBlock, views: 1, checkpoint_every: 1, phases: few })));
+  writeFileSync(
+    at('recipe.yaml'),
+    stringify(recipe({ student: oneBlock, views: 1, checkpoint_every: 1, phases: few })),
+  );
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
