@@ -7,6 +7,7 @@ import { readSafetensors } from '../files/index.js';
 import type { Params } from '../nn/index.js';
 import { pretrain, pretrainRecipe } from '../pretrain/index.js';
 import { compileOptions, dataset, recipe as distillation, teacher } from '../test/colours.fixture.js';
+import { long } from '../test/long.fixture.js';
 import { writeStateFile } from '../train/checkpoint-state.js';
 import { type MergeOptions, mergeRound, type RunOptions, type RunResult } from '../train/index.js';
 import { shareFile } from '../train/rounds/round-files.js';
@@ -74,7 +75,7 @@ it('one replica with outer rate 1 and no momentum is plain training, bit for bit
     expect(tensorsOf(join(root, 'run', file)), file).toEqual(tensorsOf(join(root, 'plain', file)));
 });
 
-it('so is a distillation by phases', async () => {
+it.runIf(long)('so is a distillation by phases', async () => {
   await distilling({ runDir: join(root, 'plain') });
   const { shares } = await inRounds(distilling, { ...plain, localSteps: 2 });
   expect(shares).toHaveLength(1 + 2); // of 2 and 3 steps

@@ -69,10 +69,14 @@ describe.skipIf(!existsSync(driver))(`training on WebGPU (skipped without ${driv
     expect(webgpu.memory.at(-1)! - webgpu.memory[12]!).toBeLessThan(16 * 2 ** 20);
   });
 
-  it.each([
-    ['contrastive', long ? '24' : '8', '1'],
-    ['visual', '8', '2'],
-  ])(
+  it.each(
+    long
+      ? [
+          ['contrastive', '24', '1'],
+          ['visual', '8', '2'],
+        ]
+      : [['contrastive', '8', '1']],
+  )(
     'keeps the parameters in the GPU’s memory over a %s training, with the CPU’s results, and does not grow: %s steps of %s batches',
     async (kind, count, accumulate) => {
       const [expected, found] = await Promise.all([

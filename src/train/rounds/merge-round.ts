@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
-import { readSafetensors, type Safetensors, writeSafetensors } from '../../files/index.js';
+import { checkedJson, parseJson, readSafetensors, type Safetensors, writeSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { lastMerged, type MergedState, mergedFile, readMerged, sharesFolder, writeRoundRecord } from './round-files.js';
@@ -13,6 +14,9 @@ export interface MergeOptions {
   /** Of Nesterov. @defaultValue 0.9 */
   readonly momentum?: number;
 }
+
+/** Largest values of parameters, by name. */
+const boundsSchema = z.record(z.string(), z.number());
 
 interface Share extends Safetensors {
   readonly path: string;
@@ -41,7 +45,8 @@ export async function mergeRound(folder: string, round: number, options: MergeOp
   const { phase, step, steps, fingerprint, bounds } = first!.metadata as Record<string, string>;
   const before = await lastMerged(folder, phase!, round);
   const merged = before && readSafetensors(before.path, { checksum: true });
-  const limits = JSON.parse(bounds!) as Record<string, number>;
+  const where = `${first!.path}: bounds`;
+  const limits = checkedJson(parseJson(bounds ?? '', where), boundsSchema, where);
   const tensors: Params = {};
   for (const [name, tensor] of Object.entries(first!.tensors)) {
     if (name.startsWith('start/')) continue;
