@@ -9,6 +9,7 @@ export {
 export { BatchShare, rowsOf } from './batch-share.js';
 export { binaryKlDivergence } from './binary-kl-divergence.js';
 export { crossEntropy } from './cross-entropy.js';
+export { FreshParams } from './fresh-params.js';
 export { headAverage, renormalizeRows } from './head-average.js';
 export { klDivergence } from './kl-divergence.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';

@@ -1,5 +1,4 @@
-import { Random } from '../math/index.js';
-import { encoder, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../nn/index.js';
+import { encoder, FreshParams, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../nn/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 
@@ -34,42 +33,35 @@ const EPS = 1e-5;
  */
 export function initPromptEncoder(config: PromptEncoderConfig, seed: number): Params {
   const { width } = config;
-  const params: Params = {};
-  const normal = (name: string, shape: number[], deviation: number) => {
-    const random = new Random(seed, 'prompt-encoder', name);
-    params[name] = { shape, data: Float32Array.from({ length: t.elements(shape) }, () => deviation * random.normal()) };
-  };
-  const filled = (name: string, size: number, value: number) => {
-    params[name] = { shape: [size], data: new Float32Array(size).fill(value) };
-  };
-  const dense = (name: string, from: number, to: number, deviation: number) => {
-    normal(`${name}.weight`, [to, from], deviation);
-    filled(`${name}.bias`, to, 0);
-  };
-  const norm = (name: string) => {
-    filled(`${name}.weight`, width, 1);
-    filled(`${name}.bias`, width, 0);
-  };
+  const fresh = new FreshParams(seed, 'prompt-encoder');
 
-  if (config.shared_embedding_width === undefined) normal('token_embedding.weight', [config.vocab_size, width], 0.02);
-  else normal('token_projection.weight', [width, config.shared_embedding_width], config.shared_embedding_width ** -0.5);
-  normal('position_embedding.weight', [config.max_length, width], 0.01);
+  if (config.shared_embedding_width === undefined)
+    fresh.normal('token_embedding.weight', [config.vocab_size, width], 0.02);
+  else
+    fresh.normal(
+      'token_projection.weight',
+      [width, config.shared_embedding_width],
+      config.shared_embedding_width ** -0.5,
+    );
+  fresh.normal('position_embedding.weight', [config.max_length, width], 0.01);
   const depthScale = (2 * config.layers) ** -0.5;
   for (let l = 0; l < config.layers; l++) {
     const layer = `encoder.layers.${l}`;
-    norm(`${layer}.layer_norm1`);
-    norm(`${layer}.layer_norm2`);
-    for (const part of ['q_proj', 'k_proj', 'v_proj']) dense(`${layer}.self_attn.${part}`, width, width, width ** -0.5);
-    dense(`${layer}.self_attn.out_proj`, width, width, width ** -0.5 * depthScale);
-    dense(`${layer}.mlp.fc1`, width, config.intermediate_size, (2 * width) ** -0.5);
-    dense(`${layer}.mlp.fc2`, config.intermediate_size, width, config.intermediate_size ** -0.5 * depthScale);
+    fresh.norm(`${layer}.layer_norm1`, width);
+    fresh.norm(`${layer}.layer_norm2`, width);
+    for (const part of ['q_proj', 'k_proj', 'v_proj'])
+      fresh.dense(`${layer}.self_attn.${part}`, width, width, width ** -0.5);
+    fresh.dense(`${layer}.self_attn.out_proj`, width, width, width ** -0.5 * depthScale);
+    fresh.dense(`${layer}.mlp.fc1`, width, config.intermediate_size, (2 * width) ** -0.5);
+    fresh.dense(`${layer}.mlp.fc2`, config.intermediate_size, width, config.intermediate_size ** -0.5 * depthScale);
   }
-  norm('final_layer_norm');
+  fresh.norm('final_layer_norm', width);
   const head = 0.02 * width ** -0.5;
-  for (let l = 0; l < config.text_layers; l++) dense(`text_heads.${l}`, width, config.n_ctx * config.text_width, head);
+  for (let l = 0; l < config.text_layers; l++)
+    fresh.dense(`text_heads.${l}`, width, config.n_ctx * config.text_width, head);
   for (let l = 0; l < config.vision_layers; l++)
-    dense(`vision_heads.${l}`, width, config.n_ctx * config.vision_width, head);
-  return params;
+    fresh.dense(`vision_heads.${l}`, width, config.n_ctx * config.vision_width, head);
+  return fresh.params;
 }
 
 /**

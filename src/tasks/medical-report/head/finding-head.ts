@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { Random } from '../../../math/index.js';
-import { layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../../../nn/index.js';
+import { FreshParams, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../../../nn/index.js';
 import type { Tensor } from '../../../tensor/index.js';
 import * as t from '../../../tensor/index.js';
 
@@ -24,26 +23,15 @@ const eps = 1e-5;
 /** Random parameters; the same seed gives the same. */
 export function initHead(config: HeadConfig, seed: number): Params {
   const { width, findings, patches, patch_width, embed_width } = config;
-  const params: Params = {};
-  const normal = (name: string, shape: number[], deviation: number) => {
-    const random = new Random(seed, 'finding-head', name);
-    params[name] = { shape, data: Float32Array.from({ length: t.elements(shape) }, () => deviation * random.normal()) };
-  };
-  const filled = (name: string, size: number, value: number) => {
-    params[name] = { shape: [size], data: new Float32Array(size).fill(value) };
-  };
-  filled('norm.weight', patch_width, 1);
-  filled('norm.bias', patch_width, 0);
-  normal('position', [patches, patch_width], 0.02);
-  for (const part of ['key', 'value']) {
-    normal(`${part}.weight`, [width, patch_width], patch_width ** -0.5);
-    filled(`${part}.bias`, width, 0);
-  }
-  normal('query', [findings, width], 1);
-  normal('out', [findings, width], width ** -0.5);
-  normal('embed.weight', [findings, embed_width], 0.1 * embed_width ** -0.5);
-  filled('embed.bias', findings, -1);
-  return params;
+  const fresh = new FreshParams(seed, 'finding-head');
+  fresh.norm('norm', patch_width);
+  fresh.normal('position', [patches, patch_width], 0.02);
+  for (const part of ['key', 'value']) fresh.dense(part, patch_width, width);
+  fresh.normal('query', [findings, width], 1);
+  fresh.normal('out', [findings, width], width ** -0.5);
+  fresh.normal('embed.weight', [findings, embed_width], 0.1 * embed_width ** -0.5);
+  fresh.filled('embed.bias', findings, -1);
+  return fresh.params;
 }
 
 /** What a head reads of an image. */

@@ -1,5 +1,5 @@
-import { Random } from '../../../math/index.js';
 import {
+  FreshParams,
   layerNormLayer,
   linearLayer,
   type Params,
@@ -53,42 +53,28 @@ export function headSize({
 /** Random parameters of a head; the same seed gives the same. */
 export function initHead(config: HeadConfig, seed: number): Params {
   const { width, intermediate_size: hidden } = config;
-  const params: Params = {};
-  const normal = (name: string, shape: number[], deviation: number) => {
-    const random = new Random(seed, 'vqa-head', name);
-    params[name] = { shape, data: Float32Array.from({ length: t.elements(shape) }, () => deviation * random.normal()) };
-  };
-  const filled = (name: string, size: number, value: number) => {
-    params[name] = { shape: [size], data: new Float32Array(size).fill(value) };
-  };
-  const dense = (name: string, from: number, to: number, deviation = from ** -0.5) => {
-    normal(`${name}.weight`, [to, from], deviation);
-    filled(`${name}.bias`, to, 0);
-  };
-  const norm = (name: string, size = width) => {
-    filled(`${name}.weight`, size, 1);
-    filled(`${name}.bias`, size, 0);
-  };
-  norm('patches.norm', config.vision_width);
-  dense('patches.proj', config.vision_width, width);
-  normal('patches.position', [config.patches, width], 0.02);
-  norm('words.norm', config.text_width);
-  dense('words.proj', config.text_width, width);
+  const fresh = new FreshParams(seed, 'vqa-head');
+  fresh.norm('patches.norm', config.vision_width);
+  fresh.dense('patches.proj', config.vision_width, width);
+  fresh.normal('patches.position', [config.patches, width], 0.02);
+  fresh.norm('words.norm', config.text_width);
+  fresh.dense('words.proj', config.text_width, width);
   for (let l = 0; l < config.layers; l++) {
     const layer = `layers.${l}`;
-    norm(`${layer}.layer_norm1`);
-    norm(`${layer}.layer_norm2`);
-    for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) dense(`${layer}.self_attn.${part}`, width, width);
-    dense(`${layer}.mlp.fc1`, width, hidden);
-    dense(`${layer}.mlp.fc2`, hidden, width);
+    fresh.norm(`${layer}.layer_norm1`, width);
+    fresh.norm(`${layer}.layer_norm2`, width);
+    for (const part of ['q_proj', 'k_proj', 'v_proj', 'out_proj'])
+      fresh.dense(`${layer}.self_attn.${part}`, width, width);
+    fresh.dense(`${layer}.mlp.fc1`, width, hidden);
+    fresh.dense(`${layer}.mlp.fc2`, hidden, width);
   }
-  norm('pool.norm');
-  dense('pool.word', width, 1);
-  for (const part of ['query', 'key', 'value']) dense(`pool.${part}`, width, width);
-  norm('out.norm', 3 * width);
-  dense('out.fc1', 3 * width, 2 * width);
-  dense('out.fc2', 2 * width, config.text_width);
-  return params;
+  fresh.norm('pool.norm', width);
+  fresh.dense('pool.word', width, 1);
+  for (const part of ['query', 'key', 'value']) fresh.dense(`pool.${part}`, width, width);
+  fresh.norm('out.norm', 3 * width);
+  fresh.dense('out.fc1', 3 * width, 2 * width);
+  fresh.dense('out.fc2', 2 * width, config.text_width);
+  return fresh.params;
 }
 
 /**
