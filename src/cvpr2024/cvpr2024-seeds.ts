@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { ImageTextDataset } from '../data/index.js';
 import type { BaseNovel } from '../evaluate/index.js';
-import { type Spread, spread } from '../evaluate/index.js';
 import { writeFileAtomic } from '../files/index.js';
 import { madeByFirst } from '../group/index.js';
-import type { Interval } from '../math/index.js';
+import { type Interval, type Spread, spread } from '../math/index.js';
 import { inRun, type RunOptions, type RunOutcome, type RunProgress, type RunWork } from '../train/index.js';
 import { collapsedSeeds } from './collapsed-seeds.js';
 import { type Cvpr2024Run, type Cvpr2024RunOptions, checkRanks, cvpr2024 } from './cvpr2024.js';

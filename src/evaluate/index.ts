@@ -19,7 +19,6 @@ export { byTrainingCount, type TailGroup, type TailLimits } from './long-tail.js
 export { peakGflops } from './peak.js';
 export { Probe, type ProbeFigures, type ProbeOptions } from './probe.js';
 export { type FoldRetrieval, foldRetrieval, type Recall, type Retrieval, retrieval } from './retrieval.js';
-export { type Spread, spread } from './spread.js';
 export { templateWarning } from './template-warning.js';
 export {
   classFeatures,

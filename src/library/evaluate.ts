@@ -42,8 +42,6 @@ export {
   type Recall,
   type Retrieval,
   retrieval,
-  type Spread,
-  spread,
   type TailGroup,
   type TailLimits,
   type TopClass,
@@ -64,5 +62,7 @@ export {
   type Rows,
   type Scored,
   type Scoring,
+  type Spread,
+  spread,
   wilson,
 } from '../math/index.js';

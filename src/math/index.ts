@@ -6,4 +6,5 @@ export { median, quantile } from './quantile.js';
 export { Random } from './random.js';
 export { dot, dots, type Rows, rowsInARow, selectRows, toUnitRows } from './rows.js';
 export { softmax } from './softmax.js';
+export { type Spread, spread } from './spread.js';
 export { bisectTemperature, fitTemperature, type Scored } from './temperature.js';

@@ -1,4 +1,5 @@
 import { type JobRecord, resultField } from '../jobs/index.js';
+import { spread } from '../math/index.js';
 import type { PlannedRun } from './sweep-plan.js';
 import type { SweepSpec } from './sweep-spec.js';
 import type { Trial } from './trials.js';
@@ -68,10 +69,11 @@ export function trialResults({ measure }: SweepSpec, given: RungRecords): TrialR
     });
     const found = runs.flatMap(({ value }) => value ?? []);
     const isWhole = found.length === runs.length;
+    const { mean, deviation } = isWhole && found.length > 0 ? spread(found) : {};
     return {
       ...{ trial, values, rung, ...(steps !== undefined && { steps }), runs },
-      ...(isWhole && { mean: meanOf(found) }),
-      ...(isWhole && found.length > 1 && { deviation: deviationOf(found) }),
+      ...(mean !== undefined && { mean }),
+      ...(deviation !== undefined && { deviation }),
     };
   });
 }
@@ -87,12 +89,4 @@ function faultOf(record: JobRecord | undefined): string {
   if (record?.state !== 'failed') return 'not run yet';
   const last = record.attempts.at(-1);
   return last?.message?.replace(/^promptkd: /, '') ?? `exit code ${last?.code ?? last?.signal}`;
-}
-
-const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** √(Σ (x − x̄)² / (n − 1)) */
-function deviationOf(values: readonly number[]): number {
-  const mean = meanOf(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }
