@@ -34,14 +34,7 @@ export async function writeClassifier(
   const { params, tokenizer, config } = model;
   if (model.projector) {
     const texts = savedFeatures(model.classes!, names);
-    return save(
-      folder,
-      { text_features: texts, logit_scale: params.logit_scale! },
-      {
-        classes: JSON.stringify(names),
-        templates: JSON.stringify(templates),
-      },
-    );
+    return saveClassifier(folder, { text_features: texts, logit_scale: params.logit_scale! }, { names, templates });
   }
   const encoder = await OnnxFile.open(join(folder, onnxPath('text_model', false)));
   const [length, width] = [textLimit(model), config.projection_dim];
@@ -64,23 +57,26 @@ export async function writeClassifier(
     await encoder.dispose();
   }
   for (let n = 0; n < names.length; n++) features.set(unit(features.subarray(n * width, (n + 1) * width)), n * width);
-  await save(
+  await saveClassifier(
     folder,
     {
       text_features: { shape: [names.length, width], data: features },
       logit_scale: params.logit_scale!,
       ...(params.logit_bias && { logit_bias: params.logit_bias }),
     },
-    {
-      classes: JSON.stringify(names),
-      templates: JSON.stringify(templates),
-      ...(weights && { weights: JSON.stringify(weights) }),
-    },
+    { names, templates, weights },
   );
 }
 
-const save = (folder: string, tensors: Params, metadata: Record<string, string>) =>
-  writeSafetensors(join(folder, classifierFile), tensors, { metadata });
+/** Writes what `writeClassifier` describes, of features that are made already. */
+export function saveClassifier(folder: string, tensors: Params, { names, templates, weights }: Classes): Promise<void> {
+  const metadata = {
+    classes: JSON.stringify(names),
+    templates: JSON.stringify(templates),
+    ...(weights && { weights: JSON.stringify(weights) }),
+  };
+  return writeSafetensors(join(folder, classifierFile), tensors, { metadata });
+}
 
 /** Of some of the classes that a visual student was saved with. */
 function savedFeatures({ names: known, features }: ClassVectors, names: readonly string[]): HostTensor {

@@ -12,13 +12,13 @@ import {
 } from '../bank/index.js';
 import { familyOf, saveDescription, tokenizeAll } from '../clip/index.js';
 import { classFeatures, embedTexts } from '../evaluate/index.js';
-import { fillFolder, writeFileAtomic, writeSafetensors } from '../files/index.js';
+import { fillFolder, writeFileAtomic } from '../files/index.js';
 import { dots, type Rows, toUnitRows } from '../math/index.js';
 import { classifierFile, graphNames, modelParts } from '../model/index.js';
 import { checkTemplates, classText } from '../prompt/index.js';
 import { compile, OnnxFile } from '../runtime/index.js';
 import { type HostTensor, input, toOnnx } from '../tensor/index.js';
-import { checkClasses } from './classifier.js';
+import { checkClasses, saveClassifier } from './classifier.js';
 import type { ExportResult } from './export.js';
 import { plain } from './markdown.js';
 import { onnxPath } from './onnx-files.js';
@@ -149,12 +149,7 @@ async function writeClasses(
       logit_scale: { shape: [], data: Float32Array.of(Math.log(bankLogitFactor(bank))) },
       ...(bank.frozen.params.logit_bias && { logit_bias: bank.frozen.params.logit_bias }),
     };
-    const metadata = {
-      classes: JSON.stringify(names),
-      templates: JSON.stringify(templates),
-      ...(weights && { weights: JSON.stringify(weights) }),
-    };
-    await writeSafetensors(join(out, classifierFile), tensors, { metadata });
+    await saveClassifier(out, tensors, { names, templates, weights });
   } finally {
     await model.encoders?.dispose();
   }

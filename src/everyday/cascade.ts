@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js';
 import type { Answer, CascadeStage, Confidence } from '../serve/index.js';
-import type { ClassProbability } from './classify.js';
+import { type ClassProbability, likeliestFirst } from './classify.js';
 import { type GivenImage, imageBytes } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
@@ -103,8 +103,6 @@ export async function cascade(source: string | TwoModels, options: CascadeOption
 }
 
 function answerOf({ probabilities, confidence, stage, unanswered }: Answer, classes: readonly string[]): CascadeAnswer {
-  const top = classes
-    .map((name, c) => ({ class: name, probability: probabilities[c]! }))
-    .sort((a, b) => b.probability - a.probability);
+  const top = likeliestFirst(classes, probabilities);
   return { top, confidence, stage, ...(unanswered !== undefined && { unanswered }) };
 }

@@ -104,10 +104,13 @@ async function classesOf(
 }
 
 function ranked(logits: ArrayLike<number>, names: readonly string[], { logitBias }: EncoderInfo): ClassProbability[] {
-  const probabilities = classProbabilities(scoringOf(logitBias), logits);
-  return names
+  return likeliestFirst(names, classProbabilities(scoringOf(logitBias), logits));
+}
+
+/** Classes with their probabilities, the likeliest first. */
+export const likeliestFirst = (names: readonly string[], probabilities: ArrayLike<number>): ClassProbability[] =>
+  names
     .map((name, c) => ({ class: name, probability: probabilities[c]! }))
     .sort((a, b) => b.probability - a.probability);
-}
 
 const isList = (given: GivenImage | readonly GivenImage[]): given is readonly GivenImage[] => Array.isArray(given);

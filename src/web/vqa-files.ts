@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import type { OnnxPair } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { checkFiles, readJson, readJsonAs } from '../files/index.js';
-import { vqaManifest, vqaManifestFile } from '../tasks/index.js';
 import { modelFiles } from './model-file.js';
 
 /**
@@ -14,6 +13,8 @@ import { modelFiles } from './model-file.js';
  * @throws UserError where the folder is none, or the head stands on another model
  */
 export async function readVqaExport(folder: string, pair: OnnxPair) {
+  // Not before there is a head: the tasks bring all of training along.
+  const { vqaManifest, vqaManifestFile } = await import('../tasks/index.js');
   const about = await readJsonAs(join(folder, vqaManifestFile), vqaManifest);
   await checkFiles(folder, () => true);
   const tokenizer = await readJson(join(folder, 'tokenizer.json'));

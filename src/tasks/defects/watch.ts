@@ -1,12 +1,11 @@
 import { readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RawImage } from '../../data/index.js';
 import { decodeImage } from '../../data/index.js';
 import { UserError } from '../../errors.js';
+import { isImageName } from './data/files.js';
 import type { Inspection, Inspector } from './inspect.js';
-
-const types = new Set(['.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp']);
 
 /** What became of an image in a folder. */
 export type Outcome =
@@ -56,7 +55,7 @@ export async function watchFolder(
       onMessage?.(gone ? `${folder} is not there: waiting until it is back` : `${folder} is back`);
     }
     const seen = new Map<string, string>();
-    for (const name of (names ?? []).filter((one) => types.has(extname(one).toLowerCase())).sort()) {
+    for (const name of (names ?? []).filter(isImageName).sort()) {
       const info = await stat(join(folder, name)).catch(() => undefined);
       if (!info?.isFile()) continue;
       const state = `${info.size} ${info.mtimeMs}`;

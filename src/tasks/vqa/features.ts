@@ -5,7 +5,7 @@ import { gatherHostRows } from '../../math/index.js';
 import { modelWeights, type TowerModel, textLimit } from '../../model/index.js';
 import { paramFeeds, paramInputs } from '../../nn/index.js';
 import { type CompileOptions, compile } from '../../runtime/index.js';
-import { type HostTensor, input } from '../../tensor/index.js';
+import { elements, type HostTensor, input } from '../../tensor/index.js';
 import { patchFeatures } from '../patch-features.js';
 import type { Question, VqaDataset } from './data/question.js';
 import { questionTokens } from './head/question-tokens.js';
@@ -93,7 +93,7 @@ export class VqaFeatures {
   }
 }
 
-const rowSize = ({ shape }: HostTensor) => shape.slice(1).reduce((a, b) => a * b, 1);
+const rowSize = ({ shape }: HostTensor) => elements(shape.slice(1));
 
 /** Questions at a time. */
 const block = 64;

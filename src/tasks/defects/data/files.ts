@@ -7,7 +7,10 @@ import { cannotRead, hash } from '../../../files/index.js';
 import type { DefectDataset, DefectImage, Product } from './defect-data.js';
 import { readMask, soundMask } from './mask.js';
 
-const imageTypes = new Set(['.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp']);
+const types = new Set(['.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp']);
+
+/** Whether a file is an image by its name's ending. */
+export const isImageName = (name: string): boolean => types.has(extname(name).toLowerCase());
 
 /** Names in a folder, in order; hidden ones are left out. @throws UserError naming it where it cannot be read */
 export async function namesIn(folder: string): Promise<string[]> {
@@ -19,7 +22,7 @@ export async function namesIn(folder: string): Promise<string[]> {
 
 /** Image files in a folder, in order of name. */
 export async function imagesIn(folder: string): Promise<string[]> {
-  return (await namesIn(folder)).filter((name) => imageTypes.has(extname(name).toLowerCase()));
+  return (await namesIn(folder)).filter(isImageName);
 }
 
 /** Folders in a folder, in order of name. */

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
 import {
   decodeImage,
   type Example,
   ImageError,
   type ImageTextDataset,
+  pathInside,
   type RawImage,
   type Skipped,
 } from '../../../data/index.js';
@@ -104,14 +105,8 @@ export async function collect({ name, named, folder, findings, skipped: before }
 
 /** A file below a folder; undefined where it is not there, or leads out. */
 function inside(folder: string, path: string): string | undefined {
-  const root = resolve(folder);
-  for (const ending of endings) {
-    const file = resolve(root, path + ending);
-    const way = relative(root, file);
-    if (way === '' || way.startsWith(`..${sep}`) || way === '..' || isAbsolute(way)) return undefined;
-    if (existsSync(file)) return file;
-  }
-  return undefined;
+  if (pathInside(folder, path) === undefined) return undefined;
+  return endings.map((ending) => resolve(folder, path + ending)).find((file) => existsSync(file));
 }
 
 function dealtSplit(group: string): string {

@@ -1,5 +1,5 @@
-import { relative, resolve, sep } from 'node:path';
-import { decodeImage, type Example, type ImageTextDataset } from '../../../data/index.js';
+import { resolve } from 'node:path';
+import { decodeImage, type Example, type ImageTextDataset, pathInside } from '../../../data/index.js';
 import { hash } from '../../../files/index.js';
 import type { Question } from './question.js';
 
@@ -34,7 +34,4 @@ export function fileImages(
 }
 
 /** Whether a path leads out of a folder. */
-export function leadsOut(root: string, path: string): boolean {
-  const way = relative(resolve(root), resolve(root, path));
-  return way === '' || way === '..' || way.startsWith(`..${sep}`) || resolve(way) === way;
-}
+export const leadsOut = (root: string, path: string): boolean => pathInside(root, path) === undefined;

@@ -1,7 +1,7 @@
 import { UserError } from '../../../errors.js';
 import { gatherHostRows } from '../../../math/index.js';
 import type { CompileOptions } from '../../../runtime/index.js';
-import type { HostTensor } from '../../../tensor/index.js';
+import { elements, type HostTensor } from '../../../tensor/index.js';
 import { HeadRunner } from '../answer-questions.js';
 import type { VqaFeatures } from '../features.js';
 import { answerColumns, type VqaHead } from '../head/vqa-head.js';
@@ -85,12 +85,7 @@ export class TeacherAnswers {
   /** Puts what was said of some samples into arrays of {@link room}. */
   fill(rows: readonly number[], into: Readonly<Record<string, HostTensor<Float32Array>>>): void {
     for (const [name, { shape, data }] of Object.entries(this.tables)) {
-      gatherHostRows(
-        data,
-        shape.slice(1).reduce((a, b) => a * b, 1),
-        rows,
-        into[name]!.data,
-      );
+      gatherHostRows(data, elements(shape.slice(1)), rows, into[name]!.data);
     }
   }
 }
@@ -116,5 +111,5 @@ function addMap(
 
 const table = (shape: readonly number[]): HostTensor<Float32Array> => ({
   shape: [...shape],
-  data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+  data: new Float32Array(elements(shape)),
 });
