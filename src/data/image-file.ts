@@ -7,9 +7,12 @@ import { mapParallel } from './parallel.js';
 
 const webAddress = /^[a-z][a-z\d+.-]+:\/\//i;
 
-/** A path that data names, relative to its folder with slashes; undefined where it leads out of the folder. */
-export function pathInside(folder: string, path: string): string | undefined {
-  if (webAddress.test(path)) return undefined;
+/** A path that data names, relative to its folder with slashes; undefined for a web address, or where it leads out of the folder. */
+export const pathInside = (folder: string, path: string): string | undefined =>
+  webAddress.test(path) ? undefined : pathBelow(folder, path);
+
+/** {@link pathInside} of what is no web address. */
+export function pathBelow(folder: string, path: string): string | undefined {
   const inside = relative(folder, resolve(folder, path));
   if (inside === '' || inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) return undefined;
   return inside.split(sep).join('/');

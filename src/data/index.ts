@@ -20,7 +20,7 @@ export type { Finding } from './faults.js';
 export { fewShot } from './few-shot.js';
 export { fileReaders } from './file-readers.js';
 export { ImageError } from './image-error.js';
-export { pathInside } from './image-file.js';
+export { pathBelow, pathInside } from './image-file.js';
 export { type Inspection, type InspectOptions, inspectDataset } from './inspect.js';
 export { openDataset } from './open.js';
 export { openPhantoms, type Phantom, type PhantomFinding, phantomFindings } from './phantoms/index.js';

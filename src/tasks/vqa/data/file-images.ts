@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { decodeImage, type Example, type ImageTextDataset, pathInside } from '../../../data/index.js';
+import { decodeImage, type Example, type ImageTextDataset, pathBelow } from '../../../data/index.js';
 import { hash } from '../../../files/index.js';
 import type { Question } from './question.js';
 
@@ -34,4 +34,4 @@ export function fileImages(
 }
 
 /** Whether a path leads out of a folder. */
-export const leadsOut = (root: string, path: string): boolean => pathInside(root, path) === undefined;
+export const leadsOut = (root: string, path: string): boolean => pathBelow(root, path) === undefined;
