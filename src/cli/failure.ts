@@ -1,6 +1,6 @@
 import { BusyError, UserError } from '../errors.js';
 import { fileFault } from '../files/index.js';
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 
 /** Ctrl-C or SIGTERM after which the run was saved: the message says how to go on. */
 export class Interrupted extends Error {

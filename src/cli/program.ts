@@ -35,7 +35,7 @@ import { addTunePrompts } from './commands/tune-prompts.js';
 import { addVqa } from './commands/vqa.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 
 /** The whole command line. Commands load what they need when they run, so that help is quick. */
 export function buildProgram(): Command {

@@ -4,7 +4,7 @@ import { serverDefaults } from '../../serve/server/options.js';
 import { coloursOf } from '../colours.js';
 import { sayLine } from '../live-lines.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
-import { printable } from '../printable.js';
+import { printable } from '../../printable.js';
 
 interface ServeOptions {
   readonly host: string;
