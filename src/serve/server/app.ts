@@ -172,7 +172,10 @@ export function serverApp(host: Host): Hono<Env> {
     if (!(error instanceof Fault)) log.error({ id: c.get('id'), err: error }, 'unexpected error');
     const fault = error instanceof Fault ? error : new Fault(500, 'internal', 'an unexpected error; the log has it');
     if (fault.retryAfter !== undefined) c.header('retry-after', String(fault.retryAfter));
-    return c.json({ error: { code: fault.code, message: printable(fault.message), request: c.get('id') } }, fault.status);
+    return c.json(
+      { error: { code: fault.code, message: printable(fault.message), request: c.get('id') } },
+      fault.status,
+    );
   });
   for (const { path } of app.routes) routes.add(path);
   return app;
