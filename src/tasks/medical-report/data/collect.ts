@@ -12,6 +12,7 @@ import {
   type Skipped,
 } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
+import { fileFault, refuseDevice } from '../../../files/index.js';
 import type { FindingSet } from '../labels/finding-set.js';
 import { decodeDicom, isDicom } from './dicom.js';
 import { checkEnglish } from './english.js';
@@ -40,6 +41,8 @@ export interface Collected {
 
 /** Endings that tables leave out. */
 const endings = ['', '.png', '.jpg', '.dcm', '.jpeg'];
+/** Of a file: 100 million values of 16 bits, and its head. */
+const mostBytes = 2 ** 28;
 /** Shares of dealt splits, in hundredths: test, val, the rest is train. */
 const dealt = { test: 20, val: 10 };
 
@@ -146,9 +149,13 @@ function imagesOf(
 export async function readRadiograph(file: string, id: string): Promise<RawImage> {
   let bytes: Buffer;
   try {
+    const info = await stat(file);
+    refuseDevice(info);
+    if (info.size > mostBytes) throw new ImageError(id, `it has more than ${mostBytes / 2 ** 20} MiB`);
     bytes = await readFile(file);
   } catch (error) {
-    throw new ImageError(id, `it cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'no such file'}`);
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(id, `it cannot be read: ${fileFault(error) ?? (error as NodeJS.ErrnoException).code}`);
   }
   return radiograph(bytes, id);
 }
