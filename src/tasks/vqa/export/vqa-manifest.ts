@@ -16,4 +16,5 @@ export const vqaManifest = z.object({
 });
 
 export type VqaManifest = z.infer<typeof vqaManifest>;
+/** How the matrices of an export are stored. */
 export type VqaDtype = VqaManifest['dtype'];
