@@ -60,4 +60,5 @@ export const defectsRecipe = z.strictObject({
   checkpoint_every: count.default(50),
 });
 
+/** A checked recipe of `defects fit`, complete. */
 export type DefectsRecipe = z.infer<typeof defectsRecipe>;

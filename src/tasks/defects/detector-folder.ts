@@ -49,6 +49,9 @@ const schema = z.strictObject({
  * at all.
  *
  * @throws UserError where the folder cannot be written
+ * @example
+ * const detector = await loadDetector('runs/metal');
+ * await saveDetector('metal-renamed', { ...detector, product: 'brushed metal' });
  */
 export async function saveDetector(folder: string, detector: Detector): Promise<void> {
   const { model, dtype, product, view, learned, size, limits } = detector;
@@ -73,9 +76,13 @@ export function detectorFolder(folder: string): string | undefined {
 }
 
 /**
- * Reads a detector of `saveDetector`.
+ * Reads a detector of `saveDetector`, with its model.
  *
+ * @param given its folder, or that of the run that fitted it
  * @throws UserError where there is none, or it is not as it was written
+ * @example
+ * const { product, limits } = await loadDetector('runs/metal');
+ * console.log(`${product}: ${limits.image.falseAlarms.expected} false alarms of 1,000 expected`);
  */
 export async function loadDetector(given: string): Promise<Detector> {
   const folder = detectorFolder(given);

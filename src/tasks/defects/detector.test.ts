@@ -15,7 +15,7 @@ import { detectorOnnx, exportDetector, verifyDetector } from './export.js';
 import { type Fitted, fitDetector } from './fit.js';
 import { openInspector } from './inspect.js';
 import { fitDefects } from './train.js';
-import { type Outcome, watchFolder } from './watch.js';
+import { type Inspected, watchFolder } from './watch.js';
 
 /** With room for `damaged object`, which its tokenizer reads letter by letter. */
 const config = { ...small.config, text_config: { ...small.config.text_config, max_position_embeddings: 24 } };
@@ -201,7 +201,7 @@ describe('a detector', () => {
     await writeFile(join(camera, '1.png'), png);
     const inspector = openInspector(fitted.detector, compileOptions);
     const stop = new AbortController();
-    const outcomes: Outcome[] = [];
+    const outcomes: Inspected[] = [];
     const messages: string[] = [];
     const away = join(folder, 'away');
     await watchFolder(

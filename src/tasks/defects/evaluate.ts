@@ -69,8 +69,14 @@ interface Judged {
 
 /**
  * Measures a detector on a product's test images. An image, or a mask, that cannot be read is left out and listed.
+ * Figures are from 0 to 1. AUROC, average precision and AUPRO are those of scikit-learn and anomalib.
  *
  * @throws the signal's reason where it is aborted
+ * @example
+ * const dataset = await openDefectData('surfaces');
+ * const detector = await loadDetector('runs/metal');
+ * const { image, atThreshold } = await evaluateDefects(detector, { dataset, product: productOf(dataset, 'metal') });
+ * console.log(`AUROC ${image?.auroc}, found ${atThreshold.found?.value}`);
  */
 export async function evaluateDefects(detector: Detector, options: EvaluateDefectsOptions): Promise<DefectEvaluation> {
   const program = new ImageProgram((size) => evaluationGraph(detector, size), options, detector.size);

@@ -22,6 +22,7 @@ export interface Probe {
   readonly image: RawImage;
 }
 
+/** Options of {@link exportDetector}. */
 export interface ExportDetectorOptions extends InspectOptions {
   readonly detector: Detector;
   readonly out: string;
@@ -44,7 +45,13 @@ const tolerance = 1e-3;
  * Writes a detector as one ONNX file, from the decoded image (`image`, uint8 [1, H, W, 3], RGB) to `pred_score`,
  * `pred_label`, `anomaly_map` and `pred_mask`, and runs images through both.
  *
- * @throws UserError where a score differs by more than 0.001 or a label flips: then nothing is written
+ * @throws UserError where a score differs by more than 0.001 or a label flips: then nothing is written; without probes
+ * @example
+ * import { decodeImage } from 'promptkd/data';
+ *
+ * const detector = await loadDetector('runs/metal');
+ * const probes = [{ label: 'part.png', image: await decodeImage('part.png', 'part.png', { longest: Infinity }) }];
+ * await exportDetector({ detector, out: 'metal-detector', probes });
  */
 export async function exportDetector(options: ExportDetectorOptions): Promise<ExportCheck> {
   const { detector, out, probes } = options;

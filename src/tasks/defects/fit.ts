@@ -49,10 +49,20 @@ export interface Fitted {
  * @throws UserError where there are too few sound images, or the view does not fit the model
  * @throws the signal's reason where it is aborted
  * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'defects');
  * const dataset = await openDefectData('surfaces');
- * const product = productOf(dataset, 'metal');
- * const view = { side: 192, overlap: 0, layers: [2, 3] };
- * const { detector } = await fitDetector('few-shot', { model, dataset, product, view, shots: 8, coreset: 0.1, falseAlarms: 10, seed: 0 });
+ * const { detector } = await fitDetector('few-shot', {
+ *   model,
+ *   dataset,
+ *   product: productOf(dataset, 'metal'),
+ *   view: { side: 64, overlap: 0, layers: [2, 3] },
+ *   shots: 8,
+ *   coreset: 0.1,
+ *   falseAlarms: 10,
+ *   seed: 0,
+ * });
  */
 export async function fitDetector(mode: 'few-shot' | 'zero-shot', options: FitOptions): Promise<Fitted> {
   const { product, shots } = options;

@@ -31,8 +31,11 @@ export interface Inspector {
  * Opens a detector. Its graph is the one that `exportDetector` writes; it is compiled when the first image comes.
  *
  * @example
+ * import { decodeImage } from 'promptkd/data';
+ *
  * const inspector = openInspector(await loadDetector('runs/metal'));
- * const { score, defective } = await inspector.inspect(await decodeImage('part.png'), 'part.png');
+ * const { score, defective } = await inspector.inspect(await decodeImage('part.png', 'part.png', { longest: Infinity }), 'part.png');
+ * await inspector.dispose();
  */
 export function openInspector(detector: Detector, options: InspectOptions = {}): Inspector {
   const program = new ImageProgram(

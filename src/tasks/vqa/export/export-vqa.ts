@@ -14,6 +14,7 @@ import { checkHeadModel, type VqaHead } from '../head/vqa-head.js';
 import { type VqaGraphName, vqaGraphNames, vqaOnnx } from './vqa-graphs.js';
 import { type VqaManifest, vqaManifestFile } from './vqa-manifest.js';
 
+/** What {@link exportVqa} wrote. */
 export interface ExportedVqa {
   readonly folder: string;
   /** Bytes of each ONNX file. */
@@ -30,9 +31,13 @@ const tolerance = 1e-3;
  * preprocessing and `vqa.json` with the answers. What was written is run and compared with the engine.
  *
  * @param dtype `q8` and `q4`: matrices of linear layers in INT8 and INT4; the engine is given the same rounded weights
- *
  * @throws UserError where the head was trained on another model, the folder cannot be written, or the files answer otherwise
  *   than the engine
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const { bytes } = await exportVqa(model, loadVqaHead('runs/vqa'), 'exported-vqa', 'q8');
  */
 export async function exportVqa(
   model: TowerModel,
