@@ -1,5 +1,5 @@
 import { BusyError, UserError } from '../errors.js';
-import { fileFault } from '../files/index.js';
+import { fileFault } from '../files/faults.js';
 import { printable } from './printable.js';
 
 /** Ctrl-C or SIGTERM after which the run was saved: the message says how to go on. */

@@ -8,6 +8,7 @@ import { saveCheckpoint } from '../clip/index.js';
 import { teacher } from '../test/colours.fixture.js';
 import { put } from '../test/images.fixture.js';
 import {
+  freeNames,
   installedProject,
   packedFiles,
   publicNames,
@@ -15,6 +16,7 @@ import {
   typeFaults,
   withoutTypes,
 } from '../test/installed.fixture.js';
+import { untoldThrows } from '../test/throws.fixture.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -72,7 +74,10 @@ describe('the package', () => {
 describe('installed in another project', () => {
   const programs = readdirSync(join(root, 'examples'));
   const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, string | { types: string }> };
-  const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : entry.types));
+  const entries = Object.entries(exports).flatMap(([path, entry]) =>
+    typeof entry === 'string' ? [] : [{ path: path.slice(2), from: join('promptkd', path), types: entry.types }],
+  );
+  const declarationsOf = ({ types }: { types: string }) => join(project, 'node_modules/promptkd', types);
   /** The most used names; each has an example. Of slow ones, what they run with here instead; null: a program below runs them. */
   const examples: Readonly<Record<string, readonly [string, string] | null | undefined>> = {
     classify: undefined,
@@ -101,23 +106,27 @@ describe('installed in another project', () => {
       const [, code] = /```ts\n(.*?)```/s.exec(textOf(page)) ?? [];
       writeFileSync(join(project, `readme${i}.ts`), code!);
     }
-    const declarations = entries.map((path) => join(project, 'node_modules/promptkd', path));
+    const declarations = entries.map(declarationsOf);
     const own = strictProgram(project, declarations);
-    const shown = publicNames(own, declarations[0]!);
-    const names = shown.map(({ name }) => name);
-    for (const {
-      name,
-      examples: [example],
-    } of shown) {
-      if (!example) continue;
-      const used = names.filter((other) => new RegExp(`\\b${other}\\(`).test(example));
-      writeFileSync(
-        join(project, `example-${name}.ts`),
-        `import { ${used.join(', ')} } from 'promptkd';\n${example}\n`,
-      );
+    const written = new Set<string>();
+    for (const [i, { path, from }] of entries.entries()) {
+      const shown = publicNames(own, declarations[i]!);
+      const names = new Set(shown.map(({ name }) => name));
+      for (const {
+        name,
+        examples: [example],
+      } of shown) {
+        if (!example || written.has(name + example)) continue;
+        written.add(name + example);
+        const used = [...freeNames(example)].filter((other) => names.has(other));
+        const types = new Set(shown.flatMap((one) => (one.isType ? [one.name] : [])));
+        const listed = used.map((other) => (types.has(other) ? `type ${other}` : other)).join(', ');
+        const file = join(project, `${['example', path, name].filter(Boolean).join('-')}.ts`);
+        writeFileSync(file, `import { ${listed} } from '${from}';\n${example}\n`);
+      }
     }
-    const written = readdirSync(project).filter((file) => file.endsWith('.ts'));
-    const sources = [...written, ...programs.map((file) => `examples/${file}`)].map((file) => join(project, file));
+    const pages = readdirSync(project).filter((file) => file.endsWith('.ts'));
+    const sources = [...pages, ...programs.map((file) => `examples/${file}`)].map((file) => join(project, file));
     program = strictProgram(project, [...declarations, ...sources], own);
     process.chdir(project);
   });
@@ -131,12 +140,22 @@ describe('installed in another project', () => {
   });
 
   it('documents every public name, and about 60 stand at its root', () => {
-    const all = entries.flatMap((path) => publicNames(program, join(project, 'node_modules/promptkd', path)));
+    const all = entries.flatMap((entry) => publicNames(program, declarationsOf(entry)));
     expect(all.filter(({ text }) => text === '').map(({ name }) => name)).toEqual([]);
-    const atRoot = publicNames(program, join(project, 'node_modules/promptkd', entries[0]!));
+    const atRoot = publicNames(program, declarationsOf(entries[0]!));
     expect(atRoot.length).toBeLessThan(70);
     const shown = atRoot.filter((name) => name.examples.length > 0).map(({ name }) => name);
     expect(shown).toEqual(expect.arrayContaining(Object.keys(examples)));
+  });
+
+  it('says of every public function that may throw what it throws', () => {
+    const silent = entries
+      .flatMap((entry) => publicNames(program, declarationsOf(entry)))
+      .flatMap(({ declared: { file, name } }) => {
+        const [, path = ''] = /promptkd\/dist\/(.*)\.d\.ts$/.exec(file) ?? [];
+        return untoldThrows(join(root, 'src', `${path}.ts`), name).map((one) => `src/${path}.ts: ${one}`);
+      });
+    expect([...new Set(silent)]).toEqual([]);
   });
 
   it.each(Object.entries(examples).flatMap(([name, change]) => (change === null ? [] : [[name, change] as const])))(

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { packageVersion } from '../files/index.js';
+import { packageVersion } from '../files/package-version.js';
 import { addAugment } from './commands/augment.js';
 import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';

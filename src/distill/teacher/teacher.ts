@@ -58,7 +58,11 @@ export interface TeacherOptions {
   readonly compile?: CompileOptions;
 }
 
-/** A model in the role of the teacher. */
+/**
+ * A model in the role of the teacher.
+ *
+ * @throws UserError for ranks that do not divide its heads and hidden units
+ */
 export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: TeacherOptions = {}): Teacher {
   return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
 }
