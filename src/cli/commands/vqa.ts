@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { VqaDtype, VqaEvaluation } from '../../tasks/index.js';
+import type { TaskDtype, VqaEvaluation } from '../../tasks/index.js';
 import {
   type CommonOptions,
   deviceOption,
@@ -233,7 +233,7 @@ async function ask(folder: string, file: string, questions: readonly string[], o
 
 async function exportHead(
   folder: string,
-  options: CommonOptions & { head: string; out: string; dtype: VqaDtype },
+  options: CommonOptions & { head: string; out: string; dtype: TaskDtype },
 ): Promise<void> {
   const [{ exportVqa, loadVqaHead }, { loadTowerModel }] = await Promise.all([
     import('../../tasks/index.js'),

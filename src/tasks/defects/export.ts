@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import { fillFolder } from '../../files/index.js';
 import { OnnxFile } from '../../runtime/index.js';
 import { toOnnx } from '../../tensor/index.js';
+import { storedWeights } from '../stored-weights.js';
 import type { Detector } from './detector.js';
 import { detectorGraph } from './graph/detector-graph.js';
 import type { InspectOptions } from './image-program.js';
@@ -71,7 +72,7 @@ export async function exportDetector(options: ExportDetectorOptions): Promise<Ex
 /** A detector's ONNX file. */
 export function detectorOnnx(detector: Detector): Uint8Array {
   const { outputs, weights } = detectorGraph(detector, detector.size ?? ['height', 'width']);
-  return toOnnx({ outputs, initializers: weights }).bytes;
+  return toOnnx({ outputs, initializers: storedWeights(weights, detector.dtype) }).bytes;
 }
 
 /**
@@ -114,11 +115,12 @@ export async function verifyDetector(
 }
 
 /** What a reader of the file wants to know. */
-function aboutDetector({ product, learned, size, limits, view }: Detector, check: ExportCheck) {
+function aboutDetector({ product, dtype, learned, size, limits, view }: Detector, check: ExportCheck) {
   const { image } = limits;
   return {
     product,
     mode: learned.mode,
+    dtype,
     view,
     input: { image: `uint8 [1, ${size ? size.join(', ') : 'height, width'}, 3], RGB as decoded` },
     outputs: {

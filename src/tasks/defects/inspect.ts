@@ -1,4 +1,5 @@
 import type { RawImage } from '../../data/index.js';
+import { roundedWeights } from '../stored-weights.js';
 import type { Detector } from './detector.js';
 import { detectorGraph } from './graph/detector-graph.js';
 import { ImageProgram, type InspectOptions } from './image-program.js';
@@ -41,7 +42,7 @@ export function openInspector(detector: Detector, options: InspectOptions = {}):
     (size) => {
       const { outputs, weights } = detectorGraph(detector, size);
       const { pred_score, anomaly_map } = outputs;
-      return { outputs: { pred_score, anomaly_map }, weights };
+      return { outputs: { pred_score, anomaly_map }, weights: roundedWeights(weights, detector.dtype) };
     },
     options,
     detector.size,

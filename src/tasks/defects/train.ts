@@ -87,7 +87,7 @@ async function fitIn(run: Run, product: Product, options: FitDefectsOptions): Pr
   const view = options.prompts?.view ?? viewOf(recipe, model);
   const { device, threads } = engine ?? {};
   const fit: FitOptions = {
-    ...{ model, dataset, product, view, signal, device, threads },
+    ...{ model, dtype: recipe.dtype, dataset, product, view, signal, device, threads },
     ...{ shots: recipe.shots, coreset: recipe.coreset, falseAlarms: recipe.false_alarms, seed: recipe.seed },
     onProgress: (phase, step, steps) => onProgress?.({ phase, step, steps }),
   };

@@ -73,8 +73,8 @@ export class VqaAsker {
   static async open(model: TowerModel, head: VqaHead, options: AskerOptions = {}): Promise<VqaAsker> {
     checkHeadModel(head, model);
     const { threads, maxPixels, keptImages = 64 } = options;
-    const vision = await OnnxFile.open(vqaOnnx('vqa_vision', model, head), { threads });
-    const answers = await OnnxFile.open(vqaOnnx('vqa_head', model, head), { threads });
+    const vision = await OnnxFile.open(vqaOnnx('vqa_vision', model, head, 'fp32'), { threads });
+    const answers = await OnnxFile.open(vqaOnnx('vqa_head', model, head, 'fp32'), { threads });
     const known = { answers: head.answers, textTokens: head.config.text_tokens };
     return new VqaAsker(vision, answers, known, model, maxPixels, keptImages);
   }

@@ -8,7 +8,7 @@ export {
   type VqaEvaluation,
 } from './evaluate-vqa.js';
 export { type ExportedVqa, exportVqa } from './export/export-vqa.js';
-export { type VqaDtype, vqaDtypes, vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
+export { vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
 export { loadVqaHead, saveVqaHead, type VqaHead, withAnswers } from './head/vqa-head.js';
 export { type AnsweredQuestion, answerAccuracy, type VqaAccuracy, vqaAccuracy } from './metric/accuracy.js';
 export { normaliseAnswer } from './metric/normalise.js';

@@ -115,7 +115,7 @@ describe('a VQA head', () => {
     expect(exported.difference).toBeLessThan(1e-4);
     for (const dtype of ['fp32', 'q8', 'q4'] as const) {
       const folder = path(`exported-${dtype}`);
-      await exportVqa(model, head, folder, dtype);
+      expect((await exportVqa(model, head, folder, dtype)).difference).toBeLessThan(1e-4);
       const apart = await VqaAsker.fromExport(folder);
       const { answer, confidence } = await apart.ask(image, { question: 'what colour?' });
       if (dtype !== 'q4') expect(answer).toBe('red');
