@@ -26,7 +26,7 @@ export function addDefects(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --data surfaces --product metal --out runs/metal',
+        'defects fit promptkd:emoji-student --data surfaces --product metal --out runs/metal',
         'defects evaluate runs/metal --data surfaces --product metal',
         'defects export runs/metal --data surfaces --product metal --out metal-detector',
         'defects run runs/metal incoming --watch --out inspected',
@@ -106,9 +106,9 @@ function addFit(group: Command): void {
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --product metal --shots 8 --out runs/metal',
-        'defects fit models/emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
-        'defects fit models/emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
+        'defects fit promptkd:emoji-student --product metal --shots 8 --out runs/metal',
+        'defects fit promptkd:emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
+        'defects fit promptkd:emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
       ),
     )
     .action(fit);

@@ -63,9 +63,9 @@ export function addVqa(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'vqa train models/emoji-teacher --recipe recipes/vqa-emoji.yaml --out runs/teacher-vqa',
-        'vqa train models/emoji-student --teacher models/emoji-teacher --teacher-head runs/teacher-vqa --recipe recipes/vqa-emoji.yaml --out runs/vqa',
-        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe recipes/vqa-vqav2.yaml --out runs/vqav2',
+        'vqa train promptkd:emoji-teacher --recipe promptkd:vqa-emoji --out runs/teacher-vqa',
+        'vqa train promptkd:emoji-student --teacher promptkd:emoji-teacher --teacher-head runs/teacher-vqa --recipe promptkd:vqa-emoji --out runs/vqa',
+        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe promptkd:vqa-vqav2 --out runs/vqav2',
       ),
     )
     .action(trainHead);
@@ -94,7 +94,7 @@ export function addVqa(program: Command): void {
     .addOption(threadsOption())
     .addHelpText(
       'after',
-      examples('vqa ask models/emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
+      examples('vqa ask promptkd:emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
     )
     .action(ask);
   withCommonOptions(
