@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
 import type ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -17,6 +18,14 @@ import {
   withoutTypes,
 } from '../test/installed.fixture.js';
 import { untoldThrows } from '../test/throws.fixture.js';
+import { buildProgram } from './program.js';
+
+/** Commands that do something themselves, with the names above them. */
+const commandNames = (command: Command, above: readonly string[] = []): string[] => {
+  const below = command.commands.filter((one) => one.name() !== 'help');
+  const own = below.length === 0 ? [above.join(' ')] : [];
+  return [...own, ...below.flatMap((one) => commandNames(one, [...above, one.name()]))];
+};
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -146,6 +155,21 @@ describe('installed in another project', () => {
     expect(atRoot.length).toBeLessThan(70);
     const shown = atRoot.filter((name) => name.examples.length > 0).map(({ name }) => name);
     expect(shown).toEqual(expect.arrayContaining(Object.keys(examples)));
+  });
+
+  it('has a function for each command, as docs/library.md lists them', () => {
+    const namesOf = new Map(
+      entries.map((entry) => [entry.from, publicNames(program, declarationsOf(entry)).map(({ name }) => name)]),
+    );
+    const quoted = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, one]) => one!);
+    const rows = [...textOf('docs/library.md').matchAll(/^\| (`.*) \| (.*) \| (.*)\|$/gm)];
+    expect(rows.flatMap(([, commands]) => quoted(commands!)).sort()).toEqual(commandNames(buildProgram()).sort());
+    const missing = rows.flatMap(([, , functions, from]) => {
+      const there = new Set(quoted(from!).flatMap((path) => namesOf.get(path) ?? []));
+      const named = quoted(functions!).filter((one) => /^[A-Za-z]\w+(\.start)?$/.test(one) && one !== 'others');
+      return named.filter((one) => !there.has(one.split('.')[0]!)).map((one) => `${one} of ${from}`);
+    });
+    expect(missing).toEqual([]);
   });
 
   it('says of every public function that may throw what it throws', () => {

@@ -27,6 +27,7 @@ const FIELD = 'quantization';
 const PARTS = ['scales', 'factor', 'zeros', 'codebook'] as const;
 type Part = (typeof PARTS)[number];
 
+/** What {@link readQuantized} reads. */
 export interface QuantizedFile {
   /** All tensors, those in few bits as the numbers they stand for. */
   readonly tensors: Record<string, HostTensor>;

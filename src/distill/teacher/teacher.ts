@@ -32,6 +32,7 @@ export interface TeacherImagePass {
   dispose(): Promise<void>;
 }
 
+/** What a teacher makes of N texts of L tokens, in a joint space of width P. */
 export interface TeacherTexts {
   /** Not normalised [N, P]. */
   readonly embeds: Float32Array;
@@ -52,6 +53,7 @@ export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tok
   texts(tokens: TokenizedTexts, withWords: boolean, progress?: TextProgress): Promise<TeacherTexts>;
 }
 
+/** Options of {@link teacherOf}. */
 export interface TeacherOptions {
   /** Deep prompts of an engine's checkpoint, of which `vision.0`, `vision.1`, … matter here. */
   readonly prompts?: Params;
