@@ -1,7 +1,7 @@
 // Measures surface inspection on the built-in `surfaces`: modes, models, products, seeds, each with its figures by kind and
 // size of defect. What is measured already stands in OUT/results.jsonl and is not measured again.
 //
-//   node bench/defects.mjs --out runs/defects [--seeds 3] [--models NAME=FOLDER,…, the name untrained for random weights] [--modes few-shot] [--products metal]
+//   node bench/defects.mjs --out runs/defects [--seeds 3] [--models NAME=FOLDER,…, the name untrained for random weights] [--modes few-shot] [--products metal] [--dtype q8]
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     products: { type: 'string', default: '' },
     shots: { type: 'string', default: '8' },
     side: { type: 'string', default: '192' },
+    dtype: { type: 'string', default: 'fp32' },
   },
 });
 const list = (text) => text.split(',').filter(Boolean);
@@ -40,6 +41,7 @@ for (const mode of list(values.modes)) {
     for (let seed = 0; seed < (mode === 'zero-shot' ? 1 : Number(values.seeds)); seed++) {
       for (const one of products) {
         const key = { mode, model: name, product: one, seed, shots: Number(values.shots), side: Number(values.side) };
+        if (values.dtype !== 'fp32') key.model = `${name} ${values.dtype}`;
         if (known.some((row) => Object.entries(key).every(([field, value]) => row[field] === value))) continue;
         model ??= await loadTowerModel(folder, 'inspecting');
         // The same tower as it starts: what its features are worth before it is taught anything.
@@ -53,6 +55,7 @@ for (const mode of list(values.modes)) {
             seed,
             shots: key.shots,
             coreset: 0.2,
+            dtype: values.dtype,
             falseAlarms: 50,
           },
           view: { side: key.side, overlap: 0, layers: [Math.max(1, Math.round((2 * last) / 3)), last] },
@@ -63,7 +66,7 @@ for (const mode of list(values.modes)) {
         const row = { ...key, image, pixel, atThreshold, byKind, bySize, skipped: skipped.length };
         appendFileSync(file, `${JSON.stringify(row)}\n`);
         known.push(row);
-        process.stderr.write(`${mode} ${name} ${one} seed ${seed}: image AUROC ${image.auroc.toFixed(3)}\n`);
+        process.stderr.write(`${mode} ${key.model} ${one} seed ${seed}: image AUROC ${image.auroc.toFixed(3)}\n`);
       }
     }
   }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { loadTowerModel } from '../dist/model/index.js';
-import { evaluateVqa, loadHead, openVqa, trainVqa, VqaAsker, vqaRecipe } from '../dist/tasks/index.js';
+import { evaluateVqa, loadVqaHead, openVqa, trainVqa, VqaAsker, vqaRecipe } from '../dist/tasks/index.js';
 import { readOptions, someOf } from './options.mjs';
 
 const model = (name) => fileURLToPath(new URL(`../models/${name}`, import.meta.url));
@@ -29,7 +29,7 @@ const say = (row) => {
 };
 
 async function measure(name, seed, own, runDir) {
-  const head = loadHead(runDir);
+  const head = loadVqaHead(runDir);
   for (const split of ['test', 'pairs']) {
     const found = await evaluateVqa(own, data, { head, split, ...engine });
     const { overall, byQuestionType, byAnswerType } = found.head;
@@ -44,7 +44,7 @@ for (let seed = 0; seed < Number(values.seeds); seed++) {
     const own = name === 'teacher' ? teacher : student;
     const recipe = vqaRecipe.parse({ steps: Number(values.steps), seed, blind: name === 'blind' });
     const teacherRun = join(values.out, `teacher-${seed}`);
-    const taught = name === 'distilled' ? { teacher: { model: teacher, head: loadHead(teacherRun) } } : {};
+    const taught = name === 'distilled' ? { teacher: { model: teacher, head: loadVqaHead(teacherRun) } } : {};
     await trainVqa({ model: own, data, recipe, runDir, engine, ...taught });
     await measure(name, seed, own, runDir);
     heads.set(name, runDir);
@@ -59,7 +59,7 @@ for (const split of ['test', 'pairs']) {
 // A new question about an image that is known, and one about a new image.
 const asked = heads.get('distilled') ?? heads.get('plain');
 if (asked) {
-  const asker = await VqaAsker.open(student, loadHead(asked), engine);
+  const asker = await VqaAsker.open(student, loadVqaHead(asked), engine);
   const image = await sharp({ create: { width: 128, height: 128, channels: 3, background: 'red' } })
     .png()
     .toBuffer();

@@ -4,13 +4,15 @@
 import { writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { loadModel } from '../../dist/model/index.js';
-import { Drafter, loadIndex, openStudies } from '../../dist/tasks/index.js';
+import { Drafter, loadReportIndex, openStudies } from '../../dist/tasks/index.js';
 import { readOptions } from '../options.mjs';
 
 const values = readOptions({
   ...{ student: 'runs/phantom-student', index: 'runs/phantom-reports', out: 'docs/medical-report.png' },
 });
-const drafter = await Drafter.open(await loadModel(values.student), await loadIndex(values.index), { threads: 1 });
+const drafter = await Drafter.open(await loadModel(values.student), await loadReportIndex(values.index), {
+  threads: 1,
+});
 const { studies, dataset } = await openStudies('phantoms');
 const held = studies.filter(({ split }) => split === 'test').slice(0, 5);
 

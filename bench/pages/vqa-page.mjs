@@ -9,7 +9,7 @@ import { chromium } from 'playwright-core';
 import sharp from 'sharp';
 import { exportModel } from '../../dist/compress/index.js';
 import { loadTowerModel } from '../../dist/model/index.js';
-import { exportVqa, loadHead, openVqa } from '../../dist/tasks/index.js';
+import { exportVqa, loadVqaHead, openVqa } from '../../dist/tasks/index.js';
 import { writePage } from '../../dist/web/index.js';
 import { readOptions } from '../options.mjs';
 
@@ -20,7 +20,7 @@ const { head, out, folder } = readOptions({
 });
 const model = await loadTowerModel(fileURLToPath(new URL('../../models/emoji-student', import.meta.url)), 'vqa');
 await exportModel({ model, out: join(folder, 'model') });
-await exportVqa(model, loadHead(head), join(folder, 'vqa'));
+await exportVqa(model, loadVqaHead(head), join(folder, 'vqa'));
 const page = join(folder, 'page');
 await writePage({
   model: join(folder, 'model'),

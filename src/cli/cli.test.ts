@@ -25,6 +25,14 @@ describe('command line', () => {
     expect(out).toContain('$ promptkd demo');
   });
 
+  it('explains itself without loading what computes', () => {
+    const env = { ...process.env, NODE_DEBUG: 'esm' };
+    const { stderr } = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8', env });
+    const packages = new Set([...stderr.matchAll(/node_modules\/((?:@[^/]+\/)?[^/]+)\//g)].map(([, name]) => name));
+    expect(packages).toContain('commander');
+    for (const heavy of ['onnxruntime-node', 'sharp', 'zod', 'yaml']) expect(packages).not.toContain(heavy);
+  });
+
   it('says nothing of a reader who stops early', () => {
     const { status, stderr } = spawnSync(
       'bash',
@@ -91,6 +99,7 @@ describe('command line', () => {
 
   it.each([
     [['pretrain', '--recipe', 'nowhere.yaml', '--out', 'run'], 'nowhere.yaml: no such recipe file'],
+    [['pretrain', '--recipe', 'promptkd:distil-emoji', '--out', 'run'], 'did you mean promptkd:distill-emoji?'],
     [['distill', '--teacher', 'nowhere', '--out', 'run'], 'nowhere: expected the folder of a CLIP checkpoint'],
     [['data', 'show', 'folder:nowhere'], 'nowhere'],
     [['evaluate', 'nowhere'], 'nowhere: expected the folder of a CLIP checkpoint'],

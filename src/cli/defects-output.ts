@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { ensureFolder } from '../files/index.js';
 import type { Interval } from '../math/index.js';
 import { textTable } from '../report/index.js';
-import { type DefectEvaluation, type Detector, heatMap, type Outcome } from '../tasks/index.js';
+import { type DefectEvaluation, type Detector, heatMap, type Inspected } from '../tasks/index.js';
 import { type CommonOptions, printResult } from './options.js';
 
 const percent = (x: number | undefined) => (x === undefined ? '–' : `${(100 * x).toFixed(1)} %`);
@@ -76,7 +76,7 @@ export function defectsTable({ limits }: Detector, found: DefectEvaluation): str
 export async function outcomeWriter(
   options: CommonOptions,
   out?: string,
-): Promise<(outcome: Outcome) => Promise<void>> {
+): Promise<(inspected: Inspected) => Promise<void>> {
   if (out !== undefined) await ensureFolder(out);
   return async (outcome) => {
     const { file } = outcome;

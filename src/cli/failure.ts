@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { BusyError, UserError } from '../errors.js';
-import { fileFault } from '../files/index.js';
+import { fileFault } from '../files/faults.js';
 import { printable } from '../printable.js';
 
 /** Ctrl-C or SIGTERM after which the run was saved: the message says how to go on. */
@@ -63,10 +65,15 @@ function shortage(error: Error): string | undefined {
   if (/Invalid (typed )?array (buffer )?length|Invalid string length|ERR_BUFFER_TOO_LARGE/.test(message)) {
     return `not enough memory (${firstLine(message)}): something is larger than one array may be; take a smaller batch or model`;
   }
+  // Node says that it cannot find a module, or the file that its package names, where it could not open it.
+  const missing = code === 'ERR_MODULE_NOT_FOUND' ? /'([^']+)'/.exec(message)?.[1] : undefined;
+  if (missing !== undefined && existsSync(dirname(missing))) return tooManyFiles;
   if (code === 'EAGAIN' || code === 'ERR_WORKER_INIT_FAILED') {
     return `the system gives this process no more threads or processes (${firstLine(message)}): allow more with ulimit -u`;
   }
   return undefined;
 }
+
+const tooManyFiles = 'too many open files: allow more with ulimit -n';
 
 const firstLine = (text: string) => text.split('\n')[0]!.slice(0, 200);

@@ -5,7 +5,11 @@ import { askForHugePages } from '../runtime/huge-pages.js';
 const { argv } = process;
 // Before anything else is loaded, which would be loaded twice.
 if (argv.length > 2 && !argv.some((arg) => ['--help', '-h', '--version', 'help'].includes(arg))) askForHugePages();
-const { runCommand } = await import('./run-command.js');
+const { runCommand } = await import('./run-command.js').catch((error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EMFILE') throw error;
+  process.stderr.write('promptkd: too many open files: allow more with ulimit -n\n');
+  process.exit(2);
+});
 
 // Whoever reads the output may stop early, as `head` does; a training goes on without a reader.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Command } from 'commander';
 import type ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parse } from 'yaml';
@@ -8,6 +9,7 @@ import { saveCheckpoint } from '../clip/index.js';
 import { teacher } from '../test/colours.fixture.js';
 import { put } from '../test/images.fixture.js';
 import {
+  freeNames,
   installedProject,
   packedFiles,
   publicNames,
@@ -15,6 +17,15 @@ import {
   typeFaults,
   withoutTypes,
 } from '../test/installed.fixture.js';
+import { untoldThrows } from '../test/throws.fixture.js';
+import { buildProgram } from './program.js';
+
+/** Commands that do something themselves, with the names above them. */
+const commandNames = (command: Command, above: readonly string[] = []): string[] => {
+  const below = command.commands.filter((one) => one.name() !== 'help');
+  const own = below.length === 0 ? [above.join(' ')] : [];
+  return [...own, ...below.flatMap((one) => commandNames(one, [...above, one.name()]))];
+};
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -72,7 +83,10 @@ describe('the package', () => {
 describe('installed in another project', () => {
   const programs = readdirSync(join(root, 'examples'));
   const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, string | { types: string }> };
-  const entries = Object.values(exports).flatMap((entry) => (typeof entry === 'string' ? [] : entry.types));
+  const entries = Object.entries(exports).flatMap(([path, entry]) =>
+    typeof entry === 'string' ? [] : [{ path: path.slice(2), from: join('promptkd', path), types: entry.types }],
+  );
+  const declarationsOf = ({ types }: { types: string }) => join(project, 'node_modules/promptkd', types);
   /** The most used names; each has an example. Of slow ones, what they run with here instead; null: a program below runs them. */
   const examples: Readonly<Record<string, readonly [string, string] | null | undefined>> = {
     classify: undefined,
@@ -101,23 +115,27 @@ describe('installed in another project', () => {
       const [, code] = /```ts\n(.*?)```/s.exec(textOf(page)) ?? [];
       writeFileSync(join(project, `readme${i}.ts`), code!);
     }
-    const declarations = entries.map((path) => join(project, 'node_modules/promptkd', path));
+    const declarations = entries.map(declarationsOf);
     const own = strictProgram(project, declarations);
-    const shown = publicNames(own, declarations[0]!);
-    const names = shown.map(({ name }) => name);
-    for (const {
-      name,
-      examples: [example],
-    } of shown) {
-      if (!example) continue;
-      const used = names.filter((other) => new RegExp(`\\b${other}\\(`).test(example));
-      writeFileSync(
-        join(project, `example-${name}.ts`),
-        `import { ${used.join(', ')} } from 'promptkd';\n${example}\n`,
-      );
+    const written = new Set<string>();
+    for (const [i, { path, from }] of entries.entries()) {
+      const shown = publicNames(own, declarations[i]!);
+      const names = new Set(shown.map(({ name }) => name));
+      for (const {
+        name,
+        examples: [example],
+      } of shown) {
+        if (!example || written.has(name + example)) continue;
+        written.add(name + example);
+        const used = [...freeNames(example)].filter((other) => names.has(other));
+        const types = new Set(shown.flatMap((one) => (one.isType ? [one.name] : [])));
+        const listed = used.map((other) => (types.has(other) ? `type ${other}` : other)).join(', ');
+        const file = join(project, `${['example', path, name].filter(Boolean).join('-')}.ts`);
+        writeFileSync(file, `import { ${listed} } from '${from}';\n${example}\n`);
+      }
     }
-    const written = readdirSync(project).filter((file) => file.endsWith('.ts'));
-    const sources = [...written, ...programs.map((file) => `examples/${file}`)].map((file) => join(project, file));
+    const pages = readdirSync(project).filter((file) => file.endsWith('.ts'));
+    const sources = [...pages, ...programs.map((file) => `examples/${file}`)].map((file) => join(project, file));
     program = strictProgram(project, [...declarations, ...sources], own);
     process.chdir(project);
   });
@@ -131,12 +149,37 @@ describe('installed in another project', () => {
   });
 
   it('documents every public name, and about 60 stand at its root', () => {
-    const all = entries.flatMap((path) => publicNames(program, join(project, 'node_modules/promptkd', path)));
+    const all = entries.flatMap((entry) => publicNames(program, declarationsOf(entry)));
     expect(all.filter(({ text }) => text === '').map(({ name }) => name)).toEqual([]);
-    const atRoot = publicNames(program, join(project, 'node_modules/promptkd', entries[0]!));
+    const atRoot = publicNames(program, declarationsOf(entries[0]!));
     expect(atRoot.length).toBeLessThan(70);
     const shown = atRoot.filter((name) => name.examples.length > 0).map(({ name }) => name);
     expect(shown).toEqual(expect.arrayContaining(Object.keys(examples)));
+  });
+
+  it('has a function for each command, as docs/library.md lists them', () => {
+    const namesOf = new Map(
+      entries.map((entry) => [entry.from, publicNames(program, declarationsOf(entry)).map(({ name }) => name)]),
+    );
+    const quoted = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, one]) => one!);
+    const rows = [...textOf('docs/library.md').matchAll(/^\| (`.*) \| (.*) \| (.*)\|$/gm)];
+    expect(rows.flatMap(([, commands]) => quoted(commands!)).sort()).toEqual(commandNames(buildProgram()).sort());
+    const missing = rows.flatMap(([, , functions, from]) => {
+      const there = new Set(quoted(from!).flatMap((path) => namesOf.get(path) ?? []));
+      const named = quoted(functions!).filter((one) => /^[A-Za-z]\w+(\.start)?$/.test(one) && one !== 'others');
+      return named.filter((one) => !there.has(one.split('.')[0]!)).map((one) => `${one} of ${from}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  it('says of every public function that may throw what it throws', () => {
+    const silent = entries
+      .flatMap((entry) => publicNames(program, declarationsOf(entry)))
+      .flatMap(({ declared: { file, name } }) => {
+        const [, path = ''] = /promptkd\/dist\/(.*)\.d\.ts$/.exec(file) ?? [];
+        return untoldThrows(join(root, 'src', `${path}.ts`), name).map((one) => `src/${path}.ts: ${one}`);
+      });
+    expect([...new Set(silent)]).toEqual([]);
   });
 
   it.each(Object.entries(examples).flatMap(([name, change]) => (change === null ? [] : [[name, change] as const])))(

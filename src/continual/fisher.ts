@@ -35,6 +35,7 @@ export interface FisherSamples {
   feeds(sample: number, classes: readonly number[]): Record<string, HostTensor>;
 }
 
+/** Options of {@link fisherInformation}. */
 export interface FisherOptions {
   readonly kind: FisherKind;
   readonly mass?: number;

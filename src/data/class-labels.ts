@@ -20,8 +20,8 @@ export interface ClassLabels {
  * Finds the classes of records, which say them by name or by number.
  *
  * Names are those given, or else the data's own list, or else those that the records say, sorted. Where all records say
- * numbers, these are places in a list of names, if there is one. −1 and numbers beyond the list are no class; they are
- * counted in `remarks`. Two names that differ only in `_`, spaces or the composition of letters are one, which is said;
+ * numbers, these are places in a list of names, if there is one, from 1 on where they count all of it so. Numbers below 0
+ * and beyond the list are no class, nor are several classes in one cell; they are counted in `remarks`. Two names that differ only in `_`, spaces or the composition of letters are one, which is said;
  * two numbers with one name stay two classes.
  *
  * @param given names that the user gives
@@ -36,12 +36,15 @@ export function classLabels(
 ): ClassLabels {
   const said = new Map<string, Set<string>>();
   for (const { className } of records) {
-    if (className === undefined) continue;
+    // Whole numbers below 0 are no class, also where others have names.
+    if (className === undefined || isBelowZero(className)) continue;
     const plain = plainName(className);
     const known = said.get(plain);
     if (known) known.add(className);
     else said.set(plain, new Set([className]));
   }
+  const several = new Set([...said.keys()].filter((name) => isOfSeveral(name, said)));
+  for (const name of several) said.delete(name);
   for (const [plain, ways] of said) {
     if (ways.size > 1) {
       remarks.add('classes that are written in several ways and are taken as one', `${plain}: ${[...ways].join(', ')}`);
@@ -70,6 +73,10 @@ export function classLabels(
   };
   const isListed = (given ?? own) !== undefined;
   const byNumber = areNumbers && isListed && ![...keys].every((name) => places.has(name));
+  const first = byNumber && areFromOne([...keys], names.length) ? 1 : 0;
+  if (first === 1) {
+    remarks.add('labels that count from 1: taken as places in the list of classes', `1: ${names[0]}`, keys.size);
+  }
   const renamed = ownPlaces(own, given && names, byName, remarks);
 
   const unlabelled = (id: string, label: string): undefined => {
@@ -90,9 +97,14 @@ export function classLabels(
         return place === undefined ? unlabelled(id, String(label)) : place;
       }
       if (className === undefined) return undefined;
+      if (isBelowZero(className)) return unlabelled(id, String(Number(className)));
       const name = whole(plainName(className));
-      if (areNumbers && (byNumber || Number(name) < 0)) {
-        const number = Number(name);
+      if (several.has(name)) {
+        remarks.add('images of several classes: taken as unlabelled', `${id}: ${name}`);
+        return undefined;
+      }
+      if (byNumber) {
+        const number = Number(name) - first;
         return number >= 0 && number < names.length ? number : unlabelled(id, name);
       }
       const place = byName(name);
@@ -107,9 +119,21 @@ export function classLabels(
 /** Also as tables write whole numbers where some are missing: 3.0. */
 const wholeNumber = /^[+-]?\d+(\.0*)?$/;
 
-/** In order; numbers by their size, and without those below 0, which stand for no class. */
+const isBelowZero = (name: string): boolean => wholeNumber.test(name.trim()) && Number(name) < 0;
+
+/** Whether a name lists classes that others bear alone: `cat|dog`. */
+function isOfSeveral(name: string, said: ReadonlyMap<string, unknown>): boolean {
+  const parts = name.split(/\s*[|;,]\s*/);
+  return parts.length > 1 && parts.every((part) => said.has(part));
+}
+
+/** Whether numbers count as many classes from 1 on. */
+const areFromOne = (said: readonly string[], classes: number): boolean =>
+  said.every((name) => Number(name) >= 1 && Number(name) <= classes) && said.some((name) => Number(name) === classes);
+
+/** In order; numbers by their size. */
 function sortedNames(said: readonly string[], areNumbers: boolean): string[] {
-  if (areNumbers) return said.filter((name) => Number(name) >= 0).sort((a, b) => Number(a) - Number(b));
+  if (areNumbers) return [...said].sort((a, b) => Number(a) - Number(b));
   return [...said].sort((a, b) => (a < b ? -1 : 1));
 }
 
@@ -139,10 +163,14 @@ function ownPlaces(
 function remarkTwins(names: readonly string[], remarks: Remarks): void {
   const seen = new Map<string, string>();
   for (const name of names) {
-    const folded = name.toLowerCase();
+    const folded = name.toLowerCase().replaceAll('-', ' ');
     const twin = seen.get(folded);
     if (twin === undefined) seen.set(folded, name);
     else if (twin === name) remarks.add('class names that stand for another class, too; they stay apart', name);
-    else remarks.add('class names that differ from another only in capitals; they stay apart', `${twin}, ${name}`);
+    else
+      remarks.add(
+        'class names that differ from another only in capitals or hyphens; they stay apart',
+        `${twin}, ${name}`,
+      );
   }
 }

@@ -1,15 +1,18 @@
 import { readdir, stat } from 'node:fs/promises';
-import { dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import type { ImageRecord } from './assemble.js';
 import type { ImageSource, Skipped } from './dataset.js';
 import { HeaderChecks } from './header-checks.js';
 import { mapParallel } from './parallel.js';
 
-const webAddress = /^[a-z][a-z\d+.-]+:\/\//i;
+export const isWebAddress = (path: string): boolean => /^[a-z][a-z\d+.-]+:\/\//i.test(path);
 
 /** A path that data names, relative to its folder with slashes; undefined for a web address, or where it leads out of the folder. */
 export const pathInside = (folder: string, path: string): string | undefined =>
-  webAddress.test(path) ? undefined : pathBelow(folder, path);
+  isWebAddress(path) ? undefined : pathBelow(folder, path);
+
+/** A path of a Windows machine: `C:\\data\\1.png`. */
+export const isWindowsPath = (path: string): boolean => /^[a-z]:[\\/]/i.test(path);
 
 /** {@link pathInside} of what is no web address. */
 export function pathBelow(folder: string, path: string): string | undefined {
@@ -24,7 +27,7 @@ export type NamedImage = Omit<ImageRecord, 'bytes'>;
 /**
  * Those of the images that lie below the folder, or below `root` where one is given, and whose header can be read. The
  * others are added to `skipped`. Paths are found as people bring them from elsewhere: with other letters for the same
- * signs (NFC, NFD), with backslashes, without an ending.
+ * signs (NFC, NFD), other capitals, with backslashes, without an ending.
  *
  * @param root a folder that paths may lead to out of the other one, or start from
  */
@@ -38,7 +41,7 @@ export async function readableImages<Named extends NamedImage>(
   const checks = await HeaderChecks.of(folder);
   const finder = new Finder();
   const checked = await mapParallel(named, async (image): Promise<Readable | Skipped> => {
-    if (webAddress.test(image.id)) {
+    if (isWebAddress(image.id)) {
       return { id: image.id, reason: 'a web address: fetch the images first, for example with img2dataset' };
     }
     const allowed = allowedPlaces(folder, image.id, root && resolve(root));
@@ -69,6 +72,7 @@ export async function readableImages<Named extends NamedImage>(
 
 /** Where a path may lead, the likeliest first. */
 function allowedPlaces(folder: string, path: string, root: string | undefined): string[] {
+  if (isWindowsPath(path) && root === undefined) return [];
   const ways = path.includes('\\') && sep === '/' ? [path, path.replaceAll('\\', '/')] : [path];
   const places = ways.flatMap((way) => {
     const own = pathInside(folder, way) === undefined ? [] : [resolve(folder, way)];
@@ -85,38 +89,44 @@ const endings = ['.jpg', '.jpeg', '.png', '.JPG', '.JPEG', '.webp'];
 
 /** Finds files whose names are written in another way than on the disk. Folders are listed once. */
 class Finder {
-  private readonly listings = new Map<string, Promise<ReadonlyMap<string, string>>>();
+  private readonly listings = new Map<string, Promise<ReadonlyMap<string, readonly string[]>>>();
 
   async find(file: string): Promise<string | undefined> {
     if (await isFile(file)) return file;
-    const composed = await this.composed(file);
-    if (composed !== undefined && (await isFile(composed))) return composed;
+    const other = await this.otherwise(file);
+    if (other !== undefined && (await isFile(other))) return other;
     if (/^\.[a-z]{2,4}$/i.test(extname(file))) return undefined;
     for (const ending of endings) if (await isFile(file + ending)) return file + ending;
     return undefined;
   }
 
-  /** The path on the disk that has the same composed letters. */
-  private async composed(path: string): Promise<string | undefined> {
-    if (/^\p{ASCII}*$/u.test(path)) return undefined;
+  /** The path on the disk that has the same composed letters, or but for capitals the same, if there is one such. */
+  private async otherwise(path: string): Promise<string | undefined> {
     const above = dirname(path);
     if (above === path) return path;
-    const folder = (await stat(above).catch(() => undefined)) ? above : await this.composed(above);
+    const folder = (await stat(above).catch(() => undefined)) ? above : await this.otherwise(above);
     if (folder === undefined) return undefined;
-    const name = (await this.listing(folder)).get(
-      path
-        .slice(above.length)
-        .replace(/^[/\\]/, '')
-        .normalize('NFC'),
-    );
-    return name === undefined ? undefined : join(folder, name);
+    const own = basename(path).normalize('NFC');
+    const listing = await this.listing(folder);
+    const [name, more] = listing.get(own) ?? listing.get(own.toLowerCase()) ?? [];
+    return name === undefined || more !== undefined ? undefined : join(folder, name);
   }
 
-  private listing(folder: string): Promise<ReadonlyMap<string, string>> {
+  /** Names on the disk by their composed letters, and by small ones. */
+  private listing(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
     let listing = this.listings.get(folder);
     if (!listing) {
       listing = readdir(folder).then(
-        (names) => new Map(names.map((name) => [name.normalize('NFC'), name])),
+        (names) => {
+          const composed = names.map((name) => [name.normalize('NFC'), name] as const);
+          const found = new Map<string, string[]>();
+          for (const [own, name] of composed) {
+            const key = own.toLowerCase();
+            found.set(key, [...(found.get(key) ?? []), name]);
+          }
+          for (const [own, name] of composed) found.set(own, [name]);
+          return found;
+        },
         () => new Map(),
       );
       this.listings.set(folder, listing);

@@ -72,7 +72,11 @@ export interface Inspection {
   readonly skipped: readonly Skipped[];
 }
 
-/** Counts what a data set holds, decodes its images, and says what looks wrong. */
+/**
+ * Counts what a data set holds, decodes its images, and says what looks wrong.
+ *
+ * @throws the signal's reason where it is aborted
+ */
 export async function inspectDataset(dataset: ImageTextDataset, options: InspectOptions = {}): Promise<Inspection> {
   const { limit = 20_000, samples = 3, signal, onProgress } = options;
   const all = Object.entries(dataset.splits).flatMap(([split, own]) => own.map((example) => ({ split, example })));

@@ -50,7 +50,11 @@ export async function createRounds(folder: string, plan: RoundsPlan): Promise<vo
   );
 }
 
-/** @throws UserError where a folder holds no rounds */
+/**
+ * Reads what is trained in the rounds of a folder, and how.
+ *
+ * @throws UserError where a folder holds no rounds
+ */
 export async function readPlan(folder: string): Promise<z.infer<typeof planSchema>> {
   const path = planFile(folder);
   if (!existsSync(path)) throw new UserError(`${path}: no such file: rounds are made by promptkd diloco run`);

@@ -8,11 +8,12 @@ export {
 } from './adapt-recipe.js';
 export { adviceOf, type Outcome } from './advice.js';
 export type { Batches } from './batches/batches.js';
-export { openBatches, type TargetOptions } from './batches/open-batches.js';
+export { type BatchSource, openBatches, type TargetOptions } from './batches/open-batches.js';
 export { type DistillOptions, type DistillResult, type DistillValidation, distill } from './distill.js';
 export { type ExtractResult, extractTargets } from './extract.js';
-export { type FusionFigures, measureFusion } from './fusion/measure.js';
-export { attentionLoss } from './losses/attention-loss.js';
+export type { Fusion } from './fusion/fusion.js';
+export { type FusionFigures, type MeasuredImages, measureFusion } from './fusion/measure.js';
+export { type AttentionPair, attentionLoss } from './losses/attention-loss.js';
 export {
   type Answers,
   type ComparedLogits,
@@ -21,9 +22,19 @@ export {
   type LogitParts,
 } from './losses/compared-logits.js';
 export { crossModalLoss, studentCrossMap, teacherCrossMap } from './losses/cross-modal.js';
-export { featureLoss } from './losses/feature-loss.js';
+export { type FeaturePair, featureLoss } from './losses/feature-loss.js';
 export { headShardAxis, type LossName, losses as distillLosses } from './losses/index.js';
-export type { Loss, LossContext } from './losses/loss.js';
+export type { LayerPair } from './losses/layer-map.js';
+export type {
+  FusedAnswers,
+  HeadModels,
+  Loss,
+  LossContext,
+  LossRequirements,
+  LossSettings,
+  OtherContext,
+  StoredStates,
+} from './losses/loss.js';
 export { responseLoss } from './losses/response-loss.js';
 export { type LossSwitch, lossSwitches } from './losses/switches.js';
 export { phasesOf, withEpochSteps } from './phases.js';
@@ -35,8 +46,17 @@ export { importantStreams, type Streams } from './student/residual-stream.js';
 export { studentConfig } from './student/student.js';
 export { type StudentSize, studentSizes } from './student/student-size.js';
 export { withinLatency } from './student/within-latency.js';
-export { ensureTargets } from './targets/extract-targets.js';
+export { type ExtractOptions, ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
-export { loadTeacher, type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
+export {
+  type InnerStates,
+  loadTeacher,
+  type Teacher,
+  type TeacherImagePass,
+  type TeacherModel,
+  type TeacherOptions,
+  type TeacherTexts,
+  teacherOf,
+} from './teacher/teacher.js';
 export { adaptorNames, withAdaptor } from './teachers/adaptors.js';
 export { type FusionRule, fusionRules } from './teachers/fusion-rules.js';

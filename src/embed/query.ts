@@ -32,7 +32,12 @@ export async function imageQuery(model: Model, image: string | Uint8Array, optio
   }
 }
 
-/** Embeds what is sought: texts. @returns unit rows */
+/**
+ * Embeds what is sought: texts.
+ *
+ * @returns unit rows
+ * @throws UserError for a visual student, which has no text tower
+ */
 export const textQuery = (model: Model, texts: readonly string[], options: Engine = {}): Promise<Rows> =>
   embedTexts(model, texts, options);
 

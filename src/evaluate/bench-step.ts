@@ -86,7 +86,11 @@ export async function openBlockStep(options: BenchStepOptions): Promise<BlockSte
   };
 }
 
-/** Times the step of `openBlockStep`. */
+/**
+ * Times the step of `openBlockStep`.
+ *
+ * @throws UserError where heads do not divide the width
+ */
 export async function benchStep(options: BenchStepOptions): Promise<BenchStepResult> {
   const { mode, batch, runs = 7, warmUp = 2 } = options;
   const step = await openBlockStep(options);

@@ -30,6 +30,8 @@ export const block = 64;
  * Image features of images as they are, not augmented, with the model's prompts; unit length.
  *
  * An image that cannot be read is left out and listed.
+ *
+ * @throws UserError where features are not finite numbers; the signal's reason where it is aborted
  */
 export async function embedImages(
   model: Model,

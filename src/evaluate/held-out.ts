@@ -12,6 +12,7 @@ const isMeasured = (example: Example) => isLabelled(example) || example.captions
  * @param trained the split that is trained on
  * @param onMessage told in a sentence where it is another, or none
  * @returns undefined where no split but the one trained on has images with classes or captions
+ * @throws UserError where the split that is wanted is empty
  */
 export function heldOutSplit(
   dataset: ImageTextDataset,

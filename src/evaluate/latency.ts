@@ -24,6 +24,8 @@ export interface Latency {
  * Times the vision tower with its prompts on one image (batch 1), from normalised pixels to its feature.
  *
  * The weights stand in the graph, as in an exported model.
+ *
+ * @throws UserError for a device that cannot be used; the signal's reason where it is aborted
  */
 export async function imageLatency(model: Model, options: LatencyOptions = {}): Promise<Latency> {
   const { runs = 50, warmUp = 10, signal } = options;

@@ -32,6 +32,12 @@ export function launchOf(env: Env = process.env): Launch | undefined {
  * by itself.
  *
  * @throws UserError where several were started and MPI, or what calls it, is missing, or is another than the launcher's
+ * @example
+ * import { openDataset, pretrain, pretrainRecipe } from 'promptkd';
+ *
+ * const dataset = await openDataset('folder:photos');
+ * const recipe = pretrainRecipe.parse({ data: { dataset: dataset.name } });
+ * await pretrain({ dataset, recipe, runDir: 'runs/mine', engine: { group: await openGroup() } }); // mpirun -n 4 node train.js
  */
 export async function openGroup(env: Env = process.env): Promise<Group> {
   const launch = launchOf(env);

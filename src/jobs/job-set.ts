@@ -106,7 +106,11 @@ export async function readRecord(folder: string, job: number): Promise<JobRecord
 export const writeRecord = (folder: string, record: JobRecord): Promise<void> =>
   writeFileAtomic(recordFile(folder, record.job), `${JSON.stringify(record, null, 1)}\n`);
 
-/** Records of all jobs that somebody began. */
+/**
+ * Records of all jobs that somebody began.
+ *
+ * @throws UserError for a damaged record
+ */
 export async function readRecords(folder: string): Promise<JobRecord[]> {
   const names = await readdir(join(folder, 'records')).catch(() => [] as string[]);
   const jobs = names.flatMap((name) => /^(\d{5,})\.json$/.exec(name)?.[1] ?? []).map(Number);

@@ -25,6 +25,7 @@ const lookMs = 500;
  * that share the folder, may work on the same set: each job is one process's. Jobs that failed are tried again.
  *
  * @returns when no job is left; where the signal stopped it, earlier
+ * @throws UserError where the folder cannot be written
  */
 export async function runLocal(set: JobSet, options: RunJobsOptions = {}): Promise<JobCounts> {
   const { workers = 1, signal, onProgress } = options;
@@ -52,7 +53,11 @@ export async function runLocal(set: JobSet, options: RunJobsOptions = {}): Promi
   return countJobs(set);
 }
 
-/** How many jobs of a set are done and how many have failed, by their records. */
+/**
+ * How many jobs of a set are done and how many have failed, by their records.
+ *
+ * @throws UserError for a damaged record
+ */
 export async function countJobs({ folder, jobs }: JobSet): Promise<JobCounts> {
   const records = await readRecords(folder);
   const of = (state: string) => records.filter((record) => record.state === state).length;

@@ -8,6 +8,7 @@ import { UserError } from '../errors.js';
 import { ensureFolder, jsonOrNothing, lock } from '../files/index.js';
 import { type JobAttempt, type JobRecord, type JobSet, jobLock, jobLog, readRecord, writeRecord } from './job-set.js';
 
+/** Options of {@link runJob}. */
 export interface RunJobOptions {
   /** The program and its first arguments. @defaultValue this package's command line */
   readonly command?: readonly string[];

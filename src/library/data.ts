@@ -15,6 +15,8 @@ export {
   pivotLanguages,
   type ReplaceOptions,
   replaceSynonyms,
+  type Sayings,
+  saidByModels,
   type TextAugmentOptions,
 } from '../augment/index.js';
 export {

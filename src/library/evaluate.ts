@@ -12,6 +12,7 @@ export {
   benchStep,
   byArtist,
   byTrainingCount,
+  type CalibratedBias,
   type ClassFigures,
   type CompareOptions,
   type Comparison,

@@ -12,7 +12,9 @@ export {
   type FinetuneOptions,
   type LeftOut,
   type MixtureName,
+  type ModelCard,
   mixtures,
+  planQuantize,
   type QuantizedDtype,
   type QuantizeModelOptions,
   type QuantizeModelResult,
@@ -24,10 +26,14 @@ export {
 } from '../compress/index.js';
 export { type PageOptions, type PageResult, sampleImages, writePage } from '../web/index.js';
 export {
+  type CodedScheme,
   dequantize,
+  type GridOptions,
+  type QuantizedFile,
   type QuantizedTensor,
   quantizeTensor,
   readQuantized,
+  type Scales,
   type Scheme,
   schemes,
   storedBytes,

@@ -9,9 +9,11 @@ export {
   type RoundsPlan,
   type RoundsResult,
   type RunRoundsOptions,
+  readPlan,
   runRounds,
 } from '../diloco/index.js';
 export {
+  type Axis,
   type BullmqOptions,
   countJobs,
   createJobSet,
@@ -27,18 +29,26 @@ export {
   type LaunchWish,
   launchPlan,
   launchText,
+  parseAxes,
   parseShard,
+  type RunJobOptions,
   type RunJobsOptions,
   readJobSet,
+  readRecord,
   readRecords,
+  runJob,
   runJobSet,
   runLocal,
   runOnBullmq,
   type Shard,
   shardOf,
+  shellLine,
+  startLaunch,
   workOnBullmq,
 } from '../jobs/index.js';
 export {
+  firstCalls,
+  type PlannedRun,
   parseSweep,
   readSweep,
   runSweep,
@@ -49,3 +59,4 @@ export {
   type TrialResult,
   type TrialRun,
 } from '../sweep/index.js';
+export { mergeRound } from '../train/index.js';

@@ -39,12 +39,14 @@ export {
   tokenizerFromJson,
   trainTokenizer,
   type VisionOptions,
+  type VisionResult,
   visionTower,
   withImageSize,
   withTextLength,
 } from '../clip/index.js';
 export {
   type ClassVectors,
+  type DeepPromptShape,
   type DeepPrompts,
   type EncoderModel,
   foldVisionPrompts,
@@ -55,6 +57,7 @@ export {
   imageFeatures,
   type LoadOptions,
   loadModel,
+  loadModelCheckpoint,
   loadTowerModel,
   logitBias,
   logitFactor,
@@ -65,6 +68,7 @@ export {
   modelLogits,
   modelWeights,
   openEncoders,
+  type PromptedTeacher,
   parameterCount,
   type RunModelOptions,
   saveModel,
@@ -77,5 +81,7 @@ export {
   trainingOf,
   usualTemplates,
   type VisionPrompts,
+  type VisualStudent,
+  withTowers,
   withWeights,
 } from '../model/index.js';

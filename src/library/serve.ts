@@ -5,7 +5,9 @@
  */
 export {
   type Answer,
+  type Answerer,
   accuracyOf,
+  answerInThread,
   type Cascade,
   type CascadeFigures,
   type CascadeOptions,
@@ -22,6 +24,9 @@ export {
   type Encoder,
   type EncoderInfo,
   type EncoderOptions,
+  type Extension,
+  type ExtensionPage,
+  type ExtensionRequest,
   encoderStage,
   fitTemperatures,
   type Handler,

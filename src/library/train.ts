@@ -13,6 +13,7 @@ export {
   runRounds,
 } from '../diloco/index.js';
 export { loadRecipe, type RecipeSource, recipeText } from '../files/recipe-file.js';
+export { findMpi, type Group, openGroup } from '../group/index.js';
 export { Random } from '../math/index.js';
 export {
   contrastiveLoss,
@@ -25,11 +26,15 @@ export {
   sigmoidContrastiveLoss,
 } from '../pretrain/index.js';
 export {
+  type Deletable,
+  deletableOf,
+  deleteAll,
   type FoundRun,
   findRuns,
   historyCsv,
   MlflowLog,
   type MlflowOptions,
+  type MlflowStatus,
   openRun,
   type RecipeDifference,
   type RunSummary,
@@ -56,10 +61,15 @@ export {
   openExecutor,
   type ParameterRules,
   type PhasePlace,
+  type PhaseRounds,
   type PlacedEvaluation,
   type PlannedFiles,
+  type Rounds,
+  type RunEvaluation,
   type RunFigures,
+  type RunInvocation,
   type RunOptions,
+  type RunOutcome,
   type RunPlan,
   type RunProgress,
   type RunRecord,
@@ -69,6 +79,7 @@ export {
   type ScheduleOptions,
   type SgdOptions,
   type StepEvent,
+  type StepGradients,
   type StepReport,
   scoreOf,
   sgd,

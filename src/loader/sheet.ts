@@ -38,6 +38,8 @@ const [labelWidth, headHeight] = [150, 18];
 /**
  * Draws what training sees: an image per row, first as it is, then views of it. Beside each row stands what it shows: its
  * class or caption, and its id; above each column which view it is.
+ *
+ * @throws UserError where there is no such split, an image cannot be read, or the file cannot be written
  */
 export async function viewSheet(dataset: ImageTextDataset, options: ViewSheetOptions): Promise<void> {
   const { views, size, augment, seed } = options;

@@ -35,6 +35,8 @@ export async function exportedPrompts(
  * last layer, of which only the class token (of SigLIP: the patches) is read. There the tokens need not be in the
  * sequence at all. Where the prompts of the last prompted layer flow on through layers without prompts, they stay tokens
  * from that layer on.
+ *
+ * @throws Error naming a parameter that is missing
  */
 export async function foldVisionPrompts(params: Params, config: ClipConfig, vision: Params): Promise<VisionPrompts> {
   const all = promptTokens(vision).tokens as HostTensor[];

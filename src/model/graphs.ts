@@ -64,7 +64,11 @@ export function textFeatures(p: TensorTree, model: GraphModel, ids: Tensor, ends
   return textPass(p, model, ids, ends).embed;
 }
 
-/** Logits [B, N] of image features [B, P] and text features [N, P]. */
+/**
+ * Logits [B, N] of image features [B, P] and text features [N, P].
+ *
+ * @throws Error where the parameters have no `logit_scale`
+ */
 export function modelLogits(p: TensorTree, images: Tensor, texts: Tensor): Tensor {
   return clipLogits(images, texts, param(p, 'logit_scale'), p.logit_bias);
 }

@@ -52,7 +52,12 @@ export function modelFolder(folder: string, dtype?: Dtype): string | undefined {
   return [folder, ...runModels.map((name) => join(folder, name))].find(isModel);
 }
 
-/** What a model's training took; undefined of one from elsewhere. @param name a folder, a run's folder, a shipped model or a hub id */
+/**
+ * What a model's training took; undefined of one from elsewhere.
+ *
+ * @param name a folder, a run's folder, a shipped model or a hub id
+ * @throws UserError for a shipped model that there is not, or a record that is damaged
+ */
 export function trainingOf(name: string): TrainingRecord | undefined {
   const folder = shippedModel(name);
   return readTrainingRecord(modelFolder(folder) ?? folder);

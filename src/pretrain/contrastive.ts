@@ -28,6 +28,7 @@ import {
  * @param logitScale [] natural logarithm of the scale
  * @param matches [B, N] float32, 1 where the text describes the image
  * @returns [] mean loss
+ * @throws Error for shapes that do not fit
  */
 export function contrastiveLoss(
   imageEmbeds: Tensor,

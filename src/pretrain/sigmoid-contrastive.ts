@@ -16,6 +16,7 @@ import { formatShape, type Tensor } from '../tensor/index.js';
  * @param logitBias [] or [1]
  * @param matches [B, N] float32, 1 where the text describes the image
  * @returns [] a sum over the pairs, divided by the images
+ * @throws Error for shapes that do not fit
  */
 export function sigmoidContrastiveLoss(
   imageEmbeds: Tensor,

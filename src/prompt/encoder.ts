@@ -73,6 +73,7 @@ export function initPromptEncoder(config: PromptEncoderConfig, seed: number): Pa
  * @param ends [N] int32, position of the end token; what follows is padding
  * @param embedding the student's token embedding [V, E], where the encoder shares it
  * @returns one vector a text [N, width]
+ * @throws Error naming a parameter that is missing
  */
 export function encodePromptTexts(
   p: TensorTree,

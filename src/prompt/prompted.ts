@@ -24,6 +24,7 @@ export const promptFile = 'prompt_encoder.safetensors';
  * Writes `prompt_encoder.safetensors` into a checkpoint folder; the encoder's shape stands in its metadata.
  *
  * @param quantized parameters of the encoder that are stored in few bits
+ * @throws UserError where the file cannot be written
  */
 export async function savePrompts(
   dir: string,
@@ -68,6 +69,7 @@ export async function loadPrompts(dir: string): Promise<SavedPrompts | undefined
  * @param ids [N, L] int32, with room for `n_ctx` more positions in the text tower
  * @param ends [N] int32
  * @param options `added`: a prompted layer's own prompts [n_ctx, text_width] beside those of the text, to which they are added
+ * @throws Error naming a parameter that is missing
  */
 export function promptedTextTower(
   p: TensorTree,

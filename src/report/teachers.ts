@@ -8,7 +8,11 @@ import { style } from './style.js';
 const bins = 10;
 const [wide, high, foot] = [340, 120, 18];
 
-/** Writes {@link teachersPage} to `file`. */
+/**
+ * Writes {@link teachersPage} to `file`.
+ *
+ * @throws UserError where the file cannot be written
+ */
 export async function writeTeachersPage(file: string, figures: FusionFigures): Promise<void> {
   await writeFileAtomic(file, teachersPage(figures));
 }

@@ -8,16 +8,24 @@ import { openSession } from './session.js';
 export class OnnxFile {
   private constructor(private readonly session: ort.InferenceSession) {}
 
-  /** @param from path of the file, or its bytes */
+  /**
+   * Opens an ONNX file.
+   *
+   * @param from its path, or its bytes
+   * @param options `device`: cpu unless said otherwise; `threads`: of ONNX Runtime, all cores unless said otherwise
+   * @throws UserError for a device that cannot be used; ONNX Runtime's error where it cannot read the file
+   */
   static async open(from: string | Uint8Array, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
     const session = await openSession(from, options.device ?? 'cpu', { threads: options.threads });
     return new OnnxFile(session);
   }
 
+  /** Names of its inputs, in their order. */
   get inputs(): readonly string[] {
     return this.session.inputNames;
   }
 
+  /** Names of its outputs, in their order. */
   get outputs(): readonly string[] {
     return this.session.outputNames;
   }
@@ -29,7 +37,11 @@ export class OnnxFile {
     return typeof size === 'number' && size > 0 ? size : undefined;
   }
 
-  /** Runs the model. The arrays returned are new; feeds the model has no input for are left out. */
+  /**
+   * Runs the model. The arrays returned are new; feeds the model has no input for are left out.
+   *
+   * @throws Error where an input is missing; ONNX Runtime's error for a feed of another shape or type
+   */
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor<Float32Array>>> {
     const tensors: Record<string, ort.Tensor> = {};
     for (const name of this.inputs) {
@@ -50,6 +62,7 @@ export class OnnxFile {
     );
   }
 
+  /** Frees the session; the file cannot be run after it. */
   async dispose(): Promise<void> {
     await this.session.release();
   }

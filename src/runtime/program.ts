@@ -139,6 +139,7 @@ export interface TracedProgram {
  * Compiles what computes `outputs` into one session. Inputs are found by walking back from the outputs.
  *
  * @param program.shards for a graph that was traced for `options.ranks` ranks: along which axis what is split
+ * @throws UserError for a device that cannot be used, or ranks that do not divide what is split
  */
 export async function compile(
   program: TracedProgram & { readonly shards?: ShardAxis },

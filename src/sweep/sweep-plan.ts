@@ -45,7 +45,11 @@ export function rungCalls(
   );
 }
 
-/** The calls of a sweep's first rung, which has all trials. */
+/**
+ * The calls of a sweep's first rung, which has all trials.
+ *
+ * @throws UserError for a grid of too many trials
+ */
 export const firstCalls = (spec: SweepSpec, folder: string): PlannedRun[] =>
   rungCalls(spec, folder, 0, trialsOf(spec), spec.halving && rungsOf(spec.halving)[0]);
 

@@ -10,4 +10,5 @@ export {
   patchFeatures,
   patchTokens,
 } from './patch-features.js';
+export { type TaskDtype, taskDtypes } from './stored-weights.js';
 export * from './vqa/index.js';

@@ -44,6 +44,14 @@ export interface PatchTokens {
  * @param p the model's weights, by the names of `modelWeights`
  * @param pixels [B, 3, S, S], preprocessed
  * @throws UserError for layers that the model does not have
+ * @example
+ * import { loadTowerModel, modelWeights } from 'promptkd/model';
+ * import { input, nn } from 'promptkd/tensor';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'patch features');
+ * const { image_size: side } = model.config.vision_config;
+ * const pixels = input('pixels', [8, 3, side, side]);
+ * const { layers } = patchTokens(nn.paramInputs(modelWeights(model)), model, pixels, { layers: [3] }); // to go on from
  */
 export function patchTokens(
   p: TensorTree,
@@ -81,6 +89,14 @@ export interface PatchEncoder {
  * Compiles {@link patchTokens} for `batch` images at a time.
  *
  * @throws UserError for layers that the model does not have, or a device that cannot be used
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'patch features');
+ * const { image_size: side } = model.config.vision_config;
+ * const encoder = await patchEncoder(model, 1, { layers: [3] });
+ * const { layers } = await encoder.run({ shape: [1, 3, side, side], data: new Float32Array(3 * side * side) });
+ * await encoder.dispose();
  */
 export async function patchEncoder(
   model: TowerModel,
@@ -135,8 +151,13 @@ const block = 32;
  * @throws UserError for layers that the model does not have, or a cache that cannot be written
  * @throws the signal's reason where it is aborted
  * @example
- * const model = await loadTowerModel('models/emoji-student', 'vqa');
+ * import { openDataset } from 'promptkd';
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'patch features');
+ * const dataset = await openDataset('folder:photos');
  * const { layers } = await patchFeatures(model, dataset, dataset.splits.train!, { layers: [3], space: 'joint' });
+ * console.log(layers[0]!.shape); // images, patches, width of the joint space
  */
 export async function patchFeatures(
   model: TowerModel,

@@ -62,7 +62,11 @@ export interface OnnxModel {
 
 const OPSET = 20;
 
-/** The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written. */
+/**
+ * The graph that computes `outputs`, as an ONNX model. Walks back from the outputs: nothing unused is written.
+ *
+ * @throws Error for two inputs of one name
+ */
 export function toOnnx(options: OnnxOptions): OnnxModel {
   const { emitter, fed, given, plain } = emitGraph(options);
   const output = Object.entries(options.outputs).map(([name, tensor]) => {

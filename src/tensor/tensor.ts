@@ -82,7 +82,11 @@ export class Tensor {
   }
 }
 
-/** A graph input, fed at each run under `name`. */
+/**
+ * A graph input, fed at each run under `name`.
+ *
+ * @throws Error for sizes that are not whole, or negative
+ */
 export function input(name: string, shape: Shape, dtype: DType = 'float32'): Tensor {
   for (const d of shape) {
     if (typeof d === 'number' && (!Number.isInteger(d) || d < 0)) {
@@ -92,7 +96,11 @@ export function input(name: string, shape: Shape, dtype: DType = 'float32'): Ten
   return Tensor.make(shape, dtype, name);
 }
 
-/** A constant: a number, a list of numbers (one axis), or an array. Int32Array gives int32. */
+/**
+ * A constant: a number, a list of numbers (one axis), or an array. Int32Array gives int32.
+ *
+ * @throws Error for another number of elements than the shape has
+ */
 export function constant(value: number | readonly number[] | HostTensor): Tensor {
   if (typeof value === 'number') return constant({ shape: [], data: Float32Array.of(value) });
   if (Array.isArray(value)) return constant({ shape: [value.length], data: Float32Array.from(value) });

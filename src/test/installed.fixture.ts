@@ -95,6 +95,9 @@ export interface PublicName {
   readonly name: string;
   readonly text: string;
   readonly examples: readonly string[];
+  readonly isType: boolean;
+  /** Its declarations, and its name there. */
+  readonly declared: { readonly file: string; readonly name: string };
 }
 
 /** What an entry of the package exports. @param file its declarations */
@@ -110,7 +113,13 @@ export function publicNames(program: ts.Program, file: string): PublicName[] {
       ? commentAbove(exported)
       : ts.displayPartsToString(symbol.getDocumentationComment(checker));
     const examples = symbol.getJsDocTags(checker).filter(({ name }) => name === 'example');
-    return { name: exported.name, text: said, examples: examples.map(({ text }) => ts.displayPartsToString(text)) };
+    return {
+      name: exported.name,
+      text: said,
+      examples: examples.map(({ text }) => ts.displayPartsToString(text)),
+      isType: !(symbol.flags & ts.SymbolFlags.Value),
+      declared: { file: symbol.declarations?.[0]?.getSourceFile().fileName ?? '', name: symbol.name },
+    };
   });
 }
 
@@ -121,6 +130,31 @@ function commentAbove({ declarations = [] }: ts.Symbol): string {
   const text = statement.getSourceFile().text;
   const ranges = ts.getLeadingCommentRanges(text, statement.pos) ?? [];
   return ranges.map(({ pos, end }) => text.slice(pos, end)).join('\n');
+}
+
+/** What a text of TypeScript uses and does not declare: what it has to import. */
+export function freeNames(text: string): Set<string> {
+  const used = new Set<string>();
+  const declared = new Set<string>();
+  const visit = (node: ts.Node, parent: ts.Node | undefined): void => {
+    if (ts.isIdentifier(node) && parent) {
+      const isDeclared =
+        ((ts.isVariableDeclaration(parent) || ts.isParameter(parent) || ts.isBindingElement(parent)) &&
+          parent.name === node) ||
+        ts.isImportSpecifier(parent) ||
+        ts.isImportClause(parent) ||
+        ts.isNamespaceImport(parent);
+      const isKey =
+        (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
+        (ts.isPropertyAssignment(parent) && parent.name === node) ||
+        (ts.isBindingElement(parent) && parent.propertyName === node);
+      if (isDeclared) declared.add(node.text);
+      else if (!isKey) used.add(node.text);
+    }
+    ts.forEachChild(node, (child) => visit(child, node));
+  };
+  visit(ts.createSourceFile('example.ts', text, ts.ScriptTarget.ES2022), undefined);
+  return new Set([...used].filter((name) => !declared.has(name)));
 }
 
 /** TypeScript as JavaScript. */

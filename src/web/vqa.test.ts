@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportModel } from '../compress/index.js';
-import { exportVqa, loadHead, trainVqa, VqaAsker, vqaRecipe } from '../tasks/index.js';
+import { exportVqa, loadVqaHead, trainVqa, VqaAsker, vqaRecipe } from '../tasks/index.js';
 import { tinyModel, tinyVqa } from '../tasks/vqa/tiny-vqa.fixture.js';
 import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
 import type * as web from './index.js';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   });
   await trainVqa({ model, data: tinyVqa(), recipe, runDir: path('run') });
   await exportModel({ model, out: path('model'), classes: ['red', 'blue'], templates: ['{}'] });
-  await exportVqa(model, loadHead(path('run')), path('vqa'));
+  await exportVqa(model, loadVqaHead(path('run')), path('vqa'));
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -40,7 +40,7 @@ describe.skipIf(!hasBrowser)(`the question box in ${browserName}`, () => {
     const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#dc1e1e' } })
       .png()
       .toBuffer();
-    const asker = await VqaAsker.open(model, loadHead(path('run')));
+    const asker = await VqaAsker.open(model, loadVqaHead(path('run')));
     const question = 'what colour?';
     const { answer, confidence } = await asker.ask(image, { question });
     await asker.close();

@@ -27,6 +27,7 @@ const FIELD = 'quantization';
 const PARTS = ['scales', 'factor', 'zeros', 'codebook'] as const;
 type Part = (typeof PARTS)[number];
 
+/** What {@link readQuantized} reads. */
 export interface QuantizedFile {
   /** All tensors, those in few bits as the numbers they stand for. */
   readonly tensors: Record<string, HostTensor>;
@@ -39,6 +40,8 @@ export interface QuantizedFile {
  * Writes tensors to a safetensors file, atomically, the quantised ones in their bits: codes under the tensor's name (4-bit
  * codes two a byte, the first in the upper half), `NAME.scales` a block, and where the scheme has them `NAME.factor`,
  * `NAME.zeros` and `NAME.codebook`. Scheme and shape stand in the metadata.
+ *
+ * @throws UserError where a finite value does not fit F16, or the file cannot be written
  */
 export async function writeQuantized(
   path: string,

@@ -60,6 +60,7 @@ export function rounder(grid: Grid): Rounder {
   };
 }
 
+/** How the values of a weight format are fitted to a weight. */
 export interface GridOptions {
   /** Of a fitted codebook. */
   readonly codebook?: Float32Array;

@@ -21,6 +21,7 @@ export interface TextAugmentOptions {
  *
  * @param keep words that stay, such as the class name
  * @param sayings what models make of the text, instead of the rules; see `saidByModels`
+ * @throws UserError for a pivot language that back translation does not know
  */
 export function augmentText(
   text: string,

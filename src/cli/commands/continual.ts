@@ -34,8 +34,8 @@ export function addContinual(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'continual --recipe recipes/continual-domains.yaml --student models/emoji-student --out runs/domains',
-        'continual --recipe recipes/continual-classes.yaml --student models/emoji-student --seeds 3 --orders 2 --out runs/classes',
+        'continual --recipe promptkd:continual-domains --student promptkd:emoji-student --out runs/domains',
+        'continual --recipe promptkd:continual-classes --student promptkd:emoji-student --seeds 3 --orders 2 --out runs/classes',
       ),
     )
     .action(run);

@@ -26,7 +26,7 @@ export function addDefects(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --data surfaces --product metal --out runs/metal',
+        'defects fit promptkd:emoji-student --data surfaces --product metal --out runs/metal',
         'defects evaluate runs/metal --data surfaces --product metal',
         'defects export runs/metal --data surfaces --product metal --out metal-detector',
         'defects run runs/metal incoming --watch --out inspected',
@@ -70,6 +70,7 @@ const withEngine = (command: Command) => command.addOption(deviceOption()).addOp
 interface FitOptions extends RecipeRunOptions {
   readonly product?: string;
   readonly mode?: string;
+  readonly dtype?: string;
   readonly shots?: number;
   readonly falseAlarms?: string;
   readonly others?: string;
@@ -89,6 +90,13 @@ function addFit(group: Command): void {
     .addOption(dataOption())
     .addOption(productOption())
     .addOption(new Option('--mode <mode>', 'by what images are judged').choices(['few-shot', 'zero-shot', 'tuned']))
+    .addOption(
+      new Option('--dtype <name>', 'how the exported file stores matrices: 32, 8 or 4 bits').choices([
+        'fp32',
+        'q8',
+        'q4',
+      ]),
+    )
     .option('--shots <k>', 'few-shot: sound images that are remembered; the others set the threshold', positiveInteger)
     .option('--false-alarms <n>', 'false alarms that are wanted of 1,000 sound images')
     .option('--others <data>', 'tuned: images of other products, sound and defective, to learn prompts from')
@@ -98,9 +106,9 @@ function addFit(group: Command): void {
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --product metal --shots 8 --out runs/metal',
-        'defects fit models/emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
-        'defects fit models/emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
+        'defects fit promptkd:emoji-student --product metal --shots 8 --out runs/metal',
+        'defects fit promptkd:emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
+        'defects fit promptkd:emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
       ),
     )
     .action(fit);
@@ -118,6 +126,7 @@ async function fit(folder: string, options: FitOptions): Promise<void> {
       flags: {
         'data.product': options.product,
         mode: options.mode,
+        dtype: options.dtype,
         shots: options.shots,
         false_alarms: options.falseAlarms === undefined ? undefined : Number(options.falseAlarms),
         'tuning.dataset': options.others,

@@ -64,7 +64,7 @@ export function addMedicalReport(program: Command): void {
         'medical-report index my-clip --data iu:iu_xray/annotation.json --out runs/iu',
       ),
     )
-    .action(makeIndex);
+    .action(makeReportIndex);
   withUse(
     group.command('draft').description('draft the report of one study, of one or more image files (DICOM, PNG, JPEG)'),
   )
@@ -109,7 +109,7 @@ function withUse(command: Command): Command {
     .addOption(threadsOption());
 }
 
-async function makeIndex(folder: string, options: IndexOptions): Promise<void> {
+async function makeReportIndex(folder: string, options: IndexOptions): Promise<void> {
   const { UserError } = await import('../../errors.js');
   const { teacher, teacherIndex } = options;
   if ((teacher === undefined) !== (teacherIndex === undefined)) {
@@ -118,10 +118,8 @@ async function makeIndex(folder: string, options: IndexOptions): Promise<void> {
     );
   }
   await runTraining(options, async () => {
-    const [{ loadIndex, makeIndex: make, openStudies, reportIndexRecipe }, { loadTowerModel }] = await Promise.all([
-      import('../../tasks/index.js'),
-      import('../../model/index.js'),
-    ]);
+    const [{ loadReportIndex, makeReportIndex: make, openStudies, reportIndexRecipe }, { loadTowerModel }] =
+      await Promise.all([import('../../tasks/index.js'), import('../../model/index.js')]);
     return {
       schema: reportIndexRecipe,
       flags: { 'data.split': options.split, ...engineFlags(options) },
@@ -136,7 +134,7 @@ async function makeIndex(folder: string, options: IndexOptions): Promise<void> {
         const taught =
           teacher === undefined
             ? undefined
-            : { model: await loadTowerModel(teacher, '--teacher', given), index: await loadIndex(teacherIndex!) };
+            : { model: await loadTowerModel(teacher, '--teacher', given), index: await loadReportIndex(teacherIndex!) };
         const studies = await openStudies(given.recipe.data.dataset);
         return make({ ...given, model, studies, teacher: taught });
       },
@@ -160,13 +158,13 @@ async function makeIndex(folder: string, options: IndexOptions): Promise<void> {
 }
 
 async function opened(folder: string, { index, variant }: UseOptions) {
-  const [{ forVariant, loadIndex }, { loadTowerModel }] = await Promise.all([
+  const [{ indexForVariant, loadReportIndex }, { loadTowerModel }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
   ]);
   const model = await loadTowerModel(folder, 'medical-report');
-  const read = await loadIndex(index);
-  return { model, index: variant ? forVariant(read, model) : read };
+  const read = await loadReportIndex(index);
+  return { model, index: variant ? indexForVariant(read, model) : read };
 }
 
 async function draft(

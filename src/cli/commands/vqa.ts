@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { VqaDtype, VqaEvaluation } from '../../tasks/index.js';
+import type { TaskDtype, VqaEvaluation } from '../../tasks/index.js';
 import {
   type CommonOptions,
   deviceOption,
@@ -63,9 +63,9 @@ export function addVqa(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'vqa train models/emoji-teacher --recipe recipes/vqa-emoji.yaml --out runs/teacher-vqa',
-        'vqa train models/emoji-student --teacher models/emoji-teacher --teacher-head runs/teacher-vqa --recipe recipes/vqa-emoji.yaml --out runs/vqa',
-        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe recipes/vqa-vqav2.yaml --out runs/vqav2',
+        'vqa train promptkd:emoji-teacher --recipe promptkd:vqa-emoji --out runs/teacher-vqa',
+        'vqa train promptkd:emoji-student --teacher promptkd:emoji-teacher --teacher-head runs/teacher-vqa --recipe promptkd:vqa-emoji --out runs/vqa',
+        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe promptkd:vqa-vqav2 --out runs/vqav2',
       ),
     )
     .action(trainHead);
@@ -94,7 +94,7 @@ export function addVqa(program: Command): void {
     .addOption(threadsOption())
     .addHelpText(
       'after',
-      examples('vqa ask models/emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
+      examples('vqa ask promptkd:emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
     )
     .action(ask);
   withCommonOptions(
@@ -121,7 +121,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
     );
   }
   await runTraining(options, async () => {
-    const [{ loadHead, openVqa, trainVqa, vqaRecipe }, { loadTowerModel }] = await Promise.all([
+    const [{ loadVqaHead, openVqa, trainVqa, vqaRecipe }, { loadTowerModel }] = await Promise.all([
       import('../../tasks/index.js'),
       import('../../model/index.js'),
     ]);
@@ -140,7 +140,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
         const taught =
           teacher === undefined
             ? undefined
-            : { model: await loadTowerModel(teacher, '--teacher', given), head: loadHead(teacherHead!) };
+            : { model: await loadTowerModel(teacher, '--teacher', given), head: loadVqaHead(teacherHead!) };
         const data = await openVqa(given.recipe.data.dataset);
         return trainVqa({ ...given, model, data, teacher: taught });
       },
@@ -168,7 +168,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
 }
 
 async function evaluate(folder: string, options: EvaluateOptions): Promise<void> {
-  const [{ evaluateVqa, loadHead, openVqa }, { loadTowerModel }, { UserError }] = await Promise.all([
+  const [{ evaluateVqa, loadVqaHead, openVqa }, { loadTowerModel }, { UserError }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
     import('../../errors.js'),
@@ -177,8 +177,8 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
   if (!options.head && !options.blind && !zeroShot) {
     throw new UserError('--head, --blind, --zero-shot: expected at least one of them: there is nothing to measure');
   }
-  const head = options.head === undefined ? undefined : loadHead(options.head);
-  const blind = options.blind === undefined ? undefined : loadHead(options.blind);
+  const head = options.head === undefined ? undefined : loadVqaHead(options.head);
+  const blind = options.blind === undefined ? undefined : loadVqaHead(options.blind);
   const model = await loadTowerModel(folder, 'vqa');
   const data = await openVqa(options.data);
   const { answers, ...found } = await evaluateVqa(model, data, { head, blind, zeroShot, split, questions, threads });
@@ -197,13 +197,13 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
 }
 
 async function ask(folder: string, file: string, questions: readonly string[], options: AskOptions): Promise<void> {
-  const [{ loadHead, VqaAsker, withAnswers }, { loadTowerModel }, { readFile }, { cannotRead }] = await Promise.all([
+  const [{ loadVqaHead, VqaAsker, withAnswers }, { loadTowerModel }, { readFile }, { cannotRead }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
     import('node:fs/promises'),
     import('../../files/index.js'),
   ]);
-  const known = loadHead(options.head);
+  const known = loadVqaHead(options.head);
   const model = await loadTowerModel(folder, 'vqa');
   const head = options.addAnswers ? await withAnswers(known, model, options.addAnswers) : known;
   const image = await readFile(file).catch((error: unknown) => {
@@ -233,15 +233,15 @@ async function ask(folder: string, file: string, questions: readonly string[], o
 
 async function exportHead(
   folder: string,
-  options: CommonOptions & { head: string; out: string; dtype: VqaDtype },
+  options: CommonOptions & { head: string; out: string; dtype: TaskDtype },
 ): Promise<void> {
-  const [{ exportVqa, loadHead }, { loadTowerModel }] = await Promise.all([
+  const [{ exportVqa, loadVqaHead }, { loadTowerModel }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
   ]);
   const result = await exportVqa(
     await loadTowerModel(folder, 'vqa'),
-    loadHead(options.head),
+    loadVqaHead(options.head),
     options.out,
     options.dtype,
   );

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Dtype, dtypes } from '../../clip/index.js';
+import { type Dtype, dtypes } from '../../clip/checkpoint/onnx-dtypes.js';
 import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
 
 interface WebCommandOptions extends CommonOptions {

@@ -53,7 +53,11 @@ export async function loadCheckpoint(idOrFolder: string, options: DownloadOption
   return { ...weights, tokenizer };
 }
 
-/** `loadCheckpoint` without the tokenizer, for folders that have none. */
+/**
+ * `loadCheckpoint` without the tokenizer, for folders that have none.
+ *
+ * @throws UserError naming file, field or tensor at fault
+ */
 export async function loadWeights(folder: string): Promise<ClipWeights> {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UserError(`${folder}: expected the folder of a CLIP checkpoint, with config.json and model.safetensors`);

@@ -14,9 +14,19 @@ export function imageError(label: string, error: unknown, maxPixels = MAX_PIXELS
       ? 'expected an image, found no such file'
       : /unsupported image format/.test(message)
         ? 'expected an image, got something else'
-        : `expected an image that is whole, got one that is damaged: ${message}`;
+        : `expected an image that is whole, got one that is damaged: ${plainFault(message)}`;
   return new UserError(`${label}: ${reason}`);
 }
+
+/** The last of what libvips says, without its name: the lines before say what it read over. */
+const plainFault = (message: string): string => {
+  const last = message
+    .trim()
+    .split('\n')
+    .at(-1)!
+    .replace(/^Vips\w+: /, '');
+  return last === 'Unknown error' ? 'it is cut short' : last;
+};
 
 /**
  * Resizes as the configuration says, then cuts the central square. What lies outside the square is not computed.

@@ -44,6 +44,8 @@ export interface TextOptions {
  * `ends` [N] int32 is the position of the end token in `ids`; with inserted prompts it is moved here. SigLIP's has no
  * causal mask and reads all positions, padding too, off the last one: `ends` is not looked at, L (with inserted prompts)
  * is its full length, and prompts stand in front, as it has no start token.
+ *
+ * @throws Error naming a parameter that is missing
  */
 export function textTower(
   p: TensorTree,

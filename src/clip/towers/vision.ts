@@ -49,6 +49,8 @@ export interface VisionOptions {
  *
  * SigLIP's has no class token and no norm before its blocks; a head with attention pooling reads its patch tokens, the
  * prompts not among them.
+ *
+ * @throws Error naming a parameter that is missing
  */
 export function visionTower(
   p: TensorTree,

@@ -8,7 +8,7 @@ import { jsonTexts, textLines } from './sample-texts.js';
 const longest = 2 ** 20;
 
 /**
- * The captions in text files beside images, as img2dataset's `files` output and others have them: `000000012.txt`, one
+ * The captions in text files beside images, as img2dataset's `files` output and others have them: `000000012.txt` or `.caption`, one
  * caption a line, or `caption` of `000000012.json`. Lists of boxes, as YOLO writes them, are none; they are counted.
  *
  * @param images paths below the folder, with slashes
@@ -26,7 +26,10 @@ export async function captionsBeside(
   await mapParallel(images, async (id) => {
     const stem = id.slice(0, id.lastIndexOf('.'));
     const own: string[] = [];
-    const [text, json] = [`${stem}.txt`, `${stem}.json`];
+    const [text = `${stem}.txt`, json] = [
+      [`${stem}.txt`, `${stem}.caption`].find((name) => others.has(name)),
+      `${stem}.json`,
+    ];
     if (others.has(text)) {
       read.add(text);
       const content = await shortText(join(folder, text));

@@ -10,7 +10,13 @@ import { readElements } from './json-elements.js';
 /** Numbers, or texts as some programs write them. */
 const id = z.union([z.number(), z.string()]).transform(String);
 const side = z.number().positive().optional().catch(undefined);
-const imageShape = z.object({ id, file_name: z.string(), width: side, height: side });
+/** A web address ends with the name that an image without one has. */
+const withFileName = (value: unknown): unknown => {
+  const { file_name, coco_url } = (value ?? {}) as { file_name?: unknown; coco_url?: unknown };
+  if (file_name != null || typeof coco_url !== 'string') return value;
+  return { ...(value as object), file_name: coco_url.split('/').at(-1) };
+};
+const imageShape = z.preprocess(withFileName, z.object({ id, file_name: z.string(), width: side, height: side }));
 const box = z.tuple([z.number(), z.number(), z.number().min(0), z.number().min(0)]);
 const annotationShape = z.object({
   image_id: id,
@@ -19,7 +25,13 @@ const annotationShape = z.object({
   category_id: id.nullish(),
   iscrowd: z.union([z.number(), z.boolean()]).nullish(),
 });
-const categoryShape = z.object({ id, name: z.string() });
+const categoryShape = z.object({ id, name: z.string(), supercategory: z.string().nullish() });
+
+/** A category's name, and what it is a kind of. */
+export interface Category {
+  readonly name: string;
+  readonly above?: string | undefined;
+}
 
 /** What is needed of an annotation file, without its outlines. */
 export interface Annotations {
@@ -27,8 +39,8 @@ export interface Annotations {
   readonly images: ReadonlyMap<string, { readonly name: string; readonly size: readonly [number, number] | undefined }>;
   readonly captions: readonly { readonly imageId: string; readonly caption: string }[];
   readonly boxes: readonly (PixelBox & { readonly imageId: string })[];
-  /** Names by their ids. */
-  readonly categories: ReadonlyMap<string, string>;
+  /** By their ids. */
+  readonly categories: ReadonlyMap<string, Category>;
 }
 
 /**
@@ -40,7 +52,7 @@ export async function readAnnotations(file: string, skipped: Skipped[], remarks:
   const images = new Map<string, { name: string; size: readonly [number, number] | undefined }>();
   const captions: { imageId: string; caption: string }[] = [];
   const boxes: (PixelBox & { imageId: string })[] = [];
-  const categories = new Map<string, string>();
+  const categories = new Map<string, Category>();
   const reader =
     <T>(list: string, shape: ZodType<T>, read: (value: T) => void) =>
     (value: unknown, index: number) => {
@@ -60,7 +72,9 @@ export async function readAnnotations(file: string, skipped: Skipped[], remarks:
       if (bbox?.length !== 4 || category_id == null || iscrowd) return;
       boxes.push({ imageId: image_id, category: category_id, at: bbox });
     }),
-    categories: reader('categories', categoryShape, ({ id, name }) => categories.set(id, name)),
+    categories: reader('categories', categoryShape, ({ id, name, supercategory }) => {
+      categories.set(id, { name, above: supercategory ?? undefined });
+    }),
   });
   if (!counts.has('images')) throw new UserError(`${file}: images: expected a list of images, found none`);
   return { images, captions, boxes, categories };

@@ -199,4 +199,28 @@ describe('Karpathy’s splits', () => {
     expect(classes).toHaveLength(2);
     await expect(openDataset(`flickr:${folder}/flickr30k-images`)).rejects.toThrow('expected dataset_flickr30k.json');
   });
+
+  it('reads captions.json beside the images, names from addresses, and leaves out headings of categories', async () => {
+    for (const path of ['set/a/1.png', 'set/a/2.png']) await put(folder, path);
+    await json('captions.json', {
+      images: [
+        { id: 1, coco_url: 'http://example.org/set/1.png' },
+        { id: 2, file_name: '2.png' },
+      ],
+      annotations: captions([1, 'A cat.'], [2, 'A dog.']),
+      categories: [
+        { id: 0, name: 'animals', supercategory: 'none' },
+        { id: 1, name: 'cat', supercategory: 'animals' },
+      ],
+    });
+    const { classes, splits, skipped } = await openDataset(`coco:${folder}`);
+    expect(classes.map(({ name }) => name)).toEqual(['cat']);
+    expect([splits.train!.map(({ id, captions }) => [id, captions]), skipped]).toEqual([
+      [
+        ['set/a/1.png', ['A cat.']],
+        ['set/a/2.png', ['A dog.']],
+      ],
+      [],
+    ]);
+  });
 });

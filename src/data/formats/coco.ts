@@ -7,12 +7,13 @@ import { filesBelow, readableImages } from '../image-file.js';
 import { mapParallel } from '../parallel.js';
 import { Remarks } from '../remarks.js';
 import { splitInName } from '../split-names.js';
-import { folderOf, placeOf } from './annotation-file.js';
+import { folderOf } from './annotation-file.js';
 import { classesBeside } from './classes-beside.js';
-import { type Annotations, readAnnotations } from './coco-annotations.js';
+import { type Annotations, type Category, readAnnotations } from './coco-annotations.js';
 import { type PixelBox, sharesOf } from './coco-boxes.js';
 import { checkFolder } from './folder.js';
 import { openKarpathy } from './karpathy.js';
+import { placesBelow, placing } from './placing.js';
 
 const karpathyFile = 'dataset_coco.json';
 
@@ -42,13 +43,14 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
   if (basename(first).startsWith('dataset')) return openKarpathy(first, options);
   const isBeside = isOfFolder(first);
   const folder = resolve(options.images ?? (isBeside && (await isFolder(path)) ? path : folderOf(first)));
+  const below = isBeside ? [] : await placesBelow(folder);
   const sets = new Set(files.map(setOf));
   const images = new Map<string, Annotated>();
-  const categories = new Map<string, string>();
+  const categories = new Map<string, Category>();
   const [skipped, remarks] = [[] as Skipped[], new Remarks()];
   for (const file of files) {
     const content = await readAnnotations(file, skipped, remarks);
-    for (const [id, name] of content.categories) categories.set(id, name);
+    for (const [id, category] of content.categories) categories.set(id, category);
     const set = setOf(file);
     const own = isBeside
       ? relative(folder, dirname(resolve(file)))
@@ -58,11 +60,16 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
     const split = splitInName(isBeside ? basename(dirname(resolve(file))) : set) ?? (sets.size > 1 ? set : undefined);
     gather(
       content,
-      { folder, places: [own || '.', set, `images/${set}`, `images/${split}`, 'images', `${split}`], split },
+      {
+        ...{ folder, split, root: options.root ?? options.images },
+        places: [own || '.', set, `images/${set}`, `images/${split}`, 'images', `${split}`, ...below],
+      },
       images,
       remarks,
     );
   }
+  const used = new Set([...images.values()].flatMap(({ boxes }) => boxes.map(({ category }) => category)));
+  for (const id of headings(categories)) if (!used.has(id)) categories.delete(id);
   const numbers = [...categories.keys()].sort((a, b) => Number(a) - Number(b) || (a < b ? -1 : 1));
   const labels = new Map(numbers.map((id, label) => [id, label]));
   const named = [...images.values()].map(({ boxes, size, split, ...image }) => ({
@@ -76,7 +83,7 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
     const boxes = await sharesOf(drawn.boxes, labels, drawn.size ?? join(folder, record.id), record.id, remarks);
     return boxes.length > 0 ? { ...record, boxes } : record;
   });
-  const names = numbers.map((id) => categories.get(id)!);
+  const names = numbers.map((id) => categories.get(id)!.name);
   return {
     records,
     skipped,
@@ -84,6 +91,12 @@ export async function openCoco(path: string, options: Readonly<Record<string, st
     classNames: names.length > 0 ? names : await classesBeside(folderOf(first)),
     source: filesBelow(folder),
   };
+}
+
+/** Ids of categories that only stand above the others, as the first of Roboflow's exports. */
+function headings(categories: ReadonlyMap<string, Category>): string[] {
+  const above = new Set([...categories.values()].map((category) => category.above));
+  return [...categories].filter(([, one]) => one.above === 'none' && above.has(one.name)).map(([id]) => id);
 }
 
 /** What a file is about by its name: `train2017`. */
@@ -98,7 +111,7 @@ const isOfFolder = (file: string): boolean => /^_annotations/.test(basename(file
 /** Names of annotation files, those that say most of what they are first. */
 const fileNames = [
   /^(captions|instances)_.*\.json$/,
-  /^(train|val|valid|validation|test|annotations|labels|result)\d*\.json$/i,
+  /^(train|val|valid|validation|test|annotations?|labels|result|captions|instances|coco)\d*\.json$/i,
 ];
 const roboflowFile = '_annotations.coco.json';
 
@@ -124,25 +137,26 @@ async function annotationFiles(path: string): Promise<string[]> {
   );
 }
 
+/** Where the images of an annotation file may lie, and which split they are of. */
+interface Gathering {
+  readonly folder: string;
+  readonly places: readonly string[];
+  readonly split: string | undefined;
+  readonly root: string | undefined;
+}
+
 /** Adds what an annotation file says to the images, by their paths. */
 function gather(
   { images, captions, boxes }: Annotations,
-  {
-    folder,
-    places,
-    split,
-  }: { readonly folder: string; readonly places: readonly string[]; readonly split: string | undefined },
+  { folder, places, split, root }: Gathering,
   all: Map<string, Annotated>,
   remarks: Remarks,
 ): void {
-  const place = placeOf(
-    folder,
-    places,
-    [...images.values()].map(({ name }) => name),
-  );
+  const names = [...images.values()].map(({ name }) => name);
+  const place = placing(folder, places, names, root);
   const byId = new Map<string, Annotated>();
   for (const [id, { name, size }] of images) {
-    const path = place + name;
+    const path = place(name);
     const known = all.get(path);
     const image = known ?? { id: path, split, captions: [], boxes: [], size };
     if (known) known.size ??= size;

@@ -1,4 +1,5 @@
-import { flagOf, textsOf } from './cells.js';
+import { splitInName } from '../split-names.js';
+import { classOf, flagOf, textsOf } from './cells.js';
 
 /** What a column's cells look like, counted over all rows. */
 export interface ColumnContent {
@@ -10,12 +11,23 @@ export interface ColumnContent {
   numbers: number;
   /** 1 or 0, true or false. */
   flags: number;
+  /** Names of splits. */
+  splits: number;
 }
 
 /** Of a column without rows. */
-export const emptyContent = (): ColumnContent => ({ filled: 0, images: 0, addresses: 0, numbers: 0, flags: 0 });
+export const emptyContent = (): ColumnContent => ({
+  filled: 0,
+  images: 0,
+  addresses: 0,
+  numbers: 0,
+  flags: 0,
+  splits: 0,
+});
 
-const imageName = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|ppm)$/i;
+const ignore = () => {};
+/** A name or path of an image file. */
+export const imageName = /\.(jpe?g|png|webp|avif|gif|tiff?|bmp|ppm)$/i;
 
 /** Counts what the columns of rows hold. Columns stand in the order in which they are first seen, in whatever row. */
 export class ColumnContents {
@@ -25,13 +37,14 @@ export class ColumnContents {
     for (const [name, cell] of row) {
       const content = this.byName.get(name) ?? emptyContent();
       this.byName.set(name, content);
-      const [text] = typeof cell === 'boolean' ? [String(cell)] : textsOf(cell, () => {});
+      const text = typeof cell === 'boolean' ? String(cell) : (textsOf(cell, ignore)[0] ?? classOf(cell, ignore));
       if (text === undefined) continue;
       content.filled++;
       if (/^[a-z]+:\/\//i.test(text)) content.addresses++;
       else if (imageName.test(text)) content.images++;
       else if (/^[+-]?\d+(\.0*)?$/.test(text)) content.numbers++;
       if (flagOf(cell) !== undefined) content.flags++;
+      if (splitInName(text) !== undefined) content.splits++;
     }
   }
 }

@@ -1,31 +1,43 @@
 import { closest, UserError } from '../../errors.js';
 import type { ColumnContent } from './column-contents.js';
 
-/** Names that columns usually have, the likeliest first. */
+/** Names that columns usually have, as {@link plainHeader} writes them, the likeliest first. */
 const usual = {
   image: [
     ...[
-      /^images?$/i,
-      /^img$/i,
-      /^file_?names?$/i,
-      /^(image|img|photo|picture)_?(path|file|name|file_?name|file_?path)$/i,
+      /^images?$/,
+      /^img$/,
+      /^file_?names?$/,
+      /^(image|img|photo|picture)_?(path|file|name|file_?name|file_?path)s?$/,
     ],
-    ...[/^file_?path$/i, /^path$/i, /^file$/i, /^(photo|picture)s?$/i, /^(image|img)?_?ids?$/i],
+    ...[/^file_?paths?$/, /^paths?$/, /^files?$/, /^(photo|picture)s?$/, /^(image|img)?_?ids?$/],
   ],
   text: [
-    /^(texts?|txt|captions?|title|sentences?|description|raw|comment|prompt|alt(_?text)?)(_?\d+|_[a-z]{2})?$/i,
-    /^(en|english)_?(text|caption)$/i,
+    /^(texts?|txt|captions?|titles?|sentences?|descriptions?|raw|comments?|prompts?|alt(_?text)?)(_?\d+|_[a-z]{2})?$/,
+    /^(en|english|image|img|alt|short|long|detailed|raw|generated|blip|caption)_?(texts?|captions?|descriptions?)(_?\d+)?$/,
   ],
   class: [
-    ...[/^class_?names?$/i, /^label_?(names?|text|str)$/i, /^category_?names?$/i, /^(class|classes)$/i, /^category$/i],
-    ...[/^labels?$/i, /^(class|label|category)_?(id|idx|index)$/i, /^fine_label$/i, /^(species|breed|target)$/i],
+    ...[/^class_?names?$/, /^label_?(names?|text|str)$/, /^(category|target)_?names?$/, /^class(es|_?labels?)?$/],
+    ...[/^categor(y|ies)$/, /^labels?$/, /^(class|label|category|target)_?(id|idx|index|num|number|no|code)s?$/],
+    ...[/^fine_label$/, /^(species|breed|variety|target|diagnosis|disease|dx)$/],
   ],
-  split: [/^(split|set|partition|subset|fold_?name)$/i],
+  split: [/^(split|set|partition|subset|fold_?name)s?$/],
 } as const;
+/** Words of columns that may be wanted though their names are not known. */
+const hints = /text|caption|descri|label|class|categor|tag|species/;
+
+/** A column's name as the patterns have it: `Image Path`, `image-path` and `imagePath` are `image_path`. */
+const plainHeader = (name: string): string =>
+  name
+    .replace(/(\p{Ll}|\d)(\p{Lu})/gu, '$1_$2')
+    .replace(/[^\p{L}\d]+/gu, '_')
+    .replace(/^_|_$/g, '')
+    .toLowerCase();
+
 type Role = keyof typeof usual;
 
 /** A column of true and false that says a split: `is_train`, `is_valid`. */
-const splitFlag = /^is_?(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)$/i;
+const splitFlag = /^is_?(train(?:ing)?|val(?:id(?:ation)?)?|test(?:ing)?)$/;
 
 /** The columns that a table's parts are read from; any but the image's may be missing. */
 export interface Columns extends Readonly<Record<Role, readonly string[]>> {
@@ -33,6 +45,10 @@ export interface Columns extends Readonly<Record<Role, readonly string[]>> {
   readonly isOneHot: boolean;
   /** The numbers of the classes, where `class` has their names. */
   readonly number?: string;
+  /** Columns of texts that may have the names of the classes, where `class` has their numbers. */
+  readonly mayName: readonly string[];
+  /** Columns of texts that are not read, though somebody may want them. */
+  readonly unread: readonly string[];
   /** Which split a column of true and false means by true. */
   readonly splitFlag?: string;
 }
@@ -69,23 +85,45 @@ export function chooseColumns(file: string, contents: Contents, options: Readonl
   const others = names.filter((name) => !image.includes(name));
   const text = given('text') ?? usualNames('text', others);
   const rest = others.filter((name) => !text.includes(name));
-  const flag = rest.find((name) => splitFlag.test(name) && holdsOnly(contents.get(name)!, 'flags'));
-  const named = given('split') ?? usualNames('split', rest).slice(0, 1);
-  const split = named.length === 0 && flag !== undefined ? [flag] : named;
+  const flag = rest.find((name) => splitFlag.test(plainHeader(name)) && holdsOnly(contents.get(name)!, 'flags'));
+  const split = given('split') ?? splitColumn(contents, rest, flag);
   const classes = classColumns(
     contents,
     given('class'),
     rest.filter((name) => !split.includes(name)),
   );
-  return { image, text, split, ...classes, ...(split[0] === flag && flag && { splitFlag: splitFlag.exec(flag)![1]! }) };
+  const read = [...split, ...classes.class, classes.number];
+  const left = rest.filter((name) => !read.includes(name) && holdsTexts(contents.get(name)!));
+  const [label] = classes.class;
+  const areNumbers = !classes.isOneHot && label !== undefined && holdsOnly(contents.get(label)!, 'numbers');
+  const isBare = text.length === 0 && label === undefined;
+  return {
+    ...{ image, text, split, ...classes },
+    mayName: areNumbers && options.class === undefined ? left : [],
+    unread: left.filter((name) => isBare || hints.test(plainHeader(name))),
+    ...(split[0] === flag && flag && { splitFlag: splitFlag.exec(plainHeader(flag))![1]! }),
+  };
 }
 
 function usualNames(role: Role, names: readonly string[]): string[] {
-  return usual[role].flatMap((pattern) => names.filter((name) => pattern.test(name)));
+  return usual[role].flatMap((pattern) => names.filter((name) => pattern.test(plainHeader(name))));
 }
 
-const holdsOnly = (content: ColumnContent, kind: 'flags' | 'numbers') =>
+const holdsOnly = (content: ColumnContent, kind: 'flags' | 'numbers' | 'splits') =>
   content.filled > 0 && content[kind] === content.filled;
+
+/** Neither numbers nor names of images. */
+const holdsTexts = ({ filled, images, addresses, numbers, flags }: ColumnContent): boolean =>
+  filled > 0 && Math.max(images, addresses, numbers, flags) < filled;
+
+/** A column by its usual names, of 1 and 0 by its name, or one that holds names of splits alone. */
+function splitColumn(contents: Contents, rest: readonly string[], flag: string | undefined): string[] {
+  const [named] = usualNames('split', rest);
+  const classes = usualNames('class', rest);
+  const found =
+    named ?? flag ?? rest.find((name) => holdsOnly(contents.get(name)!, 'splits') && !classes.includes(name));
+  return found === undefined ? [] : [found];
+}
 
 /** Columns of images, the likeliest first. */
 function imageColumn(contents: Contents): string[] {
@@ -116,6 +154,6 @@ function classColumns(
   const number = known.find(isNumber);
   if (names.length > 0) return { class: [names[0]!], isOneHot: false, ...(number !== undefined && { number }) };
   if (number !== undefined) return { class: [number], isOneHot: false };
-  const flags = rest.filter((name) => isFlag(name) && !splitFlag.test(name));
+  const flags = rest.filter((name) => isFlag(name) && !splitFlag.test(plainHeader(name)));
   return flags.length > 1 ? { class: flags, isOneHot: true } : { class: [], isOneHot: false };
 }

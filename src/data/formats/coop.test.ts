@@ -80,15 +80,35 @@ it('reads ImageNet with CoOp’s class names; its validation images are the test
 });
 
 it.each([
-  [
-    'split_zhou_X.json',
-    '{"train": [["a.png", "0", "a"]], "val": [], "test": []}',
-    'train.0.1: expected number, got "0"',
-  ],
-  ['split_zhou_X.json', '{"train": [["a", 0, "a"], ["b", 0, "b"]], "val": [], "test": []}', 'got a and b for 0'],
+  ['split_zhou_X.json', '{"train": [["a.png", "x", "a"]]}', 'split_zhou_X.json: train.0.1: expected'],
+  ['split_zhou_X.json', '{"train": {}}', 'split_zhou_X.json: train: expected'],
   ['classnames.txt', 'tench\n', 'expected lines like "n01440764 tench", got "tench"'],
   ['other.json', '{}', 'expected split_zhou_<Name>.json, or classnames.txt of ImageNet, found neither'],
 ])('refuses %s of %s', async (name, content, message) => {
   await put(folder, name, content);
   await expect(openDataset(`coop:${folder}`)).rejects.toThrow(message);
+});
+
+it('skips entries that are none, takes labels below 0 as unlabelled, and lets the label count where names differ', async () => {
+  const train = [['1.png', 0, 'cat'], ['2.png', '1', 'dog'], ['3.png', 0, 'Cat'], ['4.png', -1, ''], ['5.png', 1], 'x'];
+  await put(folder, 'split_zhou_X.json', JSON.stringify({ train }));
+  await put(folder, 'split_zhou_X copy.json', '{"train": []}');
+  for (const i of [1, 2, 3, 4]) await put(folder, `a/b/${i}.png`);
+  const { classes, splits, skipped, remarks } = await openDataset(`coop:${folder}`);
+  expect(classes.map(({ name }) => name)).toEqual(['cat', 'dog']);
+  expect(splits.train!.map(({ id, label }) => [id, label])).toEqual([
+    ['a/b/1.png', 0],
+    ['a/b/2.png', 1],
+    ['a/b/3.png', 0],
+    ['a/b/4.png', undefined],
+  ]);
+  expect(skipped.map(({ reason }) => reason)).toEqual([
+    'train.4.2: expected string, got nothing',
+    'train.5: expected tuple, got "x"',
+  ]);
+  expect(remarks!.map(({ examples: [first] }) => first)).toEqual([
+    '3.png: 0 is cat',
+    'split_zhou_X copy.json',
+    'a/b/4.png: -1',
+  ]);
 });

@@ -3,15 +3,26 @@ import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { readLines } from '../../files/index.js';
+import { describeIssue } from '../../schema-issue.js';
 import type { Collection } from '../assemble.js';
 import { plainName } from '../class-labels.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedImage, readableImages } from '../image-file.js';
-import { folderOf, placeOf, readShaped } from './annotation-file.js';
+import { Remarks } from '../remarks.js';
+import { folderOf, readShaped } from './annotation-file.js';
 import { checkFolder, listImages } from './folder.js';
+import { placesBelow, placing } from './placing.js';
 
-const entry = z.tuple([z.string(), z.number().int().min(0), z.string()]); // path, label, class name
-const entries = z.array(entry).default([]);
+/** Path, label, class name. */
+const label = z.union([
+  z.number().int(),
+  z
+    .string()
+    .regex(/^-?\d+$/)
+    .transform(Number),
+]);
+const entry = z.tuple([z.string(), label, z.string()]).rest(z.unknown());
+const entries = z.array(z.unknown()).default([]);
 const shape = z.object({ train: entries, val: entries, test: entries });
 
 /**
@@ -27,8 +38,16 @@ export async function openCoop(path: string, options: Readonly<Record<string, st
   if ((await stat(path).catch(() => undefined))?.isFile()) return openSplit(path, options);
   await checkFolder(path, 'a folder with split_zhou_<Name>.json, or that file');
   const names = await readdir(path);
-  const split = names.find((name) => /^split_zhou_.*\.json$/.test(name));
-  if (split) return openSplit(join(path, split), options);
+  // A copy's name is longer.
+  const splits = names.filter((name) => /^split_zhou_.*\.json$/.test(name)).sort((a, b) => a.length - b.length);
+  const [split, ...others] = splits;
+  if (split) {
+    const found = await openSplit(join(path, split), options);
+    const remarks = new Remarks();
+    for (const other of others)
+      remarks.add(`files of splits beside ${split}: not read; name the one that is meant`, other);
+    return { ...found, remarks: [...found.remarks!, ...remarks.list()] };
+  }
   if (names.includes(wordnetNames)) return openImageNet(path);
   throw new UserError(`${path}: expected split_zhou_<Name>.json, or ${wordnetNames} of ImageNet, found neither`);
 }
@@ -36,30 +55,40 @@ export async function openCoop(path: string, options: Readonly<Record<string, st
 async function openSplit(file: string, { images, root }: Readonly<Record<string, string>>): Promise<Collection> {
   const content = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
-  const entries = Object.entries(content).flatMap(([split, own]) => own.map((one) => [split, ...one] as const));
-  // CoOp's code names a folder of images for every data set; it is the one that has them.
-  const below = await readdir(folder, { withFileTypes: true });
-  const folders = below.filter((one) => one.isDirectory()).map(({ name }) => name);
-  const paths = entries.map(([, path]) => path);
-  const place = placeOf(folder, ['.', ...folders.sort()], paths);
+  const [skipped, remarks] = [[] as Skipped[], new Remarks()];
+  const entries = Object.entries(content).flatMap(([split, own]) =>
+    own.flatMap((one, i) => {
+      const result = entry.safeParse(one, { reportInput: true });
+      if (result.success) return [{ split, path: result.data[0], label: result.data[1], name: result.data[2] }];
+      const issue = result.error.issues[0]!;
+      skipped.push({ id: basename(file), reason: describeIssue({ ...issue, path: [split, i, ...issue.path] }) });
+      return [];
+    }),
+  );
   const classNames = new Map<number, string>();
-  for (const [, path, label, name] of entries) {
-    const known = classNames.get(label) ?? plainName(name);
-    if (known !== plainName(name)) {
-      throw new UserError(`${file}: ${path}: expected one name a label, got ${known} and ${name} for ${label}`);
-    }
-    classNames.set(label, known);
+  for (const { path, label, name } of entries) {
+    if (label < 0) continue;
+    const known = classNames.get(label);
+    if (known === undefined) classNames.set(label, plainName(name));
+    else if (known !== plainName(name))
+      remarks.add('images whose label has another name elsewhere: the label counts', `${path}: ${label} is ${known}`);
   }
   // Two labels may have one name: ImageNet has two cranes.
   const labels = [...classNames.keys()].sort((a, b) => a - b);
   const places = new Map(labels.map((label, at) => [label, at]));
+  // CoOp's code names a folder of images for every data set; it is the one that has them.
+  const paths = entries.map(({ path }) => path);
+  const place = placing(folder, await placesBelow(folder), paths, root ?? images);
   const named = entries.map(
-    ([split, path, label]): NamedImage => ({ id: place + path, captions: [], label: places.get(label), split }),
+    ({ split, path, label }): NamedImage => ({
+      ...{ id: place(path), captions: [], split },
+      label: places.get(label) ?? -1,
+    }),
   );
-  const skipped: Skipped[] = [];
   return {
     records: await readableImages(folder, named, skipped, root),
     skipped,
+    remarks: remarks.list(),
     classNames: labels.map((label) => classNames.get(label)!),
     source: filesBelow(folder),
   };

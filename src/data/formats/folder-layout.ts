@@ -1,4 +1,4 @@
-import { splitInName } from '../split-names.js';
+import { splitInName, splitsInNames } from '../split-names.js';
 
 /** What the folders above an image say of it. */
 export interface Placement {
@@ -7,7 +7,7 @@ export interface Placement {
 }
 
 /** Names of folders that only hold the images, and are no class. */
-const wrapper = /^(images?|imgs?|jpegimages|jpe?gs?|pngs?|data|dataset|photos?|images?)$/i;
+const wrapper = /^(images?|imgs?|jpegimages|jpe?gs?|pngs?|data|dataset|photos?|pictures?)$/i;
 /** Names of folders beside them that hold something about the images. */
 const companion =
   /^(labels?|masks?|annotations?|segmentations?|segmentationclass|segmentationobject|trimaps?|depths?)$/i;
@@ -47,7 +47,10 @@ export function placements(paths: readonly string[], others: ReadonlySet<string>
         else bySplit.set(split, [one]);
       }
     }
-    for (const [split, own] of bySplit) placeClasses(own, top + 1, split, others, placed);
+    // A folder that all splits have alone, and that holds folders itself, is no class.
+    const inSplits = [...bySplit.values()].flat();
+    const from = onlyFolder(inSplits, top + 1) === undefined ? top + 1 : top + 2;
+    for (const [split, own] of bySplit) placeClasses(own, from, split, others, placed);
   } else if (areClassesAboveSplits(rest, top)) {
     for (const { path, folders } of rest) {
       placed.set(path, { className: folders[top]!, split: splitInName(folders[top + 1]!) });
@@ -56,7 +59,13 @@ export function placements(paths: readonly string[], others: ReadonlySet<string>
   return placed;
 }
 
-/** The first level whose folders mean something; images in companions of a wrapper are placed nowhere. */
+/** So small a share of images, or one, beside the only folder is a stray image. */
+const strayShare = 0.1;
+
+/**
+ * The first level whose folders mean something: folders around all others (`archive/`, `chest_xray/chest_xray/`) mean
+ * nothing. Images in companions of a wrapper, or astray beside it, are placed nowhere.
+ */
 function unwrapped(
   all: readonly Lying[],
   from: number,
@@ -65,19 +74,31 @@ function unwrapped(
 ): number {
   let level = from;
   for (;;) {
-    const below = all.filter(({ path, folders }) => !placed.has(path) && folders.length > level);
+    const left = all.filter(({ path }) => !placed.has(path));
+    const below = left.filter(({ folders }) => folders.length > level);
+    const loose = left.filter(({ folders }) => folders.length === level);
     const names = [...new Set(below.map(({ folders }) => folders[level]!))];
-    const wrappers = names.filter((name) => wrapper.test(name) || (split !== undefined && splitInName(name) === split));
-    const [only] = wrappers;
-    const rest = names.filter((name) => name !== only);
-    // Images beside the only folder are no companions of what lies in it.
-    const isLoose = all.some(({ path, folders }) => !placed.has(path) && folders.length === level);
-    if (only === undefined || isLoose || !rest.every((name) => companion.test(name))) return level;
+    const [only, ...more] = names.filter((name) => !companion.test(name));
+    const isWrapper =
+      only !== undefined &&
+      (wrapper.test(only) ||
+        (split !== undefined && splitInName(only) === split) ||
+        (split === undefined && only === onlyFolder(below, level)));
+    const areStray = loose.length <= Math.max(1, strayShare * left.length) && loose.length < below.length;
+    if (!isWrapper || more.length > 0 || (loose.length > 0 && !areStray)) return level;
     for (const { path, folders } of below) {
       if (folders[level] !== only) placed.set(path, `it lies in ${folders[level]}, beside the images in ${only}`);
     }
+    for (const { path } of loose) placed.set(path, `it lies beside the folder ${only}, in which the others lie`);
     level++;
   }
+}
+
+/** The name of the one folder of a level, where all lie in it and in folders of its own, and it names no split. */
+function onlyFolder(all: readonly Lying[], level: number): string | undefined {
+  const name = all[0]?.folders[level];
+  if (name === undefined || splitInName(name) !== undefined) return undefined;
+  return all.every(({ folders }) => folders[level] === name && folders.length > level + 1) ? name : undefined;
 }
 
 /** The splits that the folders of a level name, by the folders' names; undefined where they are no splits. */
@@ -87,7 +108,7 @@ function splitsAt(all: readonly Lying[], level: number): ReadonlyMap<string, str
     const name = folders[level];
     if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  const splits = new Map([...counts.keys()].flatMap((name) => (splitInName(name) ? [[name, splitInName(name)!]] : [])));
+  const splits = splitsInNames([...counts.keys()]);
   if (splits.size === 0) return undefined;
   const inSplits = [...splits.keys()].reduce((sum, name) => sum + counts.get(name)!, 0);
   const most = new Set(splits.values()).size >= 2 && 2 * inSplits >= all.length;

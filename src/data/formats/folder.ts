@@ -8,6 +8,7 @@ import { Remarks } from '../remarks.js';
 import { captionsBeside } from './beside-images.js';
 import { classesBeside, classFiles } from './classes-beside.js';
 import { placements } from './folder-layout.js';
+import { namesBehindNumbers } from './numbered-folders.js';
 import { readTable } from './table.js';
 import type { TableKind } from './table-rows.js';
 import { filesBelowFolder } from './walk.js';
@@ -53,6 +54,13 @@ export async function openFolder(folder: string): Promise<Collection> {
   const tables = await readOwnTables(folder, others);
   const placed = placements(images, others);
   const captions = await captionsBeside(folder, images, others, remarks);
+  const classFolders = [...placed.values()].flatMap((place) =>
+    typeof place === 'object' && place.className !== undefined ? [place.className] : [],
+  );
+  const namesBehind = namesBehindNumbers(classFolders);
+  for (const [classFolder, name] of namesBehind) {
+    remarks.add('class folders whose number is left out of the class’s name', `${classFolder}: ${name}`);
+  }
   for (const one of others) {
     // What img2dataset says of its shards is no fault.
     if (!/(^|\/)\d{5,}(_stats\.json|\.parquet)$/.test(one)) skipped.push({ id: one, reason: reasonAgainst(one) });
@@ -67,7 +75,8 @@ export async function openFolder(folder: string): Promise<Collection> {
       skipped.push({ id, reason: place });
       return [];
     }
-    return [{ ...known, className: said?.className ?? place.className, split: said?.split ?? place.split }];
+    const className = namesBehind.get(place.className ?? '') ?? place.className;
+    return [{ ...known, className: said?.className ?? className, split: said?.split ?? place.split }];
   });
   skipped.push(...tables.skipped);
   const missing = [...tables.said].map(([id, said]): NamedImage => ({ ...said, id }));

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
 import { filesBelow, type NamedImage, readableImages } from '../image-file.js';
-import { folderOf, placeOf, readShaped } from './annotation-file.js';
+import { folderOf, readShaped } from './annotation-file.js';
 import { classesBeside } from './classes-beside.js';
+import { placing } from './placing.js';
 
 const shape = z.object({
   images: z.array(
@@ -34,10 +35,10 @@ export async function openKarpathy(
   const { images: entries } = await readShaped(file, shape);
   const folder = resolve(images ?? folderOf(file));
   const paths = entries.map(({ filepath, filename }) => (filepath ? `${filepath}/${filename}` : filename));
-  const place = placeOf(folder, places, paths);
+  const place = placing(folder, places, paths, root ?? images);
   const named = entries.map(
     ({ split, sentences }, i): NamedImage => ({
-      id: place + paths[i],
+      id: place(paths[i]!),
       captions: sentences.map(({ raw, tokens }) => raw ?? tokens?.join(' ') ?? ''),
       split,
     }),

@@ -105,7 +105,7 @@ describe('layouts of folders', () => {
     expect(names).toEqual(['A', 'a', 'café', 'polka-dotted', 'red fox']);
     expect(remarks.map(({ message, count }) => [message, count])).toEqual([
       ['classes that are written in several ways and are taken as one', 2],
-      ['class names that differ from another only in capitals; they stay apart', 1],
+      ['class names that differ from another only in capitals or hyphens; they stay apart', 1],
     ]);
   });
 
@@ -177,6 +177,77 @@ describe('layouts of folders', () => {
         count: 1,
         examples: ['10/1.png: 10'],
       },
+    ]);
+  });
+
+  it.each([
+    ['chest_xray_train', 'chest_xray_test'],
+    ['train_cropped', 'test_cropped'],
+    ['Train_Set_Folder', 'Test_Set_Folder'],
+    ['Entrenamiento', 'Prueba'],
+    ['entraînement', 'testing'],
+    ['Trainingsdaten', 'Testdaten'],
+    ['treino', 'teste'],
+    ['训练集', '测试集'],
+    ['train_v2', 'holdout'],
+  ])('knows %s and %s as train and test', async (train, test) => {
+    for (const path of ['a/1.png', 'b/1.png']) {
+      await put(folder, `${train}/${path}`);
+      await put(folder, `${test}/${path}`);
+    }
+    const { names, splits } = await opened();
+    expect([names, Object.keys(splits).sort()]).toEqual([
+      ['a', 'b'],
+      ['test', 'train'],
+    ]);
+  });
+
+  it('looks through folders around all others, and past one stray image beside them', async () => {
+    for (const path of ['train/a/1.png', 'train/b/1.png', 'test/a/1.png']) await put(folder, `archive/my data/${path}`);
+    await put(folder, 'preview.png');
+    const { names, splits, skipped } = await opened();
+    expect([names, Object.keys(splits)]).toEqual([
+      ['a', 'b'],
+      ['test', 'train'],
+    ]);
+    expect(skipped).toEqual([
+      { id: 'preview.png', reason: 'it lies beside the folder archive, in which the others lie' },
+    ]);
+  });
+
+  it('looks through a folder that each split has alone', async () => {
+    for (const path of ['train/v1/a/1.png', 'train/v1/b/1.png', 'test/v1/a/1.png']) await put(folder, path);
+    expect((await opened()).names).toEqual(['a', 'b']);
+  });
+
+  it('leaves out the numbers that all class folders begin with, and says so; numbers that belong to names stay', async () => {
+    for (const path of ['001.Laysan_Albatross/1.png', '002.Brewer-Sparrow/1.png']) await put(folder, path);
+    const { names, remarks } = await opened();
+    expect([names, remarks[0]!.count]).toEqual([['Brewer-Sparrow', 'Laysan Albatross'], 2]);
+    await put(folder, 'owl/1.png');
+    expect((await opened()).names).toEqual(['001.Laysan Albatross', '002.Brewer-Sparrow', 'owl']);
+  });
+
+  it('reads labels.txt with numbers before the names, and captions in .caption files', async () => {
+    for (const path of ['0/1.png', '1/1.png']) await put(folder, path);
+    await put(folder, 'labels.txt', '0 cat\n1 dog\n');
+    await put(folder, '1/1.caption', 'a dog on a mat');
+    const { classes, splits } = await openDataset(`folder:${folder}`);
+    expect(classes.map(({ name }) => name)).toEqual(['cat', 'dog']);
+    expect(splits.train!.map(({ captions }) => captions.at(-1))).toEqual(['cat', 'a dog on a mat']);
+  });
+
+  it('says what lies in place of an image', async () => {
+    await put(folder, 'a/0.png');
+    await put(folder, 'a/1.png', '');
+    await put(folder, 'a/2.png', 'version https://git-lfs.github.com/spec/v1\noid sha256:1\n');
+    await put(folder, 'a/3.jpg', '<!DOCTYPE html><html></html>');
+    await put(folder, 'a/4.jpg', new Uint8Array(500));
+    expect((await opened()).skipped.map(({ reason }) => reason)).toEqual([
+      'it has 0 bytes',
+      'a pointer of Git LFS in its place: fetch it with git lfs pull',
+      'it is a web page, as servers send in place of an image',
+      'it holds zeros: a download that was not finished, or a damaged disk',
     ]);
   });
 });

@@ -93,3 +93,16 @@ it('mentions files that are empty or broken beside others, and columns that were
     'x.parquet: no column holds the bytes of images; it has file_name, text',
   );
 });
+
+it('takes −1 among names for no class, and names numbers by a column beside them', async () => {
+  const shots = await images('#c04020', '#20c040', '#2040c0', '#c0c020');
+  await write('x.parquet', [shots, ['label', 'STRING', ['cat', 'dog', '-1', 'cat']]]);
+  expect((await said(`parquet:${folder}/x.parquet`)).own.map(([name]) => name)).toEqual([
+    'cat',
+    'dog',
+    undefined,
+    'cat',
+  ]);
+  await write('y.parquet', [shots, ['label', 'INT32', [1, 0, 1, 0]], ['name', 'STRING', ['cat', 'dog', 'cat', 'dog']]]);
+  expect((await said(`parquet:${folder}/y.parquet`)).names).toEqual(['dog', 'cat']);
+});

@@ -63,14 +63,25 @@ async function readParquet(name: string, options: Readonly<Record<string, string
   } catch (error) {
     // Damaged metadata shows itself as missing fields.
     const isDamaged = error instanceof TypeError || error instanceof RangeError;
+    const start = await imageFault(new Uint8Array(await file.slice(0, 64)));
     const why =
-      file.byteLength === 0 ? 'it has 0 bytes' : isDamaged ? 'its metadata is damaged' : (error as Error).message;
+      file.byteLength === 0
+        ? 'it has 0 bytes'
+        : start?.includes('Git LFS')
+          ? start
+          : isDamaged
+            ? 'its metadata is damaged'
+            : (error as Error).message;
     const reason = `expected a parquet file: ${why}`;
     return { file: unpacked.file, images, skipped: [{ id: '', reason }], remarks: [] };
   }
   const columns = await chooseParquetColumns(name, file, metadata, options);
   const classNames = classLabelNames(metadata, columns.class[0] ?? '');
-  const reader = new RowReader(columns, options.class !== undefined, remarks);
+  const reader = new RowReader(
+    classNames ? { ...columns, mayName: [] } : columns,
+    options.class !== undefined,
+    remarks,
+  );
   const image = columns.image[0]!;
   const wanted = [
     ...new Set([
@@ -79,6 +90,7 @@ async function readParquet(name: string, options: Readonly<Record<string, string
       ...columns.class,
       ...columns.split,
       ...(columns.number ? [columns.number] : []),
+      ...columns.mayName,
     ]),
   ];
   let first = 0;

@@ -1,7 +1,7 @@
 import type { ImageRecord } from '../assemble.js';
 import type { Remarks } from '../remarks.js';
 import { splitName } from '../split-names.js';
-import { classOf, flagOf, type OnUnread, textsOf } from './cells.js';
+import { classNumberOf, classOf, flagOf, type OnUnread, textsOf } from './cells.js';
 import type { Columns } from './columns.js';
 
 /** What a row says of its image. */
@@ -16,6 +16,8 @@ export interface RowTexts {
 /** Reads rows by the columns that were chosen. What a class is, is known after the last row. */
 export class RowReader {
   private readonly numbers = new ClassNumbers();
+  /** By the columns that may name the classes. */
+  private readonly named: ReadonlyMap<string, ClassNumbers>;
   /** Rows with 1 in one of the columns of classes. */
   private hot = 0;
   /** Images with 1 in several. */
@@ -25,7 +27,9 @@ export class RowReader {
     private readonly columns: Columns,
     private readonly isClassGiven: boolean,
     private readonly remarks: Remarks,
-  ) {}
+  ) {
+    this.named = new Map(columns.mayName.map((name) => [name, new ClassNumbers()]));
+  }
 
   /** Counts a cell that was not read. */
   unread(column: string, id: string): OnUnread {
@@ -36,7 +40,15 @@ export class RowReader {
     const { columns } = this;
     const texts = (names: readonly string[]) => names.flatMap((name) => textsOf(row.get(name), this.unread(name, id)));
     const className = columns.isOneHot ? this.hotClass(row, id) : this.firstClass(row, id);
-    const number = columns.number === undefined ? undefined : this.numbers.add(row.get(columns.number), className);
+    const number = this.numbers.add(
+      columns.number === undefined ? classNumberOf(row.get(columns.class[0] ?? '')) : row.get(columns.number),
+      className,
+    );
+    for (const [name, numbers] of this.named)
+      numbers.add(
+        className,
+        classOf(row.get(name), () => {}),
+      );
     const split = columns.splitFlag === undefined ? texts(columns.split)[0] : this.flaggedSplit(row);
     return {
       captions: texts(columns.text),
@@ -59,8 +71,14 @@ export class RowReader {
       return { classIn: () => ({}) };
     }
     for (const one of this.several) this.remarks.add('images of several classes: taken as unlabelled', one);
+    for (const name of columns.unread) {
+      const message = 'columns that are not read; name those of captions or classes with ?text= and ?class=';
+      this.remarks.add(message, name);
+    }
     const listed = numbers.names();
     if (!listed) {
+      const elsewhere = this.namedElsewhere();
+      if (elsewhere) return elsewhere;
       return {
         classIn: ({ className }) => (className === undefined ? {} : { className }),
         ...(columns.isOneHot && { classNames: columns.class }),
@@ -69,6 +87,24 @@ export class RowReader {
     return {
       classIn: ({ number }) => (number === undefined ? {} : { label: number - numbers.first }),
       classNames: listed,
+    };
+  }
+
+  /** The classes of a column of numbers that another column names. */
+  private namedElsewhere(): ReturnType<RowReader['finish']> | undefined {
+    const [naming] = [...this.named].filter(([, one]) => one.areTold());
+    if (!naming) return undefined;
+    const [column, names] = naming;
+    this.remarks.add('columns of numbers whose classes another column names', `${this.columns.class[0]}: ${column}`);
+    const classNames = names.names();
+    return {
+      classIn: ({ className }) => {
+        if (className === undefined) return {};
+        const name = names.nameOf(className);
+        if (name === undefined) return { className };
+        return classNames ? { label: Number(className) - names.first } : { className: name };
+      },
+      ...(classNames && { classNames }),
     };
   }
 
@@ -103,6 +139,7 @@ export class RowReader {
 class ClassNumbers {
   private readonly byNumber = new Map<number, string>();
   private isConsistent = true;
+  private count = 0;
 
   /** @returns the number, −1 where it is none of a class; undefined where there is none */
   add(cell: unknown, name: string | undefined): number | undefined {
@@ -111,6 +148,7 @@ class ClassNumbers {
     const number = Number(text);
     if (!Number.isInteger(number) || number < 0) return -1;
     if (name === undefined) return number;
+    this.count++;
     const known = this.byNumber.get(number);
     if (known !== undefined && known !== name) this.isConsistent = false;
     this.byNumber.set(number, name);
@@ -120,6 +158,20 @@ class ClassNumbers {
   /** The number of the first class. */
   get first(): 0 | 1 {
     return this.byNumber.has(0) ? 0 : 1;
+  }
+
+  nameOf(number: string): string | undefined {
+    return this.byNumber.get(Number(number));
+  }
+
+  /** Whether each number had one name, and often enough that this is no chance, and hardly two numbers the same. */
+  areTold(): boolean {
+    const { byNumber, count, isConsistent } = this;
+    return isConsistent && byNumber.size > 1 && count >= 2 * byNumber.size && this.differ();
+  }
+
+  private differ(): boolean {
+    return 2 * new Set(this.byNumber.values()).size > this.byNumber.size;
   }
 
   /**

@@ -73,8 +73,17 @@ export class Samples {
     for (const [id, place] of this.images) {
       const key = this.texts.has(id) ? id : firstKey(id);
       used.add(key);
-      if (isOutside(id)) this.skipped.push({ id, reason: 'its path leads out of the archive' });
-      else images.push({ id, ...saidOf(this.texts.get(key) ?? {}), ...place });
+      // `0001.seg.png` beside `0001.jpg`.
+      const isSecond = key !== id && this.images.has(key);
+      if (isSecond) this.skipped.push({ id, reason: `it belongs to the image ${key}, and has no text of its own` });
+      else if (isOutside(id)) this.skipped.push({ id, reason: 'its path leads out of the archive' });
+      else {
+        const texts = this.texts.get(key) ?? {};
+        const said = saidOf(texts);
+        if (texts.json !== undefined && said.captions.length === 0 && said.className === undefined)
+          this.remarks.add('samples whose JSON says neither caption nor class', id);
+        images.push({ id, ...said, ...place });
+      }
     }
     const lost = new Set([...this.lost].flatMap((stem) => [stem, firstKey(stem)]));
     for (const key of this.texts.keys()) {

@@ -1,10 +1,13 @@
+import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { type CsvError, type Info, parse } from 'csv-parse';
 import { UserError } from '../../errors.js';
 import type { Skipped } from '../dataset.js';
+import { imageName } from './column-contents.js';
+import { rowsOfDocument } from './json-document.js';
 import { readElements } from './json-elements.js';
 import { findSeparation, type Separation } from './separators.js';
-import { readLongLines, readText } from './text-file.js';
+import { readLongLines, readText, readWholeText } from './text-file.js';
 
 export type TableKind = 'csv' | 'tsv' | 'jsonl';
 
@@ -20,6 +23,8 @@ export interface NumberedRow {
 const longestRow = 2 ** 20;
 /** Lines of JSON may hold lists of numbers beside their texts. */
 const longestJson = 2 ** 25;
+/** In bytes. A JSON object that is a whole table is read at once. */
+const largestDocument = 2 ** 28;
 /** So much of a file is looked at for its separator. */
 const startLength = 2 ** 16;
 
@@ -37,7 +42,7 @@ export async function* rowsOf(kind: TableKind, file: string, skipped: Skipped[])
       ? separatedRows(findSeparation(kind, start), file, skipped)
       : start.trimStart().startsWith('[')
         ? listedRows(file, skipped)
-        : jsonRows(file, skipped);
+        : ((await documentRows(file, start, skipped)) ?? jsonRows(file, skipped));
   for await (const row of rows) {
     any = true;
     yield row;
@@ -81,12 +86,21 @@ async function* separatedRows(
   });
   const source = Readable.from(readText(file));
   source.on('error', (error) => parser.destroy(error));
-  let header: string[] | undefined;
+  let [header, isNumbered]: [string[] | undefined, boolean] = [undefined, false];
   for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: string[]; info: Info }>) {
     if (!header) {
-      header = record.map((name) => name.replace(/^\s*"(.*)"\s*$/s, '$1').trim());
-      continue;
+      const cells = record.map((name) => name.replace(/^\s*"(.*)"\s*$/s, '$1').trim());
+      isNumbered = numberedImage.test(cells[0] ?? '');
+      const image = isNumbered ? undefined : cells.find((cell) => imageName.test(cell));
+      if (image !== undefined) {
+        throw new UserError(
+          `${file}: its first line names the image ${image}: expected the names of the columns, for example image${delimiter === '\t' ? '<tab>' : delimiter}caption; write them above it`,
+        );
+      }
+      header = isNumbered ? ['image', 'caption'] : differentNames(cells);
+      if (!isNumbered) continue;
     }
+    if (isNumbered) record[0] = record[0]!.replace(/#\d+$/, '');
     // Some programs end each row with a separator.
     const cells = record.slice(0, header.length);
     if (isUnquotedText(header, record, delimiter)) cells[1] = record.slice(1).join(', ');
@@ -95,9 +109,22 @@ async function* separatedRows(
       continue;
     }
     const row = new Map<string, unknown>();
-    for (const [i, name] of header.entries()) if (name !== '' && !row.has(name)) row.set(name, cells[i]);
+    for (const [i, name] of header.entries()) if (name !== '') row.set(name, cells[i]);
     yield { line: info.lines, row };
   }
+}
+
+/** An image with the number of its caption, as Flickr8k's and Flickr30k's `.token` files have it, without a header. */
+const numberedImage = /\.(jpe?g|png)#\d+$/i;
+
+/** Columns of one name are told apart as pandas does it: `caption`, `caption.1`. */
+function differentNames(names: readonly string[]): string[] {
+  const counts = new Map<string, number>();
+  return names.map((name) => {
+    const count = counts.get(name) ?? 0;
+    counts.set(name, count + 1);
+    return name === '' || count === 0 ? name : `${name}.${count}`;
+  });
 }
 
 /** Of images and captions alone, as Flickr8k's captions.txt, what follows the image is the caption, commas and all. */
@@ -122,7 +149,32 @@ async function* jsonRows(file: string, skipped: Skipped[]): AsyncGenerator<Numbe
   }
 }
 
-function parseObject(text: string): Row | undefined {
+/** A JSON object that is a whole table, on one line or several; undefined where the file has an object a line. */
+async function documentRows(file: string, start: string, skipped: Skipped[]) {
+  const [first = '', ...more] = start.trim().split(/\r?\n/);
+  const isOnlyLine = more.length === 0;
+  if (!isOnlyLine && parseObject(first) !== undefined) return undefined;
+  if (!first.startsWith('{') || (await stat(file)).size > largestDocument) return undefined;
+  let document: unknown;
+  try {
+    document = JSON.parse(await readWholeText(file));
+  } catch {
+    return undefined;
+  }
+  const rows = rowsOfDocument(document);
+  return rows && numberedRows(rows, skipped);
+}
+
+function* numberedRows(values: readonly unknown[], skipped: Skipped[]): Generator<NumberedRow> {
+  for (const [index, value] of values.entries()) {
+    const row = rowOf(value);
+    if (row) yield { line: index + 1, row };
+    else skipped.push({ id: `element ${index + 1}`, reason: 'expected a JSON object' });
+  }
+}
+
+function parseObject(line: string): Row | undefined {
+  const text = line.trim().replace(/,$/, '');
   // Python writes NaN where a number is missing, which is no JSON.
   for (const json of [text, text.replace(/([:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,\]}])/g, '$1null')]) {
     try {
@@ -141,13 +193,7 @@ function rowOf(value: unknown): Row | undefined {
 
 /** A JSON list; its rows bear their places in it, from 1. */
 async function* listedRows(file: string, skipped: Skipped[]): AsyncGenerator<NumberedRow> {
-  const rows: NumberedRow[] = [];
-  await readElements(file, {
-    '': (value, index) => {
-      const row = rowOf(value);
-      if (row) rows.push({ line: index + 1, row });
-      else skipped.push({ id: `element ${index + 1}`, reason: 'expected a JSON object' });
-    },
-  });
-  yield* rows;
+  const values: unknown[] = [];
+  await readElements(file, { '': (value) => void values.push(value) });
+  yield* numberedRows(values, skipped);
 }

@@ -1,15 +1,13 @@
-import { readdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Collection } from '../assemble.js';
 import type { Remark, Skipped } from '../dataset.js';
 import { filesBelow, type NamedImage, pathInside, readableImages } from '../image-file.js';
 import { Remarks } from '../remarks.js';
-import { placeOf } from './annotation-file.js';
 import { type OnUnread, textsOf } from './cells.js';
 import { classesBeside } from './classes-beside.js';
 import { ColumnContents } from './column-contents.js';
 import { type Columns, chooseColumns } from './columns.js';
-import { isLitter } from './litter.js';
+import { placesBelow, placing } from './placing.js';
 import { RowReader, type RowTexts } from './row-reader.js';
 import { type Row, rowsOf, type TableKind } from './table-rows.js';
 
@@ -27,8 +25,10 @@ export async function openTable(
 ): Promise<Collection> {
   const folder = resolve(options.images ?? dirname(file));
   const { named, skipped, remarks, classNames } = await readTable(kind, file, folder, options);
-  const place = options.images === undefined ? await placeBelow(folder, named) : '';
-  const placed = named.map((one) => (pathInside(folder, one.id) === undefined ? one : { ...one, id: place + one.id }));
+  const places = options.images === undefined ? await placesBelow(folder) : ['.'];
+  const paths = named.map(({ id }) => id);
+  const place = placing(folder, places, paths, options.root ?? options.images);
+  const placed = named.map((one) => ({ ...one, id: place(one.id) }));
   return {
     records: await readableImages(folder, placed, skipped, options.root),
     skipped,
@@ -124,17 +124,13 @@ class RowsByImage {
   }
 }
 
-/** Paths of an image's cell: of an object `path`, as Hugging Face writes it. */
-function pathsOf(cell: unknown, onUnread: OnUnread): string[] {
-  const path =
-    typeof cell === 'object' && cell !== null && Object.hasOwn(cell, 'path') ? (cell as { path: unknown }).path : cell;
-  return textsOf(path, onUnread);
-}
+/** Fields of an object that hold an image's path, the likeliest first: Hugging Face's, and others'. */
+const pathFields = ['path', 'file_name', 'filename', 'file', 'image', 'src', 'name', 'url'];
 
-/** The folder beside a table in which its images lie; of equal ones that of the table itself. */
-async function placeBelow(folder: string, named: readonly NamedImage[]): Promise<string> {
-  const paths = named.slice(0, 20).flatMap(({ id }) => (pathInside(folder, id) === undefined ? [] : [id]));
-  const below = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  const folders = below.filter((one) => one.isDirectory() && !isLitter(one.name)).map(({ name }) => name);
-  return placeOf(folder, ['.', ...folders.sort()], paths);
+/** Paths of an image's cell; of a list all, of an object the one in its field for it. */
+function pathsOf(cell: unknown, onUnread: OnUnread): string[] {
+  if (Array.isArray(cell)) return cell.flatMap((one) => pathsOf(one, onUnread));
+  if (typeof cell !== 'object' || cell === null || cell instanceof Uint8Array) return textsOf(cell, onUnread);
+  const field = pathFields.find((name) => typeof (cell as Record<string, unknown>)[name] === 'string');
+  return field === undefined ? textsOf(cell, onUnread) : textsOf((cell as Record<string, unknown>)[field], onUnread);
 }

@@ -286,3 +286,16 @@ describe('shards as people bring them', () => {
     expect((await openDataset(spec)).splits.train).toHaveLength(1);
   });
 });
+
+it('takes an image with more dots and no text of its own for a part of the sample, not for a sample', async () => {
+  const image = await imageFile();
+  const members = { '0.jpg': image, '0.seg.png': image, '0.txt': 'one', '1.left.jpg': image, '1.txt': 'two' };
+  await put(folder, 's.tar', await tarOf({ ...members, '2.jpg': image, '2.json': '{"meta":{"caption":"three"}}' }));
+  const { splits, skipped } = await openDataset(`wds:${folder}/s.tar`);
+  expect(splits.train!.map(({ id, captions }) => [id, captions])).toEqual([
+    ['s.tar/0', ['one']],
+    ['s.tar/1.left', ['two']],
+    ['s.tar/2', ['three']],
+  ]);
+  expect(skipped).toEqual([{ id: 's.tar/0.seg', reason: 'it belongs to the image 0, and has no text of its own' }]);
+});

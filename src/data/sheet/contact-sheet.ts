@@ -23,6 +23,8 @@ const tones = ['#d6336c', '#1c7ed6', '#2b8a3e', '#e8590c', '#7048e8', '#0c8599']
 /**
  * Draws some images of a split with their class names, or a caption where there is none, as a PNG. Boxes are drawn with
  * the names of their classes.
+ *
+ * @throws UserError where there is no such split, an image cannot be read, or the file cannot be written
  */
 export async function contactSheet(dataset: ImageTextDataset, { split, count, file }: SheetOptions): Promise<void> {
   const examples = new Random('sheet', split).shuffle(examplesOf(dataset, split)).slice(0, count);

@@ -28,6 +28,7 @@ export interface TargetOptions {
   readonly onTexts?: (done: number, total: number) => void;
 }
 
+/** What batches of a distillation are made of. */
 export interface BatchSource {
   readonly teacher: Teacher;
   /** The part that the recipe trains on: see `withSubset`. */

@@ -23,6 +23,7 @@ export interface FusionFigures {
   readonly classes: readonly { readonly name: string; readonly images: number; readonly weights: readonly number[] }[];
 }
 
+/** Images of known classes, as several teachers see them. */
 export interface MeasuredImages {
   readonly split: string;
   /** A teacher each, unit rows; all of the same images. */

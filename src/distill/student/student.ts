@@ -22,6 +22,8 @@ export interface StudentStart {
 /**
  * The student's shape: the recipe's sizes, and the teacher's vocabulary, joint space, activation and patches where it
  * says nothing.
+ *
+ * @throws UserError for sizes that do not fit each other or the teacher
  */
 export function studentConfig(recipe: DistillRecipe, teacher: ClipConfig): ClipConfig {
   const { vision, text, projection_dim } = recipe.student;

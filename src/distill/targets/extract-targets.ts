@@ -12,11 +12,12 @@ import type { TargetContents } from './target-layout.js';
 import type { StoreFingerprint } from './target-manifest.js';
 import { TargetStore, type WantedTargets } from './target-store.js';
 
+/** Options of {@link ensureTargets}. */
 export interface ExtractOptions {
   teacher: Teacher;
   dataset: ImageTextDataset;
   examples: readonly Example[];
-  /** Augmentation seeds a drawing. */
+  /** Augmentation seeds an image. */
   views: number;
   augment: AugmentOptions;
   seed: number;

@@ -131,6 +131,7 @@ export class TargetStore {
    * Adds a shard: the next records, whole.
    *
    * @param unreadable images found so far that cannot be read
+   * @throws UserError where the disk does not take it
    */
   async append(shard: Uint8Array, unreadable: readonly UnreadableImage[] = []): Promise<void> {
     const records = shard.length / this.layout.bytes;
@@ -149,6 +150,8 @@ export class TargetStore {
   /**
    * Takes the shards of stores that hold the next records, in their order, as its own: without a copy where the file
    * system has links. Their folders may be removed then.
+   *
+   * @throws UserError where the disk does not take it
    */
   async adopt(parts: readonly TargetStore[]): Promise<void> {
     const { shards } = this.manifest;
@@ -165,7 +168,11 @@ export class TargetStore {
     await writeManifest(this.dir, this.manifest);
   }
 
-  /** Reads record `index` into `out`, which holds one record and starts at a multiple of 4 bytes. */
+  /**
+   * Reads record `index` into `out`, which holds one record and starts at a multiple of 4 bytes.
+   *
+   * @throws UserError where a file of the store is cut short; RangeError for a record that there is not
+   */
   read(index: number, out: Uint8Array): void {
     if (index < 0 || index >= this.written) throw new RangeError(`target store: record ${index} of ${this.written}`);
     const shard = firstAbove(this.ends, index);

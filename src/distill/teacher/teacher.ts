@@ -32,6 +32,7 @@ export interface TeacherImagePass {
   dispose(): Promise<void>;
 }
 
+/** What a teacher makes of N texts of L tokens, in a joint space of width P. */
 export interface TeacherTexts {
   /** Not normalised [N, P]. */
   readonly embeds: Float32Array;
@@ -52,13 +53,18 @@ export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tok
   texts(tokens: TokenizedTexts, withWords: boolean, progress?: TextProgress): Promise<TeacherTexts>;
 }
 
+/** Options of {@link teacherOf}. */
 export interface TeacherOptions {
   /** Deep prompts of an engine's checkpoint, of which `vision.0`, `vision.1`, … matter here. */
   readonly prompts?: Params;
   readonly compile?: CompileOptions;
 }
 
-/** A model in the role of the teacher. */
+/**
+ * A model in the role of the teacher.
+ *
+ * @throws UserError for ranks that do not divide its heads and hidden units
+ */
 export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: TeacherOptions = {}): Teacher {
   return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
 }

@@ -31,4 +31,5 @@ export const mountPath = '/work';
 export const quoted = (word: string): string =>
   /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
+/** Words as one line that a POSIX shell reads back. */
 export const shellLine = (words: readonly string[]): string => words.map(quoted).join(' ');

@@ -53,6 +53,8 @@ function likeness(one: ReadonlySet<string>, other: ReadonlySet<string>): number 
 /**
  * A data set whose captions that are made of class names are made by these templates, the bare name beside them: what an
  * image is called in training, in retrieval and as a class is then one thing. Captions of the data stay as they are.
+ *
+ * @throws UserError for a template of the library with another slot than the class's
  */
 export function withClassCaptions(dataset: ImageTextDataset, templates: readonly string[]): ImageTextDataset {
   const { splits, classes } = dataset;

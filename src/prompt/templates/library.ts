@@ -91,7 +91,11 @@ export function drawSlots(template: PromptTemplate, random: Random): SlotValues 
   return Object.fromEntries(Object.entries(slotChoices(template)).map(([slot, values]) => [slot, random.pick(values)]));
 }
 
-/** The template with slots drawn from its own stream of the seed; the class name stays open. */
+/**
+ * The template with slots drawn from its own stream of the seed; the class name stays open.
+ *
+ * @throws UserError for a slot that has no values to draw from
+ */
 export function drawTemplate(template: PromptTemplate, seed: number): string {
   return fillSlots(template.text, drawSlots(template, new Random(seed, 'slots', template.id)));
 }

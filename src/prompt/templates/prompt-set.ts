@@ -30,6 +30,7 @@ export async function readPromptSet(file: string): Promise<PromptSet> {
  * Writes templates with their weights to a file that `readPromptSet` reads.
  *
  * @param report how they were found, kept in the file for its reader
+ * @throws UserError where the file cannot be written
  */
 export async function writePromptSet(file: string, { templates, weights }: PromptSet, report?: unknown): Promise<void> {
   const prompts = templates.map((template, i) => ({ template, weight: weights[i]! }));

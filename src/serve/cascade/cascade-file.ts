@@ -108,6 +108,7 @@ function checked<S extends z.ZodObject>(
  * Writes a cascade for `promptkd serve`, folders of models as seen from the file.
  *
  * @param report how it was tuned, kept in the file for its reader
+ * @throws UserError for an unknown DTYPE behind a model's name, or a file that cannot be written
  */
 export async function writeCascade(
   file: string,

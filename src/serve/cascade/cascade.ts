@@ -87,8 +87,12 @@ export interface Cascade<Input> {
  *
  * @throws UserError for fewer than two stages, or a threshold that the confidence cannot have
  * @example
- * const both = cascade({ student, teacher, threshold: 0.9 });
- * const [answer] = await both.classify([await readFile('cat.png')]);
+ * import { readFile } from 'node:fs/promises';
+ *
+ * const both = { classes: ['cat', 'dog'], templates: ['a drawing of a {}'] };
+ * const student = await encoderStage('fast', await LocalEncoder.open('promptkd:emoji-student'), both);
+ * const teacher = await encoderStage('slow', await LocalEncoder.open('promptkd:emoji-teacher'), both);
+ * const [answer] = await cascade({ student, teacher, threshold: 0.9 }).classify([await readFile('cat.png')]);
  */
 export function cascade<Input>(options: CascadeOptions<Input>): Cascade<Input> {
   const { confidence = 'probability' } = options;

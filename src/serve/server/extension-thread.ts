@@ -17,8 +17,9 @@ type Pool = Piscina<ThreadTask, ThreadResult>;
  * @param setup plain data for it
  * @throws UserError where `open` does
  * @example
- * open: ({ workers, threads, maxQueue, maxPixels }) =>
- *   answerInThread(new URL('./serve-worker.js', import.meta.url), { folder, threads, maxPixels }, { workers, maxQueue }),
+ * const worker = new URL('./count-worker.js', import.meta.url);
+ * const open: Extension['open'] = ({ workers, threads, maxQueue }) =>
+ *   answerInThread(worker, { threads }, { workers, maxQueue });
  */
 export async function answerInThread(
   module: URL,

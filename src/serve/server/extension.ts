@@ -38,6 +38,9 @@ export interface ExtensionPage {
  * metrics and description in OpenAPI apply to it as to its own routes. It is opened with the models, and anew at a reload.
  *
  * @example
+ * import { serve } from 'promptkd';
+ * import { z } from 'zod'; // the version that promptkd depends on
+ *
  * const count: Extension = {
  *   path: '/v1/count',
  *   summary: 'How many images there are',
@@ -45,7 +48,7 @@ export interface ExtensionPage {
  *   answer: { type: 'object', properties: { count: { type: 'integer' } }, required: ['count'] },
  *   open: async () => ({ answer: async ({ images }) => ({ count: images.length }), close: async () => {} }),
  * };
- * await ModelServer.start({ models: ['my-clip'], extensions: [count] }, log);
+ * const handler = await serve({ models: ['promptkd:emoji-student'], extensions: [count] });
  */
 export interface Extension {
   /** `/v1/NAME`, the name in small letters and hyphens. */

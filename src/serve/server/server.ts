@@ -71,6 +71,7 @@ export class ModelServer {
   /**
    * Starts listening, then loads the models; the promise is fulfilled when they are there, or the signal has stopped it.
    *
+   * @param log a logger of pino
    * @throws UserError where an option does not fit, a model cannot be read or the port is taken
    */
   static async start(options: ServerOptions, log: Logger, signal?: AbortSignal): Promise<ModelServer> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { engineFields } from '../../train/index.js';
+import { taskDtypes } from '../stored-weights.js';
 import { modes } from './detector.js';
 
 const count = z.int().positive();
@@ -17,6 +18,8 @@ export const defectsRecipe = z.strictObject({
     .prefault({}),
   seed: z.int().min(0).default(0),
   mode: z.enum(modes).default('few-shot'),
+  /** How the exported file stores matrices: the detector is fitted with the values that it stores. */
+  dtype: z.enum(taskDtypes).default('fp32'),
   /** Side in pixels that an image is resized to; left out: four times the model's. */
   side: count.optional(),
   /** Share of a tile that it has in common with the next one. */
@@ -57,4 +60,5 @@ export const defectsRecipe = z.strictObject({
   checkpoint_every: count.default(50),
 });
 
+/** A checked recipe of `defects fit`, complete. */
 export type DefectsRecipe = z.infer<typeof defectsRecipe>;

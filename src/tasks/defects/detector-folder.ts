@@ -14,6 +14,7 @@ import {
 import { loadTowerModel, writeModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import { taskDtypes } from '../stored-weights.js';
 import { type Detector, type Learned, modes } from './detector.js';
 
 /** What makes a folder a detector's. */
@@ -33,6 +34,7 @@ const schema = z.strictObject({
   version: z.literal(1),
   mode: z.enum(modes),
   product: z.string(),
+  dtype: z.enum(taskDtypes),
   view: z.strictObject({
     side: z.int().positive().max(8192),
     overlap: number.min(0).max(0.9),
@@ -47,14 +49,17 @@ const schema = z.strictObject({
  * at all.
  *
  * @throws UserError where the folder cannot be written
+ * @example
+ * const detector = await loadDetector('runs/metal');
+ * await saveDetector('metal-renamed', { ...detector, product: 'brushed metal' });
  */
 export async function saveDetector(folder: string, detector: Detector): Promise<void> {
-  const { model, product, view, learned, size, limits } = detector;
+  const { model, dtype, product, view, learned, size, limits } = detector;
   await fillFolder(folder, [], async (unfinished) => {
     await mkdir(join(unfinished, modelFolder));
     const files = await writeModel(join(unfinished, modelFolder), model);
     await writeSafetensors(join(unfinished, weightsFile), weightsOf(learned), { checksum: true });
-    const content = { version: 1, mode: learned.mode, product, view, ...(size && { size }), limits };
+    const content = { version: 1, mode: learned.mode, product, dtype, view, ...(size && { size }), limits };
     await writeFile(join(unfinished, detectorFile), `${JSON.stringify(content, null, 2)}\n`);
     return { files: [...files.map((file) => `${modelFolder}/${file}`), weightsFile, detectorFile] };
   });
@@ -71,9 +76,13 @@ export function detectorFolder(folder: string): string | undefined {
 }
 
 /**
- * Reads a detector of `saveDetector`.
+ * Reads a detector of `saveDetector`, with its model.
  *
+ * @param given its folder, or that of the run that fitted it
  * @throws UserError where there is none, or it is not as it was written
+ * @example
+ * const { product, limits } = await loadDetector('runs/metal');
+ * console.log(`${product}: ${limits.image.falseAlarms.expected} false alarms of 1,000 expected`);
  */
 export async function loadDetector(given: string): Promise<Detector> {
   const folder = detectorFolder(given);
@@ -84,7 +93,7 @@ export async function loadDetector(given: string): Promise<Detector> {
   }
   await finishFolder(folder); // a save may have been killed while it moved its files
   await checkFiles(folder, () => true);
-  const { mode, product, view, size, limits } = await readJsonAs(join(folder, detectorFile), schema);
+  const { mode, product, dtype, view, size, limits } = await readJsonAs(join(folder, detectorFile), schema);
   const { tensors } = readSafetensors(join(folder, weightsFile), { checksum: true });
   const model = await loadTowerModel(join(folder, modelFolder), 'inspecting');
   const take = (name: string) => {
@@ -103,5 +112,5 @@ export async function loadDetector(given: string): Promise<Detector> {
       : mode === 'zero-shot'
         ? { mode, texts: take('texts') }
         : { mode, texts: take('texts'), ...(Object.keys(adapters).length > 0 && { adapters }) };
-  return { model, product, view, learned, limits, ...(size && { size }) };
+  return { model, dtype, product, view, learned, limits, ...(size && { size }) };
 }

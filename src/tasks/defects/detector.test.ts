@@ -15,7 +15,7 @@ import { detectorOnnx, exportDetector, verifyDetector } from './export.js';
 import { type Fitted, fitDetector } from './fit.js';
 import { openInspector } from './inspect.js';
 import { fitDefects } from './train.js';
-import { type Outcome, watchFolder } from './watch.js';
+import { type Inspected, watchFolder } from './watch.js';
 
 /** With room for `damaged object`, which its tokenizer reads letter by letter. */
 const config = { ...small.config, text_config: { ...small.config.text_config, max_position_embeddings: 24 } };
@@ -137,6 +137,21 @@ describe('a detector', () => {
     await expect(verifyDetector(wrong, { detector, probes, ...compileOptions })).rejects.toThrow('nothing is exported');
   });
 
+  it.each(['q8', 'q4'] as const)('fitted with matrices in %s, is a smaller file of the same scores', async (dtype) => {
+    const { detector } = await fitDetector('few-shot', { ...options, dtype });
+    // Defective ones score 1 whatever the rounding.
+    const probes = product.train.map((image) => ({ label: image.id, image: draw(image) }));
+    const out = join(folder, dtype);
+    const check = await exportDetector({ detector, out, probes, ...compileOptions });
+    expect(check.score).toBeLessThan(1e-4);
+    expect((await readFile(join(out, 'detector.onnx'))).length).toBeLessThan(detectorOnnx(fitted.detector).length);
+    await saveDetector(join(folder, `saved-${dtype}`), detector);
+    expect((await loadDetector(join(folder, `saved-${dtype}`))).dtype).toBe(dtype);
+    const plain = join(folder, 'plain.onnx');
+    await writeFile(plain, detectorOnnx({ ...detector, dtype: 'fp32' }));
+    await expect(verifyDetector(plain, { detector, probes, ...compileOptions })).rejects.toThrow('nothing is exported');
+  });
+
   it('takes images of any size in one file where it was fitted on several', async () => {
     const { size: _, ...open } = fitted.detector;
     const wide = { width: 40, height: 28, channels: 3 as const, data: new Uint8Array(40 * 28 * 3).fill(90) };
@@ -186,7 +201,7 @@ describe('a detector', () => {
     await writeFile(join(camera, '1.png'), png);
     const inspector = openInspector(fitted.detector, compileOptions);
     const stop = new AbortController();
-    const outcomes: Outcome[] = [];
+    const outcomes: Inspected[] = [];
     const messages: string[] = [];
     const away = join(folder, 'away');
     await watchFolder(

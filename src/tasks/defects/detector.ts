@@ -1,6 +1,7 @@
 import type { TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
+import type { TaskDtype } from '../stored-weights.js';
 import type { Threshold } from './threshold.js';
 
 /** By what an image is judged. */
@@ -42,6 +43,8 @@ export interface Limits {
 export interface Detector {
   /** Frozen. */
   readonly model: TowerModel;
+  /** How an exported file stores matrices. It is the stored values that are computed with, here as there. */
+  readonly dtype: TaskDtype;
   readonly product: string;
   readonly view: View;
   readonly learned: Learned;

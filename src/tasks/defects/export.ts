@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import { fillFolder } from '../../files/index.js';
 import { OnnxFile } from '../../runtime/index.js';
 import { toOnnx } from '../../tensor/index.js';
+import { storedWeights } from '../stored-weights.js';
 import type { Detector } from './detector.js';
 import { detectorGraph } from './graph/detector-graph.js';
 import type { InspectOptions } from './image-program.js';
@@ -21,6 +22,7 @@ export interface Probe {
   readonly image: RawImage;
 }
 
+/** Options of {@link exportDetector}. */
 export interface ExportDetectorOptions extends InspectOptions {
   readonly detector: Detector;
   readonly out: string;
@@ -43,7 +45,13 @@ const tolerance = 1e-3;
  * Writes a detector as one ONNX file, from the decoded image (`image`, uint8 [1, H, W, 3], RGB) to `pred_score`,
  * `pred_label`, `anomaly_map` and `pred_mask`, and runs images through both.
  *
- * @throws UserError where a score differs by more than 0.001 or a label flips: then nothing is written
+ * @throws UserError where a score differs by more than 0.001 or a label flips: then nothing is written; without probes
+ * @example
+ * import { decodeImage } from 'promptkd/data';
+ *
+ * const detector = await loadDetector('runs/metal');
+ * const probes = [{ label: 'part.png', image: await decodeImage('part.png', 'part.png', { longest: Infinity }) }];
+ * await exportDetector({ detector, out: 'metal-detector', probes });
  */
 export async function exportDetector(options: ExportDetectorOptions): Promise<ExportCheck> {
   const { detector, out, probes } = options;
@@ -64,7 +72,7 @@ export async function exportDetector(options: ExportDetectorOptions): Promise<Ex
 /** A detector's ONNX file. */
 export function detectorOnnx(detector: Detector): Uint8Array {
   const { outputs, weights } = detectorGraph(detector, detector.size ?? ['height', 'width']);
-  return toOnnx({ outputs, initializers: weights }).bytes;
+  return toOnnx({ outputs, initializers: storedWeights(weights, detector.dtype) }).bytes;
 }
 
 /**
@@ -107,11 +115,12 @@ export async function verifyDetector(
 }
 
 /** What a reader of the file wants to know. */
-function aboutDetector({ product, learned, size, limits, view }: Detector, check: ExportCheck) {
+function aboutDetector({ product, dtype, learned, size, limits, view }: Detector, check: ExportCheck) {
   const { image } = limits;
   return {
     product,
     mode: learned.mode,
+    dtype,
     view,
     input: { image: `uint8 [1, ${size ? size.join(', ') : 'height, width'}, 3], RGB as decoded` },
     outputs: {

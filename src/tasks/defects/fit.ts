@@ -4,6 +4,7 @@ import { Random, type Rows, rowsInARow } from '../../math/index.js';
 import { modelWeights, type TowerModel } from '../../model/index.js';
 import { paramInputs } from '../../nn/index.js';
 import { max, reshape } from '../../tensor/index.js';
+import { roundedWeights, type TaskDtype } from '../stored-weights.js';
 import { coreset } from './coreset.js';
 import type { DefectDataset, DefectImage, Product } from './data/defect-data.js';
 import type { Detector, Learned, View } from './detector.js';
@@ -15,6 +16,8 @@ import { thresholdFromSound } from './threshold.js';
 /** Options of {@link fitDetector}. */
 export interface FitOptions extends InspectOptions {
   readonly model: TowerModel;
+  /** How an exported file stores matrices: what is remembered and the limits are of the values that it stores. @defaultValue fp32 */
+  readonly dtype?: TaskDtype;
   readonly dataset: DefectDataset;
   readonly product: Product;
   readonly view: View;
@@ -46,10 +49,20 @@ export interface Fitted {
  * @throws UserError where there are too few sound images, or the view does not fit the model
  * @throws the signal's reason where it is aborted
  * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'defects');
  * const dataset = await openDefectData('surfaces');
- * const product = productOf(dataset, 'metal');
- * const view = { side: 192, overlap: 0, layers: [2, 3] };
- * const { detector } = await fitDetector('few-shot', { model, dataset, product, view, shots: 8, coreset: 0.1, falseAlarms: 10, seed: 0 });
+ * const { detector } = await fitDetector('few-shot', {
+ *   model,
+ *   dataset,
+ *   product: productOf(dataset, 'metal'),
+ *   view: { side: 64, overlap: 0, layers: [2, 3] },
+ *   shots: 8,
+ *   coreset: 0.1,
+ *   falseAlarms: 10,
+ *   seed: 0,
+ * });
  */
 export async function fitDetector(mode: 'few-shot' | 'zero-shot', options: FitOptions): Promise<Fitted> {
   const { product, shots } = options;
@@ -87,9 +100,9 @@ function chosen(sound: readonly DefectImage[], shots: number, seed: number) {
 }
 
 async function remember(some: readonly DefectImage[], options: FitOptions, skipped: Skipped[]) {
-  const { model, view, seed } = options;
+  const { model, dtype = 'fp32', view, seed } = options;
   const program = new ImageProgram((size) => {
-    const weights = modelWeights(model);
+    const weights = roundedWeights(modelWeights(model), dtype);
     const { pixels } = tiledImage({ model, view }, size);
     const made = descriptors(paramInputs(weights), model, view, pixels);
     const [tiles, patches, width] = made.shape as [number, number, number];
@@ -117,10 +130,10 @@ export async function calibrated(
   sound: readonly DefectImage[],
   options: Omit<FitOptions, 'shots' | 'coreset' | 'seed'>,
 ): Promise<{ detector: Detector; images: readonly string[]; skipped: readonly Skipped[] }> {
-  const { model, view, falseAlarms, product } = options;
-  const scorer: Scorer = { model, view, learned };
+  const { model, dtype = 'fp32', view, falseAlarms, product } = options;
+  const scorer: Scorer = { model, dtype, view, learned };
   const program = new ImageProgram((size) => {
-    const weights = scorerWeights(scorer);
+    const weights = roundedWeights(scorerWeights(scorer), dtype);
     const { score, map } = scores(paramInputs(weights), scorer, tiledImage(scorer, size));
     return { outputs: { score, peak: max(reshape(map, [1, -1]), 1) }, weights };
   }, options);

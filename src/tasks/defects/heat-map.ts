@@ -3,7 +3,16 @@ import { onWhite } from '../../augment/index.js';
 import type { RawImage } from '../../data/index.js';
 import type { Inspection } from './inspect.js';
 
-/** An image with its anomaly map over it, and a line around what is called defective, as a PNG file. */
+/**
+ * An image with its anomaly map over it, and a line around what is called defective, as a PNG file.
+ *
+ * @example
+ * import { writeFile } from 'node:fs/promises';
+ *
+ * const inspector = openInspector(await loadDetector('runs/metal'));
+ * const inspected = await inspectFile(inspector, 'part.png');
+ * if (!('error' in inspected)) await writeFile('map.png', await heatMap(inspected.image, inspected.inspection));
+ */
 export async function heatMap(image: RawImage, { map, mask, width, height }: Inspection): Promise<Buffer> {
   const data = Uint8Array.from(onWhite(image));
   for (let y = 0, i = 0; y < height; y++) {

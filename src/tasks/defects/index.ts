@@ -21,4 +21,4 @@ export { type Ranking, rank } from './metrics/ranking.js';
 export { defectsExtension } from './serve.js';
 export { falseAlarmsAt, mappedScore, type Threshold, thresholdFromSound } from './threshold.js';
 export { type FitDefectsOptions, type FitDefectsResult, fitDefects } from './train.js';
-export { inspectFile, type Outcome, type WatchOptions, watchFolder } from './watch.js';
+export { type Inspected, inspectFile, type WatchOptions, watchFolder } from './watch.js';

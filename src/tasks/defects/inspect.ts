@@ -1,4 +1,5 @@
 import type { RawImage } from '../../data/index.js';
+import { roundedWeights } from '../stored-weights.js';
 import type { Detector } from './detector.js';
 import { detectorGraph } from './graph/detector-graph.js';
 import { ImageProgram, type InspectOptions } from './image-program.js';
@@ -30,15 +31,18 @@ export interface Inspector {
  * Opens a detector. Its graph is the one that `exportDetector` writes; it is compiled when the first image comes.
  *
  * @example
+ * import { decodeImage } from 'promptkd/data';
+ *
  * const inspector = openInspector(await loadDetector('runs/metal'));
- * const { score, defective } = await inspector.inspect(await decodeImage('part.png'), 'part.png');
+ * const { score, defective } = await inspector.inspect(await decodeImage('part.png', 'part.png', { longest: Infinity }), 'part.png');
+ * await inspector.dispose();
  */
 export function openInspector(detector: Detector, options: InspectOptions = {}): Inspector {
   const program = new ImageProgram(
     (size) => {
       const { outputs, weights } = detectorGraph(detector, size);
       const { pred_score, anomaly_map } = outputs;
-      return { outputs: { pred_score, anomaly_map }, weights };
+      return { outputs: { pred_score, anomaly_map }, weights: roundedWeights(weights, detector.dtype) };
     },
     options,
     detector.size,

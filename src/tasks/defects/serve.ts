@@ -30,7 +30,12 @@ const result = {
  * `POST /v1/defects`: inspects images by a detector, with a page at `/defects`. An image that cannot be inspected has an `error`, the others their
  * answers.
  *
+ * @param folder of a detector, or of the run that fitted it
  * @throws UserError where the folder holds no detector
+ * @example
+ * import { serve } from 'promptkd';
+ *
+ * const handler = await serve({ models: ['promptkd:emoji-student'], extensions: [await defectsExtension('runs/metal')] });
  */
 export async function defectsExtension(folder: string): Promise<Extension> {
   const detector = await loadDetector(folder);

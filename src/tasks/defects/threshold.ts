@@ -28,7 +28,11 @@ export interface Threshold {
  * The rate of alarms of this one draw has a Beta(n + 1 − k, k) distribution; the interval of the quantile is that of order
  * statistics.
  *
+ * @param scores of sound images, higher where more defective
  * @throws RangeError without scores
+ * @example
+ * const { value, falseAlarms } = thresholdFromSound([0.1, 0.2, 0.15, 0.12], 10);
+ * console.log(`above ${value}: ${falseAlarms.expected} false alarms of 1,000 expected`);
  */
 export function thresholdFromSound(scores: readonly number[], wanted: number): Threshold {
   const n = scores.length;

@@ -26,6 +26,7 @@ import { adaptersOf, initPrompts, readStates } from './learned-prompts.js';
 import { tunedImages } from './tuned-images.js';
 import { tunedTask } from './tuned-task.js';
 
+/** Options of {@link fitDefects}. */
 export interface FitDefectsOptions extends RunOptions<DefectsRecipe> {
   /** Frozen. */
   readonly model: TowerModel;
@@ -55,6 +56,13 @@ export function viewOf({ side, overlap, layers }: DefectsRecipe, { config }: Tow
  * Fits a detector for one product in a run folder, by the recipe's mode; `tuned` trains, and goes on where it was stopped.
  *
  * @throws UserError where there are too few sound images, the view does not fit the model, or the folder holds another run
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'defects');
+ * const dataset = await openDefectData('surfaces');
+ * const recipe = defectsRecipe.parse({ data: { product: 'metal' }, shots: 8 });
+ * const { folder } = await fitDefects({ model, dataset, recipe, runDir: 'runs/metal' });
  */
 export async function fitDefects(options: FitDefectsOptions): Promise<FitDefectsResult> {
   const { recipe, dataset, model } = options;
@@ -79,7 +87,7 @@ async function fitIn(run: Run, product: Product, options: FitDefectsOptions): Pr
   const view = options.prompts?.view ?? viewOf(recipe, model);
   const { device, threads } = engine ?? {};
   const fit: FitOptions = {
-    ...{ model, dataset, product, view, signal, device, threads },
+    ...{ model, dtype: recipe.dtype, dataset, product, view, signal, device, threads },
     ...{ shots: recipe.shots, coreset: recipe.coreset, falseAlarms: recipe.false_alarms, seed: recipe.seed },
     onProgress: (phase, step, steps) => onProgress?.({ phase, step, steps }),
   };

@@ -3,6 +3,7 @@ import { UserError } from '../../errors.js';
 import { modelWeights, type TowerModel } from '../../model/index.js';
 import { paramInputs } from '../../nn/index.js';
 import { patchTokens } from '../patch-features.js';
+import { roundedWeights } from '../stored-weights.js';
 import type { DefectDataset, DefectMask } from './data/defect-data.js';
 import type { Detector, View } from './detector.js';
 import { eachImage, type FitOptions } from './fit.js';
@@ -104,7 +105,7 @@ function teacherMaps(teacher: Detector, options: InspectOptions): ImageProgram {
     );
   }
   return new ImageProgram((size) => {
-    const weights = scorerWeights(teacher);
+    const weights = roundedWeights(scorerWeights(teacher), teacher.dtype);
     const { map } = scores(paramInputs(weights), teacher, tiledImage(teacher, size));
     return { outputs: { map }, weights };
   }, options);

@@ -8,10 +8,11 @@ import { isImageName } from './data/files.js';
 import type { Inspection, Inspector } from './inspect.js';
 
 /** What became of an image in a folder. */
-export type Outcome =
+export type Inspected =
   | { readonly file: string; readonly image: RawImage; readonly inspection: Inspection }
   | { readonly file: string; readonly error: string };
 
+/** Options of {@link watchFolder}. */
 export interface WatchOptions {
   /** Ends the watch. */
   readonly signal: AbortSignal;
@@ -21,8 +22,16 @@ export interface WatchOptions {
   readonly onMessage?: (message: string) => void;
 }
 
-/** Inspects one file. An image that cannot be inspected is an outcome, too. */
-export async function inspectFile(inspector: Inspector, file: string): Promise<Outcome> {
+/**
+ * Inspects one file. An image that cannot be inspected is a result, too: its `error` says why.
+ *
+ * @throws errors that are no fault of the image
+ * @example
+ * const inspector = openInspector(await loadDetector('runs/metal'));
+ * const inspected = await inspectFile(inspector, 'part.png');
+ * console.log('error' in inspected ? inspected.error : inspected.inspection.defective);
+ */
+export async function inspectFile(inspector: Inspector, file: string): Promise<Inspected> {
   try {
     const image = await decodeImage(file, file, { longest: Number.POSITIVE_INFINITY });
     return { file, image, inspection: await inspector.inspect(image, file) };
@@ -36,14 +45,18 @@ export async function inspectFile(inspector: Inspector, file: string): Promise<O
  * Inspects each image that is put into a folder, those that lie there already among them, once it is whole: its size has
  * not changed since the last look. A folder that goes away is waited for.
  *
- * @param take is awaited for each outcome, in order of name at each look
+ * @param take is awaited for each image, in order of name at each look
  * @throws whatever `take` throws
+ * @example
+ * const inspector = openInspector(await loadDetector('runs/metal'));
+ * const stop = new AbortController();
+ * await watchFolder(inspector, 'incoming', { signal: stop.signal }, (inspected) => console.log(inspected.file));
  */
 export async function watchFolder(
   inspector: Inspector,
   folder: string,
   { signal, every = 500, onMessage }: WatchOptions,
-  take: (outcome: Outcome) => void | Promise<void>,
+  take: (inspected: Inspected) => void | Promise<void>,
 ): Promise<void> {
   const done = new Set<string>();
   let growing = new Map<string, string>();

@@ -6,7 +6,19 @@ import { Analyser } from './analyse.js';
 import { checkIndexModel, type ReportIndex } from './corpus/index-folder.js';
 import { type Draft, draftOf } from './draft/draft.js';
 
-/** A model with an index, ready to draft reports of one study after another. */
+/**
+ * A model with an index, ready to draft reports of one study after another. Drafts are for research, and for review by a
+ * clinician.
+ *
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('runs/phantom-student', 'medical-report');
+ * const drafter = await Drafter.open(model, await loadReportIndex('runs/phantom-reports'));
+ * const image = await readRadiograph('chest.dcm', 'chest.dcm');
+ * console.log(draftText(await drafter.draft([image], ['chest.dcm'])));
+ * await drafter.dispose();
+ */
 export class Drafter {
   private constructor(
     private readonly analyser: Analyser,
@@ -14,11 +26,9 @@ export class Drafter {
   ) {}
 
   /**
+   * Opens an index on the model that it was made with.
+   *
    * @throws UserError where the index stands on another model
-   * @example
-   * const index = await loadIndex('runs/phantom-reports');
-   * const drafter = await Drafter.open(await loadTowerModel('runs/phantom-student', 'medical-report'), index);
-   * console.log(draftText(await drafter.draft([await readRadiograph('chest.dcm', 'chest.dcm')], ['chest.dcm'])));
    */
   static async open(
     model: TowerModel,
@@ -33,7 +43,7 @@ export class Drafter {
    * The draft of one study.
    *
    * @param images its views
-   * @param names of them
+   * @param names of the views, as they stand in the draft
    * @throws UserError without any
    */
   async draft(images: readonly RawImage[], names: readonly string[]): Promise<Draft> {
@@ -42,6 +52,7 @@ export class Drafter {
     return draftOf(seen!, this.index, names);
   }
 
+  /** Frees the graphs. */
   dispose(): Promise<void> {
     return this.analyser.dispose();
   }

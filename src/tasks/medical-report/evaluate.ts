@@ -26,6 +26,7 @@ export interface TextFigures {
   readonly keywordF1: KeywordF1;
 }
 
+/** What was measured of one finding; shares and areas from 0 to 1. */
 export interface FindingFigures {
   /** Studies whose report affirms it. */
   readonly there: number;
@@ -39,6 +40,7 @@ export interface FindingFigures {
   readonly missed?: number;
 }
 
+/** What {@link evaluateReports} measured. */
 export interface ReportEvaluation {
   readonly data: string;
   readonly split: string;
@@ -59,6 +61,7 @@ export interface ReportEvaluation {
   readonly msPerStudy?: { readonly median: number; readonly runs: number };
 }
 
+/** Options of {@link evaluateReports}. */
 export interface EvaluateReportsOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** @defaultValue test */
   readonly split?: string;
@@ -76,7 +79,12 @@ export interface EvaluateReportsOptions extends Pick<CompileOptions, 'device' | 
  *
  * @throws UserError where the index stands on another model, the split is missing, or the index has other findings than the studies
  * @example
- * const { drafts, baselines } = await evaluateReports(model, await loadIndex('runs/phantom-reports'), await openStudies('phantoms'));
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('runs/phantom-student', 'medical-report');
+ * const index = await loadReportIndex('runs/phantom-reports');
+ * const { drafts, baselines } = await evaluateReports(model, index, await openStudies('phantoms'));
+ * console.log(`${drafts.keywordF1.micro}, a constant normal report ${baselines.normal.keywordF1.micro}`);
  */
 export async function evaluateReports(
   model: TowerModel,

@@ -20,6 +20,7 @@ import { findingSet } from './labels/finding-set.js';
 /** Largest difference of a probability from the engine's that is let through. */
 const tolerance = 1e-3;
 
+/** What {@link exportReports} wrote. */
 export interface ExportedReports {
   readonly folder: string;
   /** By file. */
@@ -44,6 +45,11 @@ interface Graph {
  * Sentences are not exported: they are reports of patients. What was written is run and compared with the engine.
  *
  * @throws UserError where the index stands on another model, the folder cannot be written, or the files answer otherwise
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('runs/phantom-student', 'medical-report');
+ * const { bytes } = await exportReports(model, await loadReportIndex('runs/phantom-reports'), 'exported-reports');
  */
 export async function exportReports(model: TowerModel, index: ReportIndex, out: string): Promise<ExportedReports> {
   checkIndexModel(index, model);

@@ -13,7 +13,7 @@ import type * as serve from '../../serve/index.js';
 import { compileOptions as engine, teacher as model } from '../../test/colours.fixture.js';
 import { promptkd } from '../../test/command.fixture.js';
 import type * as tasks from '../index.js';
-import { forVariant, indexFingerprint, loadIndex, type ReportIndex } from './corpus/index-folder.js';
+import { indexFingerprint, indexForVariant, loadReportIndex, type ReportIndex } from './corpus/index-folder.js';
 import { madeDicom } from './data/dicom.fixture.js';
 import { type Draft, draftHeader, draftText, writeDraft } from './draft/draft.js';
 import { Drafter } from './draft-study.js';
@@ -23,7 +23,7 @@ import { findingSet } from './labels/finding-set.js';
 import { labelSentence } from './labels/labeler.js';
 import { squareImage, squareSide, squareStudies } from './squares.fixture.js';
 import { reportIndexRecipe } from './train/index-recipe.js';
-import { makeIndex } from './train/make-index.js';
+import { makeReportIndex } from './train/make-index.js';
 
 const studies = squareStudies();
 const set = findingSet('phantoms');
@@ -39,9 +39,9 @@ beforeAll(async () => {
     onProgress: (update: unknown) => void said.push(update),
     onMessage: (text: string) => void said.push(text),
   };
-  const made = await makeIndex({ model, studies, recipe, engine, runDir: join(root, 'run'), ...note });
+  const made = await makeReportIndex({ model, studies, recipe, engine, runDir: join(root, 'run'), ...note });
   expect(made).toMatchObject({ finished: true, studies: 48, images: 48 });
-  index = await loadIndex(join(root, 'run'));
+  index = await loadReportIndex(join(root, 'run'));
   drafter = await Drafter.open(model, index, engine);
 });
 afterAll(async () => {
@@ -125,18 +125,18 @@ describe('an index', () => {
     const onProgress = ({ overall }: { overall?: number }) => {
       if (overall === 30) stop.abort();
     };
-    const first = await makeIndex({ model, studies, recipe, engine, runDir, onProgress, signal: stop.signal });
+    const first = await makeReportIndex({ model, studies, recipe, engine, runDir, onProgress, signal: stop.signal });
     expect(first.finished).toBe(false);
-    await makeIndex({ model, studies, recipe, engine, runDir });
-    expect(indexFingerprint(await loadIndex(runDir))).toBe(indexFingerprint(index));
+    await makeReportIndex({ model, studies, recipe, engine, runDir });
+    expect(indexFingerprint(await loadReportIndex(runDir))).toBe(indexFingerprint(index));
   });
 
   it('learns from a teacher’s probabilities', async () => {
     const taught = { model, index };
     const options = { model, studies, engine, teacher: taught, runDir: join(root, 'taught') };
     const labels = { ...recipe.losses, labels: 0 };
-    const made = await makeIndex({ ...options, recipe: { ...recipe, losses: labels } });
-    const own = await loadIndex(made.folder);
+    const made = await makeReportIndex({ ...options, recipe: { ...recipe, losses: labels } });
+    const own = await loadReportIndex(made.folder);
     expect(own.described.teacher).toBe(indexFingerprint(index));
     const { findings } = await evaluateReports(model, own, studies, engine);
     expect(findings.cardiomegaly!.aurocHead).toBeGreaterThan(0.8);
@@ -145,7 +145,7 @@ describe('an index', () => {
   it('stands on its own model; another form of it has to be allowed', async () => {
     const other = { ...model, params: initClip(model.config, 5) };
     await expect(Drafter.open(other, index, engine)).rejects.toThrow(/made with the model .* --variant/);
-    const variant = await Drafter.open(other, forVariant(index, other), engine);
+    const variant = await Drafter.open(other, indexForVariant(index, other), engine);
     expect((await variant.draft([squareImage(80)], ['a'])).made_by.model).not.toBe(index.described.model);
     await variant.dispose();
   });
@@ -156,11 +156,13 @@ describe('an index', () => {
       studies: studies.studies.map((study) => ({ ...study, report: 'The heart is enlarged.' })),
     };
     const options = { model, recipe, engine, runDir: join(root, 'bad') };
-    await expect(makeIndex({ ...options, studies: one })).rejects.toThrow(
+    await expect(makeReportIndex({ ...options, studies: one })).rejects.toThrow(
       'expected different reports to draw sentences from, got one report 48 times: every draft would be that one',
     );
-    await expect(makeIndex({ ...options, studies: squareStudies({ train: 40 }) })).rejects.toThrow(/data\.calibrate/);
-    await expect(loadIndex(join(root, 'nowhere'))).rejects.toThrow('expected the folder of an index');
+    await expect(makeReportIndex({ ...options, studies: squareStudies({ train: 40 }) })).rejects.toThrow(
+      /data\.calibrate/,
+    );
+    await expect(loadReportIndex(join(root, 'nowhere'))).rejects.toThrow('expected the folder of an index');
   });
 });
 

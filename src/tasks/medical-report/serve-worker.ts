@@ -2,7 +2,7 @@ import { decodeImage } from '../../data/index.js';
 import { UserError } from '../../errors.js';
 import { loadTowerModel } from '../../model/index.js';
 import type { Answerer } from '../../serve/index.js';
-import { loadIndex } from './corpus/index-folder.js';
+import { loadReportIndex } from './corpus/index-folder.js';
 import { draftText } from './draft/draft.js';
 import { Drafter } from './draft-study.js';
 
@@ -16,7 +16,7 @@ export interface DraftSetup {
 
 /** Opens an index for the thread that answers `/v1/medical-report`. @throws UserError where it stands on another model */
 export async function open({ model, index, threads, maxPixels }: DraftSetup): Promise<Answerer> {
-  const drafter = await Drafter.open(await loadTowerModel(model, '--medical-report'), await loadIndex(index), {
+  const drafter = await Drafter.open(await loadTowerModel(model, '--medical-report'), await loadReportIndex(index), {
     threads,
   });
   return {

@@ -24,6 +24,11 @@ const answer = {
  *
  * @param model folder of the model that the index stands on
  * @param index folder of the index, or of the run that made it
+ * @example
+ * import { serve } from 'promptkd';
+ *
+ * const model = 'runs/phantom-student';
+ * const handler = await serve({ models: [model], extensions: [medicalReportExtension(model, 'runs/phantom-reports')] });
  */
 export function medicalReportExtension(model: string, index: string): Extension {
   return {

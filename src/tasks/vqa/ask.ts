@@ -14,6 +14,7 @@ import { vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
 import { answerColumns, checkHeadModel, type VqaHead } from './head/vqa-head.js';
 import { type RankedAnswer, rankAnswers } from './rank-answers.js';
 
+/** Options of {@link VqaAsker}. */
 export interface AskerOptions extends Pick<CompileOptions, 'threads'> {
   /** Images of more pixels are refused. @defaultValue 100 million */
   readonly maxPixels?: number;
@@ -30,6 +31,7 @@ export interface Asked {
   readonly answers?: readonly string[];
 }
 
+/** The likeliest answer, and others beside it. */
 export interface VqaAnswer extends RankedAnswer {
   readonly top: readonly RankedAnswer[];
   /** Whether the image's features were there already. */
@@ -39,6 +41,15 @@ export interface VqaAnswer extends RankedAnswer {
 /**
  * A head that answers one question after another, by the graphs that its export has. The features of the last images are
  * kept: a second question about one costs the head alone.
+ *
+ * @example
+ * import { readFile } from 'node:fs/promises';
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const asker = await VqaAsker.open(model, loadVqaHead('runs/vqa'));
+ * const { answer, confidence } = await asker.ask(await readFile('cat.png'), { question: 'how many cats?' });
+ * await asker.close();
  */
 export class VqaAsker {
   private readonly kept: LRUCache<string, HostTensor<Float32Array>>;
@@ -55,21 +66,24 @@ export class VqaAsker {
   }
 
   /**
+   * Opens a head on the model that it was trained on.
+   *
    * @throws UserError where the head was trained on another model
-   * @example
-   * const asker = await VqaAsker.open(model, loadHead('runs/vqa'));
-   * const { answer } = await asker.ask(await readFile('photo.jpg'), { question: 'how many cats?' });
    */
   static async open(model: TowerModel, head: VqaHead, options: AskerOptions = {}): Promise<VqaAsker> {
     checkHeadModel(head, model);
     const { threads, maxPixels, keptImages = 64 } = options;
-    const vision = await OnnxFile.open(vqaOnnx('vqa_vision', model, head), { threads });
-    const answers = await OnnxFile.open(vqaOnnx('vqa_head', model, head), { threads });
+    const vision = await OnnxFile.open(vqaOnnx('vqa_vision', model, head, 'fp32'), { threads });
+    const answers = await OnnxFile.open(vqaOnnx('vqa_head', model, head, 'fp32'), { threads });
     const known = { answers: head.answers, textTokens: head.config.text_tokens };
     return new VqaAsker(vision, answers, known, model, maxPixels, keptImages);
   }
 
-  /** The same by the files that `exportVqa` wrote. @throws UserError where they cannot be read */
+  /**
+   * Opens the files that `exportVqa` wrote.
+   *
+   * @throws UserError where they cannot be read
+   */
   static async fromExport(folder: string, options: AskerOptions = {}): Promise<VqaAsker> {
     const { threads, maxPixels, keptImages = 64 } = options;
     const about = await readJsonAs(join(folder, vqaManifestFile), vqaManifest);
@@ -89,6 +103,8 @@ export class VqaAsker {
   }
 
   /**
+   * Answers a question about an image.
+   *
    * @param image an image file's bytes
    * @throws UserError for an empty or too long question, an answer that the head does not know, or an image that cannot be
    *   read
@@ -115,6 +131,7 @@ export class VqaAsker {
     return (await this.vision.run({ pixel_values: pixels })).patch_tokens!;
   }
 
+  /** Frees the graphs. */
   async close(): Promise<void> {
     await Promise.all([this.vision.dispose(), this.head.dispose()]);
   }

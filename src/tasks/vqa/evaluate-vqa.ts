@@ -9,6 +9,7 @@ import { type VqaAccuracy, vqaAccuracy } from './metric/accuracy.js';
 import { questionsOf } from './questions-of.js';
 import { answersByType, answerZeroShot } from './zero-shot/zero-shot.js';
 
+/** Options of {@link evaluateVqa}. */
 export interface EvaluateVqaOptions extends FeatureOptions {
   /** @defaultValue test, or val where there is none with answers */
   readonly split?: string;
@@ -23,6 +24,7 @@ export interface EvaluateVqaOptions extends FeatureOptions {
   readonly zeroShot?: boolean;
 }
 
+/** Accuracies of {@link evaluateVqa}, in percent. */
 export interface VqaEvaluation {
   readonly data: string;
   readonly split: string;
@@ -52,8 +54,11 @@ export interface GivenAnswer {
  *
  * @throws UserError where the split has no answers, or a head was trained on another model
  * @example
- * const { head, prior } = await evaluateVqa(model, await openVqa('emoji-vqa'), { head: loadHead('runs/vqa') });
- * console.log(`${head.overall} %, by the prior ${prior.overall} %`);
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const { head, prior } = await evaluateVqa(model, await openVqa('emoji-vqa'), { head: loadVqaHead('runs/vqa') });
+ * console.log(`${head?.overall} %, by the most frequent answers ${prior.overall} %`);
  */
 export async function evaluateVqa(
   model: TowerModel,

@@ -8,10 +8,11 @@ export {
   type VqaEvaluation,
 } from './evaluate-vqa.js';
 export { type ExportedVqa, exportVqa } from './export/export-vqa.js';
-export { type VqaDtype, vqaDtypes, vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
-export { loadHead, saveHead, type VqaHead, withAnswers } from './head/vqa-head.js';
+export { vqaManifest, vqaManifestFile } from './export/vqa-manifest.js';
+export { loadVqaHead, saveVqaHead, type VqaHead, withAnswers } from './head/vqa-head.js';
 export { type AnsweredQuestion, answerAccuracy, type VqaAccuracy, vqaAccuracy } from './metric/accuracy.js';
 export { normaliseAnswer } from './metric/normalise.js';
+export type { RankedAnswer } from './rank-answers.js';
 export { vqaExtension } from './serve.js';
 export { type TrainVqaOptions, type TrainVqaResult, trainVqa } from './train/train-vqa.js';
 export { type VqaRecipe, vqaRecipe } from './train/vqa-recipe.js';

@@ -1,3 +1,4 @@
+/** An answer, and how sure the head is of it. */
 export interface RankedAnswer {
   readonly answer: string;
   /** σ of the logit: how right the head expects the answer to be, from 0 to 1. They do not add up to 1. */

@@ -2,7 +2,7 @@ import { UserError } from '../../errors.js';
 import { loadTowerModel } from '../../model/index.js';
 import type { Answerer } from '../../serve/index.js';
 import { type Asked, VqaAsker } from './ask.js';
-import { loadHead } from './head/vqa-head.js';
+import { loadVqaHead } from './head/vqa-head.js';
 
 /** What the thread is started with. */
 export interface AskSetup {
@@ -14,7 +14,7 @@ export interface AskSetup {
 
 /** Opens a head for the thread that answers `/v1/ask`. @throws UserError where it was trained on another model */
 export async function open({ model, head, threads, maxPixels }: AskSetup): Promise<Answerer> {
-  const asker = await VqaAsker.open(await loadTowerModel(model, '--vqa'), loadHead(head), { threads, maxPixels });
+  const asker = await VqaAsker.open(await loadTowerModel(model, '--vqa'), loadVqaHead(head), { threads, maxPixels });
   return {
     async answer({ images, fields }) {
       const [image] = images;

@@ -26,6 +26,11 @@ const answer = {
  *
  * @param model folder of the model that the head was trained on
  * @param head folder of the head, or of the run that trained it
+ * @example
+ * import { serve } from 'promptkd';
+ *
+ * const model = 'promptkd:emoji-student';
+ * const handler = await serve({ models: [model], extensions: [vqaExtension(model, 'runs/vqa')] });
  */
 export function vqaExtension(model: string, head: string): Extension {
   return {

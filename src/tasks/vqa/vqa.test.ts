@@ -7,7 +7,7 @@ import { OnnxFile } from '../../runtime/index.js';
 import {
   evaluateVqa,
   exportVqa,
-  loadHead,
+  loadVqaHead,
   type TrainVqaResult,
   trainVqa,
   VqaAsker,
@@ -47,8 +47,8 @@ describe('a VQA head', () => {
   it('learns to answer from the image, where a blind one cannot', async () => {
     const blind = await trainVqa({ model, data, recipe: recipe({ blind: true }), runDir: path('blind') });
     const found = await evaluateVqa(model, data, {
-      head: loadHead(path('run')),
-      blind: loadHead(blind.folder),
+      head: loadVqaHead(path('run')),
+      blind: loadVqaHead(blind.folder),
       zeroShot: true,
     });
     expect(trained).toMatchObject({ finished: true, answers: 5, questions: 12, outside: 0, unreadable: 0 });
@@ -68,7 +68,7 @@ describe('a VQA head', () => {
     const distilled = (runDir: string, stop?: AbortController) =>
       trainVqa({
         ...{ model, data, recipe: short, runDir: path(runDir), signal: stop?.signal },
-        teacher: { model: large, head: loadHead(first.folder) },
+        teacher: { model: large, head: loadVqaHead(first.folder) },
         onProgress: ({ losses: of, overall }) => {
           if (of) losses.push({ ...of });
           if (overall === 5) stop?.abort();
@@ -79,14 +79,20 @@ describe('a VQA head', () => {
     // Stopped and resumed, it ends with the same bits.
     expect((await distilled('stopped', new AbortController())).finished).toBe(false);
     await distilled('stopped');
-    expect(loadHead(path('stopped'))).toEqual(loadHead(path('student')));
+    expect(loadVqaHead(path('stopped'))).toEqual(loadVqaHead(path('student')));
     await expect(
-      trainVqa({ model, data, recipe: recipe(), runDir: path('no'), teacher: { model, head: loadHead(first.folder) } }),
+      trainVqa({
+        model,
+        data,
+        recipe: recipe(),
+        runDir: path('no'),
+        teacher: { model, head: loadVqaHead(first.folder) },
+      }),
     ).rejects.toThrow(/teacher's head: expected the model that it was trained on/);
   });
 
   it('answers as exported, keeps image features, and chooses among answers', async () => {
-    const head = loadHead(path('run'));
+    const head = loadVqaHead(path('run'));
     const asker = await VqaAsker.open(model, head);
     const image = await png('#dc1e1e');
     const once = await asker.ask(image, { question: 'what colour?', answers: ['red', 'blue'] });
@@ -109,7 +115,7 @@ describe('a VQA head', () => {
     expect(exported.difference).toBeLessThan(1e-4);
     for (const dtype of ['fp32', 'q8', 'q4'] as const) {
       const folder = path(`exported-${dtype}`);
-      await exportVqa(model, head, folder, dtype);
+      expect((await exportVqa(model, head, folder, dtype)).difference).toBeLessThan(1e-4);
       const apart = await VqaAsker.fromExport(folder);
       const { answer, confidence } = await apart.ask(image, { question: 'what colour?' });
       if (dtype !== 'q4') expect(answer).toBe('red');
@@ -127,13 +133,13 @@ describe('a VQA head', () => {
   });
 
   it('counts its parameters', () => {
-    const { params } = loadHead(path('run'));
+    const { params } = loadVqaHead(path('run'));
     const numbers = Object.values(params).reduce((sum, { data: { length } }) => sum + length, 0);
     expect(trained.parameters).toBe(numbers + trained.answers);
   });
 
   it('takes answers that it was not trained on', async () => {
-    const head = await withAnswers(loadHead(path('run')), model, ['many', 'red']);
+    const head = await withAnswers(loadVqaHead(path('run')), model, ['many', 'red']);
     expect(head.answers).toHaveLength(6);
     expect(head.directions.shape).toEqual([6, 16]);
     const asker = await VqaAsker.open(model, head);
@@ -144,13 +150,13 @@ describe('a VQA head', () => {
 
   it('refuses another student, a broken folder, splits that are not there, and heads that are too large', async () => {
     const other = tinyModel(3);
-    const head = loadHead(path('run'));
+    const head = loadVqaHead(path('run'));
     await expect(VqaAsker.open(other, head)).rejects.toThrow(
       /the head: expected the model that it was trained on, .* got a model/,
     );
     await expect(exportVqa(other, head, path('x'))).rejects.toThrow(/vqa train/);
     await expect(evaluateVqa(model, data, { head, split: 'dev' })).rejects.toThrow(/one of train, val, test, got dev/);
-    expect(() => loadHead(path('cache'))).toThrow(/expected the folder of a VQA head/);
+    expect(() => loadVqaHead(path('cache'))).toThrow(/expected the folder of a VQA head/);
     await expect(
       trainVqa({
         model,
@@ -167,6 +173,6 @@ describe('a VQA head', () => {
       /kept secret/,
     );
     await writeFile(path('vqa_head.json'), '{}');
-    expect(() => loadHead(root)).toThrow(/vqa_head.json: kind: expected/);
+    expect(() => loadVqaHead(root)).toThrow(/vqa_head.json: kind: expected/);
   });
 });

@@ -33,9 +33,17 @@ export const div = binary('div', 'Div', (_a, b, dy, y) => {
   const da = div(dy, b);
   return [da, neg(mul(da, y))];
 });
-/** The larger of a and b; where they are equal the gradient goes to a. */
+/**
+ * The larger of a and b; where they are equal the gradient goes to a.
+ *
+ * @throws Error for shapes that do not broadcast
+ */
 export const maximum = (a: Operand, b: Operand): Tensor => choose(a, b, (x, y) => greater(y, x));
-/** The smaller of a and b; where they are equal the gradient goes to a. */
+/**
+ * The smaller of a and b; where they are equal the gradient goes to a.
+ *
+ * @throws Error for shapes that do not broadcast
+ */
 export const minimum = (a: Operand, b: Operand): Tensor => choose(a, b, (x, y) => greater(x, y));
 
 function choose(a: Operand, b: Operand, takeB: (a: Tensor, b: Tensor) => Tensor): Tensor {
@@ -77,7 +85,11 @@ export const erf = unary('erf', 'Erf', (x, _y, dy) => mul(dy, mul(exp(neg(mul(x,
 /** x². */
 export const square = (x: Tensor): Tensor => mul(x, x);
 
-/** x to a constant power. */
+/**
+ * x to a constant power.
+ *
+ * @throws Error where x is not float32
+ */
 export function pow(x: Tensor, exponent: number): Tensor {
   requireFloat('pow', x);
   return applyOne(powOp, [x, constant(exponent)], x.shape, { exponent });
@@ -119,7 +131,11 @@ const whereOp: Op = {
   },
 };
 
-/** a where the condition holds, else b; broadcasting. */
+/**
+ * a where the condition holds, else b; broadcasting.
+ *
+ * @throws Error for shapes that do not broadcast, or a condition that is not bool
+ */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   const [x, y] = [asTensor(a), asTensor(b)];
   if (condition.dtype !== 'bool') throw new Error(`where: expected a bool condition, got ${describeTensor(condition)}`);

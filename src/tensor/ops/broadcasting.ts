@@ -55,7 +55,11 @@ function sumAsProduct(e: OnnxEmitter, node: Node, edge: 'rows' | 'columns', x: s
   e.node('Reshape', [total, e.int64s(node.outputs[0]!.sizes('sum'))], [y]);
 }
 
-/** Sum over axes (all of them by default). */
+/**
+ * Sum over axes (all of them by default).
+ *
+ * @throws Error where x is not float32, or for an axis that there is not
+ */
 export function sum(x: Tensor, axes?: readonly number[], keepdims = false): Tensor {
   requireFloat('sum', x);
   const over = (axes ?? x.shape.map((_, i) => i)).map((a) => normalizeAxis('sum', a, x.shape)).sort((a, b) => a - b);
@@ -79,7 +83,11 @@ const expandOp: Op = {
   gradient: (node, [dy]) => [unbroadcast(dy!, node.inputs[0]!.shape)],
 };
 
-/** The tensor broadcast to a larger shape. */
+/**
+ * The tensor broadcast to a larger shape.
+ *
+ * @throws Error for a shape that it does not broadcast to
+ */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const offset = shape.length - x.rank;
@@ -102,7 +110,11 @@ const repeatBatchOp: Op = {
   gradient: (_, [dy]) => [sum(dy!, [0]), undefined],
 };
 
-/** x repeated once for each item of the first axis of `like`, which may be symbolic: [...] → [B, ...]. */
+/**
+ * x repeated once for each item of the first axis of `like`, which may be symbolic: [...] → [B, ...].
+ *
+ * @throws Error where sizes of x are symbolic
+ */
 export function repeatBatch(x: Tensor, like: Tensor): Tensor {
   const batch = like.shape[0];
   if (batch === undefined) throw new Error('repeatBatch: `like` has no axis to take the batch size from');

@@ -15,7 +15,11 @@ const gatherOp: Op = {
   },
 };
 
-/** Rows of a table: table [V, D], indices [...] of whole numbers → [..., D]. The embedding lookup. */
+/**
+ * Rows of a table: table [V, D], indices [...] of whole numbers → [..., D]. The embedding lookup.
+ *
+ * @throws Error for a table of other than two axes, or indices that are not int32
+ */
 export function gather(table: Tensor, indices: Tensor): Tensor {
   if (table.rank !== 2 || table.dtype !== 'float32' || indices.dtype !== 'int32') {
     throw new Error(
@@ -25,7 +29,11 @@ export function gather(table: Tensor, indices: Tensor): Tensor {
   return applyOne(gatherOp, [table, indices], [...indices.shape, table.shape[1]!]);
 }
 
-/** The first rows of a table [V, D], as many as `like` has along an axis, which may be symbolic. */
+/**
+ * The first rows of a table [V, D], as many as `like` has along an axis, which may be symbolic.
+ *
+ * @throws Error for a table of other than two axes
+ */
 export function firstRows(table: Tensor, like: Tensor, axis: number): Tensor {
   const size = like.shape[axis];
   // A slice's gradient is cheaper than a lookup's, and where the size is known too many rows are noticed here.
@@ -53,7 +61,11 @@ function scatterAdd(rows: Tensor, indices: Tensor, like: Tensor): Tensor {
   return applyOne(scatterAddOp, [rows, indices], like.shape);
 }
 
-/** One row of each item: x [B, T, D], rows [B] int32 → [B, D]. Picks the end token's features. */
+/**
+ * One row of each item: x [B, T, D], rows [B] int32 → [B, D]. Picks the end token's features.
+ *
+ * @throws Error for other shapes or types
+ */
 export function gatherRows(x: Tensor, rows: Tensor): Tensor {
   if (
     x.rank !== 3 ||

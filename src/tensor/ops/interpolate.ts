@@ -25,7 +25,11 @@ function axisWeights(from: number, to: number): [number, number][][] {
   });
 }
 
-/** A token grid resampled bilinearly: x [B, h·w, D] → [B, H·W, D]. */
+/**
+ * A token grid resampled bilinearly: x [B, h·w, D] → [B, H·W, D].
+ *
+ * @throws Error where x is not a grid of that size
+ */
 export function interpolateGrid(x: Tensor, from: readonly [number, number], to: readonly [number, number]): Tensor {
   if (x.rank !== 3 || x.shape[1] !== from[0] * from[1]) {
     throw new Error(

@@ -11,7 +11,11 @@ const reshapeOp: Op = {
   gradient: (node, [dy]) => [reshape(dy!, node.inputs[0]!.shape)],
 };
 
-/** The same elements in another shape; one axis may be −1 (inferred) in a static shape. */
+/**
+ * The same elements in another shape; one axis may be −1 (inferred) in a static shape.
+ *
+ * @throws Error for a shape of another number of elements
+ */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const symbolic = (s: Shape) => s.filter((d) => typeof d === 'string');
   const product = (s: Shape) => s.reduce<number>((a, d) => (typeof d === 'number' ? a * d : a), 1);
@@ -48,7 +52,11 @@ const transposeOp: Op = {
   },
 };
 
-/** Axes in another order; without one, the last two change places. */
+/**
+ * Axes in another order; without one, the last two change places.
+ *
+ * @throws Error for an order that is none of the axes
+ */
 export function transpose(x: Tensor, perm?: readonly number[]): Tensor {
   const axes = x.shape.map((_, i) => i);
   const order = perm ? [...perm] : [...axes.slice(0, -2), x.rank - 1, x.rank - 2];
@@ -79,7 +87,11 @@ const concatOp: Op = {
   },
 };
 
-/** Tensors joined along an axis; the other sizes must be equal. */
+/**
+ * Tensors joined along an axis; the other sizes must be equal.
+ *
+ * @throws Error for shapes that differ elsewhere, or an axis that there is not
+ */
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const first = parts[0];
   if (!first) throw new Error('concat: expected at least one tensor, got none');
@@ -115,7 +127,11 @@ const sliceOp: Op = {
   },
 };
 
-/** Elements start … end − 1 along an axis; negative positions count from the end, but not on a symbolic axis. */
+/**
+ * Elements start … end − 1 along an axis; negative positions count from the end, but not on a symbolic axis.
+ *
+ * @throws Error for an axis that there is not, or a range outside of it
+ */
 export function slice(x: Tensor, axis: number, start: number, end?: number): Tensor {
   const at = normalizeAxis('slice', axis, x.shape);
   const size = x.shape[at];
@@ -168,7 +184,11 @@ const padOp: Op = {
   },
 };
 
-/** Zeros put before and after the elements of an axis. */
+/**
+ * Zeros put before and after the elements of an axis.
+ *
+ * @throws Error for an axis that there is not, or negative counts
+ */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
   const at = normalizeAxis('pad', axis, x.shape);
   const size = x.shape[at];

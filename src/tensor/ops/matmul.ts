@@ -47,7 +47,11 @@ const matmulOp: Op = {
   },
 };
 
-/** Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N]. */
+/**
+ * Matrix product over the last two axes, leading axes broadcasting: [..., M, K] · [..., K, N] → [..., M, N].
+ *
+ * @throws Error where an operand is not float32, or the shapes do not fit
+ */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, full = false } = options;
   if (b.rank === 2 && a.rank > 2 && !transposeA && a.shape.every((d) => typeof d === 'number')) {
@@ -117,6 +121,8 @@ const batchedLinearOp: Op = {
  * x Wᵀ + b over the last axis: [..., I] → [..., O], with weight [O, I] and bias [O] as PyTorch keeps them.
  *
  * Leading axes are flattened into one matrix product with the bias inside it (Gemm), where at most one is symbolic.
+ *
+ * @throws Error where an operand is not float32, or the widths differ
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [out, inner] = weight.shape;

@@ -16,7 +16,11 @@ const softmaxOp: Op = {
   },
 };
 
-/** exp(x) / Σ exp(x) along an axis. */
+/**
+ * exp(x) / Σ exp(x) along an axis.
+ *
+ * @throws Error where x is not float32, or for an axis that there is not
+ */
 export function softmax(x: Tensor, axis = -1): Tensor {
   requireFloat('softmax', x);
   return applyOne(softmaxOp, [x], x.shape, { axis: normalizeAxis('softmax', axis, x.shape) });
@@ -48,7 +52,11 @@ const logSoftmaxOp: Op = {
   },
 };
 
-/** x − log Σ exp(x) along an axis. */
+/**
+ * x − log Σ exp(x) along an axis.
+ *
+ * @throws Error where x is not float32, or for an axis that there is not
+ */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   requireFloat('logSoftmax', x);
   return applyOne(logSoftmaxOp, [x], x.shape, { axis: normalizeAxis('logSoftmax', axis, x.shape) });
@@ -72,7 +80,11 @@ const layerNormOp: Op = {
   },
 };
 
-/** Layer normalisation over the last axis (Ba et al. 2016): (x − μ) / √(σ² + eps) · weight + bias. */
+/**
+ * Layer normalisation over the last axis (Ba et al. 2016): (x − μ) / √(σ² + eps) · weight + bias.
+ *
+ * @throws Error where an operand is not float32, or the widths differ
+ */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, eps: number): Tensor {
   const width = x.shape.at(-1);
   requireFloat('layerNorm', x, weight, bias);

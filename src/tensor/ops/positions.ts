@@ -14,7 +14,11 @@ const positionsOp: Op = {
   gradient: () => [undefined],
 };
 
-/** 0, 1, … T − 1 for an axis of `like` of size T, which may be symbolic: [T] int32. */
+/**
+ * 0, 1, … T − 1 for an axis of `like` of size T, which may be symbolic: [T] int32.
+ *
+ * @throws Error for an axis that there is not
+ */
 export function positions(like: Tensor, axis: number): Tensor {
   const at = normalizeAxis('positions', axis, like.shape);
   const size = like.shape[at]!;
@@ -34,7 +38,11 @@ const argMaxOp: Op = {
   gradient: () => [undefined],
 };
 
-/** Position of the largest value along an axis, the first of equals, as int32; the axis goes away. */
+/**
+ * Position of the largest value along an axis, the first of equals, as int32; the axis goes away.
+ *
+ * @throws Error for an axis that there is not
+ */
 export function argMax(x: Tensor, axis = -1): Tensor {
   if (x.dtype === 'bool') throw new Error(`argMax: expected numbers, got bool ${formatShape(x.shape)}; cast them`);
   const at = normalizeAxis('argMax', axis, x.shape);

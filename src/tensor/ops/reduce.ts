@@ -5,7 +5,11 @@ import { cast, div, equal, mul } from './arithmetic.js';
 import { sum } from './broadcasting.js';
 import { reshape } from './layout.js';
 
-/** Mean over axes (all of them by default). */
+/**
+ * Mean over axes (all of them by default).
+ *
+ * @throws Error for an axis that there is not, or a symbolic size
+ */
 export function mean(x: Tensor, axes?: readonly number[], keepdims = false): Tensor {
   const over = (axes ?? x.shape.map((_, i) => i)).map((a) => normalizeAxis('mean', a, x.shape));
   const count = over.reduce((n, a) => n * x.sizes('mean')[a]!, 1);

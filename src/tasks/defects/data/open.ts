@@ -14,9 +14,10 @@ export const defectDataKinds = [
 /**
  * Opens images of products: the built-in `surfaces`, or the layout of MVTec AD, VisA, a `meta.json`, or anomalib's `Folder`.
  *
+ * @param spec as `--data` of `promptkd defects` takes it; see {@link defectDataKinds}
  * @throws UserError for anything else, or data in which nothing can be fitted
  * @example
- * const { products } = await openDefectData('mvtec:mvtec_anomaly_detection');
+ * const { products } = await openDefectData('mvtec:mvtec_anomaly_detection'); // or 'surfaces'
  */
 export async function openDefectData(spec: string): Promise<DefectDataset> {
   const [, kind, path, query] = /^([^:?]*):?(.*?)(?:\?(.*))?$/s.exec(spec) as unknown as [
@@ -67,6 +68,8 @@ export async function openDefectData(spec: string): Promise<DefectDataset> {
  * One product of a data set, by its name, or the only one.
  *
  * @throws UserError where the data has no such product, or none is named and it has several
+ * @example
+ * const { train, test } = productOf(await openDefectData('surfaces'), 'metal');
  */
 export function productOf({ name, products }: DefectDataset, wanted: string | undefined): Product {
   const names = products.map((product) => product.name);

@@ -28,7 +28,7 @@ import { asImage, channelsFirst, cutTiles, mergeTiles, type TileLayout, tileLayo
 import { windowScores } from './windows.js';
 
 /** A detector before its limits are known. */
-export type Scorer = Pick<Detector, 'model' | 'view' | 'learned'>;
+export type Scorer = Pick<Detector, 'model' | 'dtype' | 'view' | 'learned'>;
 
 /** An image's tiles as the tower takes them, resized and normalised within the graph. */
 export interface Tiled {
@@ -57,7 +57,7 @@ export function tiledImage({ model, view }: Pick<Detector, 'model' | 'view'>, [h
   return { image, pixels: cutTiles(normal, layout), layout };
 }
 
-/** All weights of a scorer, by the names of the graph's inputs. */
+/** All weights of a scorer as they are before they are stored, by the names of the graph's inputs. */
 export function scorerWeights({ model, learned }: Scorer): Params {
   return {
     ...modelWeights(model),

@@ -19,7 +19,10 @@ export interface ScoredMask {
  * at each different score, integrated by trapezoids to FPR = `limit`, between two scores linearly, and divided by it.
  * Regions are those of 8-neighbourhood.
  *
- * @returns undefined where there is no region, or nothing sound
+ * @returns from 0 to 1; undefined where there is no region, or nothing sound
+ * @example
+ * const scores = Float32Array.of(0.9, 0.2, 0.4, 0.1);
+ * console.log(aupro([{ width: 2, scores, mask: Uint8Array.of(1, 0, 0, 0) }])); // 1
  */
 export function aupro(maps: readonly ScoredMask[], limit = 0.3): number | undefined {
   const pixels = maps.reduce((sum, { scores }) => sum + scores.length, 0);

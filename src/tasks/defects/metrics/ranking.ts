@@ -27,6 +27,9 @@ export interface Ranking {
  *
  * @param defective 1 or 0 for each score
  * @returns undefined where all are defective or none is: then there is nothing to tell apart
+ * @example
+ * const ranking = rank(Float32Array.of(0.1, 0.4, 0.35, 0.8), Uint8Array.of(0, 0, 1, 1));
+ * console.log(ranking?.auroc); // 0.75
  */
 export function rank(scores: Float32Array, defective: Uint8Array): Ranking | undefined {
   const positives = defective.reduce((sum, one) => sum + one, 0);

@@ -64,7 +64,7 @@ const configFile = 'medical_report.json';
 const weightsFile = 'medical_report.safetensors';
 
 /** Writes an index's folder, whole or not at all. @throws UserError where it cannot be written */
-export async function saveIndex(folder: string, index: ReportIndex): Promise<void> {
+export async function saveReportIndex(folder: string, index: ReportIndex): Promise<void> {
   await fillFolder(folder, [], async (unfinished) => {
     await writeFileAtomic(join(unfinished, configFile), `${JSON.stringify(index.described)}\n`);
     await writeSafetensors(join(unfinished, weightsFile), tensorsOf(index), { checksum: true });
@@ -89,8 +89,11 @@ export const isReportIndex = (folder: string): boolean =>
  * Reads an index: its folder, or that of the run that made it.
  *
  * @throws UserError where it cannot be read, or is damaged
+ * @example
+ * const { described } = await loadReportIndex('runs/phantom-reports');
+ * console.log(`${described.sentences.length} sentences of ${described.studies.length} studies`);
  */
-export async function loadIndex(name: string): Promise<ReportIndex> {
+export async function loadReportIndex(name: string): Promise<ReportIndex> {
   const folder = [name, join(name, 'index')].find((place) => existsSync(join(place, configFile)));
   if (!folder) {
     throw new UserError(
@@ -150,8 +153,14 @@ export function checkIndexModel(index: ReportIndex, model: TowerModel): void {
  * The same index on another form of its model, as a quantised one. How well it fits that is to be measured, not assumed.
  *
  * @throws UserError where that has other sizes
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const small = await loadTowerModel('small', 'medical-report'); // from `quantizeModel`
+ * const index = indexForVariant(await loadReportIndex('runs/phantom-reports'), small);
+ * const { meanAuroc } = await evaluateReports(small, index, await openStudies('phantoms'));
  */
-export function forVariant(index: ReportIndex, model: TowerModel): ReportIndex {
+export function indexForVariant(index: ReportIndex, model: TowerModel): ReportIndex {
   checkSizes(index, model);
   return { ...index, described: { ...index.described, model: modelFingerprint(model) } };
 }

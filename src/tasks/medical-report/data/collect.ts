@@ -145,6 +145,8 @@ function imagesOf(
  *
  * @param id names it in errors
  * @throws ImageError where it cannot be read
+ * @example
+ * const { width, height } = await readRadiograph('chest.dcm', 'chest.dcm');
  */
 export async function readRadiograph(file: string, id: string): Promise<RawImage> {
   let bytes: Buffer;

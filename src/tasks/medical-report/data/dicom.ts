@@ -40,7 +40,12 @@ export const isDicom = (bytes: Uint8Array): boolean =>
  * kept: no name, date, number or other text of the file is read.
  *
  * @param id names it in errors
+ * @returns grey as RGB, 8 bits a channel
  * @throws ImageError for several frames, compressed or damaged ones, colours, and what is no DICOM file
+ * @example
+ * import { readFile } from 'node:fs/promises';
+ *
+ * const { width, height, data } = decodeDicom(await readFile('chest.dcm'), 'chest.dcm');
  */
 export function decodeDicom(bytes: Uint8Array, id: string): RawImage {
   const fail = (reason: string): never => {

@@ -17,7 +17,7 @@ const readers: Readonly<Record<string, Reader>> = {
   csv: async (path, images) => (await import('./csv.js')).readStudyTable(path, images),
 };
 
-/** For help texts. */
+/** What `--data` of `promptkd medical-report` understands, with a sentence about each. */
 export const studyKinds: readonly (readonly [usage: string, about: string])[] = [
   ['phantoms', 'built in: synthetic chest-like images with reports by a grammar, of no patient'],
   ['iu:FILE', 'R2Gen’s annotation.json of IU X-Ray or MIMIC-CXR, images beside it in images/'],
@@ -31,6 +31,7 @@ const kinds = ['phantoms', ...Object.keys(readers)];
  * Opens studies with reports: `phantoms`, or a kind with a path, as `iu:iu_xray/annotation.json?images=iu_xray/images`. Options:
  * `images`, the folder of images, and `findings`, which findings reports are read for (`chexpert` unless said otherwise).
  *
+ * @param spec as `--data` of `promptkd medical-report` takes it; see {@link studyKinds}
  * @throws UserError for another kind, files that are not as expected, reports that are not English, one report alone
  * @example
  * const { studies, dataset } = await openStudies('csv:reports.csv');

@@ -113,6 +113,11 @@ function checkHeader({ header }: Draft): void {
  * A draft in words, under its header.
  *
  * @throws UserError for a draft whose header is missing or changed
+ * @example
+ * import { readFile } from 'node:fs/promises';
+ *
+ * const draft: Draft = JSON.parse(await readFile('draft.json', 'utf8'));
+ * console.log(draftText(draft));
  */
 export function draftText(draft: Draft): string {
   checkHeader(draft);
@@ -141,6 +146,11 @@ export function draftText(draft: Draft): string {
  * Writes a draft: as JSON where the file ends so, otherwise in words. Its header is part of both.
  *
  * @throws UserError for a draft whose header is missing or changed, or a file that cannot be written
+ * @example
+ * import { readFile } from 'node:fs/promises';
+ *
+ * const draft: Draft = JSON.parse(await readFile('draft.json', 'utf8'));
+ * await writeDraft('draft.txt', draft);
  */
 export async function writeDraft(file: string, draft: Draft): Promise<void> {
   checkHeader(draft);

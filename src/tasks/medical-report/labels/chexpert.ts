@@ -1,6 +1,6 @@
-import type { Finding, FindingSet } from './finding-set.js';
+import type { FindingSet, ReportFinding } from './finding-set.js';
 
-const finding = (name: string, mentions: readonly string[], more: Partial<Finding> = {}): Finding => ({
+const finding = (name: string, mentions: readonly string[], more: Partial<ReportFinding> = {}): ReportFinding => ({
   ...{ name, mentions, prompt: name.toLowerCase() },
   ...more,
 });

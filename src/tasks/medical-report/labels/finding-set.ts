@@ -3,7 +3,7 @@ import { chexpert } from './chexpert.js';
 import { phantoms } from './phantoms.js';
 
 /** Something that a report may affirm or deny, and how it is recognised in words and asked for in images. */
-export interface Finding {
+export interface ReportFinding {
   readonly name: string;
   /** Phrases, or their beginnings, that speak of it; `_` is the end of a word. */
   readonly mentions: readonly string[];
@@ -20,7 +20,7 @@ export interface Finding {
 /** The findings that reports are read for. */
 export interface FindingSet {
   readonly name: string;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ReportFinding[];
   /** The finding that stands for none, where the set has one: present where nothing else is. */
   readonly none?: string;
   /** Mentions of anything else that is not normal: they keep `none` from being present. */
@@ -30,9 +30,16 @@ export interface FindingSet {
 }
 
 const sets: readonly FindingSet[] = [phantoms, chexpert];
+/** Names that {@link findingSet} knows. */
 export const findingSetNames: readonly string[] = sets.map(({ name }) => name);
 
-/** @throws UserError for another name */
+/**
+ * The findings of a name: `chexpert` (Irvin et al. 2019, arXiv 1901.07031), or `phantoms` of the built-in studies.
+ *
+ * @throws UserError for another name
+ * @example
+ * console.log(findingSet('chexpert').findings.map(({ name }) => name));
+ */
 export function findingSet(name: string): FindingSet {
   const known = sets.find((set) => set.name === name);
   if (known) return known;

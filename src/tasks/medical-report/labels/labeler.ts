@@ -1,4 +1,4 @@
-import type { Finding, FindingSet } from './finding-set.js';
+import type { FindingSet, ReportFinding } from './finding-set.js';
 import { sentencesOf } from './sentences.js';
 
 /** What a text says of a finding. */
@@ -26,6 +26,10 @@ const boundary =
  * uncertain where a doubtful one does, otherwise present. Of several mentions present outweighs uncertain, and that absent.
  *
  * CheXpert's phrases, with windows as NegEx has them in the place of its dependency parser: figures made with it are keyword F1.
+ *
+ * @example
+ * const labels = labelReport('No pleural effusion. The heart is enlarged.', findingSet('chexpert'));
+ * console.log(labels.get('Pleural Effusion')); // absent
  */
 export function labelReport(report: string, set: FindingSet): Labels {
   const labels = new Map<string, Said>();
@@ -59,7 +63,7 @@ export function labelSentence(sentence: string, set: FindingSet): Labels {
   return labels;
 }
 
-function ofFinding(sentence: string, { mentions, unlike = [], denials = [], place }: Finding): Said | undefined {
+function ofFinding(sentence: string, { mentions, unlike = [], denials = [], place }: ReportFinding): Said | undefined {
   if (denials.some((phrase) => sentence.includes(phrase))) return 'absent';
   const text = unlike.reduce((rest, phrase) => rest.replaceAll(phrase, ' '), sentence);
   const said = saidOf(text, mentions);

@@ -17,6 +17,11 @@ export interface KeywordF1 {
 /**
  * Keyword F1: both texts are labelled by keywords (`labelReport`), and what they affirm is compared; doubt counts as no affirmation.
  * It is neither CheXpert F1 nor CheXbert F1, which need a parser or a network.
+ *
+ * @param studies of each the first reference counts
+ * @example
+ * const draft = 'there is a pleural effusion';
+ * const { micro } = keywordF1([{ draft, references: ['small left effusion'] }], findingSet('chexpert'));
  */
 export function keywordF1(studies: readonly Compared[], set: FindingSet): KeywordF1 {
   const tallies = new Map(set.findings.map(({ name }) => [name, { right: 0, drafted: 0, there: 0 }]));

@@ -8,6 +8,10 @@ const beta = 1.2;
  * draft's and the reference's length; the best P and the best R are taken separately over references.
  *
  * Lin 2004, as pycocoevalcap computes it.
+ *
+ * @returns from 0 to 1
+ * @example
+ * console.log(rougeL([{ draft: 'the lungs are clear', references: ['lungs are clear'] }]));
  */
 export function rougeL(studies: readonly Compared[]): number {
   return studies.reduce((sum, study) => sum + rougeLOf(study), 0) / studies.length;

@@ -48,4 +48,5 @@ export const reportIndexRecipe = z.strictObject({
   ...engineFields,
   checkpoint_every: count.default(200),
 });
+/** A checked recipe of `medical-report index`, complete. */
 export type ReportIndexRecipe = z.infer<typeof reportIndexRecipe>;

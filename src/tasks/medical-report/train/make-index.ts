@@ -19,7 +19,7 @@ import {
 import { patchFeatures } from '../../patch-features.js';
 import { Analyser, findingsOf, type Seen, similarities } from '../analyse.js';
 import { type Corpus, corpusOf } from '../corpus/corpus.js';
-import { indexFingerprint, type ReportIndex, saveIndex } from '../corpus/index-folder.js';
+import { indexFingerprint, type ReportIndex, saveReportIndex } from '../corpus/index-folder.js';
 import { type Studies, type Study, studiesOf } from '../data/study.js';
 import { type Calibration, fitCalibration, type Scored } from '../head/calibration.js';
 import { headPrefix } from '../head/finding-graph.js';
@@ -30,7 +30,8 @@ import { seeStudies } from '../see-studies.js';
 import { type FindingRows, findingTask } from './finding-task.js';
 import type { ReportIndexRecipe } from './index-recipe.js';
 
-export interface MakeIndexOptions extends RunOptions<ReportIndexRecipe> {
+/** Options of {@link makeReportIndex}. */
+export interface MakeReportIndexOptions extends RunOptions<ReportIndexRecipe> {
   /** Frozen; the head stands on it. */
   readonly model: TowerModel;
   readonly studies: Studies;
@@ -39,7 +40,7 @@ export interface MakeIndexOptions extends RunOptions<ReportIndexRecipe> {
 }
 
 /** Its folder is that of the index. */
-export interface MakeIndexResult extends RunResult {
+export interface MakeReportIndexResult extends RunResult {
   readonly images: number;
   readonly studies: number;
   readonly sentences: number;
@@ -65,10 +66,13 @@ const neutral: Calibration = { head: 1, pair: 0, bias: 0, present: null, absent:
  *
  * @throws UserError for studies that do not suffice, a teacher of other findings, or a run folder that holds another run or is in use
  * @example
- * const [model, studies] = [await loadTowerModel('runs/phantom-student', 'medical-report'), await openStudies('phantoms')];
- * await makeIndex({ model, studies, recipe: reportIndexRecipe.parse({ steps: 300 }), runDir: 'runs/phantom-reports' });
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('runs/phantom-student', 'medical-report');
+ * const studies = await openStudies('phantoms');
+ * const { folder } = await makeReportIndex({ model, studies, recipe: reportIndexRecipe.parse({ steps: 300 }), runDir: 'runs/phantom-reports' });
  */
-export async function makeIndex(options: MakeIndexOptions): Promise<MakeIndexResult> {
+export async function makeReportIndex(options: MakeReportIndexOptions): Promise<MakeReportIndexResult> {
   const { studies, model, teacher } = options;
   if (teacher && teacher.index.described.findings !== studies.findings.name) {
     throw new UserError(
@@ -87,7 +91,7 @@ export async function makeIndex(options: MakeIndexOptions): Promise<MakeIndexRes
 }
 
 /** @throws UserError where there are too few */
-function chosenStudies({ studies: all, recipe }: MakeIndexOptions): { learned: Study[]; held: Study[] } {
+function chosenStudies({ studies: all, recipe }: MakeReportIndexOptions): { learned: Study[]; held: Study[] } {
   const { split, calibrate, studies: most } = recipe.data;
   const own = studiesOf(all, split);
   const held = studiesOf(all, calibrate);
@@ -103,7 +107,7 @@ function chosenStudies({ studies: all, recipe }: MakeIndexOptions): { learned: S
   return { learned, held };
 }
 
-async function makeIn(run: Run, options: MakeIndexOptions): Promise<MakeIndexResult> {
+async function makeIn(run: Run, options: MakeReportIndexOptions): Promise<MakeReportIndexResult> {
   const { model, studies, teacher, recipe, runDir, signal, onProgress } = options;
   const { dataset, findings: set, name } = studies;
   const { device, threads } = options.engine ?? {};
@@ -169,7 +173,7 @@ async function makeIn(run: Run, options: MakeIndexOptions): Promise<MakeIndexRes
     { head, config, corpus, learned, held, teacher: identity.teacher },
     { ...options, progress },
   );
-  if (leads(options.engine?.group)) await saveIndex(folder, index);
+  if (leads(options.engine?.group)) await saveReportIndex(folder, index);
   const { calibrations } = index.described;
   return { ...result, unjudged: Object.keys(calibrations).filter((each) => calibrations[each]!.present === null) };
 }
@@ -178,10 +182,10 @@ type Progress = (step: number, steps: number) => Promise<void>;
 
 /** The teacher's calibrated probability of each finding, by study. */
 async function teacherAnswers(
-  { model, index }: NonNullable<MakeIndexOptions['teacher']>,
+  { model, index }: NonNullable<MakeReportIndexOptions['teacher']>,
   studies: Studies,
   learned: readonly Study[],
-  { engine, signal, progress }: MakeIndexOptions & { progress: Progress },
+  { engine, signal, progress }: MakeReportIndexOptions & { progress: Progress },
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const analyser = await Analyser.open(model, index, 32, { device: engine?.device, threads: engine?.threads });
   const answers = new Map<string, readonly number[]>();
@@ -246,7 +250,14 @@ interface Trained {
 /** Fits what is fitted on held-out studies, and looks once more at all that is indexed. */
 async function calibrated(
   { head, config, corpus, learned, held, teacher }: Trained,
-  { model, studies, recipe, engine, signal, progress }: MakeIndexOptions & { progress: (what: string) => Progress },
+  {
+    model,
+    studies,
+    recipe,
+    engine,
+    signal,
+    progress,
+  }: MakeReportIndexOptions & { progress: (what: string) => Progress },
 ): Promise<ReportIndex> {
   const { findings: set, name, dataset, synthetic } = studies;
   const names = set.findings.map((finding) => finding.name);

@@ -8,9 +8,11 @@ export const vqaDataKinds = ['emoji-vqa', 'vqav2:DIR', 'gqa:DIR', 'clevr:DIR', '
 /**
  * Opens questions about images by their description: `emoji-vqa`, built in, or a kind with a path.
  *
+ * @param spec as `--data` of `promptkd vqa` takes it; see {@link vqaDataKinds}
  * @throws UserError for anything else, with the nearest, or data that cannot be read
  * @example
- * const { splits } = await openVqa('vqav2:data/vqa');
+ * const { splits } = await openVqa('vqav2:data/vqa'); // or 'emoji-vqa'
+ * console.log(splits.val?.[0]?.question);
  */
 export async function openVqa(spec: string): Promise<VqaDataset> {
   const [kind = '', ...rest] = spec.split(':');

@@ -1,20 +1,20 @@
 import { join } from 'node:path';
 import { clipConfigJson, preprocessConfigJson } from '../../../clip/index.js';
-import { storedForm } from '../../../compress/index.js';
 import { UserError } from '../../../errors.js';
 import { fillFolder, writeFileAtomic } from '../../../files/index.js';
 import { Random } from '../../../math/index.js';
 import { modelWeights, type TowerModel } from '../../../model/index.js';
 import { paramFeeds, paramInputs } from '../../../nn/index.js';
 import { compile, OnnxFile } from '../../../runtime/index.js';
-import { type HostTensor, input, type StoredTensor } from '../../../tensor/index.js';
-import { quantizeTensor } from '../../../weight-formats/index.js';
+import { type HostTensor, input } from '../../../tensor/index.js';
+import { roundedWeights, type TaskDtype } from '../../stored-weights.js';
 import { vqaHead } from '../head/head.js';
 import { questionTokens } from '../head/question-tokens.js';
 import { checkHeadModel, type VqaHead } from '../head/vqa-head.js';
 import { type VqaGraphName, vqaGraphNames, vqaOnnx } from './vqa-graphs.js';
-import { type VqaDtype, type VqaManifest, vqaManifestFile } from './vqa-manifest.js';
+import { type VqaManifest, vqaManifestFile } from './vqa-manifest.js';
 
+/** What {@link exportVqa} wrote. */
 export interface ExportedVqa {
   readonly folder: string;
   /** Bytes of each ONNX file. */
@@ -23,42 +23,35 @@ export interface ExportedVqa {
   readonly difference: number;
 }
 
-/** Largest difference from the engine that is let through where weights are stored as they are. */
+/** Largest difference from the engine that is let through. */
 const tolerance = 1e-3;
-
-const schemes = { q8: 'int8', q4: 'int4' } as const;
-
-/** Matrices of linear layers in few bits; what is added, looked up or small stays as it is. */
-function storedAs(dtype: VqaDtype) {
-  return (name: string, weight: HostTensor): HostTensor | StoredTensor => {
-    const [rows = 0, columns = 0] = weight.shape;
-    const large = weight.shape.length === 2 && rows >= 16 && columns >= 16;
-    if (dtype === 'fp32' || !large || !name.endsWith('.weight') || name.includes('embedding')) return weight;
-    return storedForm(quantizeTensor(weight, schemes[dtype]));
-  };
-}
 
 /**
  * Writes a head for ONNX Runtime, in Node and browsers: `onnx/vqa_vision.onnx`, `onnx/vqa_head.onnx`, the tokenizer, the
  * preprocessing and `vqa.json` with the answers. What was written is run and compared with the engine.
  *
- * @param dtype `q8` and `q4`: matrices of linear layers in INT8 and INT4, which round otherwise than the engine
- *
+ * @param dtype `q8` and `q4`: matrices of linear layers in INT8 and INT4; the engine is given the same rounded weights
  * @throws UserError where the head was trained on another model, the folder cannot be written, or the files answer otherwise
  *   than the engine
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const { bytes } = await exportVqa(model, loadVqaHead('runs/vqa'), 'exported-vqa', 'q8');
  */
 export async function exportVqa(
   model: TowerModel,
   head: VqaHead,
   out: string,
-  dtype: VqaDtype = 'fp32',
+  dtype: TaskDtype = 'fp32',
 ): Promise<ExportedVqa> {
   checkHeadModel(head, model);
-  const files = Object.fromEntries(
-    vqaGraphNames.map((name) => [name, vqaOnnx(name, model, head, storedAs(dtype))]),
-  ) as Record<VqaGraphName, Uint8Array>;
-  const difference = await differenceOf(model, head, files.vqa_head);
-  if (!(difference <= (dtype === 'fp32' ? tolerance : Number.MAX_VALUE))) {
+  const files = Object.fromEntries(vqaGraphNames.map((name) => [name, vqaOnnx(name, model, head, dtype)])) as Record<
+    VqaGraphName,
+    Uint8Array
+  >;
+  const difference = await differenceOf(model, head, dtype, files.vqa_head);
+  if (!(difference <= tolerance)) {
     throw new UserError(
       `${out}: the exported head gives other logits than the engine: they differ by ${difference}, at most ${tolerance} is right`,
     );
@@ -88,7 +81,7 @@ export async function exportVqa(
 }
 
 /** Of the exported head's logits from the engine's. */
-async function differenceOf(model: TowerModel, head: VqaHead, file: Uint8Array): Promise<number> {
+async function differenceOf(model: TowerModel, head: VqaHead, dtype: TaskDtype, file: Uint8Array): Promise<number> {
   const { patches, vision_width, text_tokens } = head.config;
   const rows = 2;
   const random = new Random('vqa-export');
@@ -96,7 +89,9 @@ async function differenceOf(model: TowerModel, head: VqaHead, file: Uint8Array):
   const seen = { shape, data: Float32Array.from({ length: rows * patches * vision_width }, () => random.normal()) };
   const { ids } = model.tokenizer.encode(['how many things are there?', head.answers[0]!], text_tokens);
   const asked = { shape: [rows, text_tokens], data: ids };
-  const weights: Record<string, HostTensor> = { ...modelWeights(model), ...paramFeeds(head.params, 'vqa/') };
+  const weights: Record<string, HostTensor> = {
+    ...roundedWeights({ ...modelWeights(model), ...paramFeeds(head.params, 'vqa/') }, dtype),
+  };
   const own = await compile(
     {
       outputs: {

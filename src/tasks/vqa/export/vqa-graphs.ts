@@ -1,15 +1,8 @@
 import { modelWeights, type TowerModel } from '../../../model/index.js';
 import { paramFeeds, paramInputs } from '../../../nn/index.js';
-import {
-  cast,
-  constant,
-  type HostTensor,
-  input,
-  type StoredTensor,
-  type Tensor,
-  toOnnx,
-} from '../../../tensor/index.js';
+import { cast, constant, type HostTensor, input, type Tensor, toOnnx } from '../../../tensor/index.js';
 import { patchTokens } from '../../patch-features.js';
+import { storedWeights, type TaskDtype } from '../../stored-weights.js';
 import { vqaHead } from '../head/head.js';
 import { questionTokens } from '../head/question-tokens.js';
 import type { VqaHead } from '../head/vqa-head.js';
@@ -48,18 +41,8 @@ export function vqaGraph(name: VqaGraphName, model: TowerModel, head: VqaHead): 
   return { outputs: { logits }, weights: { ...weights, ...paramFeeds(head.params, 'vqa/') } };
 }
 
-/**
- * A graph as an ONNX file's bytes, weights inside.
- *
- * @param storedAs how a weight is stored, by its name; left out: as it is
- */
-export function vqaOnnx(
-  name: VqaGraphName,
-  model: TowerModel,
-  head: VqaHead,
-  storedAs: (name: string, weight: HostTensor) => HostTensor | StoredTensor = (_, weight) => weight,
-): Uint8Array {
+/** A graph as an ONNX file's bytes, weights inside. */
+export function vqaOnnx(name: VqaGraphName, model: TowerModel, head: VqaHead, dtype: TaskDtype): Uint8Array {
   const { outputs, weights } = vqaGraph(name, model, head);
-  const initializers = Object.fromEntries(Object.entries(weights).map(([key, weight]) => [key, storedAs(key, weight)]));
-  return toOnnx({ outputs, initializers }).bytes;
+  return toOnnx({ outputs, initializers: storedWeights(weights, dtype) }).bytes;
 }

@@ -1,14 +1,12 @@
 import { z } from 'zod';
+import { taskDtypes } from '../../stored-weights.js';
 
 /** Beside the ONNX files of an exported head: what it is, for whoever runs it. */
 export const vqaManifestFile = 'vqa.json';
 
-/** How the matrices of an export are stored, as Transformers.js names it. */
-export const vqaDtypes = ['fp32', 'q8', 'q4'] as const;
-
 export const vqaManifest = z.object({
   kind: z.literal('vqa-export'),
-  dtype: z.enum(vqaDtypes),
+  dtype: z.enum(taskDtypes),
   answers: z.array(z.string().min(1)).min(1),
   /** Tokens that a question is padded to. */
   text_tokens: z.int().positive(),
@@ -16,4 +14,3 @@ export const vqaManifest = z.object({
 });
 
 export type VqaManifest = z.infer<typeof vqaManifest>;
-export type VqaDtype = VqaManifest['dtype'];

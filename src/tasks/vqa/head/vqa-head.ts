@@ -15,15 +15,15 @@ import type { Params } from '../../../nn/index.js';
 import type { HostTensor } from '../../../tensor/index.js';
 import { type HeadConfig, headConfig } from './head-config.js';
 
-/** A head with its answers. */
+/** A head with its answers: A of them, in a joint space of width J. */
 export interface VqaHead {
   readonly config: HeadConfig;
   readonly params: Params;
   /** What it can answer. */
   readonly answers: readonly string[];
-  /** Unit rows [A, J]. */
+  /** Text embeddings of the answers, less their centre, as unit rows [A, J]. */
   readonly directions: HostTensor<Float32Array>;
-  /** [A] */
+  /** Added to each answer's logit [A]. */
   readonly bias: HostTensor<Float32Array>;
   /** Mean of the training answers' text embeddings [J], which directions are seen from. */
   readonly centre: HostTensor<Float32Array>;
@@ -65,7 +65,10 @@ function directionsFrom(rows: Float32Array, centre: Float32Array): Float32Array 
  *
  * @throws UserError where the model is another
  * @example
- * const head = await withAnswers(await loadHead('runs/vqa'), model, ['unicorn']);
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const head = await withAnswers(loadVqaHead('runs/vqa'), model, ['unicorn']);
  */
 export async function withAnswers(head: VqaHead, model: TowerModel, more: readonly string[]): Promise<VqaHead> {
   checkHeadModel(head, model);
@@ -113,8 +116,17 @@ export function answerColumns({ answers }: Pick<VqaHead, 'answers'>, wanted: rea
   });
 }
 
-/** Writes a head's folder. @throws UserError where it cannot be written */
-export async function saveHead(folder: string, head: VqaHead): Promise<void> {
+/**
+ * Writes a head's folder, whole or not at all.
+ *
+ * @throws UserError where it cannot be written
+ * @example
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * await saveVqaHead('with-unicorns', await withAnswers(loadVqaHead('runs/vqa'), model, ['unicorn']));
+ */
+export async function saveVqaHead(folder: string, head: VqaHead): Promise<void> {
   const { config, answers, params, directions, bias, centre } = head;
   await fillFolder(folder, [], async (unfinished) => {
     await writeFileAtomic(join(unfinished, configFile), `${JSON.stringify({ ...config, answers }, null, 2)}\n`);
@@ -130,11 +142,13 @@ export const headFolder = (name: string): string =>
   [name, join(name, 'best'), join(name, 'head')].find((folder) => existsSync(join(folder, configFile))) ?? name;
 
 /**
- * Reads a head: its folder, or that of the run that trained it.
+ * Reads a head: its folder, or that of the run that trained it, its best before its last.
  *
  * @throws UserError where it cannot be read
+ * @example
+ * console.log(loadVqaHead('runs/vqa').answers);
  */
-export function loadHead(name: string): VqaHead {
+export function loadVqaHead(name: string): VqaHead {
   const folder = headFolder(name);
   const file = join(folder, configFile);
   if (!existsSync(file)) {

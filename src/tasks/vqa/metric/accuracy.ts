@@ -24,6 +24,9 @@ export interface VqaAccuracy {
  * the humans disagree. A single human answer counts as ten of the same: 1 where both are the same text.
  *
  * @returns from 0 to 1
+ * @example
+ * const humans = ['yes', 'yes', 'no', 'no', 'no', 'no', 'no', 'no', 'no', 'no'];
+ * console.log(answerAccuracy(humans, 'yes')); // 0.6
  */
 export function answerAccuracy(humans: readonly string[], given: string): number {
   const ten = (humans.length === 1 ? Array<string>(10).fill(humans[0]!) : humans).map(plainAnswer);
@@ -34,7 +37,13 @@ export function answerAccuracy(humans: readonly string[], given: string): number
   return matches.reduce((sum, matched) => sum + Math.min(1, (found - Number(matched)) / 3), 0) / ten.length;
 }
 
-/** {@link answerAccuracy} over questions, by question type and by answer type. */
+/**
+ * {@link answerAccuracy} over questions, by question type and by answer type, in percent.
+ *
+ * @example
+ * const asked = { answers: ['2'], type: 'how many', answerType: 'number', given: '2' };
+ * console.log(vqaAccuracy([asked]).overall); // 100
+ */
 export function vqaAccuracy(questions: readonly AnsweredQuestion[]): VqaAccuracy {
   const scores = questions.map(({ answers, given }) => answerAccuracy(answers, given));
   const by = (kind: (question: AnsweredQuestion) => string) => {

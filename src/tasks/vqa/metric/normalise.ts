@@ -41,5 +41,11 @@ export function withoutArticles(text: string): string {
     .join(' ');
 }
 
-/** An answer as the official evaluation compares it where the human answers are not all the same. */
+/**
+ * An answer as the official evaluation (`vqaEval.py`) compares it where the human answers are not all the same: without
+ * punctuation and articles, numbers up to ten as digits, contractions with their apostrophes.
+ *
+ * @example
+ * console.log(normaliseAnswer('The two dogs.')); // 2 dogs
+ */
 export const normaliseAnswer = (text: string): string => withoutArticles(withoutPunctuation(plainAnswer(text)));

@@ -22,7 +22,7 @@ import type { VqaDataset } from '../data/question.js';
 import { VqaFeatures } from '../features.js';
 import { headSize, initHead } from '../head/head.js';
 import type { HeadConfig } from '../head/head-config.js';
-import { answerRows, checkHeadModel, saveHead, type VqaHead } from '../head/vqa-head.js';
+import { answerRows, checkHeadModel, saveVqaHead, type VqaHead } from '../head/vqa-head.js';
 import { vqaAccuracy } from '../metric/accuracy.js';
 import { questionsOf } from '../questions-of.js';
 import { type Vocabulary, vocabularyOf } from '../vocabulary.js';
@@ -30,6 +30,7 @@ import { TeacherAnswers } from './teacher-answers.js';
 import type { VqaRecipe } from './vqa-recipe.js';
 import { vqaTask } from './vqa-task.js';
 
+/** Options of {@link trainVqa}. */
 export interface TrainVqaOptions extends RunOptions<VqaRecipe> {
   /** Frozen; the head stands on it. */
   readonly model: TowerModel;
@@ -64,8 +65,11 @@ const mostParameters = 5_000_000;
  * @throws UserError for data without answers, a teacher's head of another model or other answers, a head of more than five
  *   million parameters, or a run folder that holds another run or is in use
  * @example
- * const [model, data] = [await loadTowerModel('models/emoji-student', 'vqa'), await openVqa('emoji-vqa')];
- * await trainVqa({ model, data, recipe: vqaRecipe.parse({ steps: 500 }), runDir: 'runs/vqa' });
+ * import { loadTowerModel } from 'promptkd/model';
+ *
+ * const model = await loadTowerModel('promptkd:emoji-student', 'vqa');
+ * const data = await openVqa('emoji-vqa');
+ * const { folder } = await trainVqa({ model, data, recipe: vqaRecipe.parse({ steps: 500 }), runDir: 'runs/vqa' });
  */
 export async function trainVqa(options: TrainVqaOptions): Promise<TrainVqaResult> {
   const { data, model, teacher } = options;
@@ -158,7 +162,7 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
       const given = await runner.answers(ready, answers, signal);
       const { overall } = vqaAccuracy(ready.map((question, i) => ({ ...question, given: given[i]! })));
       const found = { split: evaluation.split, images: ready.length, top1: overall / 100 };
-      if (leads(group) && validation.note(found, step)) await saveHead(join(runDir, 'best'), now);
+      if (leads(group) && validation.note(found, step)) await saveVqaHead(join(runDir, 'best'), now);
       return found;
     } finally {
       await runner.dispose();
@@ -188,7 +192,7 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
     },
   });
   const folder = join(runDir, 'head');
-  if (finished && leads(group)) await saveHead(folder, headOf(averaged));
+  if (finished && leads(group)) await saveVqaHead(folder, headOf(averaged));
   const best = validation.best(step);
   return {
     ...{ folder, finished, steps: step, seconds, imagesSeen: step * batch * recipe.accumulate },

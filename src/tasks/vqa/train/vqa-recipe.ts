@@ -65,4 +65,5 @@ export const vqaRecipe = z.strictObject({
     .prefault({}),
 });
 
+/** A checked recipe of `vqa train`, complete. */
 export type VqaRecipe = z.infer<typeof vqaRecipe>;

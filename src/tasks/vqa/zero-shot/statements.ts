@@ -16,6 +16,9 @@ const numberWords = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven'
  *     is the cat above the dog?  no → the cat below the dog
  *
  * What no rule knows becomes `question: … answer: …`.
+ *
+ * @example
+ * console.log(statementOf('how many cats?', '2')); // two cats
  */
 export function statementOf(question: string, answer: string): string {
   const asked = question

@@ -6,6 +6,7 @@ import type { Question, VqaDataset } from '../data/question.js';
 import { softTargets } from '../metric/accuracy.js';
 import { statementOf } from './statements.js';
 
+/** Options of {@link answerZeroShot}. */
 export interface ZeroShotOptions extends Pick<CompileOptions, 'device' | 'threads'> {
   /** Answers of a question type that are compared, the most frequent ones. @defaultValue 100 */
   readonly candidates?: number;
@@ -33,6 +34,13 @@ export function answersByType(questions: readonly Question[], most: number): Map
  *
  * @param known questions whose answers are the candidates of their type: those of the training split
  * @returns one answer a question; undefined where its image cannot be read, or its type has no candidates
+ * @throws the signal's reason where it is aborted
+ * @example
+ * import { loadModel } from 'promptkd';
+ *
+ * const data = await openVqa('emoji-vqa');
+ * const { train = [], test = [] } = data.splits;
+ * const answers = await answerZeroShot(await loadModel('promptkd:emoji-student'), data, test.slice(0, 20), train);
  */
 export async function answerZeroShot(
   model: Model,
