@@ -43,6 +43,10 @@ export interface Collected {
 const endings = ['', '.png', '.jpg', '.dcm', '.jpeg'];
 /** Of a file: 100 million values of 16 bits, and its head. */
 const mostBytes = 2 ** 28;
+/** In characters, some ten times those of a long one: every mention in it is looked at with all before and behind it. */
+const longestReport = 20_000;
+/** Of a study: radiographs are few, and all of them are held at once. */
+const mostViews = 64;
 /** Shares of dealt splits, in hundredths: test, val, the rest is train. */
 const dealt = { test: 20, val: 10 };
 
@@ -69,8 +73,16 @@ export async function collect({ name, named, folder, findings, skipped: before }
       skip('its report is empty');
       continue;
     }
+    if (report.length > longestReport) {
+      skip(`expected a report of at most ${longestReport} characters, got ${report.length}`);
+      continue;
+    }
     if (hasSplits && !split) {
       skip('it names no split, as others do');
+      continue;
+    }
+    if (images.length > mostViews) {
+      skip(`expected at most ${mostViews} images of one study, got ${images.length}`);
       continue;
     }
     const found: Example[] = [];
