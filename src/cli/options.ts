@@ -149,7 +149,7 @@ export const subsetFlags = ({ fraction, imbalance }: SubsetOptions) => ({
 /** `--set` may be given many times. */
 export function withRecipeOptions(command: Command): Command {
   return command
-    .option('--recipe <file>', 'YAML recipe; without one, its defaults')
+    .option('--recipe <file>', 'YAML recipe, or promptkd:NAME of one that comes along; without one, its defaults')
     .option(
       '--set <field=value>',
       'override one field of the recipe; repeatable',

@@ -57,7 +57,7 @@ export function buildProgram(): Command {
     })
     .addHelpText(
       'after',
-      examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
+      examples('demo', 'distill --teacher promptkd:emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
   for (const add of [

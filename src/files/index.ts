@@ -28,6 +28,7 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { shippedPath } from './shipped.js';
 export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 export { jsonOrNothing, parseJson, readText, readTextSync } from './text.js';
 export { parseYaml } from './yaml.js';

@@ -56,13 +56,13 @@ export function addEvaluate(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'evaluate models/emoji-teacher',
+        'evaluate promptkd:emoji-teacher',
         'evaluate runs/student --split style --json',
         'evaluate runs/tail --imbalance 7 --many 4 --few 2',
         'evaluate my-clip --data coco:coco2014 --folds 5',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
-        'evaluate models/emoji-teacher --prompts prompts.json',
+        'evaluate promptkd:emoji-teacher --prompts prompts.json',
         'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
       ),
     )

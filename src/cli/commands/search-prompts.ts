@@ -72,8 +72,8 @@ export function addSearchPrompts(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'search-prompts models/emoji-teacher --domains drawings general --out prompts.json',
-        'search-prompts models/emoji-teacher --domains drawings --tokens 8',
+        'search-prompts promptkd:emoji-teacher --domains drawings general --out prompts.json',
+        'search-prompts promptkd:emoji-teacher --domains drawings --tokens 8',
         'search-prompts my-clip --data folder:photos --split train --held-out test --json',
         'search-prompts my-clip --data folder:photos --unlabelled --split train',
         'search-prompts my-clip --data flickr:Flickr8k',
