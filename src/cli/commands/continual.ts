@@ -24,7 +24,7 @@ interface ContinualOptions extends Omit<TrainingOptions, 'tensorParallel'> {
 export function addContinual(program: Command): void {
   const command = program
     .command('continual')
-    .description('learn a sequence of tasks by several methods, and measure what is kept of each: a benchmark run');
+    .description('learn a sequence of tasks with several methods, and measure how much of each is kept: a benchmark');
   withRunOptions(withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))))
     .requiredOption('--student <model>', 'checkpoint folder or Hugging Face id that every run starts from')
     .option('--teacher <model>', 'learn from this model’s answers instead of labels')

@@ -39,7 +39,7 @@ export function addExport(program: Command): void {
     )
     .option('--teacher <folder>', 'the checkpoint of that teacher')
     .option('--name <title>', 'title of the model card (default: the name of the folder)')
-    .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
+    .option('--licence <id>', 'licence for the model card, as cc-by-sa-4.0; without it, that of the model’s own card')
     .addHelpText(
       'after',
       examples(

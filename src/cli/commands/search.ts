@@ -21,9 +21,9 @@ interface SearchOptions extends CommonOptions {
 export function addSearch(program: Command): void {
   const command = program
     .command('search')
-    .description('find images by a text or by an image, among those that were embedded, or in a folder of photos');
+    .description('find images by text or by image, in a folder that embed filled or in a folder of photos');
   withCommonOptions(command)
-    .argument('<where>', 'folder that embed filled; or, with --model, a folder of photos or data as for --data')
+    .argument('<where>', 'folder that embed filled; with --model, a folder of photos, or data as for --data')
     .argument('[text]', 'text to search for')
     .option('--image <file>', 'image to search for')
     .option('--model <model>', 'model that embeds (default: the one that embed used)')

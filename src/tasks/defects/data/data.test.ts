@@ -153,7 +153,7 @@ describe('data of defects', () => {
   });
 
   it('say what is known where kind or product is mistyped', async () => {
-    await expect(openDefectData('mvtecc:x')).rejects.toThrow(/expected one of surfaces, .*did you mean mvtec\?/);
+    await expect(openDefectData('mvtecc:x')).rejects.toThrow(/expected one of surfaces, .*did you mean mvtec:DIR\?/);
     await expect(openDefectData('visa')).rejects.toThrow('--data visa: expected visa:DIR');
     await expect(openDefectData(`mvtec:${folder}`)).rejects.toThrow('expected MVTec AD');
     const data = await openDefectData('surfaces');
