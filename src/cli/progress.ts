@@ -1,9 +1,9 @@
 import type { DownloadProgress } from '../clip/index.js';
+import { printable, printableJson } from '../printable.js';
 import { coloursOf } from './colours.js';
 import { columnsOf, cut, LiveLines } from './live-lines.js';
 import type { CommonOptions } from './options.js';
 import { clockTime, Pace } from './pace.js';
-import { printable, printableJson } from './printable.js';
 import { progressFrame } from './progress-frame.js';
 import { wordWrap } from './word-wrap.js';
 
