@@ -38,6 +38,12 @@ export function showDownload(progress: Progress): (download: DownloadProgress) =
     progress.update({ phase: `fetching ${id} (MB)`, step: megabytes(done), steps: megabytes(total) });
 }
 
+/** What is shown while a model is opened: downloads, and which of a run's models was taken. */
+export const showLoading = (progress: Progress) => ({
+  onDownload: showDownload(progress),
+  onRunModel: (message: string) => progress.log(message),
+});
+
 /** Shows how far models are that say captions another way. */
 export function showTexts(progress: Progress): (what: string, done: number, total: number) => void {
   return (what, step, steps) => progress.update({ phase: `texts ${what}`, step, steps });
