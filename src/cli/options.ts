@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataHelp } from '../data/spec.js';
 import type { LoaderOptions } from '../loader/index.js';
+import { printable, printableJson } from '../printable.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
 import { shellLines } from './help-lines.js';
-import { printable, printableJson } from './printable.js';
 
 /** What every command takes. */
 export interface CommonOptions {

@@ -1,7 +1,7 @@
 export { type FileContent, linkInPlace, writeFileAtomic } from './atomic.js';
 export { codeFingerprint } from './code-fingerprint.js';
 export { crc32c } from './crc32c.js';
-export { cannotRead, cannotWrite, fileFault } from './faults.js';
+export { cannotRead, cannotWrite, fileFault, refuseDevice } from './faults.js';
 export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';

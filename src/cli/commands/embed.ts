@@ -70,31 +70,20 @@ export function addEmbed(program: Command): void {
 const lasting = (name: string) => (existsSync(name.split('#')[0]!) ? resolve(name) : name);
 
 async function run(name: string, options: EmbedOptions): Promise<void> {
-  const [
-    { embedDataset },
-    { loadModel },
-    { openDataset },
-    { createProgress, showDownload },
-    { interruptSignal },
-    jobs,
-  ] = await Promise.all([
-    import('../../embed/index.js'),
-    import('../../model/index.js'),
-    import('../../data/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../../jobs/index.js'),
-  ]);
+  const [{ embedDataset }, { loadModel }, { openDataset }, { createProgress, showLoading }, { interruptSignal }, jobs] =
+    await Promise.all([
+      import('../../embed/index.js'),
+      import('../../model/index.js'),
+      import('../../data/index.js'),
+      import('../progress.js'),
+      import('../interrupt.js'),
+      import('../../jobs/index.js'),
+    ]);
   const { device, threads, data, json: _, quiet: __, ...rest } = options;
   const shard = options.shard === undefined ? undefined : jobs.parseShard(options.shard);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(name, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModel(name, { ...showLoading(progress), device, threads });
     const result = await embedDataset(model, await openDataset(data), {
       ...{ ...rest, device, threads, shard, modelName: lasting(name) },
       signal: interruptSignal(),

@@ -74,7 +74,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     { byTrainingCount, evaluateModel },
     { loadModelOrBank },
     { examplesOf, openDataset, withSubset },
-    { createProgress, showDownload },
+    { createProgress, showLoading },
     { interruptSignal },
     { readPromptSet },
     output,
@@ -90,12 +90,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModelOrBank(folder, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModelOrBank(folder, { ...showLoading(progress), device, threads });
     const dataset = await openDataset(options.data);
     const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
     const evaluation = await evaluateModel(model, dataset, {

@@ -89,7 +89,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
     { writePromptSet },
     { checkWritable },
     { openDataset },
-    { createProgress, showDownload },
+    { createProgress, showLoading },
     { interruptSignal },
     output,
   ] = await Promise.all([
@@ -107,12 +107,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   await checkWritable(out);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModel(folder, { ...showLoading(progress), device, threads });
     const result = await findPrompts(model, await openDataset(data), {
       ...search,
       templates: sample,

@@ -45,15 +45,13 @@ search embeds only new ones.
 }
 
 async function run(where: string, text: string | undefined, options: SearchOptions): Promise<void> {
-  const [{ UserError }, embed, { loadModel }, { createProgress, showDownload }, { embeddedFolder }] = await Promise.all(
-    [
-      import('../../errors.js'),
-      import('../../embed/index.js'),
-      import('../../model/index.js'),
-      import('../progress.js'),
-      import('../embedded-folder.js'),
-    ],
-  );
+  const [{ UserError }, embed, { loadModel }, { createProgress, showLoading }, { embeddedFolder }] = await Promise.all([
+    import('../../errors.js'),
+    import('../../embed/index.js'),
+    import('../../model/index.js'),
+    import('../progress.js'),
+    import('../embedded-folder.js'),
+  ]);
   if ((text === undefined) === (options.image === undefined)) {
     throw new UserError('expected a text or --image, one of them: promptkd search photos "a red car"');
   }
@@ -65,7 +63,7 @@ async function run(where: string, text: string | undefined, options: SearchOptio
     if (name === undefined) {
       throw new UserError(`${where}: is not embedded yet: give --model to do so, or the folder that embed filled`);
     }
-    const model = await loadModel(name, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(name, { ...showLoading(progress), device, threads });
     const folder = manifest ? where : await embeddedFolder(where, name, model, { device, threads }, progress);
     const index = await embed.SearchIndex.open(folder);
     if (index.manifest.probe) {
