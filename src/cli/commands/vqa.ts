@@ -150,7 +150,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
       closing: ({ folder: head, answers, questions, outside, parameters, seconds, evaluation }) => ({
         lines: [
           `learned ${answers} answers from ${questions} questions in ${Math.round(seconds)} s; ${parameters.toLocaleString('en-GB')} parameters`,
-          ...(outside > 0 ? [`${outside} questions have none of these answers and are not learned from`] : []),
+          ...(outside > 0 ? [`${outside} questions have none of these answers and were skipped`] : []),
           ...(evaluation
             ? [
                 `VQA accuracy on ${evaluation.images} questions of ${evaluation.split}: ${((evaluation.top1 ?? 0) * 100).toFixed(1)} %`,
@@ -175,7 +175,7 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
   ]);
   const { split, questions, threads, zeroShot } = options;
   if (!options.head && !options.blind && !zeroShot) {
-    throw new UserError('--head, --blind, --zero-shot: expected at least one of them: there is nothing to measure');
+    throw new UserError('nothing to measure: expected --head, --blind or --zero-shot');
   }
   const head = options.head === undefined ? undefined : loadVqaHead(options.head);
   const blind = options.blind === undefined ? undefined : loadVqaHead(options.blind);
