@@ -164,9 +164,11 @@ async function fit(folder: string, options: FitOptions): Promise<void> {
         const product = recipe.data.product === undefined ? '' : ` --product "${recipe.data.product}"`;
         return {
           lines: [
-            `threshold from ${sound.length} sound images: ${expected.toFixed(0)} false alarms of 1,000 expected (95 % interval ${low.toFixed(0)} to ${high.toFixed(0)})`,
+            `threshold set on ${sound.length} sound images: expect ${expected.toFixed(0)} false alarms per 1,000 (95 % interval ${low.toFixed(0)} to ${high.toFixed(0)})`,
             ...(expected > wanted * 1.05
-              ? [`${wanted} were wanted: so few images promise no less; ${Math.ceil(1000 / wanted) - 1} would do`]
+              ? [
+                  `you allowed ${wanted}: that takes at least ${Math.ceil(1000 / wanted) - 1} sound images for the threshold`,
+                ]
               : []),
             ...(skipped.length > 0 ? [`${skipped.length} images were left out, the first: ${skipped[0]!.reason}`] : []),
           ],

@@ -112,7 +112,7 @@ async function makeReportIndex(folder: string, options: IndexOptions): Promise<v
   const { teacher, teacherIndex } = options;
   if ((teacher === undefined) !== (teacherIndex === undefined)) {
     throw new UserError(
-      '--teacher and --teacher-index: expected both or neither: the index that was made with the teacher',
+      '--teacher and --teacher-index: expected both, a teacher and the index that was made with it, or neither',
     );
   }
   await runTraining(options, async () => {
@@ -142,8 +142,8 @@ async function makeReportIndex(folder: string, options: IndexOptions): Promise<v
       closing: ({ folder: index, studies, sentences, scrubbed, parameters, unjudged, seconds }, { data }) => ({
         lines: [
           `learned from ${studies} studies in ${Math.round(seconds)} s; a head of ${parameters.toLocaleString('en-GB')} parameters`,
-          `${sentences} sentences to quote; ${scrubbed} left out, of earlier images, people or dates`,
-          ...(unjudged.length > 0 ? [`too few held-out studies: nothing is ever said of ${unjudged.join(', ')}`] : []),
+          `${sentences} sentences to quote; ${scrubbed} left out because they name earlier images, people or dates`,
+          ...(unjudged.length > 0 ? [`too few held-out studies: drafts say nothing about ${unjudged.join(', ')}`] : []),
         ],
         saved: index,
         next: [

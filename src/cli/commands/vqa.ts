@@ -118,7 +118,9 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
   const { UserError } = await import('../../errors.js');
   const { teacher, teacherHead } = options;
   if ((teacher === undefined) !== (teacherHead === undefined)) {
-    throw new UserError('--teacher and --teacher-head: expected both or neither: head that was trained on the teacher');
+    throw new UserError(
+      '--teacher and --teacher-head: expected both, a teacher and the head that was trained on it, or neither',
+    );
   }
   await runTraining(options, async () => {
     const [{ loadVqaHead, openVqa, trainVqa, vqaRecipe }, { loadTowerModel }] = await Promise.all([
@@ -150,7 +152,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
       closing: ({ folder: head, answers, questions, outside, parameters, seconds, evaluation }) => ({
         lines: [
           `learned ${answers} answers from ${questions} questions in ${Math.round(seconds)} s; ${parameters.toLocaleString('en-GB')} parameters`,
-          ...(outside > 0 ? [`${outside} questions have none of these answers and are not learned from`] : []),
+          ...(outside > 0 ? [`${outside} questions have none of these answers and were skipped`] : []),
           ...(evaluation
             ? [
                 `VQA accuracy on ${evaluation.images} questions of ${evaluation.split}: ${((evaluation.top1 ?? 0) * 100).toFixed(1)} %`,
@@ -175,7 +177,7 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
   ]);
   const { split, questions, threads, zeroShot } = options;
   if (!options.head && !options.blind && !zeroShot) {
-    throw new UserError('--head, --blind, --zero-shot: expected at least one of them: there is nothing to measure');
+    throw new UserError('nothing to measure: expected --head, --blind or --zero-shot');
   }
   const head = options.head === undefined ? undefined : loadVqaHead(options.head);
   const blind = options.blind === undefined ? undefined : loadVqaHead(options.blind);
