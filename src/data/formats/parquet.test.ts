@@ -73,3 +73,10 @@ it('refuses a file that is cut short', async () => {
   const file = await put(folder, 'cut.parquet', whole.subarray(0, whole.length - 500));
   await expect(openDataset(`parquet:${file}`)).rejects.toThrow('cut.parquet: expected a parquet file');
 });
+
+it('says of columns that are counted wrong that the metadata is damaged', async () => {
+  const bytes = await readFile('fixtures/data/cards.parquet');
+  bytes[1208] = 70; // more columns than there are
+  await put(folder, 'damaged.parquet', bytes);
+  await expect(openDataset(`parquet:${join(folder, 'damaged.parquet')}`)).rejects.toThrow('its metadata is damaged');
+});

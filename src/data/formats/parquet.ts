@@ -1,4 +1,10 @@
-import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { Collection } from '../assemble.js';
 import type { Skipped } from '../dataset.js';
@@ -60,6 +66,7 @@ async function readParquet(name: string, options: Readonly<Record<string, string
   let metadata: FileMetaData;
   try {
     metadata = await parquetMetadataAsync(file);
+    parquetSchema(metadata); // as it is read below: columns may be missing
   } catch (error) {
     // Damaged metadata shows itself as missing fields.
     const isDamaged = error instanceof TypeError || error instanceof RangeError;
