@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.js';
 import type { Device } from './device.js';
 import { sessionError } from './device-fault.js';
 
@@ -16,6 +17,23 @@ export interface SessionOptions {
   readonly externalData?: ort.InferenceSession.SessionOptions['externalData'];
   /** Where outputs are to lie, by name. */
   readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
+}
+
+const levels = ['all', 'extended', 'basic', 'disabled'] as const;
+
+/**
+ * How far ONNX Runtime rewrites a graph before it runs it. PROMPTKD_GRAPH_OPTIMIZATION=disabled tells whether it is the
+ * rewriting that is at fault; and a graph that runs a few times alone, as in a test, ends sooner without.
+ *
+ * @throws UserError where the variable is none of its levels
+ */
+function optimization(): (typeof levels)[number] {
+  const given = process.env.PROMPTKD_GRAPH_OPTIMIZATION ?? 'all';
+  const level = levels.find((one) => one === given);
+  if (level) return level;
+  throw new UserError(
+    `PROMPTKD_GRAPH_OPTIMIZATION: expected one of ${levels.join(', ')}, got ${JSON.stringify(given.slice(0, 100))}`,
+  );
 }
 
 /**
@@ -52,7 +70,7 @@ export function sessionOptions(device: Device, options: SessionOptions): ort.Inf
   const { threads, deviceId, optimizedModelPath, profilePrefix, externalData, outputLocations } = options;
   return {
     executionProviders: [deviceId === undefined ? device : { name: device, deviceId }],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimization(),
     logSeverityLevel: 3,
     // ONNX Runtime's own default counts physical cores, which on a virtual machine can come out as one.
     intraOpNumThreads: threads ?? availableParallelism(),
