@@ -5,11 +5,11 @@ import { classify, openDataset } from 'promptkd';
 import { sampleImages } from 'promptkd/export';
 
 const [file, ...names] = process.argv.slice(2);
-const dataset = await openDataset('emoji');
-const classes = names.length > 0 ? names : dataset.classes.map(({ name }) => name);
 
-// The bytes of an image file: your own, or a drawing of the built-in data.
-const image = file ? await readFile(file) : (await sampleImages(dataset, 1))[0]?.bytes;
+// Without arguments: a drawing of the built-in data, and its classes.
+const builtIn = file && names.length > 0 ? undefined : await openDataset('emoji');
+const classes = builtIn && names.length === 0 ? builtIn.classes.map(({ name }) => name) : names;
+const image = file ? await readFile(file) : builtIn && (await sampleImages(builtIn, 1))[0]?.bytes;
 if (!image) throw new Error('no image');
 
 for (const { class: name, probability } of await classify('promptkd:emoji-student', image, classes, { top: 5 })) {

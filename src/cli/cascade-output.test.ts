@@ -36,6 +36,9 @@ it('gives one latency in table, plot and file', () => {
   const shown = `${chosen.latencyMs.toFixed(2)} ms`;
   expect(text).toMatch(new RegExp(`^cascade .* ${shown}$`, 'm'));
   expect(text).toContain(`limit: at most 4.00 ms: ${shown} on val, ${shown} on test, above it`);
+  expect(text).toContain('warning: tuned on 10 images of val alone, where top-1 is known to lie in');
+  const many = { ...own, images: 1000, accuracy_interval: [0.78, 0.82] as const };
+  expect(tunedText({ ...json, tuned_on: many })).not.toContain('warning');
   const curves = { heldOut: [chosen], tunedOn: [chosen] };
   const drawn = tradeoff(json, stages, tuned, chosen, curves, accuracyOf);
   expect(drawn).toMatchObject({

@@ -85,6 +85,7 @@ export function tunedText(json: TunedJson): string {
     `  its stages of the share of the images that a stage sees × what it adds`,
     `  ${percent(held.latency_of_last)} % of ${stages.at(-1)!.model} alone on ${json.held_out}`,
     kept(json),
+    ...doubt(json),
     '',
     `cascade  ${json.file} (start it: promptkd serve ${json.file})`,
     `plot     ${json.chart} (top-1 over latency on ${json.held_out})`,
@@ -99,6 +100,19 @@ function kept({ target, split, held_out, tuned_on: tuned, held_out_figures: held
   }
   const there = held.accuracy >= target.accuracy ? '' : ', below it';
   return `target: top-1 of at least ${percent(target.accuracy)} %: ${percent(tuned.accuracy)} % on ${split}, ${percent(held.accuracy)} % on ${held_out}${there}`;
+}
+
+/** Intervals of top-1 that are wider than this say too little to choose thresholds by. */
+const wide = 0.2;
+
+/** A warning where thresholds and temperatures were fitted on too few images. */
+function doubt({ split, tuned_on: { images, accuracy_interval } }: TunedJson): string[] {
+  const [low, high] = accuracy_interval;
+  if (high - low <= wide) return [];
+  return [
+    `warning: tuned on ${images} ${images === 1 ? 'image' : 'images'} of ${split} alone, where top-1 is known to lie in`,
+    `  ${percent(low)}–${percent(high)} %: thresholds and temperatures may not hold on others; tune on more images`,
+  ];
 }
 
 /** Top-1 over latency at all thresholds of the first stage, with the point that was chosen and its limit. */

@@ -99,6 +99,7 @@ describe('command line', () => {
 
   it.each([
     [['pretrain', '--recipe', 'nowhere.yaml', '--out', 'run'], 'nowhere.yaml: no such recipe file'],
+    [['pretrain', '--recipe', 'promptkd:distil-emoji', '--out', 'run'], 'did you mean promptkd:distill-emoji?'],
     [['distill', '--teacher', 'nowhere', '--out', 'run'], 'nowhere: expected the folder of a CLIP checkpoint'],
     [['data', 'show', 'folder:nowhere'], 'nowhere'],
     [['evaluate', 'nowhere'], 'nowhere: expected the folder of a CLIP checkpoint'],

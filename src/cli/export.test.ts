@@ -36,6 +36,8 @@ describe('promptkd export', () => {
     const training = { images_seen: 1, train_seconds: 1, templates: ['a sketch of {}'] };
     await writeFile(join(run, 'student', 'training.json'), JSON.stringify(training));
     await writeFile(join(run, 'metrics.json'), JSON.stringify({ promptkd: metrics, seed: 1 }));
+    // The card of the model that is exported: whoever shares the export has to keep its licence.
+    await writeFile(join(run, 'student', 'README.md'), '---\nlicense: cc-by-sa-4.0\n---\n\n# student\n');
     const classes = join(run, 'classes.txt');
     await writeFile(classes, 'red cat\n\nsmall tree\n');
     const {
@@ -53,6 +55,7 @@ describe('promptkd export', () => {
     const card = await readFile(join(out(), 'README.md'), 'utf8');
     expect(card).toContain('| top-1 | 61.2 % (58.0–64.0) |');
     expect(card).toContain('Data set `emoji`, split `train`.');
+    expect(card).toMatch(/^---\nlicense: cc-by-sa-4\.0\n(.|\n)*\n## Licence\n\ncc-by-sa-4\.0\n/);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BusyError, UserError } from '../errors.js';
 import { fileFault } from '../files/faults.js';
-import { printable } from './printable.js';
+import { printable } from '../printable.js';
 
 /** Ctrl-C or SIGTERM after which the run was saved: the message says how to go on. */
 export class Interrupted extends Error {

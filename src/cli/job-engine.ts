@@ -22,7 +22,7 @@ export interface JobEngineOptions {
 export function withJobEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--on <engine>', 'who runs the jobs')
+      new Option('--on <engine>', 'what runs the jobs')
         .choices(['local', 'bullmq', 'slurm', 'kubernetes'])
         .default('local'),
     )
@@ -31,9 +31,9 @@ export function withJobEngineOptions(command: Command): Command {
     .option('--redis <url>', 'address of Redis (bullmq)', process.env.REDIS_URL ?? 'redis://127.0.0.1:6379')
     .option('--lock-seconds <s>', 'bullmq: a worker that is silent for this long loses its jobs', positiveNumber, 60)
     .option('--job-threads <n>', 'cores of each job (slurm, kubernetes)', positiveInteger, 4)
-    .option('--memory <GiB>', 'of each job (slurm, kubernetes)', positiveNumber, 8)
-    .option('--gpus <n>', 'of each job (slurm, kubernetes)', wholeNumber, 0)
-    .option('--time <h:mm:ss>', 'longest time of a job (slurm)')
+    .option('--memory <GiB>', 'memory of each job (slurm, kubernetes)', positiveNumber, 8)
+    .option('--gpus <n>', 'GPUs of each job (slurm, kubernetes)', wholeNumber, 0)
+    .option('--time <h:mm:ss>', 'time limit of a job (slurm)')
     .option('--partition <name>', 'Slurm partition')
     .option('--name <name>', 'name of the job (slurm, kubernetes)', 'promptkd')
     .option('--image <image>', 'container image: see deploy/Dockerfile (kubernetes)', 'promptkd')

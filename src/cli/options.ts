@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { dataHelp } from '../data/spec.js';
 import type { LoaderOptions } from '../loader/index.js';
+import { printable, printableJson } from '../printable.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
 import { shellLines } from './help-lines.js';
-import { printable, printableJson } from './printable.js';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -149,7 +149,7 @@ export const subsetFlags = ({ fraction, imbalance }: SubsetOptions) => ({
 /** `--set` may be given many times. */
 export function withRecipeOptions(command: Command): Command {
   return command
-    .option('--recipe <file>', 'YAML recipe; without one, its defaults')
+    .option('--recipe <file>', 'YAML recipe, or promptkd:NAME of one that comes along; without one, its defaults')
     .option(
       '--set <field=value>',
       'override one field of the recipe; repeatable',

@@ -195,6 +195,26 @@ describe('installed in another project', () => {
     },
   );
 
+  it('says in the examples of the tasks what they print', async () => {
+    const quick = [
+      ...['answerAccuracy', 'aupro', 'bleu', 'ciderD', 'keywordF1', 'labelReport', 'normaliseAnswer', 'patchEncoder'],
+      ...['patchFeatures', 'patchTokens', 'productOf', 'rank', 'rougeL', 'statementOf', 'thresholdFromSound'],
+      'vqaAccuracy',
+    ];
+    for (const name of quick) {
+      const text = readFileSync(join(project, `example-tasks-${name}.ts`), 'utf8');
+      const file = join(project, `example-tasks-${name}.mjs`);
+      writeFileSync(file, withoutTypes(text));
+      const said: string[] = [];
+      const log = vi.spyOn(console, 'log').mockImplementation((word) => void said.push(String(word)));
+      await import(/* @vite-ignore */ pathToFileURL(file).href);
+      log.mockRestore();
+      const told = [...text.matchAll(/console\.log\(.*\); \/\/ (\S+.*)$/gm)].map(([, comment]) => comment!);
+      for (const [i, comment] of told.entries())
+        if (/^[\d.]+$|^[a-z0-9 ]+$/.test(comment)) expect([name, said[i]]).toEqual([name, comment]);
+    }
+  });
+
   it.each([
     ['zero-shot.mjs', ['cat.png', 'cat', 'dog'], / % {2}cat/],
     ['cascade-hono.mjs', [], /answeredBy/],

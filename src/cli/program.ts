@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { packageVersion } from '../files/package-version.js';
+import { printable } from '../printable.js';
 import { addAugment } from './commands/augment.js';
 import { addBank } from './commands/bank.js';
 import { addBench } from './commands/bench.js';
@@ -35,7 +36,6 @@ import { addTunePrompts } from './commands/tune-prompts.js';
 import { addVqa } from './commands/vqa.js';
 import { addWeb } from './commands/web.js';
 import { examples } from './options.js';
-import { printable } from './printable.js';
 
 /** The whole command line. Commands load what they need when they run, so that help is quick. */
 export function buildProgram(): Command {
@@ -57,7 +57,7 @@ export function buildProgram(): Command {
     })
     .addHelpText(
       'after',
-      examples('demo', 'distill --teacher models/emoji-teacher --out runs/student', 'evaluate runs/student'),
+      examples('demo', 'distill --teacher promptkd:emoji-teacher --out runs/student', 'evaluate runs/student'),
     )
     .addHelpText('after', 'Each command has its own help: promptkd <command> --help\n');
   for (const add of [

@@ -1,9 +1,9 @@
 import type { DownloadProgress } from '../clip/index.js';
+import { printable, printableJson } from '../printable.js';
 import { coloursOf } from './colours.js';
 import { columnsOf, cut, LiveLines } from './live-lines.js';
 import type { CommonOptions } from './options.js';
 import { clockTime, Pace } from './pace.js';
-import { printable, printableJson } from './printable.js';
 import { progressFrame } from './progress-frame.js';
 import { wordWrap } from './word-wrap.js';
 
@@ -37,6 +37,12 @@ export function showDownload(progress: Progress): (download: DownloadProgress) =
   return ({ id, done, total }) =>
     progress.update({ phase: `fetching ${id} (MB)`, step: megabytes(done), steps: megabytes(total) });
 }
+
+/** What is shown while a model is opened: downloads, and which of a run's models was taken. */
+export const showLoading = (progress: Progress) => ({
+  onDownload: showDownload(progress),
+  onRunModel: (message: string) => progress.log(message),
+});
 
 /** Shows how far models are that say captions another way. */
 export function showTexts(progress: Progress): (what: string, done: number, total: number) => void {

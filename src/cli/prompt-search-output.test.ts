@@ -12,7 +12,7 @@ function result(gain?: number): PromptSearch {
     { name: 'default, coop-imagenet', templates: 2, top1: interval(0.5), gain: interval(gain ?? 0) },
   ];
   return {
-    ...{ found: { templates: ['a [OBJ]'], weights: [1] }, data: 'd', split: 'val', unlabelled: false, seed: 0 },
+    ...{ found: { templates: ['a [OBJ]'], weights: [1] }, data: 'd', split: 'val', by: 'labels', seed: 0 },
     ...{ images: 10, classes: 2, scored: 5, seconds: 1 },
     choice: { method: 'beam', weighted: false, fit: quality, validation: quality },
     heldOut: gain === undefined ? undefined : { split: 'test', images: 100, figures },

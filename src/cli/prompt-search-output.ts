@@ -10,15 +10,17 @@ export function promptList({ templates, weights }: PromptSet): { template: strin
 
 /** How prompts were found and what they gain, for people. */
 export function promptSearchText(file: string, result: PromptSearch): string {
-  const { found, data, split, images, classes, scored, seconds, unlabelled, choice, heldOut } = result;
+  const { found, data, split, images, classes, scored, seconds, by, choice, heldOut } = result;
+  const score = scoreOf(result);
   const number = (n: number) => n.toLocaleString('en-GB');
-  const how = unlabelled
-    ? 'without labels'
-    : choice!.method === 'default'
-      ? `as before: no set found did better than the default on the images that choose${choice!.weighted ? '; weights fitted' : ''}`
-      : `by ${choice!.method} search${choice!.weighted ? ' and fitted weights' : ''}`;
+  const how =
+    by === 'class names'
+      ? 'without labels'
+      : choice!.method === 'default'
+        ? `as before: no set found did better than the default on the images that choose${choice!.weighted ? '; weights fitted' : ''}`
+        : `by ${choice!.method} search${choice!.weighted ? ' and fitted weights' : ''}`;
   const lines = [
-    `${number(scored)} templates scored on ${number(images)} images of ${data}/${split}, ${number(classes)} classes, in ${seconds.toFixed(1)} s`,
+    `${number(scored)} templates scored on ${number(images)} images of ${data}/${split}, ${number(classes)} ${by === 'captions' ? 'captions' : 'classes'}, in ${seconds.toFixed(1)} s`,
     `${found.templates.length} chosen ${how}:`,
     ...promptList(found).map(({ template, weight }) => `  ${weight.toFixed(3)}  ${template}`),
     '',
@@ -26,7 +28,7 @@ export function promptSearchText(file: string, result: PromptSearch): string {
   if (!heldOut)
     return [
       ...lines,
-      'gain: not measured, as the held-out images have no classes; it may be worse than the default templates',
+      'gain: not measured, as the held-out images have nothing to be told apart by; it may be worse than the default templates',
       `written: ${file}`,
     ].join('\n');
   const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
@@ -42,7 +44,7 @@ export function promptSearchText(file: string, result: PromptSearch): string {
   const head = [
     `${number(heldOut.images)} other images, ${data}/${heldOut.split}`,
     'templates',
-    'top-1',
+    score,
     '95 % interval',
     'gain over it',
     '95 % interval',
@@ -50,20 +52,23 @@ export function promptSearchText(file: string, result: PromptSearch): string {
   return [...lines, textTable([head, ...rows], [0]), '', verdict(result), `written: ${file}`].join('\n');
 }
 
+/** By captions, an image's own caption among those of the others is what is to be found. */
+const scoreOf = ({ by }: PromptSearch): string => (by === 'captions' ? 'R@1 image → text' : 'top-1');
+
 /** Whether the found set is worth taking, in one sentence. */
 function verdict(result: PromptSearch): string {
   const gain = gainOverDefault(result)!;
   const points = (share: number) => percent(Math.abs(share));
   if (gain.value < 0)
-    return `warning: worse than the default templates by ${points(gain.value)} points of top-1 on ${result.heldOut!.split}: leave --prompts out, or search on more images`;
+    return `warning: worse than the default templates by ${points(gain.value)} points of ${scoreOf(result)} on ${result.heldOut!.split}: leave --prompts out, or search on more images`;
   if (gain.value === 0) return `no gain over the default templates on ${result.heldOut!.split}`;
   const doubt = gain.low <= 0 ? '; the interval includes 0, so this may be chance' : '';
-  return `better than the default templates by ${points(gain.value)} points of top-1 on ${result.heldOut!.split}${doubt}`;
+  return `better than the default templates by ${points(gain.value)} points of ${scoreOf(result)} on ${result.heldOut!.split}${doubt}`;
 }
 
 /** The same for machines, in the file that is written; shares are fractions, intervals [low, high]. */
 export function promptSearchJson(model: string, result: PromptSearch): Record<string, unknown> {
-  const { data, split, unlabelled, seed, images, classes, scored, seconds, choice, heldOut } = result;
+  const { data, split, by, seed, images, classes, scored, seconds, choice, heldOut } = result;
   const gain = gainOverDefault(result);
   const quality = ({ top1, logLikelihood }: { top1: number; logLikelihood: number }) => ({
     top1,
@@ -71,7 +76,17 @@ export function promptSearchJson(model: string, result: PromptSearch): Record<st
   });
   return {
     model,
-    ...{ data, split, unlabelled, seed, images, classes, scored, seconds: Math.round(seconds * 10) / 10 },
+    ...{
+      data,
+      split,
+      by,
+      unlabelled: by !== 'labels',
+      seed,
+      images,
+      classes,
+      scored,
+      seconds: Math.round(seconds * 10) / 10,
+    },
     ...(choice && {
       method: choice.method,
       weighted: choice.weighted,

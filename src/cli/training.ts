@@ -137,7 +137,7 @@ export async function runTraining<
   Recipe extends { readonly data: { readonly dataset: string } },
   Result extends RunResult,
 >(given: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
-  const [{ createProgress, showDownload }, { resumable }, { joinGroup }] = await Promise.all([
+  const [{ createProgress, showLoading }, { resumable }, { joinGroup }] = await Promise.all([
     import('./progress.js'),
     import('./interrupt.js'),
     import('./together.js'),
@@ -205,11 +205,8 @@ export async function runTraining<
         return dataset;
       };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
-      const onDownload = showDownload(progress);
-      const onRunModel = (message: string) => progress.log(message);
-      const adapted = options.recipe
-        ? undefined
-        : await training.adapt?.(recipe, givenFields(source), open, { onDownload, onRunModel });
+      const loading = showLoading(progress);
+      const adapted = options.recipe ? undefined : await training.adapt?.(recipe, givenFields(source), open, loading);
       const remarks = adapted?.reasons ?? [];
       if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
       const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
@@ -218,7 +215,7 @@ export async function runTraining<
         engine: { device, threads, ranks: options.tensorParallel, group },
         invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
         onMessage: (message) => progress.log(message),
-        ...{ onDownload, onRunModel },
+        ...loading,
       };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
       const record = first ? await readRunRecord(out) : undefined;

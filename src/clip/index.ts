@@ -25,6 +25,7 @@ export { parsePreprocessConfig, preprocessConfigJson } from './preprocess/proces
 export { resizePixels } from './preprocess/resize.js';
 export { trainTokenizer } from './tokenizer/bpe-trainer.js';
 export { clipTokenizerJson, type TokenizerJson } from './tokenizer/clip-tokenizer.js';
+export { type CutTokenizer, cutTokenizer } from './tokenizer/cut-tokenizer.js';
 export { loadTokenizer } from './tokenizer/load-tokenizer.js';
 export { type TokenizedTexts, tokenizeAll } from './tokenizer/tokenize-all.js';
 export { type Tokenizer, tokenizerFromJson, vocabulary, withTokenizer } from './tokenizer/tokenizer.js';

@@ -13,7 +13,7 @@ export interface ModelCard {
   readonly name?: string;
   /** What it was trained on: a sentence or two, or a data set and its split. */
   readonly data?: string | { readonly dataset: string; readonly split: string };
-  /** SPDX id of the weights' licence, e.g. `cc-by-sa-4.0`. */
+  /** SPDX id of the weights' licence, e.g. `cc-by-sa-4.0`. @defaultValue what the card of the model that is exported names */
   readonly licence?: string;
   /** The recipe as run, YAML. */
   readonly recipe?: string;
@@ -62,6 +62,19 @@ export async function cardTitle(folder: string): Promise<string | undefined> {
   const card = (await readLines(join(folder, 'README.md'))) ?? [];
   const title = card.find((line) => line.startsWith('# '))?.slice(2);
   return (title && unescaped(title).trim()) || undefined;
+}
+
+/**
+ * The licence that a model card, `README.md`, names in its front matter: whoever shares what was made of the weights has to know.
+ *
+ * @returns undefined where there is no card, or it names none
+ */
+export async function cardLicence(folder: string): Promise<string | undefined> {
+  const [first, ...rest] = (await readLines(join(folder, 'README.md'))) ?? [];
+  if (first?.trim() !== '---') return undefined;
+  const front = rest.slice(0, rest.indexOf('---'));
+  const [, licence] = front.map((line) => /^license: *["']?([\w.+-]+)["']? *$/.exec(line)).find((found) => found) ?? [];
+  return licence;
 }
 
 const FRONT = [

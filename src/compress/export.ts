@@ -14,7 +14,7 @@ import {
   withTowers,
   writeModel,
 } from '../model/index.js';
-import { type ModelCard, writeCard } from './card.js';
+import { cardLicence, type ModelCard, writeCard } from './card.js';
 import { type Classes, checkClasses, writeClassifier } from './classifier.js';
 import { onnxPath, writeOnnx } from './onnx-files.js';
 import { samplesFor, verifyOnnx } from './verify.js';
@@ -64,8 +64,10 @@ export async function exportModel(options: ExportOptions): Promise<ExportResult>
 
   // What an earlier export left and this one does not write would contradict it.
   const earlier = graphNames.flatMap((name) => [false, true].map((half) => onnxPath(name, half)));
+  const { name = basename(resolve(out)), licence = model.source && (await cardLicence(model.source.folder)) } =
+    options.card ?? {};
   return fillFolder(out, [...modelParts, ...earlier], (unfinished) =>
-    writeExport(unfinished, model, classes, { name: basename(resolve(out)), ...options.card }, fold),
+    writeExport(unfinished, model, classes, { ...options.card, name, licence }, fold),
   );
 }
 

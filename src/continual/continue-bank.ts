@@ -293,7 +293,8 @@ async function heldOutRows(
   options: EmbedOptions,
 ): Promise<Rows | undefined> {
   if (routing.calibrate === data.split) return undefined;
-  const own = (dataset.splits[routing.calibrate] ?? []).filter(
+  const { splits } = dataset;
+  const own = (Object.hasOwn(splits, routing.calibrate) ? splits[routing.calibrate]! : []).filter(
     ({ label }) => label === undefined || classes.includes(dataset.classes[label]!.name),
   );
   if (own.length === 0) return undefined;

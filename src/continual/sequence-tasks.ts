@@ -28,7 +28,8 @@ export function sequenceTasks(
 
 function listed(dataset: ImageTextDataset, { tasks, data }: Pick<ContinualRecipe, 'tasks' | 'data'>): SequenceTask[] {
   if (Array.isArray(tasks)) return tasks;
-  const examples = (dataset.splits[data.split] ?? []).filter(isLabelled);
+  const { splits } = dataset;
+  const examples = (Object.hasOwn(splits, data.split) ? splits[data.split]! : []).filter(isLabelled);
   if (tasks.by === 'artists') {
     const found = [...new Set(examples.flatMap(({ artist }) => artist ?? []))];
     const names = tasks.artists ?? found;

@@ -1,12 +1,13 @@
 /**
  * The readers of annotation files, for data that is no set of images with classes or captions: `readElements` streams the lists
- * of a JSON object, `rowsOf` the rows of a table.
+ * of a JSON object, `streamJson` any of its values, `rowsOf` the rows of a table.
  */
 export async function fileReaders() {
   // Loaded when they are needed: a server that decodes images does not need them.
-  const [{ element, readElements }, { rowsOf }] = await Promise.all([
+  const [{ element, readElements }, { streamJson }, { rowsOf }] = await Promise.all([
     import('./formats/json-elements.js'),
+    import('./formats/json-stream.js'),
     import('./formats/table-rows.js'),
   ]);
-  return { element, readElements, rowsOf };
+  return { element, readElements, streamJson, rowsOf };
 }

@@ -30,7 +30,7 @@ export { shardsOf } from './shards-of.js';
 export { contactSheet, type SheetOptions } from './sheet/contact-sheet.js';
 export { type SheetText, sheetOverlay } from './sheet/sheet-text.js';
 export { readImage } from './source.js';
-export { commonOptions, type DataKind, dataKinds, ownOptions } from './spec.js';
+export { commonOptions, type DataKind, dataKinds, ownOptions, parseDataSpec } from './spec.js';
 export { type Subset, withSubset } from './subset.js';
 export { subsetFields } from './subset-fields.js';
 export {

@@ -148,28 +148,38 @@ export interface DataSpec {
   readonly options: Readonly<Record<string, string>>;
 }
 
-/** @throws UserError for an unknown kind or option, with the nearest, or a kind without its path */
-export function parseDataSpec(spec: string): DataSpec {
-  const expected = dataKinds.map(({ usage }) => usage).join(', ');
+/**
+ * Takes a description of data apart.
+ *
+ * @param kinds those that are understood
+ * @param common options that every kind with a path takes beside its own
+ * @throws UserError for an unknown kind or option, with the nearest, or a kind without its path
+ */
+export function parseDataSpec(
+  spec: string,
+  kinds: readonly DataKind[] = dataKinds,
+  common: readonly string[] = kinds === dataKinds ? Object.keys(commonOptions) : [],
+): DataSpec {
+  const expected = kinds.map(({ usage }) => usage).join(', ');
   const kind = /^[^:?]*/.exec(spec)![0];
-  const known = dataKinds.find((one) => one.kind === kind);
+  const known = kinds.find((one) => one.kind === kind);
   if (!known) {
     const near = closest(
       kind,
-      dataKinds.map((one) => one.kind),
+      kinds.map((one) => one.kind),
     );
-    const usage = dataKinds.find((one) => one.kind === near)?.usage;
+    const usage = kinds.find((one) => one.kind === near)?.usage;
     throw new UserError(`--data ${spec}: expected one of ${expected}${usage ? `; did you mean ${usage}?` : ''}`);
   }
   const rest = spec.slice(kind.length).replace(/^:/, '');
   // Only what looks like options is taken for them: a path may hold a question mark.
-  const [, path, query] = /^(.*?)(?:\?([a-z]+=.*))?$/s.exec(rest) as unknown as [string, string, string | undefined];
+  const [, path, query] = /^(.*?)(?:\?([a-z_]+=.*))?$/s.exec(rest) as unknown as [string, string, string | undefined];
   const needsPath = known.usage !== known.kind;
   if ((path !== '') !== needsPath) throw new UserError(`--data ${spec}: expected ${known.usage}`);
   return {
     kind,
     path,
-    options: parseOptions(spec, query, [...known.options, ...(needsPath ? Object.keys(commonOptions) : [])]),
+    options: parseOptions(spec, query, [...known.options, ...(needsPath ? common : [])]),
   };
 }
 

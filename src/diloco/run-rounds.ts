@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { createJobSet, type JobCounts, type JobSet, readRecord } from '../jobs/index.js';
 import { readPlan } from './plan.js';
@@ -29,6 +30,15 @@ export interface RoundResult {
   /** Replicas whose shares are in it. */
   readonly shares: readonly number[];
 }
+
+const count = z.int().nonnegative();
+const resultSchema = z.object({
+  round: count,
+  phase: z.string(),
+  step: count,
+  steps: count,
+  shares: z.array(z.int().positive()),
+});
 
 /** What {@link runRounds} ended with. */
 export interface RoundsResult {
@@ -80,7 +90,12 @@ export async function runRounds(options: RunRoundsOptions): Promise<RoundsResult
     }
     const record = await readRecord(merge.folder, 1);
     if (record?.state !== 'done') throw new UserError(`round ${round} cannot be merged: ${await faultIn(merge)}`);
-    const merged = record.result as RoundResult;
+    const read = resultSchema.safeParse(record.result);
+    if (!read.success)
+      throw new UserError(
+        `${merge.folder}: expected what the merge of round ${round} printed, found another record: delete this folder`,
+      );
+    const merged: RoundResult = read.data;
     rounds.push(merged);
     onRound?.(merged);
     if (merged.step < merged.steps) continue;

@@ -37,6 +37,8 @@ export interface AdaptOptions {
   readonly images: number;
   /** Of a student that is given, its shape. */
   readonly student?: ClipConfig;
+  /** Tokens that the student keeps, where it keeps those of its task alone: see `taskTokenizer`. */
+  readonly vocabulary?: number;
   /** Fields that the caller has set, by path (`student.vision.hidden_size`): the others fit them. */
   readonly given?: Readonly<Record<string, unknown>>;
 }
@@ -150,8 +152,11 @@ function towersOf(given: Readonly<Record<string, unknown>>) {
 }
 
 /** The student's towers, by size or below a limit. */
-function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: AdaptOptions) {
-  const configOf = (share: number) => configAt(share, recipe, teacher.config, given);
+function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, vocabulary, given = {} }: AdaptOptions) {
+  const { text_config } = teacher.config;
+  const whole = text_config.vocab_size;
+  const from = { ...teacher.config, text_config: { ...text_config, vocab_size: vocabulary ?? whole } };
+  const configOf = (share: number) => configAt(share, recipe, from, given);
   const limits = [wish.maxParameters, wish.maxBytes === undefined ? undefined : wish.maxBytes / 4];
   const most = Math.min(...limits.filter((limit) => limit !== undefined));
   const size = wish.size ?? presets[wish.preset ?? 'balanced'].size;
@@ -172,7 +177,9 @@ function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, given = {} }: 
     fields,
     reasons: [
       `Student: ${parameters.toLocaleString('en-GB')} parameters (teacher ${parametersOf(teacher.config).toLocaleString('en-GB')}), ${limited ? 'the largest below the limit' : `size ${size}`}: ${vision.num_hidden_layers} image layers of width ${vision.hidden_size}, ${text.num_hidden_layers} text layers of width ${text.hidden_size}.`,
-      `Token table: ${table.toLocaleString('en-GB')} of these parameters. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too.`,
+      vocabulary === undefined
+        ? `Token table: ${table.toLocaleString('en-GB')} of these parameters. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too; --set student.tokens=task keeps the tokens of this data's texts alone.`
+        : `Token table: ${table.toLocaleString('en-GB')} of these parameters, ${vocabulary.toLocaleString('en-GB')} of the teacher's ${whole.toLocaleString('en-GB')} tokens: those of this data's texts and of the published templates. Other texts are read in smaller pieces.`,
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { adviceOf, type Outcome } from './advice.js';
+import { guessing } from './guessing.js';
 
 /** A run with these scores in its last phase. */
 function outcome(scores: readonly number[], more: Partial<Outcome> & { readonly teacher?: number } = {}): Outcome {
@@ -26,5 +27,18 @@ describe('what to try next', () => {
   ] as [string, Outcome, string[]][])('is %s', (_, run, begins) => {
     const advice = adviceOf(run);
     expect(advice.map((sentence, i) => sentence.slice(0, begins[i]?.length))).toEqual(begins);
+  });
+});
+
+describe('whether a model guesses', () => {
+  it.each([
+    ['as often as guessing on many images', 0.11, 0.1, 400, true],
+    ['hardly more often', 0.12, 0.1, 400, true],
+    ['on two images nobody can tell', 0.5, 0.5, 2, false],
+    ['nor on two of a thousand classes', 0, 0.001, 2, false],
+    ['of two classes, clearly more often', 0.8, 0.5, 400, false],
+    ['of a thousand classes, never right', 0, 0.001, 400, true],
+  ])('%s', (_, score, chance, images, expected) => {
+    expect(guessing(score, chance, images) !== undefined).toBe(expected);
   });
 });

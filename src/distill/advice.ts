@@ -1,4 +1,5 @@
 import { type PlacedEvaluation, scoreOf, shareOfTeacher, trendOf } from '../train/index.js';
+import { guessing } from './guessing.js';
 
 /** What a finished distillation showed. */
 export interface Outcome {
@@ -24,8 +25,8 @@ export function adviceOf(outcome: Outcome): string[] {
 }
 
 /** A teacher that guesses teaches guessing. */
-export function otherTeacher({ best: { teacher }, chance }: Outcome): string | undefined {
-  if (teacher === undefined || teacher > 2 * chance) return undefined;
+export function otherTeacher({ best: { teacher, images }, chance }: Outcome): string | undefined {
+  if (teacher === undefined || !guessing(teacher, chance, images)) return undefined;
   return 'another teacher, or texts that this one knows (--set texts.templates=…): it guesses on this data';
 }
 

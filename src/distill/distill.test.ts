@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadCheckpoint, saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
-import { withTokenizer } from '../clip/tokenizer/tokenizer.js';
+import { trainTokenizer } from '../clip/tokenizer/bpe-trainer.js';
+import { tokenizerFromJson, withTokenizer } from '../clip/tokenizer/tokenizer.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { evaluateModel } from '../evaluate/evaluate.js';
 import { hashParams } from '../files/index.js';
@@ -203,6 +204,25 @@ describe('distill', () => {
     const saved = await loadCheckpoint(join(root, 'own-words', 'student'));
     expect(saved.tokenizer.json).toEqual(otherTokenizer.json);
     expect(saved.config.text_config.vocab_size).toBe(otherTokenizer.vocabSize);
+  });
+
+  it('keeps the tokens of its task alone where the recipe says so, in a checkpoint that reads all texts', async () => {
+    const wordy = tokenizerFromJson(trainTokenizer(Array(2).fill('octopus spectacles red stripes gold'), 560));
+    const large = withTokenizer(config, wordy);
+    const other = { ...teacher, config: large, params: initClip(large, 3), tokenizer: wordy };
+    const short = { warmup: { steps: 1 }, prompt: { steps: 0 }, joint: { steps: 1 } };
+    const student = { ...recipe().student, tokens: 'task' };
+    const own = { teacher: other, targetsDir: join(root, 'wordy'), recipe: recipe({ student, phases: short }) };
+    const run = await distill(options('task-tokens', own));
+    const saved = await loadCheckpoint(join(root, 'task-tokens', 'student'));
+    const { vocab_size } = saved.config.text_config;
+    expect(vocab_size).toBeLessThan(wordy.vocabSize - 5);
+    const table = run.student.params['text_model.embeddings.token_embedding.weight']!;
+    expect([saved.tokenizer.vocabSize, table.shape[0]]).toEqual([vocab_size, vocab_size]);
+    expect(saved.tokenizer.tokens('red stripes')).toHaveLength(wordy.tokens('red stripes').length);
+    expect(saved.tokenizer.tokens('octopus').length).toBeGreaterThan(wordy.tokens('octopus').length);
+    const { zeroShot } = await evaluateModel(await loadModel(run.folder), dataset, { split: 'train', latencyRuns: 0 });
+    expect(zeroShot!.top1.value).toBeGreaterThan(0);
   });
 
   it('measures itself without changing a bit, keeps the best, resumes to the same, and ends early where asked', async () => {

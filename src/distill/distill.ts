@@ -58,6 +58,7 @@ import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
 import { startStudent } from './student/student.js';
+import { withTaskTokens } from './student/task-tokens.js';
 import { StudentProbe } from './student-probe.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 import { saveAdaptors } from './teachers/adaptors.js';
@@ -145,7 +146,8 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const phases = phasesOf(recipe);
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
-  const start = await startStudent(recipe, teacher, options);
+  const whole = await startStudent(recipe, teacher, options);
+  const start = recipe.student.tokens === 'task' ? withTaskTokens(whole, recipe, dataset) : whole;
   checkLosses(recipe, needs, teacher, start.config);
   checkPhasePatches(phases, start.config.vision_config, teachers.length);
   const pairs =

@@ -45,6 +45,7 @@ export { principalStreams, type TrainingData } from './student/principal-streams
 export { importantStreams, type Streams } from './student/residual-stream.js';
 export { studentConfig } from './student/student.js';
 export { type StudentSize, studentSizes } from './student/student-size.js';
+export { taskTokenizer } from './student/task-tokens.js';
 export { withinLatency } from './student/within-latency.js';
 export { type ExtractOptions, ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';

@@ -32,6 +32,11 @@ const studentSchema = z.object({
    * images and texts, or its channels of the largest weights.
    */
   inherit_channels: z.enum(['principal', 'importance']).default('principal'),
+  /**
+   * Tokens of its token table: all of the teacher's, or those that this data's classes, templates and captions need; it
+   * reads other texts in smaller pieces then. Left out: all.
+   */
+  tokens: z.enum(['all', 'task']).optional(),
   projection_dim: count.optional(),
   vision: z
     .object({ ...tower(96, 384, 3, 4), image_size: count.optional(), patch_size: count.optional() })

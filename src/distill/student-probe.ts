@@ -4,6 +4,7 @@ import type { Model } from '../model/index.js';
 import { trainingTemplates } from '../prompt/index.js';
 import { evaluationsOf, type History, type RunEvaluation, scoreOf } from '../train/index.js';
 import type { DistillOptions } from './distill.js';
+import { guessing } from './guessing.js';
 import { modelOf } from './teacher/teacher.js';
 
 type Measuring = Pick<DistillOptions, 'recipe' | 'teacher' | 'engine' | 'signal' | 'onMessage' | 'onProgress'> & {
@@ -50,9 +51,10 @@ export class StudentProbe {
         }),
       );
     const teacher = known?.teacher ?? (await measured());
-    if (isChance(teacher, probe)) {
+    const guessed = guessing(teacher, probe.chance, probe.images);
+    if (guessed) {
       onMessage?.(
-        `the teacher is right on ${percent(teacher)} of ${probe.images} images of ${split}, where guessing is on ${percent(probe.chance)}: it knows nothing of this data, or not by these texts (texts.templates); a student learns no more than that`,
+        `the teacher is right on ${percent(teacher)} (${percent(guessed.low)} to ${percent(guessed.high)}) of ${probe.images} images of ${split}, where guessing is on ${percent(probe.chance)}: it knows nothing of this data, or not by these texts (texts.templates); a student learns no more than that`,
       );
     }
     await warnOfSame(dataset, split, trained, onMessage);
@@ -87,11 +89,6 @@ const textsOf = ({ texts }: DistillOptions['recipe'], dataset: ImageTextDataset)
   templates: trainingTemplates(texts.templates, dataset),
   weights: texts.weights,
 });
-
-/** Not further above guessing than two standard errors. */
-function isChance(score: number, { chance, images }: Probe): boolean {
-  return score <= chance + 2 * Math.sqrt((chance * (1 - chance)) / images);
-}
 
 async function warnOfSame(
   dataset: ImageTextDataset,

@@ -9,6 +9,7 @@ import {
   loadTeacher,
   type StudentWish,
   type TeacherModel,
+  taskTokenizer,
   teacherOf,
 } from '../distill/index.js';
 import { givenFields, loadRecipe } from '../files/recipe-file.js';
@@ -58,6 +59,10 @@ export async function distill(options: EverydayDistillOptions): Promise<DistillR
   const { split } = stated.data;
   const adapted = adaptRecipe(stated, {
     ...{ wish, given: source.flags, teacher: teacherOf(teacher) },
+    vocabulary:
+      stated.student.tokens === 'task'
+        ? taskTokenizer(teacherOf(teacher).tokenizer, stated, dataset).kept.length
+        : undefined,
     images: examplesOf(withSubset(dataset, split, stated.data, stated.seed), split).length,
     student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, rest)).config,
   });

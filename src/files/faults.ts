@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { UserError } from '../errors.js';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -22,6 +23,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENFILE: 'too many open files on this machine',
   ENOMEM: 'not enough memory',
   EINVAL: 'the system does not take this name or operation',
+  EDEVICE: 'expected a file, got a device',
   ERR_INVALID_ARG_VALUE: 'the name holds a null character',
   ERR_FS_FILE_TOO_LARGE: 'expected a file of at most 2 GiB',
   ERR_STRING_TOO_LONG: 'expected a text of at most 512 MB',
@@ -29,6 +31,8 @@ const reasons: Readonly<Record<string, string>> = {
 
 /** Why the file system refused, in words, where that is for the user to mend; undefined for any other error. */
 export function fileFault(error: unknown): string | undefined {
+  // V8 says so without a code.
+  if (error instanceof RangeError && error.message === 'Invalid string length') return reasons.ERR_STRING_TOO_LONG;
   return reasons[(error as NodeJS.ErrnoException).code ?? ''];
 }
 
@@ -43,4 +47,13 @@ export function cannotWrite(path: string, error: unknown): UserError {
 export function cannotRead(path: string, error: unknown): UserError {
   const { code, message } = error as NodeJS.ErrnoException;
   return new UserError(`${path}: ${fileFault(error) ?? `cannot be read (${code ?? message})`}`);
+}
+
+/**
+ * Fails, as the file system would, for a device: a link in somebody's folder may lead to one that never ends. Pipes may be read.
+ *
+ * @throws Error of code EDEVICE
+ */
+export function refuseDevice(info: Pick<Stats, 'isCharacterDevice' | 'isBlockDevice'>): void {
+  if (info.isCharacterDevice() || info.isBlockDevice()) throw Object.assign(new Error('a device'), { code: 'EDEVICE' });
 }

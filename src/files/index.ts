@@ -1,7 +1,7 @@
 export { type FileContent, linkInPlace, writeFileAtomic } from './atomic.js';
 export { codeFingerprint } from './code-fingerprint.js';
 export { crc32c } from './crc32c.js';
-export { cannotRead, cannotWrite, fileFault } from './faults.js';
+export { cannotRead, cannotWrite, fileFault, refuseDevice } from './faults.js';
 export { checkFiles, fileList } from './file-list.js';
 export { checksum, fileChecksum, hash, hashParams } from './fingerprint.js';
 export { FLOAT8_MAX, float8Values, toFloat8 } from './float8.js';
@@ -28,6 +28,7 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { TensorEntry } from './safetensors-header.js';
+export { shippedPath } from './shipped.js';
 export { isTemporary, leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
 export { jsonOrNothing, parseJson, readText, readTextSync } from './text.js';
 export { parseYaml } from './yaml.js';

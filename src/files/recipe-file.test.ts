@@ -30,6 +30,11 @@ const bomb = (lists: number, aliases: number) =>
   }).join('\n');
 
 describe('recipe file', () => {
+  it('finds one that comes with the package by its name', async () => {
+    const read = await loadRecipe(z.record(z.string(), z.unknown()), { file: 'promptkd:vqa-emoji' });
+    expect(read.data).toEqual({ dataset: 'emoji-vqa' });
+  });
+
   let folder: string;
   const file = async (text: string) => {
     const path = join(folder, 'a.yaml');

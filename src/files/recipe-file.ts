@@ -8,6 +8,7 @@ import { parseYaml, readText } from '../files/index.js';
 import { brief, describeIssue, show } from '../schema-issue.js';
 import { writeFileAtomic } from './atomic.js';
 import { packageVersion } from './package-version.js';
+import { shippedPath } from './shipped.js';
 
 type Field = string | number;
 type Tree = Record<string, unknown>;
@@ -18,7 +19,7 @@ const madeWith = 'made_with';
 export interface RecipeSource {
   /** Fields in place of the schema's defaults; everything else wins over them. */
   readonly defaults?: Readonly<Record<string, unknown>>;
-  /** YAML file; without one the schema's defaults are the recipe. */
+  /** YAML file, or `promptkd:NAME` of one that comes with the package; without one the schema's defaults are the recipe. */
   readonly file?: string;
   /** `path.to.field=value` from the command line, later ones win. Values are YAML: numbers, true, [1, 2]. */
   readonly set?: readonly string[];
@@ -107,7 +108,8 @@ export function versions(): Record<string, string> {
   };
 }
 
-async function readTree(file: string): Promise<Tree> {
+async function readTree(name: string): Promise<Tree> {
+  const file = shippedPath(name, 'recipes', '.yaml', '.yaml');
   if (!existsSync(file)) throw new UserError(`${file}: no such recipe file`);
   const tree = parseYaml(await readText(file), file) ?? {};
   if (!isTree(tree)) throw new UserError(`${file}: expected fields and values, got ${kind(tree)}`);

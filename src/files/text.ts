@@ -1,20 +1,22 @@
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { UserError } from '../errors.js';
-import { cannotRead } from './faults.js';
+import { cannotRead, refuseDevice } from './faults.js';
 
 /** The text of a file, without a byte order mark. @throws UserError naming the file where it cannot be read */
 export async function readText(path: string): Promise<string> {
-  return withoutMark(
-    await readFile(path, 'utf8').catch((error) => {
-      throw cannotRead(path, error);
-    }),
-  );
+  try {
+    refuseDevice(await stat(path));
+    return withoutMark(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw cannotRead(path, error);
+  }
 }
 
 /** {@link readText} for what must not wait. */
 export function readTextSync(path: string): string {
   try {
+    refuseDevice(statSync(path));
     return withoutMark(readFileSync(path, 'utf8'));
   } catch (error) {
     throw cannotRead(path, error);

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runOnBullmq } from './bullmq.js';
 import { expandCalls } from './expand.js';
-import { createJobSet } from './job-set.js';
+import { createJobSet, writeRecord } from './job-set.js';
 
 const at = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const command = [process.execPath, at('job.fixture.mjs')];
@@ -72,6 +72,14 @@ describe.skipIf(why)(`jobs on BullMQ${why ? ` (${why})` : ''}`, () => {
     }
     expect(await all).toEqual({ total: 12, done: 12, failed: 0 });
     expect((await completed()).map(Number).sort((a, b) => a - b)).toEqual(upTo(12));
+  });
+
+  it('tries again what failed, also where nothing else is left', async () => {
+    const set = await setOf(2, 0);
+    const failed = (job: number) => ({ job, args: set.jobs[job - 1]!, state: 'failed' as const, attempts: [] });
+    for (const job of [1, 2]) await writeRecord(set.folder, failed(job));
+    const all = runOnBullmq(set, { redis: address(), workers: 1, command });
+    expect(await all).toEqual({ total: 2, done: 2, failed: 0 });
   });
 
   it('goes on when a Redis that was gone, and has forgotten everything, is back', async () => {

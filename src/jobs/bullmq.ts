@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { UserError } from '../errors.js';
 import { type BullmqLibrary, type Connection, loadBullmq, type Queue, type Worker } from './bullmq-library.js';
 import type { JobSet } from './job-set.js';
-import { countJobs, type JobCounts, openJobs, type RunJobsOptions } from './local.js';
+import { countJobs, type JobCounts, openJobs, type RunJobsOptions, reopenFailed } from './local.js';
 import { type RunJobOptions, runJob } from './run-job.js';
 
 /** Options of {@link runOnBullmq} and {@link workOnBullmq}. */
@@ -38,6 +38,7 @@ export async function runOnBullmq(
   queue.on('error', trouble);
   let worker: Worker | undefined;
   try {
+    await reopenFailed(set);
     await fillFirst(queue, await openJobs(set, { failedToo: true }), redis);
     if (workers > 0) worker = open(library, set, { ...options, redis, lockMs, workers, signal, trouble });
     let filled = performance.now();

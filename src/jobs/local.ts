@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { type JobSet, readRecord, readRecords } from './job-set.js';
+import { type JobSet, readRecord, readRecords, writeRecord } from './job-set.js';
 import { type RunJobOptions, runJob } from './run-job.js';
 
 /** Options of {@link runLocal}. */
@@ -72,4 +72,12 @@ export async function openJobs(set: JobSet, { failedToo }: { readonly failedToo:
     if (state !== 'done' && (failedToo || state !== 'failed')) open.push(job);
   }
   return open;
+}
+
+/** What failed is open again: its record says so before anybody counts. */
+export async function reopenFailed(set: JobSet): Promise<void> {
+  for (const job of await openJobs(set, { failedToo: true })) {
+    const record = await readRecord(set.folder, job);
+    if (record?.state === 'failed') await writeRecord(set.folder, { ...record, state: 'running' });
+  }
 }

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { type BullmqOptions, runOnBullmq } from './bullmq.js';
-import { type JobSet, readRecord, writeRecord } from './job-set.js';
+import type { JobSet } from './job-set.js';
 import { type LaunchWish, launchPlan, startLaunch } from './launch/launch.js';
-import { countJobs, type JobCounts, openJobs, type RunJobsOptions, runLocal } from './local.js';
+import { countJobs, type JobCounts, openJobs, type RunJobsOptions, reopenFailed, runLocal } from './local.js';
 
 /** Which engine runs the jobs of a set, and with what. */
 export type JobEngine =
@@ -35,13 +35,5 @@ export async function runJobSet(set: JobSet, engine: JobEngine, options: RunJobs
     onProgress?.(counts.done + counts.failed, counts.total);
     if (counts.done + counts.failed === counts.total || signal?.aborted) return counts;
     await wait(lookMs, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** What failed is open again: its record says so before anybody counts. */
-async function reopenFailed(set: JobSet): Promise<void> {
-  for (const job of await openJobs(set, { failedToo: true })) {
-    const record = await readRecord(set.folder, job);
-    if (record?.state === 'failed') await writeRecord(set.folder, { ...record, state: 'running' });
   }
 }

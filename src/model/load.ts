@@ -106,8 +106,16 @@ async function located(name: string, options: LoadOptions) {
   if (folder) sayRunModel(given, folder, options);
   if (folder) return { folder, dtype };
   throw new UserError(
-    `${given}: expected the folder of a CLIP checkpoint, with config.json and model.safetensors, or of a finished run, with student/config.json`,
+    `${given}: expected the folder of a CLIP checkpoint, with config.json and model.safetensors, or of a finished run, with student/config.json${hintFor(given)}`,
   );
+}
+
+/** What else a name may have been meant for: a file of PyTorch, or a model of OpenAI's or OpenCLIP's list. */
+function hintFor(name: string): string {
+  if (/\.(pt|pth|bin|ckpt)$/i.test(name))
+    return '; PyTorch files can run code when they are read: give the same model in safetensors, by its hub id such as openai/clip-vit-base-patch32';
+  const isPath = existsSync(name) || /[/\\]/.test(name);
+  return isPath ? '' : '; models of the Hugging Face hub are called OWNER/NAME, such as openai/clip-vit-base-patch32';
 }
 
 /**

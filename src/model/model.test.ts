@@ -97,6 +97,10 @@ describe('a model', () => {
     await expect(loadModel(root)).rejects.toThrow(
       /: expected the folder of a CLIP checkpoint, .* or of a finished run/,
     );
+    await expect(loadModel(at('ViT-B-32.pt'))).rejects.toThrow(/PyTorch files can run code .* hub id such as openai\//);
+    await expect(loadModel('ViT-B-32')).rejects.toThrow(
+      /student\/config.json; models of the .* hub are called OWNER\/NAME/,
+    );
     await expect(loadModel(at('run#q3'))).rejects.toThrow(UserError);
     await rename(at('exported', 'onnx', 'text_model.onnx'), at('kept'));
     await expect(loadModel(at('exported#fp32'))).rejects.toThrow(

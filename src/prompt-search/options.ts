@@ -7,7 +7,7 @@ export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOpt
   readonly domains?: readonly string[];
   /** Most templates of the library to score, drawn at random. @defaultValue all */
   readonly templates?: number;
-  /** Search without looking at labels. @defaultValue false */
+  /** Search without looking at labels, by the names of the classes. @defaultValue false: where there are some */
   readonly unlabelled?: boolean;
   /** Most templates of the set that is found. @defaultValue 12 */
   readonly size?: number;
@@ -25,13 +25,15 @@ export interface PromptSearchOptions extends Partial<PartOptions>, Pick<EmbedOpt
   readonly tokens?: number;
   /** What the gain is reported over, beside the published ensembles. @defaultValue those of `evaluate`: `usualTemplates` */
   readonly defaults?: readonly string[];
+  /** Told once what images are told apart by, where this is not their labels. */
+  readonly onMessage?: (message: string) => void;
   readonly onProgress?: (phase: SearchPhase, done: number, total: number) => void;
 }
 
 /** What a search for prompts does now. */
 export type SearchPhase = 'images' | 'templates' | 'evolution' | 'tokens' | 'sets' | 'held-out images';
 
-type Open = 'domains' | 'templates' | 'device' | 'threads' | 'signal' | 'onProgress';
+type Open = 'domains' | 'templates' | 'device' | 'threads' | 'signal' | 'onMessage' | 'onProgress';
 
 /** The options with every number settled. */
 export type SearchSettings = Required<Omit<PromptSearchOptions, Open>> & Pick<PromptSearchOptions, Open>;

@@ -53,7 +53,7 @@ describe('findPrompts', () => {
     const { found, choice, heldOut } = result;
     expect(found.templates.length).toBeLessThanOrEqual(3);
     expect(found.weights.reduce((a, b) => a + b)).toBeCloseTo(1);
-    expect(result).toMatchObject({ split: 'val', images: 24, classes: 4, unlabelled: false });
+    expect(result).toMatchObject({ split: 'val', images: 24, classes: 4, by: 'labels' });
     // The defaults, what is published, 25 drawn ones, and what evolved out of them.
     expect(result.scored).toBeGreaterThan(25 + 2 + 80);
     expect(choice!.fit.top1).toBeGreaterThanOrEqual(0.25);
@@ -105,8 +105,31 @@ describe('findPrompts', () => {
     expect((await findPrompts(model, dataset, { ...options, heldOut: 'flat' })).heldOut).toBeUndefined();
   });
 
+  it('uses the names of the classes where there are no labels, and captions where there are no classes; says so', async () => {
+    const said: string[] = [];
+    const onMessage = (message: string) => void said.push(message);
+    const flat = await findPrompts(model, dataset, { ...small, split: 'flat', onMessage });
+    expect([flat.by, flat.images, flat.classes]).toEqual(['class names', 16, 4]);
+    expect(said).toEqual(['no image of flat has a class: searching without labels, by the names of the 4 classes']);
+
+    const told = (kind: string) =>
+      images(kind, 2, false).map((image, i) => ({
+        ...image,
+        captions: ['shared', `${colours.classes[i >> 1]!.name} ${i}`],
+      }));
+    const captions = { ...dataset, classes: [], splits: { val: told('val'), test: told('test') } };
+    const found = await findPrompts(model, captions, { ...small, onMessage });
+    expect([found.by, found.images, found.classes, found.heldOut!.images]).toEqual(['captions', 8, 8, 8]);
+    expect(said[1]).toMatch(/has no classes: searching by captions; .* how many of 8 images are nearest/);
+    expect(gainOverDefault(found)).toBeDefined();
+    const bare = { ...captions, splits: { val: images('val', 1, false), test: images('test', 1, false) } };
+    await expect(findPrompts(model, bare, small)).rejects.toThrow(
+      'expected images with a class or a caption to search by',
+    );
+  });
+
   it.each([
-    [{ split: 'flat' }, 'expected images with a class to search by, found 0; search without labels'],
+    [{ split: 'flat', tokens: 1 }, 'split flat: expected images with a class to search tokens by, found 0'],
     [{ split: 'vall' }, 'no split vall; it has val, test, flat, one; did you mean val?'],
     [{ domains: ['drawing'] }, 'did you mean drawings?'],
   ])('refuses %j', async (options, reason) => {

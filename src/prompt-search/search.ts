@@ -4,6 +4,7 @@ import { candidateClasses, type EmbeddedImages, embedImages } from '../evaluate/
 import { type Interval, Random } from '../math/index.js';
 import { logitFactor, type Model, usualTemplates } from '../model/index.js';
 import { drawSlots, findTemplates, type PromptSet, type PromptTemplate, publishedEnsembles } from '../prompt/index.js';
+import { captionedParts } from './captions.js';
 import { defaultName, type HeldOutFigure, heldOutFigures, rivals } from './held-out.js';
 import { ImageScorer } from './image-scorer.js';
 import { type LabelledChoice, searchLabelled } from './labelled.js';
@@ -14,24 +15,29 @@ import { TemplateBank } from './text-bank.js';
 import { TokenGradients } from './token-gradients.js';
 import { searchUnlabelled } from './unlabelled.js';
 
+/** What images are told apart by: their labels, the names of classes without labels, or a caption of each. */
+export type SearchBasis = 'labels' | 'class names' | 'captions';
+
 /** What a search for prompts found, and what it gains on images that it did not see. */
 export interface PromptSearch {
   readonly found: PromptSet;
   /** Name of the data set. */
   readonly data: string;
   readonly split: string;
-  readonly unlabelled: boolean;
+  /** What images are told apart by. */
+  readonly by: SearchBasis;
   readonly seed: number;
   /** Images searched on. */
   readonly images: number;
+  /** Classes, or captions in their place. */
   readonly classes: number;
   /** Different templates that were scored. */
   readonly scored: number;
   /** What the search took, without the report. */
   readonly seconds: number;
-  /** Left out without labels. */
+  /** Left out where class names alone were used. */
   readonly choice?: LabelledChoice;
-  /** On images that the search did not see; left out where they have no classes. */
+  /** On images that the search did not see; left out where they have nothing to be told apart by. */
   readonly heldOut?: { readonly split: string; readonly images: number; readonly figures: readonly HeldOutFigure[] };
 }
 
@@ -47,7 +53,9 @@ export function gainOverDefault({ heldOut }: PromptSearch): Interval | undefined
 /**
  * Finds the templates and weights that serve a model best on some classes, and reports what they gain on other images.
  *
- * @throws UserError where a split or a domain is missing, or labels are where they are needed
+ * Of images without labels the names of the classes are used, of data without classes captions.
+ *
+ * @throws UserError where a split or a domain is missing, or images have neither class nor caption
  * @example
  * const { found, heldOut } = await findPrompts(await loadModel('models/emoji-teacher'), await openDataset('emoji'));
  */
@@ -58,35 +66,73 @@ export async function findPrompts(
 ): Promise<PromptSearch> {
   const { defaults = usualTemplates(model, dataset).templates } = options;
   const settings: SearchSettings = { ...searchDefaults, ...options, defaults };
-  const { split, seed, unlabelled, device, threads, signal } = settings;
+  const { split, seed, device, threads, signal } = settings;
   const library = findTemplates({ domains: settings.domains });
-  const parts = partsOf(dataset, settings);
-  const classes = unlabelled ? seenClasses(dataset) : candidateClasses(dataset, labelledOnly(parts.search, settings));
-  const names = classes.map((label) => dataset.classes[label]!.name);
-  const bank = new TemplateBank(model, names, { device, threads, signal });
+  const { by, search, heldOut } = searchedParts(dataset, settings);
+  const bank = new TemplateBank(model, search.names, { device, threads, signal });
   const started = performance.now();
-  const { images, ...result } = unlabelled
-    ? await withoutLabels(model, dataset, parts.search, bank, library, settings)
-    : await withLabels(model, dataset, labelledOnly(parts.search, settings), classes, bank, library, settings);
+  const { images, ...result } =
+    by === 'class names'
+      ? await withoutLabels(model, dataset, search.examples, bank, library, settings)
+      : await withLabels(model, dataset, search.examples.filter(isLabelled), search.classes, bank, library, settings);
   const seconds = (performance.now() - started) / 1000;
-  const heldOut = parts.heldOut.filter(({ label }) => classes.includes(label));
+  const reported = by === 'captions' ? new TemplateBank(model, heldOut.names, { device, threads, signal }) : bank;
   return {
-    ...{ data: dataset.name, split, unlabelled, seed, images, classes: classes.length, seconds },
+    ...{ data: dataset.name, split, by, seed, images, classes: search.names.length, seconds },
     ...result,
     heldOut:
-      heldOut.length > 0 ? await report(model, dataset, heldOut, classes, bank, result.found, settings) : undefined,
+      heldOut.examples.length > 0
+        ? await report(model, dataset, heldOut.examples, heldOut.classes, reported, result.found, settings)
+        : undefined,
   };
 }
 
-const labelledOnly = (examples: readonly Example[], { split }: SearchSettings): LabelledExample[] => {
-  const labelled = examples.filter(isLabelled);
-  if (labelled.length < 2) {
-    throw new UserError(
-      `split ${split}: expected images with a class to search by, found ${labelled.length}; search without labels (--unlabelled)`,
-    );
+/** Images, and the classes that they are told apart by: their labels, and names in the same order. */
+interface Searched<E extends Example> {
+  readonly examples: readonly E[];
+  readonly classes: readonly number[];
+  readonly names: readonly string[];
+}
+
+/** By labels where there are some, or else by the names of the classes, or else by captions; says what is used otherwise. */
+function searchedParts(
+  dataset: ImageTextDataset,
+  settings: SearchSettings,
+): {
+  readonly by: SearchBasis;
+  readonly search: Searched<Example>;
+  readonly heldOut: Searched<LabelledExample>;
+} {
+  const { split, unlabelled, onMessage } = settings;
+  const parts = partsOf(dataset, settings);
+  const labelled = parts.search.filter(isLabelled);
+  if (!unlabelled && labelled.length < 2 && settings.tokens > 0) {
+    throw new UserError(`split ${split}: expected images with a class to search tokens by, found ${labelled.length}`);
   }
-  return labelled;
-};
+  if (unlabelled || labelled.length >= 2 || dataset.classes.length > 0) {
+    const byNames = unlabelled || labelled.length < 2;
+    const classes = byNames ? seenClasses(dataset) : candidateClasses(dataset, labelled);
+    if (byNames && !unlabelled) {
+      onMessage?.(
+        `no image of ${split} has a class: searching without labels, by the names of the ${classes.length} classes`,
+      );
+    }
+    const names = classes.map((label) => dataset.classes[label]!.name);
+    const examples = byNames ? parts.search : labelled;
+    const heldOut = parts.heldOut.filter(({ label }) => classes.includes(label));
+    return {
+      by: byNames ? 'class names' : 'labels',
+      search: { examples, classes, names },
+      heldOut: { examples: heldOut, classes, names },
+    };
+  }
+  const { search, heldOut } = captionedParts(dataset, settings);
+  onMessage?.(
+    `${dataset.name} has no classes: searching by captions; a template is scored by how many of ${search.names.length} images are nearest to their own caption in it`,
+  );
+  const counted = (images: typeof search) => ({ ...images, classes: [...images.names.keys()] });
+  return { by: 'captions', search: counted(search), heldOut: counted(heldOut) };
+}
 
 /** Of images without labels nobody knows the class; novel classes must stay unseen where there are others. */
 function seenClasses({ classes, name }: ImageTextDataset): number[] {

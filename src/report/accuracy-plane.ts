@@ -84,7 +84,8 @@ ${axis.ticks.map(({ x, text }) => html`<text x="${at(px(x))}" y="${box.bottom + 
 ${shapes}
 ${points.map(({ x, top1, marked, says }, i) => {
   const [cx, label] = [at(px(x)), labels[i]!];
-  return html`${label.far && html`<line class="leader" x1="${cx}" y1="${at(py(top1.value))}" x2="${at(label.x)}" y2="${at(label.y - 4)}"/>`}
+  const [toX, toY] = nearest(label.box, px(x), py(top1.value));
+  return html`${label.far && html`<line class="leader" x1="${cx}" y1="${at(py(top1.value))}" x2="${at(toX)}" y2="${at(toY)}"/>`}
 <line class="range" x1="${cx}" x2="${cx}" y1="${at(py(top1.low))}" y2="${at(py(top1.high))}"/>
 <circle class="${marked ? 'dot marked' : 'dot'}" cx="${cx}" cy="${at(py(top1.value))}" r="5"><title>${says}</title></circle>`;
 })}
@@ -92,3 +93,9 @@ ${points.map(({ name }, i) => html`<text class="name" x="${at(labels[i]!.x)}" y=
 </svg>
 `.markup;
 }
+
+/** The point of a box that is nearest to another: where a line to a label ends, so that it does not cross the text. */
+const nearest = ({ left, top, right, bottom }: Box, x: number, y: number): [number, number] => [
+  Math.max(left, Math.min(right, x)),
+  Math.max(top, Math.min(bottom, y)),
+];

@@ -9,11 +9,11 @@ export function ticks(low: number, high: number, wanted: number): number[] {
   return found;
 }
 
-/** 1 and 3 times the powers of ten within [low, high]. */
-export function logTicks(low: number, high: number): number[] {
+/** Multiples of the powers of ten within [low, high], by default 1 and 3 times. */
+export function logTicks(low: number, high: number, multiples: readonly number[] = [1, 3]): number[] {
   const found: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-    for (const m of [1, 3]) if (m * 10 ** power >= low && m * 10 ** power <= high) found.push(m * 10 ** power);
+    for (const m of multiples) if (m * 10 ** power >= low && m * 10 ** power <= high) found.push(m * 10 ** power);
   }
   return found;
 }

@@ -7,6 +7,8 @@ const width = 340;
 const plot = { left: 40, right: 334, height: 168 };
 const fontSize = 11;
 const lineHeight = 14;
+/** Of the values' range, above and below it. */
+const margin = 0.06;
 /** Places along the horizontal axis where a pointer reads the values. */
 const probes = 40;
 
@@ -35,7 +37,7 @@ interface Scales {
 
 /**
  * One loss with its title, the lines of the models that have it, and each line's last value. Raw values are faint with a
- * running mean on top, both broken between phases. Phases are shaded and named. The vertical axis is logarithmic where
+ * running mean on top, both broken between phases; a value that a phase has alone is a dot. Phases are shaded and named. The vertical axis is logarithmic where
  * values span decades. A pointer over the chart shows step and values, by style alone.
  */
 export function lineChart(curve: LossCurve, options: ChartOptions): Html {
@@ -86,6 +88,11 @@ ${ticks(x0, x1, 4).map((x) => html`<text class="tick" x="${at(px(x))}" y="${bott
 <text class="tick" x="${(plot.left + plot.right) / 2}" y="${bottom + 32}" text-anchor="middle">${unit}</text>
 ${lines.map(({ model, raw }) => html`<path class="raw ${tone(model)}" d="${path(thinned(raw, 400))}"/>`)}
 ${lines.map(({ model, mean }) => html`<path class="mean ${tone(model)}" d="${path(thinned(mean, 200))}"/>`)}
+${lines.flatMap(({ model, mean: [point, ...more] }) =>
+  more.length > 0 || !point
+    ? []
+    : [html`<circle class="end lone ${tone(model)}" cx="${at(px(point[0]))}" cy="${at(py(point[1]))}" r="2.2"/>`],
+)}
 ${ends.map(({ model, end: [x, y] }) => html`<circle class="end ${tone(model)}" cx="${at(px(x))}" cy="${at(py(y))}" r="3.2"/>`)}
 ${readings(lines, options, [x0, x1], scales)}
 </svg>
@@ -100,8 +107,14 @@ function verticalRange(lines: readonly Line[]): { y0: number; y1: number; log: b
   const low = Math.min(minimum(means), quantile(raw, 0.01));
   const high = Math.max(maximum(means), quantile(raw, 0.99));
   const log = low > 0 && high / low > 30;
-  const [y0, y1] = log ? widened(low, high) : widened(low > 0 && low < high * 0.5 ? 0 : low, high);
-  return { y0, y1, log };
+  if (log) {
+    const [y0, y1] = widened(low, high);
+    return { y0, y1, log };
+  }
+  const [y0, y1] = widened(low > 0 && low < high * 0.5 ? 0 : low, high);
+  // Values stand clear of the frame.
+  const space = margin * (y1 - y0);
+  return { y0: y0 === 0 ? 0 : y0 > 0 ? Math.max(0, y0 - space) : y0 - space, y1: y1 + space, log };
 }
 
 /** Names over their phases, each in the first row where none before it is in its way. */

@@ -1,5 +1,5 @@
 import { accuracyPlane } from './accuracy-plane.js';
-import { at } from './axes.js';
+import { at, logTicks } from './axes.js';
 import type { Interval } from './data.js';
 import { html } from './html.js';
 import { accuracy, bytes as formatBytes } from './numbers.js';
@@ -17,13 +17,13 @@ export interface ParetoPoint {
 export function paretoFile(title: string, points: readonly ParetoPoint[]): string {
   const sizes = points.map(({ bytes }) => Math.log2(bytes));
   const [low, high] = [Math.min(...sizes) - 0.4, Math.max(...sizes) + 0.4];
-  const doublings = Array.from({ length: Math.floor(high) - Math.ceil(low) + 1 }, (_, i) => 2 ** (Math.ceil(low) + i));
+  const marks = logTicks(2 ** low, 2 ** high, [1, 2, 5]);
   const front = points.filter(({ best }) => best).sort((a, b) => a.bytes - b.bytes);
   return accuracyPlane(
     title,
     {
       ...{ name: 'size on disk, logarithmic', low: 2 ** low, high: 2 ** high, scale: Math.log2 },
-      ticks: doublings.map((x) => ({ x, text: formatBytes(x) })),
+      ticks: marks.map((x) => ({ x, text: formatBytes(x) })),
     },
     // The best first: they get the nearest places for their names.
     [...points]

@@ -28,6 +28,27 @@ describe('plots of top-1', () => {
     expect(new Set(baselines).size).toBe(3);
   });
 
+  it('mark sizes by round numbers, and end a line to a name before the name', () => {
+    const points = ['a', 'b', 'c', 'd', 'e', 'f'].map((name, i) => ({
+      ...{ name: `student ${name}`, bytes: 400_000 + 1000 * i },
+      ...{ top1: interval(0.5), best: i === 0 },
+    }));
+    const svg = paretoFile('Sizes', [...points, { name: 'large', bytes: 4e6, top1: interval(0.6), best: true }]);
+    for (const size of ['500 kB', '1.00 MB', '2.00 MB']) expect(svg).toContain(`>${size}</text>`);
+    const names = [...svg.matchAll(/class="name" x="([\d.]+)" y="([\d.]+)"/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y) - 4,
+    ]);
+    const ends = [...svg.matchAll(/class="leader"[^>]* x2="([\d.]+)" y2="([\d.]+)"/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    expect(ends.length).toBeGreaterThan(0);
+    for (const [x, y] of ends) {
+      for (const [nameX, nameY] of names) expect(Math.hypot(x! - nameX!, y! - nameY!)).toBeGreaterThan(5);
+    }
+  });
+
   it('draw a cascade’s accuracy over latency, its models, the chosen point and the limit', () => {
     const at = (latencyMs: number, top1: number) => ({ latencyMs, top1: interval(top1) });
     const curve = [at(1, 0.5), at(2, 0.6), at(4, 0.62)];
@@ -44,6 +65,13 @@ describe('plots of top-1', () => {
         chosen: { ...at(2, 0.6), name: 'chosen: threshold 0.400' },
         limit,
       });
+    // All in the frame, though the curve ends at its left.
+    const early = tradeoffFile({
+      ...{ title: 'Cascade', latency: 'latency', curve, chosen: { ...at(1, 0.5), name: 'chosen' } },
+      ...{ tunedOn: { name: 'tuned on val', curve: [at(0.1, 0.5)] }, models: [{ ...at(30, 0.6), name: 'large' }] },
+      limit: { accuracy: 0.6, name: 'target' },
+    });
+    expect(Number(/x="([\d.]+)" y="[\d.]+" text-anchor="end">tuned on val/.exec(early)![1])).toBeGreaterThan(130);
     const byTime = draw({ latencyMs: 2.2, name: 'limit 2.20 ms' });
     for (const text of ['small alone', 'large alone', 'chosen: threshold 0.400', 'limit 2.20 ms', 'tuned on val'])
       expect(byTime).toContain(`>${text}</text>`);

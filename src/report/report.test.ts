@@ -217,6 +217,28 @@ describe('report', () => {
     expect(chart).toMatch(/>loss<\/text>/);
   });
 
+  it('shows a value that a phase has alone, within the frame', () => {
+    const chart = lineChart(
+      {
+        component: 'c',
+        series: [
+          {
+            model: 'm',
+            phases: [
+              { name: 'one', points: [[1, 0.2]] },
+              { name: 'two', points: [[2, 0.1]] },
+            ],
+          },
+        ],
+      },
+      { unit: 'step', phases: [], tone: () => 'tone-0' },
+    ).markup;
+    expect(chart.match(/class="end lone tone-0"/g)).toHaveLength(2);
+    const [, end] = /<circle class="end tone-0" cx="[\d.]+" cy="([\d.]+)"/.exec(chart)!;
+    const frame = [...chart.matchAll(/<rect x="[\d.]+" y="(\d+)" width="[\d.]+" height="([\d.]+)"/g)][0]!;
+    expect(Number(end)).toBeLessThan(Number(frame[1]) + Number(frame[2]) - 4);
+  });
+
   it('leaves out sections without data', async () => {
     await writeReport(`${file}.empty.html`, { ...(await sample()), curves: [], examples: [], artists: [] });
     const empty = await readFile(`${file}.empty.html`, 'utf8');

@@ -40,7 +40,7 @@ td.best{background:color-mix(in srgb,var(--t2) 8%,transparent)}td.best b{color:v
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:16px;margin-top:16px}
 .chart,.example,.artists li{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:16px 18px}
 .chart{display:flex;flex-direction:column}
-.chart figcaption{min-height:4.4em}.chart figcaption p{font-size:.8125rem;color:var(--soft);line-height:1.4}
+.chart figcaption:has(p){min-height:4.4em}.chart figcaption p{font-size:.8125rem;color:var(--soft);line-height:1.4}
 .chart svg{display:block;width:100%;height:auto;margin-top:auto;overflow:visible}
 .phase-0{fill:var(--phase-a)}.phase-1{fill:var(--phase-b)}
 .rule{stroke:var(--line);stroke-width:1}.leader{stroke:var(--soft);stroke-width:1;opacity:.5}
@@ -84,7 +84,7 @@ details summary:focus-visible{outline:2px solid var(--t2);outline-offset:3px}
 pre{margin:0;padding:18px;font:13px/1.55 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 @media (max-width:960px){.maps,.answers{column-gap:10px}.answers h4 i{display:none}.answers h4{color:var(--tone)}.answers li{grid-template-columns:1fr}.answers li b{grid-row:2}.right,.wrong{padding:1px 5px}}
 @media (max-width:640px){main{padding:28px 16px 56px}section{margin-top:40px}.tiles{grid-template-columns:1fr 1fr}.tiles li{padding:14px}.tiles strong{font-size:1.6rem}
-.wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption{min-height:0}}
+.wide,thead i{display:none}th,td{padding:9px 6px}th:last-child,td:last-child{padding-right:12px}th[scope=row]{padding-left:12px;min-width:72px}thead th{font-size:.8125rem;border-bottom:0;color:var(--tone)}table,td b{font-size:.8125rem}td small{font-size:.6875rem;letter-spacing:-.01em;white-space:normal}th small{font-size:.6875rem}.chart figcaption:has(p){min-height:0}}
 @page{margin:14mm}
 @media print{.screen{display:none}.note{break-after:avoid}:root{--bg:#fff;--card:#fff;--ink:#000;--soft:#444;--line:#ccc}body{font-size:11pt}main{max-width:none;padding:0}section{margin-top:24pt}
 .chart,.example,.artists li,.tiles li,tr{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}pre{white-space:pre-wrap}}

@@ -66,7 +66,8 @@ export function tradeoffFile({ title, latency, curve, tunedOn, models, chosen, l
       const baseline = 'accuracy' in limit ? y - 6 : box.bottom - 8;
       const end = tuned.at(-1)!;
       // Below its curve where the line of a target would run through it.
-      const [nameX, nameY] = [px(end.latencyMs), py(end.top1.value) + ('accuracy' in limit ? 16 : -7)];
+      const named = Math.max(px(end.latencyMs), box.left + 6 + textWidth(tunedOn.name, 12));
+      const [nameX, nameY] = [named, py(end.top1.value) + ('accuracy' in limit ? 16 : -7)];
       const along = (points: readonly TradeoffPoint[]) =>
         alongPath(points.map(({ latencyMs, top1 }) => [px(latencyMs), py(top1.value)] as const));
       return {

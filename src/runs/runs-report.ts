@@ -38,7 +38,10 @@ export async function runsReport(folders: readonly string[]): Promise<string> {
         : `Trained on ${[...new Set(runs.map(({ record }) => record.data.name))].join(', ')}.`,
     facts: [
       ['Data', data.name],
-      ['Machine', `${machine.processor}, ${machine.cores} cores, ${machine.device}`],
+      [
+        'Machine',
+        `${machine.processor}, ${machine.cores} ${machine.cores === 1 ? 'core' : 'cores'}, ${machine.device}`,
+      ],
       ['Date', started.slice(0, 10)],
     ],
     runs: names,

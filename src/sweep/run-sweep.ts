@@ -25,7 +25,7 @@ export interface SweepOptions {
 
 const stateSchema = z.object({
   version: z.literal(1),
-  spec: z.unknown(),
+  spec: z.record(z.string(), z.unknown()),
   /** Of the recipe file. */
   recipe: z.string().optional(),
   /** The trials of each rung that was begun. */
@@ -128,7 +128,13 @@ async function survivors(
   return best.map(({ trial }) => trial).sort((a, b) => a - b);
 }
 
-const trialsNamed = (all: readonly Trial[], names: readonly number[]) => names.map((trial) => all[trial - 1]!);
+function trialsNamed(all: readonly Trial[], names: readonly number[]): Trial[] {
+  return names.map((trial) => {
+    const found = all[trial - 1];
+    if (found) return found;
+    throw new UserError(`sweep.json: rungs: expected trials from 1 to ${all.length}, got ${trial}: delete the folder`);
+  });
+}
 
 /** @param among all trials of the rung, whose jobs were numbered together */
 async function rungResults(
@@ -155,7 +161,7 @@ async function openState(spec: SweepSpec, folder: string): Promise<SweepState> {
     return { version: 1, spec: wanted, ...(recipe !== undefined && { recipe }), rungs: [] };
   }
   const state = await readState(folder);
-  const had = state.spec as Record<string, unknown>;
+  const had = state.spec;
   const field = Object.keys({ ...had, ...wanted }).find((key) => !isDeepStrictEqual(had[key], wanted[key]));
   const remedy = 'give another folder, or delete this one';
   if (field !== undefined)

@@ -157,7 +157,7 @@ const block = 32;
  * const model = await loadTowerModel('promptkd:emoji-student', 'patch features');
  * const dataset = await openDataset('folder:photos');
  * const { layers } = await patchFeatures(model, dataset, dataset.splits.train!, { layers: [3], space: 'joint' });
- * console.log(layers[0]!.shape); // images, patches, width of the joint space
+ * console.log(layers[0]!.shape); // [images, patches, width of the joint space]
  */
 export async function patchFeatures(
   model: TowerModel,

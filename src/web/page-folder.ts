@@ -22,6 +22,8 @@ export interface PageOptions {
   readonly title: string;
   /** Class names that stand in the page's field at first. @defaultValue the classifier's */
   readonly classes?: readonly string[];
+  /** Class names of the data, for a model that has none of its own. */
+  readonly dataClasses?: readonly string[];
   /** Image files that the page offers to try, as sample images of the model's data. @defaultValue none */
   readonly samples?: readonly { readonly bytes: Uint8Array; readonly extension: 'png' | 'jpg' }[];
   /** Texts of a class, `{}` or `[OBJ]` standing for its name. @defaultValue the classifier's, or `usualTemplates` */
@@ -87,7 +89,10 @@ export async function writePage(options: PageOptions): Promise<PageResult> {
       vision: { file: modelFiles.vision, dtype: vision.dtype, bytes: vision.bytes },
       text: { file: modelFiles.text, dtype: text.dtype, bytes: text.bytes },
       classes: classifier?.names,
-      suggested: options.classes ?? classifier?.names ?? ['cat', 'dog', 'house', 'tree', 'car', 'heart'],
+      suggested:
+        options.classes ??
+        classifier?.names ??
+        (options.dataClasses?.length ? options.dataClasses : ['cat', 'dog', 'house', 'tree', 'car', 'heart']),
       samples,
       vqa: vqa && { answers: vqa.answers, textLength: vqa.textLength },
     };

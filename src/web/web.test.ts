@@ -72,6 +72,25 @@ describe('promptkd web', () => {
     await expect(stat(join(page(), 'ort', 'ort-wasm-simd-threaded.wasm'))).rejects.toThrow('ENOENT');
   });
 
+  it('starts with the classes of the data, where the model has none of its own', async () => {
+    const open = await copy('open');
+    for (const name of ['classifier.safetensors', 'checksums.json']) await rm(join(open, name), { force: true });
+    const data = `folder:${join(folder, 'photos')}`;
+    const { code, out } = promptkd(
+      'web',
+      join(folder, 'open'),
+      '--out',
+      join(folder, 'of-data'),
+      '--dtype',
+      'fp32',
+      '--data',
+      data,
+    );
+    expect([code, out]).toEqual([0, expect.stringContaining('3 of the data, or typed')]);
+    const { suggested } = JSON.parse(await readFile(join(folder, 'of-data', 'model', 'model.json'), 'utf8'));
+    expect(suggested).toEqual(['class 0', 'class 1', 'class 2']);
+  });
+
   it('goes on without samples where a run’s data are gone, but not where they were asked for', () => {
     const { code, err } = promptkd('web', model(), '--out', join(folder, 'x'), '--data', 'folder:/nowhere');
     expect(err).toMatch(/nowhere/);

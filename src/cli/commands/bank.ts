@@ -12,8 +12,8 @@ export function addBank(program: Command): void {
     .action(show);
   withCommonOptions(group.command('merge').description('merge two banks of the same student into one'))
     .argument('<first>', 'folder of a bank')
-    .argument('<second>', 'folder of the other')
-    .requiredOption('--out <folder>', 'folder of the bank that is written')
+    .argument('<second>', 'folder of the other bank')
+    .requiredOption('--out <folder>', 'folder of the new bank')
     .addHelpText('after', examples('bank merge pets birds --out animals'))
     .action(merge);
   withCommonOptions(group.command('forget').description('forget a task; the others stay bit for bit'))

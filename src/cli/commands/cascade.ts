@@ -76,9 +76,9 @@ export function addCascade(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'cascade tune runs/demo/student models/emoji-teacher',
-        'cascade tune runs/demo/student models/emoji-teacher --max-latency 40%',
-        'cascade tune "small#q4" models/emoji-teacher',
+        'cascade tune runs/demo/student promptkd:emoji-teacher',
+        'cascade tune runs/demo/student promptkd:emoji-teacher --max-latency 40%',
+        'cascade tune "small#q4" promptkd:emoji-teacher',
         'cascade tune tiny small large --data folder:photos --target-accuracy 81.5 --confidence margin --json',
       ),
     )

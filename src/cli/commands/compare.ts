@@ -59,7 +59,7 @@ export function addCompare(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'compare runs/demo/student small small#q4 small#q8 --teacher models/emoji-teacher',
+        'compare runs/demo/student small small#q4 small#q8 --teacher promptkd:emoji-teacher',
         'compare "exported#fp32" "exported#fp16" --plot pareto.svg',
         'compare runs/demo/student small#bnb4 --max-bytes 500000 --json',
       ),

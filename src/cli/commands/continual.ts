@@ -24,7 +24,7 @@ interface ContinualOptions extends Omit<TrainingOptions, 'tensorParallel'> {
 export function addContinual(program: Command): void {
   const command = program
     .command('continual')
-    .description('learn a sequence of tasks by several methods, and measure what is kept of each: a benchmark run');
+    .description('learn a sequence of tasks with several methods, and measure how much of each is kept: a benchmark');
   withRunOptions(withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command))))))
     .requiredOption('--student <model>', 'checkpoint folder or Hugging Face id that every run starts from')
     .option('--teacher <model>', 'learn from this model’s answers instead of labels')
@@ -34,8 +34,8 @@ export function addContinual(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'continual --recipe recipes/continual-domains.yaml --student models/emoji-student --out runs/domains',
-        'continual --recipe recipes/continual-classes.yaml --student models/emoji-student --seeds 3 --orders 2 --out runs/classes',
+        'continual --recipe promptkd:continual-domains --student promptkd:emoji-student --out runs/domains',
+        'continual --recipe promptkd:continual-classes --student promptkd:emoji-student --seeds 3 --orders 2 --out runs/classes',
       ),
     )
     .action(run);

@@ -28,7 +28,7 @@ interface ContinueOptions extends Omit<TrainingOptions, 'out' | 'tensorParallel'
 export function addContinue(program: Command): void {
   const command = program
     .command('continue')
-    .description('learn one more task, new classes or a new domain, and keep the earlier ones in a bank');
+    .description('learn one more task (new classes or a new domain), and keep the earlier ones in a bank');
   withLoaderOptions(withEngineOptions(withSubsetOptions(withRecipeOptions(withCommonOptions(command)))))
     .requiredOption('--bank <folder>', 'folder of the bank; the first task creates it')
     .option('--student <model>', 'checkpoint folder or Hugging Face id of the student that a new bank starts from')
@@ -43,7 +43,7 @@ export function addContinue(program: Command): void {
         'bank: own prompts for each task; ewc, lwf, replay: shared weights, protected against forgetting; finetune: unprotected',
       ).choices(['bank', 'bank+ewc', 'ewc', 'lwf', 'replay', 'finetune']),
     )
-    .option('--lambda <number>', 'strength of the EWC penalty, or auto')
+    .option('--lambda <number>', 'strength of the EWC penalty; auto: balanced against the loss')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(

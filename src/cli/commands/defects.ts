@@ -17,16 +17,16 @@ const dataOption = () =>
     '--data <data>',
     'surfaces (built in), surfaces-other, mvtec:DIR, visa:DIR, meta:DIR (meta.json), or anomalib:DIR?normal=good&abnormal=bad&mask=masks',
   );
-const productOption = () => new Option('--product <name>', 'which of the data’s products');
+const productOption = () => new Option('--product <name>', 'product in the data');
 
 export function addDefects(program: Command): void {
   const group = program
     .command('defects')
-    .description('surface inspection: fit a detector to sound images of a product, run it, measure it, export it')
+    .description('surface inspection: fit a detector to images without defects, run it, measure it, export it')
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --data surfaces --product metal --out runs/metal',
+        'defects fit promptkd:emoji-student --data surfaces --product metal --out runs/metal',
         'defects evaluate runs/metal --data surfaces --product metal',
         'defects export runs/metal --data surfaces --product metal --out metal-detector',
         'defects run runs/metal incoming --watch --out inspected',
@@ -43,21 +43,21 @@ export function addDefects(program: Command): void {
     withCommonOptions(
       group
         .command('export')
-        .description('write a detector as one ONNX file, from decoded image to decision, checked on images'),
+        .description('write a detector as one ONNX file that takes a decoded image and decides; check it on images'),
     ),
   )
     .argument('<detector>', 'folder of a detector, or of its run')
-    .requiredOption('--out <folder>', 'folder that is written')
+    .requiredOption('--out <folder>', 'folder to write')
     .addOption(dataOption().default('surfaces'))
     .addOption(productOption())
-    .option('--check <n>', 'test images that are run through both', positiveInteger, 8)
+    .option('--check <n>', 'test images to compare the file and the detector on', positiveInteger, 8)
     .addHelpText('after', examples('defects export runs/metal --product metal --out metal-detector'))
     .action(exportTo);
-  withEngine(withCommonOptions(group.command('run').description('inspect images, or whatever is put into a folder')))
+  withEngine(withCommonOptions(group.command('run').description('inspect image files, or watch a folder for new ones')))
     .argument('<detector>', 'folder of a detector, or of its run')
     .argument('<images...>', 'image files; with --watch, one folder')
-    .option('--watch', 'wait for images in the folder, until Ctrl-C')
-    .option('--out <folder>', 'for heat maps, and results.jsonl')
+    .option('--watch', 'watch the folder for new images until Ctrl-C')
+    .option('--out <folder>', 'write heat maps and results.jsonl to this folder')
     .addHelpText(
       'after',
       examples('defects run runs/metal part.png', 'defects run runs/metal incoming --watch --out inspected'),
@@ -81,15 +81,18 @@ interface FitOptions extends RecipeRunOptions {
 function addFit(group: Command): void {
   const command = group
     .command('fit')
-    .description(
-      'fit a detector to sound images of one product: few-shot, zero-shot by words, or tuned on other products',
-    );
+    .description('fit a detector to sound images (images without defects) of one product');
   withEngine(withRecipeOptions(withCommonOptions(command)))
     .argument('<model>', 'a model with its weights: a checkpoint, a run, a quantised model or a hub id')
     .requiredOption('--out <folder>', 'run folder; a stopped run continues from it')
     .addOption(dataOption())
     .addOption(productOption())
-    .addOption(new Option('--mode <mode>', 'by what images are judged').choices(['few-shot', 'zero-shot', 'tuned']))
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'few-shot: compare with remembered sound images; zero-shot: compare with words; tuned: with prompts learned on other products',
+      ).choices(['few-shot', 'zero-shot', 'tuned']),
+    )
     .addOption(
       new Option('--dtype <name>', 'how the exported file stores matrices: 32, 8 or 4 bits').choices([
         'fp32',
@@ -97,18 +100,22 @@ function addFit(group: Command): void {
         'q4',
       ]),
     )
-    .option('--shots <k>', 'few-shot: sound images that are remembered; the others set the threshold', positiveInteger)
-    .option('--false-alarms <n>', 'false alarms that are wanted of 1,000 sound images')
-    .option('--others <data>', 'tuned: images of other products, sound and defective, to learn prompts from')
-    .option('--teacher <detector>', 'tuned: a tuned detector, whose maps are learned from instead of masks')
-    .option('--prompts <detector>', 'tuned: take the prompts of this detector as they are')
+    .option(
+      '--shots <k>',
+      'few-shot: number of sound images to remember; the others set the threshold',
+      positiveInteger,
+    )
+    .option('--false-alarms <n>', 'false alarms to allow per 1,000 sound images')
+    .option('--others <data>', 'tuned: other products to learn prompts from, sound and defective')
+    .option('--teacher <detector>', 'tuned: learn from the maps of this tuned detector instead of masks')
+    .option('--prompts <detector>', 'tuned: reuse the prompts of this detector, without training')
     .option('--log <target>', 'mlflow=URL: also send figures to an MLflow server, in the background')
     .addHelpText(
       'after',
       examples(
-        'defects fit models/emoji-student --product metal --shots 8 --out runs/metal',
-        'defects fit models/emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
-        'defects fit models/emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
+        'defects fit promptkd:emoji-student --product metal --shots 8 --out runs/metal',
+        'defects fit promptkd:emoji-teacher --mode tuned --others surfaces-other --product metal --out runs/teacher',
+        'defects fit promptkd:emoji-student --mode tuned --teacher runs/teacher --product metal --out runs/student',
       ),
     )
     .action(fit);
@@ -157,9 +164,11 @@ async function fit(folder: string, options: FitOptions): Promise<void> {
         const product = recipe.data.product === undefined ? '' : ` --product "${recipe.data.product}"`;
         return {
           lines: [
-            `threshold from ${sound.length} sound images: ${expected.toFixed(0)} false alarms of 1,000 expected (95 % interval ${low.toFixed(0)} to ${high.toFixed(0)})`,
+            `threshold set on ${sound.length} sound images: expect ${expected.toFixed(0)} false alarms per 1,000 (95 % interval ${low.toFixed(0)} to ${high.toFixed(0)})`,
             ...(expected > wanted * 1.05
-              ? [`${wanted} were wanted: so few images promise no less; ${Math.ceil(1000 / wanted) - 1} would do`]
+              ? [
+                  `you allowed ${wanted}: that takes at least ${Math.ceil(1000 / wanted) - 1} sound images for the threshold`,
+                ]
               : []),
             ...(skipped.length > 0 ? [`${skipped.length} images were left out, the first: ${skipped[0]!.reason}`] : []),
           ],

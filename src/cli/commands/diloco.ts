@@ -21,19 +21,19 @@ interface RunRoundsOptions extends CommonOptions, JobEngineOptions {
 export function addDiloco(program: Command): void {
   const diloco = program
     .command('diloco')
-    .description('train in rounds of local steps, as jobs: for machines that come and go, or stand far apart');
-  withJobEngineOptions(withCommonOptions(diloco.command('run').description('run the rounds, or go on with them')))
-    .requiredOption('--folder <folder>', 'of the rounds, which all machines see; the result stands in its run/')
-    .option('--replicas <k>', 'jobs a round, each on its own batches', positiveInteger, 4)
+    .description('train in rounds of local steps, as jobs: for machines that come and go, or are far apart');
+  withJobEngineOptions(withCommonOptions(diloco.command('run').description('run the rounds, or continue them')))
+    .requiredOption('--folder <folder>', 'folder of the rounds, visible to all machines; the result is in its run/')
+    .option('--replicas <k>', 'jobs per round, each on its own batches', positiveInteger, 4)
     .option('--local-steps <n>', 'steps of each job', positiveInteger, 500)
     .option('--outer-lr <rate>', 'learning rate of the merge', positiveNumber, 0.7)
     .option('--outer-momentum <m>', 'Nesterov momentum of the merge', momentum, 0.9)
     .option(
       '--patience <s>',
-      'seconds that a round waits for the others once the first job is done (default: for ever)',
+      'seconds that a round waits for the other jobs once the first is done (default: no limit)',
       positiveNumber,
     )
-    .argument('<call...>', 'distill, pretrain or tune-prompts with its arguments, behind --, without --out')
+    .argument('<call...>', 'distill, pretrain or tune-prompts with its arguments, after --, without --out')
     .addHelpText(
       'after',
       examples(
@@ -41,9 +41,9 @@ export function addDiloco(program: Command): void {
       ),
     )
     .action(run);
-  withCommonOptions(diloco.command('merge').description('make one state of what the jobs of a round found'))
-    .argument('<folder>', 'of the rounds')
-    .requiredOption('--round <n>', 'which round', positiveInteger)
+  withCommonOptions(diloco.command('merge').description('merge the results of a round’s jobs into one state'))
+    .argument('<folder>', 'folder of the rounds')
+    .requiredOption('--round <n>', 'number of the round', positiveInteger)
     .addHelpText('after', examples('diloco merge diloco/a --round 3'))
     .action(merge);
 }

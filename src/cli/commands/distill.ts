@@ -172,7 +172,7 @@ async function run(options: DistillOptions, command: Command): Promise<void> {
 /** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
 export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
   const [
-    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf, withinLatency },
+    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, taskTokenizer, teacherOf, withinLatency },
     { loadModelCheckpoint, trainingOf },
     data,
     { writeTeachersPage },
@@ -225,6 +225,8 @@ export async function distillTraining(options: DistillOptions, command: Command,
       return adaptRecipe(recipe, {
         ...{ wish: within, given: set, teacher },
         images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
+        vocabulary:
+          recipe.student.tokens === 'task' ? taskTokenizer(teacher.tokenizer, recipe, dataset).kept.length : undefined,
         student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
       });
     },

@@ -33,7 +33,7 @@ interface EmbedOptions extends CommonOptions {
 export function addEmbed(program: Command): void {
   const command = program
     .command('embed')
-    .description('embed the images of a data set, and their captions, into files: for search, and for other programs');
+    .description('write embeddings of a data set’s images and captions to files, for search and for other programs');
   withCommonOptions(command)
     .argument('<model>', 'folder or Hugging Face id of a CLIP or SigLIP, a student, a run’s folder, or ONNX encoders')
     .addOption(dataOption().makeOptionMandatory())
@@ -46,12 +46,12 @@ export function addEmbed(program: Command): void {
       ]),
     )
     .addOption(new Option('--dtype <name>', 'numbers of npy (default: f16)').choices(['f16', 'f32']))
-    .option('--texts', 'embed first captions, too (default: where the model reads texts)')
-    .option('--no-texts', 'embed images alone')
-    .option('--part <n>', 'images of one file, written at once (default: 4096)', positiveInteger)
+    .option('--texts', 'also embed first captions (default: if the model reads texts)')
+    .option('--no-texts', 'embed images only')
+    .option('--part <n>', 'images per file (default: 4096)', positiveInteger)
     .addOption(shardOption('embed'))
     .option('--extend', 'add another data set to what is there')
-    .option('--overwrite', 'replace what is there; without it, images that are there are skipped')
+    .option('--overwrite', 'replace what is there; by default, images that are there are skipped')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
@@ -70,31 +70,20 @@ export function addEmbed(program: Command): void {
 const lasting = (name: string) => (existsSync(name.split('#')[0]!) ? resolve(name) : name);
 
 async function run(name: string, options: EmbedOptions): Promise<void> {
-  const [
-    { embedDataset },
-    { loadModel },
-    { openDataset },
-    { createProgress, showDownload },
-    { interruptSignal },
-    jobs,
-  ] = await Promise.all([
-    import('../../embed/index.js'),
-    import('../../model/index.js'),
-    import('../../data/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../../jobs/index.js'),
-  ]);
+  const [{ embedDataset }, { loadModel }, { openDataset }, { createProgress, showLoading }, { interruptSignal }, jobs] =
+    await Promise.all([
+      import('../../embed/index.js'),
+      import('../../model/index.js'),
+      import('../../data/index.js'),
+      import('../progress.js'),
+      import('../interrupt.js'),
+      import('../../jobs/index.js'),
+    ]);
   const { device, threads, data, json: _, quiet: __, ...rest } = options;
   const shard = options.shard === undefined ? undefined : jobs.parseShard(options.shard);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(name, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModel(name, { ...showLoading(progress), device, threads });
     const result = await embedDataset(model, await openDataset(data), {
       ...{ ...rest, device, threads, shard, modelName: lasting(name) },
       signal: interruptSignal(),

@@ -56,13 +56,13 @@ export function addEvaluate(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'evaluate models/emoji-teacher',
+        'evaluate promptkd:emoji-teacher',
         'evaluate runs/student --split style --json',
         'evaluate runs/tail --imbalance 7 --many 4 --few 2',
         'evaluate my-clip --data coco:coco2014 --folds 5',
         'evaluate exported/onnx --json',
         'evaluate openai/clip-vit-base-patch32 --data folder:photos',
-        'evaluate models/emoji-teacher --prompts prompts.json',
+        'evaluate promptkd:emoji-teacher --prompts prompts.json',
         'evaluate my-clip --data folder:photos --templates "a photo of a {}" "a close-up of a {}"',
       ),
     )
@@ -74,7 +74,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     { byTrainingCount, evaluateModel },
     { loadModelOrBank },
     { examplesOf, openDataset, withSubset },
-    { createProgress, showDownload },
+    { createProgress, showLoading },
     { interruptSignal },
     { readPromptSet },
     output,
@@ -90,12 +90,7 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);
   try {
-    const model = await loadModelOrBank(folder, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModelOrBank(folder, { ...showLoading(progress), device, threads });
     const dataset = await openDataset(options.data);
     const prompts = options.prompts === undefined ? undefined : await readPromptSet(options.prompts);
     const evaluation = await evaluateModel(model, dataset, {

@@ -39,7 +39,7 @@ export function addExport(program: Command): void {
     )
     .option('--teacher <folder>', 'the checkpoint of that teacher')
     .option('--name <title>', 'title of the model card (default: the name of the folder)')
-    .option('--licence <id>', 'licence of the weights for the model card, as cc-by-sa-4.0')
+    .option('--licence <id>', 'licence for the model card, as cc-by-sa-4.0; without it, that of the model’s own card')
     .addHelpText(
       'after',
       examples(
@@ -84,15 +84,15 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
     );
   }
   const download = progress.createProgress(options);
-  const onDownload = progress.showDownload(download);
+  const loading = progress.showLoading(download);
   const readModels = async () => {
     // A bank whose tasks share weights, and have no prompts of their own, is one model.
     const student = (await isBankFolder(idOrFolder))
       ? withTowers(await (await import('../../bank/index.js')).loadModelOrBank(idOrFolder), 'export')
-      : await loadTowerModel(idOrFolder, 'export', { onDownload, onRunModel: download.log });
+      : await loadTowerModel(idOrFolder, 'export', loading);
     if (adaptor === undefined || teacher === undefined) return { student, model: student };
     const { withAdaptor } = await import('../../distill/index.js');
-    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', { onDownload, onRunModel: download.log });
+    const checkpoint = await loadTowerModel(teacher, 'export --adaptor', loading);
     return { student, model: withAdaptor(student, adaptor, checkpoint) };
   };
   const { student, model } = await readModels().finally(() => download.stop());

@@ -52,14 +52,18 @@ function withMakeOptions(command: Command): Command {
     .option('--shards <n>', 'a job for each shard: {shard} in the call', positiveInteger)
     .option('--each <name=value>', 'a job for each value: {name} in the call; repeatable', collect)
     .option('--retries <n>', 'retries of a failed job', wholeNumber, 3)
-    .argument('<call...>', 'the command, behind --, without promptkd');
+    .argument('<call...>', 'the command, after --, without promptkd');
 }
 
 export function addJobs(program: Command): void {
   const jobs = program
     .command('jobs')
-    .description('run one command on many shards, data sets or settings: here, on several machines, resumable');
-  withMakeOptions(withCommonOptions(jobs.command('make').description('make the jobs, for launch or others to run')))
+    .description(
+      'run one command on many shards, data sets or settings, here or on several machines; it can be resumed',
+    );
+  withMakeOptions(
+    withCommonOptions(jobs.command('make').description('make the jobs without running them, for launch or jobs work')),
+  )
     .addHelpText(
       'after',
       examples(
@@ -67,7 +71,9 @@ export function addJobs(program: Command): void {
       ),
     )
     .action(make);
-  withMakeOptions(withQueueOptions(jobs.command('run').description('make the jobs, or go on with them, and run them')))
+  withMakeOptions(
+    withQueueOptions(jobs.command('run').description('make the jobs and run them, or continue with them')),
+  )
     .addHelpText(
       'after',
       examples(
@@ -78,7 +84,7 @@ export function addJobs(program: Command): void {
     )
     .action(run);
   withQueueOptions(jobs.command('work').description('run jobs that were made elsewhere'))
-    .argument('<folder>', 'of the jobs')
+    .argument('<folder>', 'folder of the jobs')
     .option('--job <n>', 'run only this job, counted from 1 (for Slurm and Kubernetes arrays)', positiveInteger)
     .addHelpText(
       'after',
@@ -86,11 +92,8 @@ export function addJobs(program: Command): void {
     )
     .action(work);
   withCommonOptions(jobs.command('status').description('show the state of each job'))
-    .argument('<folder>', 'of the jobs')
-    .option(
-      '--show <field...>',
-      'fields of the jobs’ results, as zero_shot.top1; with their mean where they are numbers',
-    )
+    .argument('<folder>', 'folder of the jobs')
+    .option('--show <field...>', 'fields of the results to show, such as zero_shot.top1; of numbers, also the mean')
     .addHelpText('after', examples('jobs status jobs/embed', 'jobs status jobs/test --show top1'))
     .action(status);
 }

@@ -24,22 +24,22 @@ interface LaunchOptions {
 export function addLaunch(program: Command): void {
   program
     .command('launch')
-    .description('start a training of several processes, or a folder of jobs, by mpirun, Slurm or Kubernetes')
-    .addOption(new Option('--on <engine>', 'who starts it').choices([...engines]).makeOptionMandatory())
+    .description('start a training of several processes, or a folder of jobs, with mpirun, Slurm or Kubernetes')
+    .addOption(new Option('--on <engine>', 'what starts it').choices([...engines]).makeOptionMandatory())
     .option('--dry-run', 'print the command, batch file or manifest, and start nothing')
-    .option('--jobs <folder>', 'made by jobs make or jobs run: an array with one task a job (slurm, kubernetes)')
-    .option('--at-once <n>', 'most jobs of an array at a time (default: all)', positiveInteger)
+    .option('--jobs <folder>', 'folder of jobs make or jobs run: an array with one task per job (slurm, kubernetes)')
+    .option('--at-once <n>', 'jobs of an array to run at a time (default: all)', positiveInteger)
     .option('-n, --processes <n>', 'processes of one training', positiveInteger, 2)
     .option('--nodes <n>', 'number of machines', positiveInteger, 1)
     .option('--threads <n>', 'cores of each process', positiveInteger, 4)
-    .option('--memory <GiB>', 'of each process', positiveNumber, 8)
-    .option('--gpus <n>', 'of each process', wholeNumber, 0)
-    .option('--time <h:mm:ss>', 'longest time (slurm)')
+    .option('--memory <GiB>', 'memory of each process', positiveNumber, 8)
+    .option('--gpus <n>', 'GPUs of each process', wholeNumber, 0)
+    .option('--time <h:mm:ss>', 'time limit (slurm)')
     .option('--partition <name>', 'Slurm partition')
     .option('--name <name>', 'name of the job', 'promptkd')
     .option('--image <image>', 'container image: see deploy/Dockerfile (kubernetes)', 'promptkd')
     .option('--claim <name>', 'volume claim that all pods see at /work (kubernetes)', 'promptkd')
-    .argument('[call...]', 'the command, behind --, without promptkd; not with --jobs')
+    .argument('[call...]', 'the command, after --, without promptkd; not with --jobs')
     .addHelpText(
       'after',
       examples(

@@ -16,7 +16,7 @@ import {
 import { type RecipeRunOptions, runTraining } from '../training.js';
 
 const dataHelp =
-  'phantoms (built in, synthetic); iu:FILE (R2Gen’s annotation.json), openi:DIR, mimic:DIR, csv:FILE; ?images=DIR&findings=chexpert behind it';
+  'phantoms (built in, synthetic); iu:FILE (R2Gen’s annotation.json), openi:DIR, mimic:DIR, csv:FILE; options: ?images=DIR&findings=chexpert';
 const modelHelp = 'checkpoint folder or Hugging Face id of a CLIP model';
 
 interface IndexOptions extends RecipeRunOptions, EngineOptions {
@@ -52,8 +52,8 @@ export function addMedicalReport(program: Command): void {
     .requiredOption('--out <folder>', 'run folder; a stopped run continues from it')
     .option('--data <data>', dataHelp)
     .option('--split <name>', 'studies to learn from and to quote')
-    .option('--teacher <model>', 'a larger model, whose findings are learned')
-    .option('--teacher-index <folder>', 'the index that was made with the teacher')
+    .option('--teacher <model>', 'larger model whose findings are learned')
+    .option('--teacher-index <folder>', 'index that was made with the teacher')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
@@ -65,11 +65,9 @@ export function addMedicalReport(program: Command): void {
       ),
     )
     .action(makeReportIndex);
-  withUse(
-    group.command('draft').description('draft the report of one study, of one or more image files (DICOM, PNG, JPEG)'),
-  )
+  withUse(group.command('draft').description('draft the report of one study from its image files (DICOM, PNG, JPEG)'))
     .argument('<images...>', 'image files of the study')
-    .option('--out <file>', 'write the draft there: JSON where it ends in .json, otherwise in words')
+    .option('--out <file>', 'write the draft to this file: JSON if it ends in .json, otherwise text')
     .addHelpText(
       'after',
       examples('medical-report draft runs/phantom-student chest.dcm --index runs/reports --out draft.json'),
@@ -78,20 +76,20 @@ export function addMedicalReport(program: Command): void {
   withUse(
     group
       .command('evaluate')
-      .description('measure drafts and findings, beside a constant normal report and a random one'),
+      .description('measure drafts and findings, next to two baselines: a constant normal report and a random report'),
   )
     .option('--data <data>', dataHelp, 'phantoms')
-    .option('--split <name>', 'studies that reports are drafted of', 'test')
-    .option('--timed <n>', 'studies that are timed on one thread; 0: none', wholeNumber, 50)
-    .option('--seed <n>', 'of the random reports', wholeNumber, 0)
+    .option('--split <name>', 'studies to draft reports for', 'test')
+    .option('--timed <n>', 'studies to time on one thread; 0: none', wholeNumber, 50)
+    .option('--seed <n>', 'seed of the random reports', wholeNumber, 0)
     .addHelpText('after', examples('medical-report evaluate runs/phantom-student --index runs/reports'))
     .action(evaluate);
   withUse(
     group
       .command('export')
-      .description('ONNX files of tower and head, and of the head alone; sentences are not exported'),
+      .description('write ONNX files: vision tower with head, and the head alone; sentences are not exported'),
   )
-    .requiredOption('--out <folder>', 'folder of the export')
+    .requiredOption('--out <folder>', 'folder to write')
     .addHelpText(
       'after',
       examples('medical-report export runs/phantom-student --index runs/reports --out exported-reports'),
@@ -103,8 +101,8 @@ export function addMedicalReport(program: Command): void {
 function withUse(command: Command): Command {
   return withCommonOptions(command)
     .argument('<model>', 'the model that the index was made with')
-    .requiredOption('--index <folder>', 'index, or the run that made it')
-    .option('--variant', 'the model is another form of that one, as a quantised one')
+    .requiredOption('--index <folder>', 'folder of the index, or of the run that made it')
+    .option('--variant', 'accept another form of that model, such as a quantised one')
     .addOption(deviceOption())
     .addOption(threadsOption());
 }
@@ -114,7 +112,7 @@ async function makeReportIndex(folder: string, options: IndexOptions): Promise<v
   const { teacher, teacherIndex } = options;
   if ((teacher === undefined) !== (teacherIndex === undefined)) {
     throw new UserError(
-      '--teacher and --teacher-index: expected both or neither: the index that was made with the teacher',
+      '--teacher and --teacher-index: expected both, a teacher and the index that was made with it, or neither',
     );
   }
   await runTraining(options, async () => {
@@ -144,8 +142,8 @@ async function makeReportIndex(folder: string, options: IndexOptions): Promise<v
       closing: ({ folder: index, studies, sentences, scrubbed, parameters, unjudged, seconds }, { data }) => ({
         lines: [
           `learned from ${studies} studies in ${Math.round(seconds)} s; a head of ${parameters.toLocaleString('en-GB')} parameters`,
-          `${sentences} sentences to quote; ${scrubbed} left out, of earlier images, people or dates`,
-          ...(unjudged.length > 0 ? [`too few held-out studies: nothing is ever said of ${unjudged.join(', ')}`] : []),
+          `${sentences} sentences to quote; ${scrubbed} left out because they name earlier images, people or dates`,
+          ...(unjudged.length > 0 ? [`too few held-out studies: drafts say nothing about ${unjudged.join(', ')}`] : []),
         ],
         saved: index,
         next: [

@@ -21,7 +21,7 @@ export function addPretrain(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'pretrain --recipe recipes/pretrain-emoji-wide-32.yaml --out runs/teacher',
+        'pretrain --recipe promptkd:pretrain-emoji-wide-32 --out runs/teacher',
         'pretrain --data folder:drawings --out runs/mine --set steps=2000 --set optimizer.lr=5e-4',
         'pretrain --data folder:drawings --out runs/little --fraction 0.1',
         'pretrain --from promptkd:emoji-teacher --data folder:drawings --out runs/further',

@@ -130,7 +130,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     { openDataset },
     { readRun },
     { finetuneSource },
-    { createProgress, showDownload },
+    { createProgress, showLoading },
     { interruptSignal },
     output,
   ] = await Promise.all([
@@ -146,8 +146,8 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
   const progress = createProgress(options);
   let result: QuantizeModelResult;
   try {
-    const onDownload = showDownload(progress);
-    const model = await loadTowerModel(idOrFolder, 'quantize', { onDownload, onRunModel: progress.log });
+    const loading = showLoading(progress);
+    const model = await loadTowerModel(idOrFolder, 'quantize', loading);
     const run = await readRun(model.source!.folder);
     await refuseSame(options.out, [idOrFolder, model.source!.folder]);
     const dataset = await openDataset(options.data ?? run.dataset ?? 'emoji');
@@ -157,7 +157,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
       dataset,
       engine: engineFlags(options),
       compile: { device: options.device, threads: options.threads },
-      finetune: await finetuneSource(options, run, dataset, { onDownload }),
+      finetune: await finetuneSource(options, run, dataset, loading),
       signal: interruptSignal(),
       onProgress: (phase: string, step: number, steps: number) => progress.update({ phase, step, steps }),
     };

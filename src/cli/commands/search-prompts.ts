@@ -50,7 +50,10 @@ export function addSearchPrompts(program: Command): void {
     .option('--images <n>', 'most images to search on', positiveInteger, 1000)
     .option('--domains <names...>', 'domains of the library, such as drawings or food (default: all)')
     .option('--sample <n>', 'this many templates of them, sampled, instead of all', positiveInteger)
-    .option('--unlabelled', 'search without looking at labels')
+    .option(
+      '--unlabelled',
+      'search without looking at labels, by the names of the classes (default: where there are no labels; of data without classes by captions)',
+    )
     .option('--size <n>', 'most templates of the set', positiveInteger, 12)
     .option('--beam <n>', 'template sets that the beam search keeps', positiveInteger, 4)
     .option('--pool <n>', 'number of best templates that sets are built from', positiveInteger, 96)
@@ -69,10 +72,11 @@ export function addSearchPrompts(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'search-prompts models/emoji-teacher --domains drawings general --out prompts.json',
-        'search-prompts models/emoji-teacher --domains drawings --tokens 8',
+        'search-prompts promptkd:emoji-teacher --domains drawings general --out prompts.json',
+        'search-prompts promptkd:emoji-teacher --domains drawings --tokens 8',
         'search-prompts my-clip --data folder:photos --split train --held-out test --json',
         'search-prompts my-clip --data folder:photos --unlabelled --split train',
+        'search-prompts my-clip --data flickr:Flickr8k',
       ),
     )
     .action(run);
@@ -85,7 +89,7 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
     { writePromptSet },
     { checkWritable },
     { openDataset },
-    { createProgress, showDownload },
+    { createProgress, showLoading },
     { interruptSignal },
     output,
   ] = await Promise.all([
@@ -103,16 +107,12 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
   await checkWritable(out);
   const progress = createProgress(options);
   try {
-    const model = await loadModel(folder, {
-      onDownload: showDownload(progress),
-      onRunModel: progress.log,
-      device,
-      threads,
-    });
+    const model = await loadModel(folder, { ...showLoading(progress), device, threads });
     const result = await findPrompts(model, await openDataset(data), {
       ...search,
       templates: sample,
       signal: interruptSignal(),
+      onMessage: progress.log,
       onProgress: (phase, step, steps) => progress.update({ phase, step, steps }),
     });
     const report = output.promptSearchJson(folder, result);

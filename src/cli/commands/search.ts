@@ -21,9 +21,9 @@ interface SearchOptions extends CommonOptions {
 export function addSearch(program: Command): void {
   const command = program
     .command('search')
-    .description('find images by a text or by an image, among those that were embedded, or in a folder of photos');
+    .description('find images by text or by image, in a folder that embed filled or in a folder of photos');
   withCommonOptions(command)
-    .argument('<where>', 'folder that embed filled; or, with --model, a folder of photos or data as for --data')
+    .argument('<where>', 'folder that embed filled; with --model, a folder of photos, or data as for --data')
     .argument('[text]', 'text to search for')
     .option('--image <file>', 'image to search for')
     .option('--model <model>', 'model that embeds (default: the one that embed used)')
@@ -45,15 +45,13 @@ search embeds only new ones.
 }
 
 async function run(where: string, text: string | undefined, options: SearchOptions): Promise<void> {
-  const [{ UserError }, embed, { loadModel }, { createProgress, showDownload }, { embeddedFolder }] = await Promise.all(
-    [
-      import('../../errors.js'),
-      import('../../embed/index.js'),
-      import('../../model/index.js'),
-      import('../progress.js'),
-      import('../embedded-folder.js'),
-    ],
-  );
+  const [{ UserError }, embed, { loadModel }, { createProgress, showLoading }, { embeddedFolder }] = await Promise.all([
+    import('../../errors.js'),
+    import('../../embed/index.js'),
+    import('../../model/index.js'),
+    import('../progress.js'),
+    import('../embedded-folder.js'),
+  ]);
   if ((text === undefined) === (options.image === undefined)) {
     throw new UserError('expected a text or --image, one of them: promptkd search photos "a red car"');
   }
@@ -65,7 +63,7 @@ async function run(where: string, text: string | undefined, options: SearchOptio
     if (name === undefined) {
       throw new UserError(`${where}: is not embedded yet: give --model to do so, or the folder that embed filled`);
     }
-    const model = await loadModel(name, { onDownload: showDownload(progress), device, threads });
+    const model = await loadModel(name, { ...showLoading(progress), device, threads });
     const folder = manifest ? where : await embeddedFolder(where, name, model, { device, threads }, progress);
     const index = await embed.SearchIndex.open(folder);
     if (index.manifest.probe) {

@@ -22,11 +22,13 @@ A sweep file:
 export function addSweep(program: Command): void {
   const command = program
     .command('sweep')
-    .description('train many settings of a recipe by several seeds, as jobs, and compare them: grid, random, halving');
+    .description(
+      'train many settings of a recipe with several seeds, as jobs, and compare them: grid, random, halving',
+    );
   withJobEngineOptions(withCommonOptions(command))
     .argument('<file>', 'sweep.yaml: call, fields, seeds')
-    .requiredOption('--out <folder>', 'of the sweep; the same command goes on from it')
-    .option('--dry-run', 'print the calls of the first rung, and start nothing')
+    .requiredOption('--out <folder>', 'folder of the sweep; the same command continues it')
+    .option('--dry-run', 'print the commands of the first rung, and start nothing')
     .addHelpText('after', example)
     .addHelpText(
       'after',

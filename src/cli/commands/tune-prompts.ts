@@ -27,7 +27,7 @@ export function addTunePrompts(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'tune-prompts models/emoji-teacher --unlabelled --split val --out runs/prompts',
+        'tune-prompts promptkd:emoji-teacher --unlabelled --split val --out runs/prompts',
         'tune-prompts my-clip --data "folder:photos?classes=cat,dog" --unlabelled --out runs/pets --set pseudo.threshold=0.8',
         'tune-prompts my-clip --data folder:photos --fraction 0.1 --out runs/labelled --set steps=500',
       ),

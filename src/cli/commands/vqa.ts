@@ -15,7 +15,7 @@ import {
 import { type RecipeRunOptions, runTraining } from '../training.js';
 
 const dataHelp =
-  'emoji-vqa (built in); vqav2:DIR, gqa:DIR, clevr:DIR as these are downloaded; csv:FILE with the columns image, question, answer';
+  'emoji-vqa (built in); vqav2:DIR, gqa:DIR, clevr:DIR as downloaded; csv:FILE with the columns image, question, answer';
 
 interface TrainOptions extends RecipeRunOptions, EngineOptions {
   readonly split?: string;
@@ -49,60 +49,62 @@ export function addVqa(program: Command): void {
     .description('answer questions about images: train a head on a frozen model, measure it, ask it, export it');
   const train = vqa
     .command('train')
-    .description('train a head on a frozen model, from a teacher’s head or without one');
+    .description('train a head on a frozen model; with a teacher, distil it from the teacher’s head');
   withEngineOptions(withRecipeOptions(withCommonOptions(train)))
     .argument('<model>', 'checkpoint folder or Hugging Face id; it stays as it is')
-    .requiredOption('--out <folder>', 'run folder; a run that was stopped goes on from it')
+    .requiredOption('--out <folder>', 'run folder; a stopped run continues from it')
     .option('--data <data>', dataHelp)
     .option('--split <name>', 'questions to learn from')
-    .option('--blind', 'show no image: the baseline by the questions alone')
-    .option('--teacher <model>', 'a larger model, whose head is imitated')
-    .option('--teacher-head <folder>', 'the head that was trained on the teacher')
+    .option('--blind', 'show no images: a baseline that reads the questions alone')
+    .option('--teacher <model>', 'larger model whose head is imitated')
+    .option('--teacher-head <folder>', 'head that was trained on the teacher')
     .addOption(deviceOption())
     .addOption(threadsOption())
     .addHelpText(
       'after',
       examples(
-        'vqa train models/emoji-teacher --recipe recipes/vqa-emoji.yaml --out runs/teacher-vqa',
-        'vqa train models/emoji-student --teacher models/emoji-teacher --teacher-head runs/teacher-vqa --recipe recipes/vqa-emoji.yaml --out runs/vqa',
-        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe recipes/vqa-vqav2.yaml --out runs/vqav2',
+        'vqa train promptkd:emoji-teacher --recipe promptkd:vqa-emoji --out runs/teacher-vqa',
+        'vqa train promptkd:emoji-student --teacher promptkd:emoji-teacher --teacher-head runs/teacher-vqa --recipe promptkd:vqa-emoji --out runs/vqa',
+        'vqa train openai/clip-vit-base-patch32 --data vqav2:data/vqa --recipe promptkd:vqa-vqav2 --out runs/vqav2',
       ),
     )
     .action(trainHead);
   withCommonOptions(
-    vqa.command('evaluate').description('the official VQA accuracy, by question and answer type, beside baselines'),
+    vqa
+      .command('evaluate')
+      .description('measure the official VQA accuracy by question and answer type, next to baselines'),
   )
     .argument('<model>', 'the model that the head was trained on')
-    .option('--head <folder>', 'head, or the run that trained it')
-    .option('--blind <folder>', 'head that was trained with --blind')
-    .option('--zero-shot', 'also without a head: answers made into statements that the image is compared with')
+    .option('--head <folder>', 'folder of the head, or of the run that trained it')
+    .option('--blind <folder>', 'folder of a head that was trained with --blind')
+    .option('--zero-shot', 'also answer without a head: compare the image with a statement for each answer')
     .option('--data <data>', dataHelp, 'emoji-vqa')
-    .option('--split <name>', 'questions that are asked (default: test, or val)')
-    .option('--questions <n>', 'ask so many of them, drawn by lot', positiveInteger)
-    .option('--answers <file>', 'write the answers as VQAv2’s server takes them: question_id and answer')
+    .option('--split <name>', 'questions to ask (default: test, or val)')
+    .option('--questions <n>', 'ask only this many, sampled', positiveInteger)
+    .option('--answers <file>', 'write the answers to this file, in the format of VQAv2’s server')
     .addOption(threadsOption())
     .addHelpText('after', examples('vqa evaluate models/emoji-student --head runs/vqa --blind runs/blind --zero-shot'))
     .action(evaluate);
   withCommonOptions(vqa.command('ask').description('ask about an image file'))
     .argument('<model>', 'the model that the head was trained on')
     .argument('<image>', 'image file')
-    .argument('<question...>', 'the question; several in quotes are answered one after the other')
-    .requiredOption('--head <folder>', 'head, or the run that trained it')
-    .option('--top <n>', 'how many of the likeliest answers', positiveInteger, 5)
+    .argument('<question...>', 'one or several questions, each in quotes')
+    .requiredOption('--head <folder>', 'folder of the head, or of the run that trained it')
+    .option('--top <n>', 'number of answers to show, the most likely first', positiveInteger, 5)
     .option('--among <answers...>', 'answers to choose from')
-    .option('--add-answers <answers...>', 'further answers, which the head was not trained on')
+    .option('--add-answers <answers...>', 'also consider these answers, which the head was not trained on')
     .addOption(threadsOption())
     .addHelpText(
       'after',
-      examples('vqa ask models/emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
+      examples('vqa ask promptkd:emoji-student scene.png "how many cats?" "what colour is the cat?" --head runs/vqa'),
     )
     .action(ask);
   withCommonOptions(
-    vqa.command('export').description('a head for ONNX Runtime: one file for the image, one for its questions'),
+    vqa.command('export').description('write a head for ONNX Runtime: one file for images, one for questions'),
   )
     .argument('<model>', 'the model that the head was trained on')
-    .requiredOption('--head <folder>', 'head, or the run that trained it')
-    .requiredOption('--out <folder>', 'folder of the export')
+    .requiredOption('--head <folder>', 'folder of the head, or of the run that trained it')
+    .requiredOption('--out <folder>', 'folder to write')
     .addOption(
       new Option('--dtype <name>', 'q8, q4: linear layers in INT8 or INT4')
         .choices(['fp32', 'q8', 'q4'])
@@ -116,9 +118,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
   const { UserError } = await import('../../errors.js');
   const { teacher, teacherHead } = options;
   if ((teacher === undefined) !== (teacherHead === undefined)) {
-    throw new UserError(
-      '--teacher and --teacher-head: expected both or neither: the head that was trained on the teacher',
-    );
+    throw new UserError('--teacher and --teacher-head: expected both or neither: head that was trained on the teacher');
   }
   await runTraining(options, async () => {
     const [{ loadVqaHead, openVqa, trainVqa, vqaRecipe }, { loadTowerModel }] = await Promise.all([
@@ -150,7 +150,7 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
       closing: ({ folder: head, answers, questions, outside, parameters, seconds, evaluation }) => ({
         lines: [
           `learned ${answers} answers from ${questions} questions in ${Math.round(seconds)} s; ${parameters.toLocaleString('en-GB')} parameters`,
-          ...(outside > 0 ? [`${outside} questions have none of these answers and are not learned from`] : []),
+          ...(outside > 0 ? [`${outside} questions have none of these answers and were skipped`] : []),
           ...(evaluation
             ? [
                 `VQA accuracy on ${evaluation.images} questions of ${evaluation.split}: ${((evaluation.top1 ?? 0) * 100).toFixed(1)} %`,
@@ -175,7 +175,7 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
   ]);
   const { split, questions, threads, zeroShot } = options;
   if (!options.head && !options.blind && !zeroShot) {
-    throw new UserError('--head, --blind, --zero-shot: expected at least one of them: there is nothing to measure');
+    throw new UserError('nothing to measure: expected --head, --blind or --zero-shot');
   }
   const head = options.head === undefined ? undefined : loadVqaHead(options.head);
   const blind = options.blind === undefined ? undefined : loadVqaHead(options.blind);

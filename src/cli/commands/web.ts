@@ -24,7 +24,7 @@ export function addWeb(program: Command): void {
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
       '--classes <names>',
-      'class names that the page starts with: comma-separated, or a file with one per line (default: the model’s own)',
+      'class names that the page starts with: comma-separated, or a file with one per line (default: the model’s own, or those of the data)',
     )
     .option(
       '--data <data>',
@@ -65,6 +65,16 @@ reloads the page once on the first visit. A server can send them itself:
     .action(run);
 }
 
+/** More names than this nobody reads in a field. */
+const mostClasses = 100;
+
+const classesSaid = (own: number, ofData: number): string =>
+  own > 0
+    ? `${own} of the model's own, or typed`
+    : ofData > 0
+      ? `${ofData} of the data, or typed`
+      : 'typed in the page';
+
 async function run(folder: string, options: WebCommandOptions): Promise<void> {
   const [
     { basename, resolve },
@@ -90,11 +100,15 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
   const { out, templates, data = dataset } = options;
   const title = options.name ?? (await cardTitle(model)) ?? basename(resolve(folder));
   let unread = 'name a data set with --data';
+  let dataClasses: readonly string[] = [];
   const samples =
     data === undefined
       ? undefined
       : await openDataset(data)
-          .then((opened) => sampleImages(opened))
+          .then((opened) => {
+            dataClasses = opened.classes.slice(0, mostClasses).map(({ name }) => name);
+            return sampleImages(opened);
+          })
           .catch((error: unknown) => {
             // The data of a run may be gone by now; a page needs none.
             if (options.data !== undefined || !(error instanceof UserError)) throw error;
@@ -107,7 +121,7 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     title,
     templates,
     classes: options.classes === undefined ? undefined : await readNames(options.classes),
-    samples,
+    ...{ dataClasses, samples },
     vqa: options.vqa,
     dtype: options.dtype === 'auto' ? undefined : options.dtype,
   });
@@ -120,7 +134,7 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
       `${out}: a page of ${files.length} files, ${megabytes(bytes)}; a browser fetches only the runtime that it uses`,
       line('images', vision),
       line('texts', text),
-      `  ${'classes'.padEnd(8)} ${fixedClasses > 0 ? `${fixedClasses} of the model's own, or typed` : 'typed in the page'}`,
+      `  ${'classes'.padEnd(8)} ${classesSaid(fixedClasses, options.classes === undefined ? dataClasses.length : 0)}`,
       samples ? `  samples  ${samples.length} images of ${data}` : `  samples  none: ${unread}`,
       `open it: npx serve ${out} (or any file server, over https:// or on localhost)`,
     ].join('\n'),

@@ -90,9 +90,11 @@ async function readParams(folder: string): Promise<Params> {
   if (existsSync(index)) return readShards(folder, index);
   for (const name of ['pytorch_model.bin', 'pytorch_model.bin.index.json', 'open_clip_pytorch_model.bin']) {
     if (!existsSync(path(name))) continue;
+    const convert = name.startsWith('open_clip')
+      ? `safetensors.torch.save_file(torch.load("${path(name)}", weights_only=True), "${path('open_clip_model.safetensors')}")`
+      : `CLIPModel.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)`;
     throw new UserError(
-      `${path(name)}: expected model.safetensors (a .bin file can run code when it is read): convert it in Python with ` +
-        `CLIPModel.from_pretrained("${folder}").save_pretrained("${folder}", safe_serialization=True)`,
+      `${path(name)}: expected model.safetensors (a .bin file can run code when it is read): convert it in Python with ${convert}`,
     );
   }
   throw new UserError(`${folder}: expected model.safetensors or model.safetensors.index.json`);

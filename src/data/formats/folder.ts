@@ -126,8 +126,9 @@ export async function checkFolder(folder: string, what: string): Promise<void> {
 
 /** All files below a folder, as paths with slashes, in order of name: images, and others but for lists of classes. */
 async function listFiles(folder: string, skipped: Skipped[]): Promise<{ images: string[]; others: Set<string> }> {
-  const paths = await filesBelowFolder(folder, skipped);
   const isImage = (path: string) => imageTypes.has(extname(path).toLowerCase());
+  const isForeign = (path: string) => foreignTypes.has(extname(path).toLowerCase());
+  const paths = await filesBelowFolder(folder, skipped, (path) => isImage(path) || isForeign(path));
   const isList = (path: string) => classFiles.some((name) => name === path);
   return {
     images: paths.filter(isImage),

@@ -1,8 +1,7 @@
-import { JSONParser } from '@streamparser/json';
 import type { ZodType } from 'zod';
 import { UserError } from '../../errors.js';
 import { issueError } from '../../schema-issue.js';
-import { readText } from './text-file.js';
+import { streamJson } from './json-stream.js';
 
 /** What to do with the elements of the lists of a JSON object, by the lists' names; `''` is the file itself as a list. */
 export type ElementReaders = Readonly<Record<string, (element: unknown, index: number) => void>>;
@@ -28,31 +27,13 @@ export function element<T>(file: string, list: string, shape: ZodType<T>, read: 
  */
 export async function readElements(file: string, readers: ElementReaders): Promise<ReadonlyMap<string, number>> {
   const paths = Object.keys(readers).map((name) => (name === '' ? '$.*' : `$.${name}.*`));
-  const parser = new JSONParser({ paths, keepStack: false });
   const counts = new Map<string, number>();
-  let fault: unknown;
-  parser.onError = (error) => {
-    fault ??= new UserError(`${file}: expected JSON: ${error.message}`);
-  };
-  parser.onValue = ({ value, parent, stack }) => {
-    if (fault !== undefined) return;
+  await streamJson(file, paths, ({ value, parent, stack }) => {
     const list = String(stack[1]?.key ?? '');
     const index = counts.get(list) ?? 0;
     counts.set(list, index + 1);
-    // What is thrown in here the parser would take for a fault of its own.
-    try {
-      if (!Array.isArray(parent)) throw new UserError(`${file}: ${list && `${list}: `}expected a list, got fields`);
-      readers[list]!(value, index);
-    } catch (error) {
-      fault = error;
-    }
-  };
-  // Decoded here: the parser refuses a whole file for one text that is not UTF-8.
-  for await (const piece of readText(file)) {
-    parser.write(piece);
-    if (fault !== undefined) break;
-  }
-  if (fault === undefined && !parser.isEnded) parser.end();
-  if (fault !== undefined) throw fault;
+    if (!Array.isArray(parent)) throw new UserError(`${file}: ${list && `${list}: `}expected a list, got fields`);
+    readers[list]!(value, index);
+  });
   return counts;
 }

@@ -40,7 +40,7 @@ async function filesOf(path: string, ending: RegExp): Promise<string[]> {
   if (info?.isFile()) return [path];
   if (!info && /[*?]/.test(basename(path))) return matching(path);
   if (!info) throw new UserError(`${path}: no such file or folder`);
-  const names = (await filesBelowFolder(path, [])).filter((name) => ending.test(name));
+  const names = (await filesBelowFolder(path, [], (name) => ending.test(name))).filter((name) => ending.test(name));
   if (names.length === 0)
     throw new UserError(`${path}: expected files whose names end in ${ending.source}, found none`);
   return names.map((name) => join(path, name));

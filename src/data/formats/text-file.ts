@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { TextDecoder } from 'node:util';
-import { cannotRead } from '../../files/index.js';
+import { cannotRead, refuseDevice } from '../../files/index.js';
 
 /**
  * The text of a file, piece by piece: UTF-8, or UTF-16 as Excel and Notepad write it, known by its mark or by the zero
@@ -10,8 +11,9 @@ import { cannotRead } from '../../files/index.js';
  */
 export async function* readText(file: string): AsyncGenerator<string> {
   let decoder: TextDecoder | undefined;
-  const stream = createReadStream(file, { highWaterMark: 1 << 20 });
   try {
+    refuseDevice(await stat(file));
+    const stream = createReadStream(file, { highWaterMark: 1 << 20 });
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       decoder ??= new TextDecoder(encodingOf(chunk));
       yield decoder.decode(chunk, { stream: true });

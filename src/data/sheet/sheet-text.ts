@@ -26,7 +26,7 @@ export function sheetOverlay(
   shapes: readonly string[] = [],
 ): Buffer {
   const words = texts.map(({ text, x, y, width: room, anchor = 'middle', bold }) => {
-    const most = Math.max(1, Math.floor(room / (sheetFontSize * 0.56)));
+    const most = Math.max(1, Math.floor(room / (sheetFontSize * (bold ? 0.68 : 0.56))));
     const short = text.length > most ? `${text.slice(0, most - 1)}…` : text;
     return `<text x="${x}" y="${y}" text-anchor="${anchor}"${bold ? ' font-weight="bold"' : ''}>${escaped(short)}</text>`;
   });

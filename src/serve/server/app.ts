@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { Logger } from 'pino';
 import type { z } from 'zod';
+import { printable } from '../../printable.js';
 import { isLocal } from './address.js';
 import { classify, embed, type OnAnswer, pick, similarity } from './answers.js';
 import { type Body, readBody, withQuery } from './body.js';
@@ -170,7 +172,10 @@ export function serverApp(host: Host): Hono<Env> {
     if (!(error instanceof Fault)) log.error({ id: c.get('id'), err: error }, 'unexpected error');
     const fault = error instanceof Fault ? error : new Fault(500, 'internal', 'an unexpected error; the log has it');
     if (fault.retryAfter !== undefined) c.header('retry-after', String(fault.retryAfter));
-    return c.json({ error: { code: fault.code, message: fault.message, request: c.get('id') } }, fault.status);
+    return c.json(
+      { error: { code: fault.code, message: printable(fault.message), request: c.get('id') } },
+      fault.status,
+    );
   });
   for (const { path } of app.routes) routes.add(path);
   return app;
@@ -194,6 +199,8 @@ interface Deadline {
 /** A signal that is aborted when the time is over, the client is gone, or by whoever has a reason. */
 function deadline(c: Context<Env>, ms: number): Deadline {
   const controller = new AbortController();
+  // Each image of a request waits for it.
+  setMaxListeners(0, controller.signal);
   const { outgoing } = c.env;
   // Of a request that no connection of Node's stands behind.
   const left = outgoing ? undefined : c.req.raw.signal;

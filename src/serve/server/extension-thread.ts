@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
 import type { Answerer, ExtensionRequest } from './extension.js';
@@ -5,12 +6,14 @@ import type { ThreadResult, ThreadTask } from './extension-worker.js';
 import { Fault } from './fault.js';
 import type { Settings } from './options.js';
 
+type Pool = Piscina<ThreadTask, ThreadResult>;
+
 /**
  * An answerer in threads of its own, so that the server's thread stays free while it computes: as many as a model has.
  * Requests wait in a bounded queue; one that nobody waits for any more is not begun.
  *
- * @param module a built module with `open(setup): Promise<Answerer>`; its answers get the images' bytes and the fields, and a
- *   signal that is never aborted
+ * @param module a built module with `open(setup): Promise<Answerer>`; its answers get the images' bytes and the fields, and the
+ *   signal, which reaches them wherever they wait for something
  * @param setup plain data for it
  * @throws UserError where `open` does
  * @example
@@ -24,10 +27,10 @@ export async function answerInThread(
   { workers, maxQueue }: Pick<Settings, 'workers' | 'maxQueue'>,
 ): Promise<Answerer> {
   // A pool a thread: each is told to close what it opened.
-  const pools = Array.from(
+  const pools: Pool[] = Array.from(
     { length: workers },
     () =>
-      new Piscina<ThreadTask, ThreadResult>({
+      new Piscina({
         filename: new URL('./extension-worker.js', import.meta.url).href,
         ...{ minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: 1, idleTimeout: Number.POSITIVE_INFINITY },
         atomics: 'disabled',
@@ -54,10 +57,10 @@ export async function answerInThread(
       if (held > 0 && held + own > maxQueue) throw new Fault(429, 'busy', 'the queue is full: try again later', 1);
       const idlest = waiting.indexOf(Math.min(...waiting));
       waiting[idlest]! += own;
-      // Work that has begun ends by itself: aborting it would end its thread. What has not is left out.
+      // Work that has begun is told that nobody waits for it: aborting it would end its thread. What has not is left out.
       const turn = last[idlest]!.then(() => {
         signal.throwIfAborted();
-        return pools[idlest]!.run({ kind: 'answer', request });
+        return inThread(pools[idlest]!, request, signal);
       });
       last[idlest] = turn.catch(() => {});
       try {
@@ -68,6 +71,18 @@ export async function answerInThread(
     },
     close,
   };
+}
+
+async function inThread(pool: Pool, request: ExtensionRequest, signal: AbortSignal): Promise<ThreadResult> {
+  const { port1: own, port2: stop } = new MessageChannel();
+  const tell = () => own.postMessage('stop');
+  signal.addEventListener('abort', tell, { once: true });
+  try {
+    return await pool.run({ kind: 'answer', request, stop }, { transferList: [stop] });
+  } finally {
+    signal.removeEventListener('abort', tell);
+    own.close();
+  }
 }
 
 function resultOf(result: ThreadResult): ThreadResult {

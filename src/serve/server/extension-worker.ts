@@ -1,4 +1,4 @@
-import { workerData } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
 import type { Answerer, ExtensionRequest } from './extension.js';
 import { Fault } from './fault.js';
@@ -14,7 +14,12 @@ export interface ThreadSetup {
 /** `open` waits until the answerer is there. */
 export type ThreadTask =
   | { readonly kind: 'open' }
-  | { readonly kind: 'answer'; readonly request: ExtensionRequest }
+  | {
+      readonly kind: 'answer';
+      readonly request: ExtensionRequest;
+      /** Has a message when nobody waits for the answer any more. */
+      readonly stop: MessagePort;
+    }
   | { readonly kind: 'close' };
 
 /** An error's class does not survive the way to another thread: what a user is to be told comes as a result. */
@@ -36,6 +41,12 @@ async function open(): Promise<Answerer | Error> {
   }
 }
 
+function answerOf(answerer: Answerer, request: ExtensionRequest, stop: MessagePort): Promise<object> {
+  const controller = new AbortController();
+  stop.once('message', () => controller.abort(new Fault(504, 'timeout', 'nobody waits for the answer any more')));
+  return answerer.answer(request, controller.signal).finally(() => stop.close());
+}
+
 export default async function work(task: ThreadTask): Promise<ThreadResult> {
   const answerer = await opening;
   if (task.kind === 'close') {
@@ -45,7 +56,7 @@ export default async function work(task: ThreadTask): Promise<ThreadResult> {
   try {
     if (answerer instanceof Error) throw answerer;
     if (task.kind === 'open') return { done: true };
-    return { answer: await answerer.answer(task.request, new AbortController().signal) };
+    return { answer: await answerOf(answerer, task.request, task.stop) };
   } catch (error) {
     if (error instanceof UserError) return { failed: error.message };
     if (!(error instanceof Fault)) throw error;

@@ -25,10 +25,16 @@ let closed = 0;
 const module = `
 import { UserError } from '${dist('errors.js').href}';
 import { Fault } from '${dist('serve/index.js').href}';
+let begun = false;
 export async function open({ unit }) {
   if (unit === 'broken') throw new UserError('unit: expected one that is not broken');
   return {
-    async answer({ images, fields }) {
+    async answer({ images, fields }, signal) {
+      if (fields.question === 'until?') {
+        begun = true;
+        while (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      if (fields.question === 'begun?') return { answer: String(begun) };
       if (fields.question === 'what?') throw new UserError('question: expected one that says what');
       if (fields.question === 'now?') throw new Fault(429, 'busy', 'later', 3);
       return { answer: images.length + ' ' + unit, bytes: images.map((one) => one.length), ...fields };
@@ -129,6 +135,22 @@ it('answers through an extension, in JSON and as a form, under the rules of the 
   await server.reload();
   expect([opened, closed]).toEqual([before + 1, 1]);
   expect((await ask({ images, question: 'still?' })).status).toBe(200);
+});
+
+it('tells work in a thread that nobody waits for it, and the next request is answered', async () => {
+  const answerer = await answerInThread(pathToFileURL(join(root, 'asks.mjs')), {}, { workers: 1, maxQueue: 8 });
+  const client = new AbortController();
+  const without = answerer.answer({ images: [], fields: { question: 'until?' } }, client.signal);
+  setTimeout(() => client.abort(), 20);
+  expect(await without).toMatchObject({ answer: '0 undefined' });
+  const { signal } = new AbortController();
+  expect(await answerer.answer({ images: [], fields: { question: 'begun?' } }, signal)).toEqual({ answer: 'true' });
+  await answerer.close();
+});
+
+it('repeats nothing that a terminal would act upon', async () => {
+  const { status, json } = await ask({ images: [], question: 'a?', 'x\u202e\x9b2J': 1 });
+  expect([status, json.error?.message]).toEqual([400, expect.stringContaining('unknown field x\\u202e\\x9b2J')]);
 });
 
 it('refuses paths of the server, and does not start where an extension cannot be opened', async () => {

@@ -11,9 +11,10 @@ import { checkpoint } from '../../compress/student.fixture.js';
 import type * as serve from '../../serve/index.js';
 import { browserName, hasBrowser, launchBrowser } from '../../test/browser.fixture.js';
 import type { DefectDataset } from './data/defect-data.js';
-import { saveDetector } from './detector-folder.js';
+import { loadDetector, saveDetector } from './detector-folder.js';
 import { fitDetector } from './fit.js';
 import type * as extension from './serve.js';
+import type * as worker from './serve-worker.js';
 
 const dist = (path: string) => new URL(`../../../dist/${path}`, import.meta.url);
 const side = 32;
@@ -96,6 +97,22 @@ describe('POST /v1/defects', () => {
     const { width, height } = await sharp(Buffer.from(answer.results[0].pred_mask, 'base64')).metadata();
     expect([width, height]).toEqual([side, side]);
     expect(answer.results[1].error).toContain('images[1]: expected an image of 32 × 32 pixels');
+  });
+
+  it('refuses by its head an image that would take seconds, and ends with its client', async () => {
+    const { open } = (await import(dist('tasks/defects/serve-worker.js').href)) as typeof worker;
+    const { size: _, ...any } = await loadDetector(join(root, 'detector'));
+    await saveDetector(join(root, 'any'), any);
+    const answerer = await open({ folder: join(root, 'any'), threads: 1, maxPixels: 32e6 });
+    const large = await sharp({ create: { width: 4000, height: 4000, channels: 3, background: 'grey' } })
+      .png()
+      .toBuffer();
+    const request = { images: [large], fields: { maps: true } };
+    expect(await answerer.answer(request, new AbortController().signal)).toMatchObject({
+      results: [{ error: expect.stringMatching(/^images\[0\]: expected at most 4 million pixels, got 4000 × 4000/) }],
+    });
+    await expect(answerer.answer(request, AbortSignal.abort(new Error('left')))).rejects.toThrow('left');
+    await answerer.close();
   });
 
   it('is described with the server’s other routes', async () => {

@@ -84,7 +84,7 @@ export async function evaluateVqa(
       await runner.dispose();
     }
   };
-  const known = data.splits[trainSplit] ?? [];
+  const known = Object.hasOwn(data.splits, trainSplit) ? data.splits[trainSplit]! : [];
   const given = head && (await answered(head));
   const without = options.zeroShot ? await answerZeroShot(model, data, ready, known, options) : undefined;
   const said = given ?? without ?? [];

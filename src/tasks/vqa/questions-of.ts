@@ -4,7 +4,7 @@ import type { Question, VqaDataset } from './data/question.js';
 
 /** Questions of a split that have answers, some of them by lot where not all are wanted. @throws UserError where there are none */
 export function questionsOf({ name, splits }: VqaDataset, split: string, most?: number, seed = 0): Question[] {
-  const all = splits[split];
+  const all = Object.hasOwn(splits, split) ? splits[split] : undefined;
   if (!all) {
     throw new UserError(`${name}: expected a split, one of ${Object.keys(splits).join(', ')}, got ${split}`);
   }

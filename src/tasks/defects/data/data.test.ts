@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -47,6 +47,13 @@ describe('data of defects', () => {
     const one = await openDefectData(`mvtec:${join(folder, 'mvtec/cap')}`);
     expect(productOf(one, undefined).name).toBe('cap');
     expect(one.fingerprint).not.toBe(all.fingerprint);
+  });
+
+  it('are read where a link among them leads nowhere', async () => {
+    await mvtec('linked/cap');
+    await symlink('nowhere', join(folder, 'linked/cap/test/scratch'));
+    const { test } = productOf(await openDefectData(`mvtec:${join(folder, 'linked')}`), 'cap');
+    expect(test).toHaveLength(3);
   });
 
   it('are read in VisA’s layout, whose masks count kinds', async () => {
@@ -146,7 +153,7 @@ describe('data of defects', () => {
   });
 
   it('say what is known where kind or product is mistyped', async () => {
-    await expect(openDefectData('mvtecc:x')).rejects.toThrow(/expected one of surfaces, .*did you mean mvtec\?/);
+    await expect(openDefectData('mvtecc:x')).rejects.toThrow(/expected one of surfaces, .*did you mean mvtec:DIR\?/);
     await expect(openDefectData('visa')).rejects.toThrow('--data visa: expected visa:DIR');
     await expect(openDefectData(`mvtec:${folder}`)).rejects.toThrow('expected MVTec AD');
     const data = await openDefectData('surfaces');

@@ -28,7 +28,11 @@ export async function imagesIn(folder: string): Promise<string[]> {
 /** Folders in a folder, in order of name. */
 export async function foldersIn(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for (const name of await namesIn(folder)) if ((await stat(join(folder, name))).isDirectory()) found.push(name);
+  for (const name of await namesIn(folder)) {
+    // A link may lead nowhere.
+    const info = await stat(join(folder, name)).catch(() => undefined);
+    if (info?.isDirectory()) found.push(name);
+  }
   return found;
 }
 
@@ -100,7 +104,7 @@ export async function fileDataset(
     });
   }
   if (!products.some(({ train }) => train.length > 0)) {
-    const all = skipped.length > 0 ? `, the first that was left out: ${skipped[0]!.reason}` : '';
+    const all = skipped.length > 0 ? `, the first that was left out: ${skipped[0]!.reason.slice(0, 300)}` : '';
     throw new UserError(`${name}: expected sound images to be fitted by, found none${all}`);
   }
   return {

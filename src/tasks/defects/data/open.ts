@@ -1,15 +1,23 @@
+import { type DataKind, parseDataSpec } from '../../../data/index.js';
 import { closest, UserError } from '../../../errors.js';
 import type { DefectDataset, Product } from './defect-data.js';
 
+const anomalib = 'anomalib:DIR?normal=good&abnormal=crack,hole&mask=masks';
+
 /** What `--data` of `promptkd defects` understands. */
-export const defectDataKinds = [
-  'surfaces',
-  'surfaces-other',
-  'mvtec:DIR',
-  'visa:DIR',
-  'meta:DIR',
-  'anomalib:DIR?normal=good&abnormal=crack,hole&mask=masks',
-] as const;
+export const defectDataKinds: readonly DataKind[] = [
+  { kind: 'surfaces', usage: 'surfaces', about: 'built in: fabric, metal, wood, tile, circuit boards', options: [] },
+  { kind: 'surfaces-other', usage: 'surfaces-other', about: 'built in: leather, concrete, printed card', options: [] },
+  { kind: 'mvtec', usage: 'mvtec:DIR', about: 'the layout of MVTec AD', options: [] },
+  { kind: 'visa', usage: 'visa:DIR', about: 'the layout of VisA', options: [] },
+  { kind: 'meta', usage: 'meta:DIR', about: 'a folder with meta.json', options: [] },
+  {
+    kind: 'anomalib',
+    usage: anomalib,
+    about: 'folders of sound and defective images, as anomalib’s Folder',
+    options: ['normal', 'abnormal', 'normal_test', 'mask'],
+  },
+];
 
 /**
  * Opens images of products: the built-in `surfaces`, or the layout of MVTec AD, VisA, a `meta.json`, or anomalib's `Folder`.
@@ -20,29 +28,9 @@ export const defectDataKinds = [
  * const { products } = await openDefectData('mvtec:mvtec_anomaly_detection'); // or 'surfaces'
  */
 export async function openDefectData(spec: string): Promise<DefectDataset> {
-  const [, kind, path, query] = /^([^:?]*):?(.*?)(?:\?(.*))?$/s.exec(spec) as unknown as [
-    string,
-    string,
-    string,
-    string?,
-  ];
+  const { kind, path, options } = parseDataSpec(spec, defectDataKinds);
   if (kind === 'surfaces' || kind === 'surfaces-other') {
     return (await import('./surfaces.js')).surfacesDataset(kind);
-  }
-  const known = defectDataKinds.find((usage) => usage.startsWith(`${kind}:`));
-  if (!known || path === '') {
-    const near = closest(
-      kind,
-      defectDataKinds.map((usage) => usage.split(':')[0]!),
-    );
-    const hint = known ? '' : near ? `; did you mean ${near}?` : '';
-    throw new UserError(`--data ${spec}: expected ${known ?? `one of ${defectDataKinds.join(', ')}`}${hint}`);
-  }
-  const options = Object.fromEntries(new URLSearchParams(query ?? ''));
-  const allowed = kind === 'anomalib' ? ['normal', 'abnormal', 'normal_test', 'mask'] : [];
-  const wrong = Object.keys(options).find((name) => !allowed.includes(name));
-  if (wrong !== undefined) {
-    throw new UserError(`--data ${spec}: unknown option ${wrong}; expected ${allowed.join(', ') || 'none'}`);
   }
   const { fileDataset } = await import('./files.js');
   switch (kind) {
@@ -55,7 +43,7 @@ export async function openDefectData(spec: string): Promise<DefectDataset> {
     default: {
       const { normal, abnormal, normal_test, mask } = options;
       if (!normal || !abnormal) {
-        throw new UserError(`--data ${spec}: expected the folders of sound and defective images, as in ${known}`);
+        throw new UserError(`--data ${spec}: expected the folders of sound and defective images, as in ${anomalib}`);
       }
       const { anomalibFiles } = await import('./anomalib-folder.js');
       const files = await anomalibFiles(path, { normal, abnormal, normal_test, mask });

@@ -6,6 +6,8 @@ import { readText } from '../../../files/index.js';
 import type { ImageFile, ProductFiles } from './files.js';
 
 const columns = ['object', 'split', 'label', 'image', 'mask'] as const;
+/** In characters; a quote that is never closed would swallow the rest. */
+const longestRow = 2 ** 16;
 const splitFile = join('split_csv', '1cls.csv');
 
 /**
@@ -35,7 +37,7 @@ export async function visaFiles(root: string): Promise<ProductFiles[]> {
 function rowsOf(file: string, text: string): Record<string, string>[] {
   let rows: Record<string, string>[];
   try {
-    rows = parse(text, { columns: true, skip_empty_lines: true, trim: true });
+    rows = parse(text, { columns: true, skip_empty_lines: true, trim: true, max_record_size: longestRow });
   } catch (error) {
     throw new UserError(`${file}: expected a table with commas: ${(error as Error).message}`);
   }

@@ -12,6 +12,7 @@ import {
   type Skipped,
 } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
+import { fileFault, refuseDevice } from '../../../files/index.js';
 import type { FindingSet } from '../labels/finding-set.js';
 import { decodeDicom, isDicom } from './dicom.js';
 import { checkEnglish } from './english.js';
@@ -40,6 +41,12 @@ export interface Collected {
 
 /** Endings that tables leave out. */
 const endings = ['', '.png', '.jpg', '.dcm', '.jpeg'];
+/** Of a file: 100 million values of 16 bits, and its head. */
+const mostBytes = 2 ** 28;
+/** In characters, some ten times those of a long one: every mention in it is looked at with all before and behind it. */
+const longestReport = 20_000;
+/** Of a study: radiographs are few, and all of them are held at once. */
+const mostViews = 64;
 /** Shares of dealt splits, in hundredths: test, val, the rest is train. */
 const dealt = { test: 20, val: 10 };
 
@@ -66,8 +73,16 @@ export async function collect({ name, named, folder, findings, skipped: before }
       skip('its report is empty');
       continue;
     }
+    if (report.length > longestReport) {
+      skip(`expected a report of at most ${longestReport} characters, got ${report.length}`);
+      continue;
+    }
     if (hasSplits && !split) {
       skip('it names no split, as others do');
+      continue;
+    }
+    if (images.length > mostViews) {
+      skip(`expected at most ${mostViews} images of one study, got ${images.length}`);
       continue;
     }
     const found: Example[] = [];
@@ -148,9 +163,13 @@ function imagesOf(
 export async function readRadiograph(file: string, id: string): Promise<RawImage> {
   let bytes: Buffer;
   try {
+    const info = await stat(file);
+    refuseDevice(info);
+    if (info.size > mostBytes) throw new ImageError(id, `it has more than ${mostBytes / 2 ** 20} MiB`);
     bytes = await readFile(file);
   } catch (error) {
-    throw new ImageError(id, `it cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'no such file'}`);
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(id, `it cannot be read: ${fileFault(error) ?? (error as NodeJS.ErrnoException).code}`);
   }
   return radiograph(bytes, id);
 }

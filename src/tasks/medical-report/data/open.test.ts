@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../../errors.js';
+import { readRadiograph } from './collect.js';
 import { madeDicom } from './dicom.fixture.js';
 import { sections } from './mimic-cxr.js';
 import { openStudies } from './open.js';
@@ -129,6 +130,22 @@ describe('bad studies', () => {
     const german = 'Herz normal gross. Kein Pleuraerguss. Keine Infiltrate. Zwerchfell beidseits glatt begrenzt.';
     const rejected = expect(openStudies(await table(`1,a.png,"${german}"`, `2,a.png,"${german}"`))).rejects;
     await rejected.toThrow(/expected reports in English, got words of which \d % are usual/);
+  });
+
+  it('a report of megabytes, a study of hundreds of images, a link to a device: each is counted', async () => {
+    const entry = (id: string, report: string, count = 1, name = '0.png') => ({
+      ...{ id, report, image_path: Array(count).fill(name) },
+    });
+    const train = [entry('a', first), entry('b', 'effusion '.repeat(1e5)), entry('c', second, 500)];
+    const folder = await put({ 'annotation.json': JSON.stringify({ train, val: [], test: [] }), '0.png': png });
+    const { studies, skipped } = await openStudies(`iu:${join(folder, 'annotation.json')}`);
+    expect([studies.map(({ id }) => id), skipped.map(({ reason }) => reason)]).toEqual([
+      ['a'],
+      ['expected a report of at most 20000 characters, got 900000', 'expected at most 64 images of one study, got 500'],
+    ]);
+    if (process.platform === 'win32') return;
+    await symlink('/dev/zero', join(folder, 'x.dcm'));
+    await expect(readRadiograph(join(folder, 'x.dcm'), 'x.dcm')).rejects.toThrow('expected a file, got a device');
   });
 
   it('images that are not there, or lead out of their folder; no text of a report in any message', async () => {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { openPhantoms } from '../../../data/index.js';
-import { closest, UserError } from '../../../errors.js';
+import { type DataKind, openPhantoms, parseDataSpec } from '../../../data/index.js';
+import { UserError } from '../../../errors.js';
 import { findingSet } from '../labels/finding-set.js';
 import { type Collected, collect } from './collect.js';
 import type { Studies } from './study.js';
@@ -17,15 +17,31 @@ const readers: Readonly<Record<string, Reader>> = {
   csv: async (path, images) => (await import('./csv.js')).readStudyTable(path, images),
 };
 
-/** What `--data` of `promptkd medical-report` understands, with a sentence about each. */
-export const studyKinds: readonly (readonly [usage: string, about: string])[] = [
-  ['phantoms', 'built in: synthetic chest-like images with reports by a grammar, of no patient'],
-  ['iu:FILE', 'R2Gen’s annotation.json of IU X-Ray or MIMIC-CXR, images beside it in images/'],
-  ['openi:DIR', 'Open-i’s indiana_reports.csv and indiana_projections.csv'],
-  ['mimic:DIR', 'MIMIC-CXR as PhysioNet lays it out: files/ and mimic-cxr-2.0.0-split.csv'],
-  ['csv:FILE', 'columns image and report; study and split where there are some'],
+const options = ['images', 'findings'];
+
+/** What `--data` of `promptkd medical-report` understands. */
+export const studyKinds: readonly DataKind[] = [
+  {
+    kind: 'phantoms',
+    usage: 'phantoms',
+    about: 'built in: synthetic chest-like images with reports by a grammar, of no patient',
+    options: [],
+  },
+  {
+    kind: 'iu',
+    usage: 'iu:FILE',
+    about: 'R2Gen’s annotation.json of IU X-Ray or MIMIC-CXR, images beside it in images/',
+    options,
+  },
+  { kind: 'openi', usage: 'openi:DIR', about: 'Open-i’s indiana_reports.csv and indiana_projections.csv', options },
+  {
+    kind: 'mimic',
+    usage: 'mimic:DIR',
+    about: 'MIMIC-CXR as PhysioNet lays it out: files/ and mimic-cxr-2.0.0-split.csv',
+    options,
+  },
+  { kind: 'csv', usage: 'csv:FILE', about: 'columns image and report; study and split where there are some', options },
 ];
-const kinds = ['phantoms', ...Object.keys(readers)];
 
 /**
  * Opens studies with reports: `phantoms`, or a kind with a path, as `iu:iu_xray/annotation.json?images=iu_xray/images`. Options:
@@ -38,25 +54,16 @@ const kinds = ['phantoms', ...Object.keys(readers)];
  * const image = await dataset.load(studies[0]!.images[0]!);
  */
 export async function openStudies(spec: string): Promise<Studies> {
-  const [, kind = '', rest = '', query = ''] = /^([^:?]*):?(.*?)(?:\?([a-z]+=.*))?$/s.exec(spec) ?? [];
-  if (kind === 'phantoms' && rest === '' && query === '') return phantomStudies();
-  const read = Object.hasOwn(readers, kind) ? readers[kind] : undefined;
-  if (!read || rest === '') {
-    const near = closest(kind, kinds);
-    const expected = studyKinds.map(([usage]) => usage).join(', ');
-    throw new UserError(`--data ${spec}: expected one of ${expected}${near && !read ? `; did you mean ${near}?` : ''}`);
-  }
-  const options = new URLSearchParams(query);
-  const unknown = [...options.keys()].find((name) => name !== 'images' && name !== 'findings');
-  if (unknown) throw new UserError(`--data ${spec}: unknown option ${unknown}; expected images or findings`);
-  if (!(await stat(rest).catch(() => undefined)))
-    throw new UserError(`--data ${spec}: ${rest}: no such file or folder`);
-  const findings = findingSet(options.get('findings') ?? 'chexpert');
+  const { kind, path, options } = parseDataSpec(spec, studyKinds);
+  const read = readers[kind];
+  if (!read) return phantomStudies();
+  if (!(await stat(path).catch(() => undefined)))
+    throw new UserError(`--data ${spec}: ${path}: no such file or folder`);
   return collect({
     name: spec.split('?')[0]!,
     skipped: [],
-    findings,
-    ...(await read(rest, options.get('images') ?? undefined)),
+    findings: findingSet(options.findings ?? 'chexpert'),
+    ...(await read(path, options.images)),
   });
 }
 

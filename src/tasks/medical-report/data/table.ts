@@ -3,6 +3,9 @@ import { UserError } from '../../../errors.js';
 import { readText } from '../../../files/index.js';
 import { brief } from '../../../schema-issue.js';
 
+/** In characters: a report has some hundreds. */
+const longestRow = 2 ** 20;
+
 /** Rows of a CSV file by column. Quoted cells may hold line breaks, as reports do. @throws UserError naming the file */
 export async function readTable(file: string, columns: readonly string[]): Promise<Readonly<Record<string, string>>[]> {
   return tableRows(await readText(file), file, columns);
@@ -18,6 +21,8 @@ export function tableRows(text: string, file: string, columns: readonly string[]
       skip_empty_lines: true,
       relax_column_count: true,
       relax_quotes: true,
+      // A quote that is never closed would swallow the rest.
+      max_record_size: longestRow,
     });
   } catch (error) {
     // The parser's own message may quote the file.

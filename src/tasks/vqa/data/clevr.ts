@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { fileImages, leadsOut } from './file-images.js';
-import { answerTypeOf, type Question, type VqaDataset, vqaFingerprint } from './question.js';
+import { answerTypeOf, type Question, questionFault, type VqaDataset, vqaFingerprint } from './question.js';
 
 const step = z.object({ function: z.string().optional(), type: z.string().optional() });
 const shape = z.object({
@@ -32,7 +32,7 @@ export async function openClevr(folder: string): Promise<VqaDataset> {
   }
   const { element, readElements } = await fileReaders();
   const skipped: Skipped[] = [];
-  const splits: Record<string, Question[]> = {};
+  const lists = new Map<string, Question[]>();
   const root = join(folder, 'images');
   for (const name of names) {
     const file = join(place, name);
@@ -42,7 +42,8 @@ export async function openClevr(folder: string): Promise<VqaDataset> {
       const { question, image_filename, program = [] } = one;
       const id = `${split}/${one.question_index ?? found.length}`;
       const image = `${split}/${image_filename}`;
-      if (leadsOut(root, image)) return void skipped.push({ id, reason: `${image_filename}: it leads out of ${root}` });
+      const fault = leadsOut(root, image) ? `${image_filename}: it leads out of ${root}` : questionFault(question);
+      if (fault !== undefined) return void skipped.push({ id, reason: fault });
       const answer = one.answer === undefined ? undefined : answerText(one.answer);
       found.push({
         ...{ id, image, question, answers: answer === undefined ? [] : [answer] },
@@ -51,8 +52,9 @@ export async function openClevr(folder: string): Promise<VqaDataset> {
     });
     await readElements(file, { questions: read });
     if (found.length === 0) throw new UserError(`${file}: questions: expected some, found none`);
-    splits[split] = found;
+    lists.set(split, found);
   }
+  const splits = Object.fromEntries(lists);
   const images = fileImages(`clevr:${folder}`, root, splits);
   return { name: `clevr:${folder}`, images, splits, skipped, fingerprint: vqaFingerprint(images.fingerprint, splits) };
 }

@@ -1,9 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
-import { longestQuestion } from '../checked-question.js';
 import { fileImages, leadsOut } from './file-images.js';
-import { answerTypeOf, type Question, type VqaDataset, vqaFingerprint } from './question.js';
+import { answerTypeOf, type Question, questionFault, type VqaDataset, vqaFingerprint } from './question.js';
 
 /**
  * A table with a header and the columns `image` (a path below the file's folder), `question` and `answer`, or `answers`: one, or ten
@@ -50,12 +49,15 @@ export async function openVqaCsv(file: string): Promise<VqaDataset> {
   }
   const named = found.some(({ split }) => split !== undefined);
   const places = new Map([...new Set(found.map(({ image }) => image))].map((image, i) => [image, i]));
-  const splits: Record<string, Question[]> = {};
+  // A split may be called anything, `constructor` too.
+  const lists = new Map<string, Question[]>();
   for (const { split, ...question } of found) {
     const own = named ? (split ?? 'train') : places.get(question.image)! % 5 === 4 ? 'test' : 'train';
-    splits[own] ??= [];
-    splits[own].push(question);
+    const list = lists.get(own);
+    if (list) list.push(question);
+    else lists.set(own, [question]);
   }
+  const splits = Object.fromEntries(lists);
   const images = fileImages(`csv:${file}`, root, splits);
   return { name: `csv:${file}`, images, splits, skipped, fingerprint: vqaFingerprint(images.fingerprint, splits) };
 }
@@ -63,9 +65,8 @@ export async function openVqaCsv(file: string): Promise<VqaDataset> {
 function faultOf(image: string, question: string, answers: readonly string[], root: string): string | undefined {
   if (image === '') return 'a question without an image';
   if (leadsOut(root, image)) return `${image}: it leads out of ${root}`;
-  if (question === '') return 'an empty question';
-  if (question.length > longestQuestion)
-    return `expected a question of at most ${longestQuestion} characters, got ${question.length}`;
+  const fault = questionFault(question);
+  if (fault !== undefined) return fault;
   if (answers.length !== 1 && answers.length !== 10) return `expected one answer or ten, got ${answers.length}`;
   return undefined;
 }

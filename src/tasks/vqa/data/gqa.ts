@@ -1,13 +1,12 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { JSONParser } from '@streamparser/json';
 import { z } from 'zod';
-import type { Skipped } from '../../../data/index.js';
+import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { issueError } from '../../../schema-issue.js';
 import { fileImages, leadsOut } from './file-images.js';
-import { answerTypeOf, type Question, type VqaDataset, vqaFingerprint } from './question.js';
+import { answerTypeOf, type Question, questionFault, type VqaDataset, vqaFingerprint } from './question.js';
 
 const shape = z.object({
   imageId: z.union([z.string(), z.number()]),
@@ -45,33 +44,21 @@ export async function openGqa(folder: string): Promise<VqaDataset> {
 
 /** As the file streams in: the training questions are larger than any text may be. */
 async function readQuestions(file: string, root: string, skipped: Skipped[]): Promise<Question[]> {
+  const { streamJson } = await fileReaders();
   const found: Question[] = [];
-  const parser = new JSONParser({ paths: ['$.*'], keepStack: false });
-  let fault: unknown;
-  parser.onError = (error) => {
-    fault ??= new UserError(`${file}: expected JSON: ${error.message}`);
-  };
-  parser.onValue = ({ value, key }) => {
-    if (fault !== undefined) return;
+  await streamJson(file, ['$.*'], ({ value, key }) => {
+    const id = String(key);
     const parsed = shape.safeParse(value, { reportInput: true });
-    if (!parsed.success) {
-      fault = issueError(parsed.error.issues[0]!, file, String(key));
-      return;
-    }
+    if (!parsed.success) throw issueError(parsed.error.issues[0]!, file, id);
     const { imageId, question, answer, types } = parsed.data;
-    const [id, image] = [String(key), String(imageId)];
-    if (leadsOut(root, image)) return void skipped.push({ id, reason: `${image}: it leads out of ${root}` });
+    const image = String(imageId);
+    const fault = leadsOut(root, image) ? `${image}: it leads out of ${root}` : questionFault(question);
+    if (fault !== undefined) return void skipped.push({ id, reason: fault });
     found.push({
       ...{ id, image, question, answers: answer === undefined ? [] : [answer] },
       ...{ type: types?.structural ?? 'unknown', answerType: answer === undefined ? 'other' : answerTypeOf(answer) },
     });
-  };
-  for await (const piece of createReadStream(file)) {
-    parser.write(piece as Buffer);
-    if (fault !== undefined) break;
-  }
-  if (fault === undefined && !parser.isEnded) parser.end();
-  if (fault !== undefined) throw fault;
+  });
   if (found.length === 0) throw new UserError(`${file}: expected questions, found none`);
   return found;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ImageTextDataset, Skipped } from '../../../data/index.js';
+import { longestQuestion } from '../checked-question.js';
 
 /** A question about an image, and what people answered. */
 export interface Question {
@@ -39,4 +40,11 @@ export function answerTypeOf(answer: string): string {
   const text = answer.toLowerCase();
   if (text === 'yes' || text === 'no') return 'yes/no';
   return /^\d+$/.test(text) ? 'number' : 'other';
+}
+
+/** Why a question cannot be used; undefined where it can. */
+export function questionFault(question: string): string | undefined {
+  if (question.trim() === '') return 'an empty question';
+  if (question.length <= longestQuestion) return undefined;
+  return `expected a question of at most ${longestQuestion} characters, got ${question.length}`;
 }

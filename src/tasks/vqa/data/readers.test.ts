@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { questionsOf } from '../questions-of.js';
 import { openVqa } from './open-vqa.js';
 
 let root = '';
@@ -66,6 +67,36 @@ describe('VQAv2', () => {
     await expect(openVqa(`vqav2:${wrong}`)).rejects.toThrow(/questions\.0\.\w+: /);
     await expect(openVqa(`vqav2:${root}`)).rejects.toThrow(/v2_OpenEnded_mscoco_<set>_questions.json, found none/);
   });
+});
+
+it('takes splits by any name, and leaves out questions of megabytes', async () => {
+  const rows = ['__proto__', 'constructor'].map((split) => `a.png,what?,cat,${split}`);
+  const table = await write('names/questions.csv', ['image,question,answer,split', ...rows].join('\n'));
+  const fromTable = await openVqa(`csv:${table}/questions.csv`);
+  expect(Object.entries(fromTable.splits).map(([name, { length }]) => [name, length])).toEqual([
+    ['__proto__', 1],
+    ['constructor', 1],
+  ]);
+  expect(() => questionsOf(fromTable, 'toString')).toThrow('expected a split, one of __proto__, constructor');
+  const long = 'x'.repeat(1e5);
+  const v2 = await write('names/v2/v2_OpenEnded_mscoco___proto___questions.json', {
+    questions: [long, 'what?'].map((question, i) => ({ image_id: 9, question, question_id: i })),
+  });
+  const fromV2 = await openVqa(`vqav2:${v2}`);
+  expect(Object.entries(fromV2.splits)).toMatchObject([['__proto__', [{ id: '1' }]]]);
+  const clevr = await write('names/clevr/CLEVR_constructor_questions.json', {
+    questions: [long, 'what?'].map((question) => ({ question, answer: 1, image_filename: 'a.png' })),
+  });
+  const fromClevr = await openVqa(`clevr:${clevr}`);
+  expect(Object.entries(fromClevr.splits)).toMatchObject([['constructor', [{ question: 'what?' }]]]);
+  const gqa = await write('names/gqa/val_balanced_questions.json', {
+    a: { imageId: 1, question: long },
+    b: { imageId: 1, question: 'what?' },
+  });
+  const fromGqa = await openVqa(`gqa:${gqa}`);
+  for (const { skipped } of [fromV2, fromClevr, fromGqa]) {
+    expect(skipped.map(({ reason }) => reason)).toEqual(['expected a question of at most 1000 characters, got 100000']);
+  }
 });
 
 it('reads CLEVR, each question by what its program ends with', async () => {

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
 import { fileImages } from './file-images.js';
-import { type Question, type VqaDataset, vqaFingerprint } from './question.js';
+import { type Question, questionFault, type VqaDataset, vqaFingerprint } from './question.js';
 
 const count = z.int().min(0);
 const questionShape = z.object({ image_id: count, question: z.string(), question_id: count });
@@ -47,22 +47,24 @@ export async function openVqav2(folder: string): Promise<VqaDataset> {
     );
   }
   const skipped: Skipped[] = [];
-  const splits: Record<string, Question[]> = {};
+  const lists = new Map<string, Question[]>();
   const sets = new Map<string, string>(); // of an image
   for (const [set, path] of asked) {
     const split = set.replace(/20\d\d$/, '').replace(/-$/, '');
-    const questions = await readQuestions(path);
+    const questions = await readQuestions(path, skipped);
     for (const { image_id } of questions.values()) sets.set(String(image_id), set.replace(/-dev/, ''));
     const annotations = answered.get(set);
-    splits[split] = annotations
+    const list = annotations
       ? await withAnswers(questions, annotations, skipped)
       : [...questions.values()].map((one) => unanswered(one));
-    if (splits[split].length === 0) {
+    if (list.length === 0) {
       throw new UserError(
         `${annotations ?? path}: expected annotations of the questions in ${path}, none of ${questions.size} is left${skipped[0] ? `; the first: ${skipped[0].reason}` : ''}`,
       );
     }
+    lists.set(split, list);
   }
+  const splits = Object.fromEntries(lists);
   const root = existsSync(join(folder, 'images')) ? join(folder, 'images') : folder;
   const images = fileImages(`vqav2:${folder}`, root, splits, (id) => {
     const set = sets.get(id)!;
@@ -86,10 +88,14 @@ async function filesOf(folder: string): Promise<{ name: string; path: string }[]
 
 type Asked = z.infer<typeof questionShape>;
 
-async function readQuestions(file: string): Promise<Map<number, Asked>> {
+async function readQuestions(file: string, skipped: Skipped[]): Promise<Map<number, Asked>> {
   const { element, readElements } = await fileReaders();
   const found = new Map<number, Asked>();
-  const read = element(file, 'questions', questionShape, (one) => void found.set(one.question_id, one));
+  const read = element(file, 'questions', questionShape, (one) => {
+    const reason = questionFault(one.question);
+    if (reason !== undefined) skipped.push({ id: String(one.question_id), reason });
+    else found.set(one.question_id, one);
+  });
   await readElements(file, { questions: read });
   if (found.size === 0) throw new UserError(`${file}: questions: expected some, found none`);
   return found;
