@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { add, gather, grad, input, linear, mean, mul, sigmoid, square, sum } from '../tensor/index.js';
+import { optimizedGraphs } from '../test/optimized.fixture.js';
 import { parseDevice } from './device.js';
 import { compile } from './program.js';
 import { sessionOptions } from './session.js';
 
-// As they run for users: see vitest.config.ts.
-beforeAll(() => void vi.stubEnv('PROMPTKD_GRAPH_OPTIMIZATION', 'all'));
-afterAll(() => void vi.unstubAllEnvs());
+optimizedGraphs();
 
 describe('Program', () => {
   it('sees parameters that JavaScript updates in place, and reuses its output arrays', async () => {

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { readSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { closeness, gradientBound, valueBound } from '../closeness.js';
+import { optimizedGraphs } from '../optimized.fixture.js';
 
 const ownCopies = 'fixtures/golden';
 const root = resolve(process.env.PROMPTKD_GOLDEN ?? ownCopies);
@@ -26,9 +27,7 @@ declare module 'vitest' {
  */
 export function parity(part: string, check: (dir: string, golden: Params) => void): void {
   describe(`${part}/`, () => {
-    // Graphs as they run for users: see vitest.config.ts.
-    beforeAll(() => void vi.stubEnv('PROMPTKD_GRAPH_OPTIMIZATION', 'all'));
-    afterAll(() => void vi.unstubAllEnvs());
+    optimizedGraphs();
     if (!existsSync(root)) throw new Error(`PROMPTKD_GOLDEN: expected a folder of golden tensors, got ${root}`);
     const dir = join(root, part);
     if (existsSync(dir)) check(dir, readSafetensors(join(dir, 'golden.safetensors')).tensors);
