@@ -13,6 +13,7 @@ export { FreshParams } from './fresh-params.js';
 export { headAverage, renormalizeRows } from './head-average.js';
 export { klDivergence } from './kl-divergence.js';
 export { type Activation, activations, layerNormLayer, linearLayer, mlp } from './layers.js';
+export { ParamShapes } from './param-shapes.js';
 export { copyParams, type Params, param, paramFeeds, paramInputs, prefixed, type TensorTree } from './params.js';
 export { shardAxis } from './shard-axis.js';
 export { sigmoidCrossEntropy } from './sigmoid-cross-entropy.js';

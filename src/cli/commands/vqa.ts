@@ -118,7 +118,9 @@ async function trainHead(folder: string, options: TrainOptions): Promise<void> {
   const { UserError } = await import('../../errors.js');
   const { teacher, teacherHead } = options;
   if ((teacher === undefined) !== (teacherHead === undefined)) {
-    throw new UserError('--teacher and --teacher-head: expected both or neither: head that was trained on the teacher');
+    throw new UserError(
+      '--teacher and --teacher-head: expected both, a teacher and the head that was trained on it, or neither',
+    );
   }
   await runTraining(options, async () => {
     const [{ loadVqaHead, openVqa, trainVqa, vqaRecipe }, { loadTowerModel }] = await Promise.all([

@@ -144,7 +144,11 @@ class ClassNumbers {
   /** @returns the number, −1 where it is none of a class; undefined where there is none */
   add(cell: unknown, name: string | undefined): number | undefined {
     const text = classOf(cell, () => {});
-    if (text === undefined) return undefined;
+    if (text === undefined) {
+      // Numbers that some classes lack tell nothing of the others.
+      if (name !== undefined) this.isConsistent = false;
+      return undefined;
+    }
     const number = Number(text);
     if (!Number.isInteger(number) || number < 0) return -1;
     if (name === undefined) return number;

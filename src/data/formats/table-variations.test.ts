@@ -106,6 +106,15 @@ it('reads classes of objects by their numbers, also where these have one name', 
   });
 });
 
+it('reads classes of objects by their names where some have no number', async () => {
+  const labels = [{ name: 'cat' }, { label: 'dog', confidence: 1 }, { class_name: 'cat', class_id: 0 }];
+  const rows = labels.map((label, i) => JSON.stringify({ image: `${'abc'[i]}.png`, label }));
+  expect(await read('x.jsonl', rows.join('\n'))).toMatchObject({
+    classes: ['cat', 'dog'],
+    labels: ['cat', 'dog', 'cat'],
+  });
+});
+
 it('names columns that may be wanted and are not read', async () => {
   const { remarks } = await read('x.csv', 'image,animal\na.png,cat\nb.png,dog\n');
   expect(remarks).toEqual([

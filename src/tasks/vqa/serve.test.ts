@@ -106,7 +106,7 @@ it('trains, measures, asks and exports by command, and answers over HTTP', async
   ];
   expect(refused.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2]);
   expect(refused.map(({ err }) => err.replaceAll(root, '')).join('')).toMatch(
-    /the model that it was trained on[\s\S]*none.png[\s\S]*question: expected some words[\s\S]*expected --head, --blind or --zero-shot[\s\S]*expected both, a teacher and the head/,
+    /the model that it was trained on[\s\S]*none.png[\s\S]*question: expected some words[\s\S]*expected --head, --blind or --zero-shot[\s\S]*expected both, a teacher and the head that was trained on it/,
   );
 
   const { ModelServer } = (await import(dist('serve/index.js').href)) as typeof serve;

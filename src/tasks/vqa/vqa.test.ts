@@ -1,8 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
+import type { Params } from '../../nn/index.js';
 import { OnnxFile } from '../../runtime/index.js';
 import {
   evaluateVqa,
@@ -58,6 +60,27 @@ describe('a VQA head', () => {
     expect(found.prior.byQuestionType).toEqual({ colour: 33.33, left: 50 });
     expect(Object.keys(found.zeroShot!.byQuestionType)).toEqual(['colour', 'left']);
     expect(found.answers).toHaveLength(12);
+  });
+
+  it('is refused where its weights are not those of its sizes', async () => {
+    const [config, weights] = [path('odd/vqa_head.json'), path('odd/vqa_head.safetensors')];
+    const write = async (change: (about: Record<string, unknown>, tensors: Params) => void) => {
+      await cp(trained.folder, path('odd'), { recursive: true });
+      const { tensors } = readSafetensors(weights);
+      const about = (await readJson(config)) as Record<string, unknown>;
+      change(about, tensors);
+      await writeFile(config, JSON.stringify(about));
+      await writeSafetensors(weights, tensors, { checksum: true });
+    };
+    const { data: numbers } = readSafetensors(join(trained.folder, 'vqa_head.safetensors')).tensors[
+      'head.pool.word.bias'
+    ]!;
+    await write((_, tensors) => Object.assign(tensors, { 'head.pool.word.bias': { shape: [1, 1], data: numbers } }));
+    expect(() => loadVqaHead(path('odd'))).toThrow('head.pool.word.bias: expected numbers [1], got [1, 1]');
+    await write((about) => Object.assign(about, { width: 1e9 }));
+    expect(() => loadVqaHead(path('odd'))).toThrow('expected numbers [1000000000');
+    await write((about) => Object.assign(about, { heads: 3 }));
+    expect(() => loadVqaHead(path('odd'))).toThrow('heads: expected a divisor of the width 16, got 3');
   });
 
   it('imitates the same head on a teacher, by logits and attention maps', async () => {

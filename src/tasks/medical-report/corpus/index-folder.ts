@@ -17,7 +17,7 @@ import type { Params } from '../../../nn/index.js';
 import { issueError } from '../../../schema-issue.js';
 import type { HostTensor } from '../../../tensor/index.js';
 import { calibration } from '../head/calibration.js';
-import { headConfig } from '../head/finding-head.js';
+import { checkHeadParams, headConfig } from '../head/finding-head.js';
 import { sentenceSchema } from './corpus.js';
 
 const share = z.number().min(0).max(1);
@@ -116,12 +116,15 @@ export async function loadReportIndex(name: string): Promise<ReportIndex> {
       `${path}: ${name}: expected [${rows}, ${width}], got ${found ? `[${found.shape.join(', ')}]` : 'nothing'}: make the index of ${findings} again`,
     );
   };
-  const head = Object.entries(tensors).flatMap(([name, value]) =>
-    name.startsWith('head.') ? [[name.slice(5), value] as const] : [],
+  const head = Object.fromEntries(
+    Object.entries(tensors).flatMap(([name, value]) =>
+      name.startsWith('head.') ? [[name.slice(5), value] as const] : [],
+    ),
   );
+  checkHeadParams(config, head, `${path}: head.`);
   return {
     described: parsed.data,
-    head: Object.fromEntries(head),
+    head,
     pairs: take('pairs', 2 * config.findings, config.embed_width),
     looks: take('looks', studies.length, config.embed_width + config.patch_width),
     keys: take('keys', keys.length, config.patches + config.width),

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { FreshParams, layerNormLayer, linearLayer, type Params, param, type TensorTree } from '../../../nn/index.js';
+import {
+  FreshParams,
+  layerNormLayer,
+  linearLayer,
+  ParamShapes,
+  type Params,
+  param,
+  type TensorTree,
+} from '../../../nn/index.js';
 import type { Tensor } from '../../../tensor/index.js';
 import * as t from '../../../tensor/index.js';
 
@@ -22,8 +30,19 @@ const eps = 1e-5;
 
 /** Random parameters; the same seed gives the same. */
 export function initHead(config: HeadConfig, seed: number): Params {
-  const { width, findings, patches, patch_width, embed_width } = config;
   const fresh = new FreshParams(seed, 'finding-head');
+  drawHead(config, fresh);
+  return fresh.params;
+}
+
+/** @throws UserError where parameters that were read are not a head's of this config */
+export function checkHeadParams(config: HeadConfig, params: Params, where: string): void {
+  const shapes = new ParamShapes();
+  drawHead(config, shapes);
+  shapes.check(params, where);
+}
+
+function drawHead({ width, findings, patches, patch_width, embed_width }: HeadConfig, fresh: FreshParams): void {
   fresh.norm('norm', patch_width);
   fresh.normal('position', [patches, patch_width], 0.02);
   for (const part of ['key', 'value']) fresh.dense(part, patch_width, width);
@@ -31,7 +50,6 @@ export function initHead(config: HeadConfig, seed: number): Params {
   fresh.normal('out', [findings, width], width ** -0.5);
   fresh.normal('embed.weight', [findings, embed_width], 0.1 * embed_width ** -0.5);
   fresh.filled('embed.bias', findings, -1);
-  return fresh.params;
 }
 
 /** What a head reads of an image. */

@@ -2,6 +2,7 @@ import {
   FreshParams,
   layerNormLayer,
   linearLayer,
+  ParamShapes,
   type Params,
   param,
   type TensorTree,
@@ -52,8 +53,20 @@ export function headSize({
 
 /** Random parameters of a head; the same seed gives the same. */
 export function initHead(config: HeadConfig, seed: number): Params {
-  const { width, intermediate_size: hidden } = config;
   const fresh = new FreshParams(seed, 'vqa-head');
+  drawHead(config, fresh);
+  return fresh.params;
+}
+
+/** @throws UserError where parameters that were read are not a head's of this config */
+export function checkHeadParams(config: HeadConfig, params: Params, where: string): void {
+  const shapes = new ParamShapes();
+  drawHead(config, shapes);
+  shapes.check(params, where);
+}
+
+function drawHead(config: HeadConfig, fresh: FreshParams): void {
+  const { width, intermediate_size: hidden } = config;
   fresh.norm('patches.norm', config.vision_width);
   fresh.dense('patches.proj', config.vision_width, width);
   fresh.normal('patches.position', [config.patches, width], 0.02);
@@ -74,7 +87,6 @@ export function initHead(config: HeadConfig, seed: number): Params {
   fresh.norm('out.norm', 3 * width);
   fresh.dense('out.fc1', 3 * width, 2 * width);
   fresh.dense('out.fc2', 2 * width, config.text_width);
-  return fresh.params;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 import { modelFingerprint, type TowerModel } from '../../../model/index.js';
 import type { Params } from '../../../nn/index.js';
 import type { HostTensor } from '../../../tensor/index.js';
+import { checkHeadParams } from './head.js';
 import { type HeadConfig, headConfig } from './head-config.js';
 
 /** A head with its answers: A of them, in a joint space of width J. */
@@ -168,8 +169,13 @@ export function loadVqaHead(name: string): VqaHead {
     throw new UserError(`${path}: ${key}: expected [${shape.join(', ')}], got ${got}: train the head again`);
   };
   const own = Object.entries(tensors).filter(([key]) => key.startsWith('head.'));
+  const params = Object.fromEntries(own.map(([key, value]) => [key.slice(5), value]));
+  if (config.width % config.heads !== 0) {
+    throw new UserError(`${file}: heads: expected a divisor of the width ${config.width}, got ${config.heads}`);
+  }
+  checkHeadParams(config, params, `${path}: head.`);
   return {
-    ...{ config, answers, params: Object.fromEntries(own.map(([key, value]) => [key.slice(5), value])) },
+    ...{ config, answers, params },
     directions: take('answers.directions', [answers.length, config.text_width]),
     bias: take('answers.bias', [answers.length]),
     centre: take('answers.centre', [config.text_width]),
