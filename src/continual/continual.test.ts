@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { initClip } from '../clip/towers/initialise.js';
-import { compileOptions, config as usual, dataset, teacher } from '../test/colours.fixture.js';
+import { compileOptions, dataset, teacher, config as usual } from '../test/colours.fixture.js';
 import type { RunProgress } from '../train/index.js';
 import { continual } from './continual.js';
 import { continualRecipe } from './sequence-recipe.js';
