@@ -30,6 +30,16 @@ describe('what search-prompts prints', () => {
     expect(promptSearchText('prompts.json', result(gain))).toMatch(sentence);
   });
 
+  it('fits a terminal, whatever many published sets say the same', () => {
+    const [found] = result(0.05).heldOut!.figures;
+    const name = 'default, coop-imagenet, coop-caltech101, coop-stanford-cars, coop-sun397';
+    const figures = [found!, { name, templates: 1, top1: interval(0.5), gain: interval(-0.33) }];
+    const text = promptSearchText('p.json', { ...result(0.05), heldOut: { split: 'test', images: 100, figures } });
+    expect(text).toContain('default and 4 alike');
+    const table = text.split('\n').filter((line) => /\d %/.test(line) || line.includes('─'));
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
   it('says so to machines, too', () => {
     expect(promptSearchJson('m', result(-0.03))).toMatchObject({ held_out: { worse_than_default: true } });
     expect(promptSearchJson('m', result(0.01))).toMatchObject({ held_out: { worse_than_default: false } });

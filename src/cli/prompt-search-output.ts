@@ -1,7 +1,7 @@
 import type { Interval } from '../math/index.js';
 import type { PromptSet } from '../prompt/index.js';
 import { gainOverDefault, type PromptSearch } from '../prompt-search/index.js';
-import { percent, textTable } from '../report/index.js';
+import { foldedTable, percent } from '../report/index.js';
 
 /** A found set, the weightiest first. */
 export function promptList({ templates, weights }: PromptSet): { template: string; weight: number }[] {
@@ -34,22 +34,22 @@ export function promptSearchText(file: string, result: PromptSearch): string {
   const range = ({ low, high }: Interval) => `${percent(low)}–${percent(high)}`;
   const points = (share: number) => `${share < 0 ? '−' : '+'}${percent(Math.abs(share))}`;
   const rows = heldOut.figures.map(({ name, templates, top1, gain }) => [
-    name,
+    briefly(name),
     String(templates),
     `${percent(top1.value)} %`,
     range(top1),
     gain ? points(gain.value) : '',
     gain ? `${points(gain.low)} to ${points(gain.high)}` : '',
   ]);
-  const head = [
-    `${number(heldOut.images)} other images, ${data}/${heldOut.split}`,
-    'templates',
-    score,
-    '95 % interval',
-    'gain over it',
-    '95 % interval',
-  ];
-  return [...lines, textTable([head, ...rows], [0]), '', verdict(result), `written: ${file}`].join('\n');
+  const head = ['', 'templates', by === 'captions' ? 'R@1' : 'top-1', '95 %', 'gain', '95 %'];
+  const about = `${number(heldOut.images)} other images, ${data}/${heldOut.split}: ${score}, and what the found set gains over it`;
+  return [...lines, about, foldedTable([head, ...rows]), '', verdict(result), `written: ${file}`].join('\n');
+}
+
+/** Sets that say the same are named by the first: `coop-imagenet and 3 alike`. */
+function briefly(name: string): string {
+  const [first = '', ...others] = name.split(', ');
+  return others.length === 0 ? first : `${first} and ${others.length} alike`;
 }
 
 /** By captions, an image's own caption among those of the others is what is to be found. */

@@ -34,7 +34,10 @@ it('classifies in a line: a shipped model by name, a model that was loaded, path
     byName.map(({ probability }) => probability).sort((a, b) => b - a),
   );
   const sources = [image, pathToFileURL(image), pathToFileURL(image).href, bytes, new Blob([bytes])];
-  for (const answer of await classify(model, sources, classes)) expect(answer).toEqual(byName);
+  for (const answer of await classify(model, sources, classes)) {
+    // Of several images at a time, a product may be summed in another order.
+    expect(answer).toEqual(byName.map((one) => ({ ...one, probability: expect.closeTo(one.probability, 5) })));
+  }
   const templates = ['a logo of a {}'];
   expect(await classify(model, image, classes, { templates, top: 2 })).toHaveLength(2);
   expect(await classify(model, image, classes, { templates })).not.toEqual(byName);

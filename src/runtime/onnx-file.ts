@@ -16,7 +16,7 @@ export class OnnxFile {
    * @throws UserError for a device that cannot be used; ONNX Runtime's error where it cannot read the file
    */
   static async open(from: string | Uint8Array, options: { device?: Device; threads?: number } = {}): Promise<OnnxFile> {
-    const session = await openSession(from, options.device ?? 'cpu', { threads: options.threads });
+    const session = await openSession(from, options.device ?? 'cpu', { threads: options.threads, optimization: 'all' });
     return new OnnxFile(session);
   }
 

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { add, gather, grad, input, linear, mean, mul, sigmoid, square, sum } from '../tensor/index.js';
+import { optimizedGraphs } from '../test/optimized.fixture.js';
 import { parseDevice } from './device.js';
 import { compile } from './program.js';
 import { sessionOptions } from './session.js';
+
+optimizedGraphs();
 
 describe('Program', () => {
   it('sees parameters that JavaScript updates in place, and reuses its output arrays', async () => {
@@ -32,6 +35,15 @@ describe('Program', () => {
       /input right expects float32 \[2\]/,
     );
     await program.dispose();
+  });
+
+  it('refuses a level of optimisation that there is not', async () => {
+    vi.stubEnv('PROMPTKD_GRAPH_OPTIMIZATION', 'most');
+    const program = compile({ outputs: { y: mul(input('x', [3]), 2) } });
+    await expect(program).rejects.toThrow(
+      'PROMPTKD_GRAPH_OPTIMIZATION: expected one of all, extended, basic, disabled, got "most"',
+    );
+    vi.stubEnv('PROMPTKD_GRAPH_OPTIMIZATION', 'all');
   });
 
   it('writes the graph as it is traced, as it runs, and a profile of its runs', async () => {

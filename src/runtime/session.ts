@@ -1,13 +1,18 @@
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
+import { UserError } from '../errors.js';
 import type { Device } from './device.js';
 import { sessionError } from './device-fault.js';
 
 // What it logs about a device that cannot be set up, it throws as well.
 ort.env.logLevel = 'fatal';
 
+const levels = ['all', 'extended', 'basic', 'disabled'] as const;
+
 export interface SessionOptions {
   readonly threads?: number;
+  /** How far ONNX Runtime rewrites the graph before it runs it. @defaultValue PROMPTKD_GRAPH_OPTIMIZATION, or all */
+  readonly optimization?: (typeof levels)[number];
   readonly optimizedModelPath?: string;
   readonly profilePrefix?: string;
   /** Which of several CUDA devices. @defaultValue CUDA's first */
@@ -16,6 +21,21 @@ export interface SessionOptions {
   readonly externalData?: ort.InferenceSession.SessionOptions['externalData'];
   /** Where outputs are to lie, by name. */
   readonly outputLocations?: Readonly<Record<string, ort.Tensor.DataLocation>>;
+}
+
+/**
+ * PROMPTKD_GRAPH_OPTIMIZATION=disabled tells whether it is the rewriting that is at fault; and a graph that runs a few times
+ * alone, as in a test, ends sooner without.
+ *
+ * @throws UserError where the variable is none of its levels
+ */
+function usualOptimization(): (typeof levels)[number] {
+  const given = process.env.PROMPTKD_GRAPH_OPTIMIZATION ?? 'all';
+  const level = levels.find((one) => one === given);
+  if (level) return level;
+  throw new UserError(
+    `PROMPTKD_GRAPH_OPTIMIZATION: expected one of ${levels.join(', ')}, got ${JSON.stringify(given.slice(0, 100))}`,
+  );
 }
 
 /**
@@ -49,10 +69,18 @@ export function createSession(
 
 /** @internal */
 export function sessionOptions(device: Device, options: SessionOptions): ort.InferenceSession.SessionOptions {
-  const { threads, deviceId, optimizedModelPath, profilePrefix, externalData, outputLocations } = options;
+  const {
+    threads,
+    optimization = usualOptimization(),
+    deviceId,
+    optimizedModelPath,
+    profilePrefix,
+    externalData,
+    outputLocations,
+  } = options;
   return {
     executionProviders: [deviceId === undefined ? device : { name: device, deviceId }],
-    graphOptimizationLevel: 'all',
+    graphOptimizationLevel: optimization,
     logSeverityLevel: 3,
     // ONNX Runtime's own default counts physical cores, which on a virtual machine can come out as one.
     intraOpNumThreads: threads ?? availableParallelism(),

@@ -5,6 +5,7 @@ import { dequantize, type QuantizedTensor, quantizeTensor } from '../weight-form
 
 /** How the matrices of a task's files are stored, as Transformers.js names it: as they are, in 8 bits or in 4. */
 export const taskDtypes = ['fp32', 'q8', 'q4'] as const;
+/** How the matrices of a task's files are stored: {@link taskDtypes}. */
 export type TaskDtype = (typeof taskDtypes)[number];
 
 const schemes = { q8: 'int8', q4: 'int4' } as const;

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../math/random.js';
 import { encoder, type Params, paramFeeds, paramInputs } from '../nn/index.js';
 import { compile } from '../runtime/program.js';
+import { optimizedGraphs } from '../test/optimized.fixture.js';
 import { add, elements, grad, input, matmul, mean, mul, recomputed, sigmoid, square } from './index.js';
 
 const random = new Random('recompute');
@@ -60,6 +61,8 @@ async function train(recompute: boolean, weights = true) {
     order: graph!.node.flatMap((node) => node.output.filter((name) => name.startsWith('d/'))),
   };
 }
+
+optimizedGraphs();
 
 describe('recomputed', () => {
   it('gives the same gradients, and ONNX Runtime really computes again', async () => {

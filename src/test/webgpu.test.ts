@@ -118,7 +118,12 @@ function train(device: 'cpu' | 'webgpu', count: number, precision = 'fp32', prof
 
 async function run<T>(script: string, args: readonly string[]): Promise<T> {
   const { stdout } = await promisify(execFile)(process.execPath, [script, ...args], {
-    env: { ...process.env, VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: dirname(driver) },
+    env: {
+      ...process.env,
+      PROMPTKD_GRAPH_OPTIMIZATION: 'all',
+      VK_ICD_FILENAMES: driver,
+      LD_LIBRARY_PATH: dirname(driver),
+    },
     maxBuffer: 2 ** 26,
   });
   return JSON.parse(stdout) as T;

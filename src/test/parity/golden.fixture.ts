@@ -5,6 +5,7 @@ import { readSafetensors } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
 import { closeness, gradientBound, valueBound } from '../closeness.js';
+import { optimizedGraphs } from '../optimized.fixture.js';
 
 const ownCopies = 'fixtures/golden';
 const root = resolve(process.env.PROMPTKD_GOLDEN ?? ownCopies);
@@ -26,6 +27,7 @@ declare module 'vitest' {
  */
 export function parity(part: string, check: (dir: string, golden: Params) => void): void {
   describe(`${part}/`, () => {
+    optimizedGraphs();
     if (!existsSync(root)) throw new Error(`PROMPTKD_GOLDEN: expected a folder of golden tensors, got ${root}`);
     const dir = join(root, part);
     if (existsSync(dir)) check(dir, readSafetensors(join(dir, 'golden.safetensors')).tensors);
