@@ -123,7 +123,7 @@ describe('promptkd search-prompts', () => {
     const { code, out } = await search('--unlabelled');
     expect(code).toBe(0);
     expect(out).toMatch(/^\d chosen without labels:$/m);
-    expect(out).toMatch(/^12 other images[^]*gains\s+over\s+it$/m);
+    expect(out).toMatch(/^12 other images[\s\S]*gains\s+over\s+it$/m);
     expect(out).toMatch(/^openai-imagenet +80 /m);
   });
 
