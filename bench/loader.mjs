@@ -6,13 +6,14 @@
 //     [--photos FOLDER] [--json]
 //
 // The JPEGs are made in a temporary folder, or in --photos, where they stay for the next time.
+
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { augmentOptions } from '../dist/augment/index.js';
 import { clipPreprocess, initClip, parseClipConfig, tokenizerFromJson, trainTokenizer } from '../dist/clip/index.js';
 import { examplesOf, openDataset } from '../dist/data/index.js';
-import { Loader, usualWorkers } from '../dist/loader/index.js';
+import { Loader } from '../dist/loader/index.js';
 import { median } from '../dist/math/quantile.js';
 import { ContrastiveBatches } from '../dist/pretrain/contrastive-batches.js';
 import { contrastiveTask } from '../dist/pretrain/contrastive-task.js';
@@ -22,7 +23,14 @@ import { makePhotos } from './photos.mjs';
 import { table } from './table.mjs';
 
 const values = readOptions({
-  ...{ workers: `0,${usualWorkers()}`, steps: '8', rounds: '7', images: '2000', only: '48,224', photos: undefined },
+  ...{
+    workers: `0,${Math.max(1, availableParallelism() - 1)}`,
+    steps: '8',
+    rounds: '7',
+    images: '2000',
+    only: '48,224',
+    photos: undefined,
+  },
 });
 const only = someOf('only', values.only, ['48', '224']);
 const steps = Number(values.steps);

@@ -95,7 +95,7 @@ export function withLoaderOptions(command: Command): Command {
   return command
     .option(
       '--workers <n>',
-      'threads that decode and augment images; 0: the main thread (default: one less than the cores, at most 4)',
+      'threads that decode and augment images; 0: the main thread (default: one less than the cores, at most 4; none for very small images)',
       wholeNumber,
     )
     .option(
@@ -106,10 +106,10 @@ export function withLoaderOptions(command: Command): Command {
     );
 }
 
-export async function loaderOptions({ workers, loaderMemory }: LoaderFlags): Promise<LoaderOptions> {
-  const { usualWorkers } = await import('../loader/index.js');
-  return { workers: workers ?? usualWorkers(), memory: loaderMemory * 2 ** 20 };
-}
+export const loaderOptions = ({ workers, loaderMemory }: LoaderFlags): LoaderOptions => ({
+  workers: workers ?? 'usual',
+  memory: loaderMemory * 2 ** 20,
+});
 
 /** Takes the place of the templates that a command would use. */
 export const promptsOption = () =>

@@ -188,8 +188,7 @@ export async function runTraining<
     const source = { file: options.recipe, set: options.set, flags };
     let recipe = await loadRecipe(training.schema, source);
     const rounds = options.rounds === undefined ? undefined : await openedRounds(options, group !== undefined);
-    const loader =
-      loaderMemory === undefined ? undefined : await loaderOptions({ workers: options.workers, loaderMemory });
+    const loader = loaderMemory === undefined ? undefined : loaderOptions({ workers: options.workers, loaderMemory });
     /** All come here, with the same result: whoever fails before has ended the others. */
     const leave = <T>(result: T): T => {
       group?.close();

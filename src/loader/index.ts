@@ -1,6 +1,6 @@
 export { EpochOrder } from './epoch-order.js';
 export { KeptPixels } from './kept-pixels.js';
-export { type LoadedViews, Loader, type LoaderOptions, type LoaderPlan, usualWorkers } from './loader.js';
+export { type LoadedViews, Loader, type LoaderOptions, type LoaderPlan } from './loader.js';
 export { type DatasetPixels, datasetPixels, PixelBlocks, wholeImage } from './pixel-blocks.js';
 export { modelPixels, preprocessImage, squareRgb } from './pixels.js';
 export { type ViewSheetOptions, viewSheet } from './sheet.js';

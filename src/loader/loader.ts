@@ -8,8 +8,11 @@ import { type PlainView, shownBy, type View } from './view.js';
 
 /** How views are made; not which. */
 export interface LoaderOptions {
-  /** Worker threads that decode and augment, see {@link usualWorkers}; 0: the calling thread. @defaultValue 0 */
-  readonly workers?: number;
+  /**
+   * Worker threads that decode and augment; 0: the calling thread; `usual`: one less than the cores, at most 4, and none
+   * where a batch has so few pixels that a thread's start costs more. @defaultValue 0
+   */
+  readonly workers?: number | 'usual';
   /** Most bytes for decoded images and views; not counted is what a data set holds itself. @defaultValue 512 MiB */
   readonly memory?: number;
 }
@@ -29,8 +32,12 @@ export interface LoadedViews {
   readonly rgb: Uint8Array;
 }
 
+/** Pixels of a batch that the calling thread makes in about a millisecond. */
+const fewPixels = 2 ** 15;
+
 /** One core is left to the training, and few keep up with it. */
-export const usualWorkers = (): number => Math.max(1, Math.min(4, availableParallelism() - 1));
+const usualWorkers = ({ batch, size }: LoaderPlan): number =>
+  batch * size ** 2 <= fewPixels ? 0 : Math.max(1, Math.min(4, availableParallelism() - 1));
 
 const usualMemory = 512 * 2 ** 20;
 /** An image that is kept at 512 pixels a side, with transparency; whole ones are kept as far as there is room. */
@@ -59,8 +66,9 @@ export class Loader {
     private readonly dataset: ImageTextDataset,
     private readonly examples: readonly Example[],
     private readonly plan: LoaderPlan,
-    { workers = 0, memory = usualMemory }: LoaderOptions = {},
+    { workers: wanted = 0, memory = usualMemory }: LoaderOptions = {},
   ) {
+    const workers = wanted === 'usual' ? usualWorkers(plan) : wanted;
     this.bad = new UnreadableImages(examples.length);
     const bytes = plan.batch * plan.size ** 2 * 3;
     // A mixed view is made of two images.
