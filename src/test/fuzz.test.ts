@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { Random } from '../math/random.js';
 import { mutate } from './fuzz/mutate.js';
 import { folderFor, keepInput, parsers, targetsOf } from './fuzz/parsers.fixture.js';
+import { taskParsers } from './fuzz/task-parsers.fixture.js';
 
 // `node bench/fuzz.mjs` sets both for a night.
 const inputs = Number(process.env.PROMPTKD_FUZZ_INPUTS ?? 12);
@@ -22,7 +23,7 @@ afterAll(() => {
 });
 
 describe('damaged input is read, or refused in a sentence', () => {
-  it.each(parsers.map((parser) => [parser.name, parser] as const))('%s', async (name, parser) => {
+  it.each([...parsers, ...taskParsers].map((parser) => [parser.name, parser] as const))('%s', async (name, parser) => {
     const folder = folderFor(root, parser);
     await parser.make(folder);
     await parser.read(folder);
