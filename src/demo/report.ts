@@ -33,6 +33,7 @@ export async function reportData(source: ReportSource, options: CompileOptions):
   const { dataset, measured, histories, recipe, seed } = source;
   const [teacher] = measured;
   const images = (n: number) => n.toLocaleString('en-GB');
+  const cores = availableParallelism();
   const prompted = histories.at(-1)!;
   const evaluation = teacher!.evaluation;
   return {
@@ -41,7 +42,7 @@ export async function reportData(source: ReportSource, options: CompileOptions):
     facts: [
       ['Data', `${dataset.name}, ${images(examplesOf(dataset, 'train').length)} training images`],
       ['Seed', String(seed)],
-      ['Machine', `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores`],
+      ['Machine', `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cores} ${cores === 1 ? 'core' : 'cores'}`],
       ['Date', new Date().toISOString().slice(0, 10)],
     ],
     models: measured.map(({ summary }) => summary),
