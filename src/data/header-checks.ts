@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { codeFingerprint } from '../files/index.js';
 import { keep, readKept } from './cache.js';
 import { imageFault } from './image-fault.js';
 
@@ -9,10 +10,8 @@ type Check = readonly [bytes: number, modified: number, fault: string | null];
 
 /** Fewer checks are quicker made again than kept. */
 const worthKeeping = 500;
-/** Raised when images are checked differently. */
-const revision = 2;
 
-/** What the headers of a folder's images said, kept in the cache between runs: a header takes about a millisecond. */
+/** What the headers of a folder's images said, kept in the cache between runs of the same code: a header takes about a millisecond. */
 export class HeaderChecks {
   private made = 0;
 
@@ -23,7 +22,7 @@ export class HeaderChecks {
 
   static async of(folder: string): Promise<HeaderChecks> {
     const key = createHash('sha256')
-      .update(`${revision}\n${resolve(folder)}`)
+      .update(`${codeFingerprint('data')}\n${resolve(folder)}`)
       .digest('hex')
       .slice(0, 24);
     const name = join('headers', `${key}.json`);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.js';
+import { codeFingerprint } from '../files/index.js';
 import { cacheFolder, keep, readKept } from './cache.js';
 import type { ImageSource, Remark, Skipped } from './dataset.js';
 import type { NamedImage } from './image-file.js';
@@ -34,13 +35,10 @@ interface KeptPack extends Pack {
   readonly checked?: readonly [bytes: number, changed: number];
 }
 
-/** Raised when packs are read differently. */
-const revision = 2;
-
 /**
- * The pack of a file, read once: its index is kept in the cache until the file changes, and so are the images of a
- * file that cannot be read from anywhere. An index or images that are not as they were written are made again; where
- * the cache cannot be written they are made for this run alone.
+ * The pack of a file, read once: its index is kept in the cache until the file changes, or the code that reads it, and so
+ * are the images of a file that cannot be read from anywhere. An index or images that are not as they were written are
+ * made again; where the cache cannot be written they are made for this run alone.
  *
  * @param read what reads it; writes what it unpacks to the file that is handed to it
  * @throws UserError where there is no such file, or what is unpacked cannot be written anywhere
@@ -52,7 +50,7 @@ export async function cachedPack(
 ): Promise<Pack> {
   const info = await stat(file).catch(() => undefined);
   if (!info?.isFile()) throw new UserError(`${file}: no such file`);
-  const source = [revision, resolve(file), info.size, info.mtimeMs, options].join('\n');
+  const source = [codeFingerprint('data'), resolve(file), info.size, info.mtimeMs, options].join('\n');
   const name = join('packs', createHash('sha256').update(source).digest('hex').slice(0, 24));
   const known = await readKept(`${name}.json`);
   const bin = join(cacheFolder(), `${name}.bin`);
