@@ -2,19 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { initClip } from '../clip/towers/initialise.js';
-import { compileOptions, dataset, teacher, config as usual } from '../test/colours.fixture.js';
+import { compileOptions, dataset } from '../test/colours.fixture.js';
 import type { RunProgress } from '../train/index.js';
 import { continual } from './continual.js';
+import { student } from './one-block.fixture.js';
 import { continualRecipe } from './sequence-recipe.js';
-
-const one = { num_hidden_layers: 1 };
-const config = {
-  ...usual,
-  text_config: { ...usual.text_config, ...one },
-  vision_config: { ...usual.vision_config, ...one },
-};
-const student = { ...teacher, config, params: initClip(config, 4) };
 
 let root = '';
 beforeAll(() => {

@@ -7,18 +7,10 @@ import { bankModel, forgetTask, mergeBanks, readBank, saveBank } from '../bank/i
 import { tokenizeAll } from '../clip/index.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { datasetPixels } from '../loader/index.js';
-import { compileOptions, dataset, teacher, config as usual } from '../test/colours.fixture.js';
+import { compileOptions, dataset } from '../test/colours.fixture.js';
 import { type ContinueOptions, continueBank } from './continue-bank.js';
+import { config, student } from './one-block.fixture.js';
 import { continueRecipe } from './recipe.js';
-
-// One block a tower: graphs are compiled many times here.
-const one = { num_hidden_layers: 1 };
-const config = {
-  ...usual,
-  text_config: { ...usual.text_config, ...one },
-  vision_config: { ...usual.vision_config, ...one },
-};
-const student = { ...teacher, config, params: initClip(config, 4) };
 
 let root = '';
 beforeAll(() => {
