@@ -67,13 +67,11 @@ function shortage(error: Error): string | undefined {
   }
   // Node says that it cannot find a module, or the file that its package names, where it could not open it.
   const missing = code === 'ERR_MODULE_NOT_FOUND' ? /'([^']+)'/.exec(message)?.[1] : undefined;
-  if (missing !== undefined && existsSync(dirname(missing))) return tooManyFiles;
+  if (missing !== undefined && existsSync(dirname(missing))) return fileFault({ code: 'EMFILE' });
   if (code === 'EAGAIN' || code === 'ERR_WORKER_INIT_FAILED') {
     return `the system gives this process no more threads or processes (${firstLine(message)}): allow more with ulimit -u`;
   }
   return undefined;
 }
-
-const tooManyFiles = 'too many open files: allow more with ulimit -n';
 
 const firstLine = (text: string) => text.split('\n')[0]!.slice(0, 200);

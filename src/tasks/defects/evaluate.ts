@@ -2,11 +2,10 @@ import type { RawImage, Skipped } from '../../data/index.js';
 import { type Interval, wilson } from '../../math/index.js';
 import { paramInputs } from '../../nn/index.js';
 import { reshape } from '../../tensor/index.js';
-import { roundedWeights } from '../stored-weights.js';
 import type { DefectDataset, DefectMask, Product } from './data/defect-data.js';
 import type { Detector } from './detector.js';
 import { eachImage, type FitOptions } from './fit.js';
-import { scorerWeights, scores, tiledImage } from './graph/detector-graph.js';
+import { scores, storedValues, tiledImage } from './graph/detector-graph.js';
 import { resample, resampling } from './graph/resample.js';
 import { asImage } from './graph/tiles.js';
 import { ImageProgram, type InspectOptions } from './image-program.js';
@@ -116,7 +115,7 @@ export async function evaluateDefects(detector: Detector, options: EvaluateDefec
 }
 
 function evaluationGraph(detector: Detector, [height, width]: readonly [number, number]) {
-  const weights = roundedWeights(scorerWeights(detector), detector.dtype);
+  const weights = storedValues(detector);
   const tiled = tiledImage(detector, [height, width]);
   const { score, map } = scores(paramInputs(weights), detector, tiled);
   const [h, w] = mapSize({ height, width });

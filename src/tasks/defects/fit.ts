@@ -8,7 +8,7 @@ import { roundedWeights, type TaskDtype } from '../stored-weights.js';
 import { coreset } from './coreset.js';
 import type { DefectDataset, DefectImage, Product } from './data/defect-data.js';
 import type { Detector, Learned, View } from './detector.js';
-import { descriptors, type Scorer, scorerWeights, scores, tiledImage } from './graph/detector-graph.js';
+import { descriptors, type Scorer, scores, storedValues, tiledImage } from './graph/detector-graph.js';
 import { ImageProgram, type InspectOptions } from './image-program.js';
 import { stateTexts } from './state-texts.js';
 import { thresholdFromSound } from './threshold.js';
@@ -133,7 +133,7 @@ export async function calibrated(
   const { model, dtype = 'fp32', view, falseAlarms, product } = options;
   const scorer: Scorer = { model, dtype, view, learned };
   const program = new ImageProgram((size) => {
-    const weights = roundedWeights(scorerWeights(scorer), dtype);
+    const weights = storedValues(scorer);
     const { score, map } = scores(paramInputs(weights), scorer, tiledImage(scorer, size));
     return { outputs: { score, peak: max(reshape(map, [1, -1]), 1) }, weights };
   }, options);

@@ -1,7 +1,6 @@
 import type { RawImage } from '../../data/index.js';
-import { roundedWeights } from '../stored-weights.js';
 import type { Detector } from './detector.js';
-import { detectorGraph } from './graph/detector-graph.js';
+import { detectorGraph, storedValues } from './graph/detector-graph.js';
 import { ImageProgram, type InspectOptions } from './image-program.js';
 
 /** What a detector says of an image. */
@@ -40,9 +39,8 @@ export interface Inspector {
 export function openInspector(detector: Detector, options: InspectOptions = {}): Inspector {
   const program = new ImageProgram(
     (size) => {
-      const { outputs, weights } = detectorGraph(detector, size);
-      const { pred_score, anomaly_map } = outputs;
-      return { outputs: { pred_score, anomaly_map }, weights: roundedWeights(weights, detector.dtype) };
+      const { pred_score, anomaly_map } = detectorGraph(detector, size).outputs;
+      return { outputs: { pred_score, anomaly_map }, weights: storedValues(detector) };
     },
     options,
     detector.size,

@@ -3,11 +3,10 @@ import { UserError } from '../../errors.js';
 import { modelWeights, type TowerModel } from '../../model/index.js';
 import { paramInputs } from '../../nn/index.js';
 import { patchTokens } from '../patch-features.js';
-import { roundedWeights } from '../stored-weights.js';
 import type { DefectDataset, DefectMask } from './data/defect-data.js';
 import type { Detector, View } from './detector.js';
 import { eachImage, type FitOptions } from './fit.js';
-import { scorerWeights, scores, tiledImage } from './graph/detector-graph.js';
+import { scores, storedValues, tiledImage } from './graph/detector-graph.js';
 import { resampleWeights } from './graph/resample.js';
 import type { TileLayout } from './graph/tiles.js';
 import { tileLayout } from './graph/tiles.js';
@@ -105,7 +104,7 @@ function teacherMaps(teacher: Detector, options: InspectOptions): ImageProgram {
     );
   }
   return new ImageProgram((size) => {
-    const weights = roundedWeights(scorerWeights(teacher), teacher.dtype);
+    const weights = storedValues(teacher);
     const { map } = scores(paramInputs(weights), teacher, tiledImage(teacher, size));
     return { outputs: { map }, weights };
   }, options);

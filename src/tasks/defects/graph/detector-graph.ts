@@ -19,6 +19,7 @@ import {
   type Tensor,
 } from '../../../tensor/index.js';
 import { patchTokens } from '../../patch-features.js';
+import { roundedWeights } from '../../stored-weights.js';
 import { type Detector, type Learned, temperature, type View } from '../detector.js';
 import { spreadOf, type Threshold } from '../threshold.js';
 import { memoryScores, patchDescriptors } from './memory.js';
@@ -65,6 +66,9 @@ export function scorerWeights({ model, learned }: Scorer): Params {
     ...('adapters' in learned && learned.adapters ? paramFeeds(learned.adapters, 'defects.') : {}),
   };
 }
+
+/** The weights that a scorer computes with: the values that its exported file stores. */
+export const storedValues = (scorer: Scorer): Params => roundedWeights(scorerWeights(scorer), scorer.dtype);
 
 /** What an image scores before limits are laid on it. */
 export interface Scores {
