@@ -329,7 +329,8 @@ async function trainPhases(
   // How often the student is looked at decides none of its bits.
   const { evaluation, ...decisive } = recipe;
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
-  const costs = phases.map((phase) => stepCost(full, phase, batches));
+  const texts = { count: batches.textCount, length: batches.bank.length };
+  const costs = phases.map((phase) => stepCost(full, phase, texts));
   const work = phases.map(({ steps }, i) => steps * costs[i]!);
   const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {

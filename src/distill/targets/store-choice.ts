@@ -41,13 +41,13 @@ export function chooseStore(
   teacher: Pick<Teacher, 'config' | 'inner'>,
   student: ClipConfig,
   images: number,
-  atMost: number,
+  atMost: { readonly bytes: number; readonly views?: number },
 ): StoreCost & { readonly pairs: readonly LayerPair[] } {
   const all = student.vision_config.num_hidden_layers;
   const choices = Array.from({ length: all }, (_, i) => {
     const pairs = evenPairs(i + 1, all, teacher.config.vision_config.num_hidden_layers);
     const { bytesAView } = storeCost({ ...recipe, views: 1 }, teacher, pairs, images);
-    const views = Math.min(mostViews, Math.floor(atMost / bytesAView));
+    const views = Math.min(atMost.views ?? mostViews, Math.floor(atMost.bytes / bytesAView));
     return { pairs, views, layers: pairs.length, bytesAView, bytes: views * bytesAView };
   }).filter(({ views, layers }) => views > 0 || layers === 1);
   const worth = ({ views, layers }: { views: number; layers: number }) =>
