@@ -73,17 +73,33 @@ export function expectedTime(
   };
 }
 
-/** What other stores would cost. */
+/** What other stores would cost, each alone in place of this one. */
 function storeNotes(
   recipe: DistillRecipe,
   teacher: Teacher,
   pairs: readonly LayerPair[],
   images: number,
 ): readonly string[] {
-  const gigabytes = (of: readonly LayerPair[]) =>
-    `${(storeCost(recipe, teacher, of, images).bytes / 1e9).toPrecision(2)} GB`;
-  if (pairs.length < 2) return [];
+  if (pairs.length === 0) return [];
+  const cost = (change: Partial<Pick<DistillRecipe, 'views' | 'targets'>>, of = pairs) =>
+    `${(storeCost({ ...recipe, ...change }, teacher, of, images).bytes / 1e9).toPrecision(2)} GB`;
+  const { targets, views } = recipe;
+  const { image_size, patch_size } = teacher.config.vision_config;
+  const coarse = Math.floor(image_size / patch_size / 2);
+  const choices: [boolean, string][] = [
+    [views > 1, `one view ${cost({ views: 1 })} (--set views=1)`],
+    [
+      targets.precision === 'fp16',
+      `layers in fp8 ${cost({ targets: { ...targets, precision: 'fp8' } })} (--set targets.precision=fp8)`,
+    ],
+    [
+      targets.grid === undefined && coarse > 0,
+      `patches pooled to ${coarse} × ${coarse} ${cost({ targets: { ...targets, grid: coarse } })} (--set targets.grid=${coarse})`,
+    ],
+    [pairs.length > 1, `the last layer alone ${cost({}, pairs.slice(-1))} (--set losses.layers=last)`],
+    [true, `embeddings alone ${cost({}, [])} (--no-feature --no-attention --no-cross-modal)`],
+  ];
   return [
-    `smaller teacher targets: of the last layer alone ${gigabytes(pairs.slice(-1))} (--set losses.layers=last), of embeddings alone ${gigabytes([])} (--no-feature --no-attention)`,
+    `teacher targets would take, by one choice: ${choices.flatMap(([has, text]) => (has ? [text] : [])).join(', ')}`,
   ];
 }

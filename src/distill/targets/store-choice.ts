@@ -18,13 +18,15 @@ export interface StoreCost {
 
 /** Bytes of the stored teacher targets of so many images, for the losses of a recipe. @param pairs mapped layers */
 export function storeCost(
-  recipe: Pick<DistillRecipe, 'losses' | 'views'>,
+  recipe: Pick<DistillRecipe, 'losses' | 'views' | 'targets'>,
   teacher: Pick<Teacher, 'config' | 'inner'>,
   pairs: readonly LayerPair[],
   images: number,
 ): StoreCost {
   const { hidden, attention } = storedStates(activeLosses(recipe, lossNames), pairs, teacher.config);
-  const layout = new TargetLayout(targetContents({ teacher: teacher as Teacher, hidden, attention }));
+  const layout = new TargetLayout(
+    targetContents({ teacher: teacher as Teacher, hidden, attention, ...recipe.targets }),
+  );
   const bytesAView = layout.bytes * images;
   return { views: recipe.views, layers: pairs.length, bytesAView, bytes: recipe.views * bytesAView };
 }
@@ -37,7 +39,7 @@ const mostViews = 8;
  * of equal ones the one with more views. The smallest, one view of the last layers, where none does.
  */
 export function chooseStore(
-  recipe: Pick<DistillRecipe, 'losses' | 'views'>,
+  recipe: Pick<DistillRecipe, 'losses' | 'views' | 'targets'>,
   teacher: Pick<Teacher, 'config' | 'inner'>,
   student: ClipConfig,
   images: number,
