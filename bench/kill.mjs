@@ -6,7 +6,7 @@
 //
 // A command is run once, in a process that copies what stands on the disk at each such call: what a killed process leaves. Each copy
 // is then gone on with, all of them in one process, as starting one takes longer than these commands. Of more than --most different
-// states of a command as many are gone on with, spread evenly. src/test/kill.test.ts kills processes for real.
+// states of a command as many are gone on with, spread evenly; --most 1000 is for a night. src/test/kill.test.ts kills processes for real.
 //
 // Prints a JSON object a command: calls, different states among them, how many were gone on with, and what went wrong.
 import { spawnSync } from 'node:child_process';
@@ -17,8 +17,9 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { savingCommands } from './kill/commands.mjs';
 import { goOn } from './kill/go-on.mjs';
+import { inThisProcess } from './kill/in-this-process.mjs';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, most: { type: 'string', default: '60' } } });
+const { values } = parseArgs({ options: { only: { type: 'string' }, most: { type: 'string', default: '12' } } });
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'promptkd-kill-'));
 const at = (...parts) => join(root, ...parts);
@@ -26,41 +27,36 @@ const at = (...parts) => join(root, ...parts);
 const work = at('work');
 process.env.PROMPTKD_CACHE = join(work, 'cache');
 
-function run(args, options = []) {
-  const ended = spawnSync(process.execPath, [...options, path('../dist/cli/main.js'), ...args], { encoding: 'utf8' });
-  if (ended.status !== 0) throw new Error(`promptkd ${args.join(' ')}: ${ended.stderr}`);
+async function make(args) {
+  const { code, said } = await inThisProcess(args);
+  if (code !== 0) throw new Error(`promptkd ${args.join(' ')}: ${said}`);
+}
+
+/** Runs a command to its end, and keeps what stood on the disk at each of its calls. */
+function record(args) {
+  mkdirSync(at('states'), { recursive: true });
+  const recorder = `${new URL('./kill/snapshots.mjs', import.meta.url).href}?${new URLSearchParams({ of: work, to: at('states') })}`;
+  const given = ['--import', recorder, path('../dist/cli/main.js'), ...args];
+  const { status, stderr } = spawnSync(process.execPath, given, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`promptkd ${args.join(' ')}: ${stderr}`);
+  return readdirSync(at('states'))
+    .sort()
+    .map((state) => at('states', state));
 }
 
 try {
-  const commands = await savingCommands(at('material'), run);
+  const commands = await savingCommands(at('material'), make);
   for (const name of values.only?.split(',') ?? Object.keys(commands)) {
     const began = Date.now();
     const { args, before, varies } = commands[name];
-    const begin = () => {
-      rmSync(work, { recursive: true, force: true });
-      mkdirSync(work, { recursive: true });
-      before?.(join(work, 'out'));
-    };
-    begin();
-    const recorder = `${new URL('./kill/snapshots.mjs', import.meta.url).href}?${new URLSearchParams({ of: work, to: at('states') })}`;
-    mkdirSync(at('states'), { recursive: true });
-    run(args(join(work, 'out')), ['--import', recorder]);
-    const states = readdirSync(at('states'), { withFileTypes: true }).map(({ name: state }) => at('states', state));
-    const told = await goOn({
-      work,
-      states: states.sort(),
-      args: args(join(work, 'out')),
-      varies,
-      most: Number(values.most),
-    });
-    console.log(
-      JSON.stringify({
-        command: name,
-        calls: states.length,
-        ...told,
-        seconds: Math.round((Date.now() - began) / 1000),
-      }),
-    );
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(work, { recursive: true });
+    before?.(join(work, 'out'));
+    const call = args(join(work, 'out'));
+    const states = record(call);
+    const told = await goOn({ work, states, args: call, varies, most: Number(values.most) });
+    const seconds = Math.round((Date.now() - began) / 1000);
+    console.log(JSON.stringify({ command: name, calls: states.length, ...told, seconds }));
     if (told.wrong.length > 0) process.exitCode = 1;
     rmSync(at('states'), { recursive: true, force: true });
   }

@@ -12,7 +12,7 @@ import sharp from 'sharp';
  * Makes images, tables and models below a folder.
  *
  * @param {string} root
- * @param {(args: string[]) => void} run runs the command line, and throws where it ends badly
+ * @param {(args: string[]) => Promise<void>} run runs the command line, and throws where it ends badly
  * @returns {Promise<Record<string, Saving>>}
  */
 export async function savingCommands(root, run) {
@@ -84,10 +84,10 @@ export async function savingCommands(root, run) {
     'phases={ warmup: { steps: 1 }, prompt: { steps: 1 }, joint: { steps: 1 } }',
   );
   const [teacher, other] = [at('teacher/model'), at('other/model')];
-  run(['pretrain', ...data, '--out', at('teacher'), ...train, ...tiny]);
-  run(['pretrain', ...data, '--out', at('other'), ...train, ...tiny, '--seed', '7']);
+  await run(['pretrain', ...data, '--out', at('teacher'), ...train, ...tiny]);
+  await run(['pretrain', ...data, '--out', at('other'), ...train, ...tiny, '--seed', '7']);
   const distilling = ['distill', '--teacher', teacher, ...data, ...train, ...short];
-  run([...distilling, '--out', at('run')]);
+  await run([...distilling, '--out', at('run')]);
   const student = at('run/student');
   const task = (bank, name, classes) => [
     ...['continue', '--bank', bank, '--student', teacher, ...data, '--task', name, ...quiet, '--workers', '0'],
@@ -98,27 +98,27 @@ export async function savingCommands(root, run) {
     ['class0', 'class1'],
     ['class2', 'class3'],
   ];
-  run(task(at('bank'), 'first', first));
-  run(task(at('bank2'), 'second', second));
+  await run(task(at('bank'), 'first', first));
+  await run(task(at('bank2'), 'second', second));
   cpSync(at('bank'), at('bank-of-two'), { recursive: true });
-  run(task(at('bank-of-two'), 'second', second).toSpliced(3, 2));
+  await run(task(at('bank-of-two'), 'second', second).toSpliced(3, 2));
   const vqa = ['vqa', 'train', teacher, '--data', `csv:${at('questions.csv')}`, ...quiet];
   const head = set(
     ...['steps=2', 'batch=2', 'warmup_steps=0', 'answers.min_count=1', 'checkpoint_every=1', 'evaluation.every=0'],
     'head={ width: 8, layers: 1, heads: 2, intermediate_size: 8 }',
   );
-  run([...vqa, ...head, '--out', at('head')]);
+  await run([...vqa, ...head, '--out', at('head')]);
   const plates = ['--data', `mvtec:${at('plates')}`, ...quiet];
   const few = set('side=16', 'shots=2', 'false_alarms=500');
   const fit = ['defects', 'fit', teacher, ...plates, '--product', 'plate', ...few];
-  run([...fit, '--out', at('detector')]);
+  await run([...fit, '--out', at('detector')]);
   const index = ['medical-report', 'index', teacher, '--data', `csv:${at('studies.csv')}`, ...quiet];
   const findings = set('steps=2', 'batch=4', 'warmup_steps=0', 'head.width=8', 'checkpoint_every=1');
-  run([...index, ...findings, '--out', at('index')]);
+  await run([...index, ...findings, '--out', at('index')]);
   const exporting = ['export', student, '--classes', 'a,b', '--quiet'];
-  run([...exporting, '--out', at('exported')]);
-  run(['vqa', 'export', teacher, '--head', at('head'), '--out', at('vqa-exported'), '--quiet']);
-  run(['export', teacher, '--classes', 'a,b', '--quiet', '--out', at('teacher-exported')]);
+  await run([...exporting, '--out', at('exported')]);
+  await run(['vqa', 'export', teacher, '--head', at('head'), '--out', at('vqa-exported'), '--quiet']);
+  await run(['export', teacher, '--classes', 'a,b', '--quiet', '--out', at('teacher-exported')]);
   const sweep = {
     call: ['pretrain', ...data, ...train, ...tiny],
     fields: { 'optimizer.lr': [1e-3, 2e-3] },
@@ -130,7 +130,7 @@ export async function savingCommands(root, run) {
   return {
     pretrain: { args: (out) => ['pretrain', ...data, '--out', out, ...train, ...tiny] },
     distill: { args: (out) => [...distilling, '--out', out] },
-    'distill from two teachers': { args: (out) => [...distilling.toSpliced(3, 0, other), '--out', out] },
+    'distill from two teachers': { args: (out) => [...distilling.toSpliced(3, 0, '--teacher', other), '--out', out] },
     extract: { args: (out) => ['extract', ...distilling.slice(1), '--out', out] },
     'tune-prompts': {
       args: (out) => ['tune-prompts', teacher, ...data, '--out', out, ...train, ...set('steps=2', 'batch=6')],

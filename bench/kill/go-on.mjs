@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { cpSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { variesAlways } from './commands.mjs';
+import { inThisProcess } from './in-this-process.mjs';
 
-const { runCommand } = await import(new URL('../../dist/cli/run-command.js', import.meta.url));
 /** A command that has done its work before it was killed may say that there is none left, where all is as it should be. */
 const refused = 2;
 
@@ -29,7 +29,7 @@ export async function goOn({ work, states, args, varies, most }) {
     const state = different[Math.floor(i)];
     rmSync(work, { recursive: true, force: true });
     cpSync(state, work, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
-    const { code, said } = await call(args);
+    const { code, said } = await inThisProcess(args);
     tried++;
     const found = sums(work, varies ?? /$^/);
     const differ = Object.keys({ ...expected, ...found }).filter((file) => expected[file] !== found[file]);
@@ -37,27 +37,6 @@ export async function goOn({ work, states, args, varies, most }) {
       wrong.push({ state, code, said: said.slice(0, 300), differ });
   }
   return { states: different.length, tried, wrong };
-}
-
-async function call(args) {
-  const write = [process.stdout.write, process.stderr.write];
-  let said = '';
-  const hear = (chunk, ...rest) => {
-    said += chunk;
-    for (const done of rest) if (typeof done === 'function') done();
-    return true;
-  };
-  const kept = process.exitCode;
-  try {
-    process.exitCode = 0;
-    [process.stdout.write, process.stderr.write] = [hear, hear];
-    await runCommand([process.execPath, 'promptkd', ...args]);
-    return { code: Number(process.exitCode), said };
-  } finally {
-    [process.stdout.write, process.stderr.write] = write;
-    process.exitCode = kept;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(signal);
-  }
 }
 
 /** Checksums of the files below a folder; of those that vary it counts that they are there. */
