@@ -145,7 +145,9 @@ function rowsOf(seed) {
     ...[0.01, 0.05, 0.1, 0.25, 1].map((fraction) => {
       const [name, title] = [`fraction-${fraction}`, `${fraction * 100} % of the images`];
       const change = { data: fraction === 1 ? {} : { fraction } };
-      return plain('data', name, title, 1 + fraction, change, 1, { store: fraction === 1 ? 'all' : name });
+      // With all images it is the run of table `start`.
+      const own = fraction === 1 ? { store: 'all', name: 'start-promptkd' } : { store: name };
+      return plain('data', name, title, 1 + fraction, change, 1, own);
     }),
 
     ...[50, 100].flatMap((imbalance) =>

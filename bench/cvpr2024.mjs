@@ -2,7 +2,7 @@
 // student, the prompt-tuned teacher and the PromptKD student, and what they make of drawings and scenes that were not distilled
 // on. Prints every seed, or with --json a row a model and figure.
 //
-//   npm run bench:cvpr2024 [-- --seeds 5 --teacher models/emoji-pairs-teacher --student models/emoji-pairs-small
+//   npm run bench:cvpr2024 [-- --seeds 5 --teacher models/emoji-pairs-teacher --student models/emoji-pairs-features
 //     --out runs/bench-cvpr2024 --set FIELD=VALUE --json]
 //
 // A run that was stopped goes on.
@@ -14,7 +14,7 @@ import { readOptions } from './options.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const values = readOptions({
-  ...{ seeds: '5', teacher: here('../models/emoji-pairs-teacher'), student: here('../models/emoji-pairs-small') },
+  ...{ seeds: '5', teacher: here('../models/emoji-pairs-teacher'), student: here('../models/emoji-pairs-features') },
   ...{ out: 'runs/bench-cvpr2024', set: undefined },
 });
 const start = performance.now();

@@ -88,6 +88,10 @@ export const suites = {
     ...{ script: 'cvpr2024.mjs', minutes: 15 },
     about: 'The CVPR 2024 recipe on the built-in pairs of attribute and object, over five seeds',
   },
+  'cvpr2024-whole': {
+    ...{ script: 'cvpr2024-whole.mjs', minutes: 10 },
+    about: 'Two of its seeds distilled in PyTorch, too: base, novel and H of both sides',
+  },
   claims: {
     ...{ script: 'claims.mjs', minutes: 600 },
     about: 'The method’s claims over three seeds: equal start, little data, long tails, parts, quantisation',

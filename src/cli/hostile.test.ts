@@ -57,3 +57,14 @@ describe('a folder of runs that somebody sent', () => {
     }
   });
 });
+
+it('a path that is empty, as of a variable that is not set, is refused before anything is done', async () => {
+  for (const [args, name] of [
+    [['export', '', '--out', 'x'], '<model>'],
+    [['export', 'promptkd:emoji-student', '--out', ''], '--out'],
+    [['distill', '--teacher', 'a', '--teacher', '', '--out', 'x'], '--teacher'],
+  ] as const) {
+    const { code, err } = await promptkd(...args);
+    expect([code, err]).toEqual([2, expect.stringContaining(`promptkd: ${name}: expected a value, got an empty text`)]);
+  }
+});

@@ -35,6 +35,7 @@ import { addSweep } from './commands/sweep.js';
 import { addTunePrompts } from './commands/tune-prompts.js';
 import { addVqa } from './commands/vqa.js';
 import { addWeb } from './commands/web.js';
+import { refuseEmptyPaths } from './empty-paths.js';
 import { examples } from './options.js';
 
 /** The whole command line. Commands load what they need when they run, so that help is quick. */
@@ -52,6 +53,7 @@ export function buildProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(oneSentence(text)) })
     .exitOverride()
     .hook('preAction', async (_, command) => {
+      refuseEmptyPaths(command);
       const { refuseCopies } = await import('./together.js');
       refuseCopies(nameOf(command));
     })

@@ -10,16 +10,29 @@ import { cannotWrite } from './faults.js';
  */
 export async function makeFolder(folder: string): Promise<string[]> {
   const missing: string[] = [];
-  for (let at = resolve(folder); !(await stat(at).catch(() => undefined)); at = dirname(at)) missing.push(at);
-  for (const each of missing.toReversed()) {
-    await mkdir(each).catch((error: NodeJS.ErrnoException) => {
+  for (let at = resolve(folder); !(await isThere(at)); at = dirname(at)) missing.push(at);
+  for (const [i, each] of missing.toReversed().entries()) {
+    await mkdir(each).catch(async (error: NodeJS.ErrnoException) => {
       // Another process was quicker.
-      if (error.code !== 'EEXIST') throw error;
+      if (error.code === 'EEXIST') return;
+      await removeEmpty(missing.slice(missing.length - i));
+      throw error;
     });
     // What is written into it is lost with it, where a power cut finds its own name not on the disk.
     await syncFolder(dirname(each));
   }
   return missing;
+}
+
+/** @throws Error where the name is too long, before those above it are made for nothing */
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENAMETOOLONG') throw error;
+      return false;
+    },
+  );
 }
 
 /**

@@ -22,6 +22,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+it('makes none of many folders for a path that is too long', async () => {
+  await expect(checkWritable(at('d/'.repeat(3000), 'x'))).rejects.toThrow('the name is too long');
+  await expect(ensureFolder(at('new', 'n'.repeat(300)))).rejects.toThrow('the name is too long');
+  expect(await readdir(folder)).toEqual(['file']);
+});
+
 describe.each([
   ['checkWritable', (path: string) => checkWritable(path)],
   ['writeFileAtomic', (path: string) => writeFileAtomic(path, 'new')],

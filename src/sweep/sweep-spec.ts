@@ -8,6 +8,9 @@ const trainings = ['distill', 'pretrain', 'tune-prompts', 'cvpr2024'] as const;
 /** Flags that a sweep gives itself. */
 const ownFlags = ['--out', '--seed', '--recipe', '--json', '--plan'];
 const mostTrials = 10_000;
+/** Jobs of a rung, and characters of their commands: they are kept in memory and in one file. */
+const mostRuns = 100_000;
+const mostCharacters = 2 ** 27;
 
 const count = z.int().positive();
 
@@ -28,7 +31,11 @@ const range = z
     whole: z.boolean().default(false),
   })
   .refine(({ min, max }) => min < max, 'expected min below max')
-  .refine(({ min, scale }) => scale === 'linear' || min > 0, 'expected min above 0 on a log scale');
+  .refine(({ min, scale }) => scale === 'linear' || min > 0, 'expected min above 0 on a log scale')
+  .refine(
+    ({ min, max, whole }) => !whole || Math.ceil(min) <= Math.floor(max),
+    'expected a whole number between min and max',
+  );
 
 /** Values that are drawn from. */
 export type Range = z.infer<typeof range>;
@@ -92,7 +99,32 @@ const specSchema = z
         'afterwards',
         'expected {run}, which stands for the run’s folder, as in: evaluate {run} --data folder:photos',
       );
+    const { trials, runs, characters } = sizeOf(spec);
+    if (runs > mostRuns)
+      issue('seeds', `${trials} trials by ${spec.seeds.length} seeds are more than ${mostRuns} trainings: list fewer`);
+    else if (runs * characters > mostCharacters)
+      issue(
+        'fields',
+        `the commands of ${runs} trainings would have ${runs * characters} characters, more than ${mostCharacters}: search fewer fields, or put long values into the recipe`,
+      );
   });
+
+/** How many trials and trainings a sweep has, and how long a command is at most, without the paths of its run. */
+function sizeOf({ search, trials = 0, fields, seeds, call, afterwards = [] }: Asked) {
+  const lengthOf = (value: unknown) => JSON.stringify(value).length;
+  const values = Object.values(fields);
+  const count = search === 'random' ? trials : values.reduce<number>((product, one) => product * choicesIn(one), 1);
+  const longest = Object.entries(fields).map(
+    ([field, of]) =>
+      field.length +
+      (Array.isArray(of) ? of.reduce<number>((most, one) => Math.max(most, lengthOf(one)), 0) : lengthOf(of)),
+  );
+  const characters = [...longest, lengthOf(call), lengthOf(afterwards)].reduce((sum, length) => sum + length, 0);
+  return { trials: count, runs: count * seeds.length, characters };
+}
+
+const choicesIn = (of: Choices): number => (Array.isArray(of) ? of.length : 1);
+type Asked = Pick<SweepSpec, 'search' | 'trials' | 'fields' | 'seeds' | 'call' | 'afterwards'>;
 
 const instead: Readonly<Record<string, string>> = {
   '--seed': 'list seeds instead',

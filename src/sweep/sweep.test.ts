@@ -152,3 +152,24 @@ it('says why where no trial came to an end', async () => {
     'no trial came to an end with evaluation.top1; trial 1: training: total is NaN at step 3',
   );
 });
+
+it.each<[string, object, string]>([
+  [
+    'grids',
+    { fields: Object.fromEntries('abcdefgh'.split('').map((name) => [name, [1, 2, 3, 4, 5]])) },
+    '390625 trials',
+  ],
+  [
+    'seeds',
+    { search: 'random', trials: 10_000, fields: { a: [1] }, seeds: [...Array(11).keys()] },
+    '10000 trials by 11',
+  ],
+  ['long values', { search: 'random', trials: 10_000, fields: { a: ['x'.repeat(20_000)] } }, 'more than 134217728'],
+  [
+    'long calls',
+    { call: `pretrain ${'x '.repeat(2e4)}`, search: 'random', trials: 1e4, fields: { a: [1] } },
+    'fields: ',
+  ],
+])('refuses bombs of %s before anything is planned', (_, spec, message) => {
+  expect(() => parseSweep({ call: 'pretrain', ...spec }, 'sweep.yaml')).toThrow(message);
+});

@@ -33,7 +33,7 @@ export function addCvpr2024(program: Command): void {
     .addHelpText(
       'after',
       examples(
-        'cvpr2024 --recipe promptkd:cvpr2024-pairs --teacher promptkd:emoji-pairs-teacher --student promptkd:emoji-pairs-small --out runs/cvpr2024',
+        'cvpr2024 --recipe promptkd:cvpr2024-pairs --teacher promptkd:emoji-pairs-teacher --student promptkd:emoji-pairs-features --out runs/cvpr2024',
         'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data "coop:oxford_pets?novel=half" --recipe promptkd:cvpr2024 --out runs/pets',
         'cvpr2024 --teacher openai/clip-vit-large-patch14 --student openai/clip-vit-base-patch16 --data coop:imagenet --transfer coop:caltech-101 coop:dtd --recipe promptkd:cvpr2024-cross --out runs/cross',
       ),

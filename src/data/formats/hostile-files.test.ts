@@ -54,3 +54,10 @@ it('a folder of very many other files is not walked to its end', async () => {
     /found 2\d other files and [01] such below it/,
   );
 });
+
+it('a line of very many cells is refused by its number, before it is cut', async () => {
+  await writeFile(join(root, 'wide.csv'), `image,caption\na.png,x\n${','.repeat(3e6)}\n`);
+  await expect(openDataset(`csv:${join(root, 'wide.csv')}`)).rejects.toThrow(
+    'wide.csv: line 3: expected fewer than 20000',
+  );
+});

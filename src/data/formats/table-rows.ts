@@ -21,6 +21,8 @@ export interface NumberedRow {
 
 /** In characters. A quote that is never closed would otherwise swallow the rest of the file. */
 const longestRow = 2 ** 20;
+/** Cells without letters count for nothing in that. */
+const mostCells = 20_000;
 /** Lines of JSON may hold lists of numbers beside their texts. */
 const longestJson = 2 ** 25;
 /** In bytes. A JSON object that is a whole table is read at once. */
@@ -84,7 +86,7 @@ async function* separatedRows(
       if (error) skipped.push({ id: `line ${error.lines}`, reason: reasonOf(error) });
     },
   });
-  const source = Readable.from(readText(file));
+  const source = Readable.from(withFewCells(readText(file), delimiter, file));
   source.on('error', (error) => parser.destroy(error));
   let [header, isNumbered]: [string[] | undefined, boolean] = [undefined, false];
   for await (const { record, info } of source.pipe(parser) as AsyncIterable<{ record: string[]; info: Info }>) {
@@ -111,6 +113,25 @@ async function* separatedRows(
     const row = new Map<string, unknown>();
     for (const [i, name] of header.entries()) if (name !== '') row.set(name, cells[i]);
     yield { line: info.lines, row };
+  }
+}
+
+/** A text as it is. @throws UserError where a line has more separators than any table has columns */
+async function* withFewCells(text: AsyncIterable<string>, delimiter: string, file: string): AsyncGenerator<string> {
+  const [end, separator] = ['\n'.charCodeAt(0), delimiter.charCodeAt(0)];
+  let [line, cells] = [1, 0];
+  for await (const piece of text) {
+    for (let at = 0; at < piece.length; at++) {
+      const sign = piece.charCodeAt(at);
+      if (sign === end) {
+        line++;
+        cells = 0;
+      } else if (sign === separator && ++cells === mostCells) {
+        const between = JSON.stringify(delimiter);
+        throw new UserError(`${file}: line ${line}: expected fewer than ${mostCells} cells separated by ${between}`);
+      }
+    }
+    yield piece;
   }
 }
 

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fileReaders, type Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
+import { brief } from '../../../schema-issue.js';
 import { fileImages, leadsOut } from './file-images.js';
 import { answerTypeOf, type Question, questionFault, type VqaDataset, vqaFingerprint } from './question.js';
 
@@ -22,7 +23,7 @@ export async function openVqaCsv(file: string): Promise<VqaDataset> {
     for (const column of ['image', 'question', answerColumn]) {
       if (row.has(column)) continue;
       throw new UserError(
-        `${file}: expected the columns image, question and answer (or answers), got ${[...row.keys()].join(', ')}`,
+        `${file}: expected the columns image, question and answer (or answers), got ${brief([...row.keys()].join(', '))}`,
       );
     }
     const [image, question] = [cell('image'), cell('question')];
