@@ -73,10 +73,18 @@ export function cvpr2024Task(
     prompts: paramInputs(student.prompts, 'prompts/'),
     projector: paramInputs(student.projector, 'projector/'),
   };
+  const repeated = Object.fromEntries(
+    Object.entries(p.prompts).map(([name, prompt]) => [name, share.forEachRow(prompt)]),
+  );
   const pixels = fitPixels(t.input('pixels', [share.images.count, 3, size, size]), config.vision_config.image_size);
   const texts = t.input('teacher/texts', [classes, width]);
-  const { features, statistics } = visualStudentFeatures(p, config, pixels, 'batch', tower, (embeds) =>
-    share.gather(embeds),
+  const { features, statistics } = visualStudentFeatures(
+    { ...p, prompts: repeated },
+    config,
+    pixels,
+    'batch',
+    tower,
+    (embeds) => share.gather(embeds),
   );
   const logits = {
     student: clipLogits(features, texts, param(p.params, 'logit_scale')),

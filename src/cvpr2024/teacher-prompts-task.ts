@@ -83,21 +83,23 @@ export function teacherPromptsTask(
   const chosen = Math.min(options.classesPerStep ?? all, all);
   const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
   // Each process reads its part of the classes.
-  const block = [share.slice(chosen)];
-  const [firstRow, rowCount] = [Math.min(block[0]!.from, chosen - 1), rowsOf(block[0]!)];
+  const block = share.slice(chosen);
+  const [firstRow, rowCount] = [Math.min(block.from, chosen - 1), rowsOf(block)];
   const ids = t.input('ids', [rowCount, length], 'int32');
   const ends = t.input('ends', [rowCount], 'int32');
 
   const scale = param(p, 'logit_scale');
   const unit = (x: Tensor) => t.l2Normalize(x);
   const own = (tower: 'vision' | 'text') => ({
-    prompts: deepPrompts(prompts, tower),
+    prompts: deepPrompts(prompts, tower).map((prompt) =>
+      share.forEachRow(prompt, tower === 'text' ? block : share.images),
+    ),
     pooledOnly: true,
     recompute: options.recompute,
     ranks,
   });
   const image = share.gather(visionTower(p, config, pixels, own('vision')).embed); // [B, P]
-  const text = share.gather(textTower(p, config, ids, ends, own('text')).embed, block); // [N, P]
+  const text = share.gather(textTower(p, config, ids, ends, own('text')).embed, [block]); // [N, P]
   const frozen = {
     image: share.gather(visionTower(p, config, pixels, { pooledOnly: true, ranks }).embed),
     text: t.input('frozen/texts', [chosen, width]),

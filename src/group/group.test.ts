@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readSafetensors } from '../files/index.js';
 import { long } from '../test/long.fixture.js';
 import { trainTogether, withoutMpi } from '../test/mpirun.fixture.js';
@@ -110,6 +110,22 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
     for (const [name, { data }] of paramsOf('alone').filter(([name]) => counts(name))) {
       for (const [i, x] of data.entries()) expect(Math.abs(again[name]!.data[i]! - x), name).toBeLessThan(1e-6);
     }
+  });
+
+  // A gradient of prompts is summed in the order of the images, and classes and batches of 8 rows are read as one process reads them.
+  it.runIf(long)('cvpr2024 by two processes ends with the bits of one', { timeout: 300_000 }, async () => {
+    const recipe = {
+      tuning: { shots: 2, batch: 8, epochs: 2, classes_per_step: 4 },
+      distillation: { batch: 16, epochs: 3, targets: 'stored', views: 1 },
+    };
+    vi.stubEnv('PROMPTKD_GRAPH_OPTIMIZATION', 'all');
+    const runs = await Promise.all(
+      [1, 2].map((count) => trainTogether(count, 'cvpr2024', join(root, `cvpr2024-${count}`), { recipe })),
+    );
+    vi.unstubAllEnvs();
+    expect(runs).toEqual([1, 2].map(() => ({ code: 0, text: '' })));
+    for (const phase of ['tuning', 'distillation'])
+      expect(paramsOf(`cvpr2024-2/${phase}`)).toEqual(paramsOf(`cvpr2024-1/${phase}`));
   });
 
   it('a disk that is full ends all, naming the file', { timeout: 120_000 }, async () => {

@@ -1,5 +1,5 @@
 import { type Group, type Slice, single, sliceOf } from '../group/index.js';
-import { concat, mul, pad, slice, sumOverProcesses, type Tensor } from '../tensor/index.js';
+import { concat, expand, mul, pad, slice, sum, sumOverProcesses, type Tensor, withGradient } from '../tensor/index.js';
 
 /** Rows of a block that a process computes: at least one, which counts for nothing where none is its own. */
 export const rowsOf = ({ count }: Slice): number => Math.max(1, count);
@@ -60,6 +60,17 @@ export class BatchShare {
       return slice(whole, 0, from, from + rowsOf(block));
     });
     return concat(parts, 0);
+  }
+
+  /**
+   * A parameter that every row of a block reads: [...] → [own rows, ...]. Its gradient is gathered row by row and added up in
+   * the order of the rows, so that it has the same bits by any number of processes, where sums of their sums are rounded
+   * otherwise by each number. It costs a sum of as many numbers as the parameter has, for every row.
+   */
+  forEachRow(parameter: Tensor, block: Slice = this.images): Tensor {
+    const repeated = expand(parameter, [rowsOf(block), ...parameter.sizes('forEachRow')]);
+    if (this.group.size === 1) return repeated;
+    return withGradient(repeated, [parameter], (dy) => [this.whole(sum(this.gather(dy, [block]), [0]))]);
   }
 
   /** This process's share of a loss that is a mean over images: of its own ones. */

@@ -148,7 +148,7 @@ export async function compile(
   const { group } = options;
   if (!program.shards || (options.ranks ?? 1) === 1) {
     if (!group || group.size === 1 || program.given) return Program.create(program, options);
-    const { stages, results } = stagesOf(program.outputs);
+    const { stages, results } = stagesOf(program.outputs, options.fixed);
     if (stages.every(({ sums }) => sums.length === 0)) return Program.create(program, options);
     const { ProcessProgram } = await import('./parallel/process-program.js');
     // Of a graph in several sessions there is no one file to look at.

@@ -30,10 +30,18 @@ const isSum = ({ node }: Tensor) => node !== undefined && sumOps.has(node.op);
 
 /**
  * Cuts a graph into stages: a value belongs to the stage that all sums it depends on have been made before. Sums that
- * fall between the same two stages are made together.
+ * fall between the same two stages are made together. What depends on constants and `fixed` inputs alone stands in every stage that
+ * reads it: ONNX Runtime computes it once, as the session opens, where from stage to stage it would be copied at every run.
+ *
+ * @param fixed names of inputs that never change
  */
-export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph {
+export function stagesOf(
+  outputs: Readonly<Record<string, Tensor>>,
+  fixed: Readonly<Record<string, unknown>> = {},
+): StagedGraph {
   const { nodes } = collect(Object.values(outputs));
+  const still = new Set<Tensor>();
+  const isStill = (tensor: Tensor) => still.has(tensor) || (!tensor.node && (!tensor.name || tensor.name in fixed));
   const levels = new Map<Tensor, number>();
   const level = (tensor: Tensor) => levels.get(tensor) ?? 0;
   const name = (tensor: Tensor) => `v${tensor.id}`;
@@ -46,7 +54,7 @@ export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph
   };
   /** A value that a later stage needs leaves the one it is made in. */
   const carry = (tensor: Tensor) => {
-    if (!tensor.node || isSum(tensor)) return;
+    if (!tensor.node || isSum(tensor) || still.has(tensor)) return;
     emitAt(level(tensor), tensor);
     given.set(tensor, name(tensor));
   };
@@ -54,6 +62,7 @@ export function stagesOf(outputs: Readonly<Record<string, Tensor>>): StagedGraph
     const inputs = node.inputs.map(computed);
     const start = Math.max(0, ...inputs.map(level));
     const sum = sumOps.has(node.op);
+    if (!sum && inputs.every(isStill)) for (const output of node.outputs) still.add(output);
     for (const output of node.outputs) levels.set(output, sum ? start + 1 : start);
     if (sum) {
       const [from, to] = [inputs[0]!, node.outputs[0]!];

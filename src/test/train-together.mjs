@@ -72,7 +72,8 @@ const model = (seed, projection) => {
     text_config: {
       ...tower,
       vocab_size: tokenizer.vocabSize,
-      max_position_embeddings: 12,
+      // "a photo of a green." has 13 tokens here, and prompts are added: with fewer positions class names would be cut off.
+      max_position_embeddings: 24,
       bos_token_id: tokenizer.startId,
       eos_token_id: tokenizer.endId,
     },
