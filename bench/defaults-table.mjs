@@ -2,10 +2,12 @@
 // before), what is chosen now, and a tuned recipe where there is one. Top-1, or R@1 of captions, with parameters, latency of an
 // image, training time and the store of teacher targets. Prints a Markdown table, or with --json each row as it ends.
 //
-//   npm run build && node bench/defaults-table.mjs [--only drawings,pairs,scenes,photos,shape] [--kinds before,now,tuned]
-//     [--preset balanced] [--share 1] [--seed 0] [--out runs/defaults] [--json]
+//   npm run build && node bench/defaults-table.mjs [--only drawings,pairs,scenes,photos,shape] [--kinds teacher,before,now,tuned]
+//     [--preset balanced] [--share 1] [--images 0] [--views 0] [--test 0] [--seed 0] [--out runs/defaults] [--json]
 //
-// --share scales the steps of all three kinds alike. `shape` is a teacher of a ViT-B/32's shape at random, on 300 made photos: it
+// --share scales the steps of all kinds alike; --images takes about so many training images (0: all), --views no more than
+// so many views (0: as each kind has them), and --test measures about so many images (0: all, with novel classes and other artists). `photos` is a folder of ten classes: $PHOTOS, or made images (class-photos.mjs). `teacher`
+// is the teacher itself. `shape` is a teacher of a ViT-B/32's shape at random, on 300 made photos: it
 // knows nothing, so its rows are time, disk and memory of a plan. A run that was stopped goes on from its folder.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,16 +16,18 @@ import { parse } from 'yaml';
 import { clipPreprocess, initClip, loadCheckpoint, parseClipConfig } from '../dist/clip/index.js';
 import { examplesOf, openDataset, withSubset } from '../dist/data/index.js';
 import { adaptRecipe, distill, distillRecipe, planDistill, teacherOf } from '../dist/distill/index.js';
-import { evaluateModel, heldOutSplit } from '../dist/evaluate/index.js';
+import { evaluateModel } from '../dist/evaluate/index.js';
 import { bytesIn } from '../dist/files/index.js';
-import { loadModel } from '../dist/model/index.js';
+import { loadModel, trainingOf } from '../dist/model/index.js';
+import { countParameters } from '../dist/prompt/index.js';
+import { makeClassPhotos } from './class-photos.mjs';
 import { readOptions, someOf } from './options.mjs';
 import { makePhotos } from './photos.mjs';
 
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const values = readOptions({
-  ...{ only: 'drawings,pairs,scenes,photos,shape', kinds: 'before,now,tuned', preset: 'balanced' },
-  ...{ share: '1', seed: '0', out: 'runs/defaults' },
+  ...{ only: 'drawings,pairs,scenes,photos,shape', kinds: 'teacher,before,now,tuned', preset: 'balanced' },
+  ...{ share: '1', images: '0', views: '0', test: '0', seed: '0', out: 'runs/defaults' },
 });
 const drawn = here('models/emoji-teacher');
 /** A tuned recipe is one that somebody searched for on this very pair. */
@@ -31,40 +35,73 @@ const pairs = {
   drawings: { teacher: drawn, data: 'emoji', tuned: 'recipes/distill-emoji.yaml' },
   pairs: { teacher: here('models/emoji-pairs-teacher'), data: 'emoji-pairs', tuned: 'recipes/distill-emoji.yaml' },
   scenes: { teacher: here('models/emoji-pairs-teacher'), data: 'emoji-scenes', tuned: 'recipes/distill-emoji.yaml' },
-  // A folder of one's own: its classes by their folders' names, no list of concepts.
-  photos: { teacher: drawn, data: process.env.PHOTOS ? `folder:${process.env.PHOTOS}` : undefined },
+  photos: {
+    teacher: here('models/emoji-pairs-teacher'),
+    data: process.env.PHOTOS,
+    tuned: 'recipes/distill-emoji.yaml',
+  },
   shape: {},
 };
+const kinds = ['teacher', 'before', 'now', 'tuned'];
 const share = Number(values.share);
 const rows = [];
 
 for (const name of someOf('only', values.only, Object.keys(pairs))) {
   if (name === 'shape') await shapeRow();
-  else if (pairs[name].data === undefined) console.error(`${name}: left out: set PHOTOS to a folder of photos`);
-  else for (const kind of someOf('kinds', values.kinds, ['before', 'now', 'tuned'])) await row(name, kind, pairs[name]);
+  else for (const kind of someOf('kinds', values.kinds, kinds)) await row(name, kind, await withPhotos(name));
 }
 if (!values.json) print();
 
+/** A pair, with the folder of its photos. */
+async function withPhotos(name) {
+  if (name !== 'photos') return pairs[name];
+  const folder = pairs.photos.data ?? join(values.out, 'photos');
+  if (pairs.photos.data === undefined) await makeClassPhotos(folder);
+  return { ...pairs.photos, data: `folder:${folder}` };
+}
+
 async function row(name, kind, { teacher: folder, data, tuned }) {
-  if (kind === 'tuned' && !tuned) return;
   const [teacher, dataset] = [await loadCheckpoint(folder), await openDataset(data)];
+  const teacherTemplates = trainingOf(folder)?.templates;
+  if (kind === 'teacher') {
+    const measured = await measure(await loadModel(folder), dataset);
+    return add({ pair: name, kind, parameters: countParameters(teacher.params), ...measured });
+  }
   const recipe = shortened(recipeOf(kind, { teacher, dataset, data, tuned }));
   const runDir = join(values.out, `${name}-${kind}`);
   mkdirSync(runDir, { recursive: true });
-  const { seconds, parameters } = await distill({ teacher, dataset, recipe, runDir });
-  const model = await loadModel(join(runDir, 'student'));
-  const { zeroShot, retrieval, latency } = await evaluateModel(model, dataset, { latency: true });
+  const { seconds, parameters } = await distill({ teacher, dataset, recipe, runDir, teacherTemplates });
   const targets = join(runDir, 'targets');
   add({
-    ...{ pair: name, kind, parameters, seconds: Math.round(seconds), latency_ms: latency?.medianMs },
-    ...{ top1: zeroShot?.top1, r1: retrieval?.imageToText?.r1 },
-    ...{ store: existsSync(targets) ? bytesIn(targets) : 0, split: heldOutSplit(dataset) },
+    ...{ pair: name, kind, parameters, seconds: Math.round(seconds) },
+    ...(await measure(await loadModel(join(runDir, 'student')), dataset)),
+    store: existsSync(targets) ? bytesIn(targets) : 0,
   });
+}
+
+/** The data with the images that are measured: some of `test`, evenly. */
+function tested(dataset) {
+  const count = Number(values.test);
+  if (count === 0) return dataset;
+  const { train, test } = dataset.splits;
+  const each = Math.max(1, test.length / count);
+  const few = Array.from({ length: Math.floor(test.length / each) }, (_, i) => test[Math.floor(i * each)]);
+  return { ...dataset, splits: { train, test: few } };
+}
+
+async function measure(model, dataset) {
+  const { zeroShot, retrieval, latency } = await evaluateModel(model, tested(dataset));
+  return { top1: zeroShot?.top1, r1: retrieval?.imageToText?.r1, latency_ms: latency?.medianMs };
 }
 
 /** A recipe of a kind; without its data's name, which `distill` is given. */
 function recipeOf(kind, { teacher, dataset, data, tuned }) {
-  const base = { seed: Number(values.seed), data: { dataset: data } };
+  const all = examplesOf(dataset, 'train').length;
+  const few = Number(values.images) > 0 && Number(values.images) < all;
+  const base = {
+    seed: Number(values.seed),
+    data: { dataset: data, ...(few && { fraction: Number(values.images) / all }) },
+  };
   if (kind === 'tuned') {
     const { made_with: _, ...fields } = parse(readFileSync(here(tuned), 'utf8'));
     return distillRecipe.parse({ ...fields, ...base });
@@ -90,7 +127,8 @@ function shortened(recipe) {
     phase,
     { ...one, steps: Math.round(one.steps * share) },
   ]);
-  return { ...recipe, phases: Object.fromEntries(phases) };
+  const views = Math.min(recipe.views, Number(values.views) || recipe.views);
+  return { ...recipe, views, phases: Object.fromEntries(phases) };
 }
 
 /** Time, memory and disk of a ViT-B/32, which no training of it is needed for. */
@@ -138,6 +176,8 @@ function print() {
     const found = top1 ?? r1;
     const figure = found ? `${percent(found.value)} (${percent(found.low)}–${percent(found.high)})` : '–';
     const cells = [pair, kind, figure, parameters.toLocaleString('en-GB'), ms?.toFixed(2) ?? '–'];
-    console.log(`| ${[...cells, `${seconds} s`, `${(store / 1e9).toFixed(2)} GB`].join(' | ')} |`);
+    console.log(
+      `| ${[...cells, seconds === undefined ? '–' : `${seconds} s`, store === undefined ? '–' : `${(store / 1e9).toFixed(2)} GB`].join(' | ')} |`,
+    );
   }
 }

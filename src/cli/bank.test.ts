@@ -1,15 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveModel } from '../model/index.js';
 import { teacher as student } from '../test/colours.fixture.js';
+import { promptkdIn } from '../test/command.fixture.js';
 import { imageFile, put } from '../test/images.fixture.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const colours = { red: '#e01818', green: '#18c830', blue: '#1830e0', grey: '#808080' };
 let root = '';
 beforeAll(async () => {
@@ -23,16 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-function promptkd(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', cwd: root });
-  return { status, stdout, stderr };
-}
+const promptkd = (...args: string[]) => promptkdIn(root, ...args);
 const tiny = ['batch=2', 'steps=2', 'routing.centroids=1', 'prompts.n_ctx=1', 'templates=["{}"]'];
 const set = tiny.flatMap((field) => ['--set', field]);
 
 it('continue begins a bank and adds to it; bank shows it, evaluate, export and web take it', async () => {
   const data = ['--data', 'folder:photos', ...set];
-  const first = promptkd(
+  const first = await promptkd(
     'continue',
     '--bank',
     'b',
@@ -45,16 +40,27 @@ it('continue begins a bank and adds to it; bank shows it, evaluate, export and w
     '--set',
     'data.classes=["red","green"]',
   );
-  expect(first).toMatchObject({ status: 0 });
-  expect(JSON.parse(first.stdout)).toMatchObject({ task: 'warm', classes: 2, images: 4 });
+  expect(first).toMatchObject({ code: 0 });
+  expect(JSON.parse(first.out)).toMatchObject({ task: 'warm', classes: 2, images: 4 });
   expect(
-    promptkd('continue', '--bank', 'b', '--task', 'cold', ...data, '--quiet', '--set', 'data.classes=["blue","grey"]')
-      .status,
+    (
+      await promptkd(
+        'continue',
+        '--bank',
+        'b',
+        '--task',
+        'cold',
+        ...data,
+        '--quiet',
+        '--set',
+        'data.classes=["blue","grey"]',
+      )
+    ).code,
   ).toBe(0);
-  const bad = promptkd('continue', '--bank', 'b', '--task', 'x', '--lambda', 'NaN', ...data, '--quiet');
-  expect(bad.stderr).toMatch(/ewc\.lambda: expected auto or a number of at least 0, got "?NaN/);
+  const bad = await promptkd('continue', '--bank', 'b', '--task', 'x', '--lambda', 'NaN', ...data, '--quiet');
+  expect(bad.err).toMatch(/ewc\.lambda: expected auto or a number of at least 0, got "?NaN/);
 
-  const shown = JSON.parse(promptkd('bank', 'show', 'b', '--json').stdout);
+  const shown = JSON.parse((await promptkd('bank', 'show', 'b', '--json')).out);
   expect(shown).toMatchObject({
     method: 'bank',
     tasks: [
@@ -62,11 +68,11 @@ it('continue begins a bank and adds to it; bank shows it, evaluate, export and w
       { name: 'cold', classes: 2 },
     ],
   });
-  const measured = promptkd('evaluate', 'b', '--data', 'folder:photos', '--json', '--latency-runs', '0');
-  expect(JSON.parse(measured.stdout)).toMatchObject({ images: 8, classes: 4 });
-  const exported = promptkd('export', 'b', '--out', 'exported', '--json');
-  expect(JSON.parse(exported.stdout).max_difference).toBeLessThan(1e-4);
-  expect(promptkd('web', 'exported', '--out', 'page', '--quiet').status).toBe(0);
+  const measured = await promptkd('evaluate', 'b', '--data', 'folder:photos', '--json', '--latency-runs', '0');
+  expect(JSON.parse(measured.out)).toMatchObject({ images: 8, classes: 4 });
+  const exported = await promptkd('export', 'b', '--out', 'exported', '--json');
+  expect(JSON.parse(exported.out).max_difference).toBeLessThan(1e-4);
+  expect((await promptkd('web', 'exported', '--out', 'page', '--quiet')).code).toBe(0);
   expect(JSON.parse(await readFile(join(root, 'page/model/model.json'), 'utf8'))).toMatchObject({
     width: 36,
     classes: ['green', 'red', 'blue', 'grey'],
@@ -80,7 +86,7 @@ it('continual runs methods over tasks, and writes figures and a page', async () 
     'methods: [zero-shot, joint, bank]',
   ];
   await writeFile(join(root, 'continual.yaml'), recipe.join('\n'));
-  const { status, stdout } = promptkd(
+  const { code, out } = await promptkd(
     'continual',
     '--recipe',
     'continual.yaml',
@@ -91,8 +97,8 @@ it('continual runs methods over tasks, and writes figures and a page', async () 
     ...set,
     '--json',
   );
-  expect(status).toBe(0);
-  const { summary, runs } = JSON.parse(stdout);
+  expect(code).toBe(0);
+  const { summary, runs } = JSON.parse(out);
   expect(summary.map(({ method }: { method: string }) => method)).toEqual(['zero-shot', 'joint', 'bank']);
   expect(runs[2].accuracy).toHaveLength(2);
   expect(runs[2]).toMatchObject({ forgetting_from_best: expect.any(Number), routing_accuracy: expect.any(Number) });

@@ -1,18 +1,15 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { initClip } from '../clip/towers/initialise.js';
 import { config, recipe, teacher } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { put } from '../test/images.fixture.js';
 import { withTeacherModels } from './teacher-models.js';
-
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -27,11 +24,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const run = (...args: string[]) => spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-
 it('distils two teachers, says what each is worth, and exports the student in the second’s joint space', async () => {
   const given = ['--teacher', at('first'), '--teacher', at('second'), '--data', `folder:${at('images')}`, '--quiet'];
-  const done = run(
+  const done = await promptkd(
     'distill',
     ...given,
     '--recipe',
@@ -42,8 +37,8 @@ it('distils two teachers, says what each is worth, and exports the student in th
     at('both'),
     '--json',
   );
-  expect([done.status, done.stderr]).toEqual([0, '']);
-  const { teachers } = JSON.parse(done.stdout);
+  expect([done.code, done.err]).toEqual([0, '']);
+  const { teachers } = JSON.parse(done.out);
   expect(teachers).toMatchObject({ rule: 'equal', teachers: [{ name: at('first') }, { name: at('second') }] });
   expect(teachers.oracle).toBeGreaterThanOrEqual(teachers.teachers[0].top1);
   expect(await readFile(at('both/teachers.html'), 'utf8')).toContain('Weights by class');
@@ -53,10 +48,20 @@ it('distils two teachers, says what each is worth, and exports the student in th
     teachers: [{ model: at('first') }, { model: at('second') }],
   });
 
-  const exported = run('export', at('both'), '--out', at('out'), '--adaptor', '2', '--teacher', at('second'), '--json');
-  expect([exported.status, existsSync(at('out/onnx/text_model.onnx'))]).toEqual([0, true]);
-  const wrong = run('export', at('both'), '--out', at('no'), '--adaptor', '2', '--teacher', at('first'));
-  expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('was taught by another model')]);
+  const exported = await promptkd(
+    'export',
+    at('both'),
+    '--out',
+    at('out'),
+    '--adaptor',
+    '2',
+    '--teacher',
+    at('second'),
+    '--json',
+  );
+  expect([exported.code, existsSync(at('out/onnx/text_model.onnx'))]).toEqual([0, true]);
+  const wrong = await promptkd('export', at('both'), '--out', at('no'), '--adaptor', '2', '--teacher', at('first'));
+  expect([wrong.code, wrong.err]).toEqual([2, expect.stringContaining('was taught by another model')]);
 });
 
 it('refuses teachers that nobody or two name', () => {

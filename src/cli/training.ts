@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
@@ -99,7 +100,8 @@ export interface Training<Recipe extends { readonly data: { readonly dataset: st
     recipe: Recipe,
     given: Record<string, unknown>,
     open: () => Promise<ImageTextDataset>,
-    download: DownloadOptions & RunModelOptions,
+    run: Omit<GivenRun<Recipe>, 'recipe'>,
+    complete: (fields: Adapted['fields']) => Promise<Recipe>,
   ) => Promise<Adapted>;
   /** What `run` would do; told before a run begins. */
   readonly plan?: (given: GivenRun<Recipe>, open: () => Promise<ImageTextDataset>) => Promise<RunPlan>;
@@ -205,19 +207,34 @@ export async function runTraining<
       };
       progress.update({ phase: 'reading models', step: 0, steps: 0 });
       const loading = showLoading(progress);
-      const adapted = options.recipe ? undefined : await training.adapt?.(recipe, givenFields(source), open, loading);
-      const remarks = adapted?.reasons ?? [];
-      if (adapted) recipe = await loadRecipe(training.schema, { ...source, defaults: adapted.fields });
-      const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
-      const runs: GivenRun<Recipe> = {
-        ...{ recipe, runDir: out, loader, signal, onProgress, remarks, sources, rounds },
+      const base = {
+        ...{ runDir: out, loader, signal, onProgress, rounds },
         engine: { device, threads, ranks: options.tensorParallel, group },
-        invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
-        onMessage: (message) => progress.log(message),
+        onMessage: (message: string) => progress.log(message),
         ...loading,
       };
+      const record = await readRunRecord(out);
+      let remarks: readonly string[] = [];
+      const own = join(out, 'recipe.yaml');
+      // What was derived when the run began, by the times of that day; one that failed at once is begun anew.
+      const derived = existsSync(own) && !(record?.state === 'failed' && record.steps === 0);
+      if (training.adapt && !options.recipe && derived) {
+        recipe = await loadRecipe(training.schema, { ...source, file: own });
+        progress.log(`goes on with ${own}; another --preset or limit needs another folder`);
+      } else if (training.adapt && !options.recipe) {
+        progress.update({ phase: 'fitting a recipe to teacher and data', step: 0, steps: 0 });
+        const complete = (defaults: Adapted['fields']) => loadRecipe(training.schema, { ...source, defaults });
+        const adapted = await training.adapt(recipe, givenFields(source), open, base, complete);
+        recipe = await complete(adapted.fields);
+        remarks = adapted.reasons;
+      }
+      const sources = typeof training.sources === 'function' ? training.sources(recipe) : training.sources;
+      const runs: GivenRun<Recipe> = {
+        ...base,
+        ...{ recipe, remarks, sources },
+        invocation: { args: [...(training.again ?? []), ...sharedArgs(options)], folder: process.cwd(), out },
+      };
       // A run that goes on was planned when it began; machines that read results are told when they ask.
-      const record = first ? await readRunRecord(out) : undefined;
       const begun = record !== undefined && (record.steps > 0 || record.state === 'running');
       if (options.plan && !first) return undefined;
       if (training.plan && first && (options.plan || !(begun || options.quiet || options.json))) {

@@ -6,11 +6,11 @@ import { largestShare, parametersOf, type StudentSize, studentShape, studentSize
 import { chooseStore } from './targets/store-choice.js';
 import type { Teacher } from './teacher/teacher.js';
 
-/** How long a run may take: minutes, about an hour, a night, on a few thousand images and a few cores. */
+/** How long a run may take: passes over the data, within bounds of steps; a size; and seconds, which `deriveRecipe` keeps to. */
 export const presets = {
-  quick: { epochs: 25, least: 300, most: 2_000, size: 'tiny' },
-  balanced: { epochs: 90, least: 1_200, most: 10_000, size: 'small' },
-  best: { epochs: 540, least: 4_800, most: 60_000, size: 'base' },
+  quick: { epochs: 25, least: 300, most: 2_000, size: 'tiny', seconds: 600 },
+  balanced: { epochs: 90, least: 1_200, most: 10_000, size: 'small', seconds: 3_600 },
+  best: { epochs: 540, least: 4_800, most: 60_000, size: 'base', seconds: 8 * 3_600 },
 } as const;
 /** How long a distillation may take: minutes, an hour or a night. */
 export type Preset = keyof typeof presets;
@@ -39,6 +39,8 @@ export interface AdaptOptions {
   readonly student?: ClipConfig;
   /** Tokens that the student keeps, where it keeps those of its task alone: see `taskTokenizer`. */
   readonly vocabulary?: number;
+  /** Where time is short: no larger batch, no more steps, no more views. */
+  readonly atMost?: { readonly batch?: number; readonly steps?: number; readonly views?: number };
   /** Fields that the caller has set, by path (`student.vision.hidden_size`): the others fit them. */
   readonly given?: Readonly<Record<string, unknown>>;
 }
@@ -86,6 +88,7 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   const joint = steps - warmup - prompt;
   const fields = {
     ...shape.fields,
+    ...(options.vocabulary !== undefined && { 'student.tokens': 'task' }),
     batch,
     'prompts.width': Math.max(16, 8 * Math.round(shape.config.text_config.hidden_size / 16)),
     'prompts.intermediate_size': Math.max(32, 16 * Math.round(shape.config.text_config.hidden_size / 16)),
@@ -179,22 +182,23 @@ function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, vocabulary, gi
       `Student: ${parameters.toLocaleString('en-GB')} parameters (teacher ${parametersOf(teacher.config).toLocaleString('en-GB')}), ${limited ? 'the largest below the limit' : `size ${size}`}: ${vision.num_hidden_layers} image layers of width ${vision.hidden_size}, ${text.num_hidden_layers} text layers of width ${text.hidden_size}.`,
       vocabulary === undefined
         ? `Token table: ${table.toLocaleString('en-GB')} of these parameters. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too; --set student.tokens=task keeps the tokens of this data's texts alone.`
-        : `Token table: ${table.toLocaleString('en-GB')} of these parameters, ${vocabulary.toLocaleString('en-GB')} of the teacher's ${whole.toLocaleString('en-GB')} tokens: those of this data's texts and of the published templates. Other texts are read in smaller pieces.`,
+        : `Token table: ${table.toLocaleString('en-GB')} of these parameters, ${vocabulary.toLocaleString('en-GB')} of the teacher's ${whole.toLocaleString('en-GB')} tokens: those of this data's texts and of the published templates, because its classes are fixed. Other texts are read in smaller pieces; --set student.tokens=all keeps all.`,
     ],
   };
 }
 
-function chooseLength(recipe: DistillRecipe, { wish = {}, images, given = {} }: AdaptOptions) {
-  const batch = given.batch === undefined ? Math.min(64, images) : recipe.batch;
+function chooseLength(recipe: DistillRecipe, { wish = {}, images, given = {}, atMost = {} }: AdaptOptions) {
+  const batch = given.batch === undefined ? Math.min(atMost.batch ?? 64, images) : recipe.batch;
   const { epochs, least, most } = presets[wish.preset ?? 'balanced'];
-  const steps = Math.min(most, Math.max(least, Math.round((epochs * images) / (batch * recipe.accumulate))));
+  const usual = Math.min(most, Math.max(least, Math.round((epochs * images) / (batch * recipe.accumulate))));
+  const steps = Math.min(usual, atMost.steps ?? usual);
   return { batch, steps };
 }
 
 /** Adds the views and mapped layers of a store that stays small. */
 function withStore(
   recipe: DistillRecipe,
-  { teacher, images, wish = {}, given = {} }: AdaptOptions,
+  { teacher, images, wish = {}, given = {}, atMost = {} }: AdaptOptions,
   student: ClipConfig | undefined,
   { fields, reasons }: AdaptedRecipe,
 ): AdaptedRecipe {
@@ -206,13 +210,10 @@ function withStore(
     teacher.config,
   );
   const all = student.vision_config.num_hidden_layers;
-  const { pairs, views, layers, bytes, bytesAView } = chooseStore(
-    recipe,
-    teacher,
-    student,
-    images,
-    wish.maxStore ?? 1e9,
-  );
+  const { pairs, views, layers, bytes, bytesAView } = chooseStore(recipe, teacher, student, images, {
+    bytes: wish.maxStore ?? 1e9,
+    views: atMost.views,
+  });
   const inner = hidden.length + attention.length > 0;
   return {
     fields: {

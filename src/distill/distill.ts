@@ -53,7 +53,7 @@ import {
   studentOf,
   withTrained,
 } from './made-student.js';
-import { checkPhasePatches } from './phase-patches.js';
+import { checkPhasePatches, checkTargetGrid } from './phase-patches.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
@@ -150,6 +150,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const start = recipe.student.tokens === 'task' ? withTaskTokens(whole, recipe, dataset) : whole;
   checkLosses(recipe, needs, teacher, start.config);
   checkPhasePatches(phases, start.config.vision_config, teachers.length);
+  checkTargetGrid(recipe, phases, teachers);
   const pairs =
     teacher.inner && !isSiglip(start.config)
       ? mapLayers(
@@ -329,7 +330,8 @@ async function trainPhases(
   // How often the student is looked at decides none of its bits.
   const { evaluation, ...decisive } = recipe;
   const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
-  const costs = phases.map((phase) => stepCost(full, phase, batches));
+  const texts = { count: batches.textCount, length: batches.bank.length };
+  const costs = phases.map((phase) => stepCost(full, phase, texts));
   const work = phases.map(({ steps }, i) => steps * costs[i]!);
   const workOf = (parts: readonly number[]) => parts.reduce((sum, part) => sum + part, 0);
   const identity = {

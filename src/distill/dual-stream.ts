@@ -8,6 +8,7 @@ import type { Batches } from './batches/batches.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
 import type { LayerWhitening, LossContext } from './losses/loss.js';
+import { poolAttention, poolTokens } from './losses/pool-patches.js';
 import { type Grid, keepMap, regridAttention, regridTokens } from './losses/regrid.js';
 import { type PhasePatches, seenPatches } from './phase-patches.js';
 import type { DistillRecipe } from './recipe.js';
@@ -128,6 +129,8 @@ function lossContext(
   const text = textTower(p.student, config, read, ends, { prompts: worn, insert: true, recompute, ranks });
 
   const to = patchGrid(teacherConfig);
+  const side = s.recipe.targets.grid;
+  const pooled = side === undefined ? to : ([side, side] as const);
   const tokens = (kept?.shape[1] as number | undefined) ?? 1 + from[0] * from[1];
   const ownTokens = (layer: number) => t.slice(image.hidden[layer]!, 1, 0, tokens);
   const ownAttention = (layer: number) => headAverage(image.attention[layer - 1]!, tokens, ranks);
@@ -143,8 +146,9 @@ function lossContext(
     teacher: { config: teacherConfig, params: s.teacher },
     target: (name) => keptTarget(name, param(fed, `target/${name}`), from, to, kept),
     // Kept tokens stand on no whole grid: the teacher's come to them, not they to the teacher's.
-    tokens: (layer) => (kept ? ownTokens(layer) : regridTokens(ownTokens(layer), from, to)),
-    attention: (layer) => (kept ? ownAttention(layer) : regridAttention(ownAttention(layer), from, to)),
+    tokens: (layer) => (kept ? ownTokens(layer) : poolTokens(regridTokens(ownTokens(layer), from, to), to, pooled)),
+    attention: (layer) =>
+      kept ? ownAttention(layer) : poolAttention(regridAttention(ownAttention(layer), from, to), to, pooled),
     words: () => {
       const n = textSide[0]?.shape[1] as number | undefined;
       const last = text.hidden.at(-1)!; // [n, L (+ prompts), D]

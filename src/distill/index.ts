@@ -9,6 +9,7 @@ export {
 export { adviceOf, type Outcome } from './advice.js';
 export type { Batches } from './batches/batches.js';
 export { type BatchSource, openBatches, type TargetOptions } from './batches/open-batches.js';
+export { type DerivedRecipe, type DeriveOptions, deriveRecipe } from './derive-recipe.js';
 export { type DistillOptions, type DistillResult, type DistillValidation, distill } from './distill.js';
 export { type ExtractResult, extractTargets } from './extract.js';
 export type { Fusion } from './fusion/fusion.js';
@@ -45,7 +46,6 @@ export { principalStreams, type TrainingData } from './student/principal-streams
 export { importantStreams, type Streams } from './student/residual-stream.js';
 export { studentConfig } from './student/student.js';
 export { type StudentSize, studentSizes } from './student/student-size.js';
-export { taskTokenizer } from './student/task-tokens.js';
 export { withinLatency } from './student/within-latency.js';
 export { type ExtractOptions, ensureTargets } from './targets/extract-targets.js';
 export type { TargetStore } from './targets/target-store.js';
@@ -61,3 +61,4 @@ export {
 } from './teacher/teacher.js';
 export { adaptorNames, withAdaptor } from './teachers/adaptors.js';
 export { type FusionRule, fusionRules } from './teachers/fusion-rules.js';
+export { type TimedWork, timeWork } from './timed-work.js';

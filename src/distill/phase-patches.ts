@@ -1,6 +1,8 @@
 import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { Random } from '../math/index.js';
+import type { DistillRecipe } from './recipe.js';
+import type { Teacher } from './teacher/teacher.js';
 
 /** What of an image a phase's steps see. */
 export interface PhasePatches {
@@ -54,6 +56,27 @@ export function checkPhasePatches(
     if (phase.dropPatches && teachers > 1)
       throw new UserError(`phases.${name}.drop_patches: expected 0 with several teachers, got ${phase.dropPatches}`);
   }
+}
+
+/** @throws UserError for a grid of pooled targets that is not coarser than the teacher's, or that nothing can be compared with */
+export function checkTargetGrid(
+  { targets: { grid } }: Pick<DistillRecipe, 'targets'>,
+  phases: readonly (PhasePatches & { readonly name: string })[],
+  teachers: readonly Pick<Teacher, 'config'>[],
+): void {
+  if (grid === undefined) return;
+  const { image_size, patch_size } = teachers[0]!.config.vision_config;
+  const most = image_size / patch_size - 1;
+  if (grid > most)
+    throw new UserError(
+      `targets.grid: expected 1 to ${most}, fewer than the teacher's ${most + 1} patches a row, got ${grid}: leave it out for all of them`,
+    );
+  if (teachers.length > 1) throw new UserError('targets.grid: expected one teacher, got several: leave it out');
+  const dropping = phases.find(({ dropPatches }) => dropPatches);
+  if (dropping)
+    throw new UserError(
+      `targets.grid: pooled patches cannot be compared while phases.${dropping.name}.drop_patches leaves some out: set one of them alone`,
+    );
 }
 
 /**

@@ -4,6 +4,7 @@ import { subsetFields } from '../data/index.js';
 import { classTemplate, promptsSchema } from '../prompt/index.js';
 import { engineFields, evaluationFields } from '../train/index.js';
 import { lossNames, lossSections } from './losses/index.js';
+import { targetPrecisions } from './targets/target-layout.js';
 import { fusionSection, teacherSection } from './teachers/teachers-recipe.js';
 
 const share = z.number().min(0);
@@ -140,6 +141,15 @@ export const distillRecipe = z.object({
     .prefault({}),
   /** Augmented views a drawing whose teacher targets are stored; an epoch uses one of them. */
   views: count.default(4),
+  /** How the teacher's layers and maps are stored: less of them takes less disk, and says less. */
+  targets: z
+    .object({
+      /** `fp8`: half the size, each number kept to a sixteenth of itself. */
+      precision: z.enum(targetPrecisions).default('fp16'),
+      /** Side of the grid that the teacher's patches are pooled to, as 3 for 9 instead of 49; left out: as they are. */
+      grid: count.optional(),
+    })
+    .prefault({}),
   augment: augmentOptions.prefault({}),
   /**
    * Each loss's gradients are averaged over the batches of a step before they are coordinated; where images are compared with

@@ -1,16 +1,16 @@
 import type { z } from 'zod';
-import { examplesOf, type ImageTextDataset, openDataset, withSubset } from '../data/index.js';
+import { type ImageTextDataset, openDataset } from '../data/index.js';
 import {
-  adaptRecipe,
   type DistillOptions,
   type DistillResult,
+  deriveRecipe,
   distill as distillByRecipe,
   distillRecipe,
   loadTeacher,
   type StudentWish,
   type TeacherModel,
-  taskTokenizer,
   teacherOf,
+  timeWork,
 } from '../distill/index.js';
 import { givenFields, loadRecipe } from '../files/recipe-file.js';
 import { loadModelCheckpoint, trainingOf } from '../model/index.js';
@@ -56,19 +56,17 @@ export async function distill(options: EverydayDistillOptions): Promise<DistillR
   for (const one of further) others.push(await opened(one));
   const dataset = typeof data === 'string' ? await openDataset(data) : data;
   const { checkpoint } = stated.student;
-  const { split } = stated.data;
-  const adapted = adaptRecipe(stated, {
-    ...{ wish, given: source.flags, teacher: teacherOf(teacher) },
-    vocabulary:
-      stated.student.tokens === 'task'
-        ? taskTokenizer(teacherOf(teacher).tokenizer, stated, dataset).kept.length
-        : undefined,
-    images: examplesOf(withSubset(dataset, split, stated.data, stated.seed), split).length,
+  const complete = (defaults: Readonly<Record<string, unknown>>) => loadRecipe(distillRecipe, { ...source, defaults });
+  const templates = typeof given === 'string' ? trainingOf(given)?.templates : undefined;
+  const models = { teacher, others, dataset, teacherTemplates: templates };
+  const adapted = await deriveRecipe(stated, {
+    ...{ wish, given: source.flags, teacher: teacherOf(teacher), dataset, complete },
     student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, rest)).config,
+    time: (recipe) => timeWork({ ...rest, ...models, recipe }),
   });
-  const recipe = await loadRecipe(distillRecipe, { ...source, defaults: adapted.fields });
+  const recipe = await complete(adapted.fields);
   return distillByRecipe({
-    ...(typeof given === 'string' && { sources: { teacher: given }, teacherTemplates: trainingOf(given)?.templates }),
-    ...{ remarks: adapted.reasons, ...rest, teacher, others, dataset, recipe },
+    ...(typeof given === 'string' && { sources: { teacher: given } }),
+    ...{ remarks: adapted.reasons, ...rest, ...models, recipe },
   });
 }

@@ -40,6 +40,17 @@ export async function promptkd(...args: readonly string[]): Promise<Ended> {
   }
 }
 
+/** {@link promptkd} as called in `folder`. */
+export async function promptkdIn(folder: string, ...args: readonly string[]): Promise<Ended> {
+  const here = process.cwd();
+  process.chdir(folder);
+  try {
+    return await promptkd(...args);
+  } finally {
+    process.chdir(here);
+  }
+}
+
 function into(said: { out: string; err: string }, stream: 'out' | 'err'): typeof process.stdout.write {
   return (chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
     said[stream] += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,17 +15,12 @@ import { preprocessImage } from '../loader/pixels.js';
 import { input, linear, reshape, type StoredTensor, toOnnx } from '../tensor/index.js';
 import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
 import { dataset } from '../test/colours.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { long } from '../test/long.fixture.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const texts = ['a drawing of a red cat', 'two small houses under a tree'];
 
-function web(model: string, out: string, ...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'web', model, '--out', out, ...args], {
-    encoding: 'utf8',
-  });
-  return { code: status, out: stdout, err: stderr };
-}
+const web = (model: string, out: string, ...args: string[]) => promptkd('web', model, '--out', out, ...args);
 
 let folder: string;
 const small = () => join(folder, 'small');
@@ -37,8 +31,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('promptkd web of a quantised model', () => {
-  it('takes by itself the smallest file that keeps the embeddings of the checkpoint', () => {
-    const { code, out, err } = web(small(), join(folder, 'auto'), '--json');
+  it('takes by itself the smallest file that keeps the embeddings of the checkpoint', async () => {
+    const { code, out, err } = await web(small(), join(folder, 'auto'), '--json');
     expect([code, err]).toEqual([0, '']);
     const { vision } = JSON.parse(out) as { vision: { dtype: Dtype; cosine: number; bytes: number } };
     // The 4-bit file with the checkpoint's own codes, in the fewest bytes.
@@ -46,8 +40,8 @@ describe('promptkd web of a quantised model', () => {
     expect(vision.cosine).toBeGreaterThan(0.9999);
   });
 
-  it('names a variant that is not there', () => {
-    expect(web(small(), join(folder, 'x'), '--dtype', 'fp16')).toMatchObject({
+  it('names a variant that is not there', async () => {
+    expect(await web(small(), join(folder, 'x'), '--dtype', 'fp16')).toMatchObject({
       code: 2,
       out: '',
       err: expect.stringMatching(/^promptkd: .*_fp16\.onnx: no such file: choose one of q8, q4, bnb4\n$/),
@@ -123,7 +117,7 @@ describe.skipIf(!hasBrowser)(`a quantised model in ${browserName}`, () => {
       // On WebGPU the page's default alone: SwiftShader is slow, and WebGPU has no product of integers for q8.
       const devices = long && dtype === 'bnb4' ? ['wasm', 'webgpu'] : ['wasm'];
       const page = join(folder, dtype);
-      const { code, err } = web(small(), page, '--dtype', dtype);
+      const { code, err } = await web(small(), page, '--dtype', dtype);
       expect([code, err]).toEqual([0, '']);
       const about = JSON.parse(await readFile(join(page, 'model', 'model.json'), 'utf8'));
       expect(about).toMatchObject({ vision: { dtype }, text: { dtype } });
@@ -195,7 +189,7 @@ describe.skipIf(!hasBrowser)(`a quantised model in ${browserName}`, () => {
 
   it('says why a page does not run on WebGPU, also where ONNX Runtime gives a number alone', async () => {
     const page = join(folder, 'lacking');
-    expect(web(small(), page, '--dtype', 'q8').code).toBe(0);
+    expect((await web(small(), page, '--dtype', 'q8')).code).toBe(0);
     await writeFile(join(page, 'index.html'), blank);
     const pixels = input('pixel_values', ['batch', 3, 16, 16]);
     const weights: StoredTensor = {

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadOnnxPair, tokenizeAll } from '../clip/index.js';
@@ -10,8 +8,8 @@ import { siglip } from '../clip/siglip.fixture.js';
 import { exportModel } from '../compress/index.js';
 import { preprocessImage } from '../loader/pixels.js';
 import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 let folder = '';
 const [model, page] = [() => join(folder, 'exported'), () => join(folder, 'page')];
 beforeAll(async () => {
@@ -20,16 +18,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-function web(...more: string[]): string {
-  const args = [main, 'web', model(), '--out', page(), ...more];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  expect([status, stderr]).toEqual([0, '']);
-  return stdout;
+async function web(...more: string[]): Promise<string> {
+  const { code, out, err } = await promptkd('web', model(), '--out', page(), ...more);
+  expect([code, err]).toEqual([0, '']);
+  return out;
 }
 
 describe('a page of a SigLIP', () => {
   it('takes the embeddings under the names that its files have', async () => {
-    const { vision, text, fixedClasses } = JSON.parse(web('--json')) as {
+    const { vision, text, fixedClasses } = JSON.parse(await web('--json')) as {
       readonly [encoder in 'vision' | 'text']: { cosine: number };
     } & { fixedClasses: number };
     for (const { cosine } of [vision, text]) expect(cosine).toBeGreaterThan(0.99);
@@ -37,7 +34,7 @@ describe('a page of a SigLIP', () => {
   });
 
   it.skipIf(!hasBrowser)(`gives Node’s embeddings in ${browserName}`, async () => {
-    web('--dtype', 'fp32');
+    await web('--dtype', 'fp32');
     const data = Uint8Array.from({ length: 30 * 30 * 3 }, (_, i) => (i * 37) % 251);
     const png = await sharp(data, { raw: { width: 30, height: 30, channels: 3 } })
       .png()

@@ -1,8 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,16 +13,11 @@ import { UserError } from '../errors.js';
 import { preprocessImage } from '../loader/pixels.js';
 import { Random } from '../math/random.js';
 import { browserName, hasBrowser, launchBrowser, type StaticServer, serveFolder } from '../test/browser.fixture.js';
+import { promptkd } from '../test/command.fixture.js';
 import { writePage } from './index.js';
 
-const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const classes = ['red cat', 'small house', 'tree', 'old drawing', 'two trees'];
 const template = 'a drawing of {}';
-
-function promptkd(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { code: status, out: stdout, err: stderr };
-}
 
 let folder = '';
 let samples: Buffer[] = [];
@@ -40,14 +33,14 @@ beforeAll(async () => {
     await writeFile(join(folder, 'photos', 'test', `class ${n}`, '1.png'), bytes);
   }
   const data = `folder:${join(folder, 'photos')}`;
-  const { code, err } = promptkd('web', model(), '--out', page(), '--dtype', 'fp32', '--data', data);
+  const { code, err } = await promptkd('web', model(), '--out', page(), '--dtype', 'fp32', '--data', data);
   expect([code, err]).toEqual([0, '']);
 });
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('promptkd web', () => {
   it('takes the smallest file that keeps the embeddings, and reports it', async () => {
-    const { code, out } = promptkd('web', model(), '--out', join(folder, 'small'), '--json');
+    const { code, out } = await promptkd('web', model(), '--out', join(folder, 'small'), '--json');
     expect(code).toBe(0);
     const result = JSON.parse(out) as {
       vision: { dtype: string; cosine: number; bytes: number };
@@ -76,7 +69,7 @@ describe('promptkd web', () => {
     const open = await copy('open');
     for (const name of ['classifier.safetensors', 'checksums.json']) await rm(join(open, name), { force: true });
     const data = `folder:${join(folder, 'photos')}`;
-    const { code, out } = promptkd(
+    const { code, out } = await promptkd(
       'web',
       join(folder, 'open'),
       '--out',
@@ -91,8 +84,8 @@ describe('promptkd web', () => {
     expect(suggested).toEqual(['class 0', 'class 1', 'class 2']);
   });
 
-  it('goes on without samples where a run’s data are gone, but not where they were asked for', () => {
-    const { code, err } = promptkd('web', model(), '--out', join(folder, 'x'), '--data', 'folder:/nowhere');
+  it('goes on without samples where a run’s data are gone, but not where they were asked for', async () => {
+    const { code, err } = await promptkd('web', model(), '--out', join(folder, 'x'), '--data', 'folder:/nowhere');
     expect(err).toMatch(/nowhere/);
     expect(code).toBe(2);
   });
@@ -134,7 +127,7 @@ describe('promptkd web', () => {
 
   it('answers a model without ONNX files with one sentence and exit code 2', async () => {
     await rm(join(await copy('bare'), 'onnx'), { recursive: true });
-    const { code, out, err } = promptkd('web', join(folder, 'bare'), '--out', join(folder, 'x'));
+    const { code, out, err } = await promptkd('web', join(folder, 'bare'), '--out', join(folder, 'x'));
     expect(err).toMatch(
       /^promptkd: .*bare: expected onnx\/vision_model\.onnx and onnx\/text_model\.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize\n$/,
     );

@@ -8,6 +8,7 @@ import type {
   StudentSize,
   StudentWish,
   TeacherModel,
+  TimedWork,
 } from '../../distill/index.js';
 import { fusionRules } from '../../distill/teachers/fusion-rules.js';
 import { UserError } from '../../errors.js';
@@ -166,25 +167,33 @@ function wishOf(options: DistillOptions): StudentWish {
 
 async function run(options: DistillOptions, command: Command): Promise<void> {
   const wish = wishOf(options);
-  await runTraining(options, () => distillTraining(options, command, wish));
+  await runTraining(options, () => distillTraining(options, command, { wish }));
 }
 
-/** What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts. */
-export async function distillTraining(options: DistillOptions, command: Command, wish = wishOf(options)) {
+/**
+ * What the command runs; `allTeachers` reads the teachers of a recipe, each once; `templatesOf` the first one's class texts.
+ *
+ * @param timesSteps whether a recipe that is derived keeps to a time on this machine; several processes need the same recipe
+ */
+export async function distillTraining(
+  options: DistillOptions,
+  command: Command,
+  { wish = wishOf(options), timesSteps = options.rounds === undefined } = {},
+) {
   const [
-    { adaptRecipe, distill, distillRecipe, loadTeacher, planDistill, taskTokenizer, teacherOf, withinLatency },
+    { deriveRecipe, distill, distillRecipe, loadTeacher, planDistill, teacherOf, timeWork, withinLatency },
     { loadModelCheckpoint, trainingOf },
-    data,
     { writeTeachersPage },
     output,
     { shellLine },
+    { madeByFirst },
   ] = await Promise.all([
     import('../../distill/index.js'),
     import('../../model/index.js'),
-    import('../../data/index.js'),
     import('../../report/index.js'),
     import('../distill-output.js'),
     import('../../jobs/index.js'),
+    import('../../group/index.js'),
   ]);
   const { device, threads, targets: targetsDir, maxLatency } = options;
   const given = options.teacher ?? [];
@@ -202,6 +211,7 @@ export async function distillTraining(options: DistillOptions, command: Command,
   };
 
   const templatesOf = (recipe: DistillRecipe) => trainingOf(teacherModels(recipe, given)[0]!)?.templates;
+  let timed: TimedWork | undefined;
   const training: Training<DistillRecipe, DistillResult> = {
     schema: distillRecipe.transform((recipe) => withTeacherModels(recipe, given)),
     flags: await flags(options, command),
@@ -213,27 +223,36 @@ export async function distillTraining(options: DistillOptions, command: Command,
       ...(given.length === 1 ? ['--teacher', given[0]!] : []), // several are in the recipe
       ...(targetsDir === undefined ? [] : ['--targets', targetsDir]),
     ],
-    adapt: async (recipe, set, open, download) => {
-      const { split } = recipe.data;
+    adapt: async (recipe, set, open, run, complete) => {
       const { checkpoint } = recipe.student;
-      const teacher = teacherOf((await allTeachers(recipe, download)).teacher);
+      const models = await allTeachers(recipe, run);
+      const teacher = teacherOf(models.teacher);
       const dataset = await open();
       const within =
         maxLatency === undefined
           ? wish
           : await withinLatency(maxLatency, recipe, { wish, given: set, teacher }, { device, threads });
-      return adaptRecipe(recipe, {
-        ...{ wish: within, given: set, teacher },
-        images: data.examplesOf(data.withSubset(dataset, split, recipe.data, recipe.seed), split).length,
-        vocabulary:
-          recipe.student.tokens === 'task' ? taskTokenizer(teacher.tokenizer, recipe, dataset).kept.length : undefined,
-        student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, download)).config,
+      const { group, ...engine } = run.engine ?? {};
+      // Of several processes the first one times, alone and for the whole batch.
+      return madeByFirst(group, async () => {
+        const derived = await deriveRecipe(recipe, {
+          ...{ wish: within, given: set, teacher, dataset, complete },
+          student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, run)).config,
+          time: timesSteps
+            ? (tried) => {
+                const own = { ...run, engine, targetsDir, ...models, dataset };
+                return timeWork({ ...own, teacherTemplates: templatesOf(tried), recipe: tried });
+              }
+            : undefined,
+        });
+        timed = derived.timed;
+        return { fields: derived.fields, reasons: derived.reasons };
       });
     },
     plan: async (run, open) => {
       const models = await allTeachers(run.recipe, run);
       const teacherTemplates = templatesOf(run.recipe);
-      return planDistill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() });
+      return planDistill({ ...run, targetsDir, ...models, teacherTemplates, dataset: await open() }, timed);
     },
     run: async (run, open) => {
       const models = await allTeachers(run.recipe, run);

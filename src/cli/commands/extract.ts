@@ -31,16 +31,21 @@ async function run(options: ExtractOptions, command: Command): Promise<void> {
   const { parseShard } = await import('../../jobs/index.js');
   const shard = options.shard === undefined ? undefined : parseShard(options.shard);
   await runTraining(options, async (): Promise<Training<DistillRecipe, ExtractResult>> => {
-    const [{ extractTargets }, { schema, flags, sources, adapt, allTeachers, templatesOf }] = await Promise.all([
-      import('../../distill/index.js'),
-      distillTraining(options, command),
-    ]);
+    const [{ extractTargets }, { schema, flags, sources, adapt, allTeachers, templatesOf }, { writeRecipe }] =
+      await Promise.all([
+        import('../../distill/index.js'),
+        distillTraining(options, command, { timesSteps: false }),
+        import('../../files/recipe-file.js'),
+      ]);
     return {
       ...{ schema, flags, sources, adapt },
       run: async (given, open) => {
         const models = await allTeachers(given.recipe, given);
         const dataset = await open();
         const teacherTemplates = templatesOf(given.recipe);
+        // `distill` goes on with it.
+        const { remarks } = given;
+        await writeRecipe(options.out, given.recipe, { remarks, teacher: options.teacher?.[0] });
         return extractTargets({ ...given, targetsDir: options.targets, ...models, teacherTemplates, dataset }, shard);
       },
       json: ({ folder, complete, records, written, unreadable, seconds }) => ({

@@ -92,7 +92,7 @@ export class Batches {
       'target/text': float(this.textCount, embed),
     };
     const kept = (...shape: number[]) =>
-      options.halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
+      options.halves && store.layout.keepsHalves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
     for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(own, tokens, width);
     for (const l of attention) this.feeds[`target/attention.${l}`] = kept(own, tokens, tokens);
     if (bank.words && options.captions) {

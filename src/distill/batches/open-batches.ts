@@ -98,6 +98,7 @@ async function openOwn({
     seed,
     hidden,
     attention,
+    ...recipe.targets,
     signal,
     ...images,
   });

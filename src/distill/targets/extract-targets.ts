@@ -5,10 +5,10 @@ import { UserError } from '../../errors.js';
 import { hash } from '../../files/index.js';
 import type { Shard } from '../../jobs/index.js';
 import { Loader, type LoaderOptions, storedView, type View } from '../../loader/index.js';
-import { storeHalf } from '../teacher/stored-half.js';
+import { checkStorable } from '../teacher/stored-half.js';
 import { imagesAtATime, type Teacher } from '../teacher/teacher.js';
 import { extractShare, type RecordRange } from './shared-extraction.js';
-import type { TargetContents } from './target-layout.js';
+import type { TargetContents, TargetPrecision } from './target-layout.js';
 import type { StoreFingerprint } from './target-manifest.js';
 import { TargetStore, type WantedTargets } from './target-store.js';
 
@@ -24,6 +24,10 @@ export interface ExtractOptions {
   /** Teacher layers to keep, counted from 1. */
   hidden: readonly number[];
   attention: readonly number[];
+  /** Of layers and maps. @defaultValue fp16 */
+  precision?: TargetPrecision;
+  /** Side of the grid that the teacher's patches are pooled to; left out: as they are. */
+  grid?: number;
   /** Folder of the store. */
   dir: string;
   /** Replace a store that does not fit, instead of refusing it. */
@@ -87,7 +91,7 @@ async function extract(store: TargetStore, options: ExtractOptions, { first, end
   const { size, embed: width, hidden, attention } = layout.contents;
   const batch = imagesAtATime(teacher.config);
   const batches = new ViewBatchOrder(examples.length, options.views, batch);
-  const pass = await teacher.images(batch, { hidden, attention });
+  const pass = await teacher.images(batch, { hidden, attention, grid: options.grid });
   const pixels = { shape: [batch, 3, size, size], data: new Float32Array(batch * 3 * size * size) };
   const views = (n: number): View[] =>
     batches.records(n).map((r) => {
@@ -123,12 +127,15 @@ async function extract(store: TargetStore, options: ExtractOptions, { first, end
         const to = record(filled);
         layout.pixels(to).set(pixelsOf(i));
         layout.embed(to).set(part('embed', i, width));
-        const keep = (name: string, size: number, out: Uint16Array, what: string) =>
-          storeHalf(what, part(name, i, size), out, 'map other layers with losses.layers, or none of them');
+        const storable = (name: string, size: number, what: string) => {
+          const values = part(name, i, size);
+          checkStorable(what, values, 'map other layers with losses.layers, or none of them', layout.keepsHalves);
+          return values;
+        };
         for (const l of hidden)
-          keep(`hidden.${l}`, layout.hiddenSize, layout.hidden(to, l), `hidden states of layer ${l}`);
+          layout.writeHidden(to, l, storable(`hidden.${l}`, layout.hiddenSize, `hidden states of layer ${l}`));
         for (const l of attention)
-          keep(`attention.${l}`, layout.mapSize, layout.attention(to, l), `attention maps of layer ${l}`);
+          layout.writeAttention(to, l, storable(`attention.${l}`, layout.mapSize, `attention maps of layer ${l}`));
         filled++; // a record counts once it is whole
       }
       options.onProgress?.(store.written + filled, records);
@@ -183,15 +190,19 @@ export function targetContents({
   teacher: { config, inner },
   hidden,
   attention,
-}: Pick<ExtractOptions, 'teacher' | 'hidden' | 'attention'>): TargetContents {
+  precision,
+  grid,
+}: Pick<ExtractOptions, 'teacher' | 'hidden' | 'attention' | 'precision' | 'grid'>): TargetContents {
   const { image_size, patch_size, hidden_size } = config.vision_config;
   return {
     size: image_size,
     embed: config.projection_dim,
-    tokens: inner ? 1 + (image_size / patch_size) ** 2 : 0,
+    tokens: inner ? 1 + (grid ?? image_size / patch_size) ** 2 : 0,
     width: inner ? hidden_size : 0,
     hidden: [...hidden],
     attention: [...attention],
+    // Left out of manifests, as before there was a choice.
+    ...(precision === 'fp8' && { precision }),
   };
 }
 

@@ -18,13 +18,15 @@ export interface StoreCost {
 
 /** Bytes of the stored teacher targets of so many images, for the losses of a recipe. @param pairs mapped layers */
 export function storeCost(
-  recipe: Pick<DistillRecipe, 'losses' | 'views'>,
+  recipe: Pick<DistillRecipe, 'losses' | 'views' | 'targets'>,
   teacher: Pick<Teacher, 'config' | 'inner'>,
   pairs: readonly LayerPair[],
   images: number,
 ): StoreCost {
   const { hidden, attention } = storedStates(activeLosses(recipe, lossNames), pairs, teacher.config);
-  const layout = new TargetLayout(targetContents({ teacher: teacher as Teacher, hidden, attention }));
+  const layout = new TargetLayout(
+    targetContents({ teacher: teacher as Teacher, hidden, attention, ...recipe.targets }),
+  );
   const bytesAView = layout.bytes * images;
   return { views: recipe.views, layers: pairs.length, bytesAView, bytes: recipe.views * bytesAView };
 }
@@ -37,17 +39,17 @@ const mostViews = 8;
  * of equal ones the one with more views. The smallest, one view of the last layers, where none does.
  */
 export function chooseStore(
-  recipe: Pick<DistillRecipe, 'losses' | 'views'>,
+  recipe: Pick<DistillRecipe, 'losses' | 'views' | 'targets'>,
   teacher: Pick<Teacher, 'config' | 'inner'>,
   student: ClipConfig,
   images: number,
-  atMost: number,
+  atMost: { readonly bytes: number; readonly views?: number },
 ): StoreCost & { readonly pairs: readonly LayerPair[] } {
   const all = student.vision_config.num_hidden_layers;
   const choices = Array.from({ length: all }, (_, i) => {
     const pairs = evenPairs(i + 1, all, teacher.config.vision_config.num_hidden_layers);
     const { bytesAView } = storeCost({ ...recipe, views: 1 }, teacher, pairs, images);
-    const views = Math.min(mostViews, Math.floor(atMost / bytesAView));
+    const views = Math.min(atMost.views ?? mostViews, Math.floor(atMost.bytes / bytesAView));
     return { pairs, views, layers: pairs.length, bytesAView, bytes: views * bytesAView };
   }).filter(({ views, layers }) => views > 0 || layers === 1);
   const worth = ({ views, layers }: { views: number; layers: number }) =>

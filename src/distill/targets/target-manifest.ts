@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { hash, jsonOrNothing, readTextSync, writeFileAtomic } from '../../files/index.js';
 import { describeIssue } from '../../schema-issue.js';
+import { targetPrecisions } from './target-layout.js';
 
 const size = z.int().positive();
 const shard = z.object({
@@ -19,6 +20,7 @@ const contents = z.object({
   width: z.int().nonnegative(),
   hidden: z.array(size),
   attention: z.array(size),
+  precision: z.enum(targetPrecisions).optional(),
 });
 const fingerprint = z.record(z.string(), z.union([z.string(), z.number()]));
 /** An image that could not be read: its records show the one that stands in for it, and are not used. */

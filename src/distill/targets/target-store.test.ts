@@ -27,8 +27,8 @@ async function filled(shards = 3): Promise<TargetStore> {
     for (let i = 0; i * store.layout.bytes < shard.length; i++) {
       const record = shard.subarray(i * store.layout.bytes, (i + 1) * store.layout.bytes);
       store.layout.embed(record)[0] = first + i;
-      store.layout.hidden(record, 3).fill(0x3c00); // 1 as binary16
-      store.layout.attention(record, 3).fill(0x4000); // 2
+      store.layout.writeHidden(record, 3, new Float32Array(10).fill(1));
+      store.layout.writeAttention(record, 3, new Float32Array(25).fill(2));
       store.layout.pixels(record).fill(7);
     }
     await store.append(shard);

@@ -250,5 +250,7 @@ function missingFrom(kept: TargetContents, wanted: TargetContents): string | und
   const attention = wanted.attention.find((l) => !kept.attention.includes(l));
   if (attention !== undefined) return `the attention of teacher layer ${attention}`;
   const size = (['size', 'embed', 'tokens', 'width'] as const).find((field) => kept[field] !== wanted[field]);
-  return size ? `the right ${size} (${kept[size]}, not ${wanted[size]})` : undefined;
+  if (size) return `the right ${size} (${kept[size]}, not ${wanted[size]})`;
+  const [own = 'fp16', asked = 'fp16'] = [kept.precision, wanted.precision];
+  return own === asked ? undefined : `the right precision (${own}, not ${asked})`;
 }

@@ -1,6 +1,7 @@
 import {
   type Checkpoint,
   isSiglip,
+  patchGrid,
   runTextBlocks,
   type TokenizedTexts,
   textBlockInputs,
@@ -13,6 +14,7 @@ import { headAverage, type Params, paramFeeds, paramInputs, shardAxis } from '..
 import { deepPrompts } from '../../prompt/index.js';
 import { type CompileOptions, compile } from '../../runtime/index.js';
 import { input, slice, type Tensor } from '../../tensor/index.js';
+import { poolAttention, poolTokens } from '../losses/pool-patches.js';
 import { storeHalf } from './stored-half.js';
 import type { Teacher, TeacherTexts } from './teacher.js';
 import { type TextProgress, textsDone } from './text-progress.js';
@@ -37,7 +39,7 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
     // The losses on inner states count on a class token, which SigLIP's towers lack.
     inner: !isSiglip(config),
     fingerprint: () => (known ??= fingerprint(params, prompts, options)),
-    async images(batch, { hidden, attention }) {
+    async images(batch, { hidden, attention, grid = size / patch }) {
       const last = config.vision_config.num_hidden_layers;
       const tower = visionTower(paramInputs(params, '', ranks), config, input('pixels', [batch, 3, size, size]), {
         ranks,
@@ -45,8 +47,10 @@ export function engineTeacher(checkpoint: Checkpoint, prompts: Params, options: 
         pooledOnly: !hidden.includes(last) && !attention.includes(last),
       });
       const outputs: Record<string, Tensor> = { embed: tower.embed };
-      for (const l of hidden) outputs[`hidden.${l}`] = slice(tower.hidden[l]!, 1, 0, tokens);
-      for (const l of attention) outputs[`attention.${l}`] = headAverage(tower.attention[l - 1]!, tokens, ranks);
+      const [from, to] = [patchGrid(config), [grid, grid]] as const;
+      for (const l of hidden) outputs[`hidden.${l}`] = poolTokens(slice(tower.hidden[l]!, 1, 0, tokens), from, to);
+      for (const l of attention)
+        outputs[`attention.${l}`] = poolAttention(headAverage(tower.attention[l - 1]!, tokens, ranks), from, to);
       const fixed = { ...paramFeeds(params), ...paramFeeds(prompts, 'prompts/') };
       const program = await compile({ outputs, shards: shardAxis }, { ...options, fixed });
       return { run: (pixels) => program.run({ pixels }), dispose: () => program.dispose() };

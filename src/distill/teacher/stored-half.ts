@@ -2,17 +2,23 @@ import { UserError } from '../../errors.js';
 import { floatToHalf } from '../../files/index.js';
 
 /**
- * Writes a teacher's values as fp16, in which they are stored.
+ * Refuses a teacher's values that cannot be stored.
  *
  * @param what they are, for the message
  * @param remedy what to set instead
- * @throws UserError where one is not finite in fp16: above 65,504 it would be stored as infinity, and the loss be NaN
+ * @param asHalves as fp16: what is above 65,504 would be stored as infinity, and the loss be NaN
+ * @throws UserError where one is not finite as it would be stored
  */
-export function storeHalf(what: string, values: Float32Array, out: Uint16Array, remedy: string): void {
-  floatToHalf(values, out);
-  const bad = out.findIndex((bits) => (bits & 0x7c00) === 0x7c00);
+export function checkStorable(what: string, values: Float32Array, remedy: string, asHalves = true): void {
+  const most = asHalves ? 65_520 : Number.POSITIVE_INFINITY; // rounded to 65,504 below
+  const bad = values.findIndex((value) => !(Math.abs(value) < most));
   if (bad < 0) return;
-  throw new UserError(
-    `teacher: ${what}: expected values within ±65,504, the most that stored targets hold (fp16), got ${values[bad]}: ${remedy}`,
-  );
+  const expected = asHalves ? 'values within ±65,504, the most that stored targets hold (fp16)' : 'finite values';
+  throw new UserError(`teacher: ${what}: expected ${expected}, got ${values[bad]}: ${remedy}`);
+}
+
+/** Writes a teacher's values as fp16, in which they are stored: see {@link checkStorable}. */
+export function storeHalf(what: string, values: Float32Array, out: Uint16Array, remedy: string): void {
+  checkStorable(what, values, remedy);
+  floatToHalf(values, out);
 }

@@ -48,7 +48,8 @@ export interface Teacher extends Pick<Checkpoint, 'config' | 'preprocess' | 'tok
   readonly inner: boolean;
   /** Of everything that its answers depend on beside preprocessing. */
   fingerprint(): string;
-  images(batch: number, wanted: InnerStates): Promise<TeacherImagePass>;
+  /** @param wanted with `grid`, the patches pooled to a grid of that side */
+  images(batch: number, wanted: InnerStates & { readonly grid?: number }): Promise<TeacherImagePass>;
   /** @throws the signal's reason where it is aborted */
   texts(tokens: TokenizedTexts, withWords: boolean, progress?: TextProgress): Promise<TeacherTexts>;
 }

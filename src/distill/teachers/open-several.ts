@@ -116,7 +116,7 @@ async function openStore(source: SeveralSource, k: number, dir: string): Promise
   const store = await ensureTargets({
     ...{ teacher, dataset, hidden: [...hidden], attention: [...attention], dir, signal },
     examples: examplesOf(dataset, recipe.data.split),
-    ...{ views: recipe.views, augment: recipe.augment, seed: recipe.seed },
+    ...{ views: recipe.views, augment: recipe.augment, seed: recipe.seed, precision: recipe.targets.precision },
     ...images,
   });
   if (!store.complete) {

@@ -80,7 +80,7 @@ export class SeveralTargets {
       if (k === 0) continue;
       const { embed, tokens, width, hidden, attention } = store.layout.contents;
       const kept = (...shape: number[]) =>
-        halves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
+        halves && store.layout.keepsHalves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
       this.feeds[`target/${k}.image`] = float(batch, embed);
       this.feeds[`target/${k}.text`] = float(n, embed);
       for (const l of hidden) this.feeds[`target/${k}.hidden.${l}`] = kept(batch, tokens, width);

@@ -1,5 +1,4 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { halfToFloat } from '../../files/index.js';
 import type { Batches } from '../batches/batches.js';
 import type { LayerWhitening } from '../losses/loss.js';
 import type { DistillRecipe } from '../recipe.js';
@@ -31,7 +30,7 @@ export function whitenings(store: TargetStore, layers: readonly number[], mode: 
       const rows = new Float32Array(count * tokens * width);
       for (const [i, index] of records.entries()) {
         store.read(index, record);
-        halfToFloat(store.layout.hidden(record, layer), rows, i * tokens * width);
+        store.layout.readHidden(record, layer, rows, i * tokens * width);
       }
       return [layer, mode === 'channel' ? channelWise(rows, width) : phiS(rows, width)];
     }),
