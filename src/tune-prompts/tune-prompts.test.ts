@@ -119,6 +119,7 @@ it('learns without labels: they are not looked at', async () => {
 it.each([
   [{ batch: 13 }, /batch: 13 is more than the 12 images of colours\/train/],
   [{ unlabelled: true, pseudo: { threshold: 0.999 } }, /pseudo.threshold: none of the 12 images is taken for a class/],
+  [{ prompts: { n_ctx: 30 } }, /prompts.n_ctx: 30 prompts leave no room for a text .* expected at most \d+$/],
   [{ classes_per_step: 3 }, /classes_per_step: expected room for the labels of a batch, 6, got 3/],
 ])('refuses %j', async (more, message) => {
   await expect(run('refused', more)).rejects.toThrow(message);

@@ -14,6 +14,7 @@ import {
   type TowerModel,
   teacherImages,
   templateFeatures,
+  textRoom,
   usualTemplates,
   writeTrainingRecord,
 } from '../model/index.js';
@@ -158,14 +159,15 @@ export async function promptTuningTask(
   const { config, preprocess, tokenizer } = model;
   const { n_ctx } = recipe.prompts;
   const texts = templates.flatMap((template) => names.map((name) => classText(template, name)));
-  const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
+  const room = textRoom(config.text_config.max_position_embeddings, n_ctx);
+  const read = tokenizeAll(tokenizer, texts, room);
   const rows: TaskTexts = {
     ids: { shape: [texts.length, read.length], data: read.ids },
     ends: { shape: [texts.length], data: read.ends },
     classes: names.length,
     frozen,
   };
-  const shape = promptConfig(recipe, config, config.text_config.max_position_embeddings - n_ctx);
+  const shape = promptConfig(recipe, config, room);
   const prompt = { params: initPromptEncoder(shape, recipe.seed), config: shape };
   // Views carry the labels that are learned from; images are read by what the data says of them.
   const known = new Map(examples.map((example) => [example.id, example]));
