@@ -10,7 +10,7 @@
 //
 // Prints a JSON object a command: calls, different states among them, how many were gone on with, and what went wrong.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,12 +53,18 @@ try {
     mkdirSync(work, { recursive: true });
     before?.(join(work, 'out'));
     const call = args(join(work, 'out'));
-    const states = record(call);
-    const told = await goOn({ work, states, args: call, varies, most: Number(values.most) });
-    const seconds = Math.round((Date.now() - began) / 1000);
-    console.log(JSON.stringify({ command: name, calls: states.length, ...told, seconds }));
+    let told;
+    try {
+      const states = record(call);
+      told = { calls: states.length, ...(await goOn({ work, states, args: call, varies, most: Number(values.most) })) };
+    } catch (error) {
+      told = { wrong: [error.message] };
+    }
+    console.log(JSON.stringify({ command: name, ...told, seconds: Math.round((Date.now() - began) / 1000) }));
     if (told.wrong.length > 0) process.exitCode = 1;
-    rmSync(at('states'), { recursive: true, force: true });
+    // Where something went wrong, its states are kept for a look.
+    if (told.wrong.length === 0) rmSync(at('states'), { recursive: true, force: true });
+    else renameSync(at('states'), at(`states of ${name}`));
   }
 } finally {
   if (process.exitCode) console.error(`kept: ${root}`);

@@ -131,7 +131,7 @@ export async function savingCommands(root, run) {
     pretrain: { args: (out) => ['pretrain', ...data, '--out', out, ...train, ...tiny] },
     distill: { args: (out) => [...distilling, '--out', out] },
     'distill from two teachers': { args: (out) => [...distilling.toSpliced(3, 0, '--teacher', other), '--out', out] },
-    extract: { args: (out) => ['extract', ...distilling.slice(1), '--out', out] },
+    extract: { args: (out) => ['extract', ...distilling.slice(1).filter((word) => word !== '--yes'), '--out', out] },
     'tune-prompts': {
       args: (out) => ['tune-prompts', teacher, ...data, '--out', out, ...train, ...set('steps=2', 'batch=6')],
     },
@@ -142,8 +142,8 @@ export async function savingCommands(root, run) {
         ...set('distillation.epochs=1', 'tuning.batch=2', 'prompts.n_ctx=2', 'prompts.context=""'),
       ],
     },
-    'continue, a new bank': { args: (out) => task(out, 'first', first) },
-    'continue, a second task': {
+    'continue with a new bank': { args: (out) => task(out, 'first', first) },
+    'continue with a second task': {
       before: copied('bank'),
       args: (out) => task(out, 'second', second).toSpliced(3, 2),
     },
@@ -164,7 +164,7 @@ export async function savingCommands(root, run) {
       varies: /figures\.json|\.html$/,
     },
     embed: { args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', ...quiet] },
-    'embed, parquet': {
+    'embed as parquet': {
       args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', '--format', 'parquet', ...quiet],
     },
     search: { args: () => ['search', at('images/test'), 'red', '--model', teacher, ...quiet] },
@@ -194,7 +194,7 @@ export async function savingCommands(root, run) {
         ...['quantize', student, '--out', out, ...data, ...quiet, '--smaller', '2', '--tune', '2', '--images', '8'],
       ],
     },
-    'quantize, finetuned': {
+    'quantize and finetune': {
       args: (out) => [
         ...[
           'quantize',
@@ -227,7 +227,7 @@ export async function savingCommands(root, run) {
     },
     'vqa export': { args: (out) => ['vqa', 'export', teacher, '--head', at('head'), '--out', out, '--quiet'] },
     'defects fit': { args: (out) => [...fit, '--out', out] },
-    'defects fit, tuned': {
+    'defects fit with tuned prompts': {
       args: (out) => [
         ...[...fit, '--mode', 'tuned', '--others', `mvtec:${at('plates')}`, '--out', out],
         ...set('tuning.steps=2', 'tuning.batch=2', 'tuning.n_ctx=2', 'checkpoint_every=1'),

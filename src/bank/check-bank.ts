@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import { modelWeights, type TowerModel, textRoom } from '../model/index.js';
+import { hasTextRoom, modelWeights, type TowerModel } from '../model/index.js';
 import type { Params } from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
 import { brief } from '../schema-issue.js';
@@ -46,7 +46,7 @@ export function checkTaskFits(
   for (const name of beside) fit(`prompts.${name}`, prompts[name], ...promptShape(name, frozen, routing)!);
   const text = frozen.prompts?.encoder ? undefined : prompts['text.0'];
   const layers = frozen.prompts?.encoder ? frozen.prompts.config.text_layers : undefined;
-  const isShort = text && textRoom(frozen.config, text.shape[0]!) < fewestTokens;
+  const isShort = text && !hasTextRoom(frozen.config.text_config.max_position_embeddings, text.shape[0]!);
   const isOdd =
     layers !== undefined && counted > 0 && routing === 'nearest' && deepPrompts(prompts, 'text').length !== layers;
   if (isShort || isOdd || counted + beside.length !== Object.keys(prompts).length) {
@@ -82,9 +82,6 @@ export function checkAnchorFits({ fisher, values }: Anchor, frozen: TowerModel, 
 }
 
 const remedy = 'copy the bank again, or forget the task';
-
-/** Start, a word, end. */
-const fewestTokens = 3;
 
 /** What a task's prompts of a name have to be like; undefined where a task has none of this name. */
 function promptShape(

@@ -60,5 +60,5 @@ export function taskTextFeatures(
 /** Most tokens of a text, with room for a task's prompts. */
 export function taskTextLimit(student: TowerModel, prompts: Params): number {
   if (student.prompts?.encoder) return textLimit(student);
-  return textRoom(student.config, prompts['text.0']?.shape[0] ?? 0);
+  return textRoom(student.config.text_config.max_position_embeddings, prompts['text.0']?.shape[0] ?? 0);
 }

@@ -220,6 +220,7 @@ it('refuses what does not fit', async () => {
     /method: the bank was begun with bank, got ewc/,
   );
   await expect(learn('none', 'cold', {}, { student: undefined })).rejects.toThrow(/no bank there: give the --student/);
+  await expect(learn('none', 'cold', { prompts: { n_ctx: 30 } })).rejects.toThrow(/prompts.n_ctx: 30 prompts leave no/);
   await expect(learn('none', 'cold', { batch: 9 })).rejects.toThrow(/batch: 9 is more than the 6 images/);
   const lambda = (value: unknown) => continueRecipe.safeParse({ ewc: { lambda: value } });
   expect(lambda('auto').success && lambda(0).success).toBe(true);

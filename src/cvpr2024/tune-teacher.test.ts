@@ -170,6 +170,7 @@ it.each([
     { prompts: { ...prompts, n_ctx: 3 } },
     /prompts.context: expected 3 tokens \(prompts.n_ctx\) or more, got 2 of "a drawing"/,
   ],
+  [{ prompts: { n_ctx: 30, depth: 2 } }, /prompts.n_ctx: 30 prompts leave no room for a text .* expected at most \d+$/],
   [{ examples: examples.slice(0, 5) }, /tuning.batch: 6 is more than the 5 labelled images/],
   [{ training: { ...options().training, classesPerStep: 3 } }, /tuning.classes_per_step: expected room .* 4, got 3/],
   [{ classes: [0, 1] }, /an image has label \d, which is none of the classes/],

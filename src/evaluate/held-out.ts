@@ -19,8 +19,9 @@ export function heldOutSplit(
   { trained, wanted }: { readonly trained: string; readonly wanted: string },
   onMessage?: (message: string) => void,
 ): string | undefined {
-  const there = (split: string) => split.split('+').every((part) => (dataset.splits[part]?.length ?? 0) > 0);
-  const missing = !(wanted in dataset.splits) && !there(wanted);
+  const isSplit = (name: string) => Object.hasOwn(dataset.splits, name);
+  const there = (split: string) => split.split('+').every((part) => isSplit(part) && dataset.splits[part]!.length > 0);
+  const missing = !isSplit(wanted) && !there(wanted);
   const candidates = missing ? others.filter((split) => there(split) && split !== trained) : [wanted];
   const found = candidates.find((split) => examplesOf(dataset, split).some(isMeasured));
   if (!missing) return found;

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lock } from './index.js';
+import { lock, lockHolder } from './index.js';
 
 let folder: string;
 let path: string;
@@ -57,6 +57,15 @@ describe('lock', () => {
     expect(held).toBeDefined();
     expect(await readdir(join(folder, 'deep'))).toEqual(['x.lock']);
     await held!.release();
+  });
+
+  it.each(['', 'null', '5', '{"place":"x","pid":"y"}'])('that holds %j is free once it is old', async (content) => {
+    await mkdir(join(folder, 'deep'));
+    await writeFile(path, content);
+    expect(await lock(path, { wait: false })).toBeUndefined();
+    await utimes(path, 0, 0);
+    expect(await lockHolder(path)).toBeUndefined();
+    await (await lock(path, { wait: false }))!.release();
   });
 
   it('names the file that cannot be made', async () => {

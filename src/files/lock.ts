@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { cannotWrite } from './faults.js';
 import { makeFolder } from './folders.js';
 import { isGone, type Owner, self, temporaryPath } from './temporary.js';
+import { jsonOrNothing } from './text.js';
 
 /** A lock that this process holds. */
 export interface Lock {
@@ -87,11 +88,8 @@ async function isFree(path: string): Promise<boolean> {
 
 /** Of a file that holds none, as on a disk that was full, somebody elsewhere. */
 function ownerOf(text: string): Owner {
-  try {
-    return JSON.parse(text) as Owner;
-  } catch {
-    return { place: '', pid: 0 };
-  }
+  const { place, pid } = (jsonOrNothing(text) ?? {}) as Partial<Owner>;
+  return typeof place === 'string' && Number.isInteger(pid) && pid! > 0 ? { place, pid: pid! } : { place: '', pid: 0 };
 }
 
 /** Takes a dead lock away; one that another process has made in its place meanwhile is put back. */

@@ -17,7 +17,7 @@ export {
 } from './export-graphs.js';
 export { exportedPrompts, foldVisionPrompts, promptTokens, type VisionPrompts } from './fold.js';
 export { type GraphModel, imageFeatures, modelLogits, textFeatures, textPass, visionPass } from './graphs.js';
-export { checkPrompts, textLimit, textRoom } from './limits.js';
+export { checkPrompts, hasTextRoom, textLimit, textRoom } from './limits.js';
 export {
   checkpointFolder,
   type LoadOptions,

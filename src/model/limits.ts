@@ -1,18 +1,32 @@
-import type { ClipConfig } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Model, TowerModel } from './model.js';
 
-/** Tokens of a text that a text tower has positions for, with so many prompts inserted. */
-export function textRoom({ text_config }: Pick<ClipConfig, 'text_config'>, prompts: number): number {
-  return text_config.max_position_embeddings - prompts;
+/** Tokens that a text needs at least: its start, its end, and one between. */
+const fewestTokens = 3;
+
+/**
+ * Tokens of a text that a text tower has room for, with so many prompts among its positions.
+ *
+ * @param positions the tower's `max_position_embeddings`
+ * @throws UserError where prompts leave no text any room
+ */
+export function textRoom(positions: number, prompts: number): number {
+  if (prompts === 0 || hasTextRoom(positions, prompts)) return positions - prompts;
+  throw new UserError(
+    `prompts.n_ctx: ${prompts} prompts leave no room for a text among the text tower's ${positions} positions; expected at most ${positions - fewestTokens}`,
+  );
 }
+
+/** Whether a text still fits into a text tower with so many prompts inserted. */
+export const hasTextRoom = (positions: number, prompts: number): boolean => positions - prompts >= fewestTokens;
 
 /** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit. */
 export function textLimit(model: Pick<Model, 'config'> & Pick<TowerModel, 'prompts'>): number {
   const { config, prompts } = model;
-  if (!prompts?.encoder) return textRoom(config, 0);
+  const positions = config.text_config.max_position_embeddings;
+  if (!prompts?.encoder) return positions;
   const { text_layers, n_ctx, max_length } = prompts.config;
-  return Math.min(max_length, textRoom(config, text_layers > 0 ? n_ctx : 0));
+  return Math.min(max_length, textRoom(positions, text_layers > 0 ? n_ctx : 0));
 }
 
 /** @throws UserError where a prompt encoder and its prompts were made for another model. */

@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import { initDeepPrompts } from '../prompt/index.js';
 import type { HostTensor } from '../tensor/index.js';
+import { textRoom } from './limits.js';
 import { tokenized } from './tokenized.js';
 
 /** Deep prompts of a model; towers with fewer layers than `depth` get one set a layer. */
@@ -36,6 +37,8 @@ export function initTeacherPrompts(teacher: Checkpoint, shape: DeepPromptShape, 
 /**
  * Class names as the prompted text tower reads them: `n_ctx` tokens that the prompts replace, what else the context has,
  * the name and a full stop, as CoOp writes them (Zhou et al., arXiv 2109.01134).
+ *
+ * @throws UserError where `limit` tokens have no room for a name behind the prompts, or the context has fewer than `n_ctx`
  */
 export function promptedTexts(
   names: readonly string[],
@@ -45,6 +48,7 @@ export function promptedTexts(
 ): { ids: HostTensor; ends: HostTensor } {
   const context = shape.context || Array(shape.n_ctx).fill('x').join(' ');
   contextTokens({ ...shape, context }, tokenizer);
+  textRoom(limit, shape.n_ctx);
   return tokenized(
     tokenizer,
     names.map((name) => `${context} ${name}.`),

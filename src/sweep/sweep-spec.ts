@@ -92,7 +92,7 @@ const specSchema = z
     if (spec.search === 'random' && spec.trials === undefined) issue('trials', 'expected how many are drawn');
     if (spec.search === 'grid' && spec.trials !== undefined)
       issue('trials', 'a grid has as many trials as its fields have combinations: leave it out, or say search: random');
-    if (spec.halving && spec.halving.field in spec.fields)
+    if (spec.halving && Object.hasOwn(spec.fields, spec.halving.field))
       issue('halving.field', `${spec.halving.field} stands among fields, too: a rung says how long is trained`);
     if (spec.afterwards && !spec.afterwards.some((word) => word.includes('{run}')))
       issue(

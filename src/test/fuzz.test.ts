@@ -6,6 +6,7 @@ import { UserError } from '../errors.js';
 import { Random } from '../math/random.js';
 import { mutate } from './fuzz/mutate.js';
 import { folderFor, keepInput, parsers, targetsOf } from './fuzz/parsers.fixture.js';
+import { recipeParsers } from './fuzz/recipe-parsers.fixture.js';
 import { taskParsers } from './fuzz/task-parsers.fixture.js';
 
 // `node bench/fuzz.mjs` sets both for a night.
@@ -23,27 +24,30 @@ afterAll(() => {
 });
 
 describe('damaged input is read, or refused in a sentence', () => {
-  it.each([...parsers, ...taskParsers].map((parser) => [parser.name, parser] as const))('%s', async (name, parser) => {
-    const folder = folderFor(root, parser);
-    await parser.make(folder);
-    await parser.read(folder);
-    const random = new Random('fuzz', seed, name);
-    const files = targetsOf(parser, folder);
-    for (let n = 0; n < inputs; n++) {
-      const file = files[n % files.length]!;
-      const sound = readFileSync(join(folder, file));
-      const damaged = mutate(sound, random);
-      writeFileSync(join(folder, file), damaged);
-      try {
-        await parser.read(folder);
-      } catch (error) {
-        if (!(error instanceof UserError)) {
-          const kept = keepInput(`${name}-${seed}-${n}`, damaged);
-          throw new Error(`${file}, input ${n} (${kept}): not a UserError`, { cause: error });
+  it.each([...parsers, ...recipeParsers, ...taskParsers].map((parser) => [parser.name, parser] as const))(
+    '%s',
+    async (name, parser) => {
+      const folder = folderFor(root, parser);
+      await parser.make(folder);
+      await parser.read(folder);
+      const random = new Random('fuzz', seed, name);
+      const files = targetsOf(parser, folder);
+      for (let n = 0; n < inputs; n++) {
+        const file = files[n % files.length]!;
+        const sound = readFileSync(join(folder, file));
+        const damaged = mutate(sound, random);
+        writeFileSync(join(folder, file), damaged);
+        try {
+          await parser.read(folder);
+        } catch (error) {
+          if (!(error instanceof UserError)) {
+            const kept = keepInput(`${name}-${seed}-${n}`, damaged);
+            throw new Error(`${file}, input ${n} (${kept}): not a UserError`, { cause: error });
+          }
+          expect(error.message.length, error.message).toBeLessThan(1000);
         }
-        expect(error.message.length, error.message).toBeLessThan(1000);
+        writeFileSync(join(folder, file), sound);
       }
-      writeFileSync(join(folder, file), sound);
-    }
-  });
+    },
+  );
 });

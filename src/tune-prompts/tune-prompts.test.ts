@@ -102,14 +102,24 @@ it('learns without labels: they are not looked at', async () => {
   const unlabelled = await run('unlabelled', options, { dataset: blind });
   const labelled = await run('labels-there', options);
   expect(unlabelled.prompts).toEqual(labelled.prompts);
+  const said: string[] = [];
+  const untold = await run(
+    'untold',
+    { ...options, unlabelled: false },
+    { dataset: blind, onMessage: (text) => void said.push(text) },
+  );
+  expect([untold.prompts, said.join()]).toEqual([unlabelled.prompts, expect.stringContaining('has no labels')]);
   expect(unlabelled.pseudoAccuracy).toBeUndefined();
   expect(labelled.pseudoAccuracy).toBeGreaterThanOrEqual(0);
   expect(unlabelled.labelled.images).toBeGreaterThan(0);
+  const captioned = { dataset: { ...blind, classes: [] } };
+  await expect(run('captions', options, captioned)).rejects.toThrow(/for captions alone there is search-prompts/);
 });
 
 it.each([
   [{ batch: 13 }, /batch: 13 is more than the 12 images of colours\/train/],
   [{ unlabelled: true, pseudo: { threshold: 0.999 } }, /pseudo.threshold: none of the 12 images is taken for a class/],
+  [{ prompts: { n_ctx: 30 } }, /prompts.n_ctx: 30 prompts leave no room for a text .* expected at most \d+$/],
   [{ classes_per_step: 3 }, /classes_per_step: expected room for the labels of a batch, 6, got 3/],
 ])('refuses %j', async (more, message) => {
   await expect(run('refused', more)).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, isLabelled, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
@@ -14,6 +14,7 @@ import {
   type TowerModel,
   teacherImages,
   templateFeatures,
+  textRoom,
   usualTemplates,
   writeTrainingRecord,
 } from '../model/index.js';
@@ -79,7 +80,7 @@ export interface TunePromptsResult extends RunResult {
 }
 
 /**
- * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled`, from images alone: see
+ * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled` or where there are none, from images alone: see
  * `tunePromptsTask` and `pseudoLabels`. Images and their order, classes and steps are the same both ways.
  *
  * @throws the signal's reason where it is aborted while pseudo-labels are made, before anything is trained
@@ -87,7 +88,12 @@ export interface TunePromptsResult extends RunResult {
  *   hidden units, or the run folder holds another run or is in use
  */
 export async function tunePrompts(given: TunePromptsOptions): Promise<TunePromptsResult> {
-  const options = { ...given, recipe: { ...given.recipe, templates: [...templatesOf(given)] } };
+  const recipeAsRun = withUnlabelled(given.recipe, given.dataset);
+  if (recipeAsRun !== given.recipe)
+    given.onMessage?.(
+      `${given.dataset.name} has no labels: prompts are learned from the model's own confident answers`,
+    );
+  const options = { ...given, recipe: { ...recipeAsRun, templates: [...templatesOf(given)] } };
   const { model, recipe, engine } = options;
   ranksFor('model', model.config, engine);
   const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
@@ -101,6 +107,14 @@ export async function tunePrompts(given: TunePromptsOptions): Promise<TunePrompt
       figures: { images, labelled, pseudo_accuracy: pseudoAccuracy, ...(validation && { before, evaluation, best }) },
     };
   });
+}
+
+/** The recipe for data of which no image that is trained on has a label: the model's confident answers serve as labels. */
+export function withUnlabelled(recipe: TunePromptsRecipe, dataset: ImageTextDataset): TunePromptsRecipe {
+  const examples = examplesOf(dataset, recipe.data.split);
+  return recipe.unlabelled || dataset.classes.length === 0 || examples.some(isLabelled)
+    ? recipe
+    : { ...recipe, unlabelled: true };
 }
 
 const templatesOf = ({ recipe, model, dataset }: TunePromptsOptions): readonly string[] =>
@@ -145,14 +159,15 @@ export async function promptTuningTask(
   const { config, preprocess, tokenizer } = model;
   const { n_ctx } = recipe.prompts;
   const texts = templates.flatMap((template) => names.map((name) => classText(template, name)));
-  const read = tokenizeAll(tokenizer, texts, config.text_config.max_position_embeddings - n_ctx);
+  const room = textRoom(config.text_config.max_position_embeddings, n_ctx);
+  const read = tokenizeAll(tokenizer, texts, room);
   const rows: TaskTexts = {
     ids: { shape: [texts.length, read.length], data: read.ids },
     ends: { shape: [texts.length], data: read.ends },
     classes: names.length,
     frozen,
   };
-  const shape = promptConfig(recipe, config, config.text_config.max_position_embeddings - n_ctx);
+  const shape = promptConfig(recipe, config, room);
   const prompt = { params: initPromptEncoder(shape, recipe.seed), config: shape };
   // Views carry the labels that are learned from; images are read by what the data says of them.
   const known = new Map(examples.map((example) => [example.id, example]));
@@ -287,7 +302,11 @@ async function tunePromptsIn(
 function taskClasses({ classes, name }: ImageTextDataset): number[] {
   const all = [...classes.keys()];
   const base = all.filter((label) => !classes[label]!.novel);
-  if (all.length < 2) throw new UserError(`${name}: expected at least two classes to tell apart, found ${all.length}`);
+  if (all.length < 2) {
+    throw new UserError(
+      `${name}: expected at least two classes to tell apart, found ${all.length}: name some, as in "folder:photos?classes=cat,dog" (labels are not needed); for captions alone there is search-prompts`,
+    );
+  }
   return base.length > 1 ? base : all;
 }
 

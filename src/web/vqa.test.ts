@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportModel } from '../compress/index.js';
+import { fileList } from '../files/index.js';
 import { exportVqa, loadVqaHead, trainVqa, VqaAsker, vqaRecipe } from '../tasks/index.js';
 import { tinyModel, tinyVqa } from '../tasks/vqa/tiny-vqa.fixture.js';
 import { browserName, hasBrowser, launchBrowser, serveFolder } from '../test/browser.fixture.js';
@@ -77,6 +78,25 @@ describe.skipIf(!hasBrowser)(`the question box in ${browserName}`, () => {
       await browser.close();
       await server.close().catch(() => {}); // it is closed already
     }
+  });
+
+  it('refuses a head that the page could not run', async () => {
+    const page = { model: path('model'), out: path('no'), title: 'No', dtype: 'fp32', vqa: path('damaged') } as const;
+    await cp(path('vqa'), page.vqa, { recursive: true });
+    await rm(join(page.vqa, fileList)); // as where somebody made it
+    const manifest = join(page.vqa, 'vqa.json');
+    const about = JSON.parse(await readFile(manifest, 'utf8')) as { answers: string[] };
+    await writeFile(
+      manifest,
+      JSON.stringify({ ...about, answers: [...about.answers, '<img src=x onerror=alert(1)>'] }),
+    );
+    await expect(writePage(page)).rejects.toThrow(/vqa_head.onnx: expected a logit for each of the 6 answers/);
+    await writeFile(join(page.vqa, 'onnx', 'vqa_vision.onnx'), 'no model');
+    await expect(writePage(page)).rejects.toThrow(/vqa_vision.onnx: expected a file of promptkd vqa export/);
+    await cp(join(page.vqa, 'onnx', 'vqa_head.onnx'), join(page.vqa, 'onnx', 'vqa_vision.onnx'));
+    await expect(writePage(page)).rejects.toThrow(/vqa_vision.onnx: .*: OnnxFile.run: input patch_tokens is missing/);
+    await writeFile(manifest, JSON.stringify({ ...about, text_tokens: 1e15 }));
+    await expect(writePage(page)).rejects.toThrow(/vqa.json: text_tokens: expected at most 65536/);
   });
 
   it('refuses a head of another model', async () => {

@@ -95,7 +95,7 @@ export function readQuantized(path: string, options: Pick<ReadOptions, 'skip'> =
     ...options,
     raw(name, metadata) {
       described = describedIn(metadata, path);
-      return name in described || PARTS.some((part) => isPartOf(name, part, described));
+      return Object.hasOwn(described, name) || PARTS.some((part) => isPartOf(name, part, described));
     },
   });
   const quantized: Record<string, QuantizedTensor> = {};

@@ -115,6 +115,14 @@ describe('a quantised file', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
+  it('takes any name for a tensor', async () => {
+    const path = join(folder, 'names.safetensors');
+    const names = ['constructor', 'toString', 'constructor.scales'];
+    const plain = Object.fromEntries(names.map((name) => [name, normal(3)]));
+    await writeQuantized(path, { ...plain, weight: quantizeTensor(normal(2, 3), 'int8') });
+    expect(readQuantized(path).tensors).toMatchObject(plain);
+  });
+
   it.each(coded)('gives %s back bit for bit, and is as large as said', async (scheme) => {
     const path = join(folder, `${scheme}.safetensors`);
     const weight = normal(6, 5, 3);

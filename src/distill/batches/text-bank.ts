@@ -166,5 +166,6 @@ export function gatherWords(bank: TextBank, rows: readonly number[], out: Float3
 
 /** How many tokens a text may have in both towers, with `prompts` more in the student's. */
 export function sharedTextLimit(teacher: ClipConfig, student: ClipConfig, prompts: number): number {
-  return Math.min(textRoom(teacher, 0), textRoom(student, prompts));
+  const positions = ({ text_config }: ClipConfig) => text_config.max_position_embeddings;
+  return Math.min(positions(teacher), textRoom(positions(student), prompts));
 }

@@ -1,7 +1,7 @@
 import { textTower, tokenizeAll } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import { Random } from '../../math/index.js';
-import type { TowerModel } from '../../model/index.js';
+import { type TowerModel, textRoom } from '../../model/index.js';
 import { type Params, param, paramFeeds, paramInputs, type TensorTree } from '../../nn/index.js';
 import { compile } from '../../runtime/index.js';
 import { concat, constant, type HostTensor, l2Normalize, reshape, type Tensor } from '../../tensor/index.js';
@@ -54,7 +54,7 @@ export function initPrompts(
 export function promptedStates(model: TowerModel, frozen: TensorTree, learned: TensorTree): Tensor {
   const { config, tokenizer } = model;
   const [count] = param(learned, 'sound').shape as [number];
-  const limit = config.text_config.max_position_embeddings - count;
+  const limit = textRoom(config.text_config.max_position_embeddings, count);
   const { ids, ends, length } = tokenizeAll(tokenizer, states, limit);
   const first = concat([param(learned, 'sound'), param(learned, 'damaged')], 0);
   const prompts = [reshape(first, [2, count, first.shape[1]!])];

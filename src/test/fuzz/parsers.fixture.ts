@@ -3,28 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
-import { stringify } from 'yaml';
 import { type BankTask, bankModel, initTaskPrompts, readBank, saveBank } from '../../bank/index.js';
 import { jobTable } from '../../cli/jobs-output.js';
 import { runTable } from '../../cli/runs-output.js';
 import { loadOnnxPair } from '../../clip/checkpoint/onnx-pair.js';
 import { exportModel } from '../../compress/index.js';
 import { checkpoint, promptsFor } from '../../compress/student.fixture.js';
-import { cvpr2024Recipe } from '../../cvpr2024/index.js';
 import { decodeImage, type ImageTextDataset, openDataset } from '../../data/index.js';
-import { distillRecipe } from '../../distill/recipe.js';
 import { readManifest, writeManifest } from '../../distill/targets/target-manifest.js';
 import { embedDataset, SearchIndex } from '../../embed/index.js';
-import {
-  checksum,
-  fileList,
-  jsonOrNothing,
-  parseYaml,
-  readJson,
-  readSafetensors,
-  writeSafetensors,
-} from '../../files/index.js';
-import { loadRecipe } from '../../files/recipe-file.js';
+import { checksum, fileList, jsonOrNothing, readJson, readSafetensors, writeSafetensors } from '../../files/index.js';
 import { createJobSet, readJobSet, readRecords } from '../../jobs/index.js';
 import { writeRecord } from '../../jobs/job-set.js';
 import { loadModel, saveModel } from '../../model/index.js';
@@ -111,12 +99,6 @@ async function model(folder: string, prompted: boolean) {
   await saveModel(folder, { ...checkpoint, ...(prompted ? { prompts: promptsFor(2) } : {}) });
   rmSync(join(folder, fileList));
 }
-
-const recipeParser = (name: string, schema: Parameters<typeof loadRecipe>[0], content: unknown): Parser => ({
-  name: `a recipe of ${name}`,
-  make: (folder) => put(folder, 'recipe.yaml', stringify(content)),
-  read: (folder) => loadRecipe(schema, { file: join(folder, 'recipe.yaml') }),
-});
 
 const runRecord = {
   ...{ version: 1, id: 'x', command: 'distill', state: 'running', started: '2026-01-01T00:00:00Z' },
@@ -230,8 +212,6 @@ export const parsers: readonly Parser[] = [
     read: async (folder) => (await loadOnnxPair(folder, { threads: 1 })).dispose(),
     files: /(json|vision_model\.onnx)$/,
   },
-  recipeParser('distill', distillRecipe, distillRecipe.parse({})),
-  recipeParser('cvpr2024', cvpr2024Recipe, parseYaml(readFileSync('recipes/cvpr2024.yaml', 'utf8'), 'cvpr2024.yaml')),
   {
     name: 'the manifest of stored targets',
     make: (folder) =>
@@ -283,6 +263,15 @@ export const parsers: readonly Parser[] = [
       await index.nearest(queries, 3);
     },
     files: /embed\.json|0_000000/,
+  },
+  {
+    name: 'a folder of embeddings in parquet',
+    make: (folder) =>
+      embedDataset(teacher, dataset, { out: folder, modelName: 'x', format: 'parquet', ...compileOptions, part: 5 }),
+    read: async (folder) => {
+      await SearchIndex.open(folder);
+    },
+    files: /0_000000/,
   },
   {
     name: 'a set of jobs',

@@ -1,8 +1,14 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { fileList } from '../../files/index.js';
 import { thresholdFromSound } from '../../tasks/defects/threshold.js';
 import { loadDetector, loadVqaHead, openDefectData, openStudies, openVqa, saveDetector } from '../../tasks/index.js';
+import { loadReportIndex } from '../../tasks/medical-report/corpus/index-folder.js';
 import { madeDicom } from '../../tasks/medical-report/data/dicom.fixture.js';
+import { squareStudies } from '../../tasks/medical-report/squares.fixture.js';
+import { reportIndexRecipe } from '../../tasks/medical-report/train/index-recipe.js';
+import { makeReportIndex } from '../../tasks/medical-report/train/make-index.js';
 import { trainVqa, vqaRecipe } from '../../tasks/vqa/index.js';
 import { tinyModel, tinyVqa } from '../../tasks/vqa/tiny-vqa.fixture.js';
 import { compileOptions, teacher } from '../colours.fixture.js';
@@ -79,16 +85,30 @@ export const taskParsers: readonly Parser[] = [
   }),
   {
     name: 'a VQA head',
-    make: (folder) =>
-      trainVqa({
+    make: async (folder) => {
+      await trainVqa({
         ...{ model: tinyModel(), data: tinyVqa(), runDir: folder, engine: compileOptions },
         recipe: vqaRecipe.parse({
           ...{ steps: 1, batch: 4, warmup_steps: 0, answers: { min_count: 1 } },
           head: { width: 8, layers: 1, heads: 2, intermediate_size: 8, vision_layer: 2 },
         }),
-      }),
+      });
+      // Its checksums would refuse anything before it is parsed.
+      rmSync(join(folder, 'head', fileList));
+    },
     read: (folder) => loadVqaHead(folder),
     files: /^head\//,
+  },
+  {
+    name: 'an index of reports',
+    make: async (folder) => {
+      const recipe = reportIndexRecipe.parse({ steps: 1, batch: 4, warmup_steps: 0, head: { width: 4 } });
+      const studies = squareStudies({ train: 8, val: 8 });
+      await makeReportIndex({ model: teacher, studies, recipe, engine: compileOptions, runDir: folder });
+      rmSync(join(folder, 'index', fileList));
+    },
+    read: loadReportIndex,
+    files: /^index\//,
   },
   {
     name: 'a detector of defects',

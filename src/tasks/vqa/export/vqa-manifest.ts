@@ -9,8 +9,8 @@ export const vqaManifest = z.object({
   dtype: z.enum(taskDtypes),
   answers: z.array(z.string().min(1)).min(1),
   /** Tokens that a question is padded to. */
-  text_tokens: z.int().positive(),
-  image_size: z.int().positive(),
+  text_tokens: z.int().positive().max(65_536),
+  image_size: z.int().positive().max(65_536),
 });
 
 export type VqaManifest = z.infer<typeof vqaManifest>;

@@ -116,7 +116,7 @@ async function trainIn(run: Run, options: TrainVqaOptions): Promise<TrainVqaResu
   const { evaluation, steps, batch } = recipe;
   const { device, threads, group } = options.engine ?? {};
   const asked = questionsOf(data, recipe.data.split, recipe.data.questions, recipe.seed);
-  const measured = evaluation.every > 0 && evaluation.split in data.splits;
+  const measured = evaluation.every > 0 && Object.hasOwn(data.splits, evaluation.split);
   if (evaluation.every > 0 && !measured)
     onMessage?.(`${data.name} has no split ${evaluation.split}: the run does not measure itself`);
   const held = measured ? questionsOf(data, evaluation.split, evaluation.questions) : [];
