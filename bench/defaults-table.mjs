@@ -3,12 +3,13 @@
 // image, training time and the store of teacher targets. Prints a Markdown table, or with --json each row as it ends.
 //
 //   npm run build && node bench/defaults-table.mjs [--only drawings,pairs,scenes,photos,shape] [--kinds teacher,before,now,tuned]
-//     [--preset balanced] [--share 1] [--images 0] [--views 0] [--test 0] [--seed 0] [--out runs/defaults] [--json]
+//     [--preset balanced] [--share 1] [--steps 0] [--images 0] [--views 0] [--test 0] [--seed 0] [--out runs/defaults] [--json]
 //
-// --share scales the steps of all kinds alike; --images takes about so many training images (0: all), --views no more than
-// so many views (0: as each kind has them), and --test measures about so many images (0: all, with novel classes and other artists). `photos` is a folder of ten classes: $PHOTOS, or made images (class-photos.mjs). `teacher`
-// is the teacher itself. `shape` is a teacher of a ViT-B/32's shape at random, on 300 made photos: it
-// knows nothing, so its rows are time, disk and memory of a plan. A run that was stopped goes on from its folder.
+// --share scales the steps of all kinds alike, --steps gives each kind so many (0: its own). --images takes about so many training
+// images (0: all), --views no more than so many views (0: as each kind has them), and --test measures about so many images (0: all,
+// with novel classes and other artists). `teacher` is the teacher itself. `photos` is a folder of ten classes: $PHOTOS, or made
+// images (class-photos.mjs). `shape` is a teacher of a ViT-B/32's shape at random, on 300 made photos: it knows nothing, so its
+// rows are time, disk and memory of a plan. A run that was stopped goes on from its folder.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +28,7 @@ import { makePhotos } from './photos.mjs';
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const values = readOptions({
   ...{ only: 'drawings,pairs,scenes,photos,shape', kinds: 'teacher,before,now,tuned', preset: 'balanced' },
-  ...{ share: '1', images: '0', views: '0', test: '0', seed: '0', out: 'runs/defaults' },
+  ...{ share: '1', steps: '0', images: '0', views: '0', test: '0', seed: '0', out: 'runs/defaults' },
 });
 const drawn = here('models/emoji-teacher');
 /** A tuned recipe is one that somebody searched for on this very pair. */
@@ -43,7 +44,6 @@ const pairs = {
   shape: {},
 };
 const kinds = ['teacher', 'before', 'now', 'tuned'];
-const share = Number(values.share);
 const rows = [];
 
 for (const name of someOf('only', values.only, Object.keys(pairs))) {
@@ -123,6 +123,8 @@ function recipeOf(kind, { teacher, dataset, data, tuned }) {
 }
 
 function shortened(recipe) {
+  const own = Object.values(recipe.phases).reduce((sum, { steps }) => sum + steps, 0);
+  const share = Number(values.steps) > 0 ? Number(values.steps) / own : Number(values.share);
   const phases = Object.entries(recipe.phases).map(([phase, one]) => [
     phase,
     { ...one, steps: Math.round(one.steps * share) },

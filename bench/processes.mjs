@@ -23,6 +23,9 @@ const recipes = {
   pretrain: { batch },
   distill: { batch },
   'tune-prompts': { batch, steps: 50 },
+  'continue, bank+ewc': { method: 'bank+ewc', batch, replay: { batch: Math.min(batch, 8) } },
+  'continue, lwf': { method: 'lwf', batch },
+  'continue, replay': { method: 'replay', batch, replay: { per_class: 8, batch: Math.min(batch, 16) } },
   cvpr2024: {
     tuning: { shots: 16, batch: Math.min(batch, 16), epochs: 13 },
     distillation: { batch, epochs: 50, targets: 'stored', views: 2 },
@@ -33,7 +36,7 @@ const each = Math.max(4, Math.ceil((batch * 5) / 16));
 
 function train(processes, task, folder) {
   mkdirSync(folder, { recursive: true });
-  const own = [script, task, folder, JSON.stringify({ each, recipe: recipes[task] })];
+  const own = [script, task.split(',')[0], folder, JSON.stringify({ each, recipe: recipes[task] })];
   const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
   const flags = ['--oversubscribe', '--bind-to', 'none', '-n', String(processes), process.execPath];
   const [file, args] = processes === 1 ? [process.execPath, own] : ['mpirun', [...flags, ...own]];
@@ -66,7 +69,7 @@ try {
       ]);
       const [most, where] = rows.reduce((a, b) => (b[0] > a[0] ? b : a));
       console.log(
-        `${task}: {1 × ${batch}} and {${processes} × ${batch / processes}}: ` +
+        `${task}: {1 × ${batch}} and {${processes} × ${Number((batch / processes).toFixed(1))}}: ` +
           (most === 0 ? 'the same bits' : `largest difference ${most.toExponential(1)} (${where})`),
       );
     }

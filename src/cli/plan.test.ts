@@ -38,6 +38,9 @@ it('prints a plan alone, of the recipe that would be run, and touches nothing', 
   expect(plan.train_seconds).toBeGreaterThan(0);
   // Of a view: an embedding of 12, two layers of 17 · 24 features and 17² attention, 16² pixels.
   expect(plan.files[0]).toMatchObject({ bytes_a_view: 9 * 3604, bytes: 2 * 9 * 3604 });
+  expect(plan.notes.join()).toMatch(
+    /one view .*layers in fp8 .* \(--set targets\.precision=fp8\), patches pooled to 2 × 2 .*, embeddings alone /,
+  );
   expect(existsSync(at('planned'))).toBe(false);
 });
 
@@ -52,6 +55,10 @@ it('derives a recipe where none is given, says why in it, and tells the plan bef
     student: { vision: { hidden_size: 8, num_hidden_layers: 2 } },
     phases: { warmup: { steps: 1, lr: 8e-3, losses: ['feature'] }, joint: { steps: 1, lr: 3e-3 } },
   });
+  // The same folder again: nothing is derived anew, whatever the machine does today.
+  const again = await distill('--out', at('run'), '--preset', 'best', '--yes');
+  expect([again.code, again.err]).toEqual([0, expect.stringContaining(`goes on with ${at('run/recipe.yaml')}`)]);
+  expect(await readFile(at('run/recipe.yaml'), 'utf8')).toBe(text);
 });
 
 it('plans the CVPR 2024 recipe over its seeds, and quantisation, and touches nothing', async () => {

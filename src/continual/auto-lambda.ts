@@ -24,12 +24,13 @@ export async function autoLambda(
   const steps = Math.max(1, Math.min(30, Math.round(recipe.steps / 10)));
   const copy = { ...learning, consolidation: undefined };
   const tried: Learning = { ...copy, prompts: copyParams(copy.prompts), shared: copyParams(copy.shared) };
-  const task = continualTask(tried, recipe);
+  const task = continualTask(tried, recipe, options.compile);
   await train(task, { ...options, steps, ...continualOptimizer(task, recipe) });
   options.signal?.throwIfAborted();
   const program = await StepGradientsProgram.open(task, { accumulate: batches, compile: options.compile });
   try {
     const { groups } = await program.step(0);
+    options.compile?.group?.allReduce(groups.task!.flat);
     const gradient = Object.keys(tried.shared).flatMap((name) => groups.task!.byName[`shared/${name}`] ?? []);
     return balancedLambda(gradient, anchor, tried.shared);
   } finally {

@@ -1,9 +1,21 @@
 import { type Anchor, type Bank, mixedPrompts, mixtureOf, orthogonality, taskTextFeatures } from '../bank/index.js';
 import { clipLogits } from '../clip/index.js';
+import type { Slice } from '../group/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import { imageFeatures, modelWeights, textFeatures } from '../model/index.js';
-import { klDivergence, type Params, param, paramFeeds, paramInputs, prefixed, type TensorTree } from '../nn/index.js';
+import {
+  BatchShare,
+  klDivergence,
+  type Params,
+  param,
+  paramFeeds,
+  paramInputs,
+  prefixed,
+  rowsOf,
+  type TensorTree,
+} from '../nn/index.js';
 import { deepPrompts } from '../prompt/index.js';
+import type { CompileOptions } from '../runtime/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Task } from '../train/index.js';
@@ -14,12 +26,14 @@ import type { ContinueRecipe } from './recipe.js';
 
 /** Images of a step: the task's own first, then those of earlier tasks. */
 export interface TaskImages {
-  /** [B + R, 3, S, S], overwritten by the next step. */
+  /** The process's own of both [b + r, 3, S, S], overwritten by the next step. */
   readonly pixels: HostTensor<Float32Array>;
   /** For each image the place of its class in the pool, −1 where it is not known [B + R]. */
   readonly labels: Int32Array;
   /** B */
   readonly own: number;
+  /** Which of the task's images are the process's own, and which of the earlier ones where there are some. */
+  readonly slices: readonly Slice[];
   /** Fills both with the images of a step, which depend on seed and step alone. */
   fill(step: number): Promise<void>;
   /** A teacher's logits of the own images for classes of the pool, row by row into `into` [B, classes]. */
@@ -116,22 +130,29 @@ function earlierComponents({ tasks }: Bank): Params {
  *
  * z are logits of the classes of a step. Cross-entropy and teacher look at the task's classes (and those of replayed images)
  * alone; learning without forgetting (Li and Hoiem, arXiv 1606.09282) at those of earlier tasks. The penalty is a gradient
- * group of its own.
+ * group of its own. Of several processes each reads its part of the images and of the classes.
  */
-export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
+export function continualTask(
+  learning: Learning,
+  recipe: TaskRecipe,
+  { group }: Pick<CompileOptions, 'group'> = {},
+): Task {
   const { bank, pool, images, consolidation, before } = learning;
   const { frozen } = bank;
   const count = pool.names.length;
   const chosen = Math.min(recipe.classes_per_step, count);
   const length = pool.texts.ids.shape[1]!;
   const [all, own] = [images.labels.length, images.own];
+  const share = new BatchShare(all, group);
+  const block = share.slice(chosen);
+  const [firstRow, rowCount] = [Math.min(block.from, chosen - 1), rowsOf(block)];
   const width = pool.fixed?.shape[1] ?? before?.shape[1] ?? frozen.config.projection_dim;
   const weights = taskWeights(learning);
   const scale = param(weights.p, 'logit_scale');
 
   const input = {
-    ids: t.input('ids', [chosen, length], 'int32'),
-    ends: t.input('ends', [chosen], 'int32'),
+    ids: t.input('ids', [rowCount, length], 'int32'),
+    ends: t.input('ends', [rowCount], 'int32'),
     fixed: t.input('fixed', [chosen, width]),
     pixels: t.input('pixels', images.pixels.shape),
     labels: t.input('labels', [all], 'int32'),
@@ -141,30 +162,33 @@ export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
     teacher: t.input('teacher', [own, chosen]),
     before: t.input('before', [chosen, width]),
   };
-  const { image, text } = taskFeatures(weights.p, learning, weights.own, input.pixels, input);
-  const logits = clipLogits(image, text, scale); // [B + R, N]
+  const read = taskFeatures(weights.p, learning, weights.own, input.pixels, input);
+  const text = pool.fixed ? read.text : share.gather(read.text, [block]);
+  const logits = clipLogits(share.gather(read.image, images.slices), text, scale); // [B + R, N]
   const losses: Record<string, Tensor> = {};
   const among = t.add(logits, input.allowed);
   if (images.teach) {
-    losses.teacher = klDivergence(t.slice(among, 0, 0, own), input.teacher, recipe.temperature);
+    losses.teacher = share.whole(klDivergence(t.slice(among, 0, 0, own), input.teacher, recipe.temperature));
   }
   if (!images.teach || all > own) {
     const surprise = t.neg(t.gatherRows(t.reshape(t.logSoftmax(among), [all, chosen, 1]), input.labels)); // [B + R, 1]
-    losses.cross_entropy = t.sum(t.mul(surprise, input.weights));
+    losses.cross_entropy = share.whole(t.sum(t.mul(surprise, input.weights)));
   }
   let taskLoss = Object.values(losses).reduce((a, b) => t.add(a, b));
   const frozenFeeds: Params = { ...weights.frozen };
   if (before) {
     const beforeWeights = { ...modelWeights(frozen), ...bank.shared };
     Object.assign(frozenFeeds, paramFeeds(beforeWeights, BEFORE));
-    const seen = imageFeatures(paramInputs(beforeWeights, BEFORE), frozen, t.slice(input.pixels, 0, 0, own));
-    const then = t.add(clipLogits(seen, input.before, scale), input.earlier);
+    const [first] = images.slices as [Slice];
+    const ownPixels = t.slice(input.pixels, 0, 0, first.count);
+    const seen = imageFeatures(paramInputs(beforeWeights, BEFORE), frozen, ownPixels);
+    const then = t.add(clipLogits(share.gather(seen, [first]), input.before, scale), input.earlier);
     const now = t.add(t.slice(logits, 0, 0, own), input.earlier);
-    losses.lwf = klDivergence(now, then, recipe.lwf.temperature);
+    losses.lwf = share.whole(klDivergence(now, then, recipe.lwf.temperature));
     taskLoss = t.add(taskLoss, t.mul(losses.lwf, recipe.lwf.weight));
   }
   if (bank.routing === 'mixture' && learning.prompts.key) {
-    losses.orthogonality = orthogonality(weights.own);
+    losses.orthogonality = share.whole(orthogonality(weights.own));
     taskLoss = t.add(taskLoss, t.mul(losses.orthogonality, recipe.routing.orthogonality));
   }
   const groups = [{ name: 'task', loss: taskLoss }];
@@ -173,8 +197,9 @@ export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
     const byName = Object.fromEntries(
       Object.keys(learning.shared).map((name) => [name, weights.parameters[SHARED + name]!]),
     );
-    const { penalty, frozen: more } = ewcPenalty(byName, consolidation.anchor, consolidation.lambda);
+    const { penalty: whole, frozen: more } = ewcPenalty(byName, consolidation.anchor, consolidation.lambda);
     Object.assign(frozenFeeds, more);
+    const penalty = share.whole(whole);
     losses.ewc = penalty;
     total = t.add(total, penalty);
     groups.push({ name: 'ewc', loss: penalty, ...(recipe.ewc.clip !== undefined && { clip: recipe.ewc.clip }) });
@@ -182,8 +207,8 @@ export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
 
   const float = (shape: readonly number[]) => ({ shape, data: new Float32Array(t.elements(shape)) });
   const fed = {
-    ids: { shape: [chosen, length], data: new Int32Array(chosen * length) },
-    ends: { shape: [chosen], data: new Int32Array(chosen) },
+    ids: { shape: [rowCount, length], data: new Int32Array(rowCount * length) },
+    ends: { shape: [rowCount], data: new Int32Array(rowCount) },
     pixels: images.pixels,
     labels: { shape: [all], data: new Int32Array(all) },
     fixed: float([chosen, width]),
@@ -204,7 +229,7 @@ export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
       await images.fill(n);
       const classes = chooseClasses(images.labels, count, chosen, new Random(recipe.seed, 'classes', n));
       const random = new Random(recipe.seed, 'templates', n);
-      const picked = classes.map((c) => random.int(templates) * count + c);
+      const picked = classes.map((c) => random.int(templates) * count + c).slice(firstRow, firstRow + rowCount);
       gatherHostRows(pool.texts.ids.data as Int32Array, length, picked, fed.ids.data);
       gatherHostRows(pool.texts.ends.data as Int32Array, 1, picked, fed.ends.data);
       if (pool.fixed) gatherHostRows(pool.fixed.data, width, classes, fed.fixed.data);
@@ -227,6 +252,6 @@ export function continualTask(learning: Learning, recipe: TaskRecipe): Task {
       }
       return fed;
     },
-    imagesPerBatch: all,
+    imagesPerBatch: images.slices.reduce((sum, { count }) => sum + count, 0),
   };
 }

@@ -15,6 +15,7 @@ import type { ImageTextDataset, LabelledExample } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { classFeatures, type EmbedOptions, embedImages, embedTexts } from '../evaluate/index.js';
 import { readJsonAsSync, writeFileAtomic } from '../files/index.js';
+import { leads, madeByFirst } from '../group/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import type { Rows } from '../math/index.js';
 import { type Model, modelFingerprint, type TowerModel } from '../model/index.js';
@@ -134,9 +135,9 @@ export async function continueBank(options: ContinueOptions): Promise<RunOutcome
     { command: 'continue', data: { name, fingerprint } },
     options,
     async (run): Promise<RunWork<RunOutcome<Continued>>> => {
-      const result = await changingBank(options.bank, async () =>
-        learnTask(run, await bankToContinue(options), dataset, options),
-      );
+      const learn = async () => learnTask(run, await bankToContinue(options), dataset, options);
+      // Of several processes the first one alone changes the bank.
+      const result = leads(options.engine?.group) ? await changingBank(options.bank, learn) : await learn();
       if (!result.finished) return { result };
       const { task, classes, images, lambda, ownParameters } = result;
       return { result, figures: { task, classes, images, lambda, own_parameters: ownParameters } };
@@ -170,7 +171,7 @@ async function learnTask(
   const anchor = parts.ewc ? anchorOfBank(bank, recipe) : undefined;
   const lambda = anchor && (await lambdaOf(ready, bank, anchor, options));
   const consolidation = anchor && lambda !== undefined ? { anchor, lambda } : undefined;
-  const task = continualTask({ ...ready, consolidation }, recipe);
+  const task = continualTask({ ...ready, consolidation }, recipe, options.engine);
   const { steps } = recipe;
   const { finished, step, seconds, averaged } = await train(task, {
     ...engine,
@@ -187,17 +188,18 @@ async function learnTask(
     folder: options.bank,
     steps: step,
     seconds,
-    imagesSeen: step * task.imagesPerBatch * recipe.accumulate,
+    imagesSeen: step * ready.images.labels.length * recipe.accumulate,
   };
   if (!finished) return { ...done, finished: false };
   takeValues(task.params, averaged);
-  const learned = await keep({ ready, bank, dataset, lambda, seconds }, options);
-  signal?.throwIfAborted();
-  await saveBank(options.bank, learned);
-  const kept = learned.tasks.at(-1)!;
+  if (leads(options.engine?.group)) {
+    const learned = await keep({ ready, bank, dataset, lambda, seconds }, options);
+    signal?.throwIfAborted();
+    await saveBank(options.bank, learned);
+  }
   return {
-    ...{ ...done, finished: true, task: kept.name, classes: kept.classes.length, images: ready.examples.length },
-    ...{ ownParameters: countParameters(kept.prompts), lambda },
+    ...{ ...done, finished: true, task: taskNameOf(recipe), classes: ready.classes.length },
+    ...{ images: ready.examples.length, ownParameters: countParameters(ready.prompts), lambda },
   };
 }
 
@@ -212,10 +214,13 @@ async function lambdaOf(
   if (lambda !== 'auto') return lambda;
   if (bank.lambda !== undefined) return bank.lambda;
   const file = join(runDir, 'lambda.json');
-  if (existsSync(file)) return readJsonAsSync(file, z.object({ lambda: z.number().nonnegative() })).lambda;
+  const known = await madeByFirst(engine?.group, () =>
+    existsSync(file) ? readJsonAsSync(file, z.object({ lambda: z.number().nonnegative() })).lambda : null,
+  );
+  if (known !== null) return known;
   await onProgress?.({ phase: 'finding λ', step: 0, steps: 0 });
   const found = await autoLambda(ready, anchor, recipe, { ...engineOptions(recipe, engine), signal });
-  await writeFileAtomic(file, JSON.stringify({ lambda: found }));
+  if (leads(engine?.group)) await writeFileAtomic(file, JSON.stringify({ lambda: found }));
   return found;
 }
 

@@ -98,7 +98,7 @@ export async function prepareLearning(from: LearningFrom): Promise<Prepared> {
   };
   return {
     ...{ ...of, bank, prompts, shared, pool, classes },
-    images: taskImages(of, frozen, recipe, from.loader),
+    images: taskImages(of, frozen, recipe, from.loader, engine?.group),
     before: parts.lwf && bank.tasks.length > 0 ? await featuresBefore(from, names) : undefined,
   };
 }

@@ -24,7 +24,7 @@ export interface DeriveOptions {
   /** The recipe with such fields where nothing is set. */
   readonly complete: (fields: AdaptedRecipe['fields']) => Promise<DistillRecipe>;
   /** Times a few steps of a recipe here: see `timeWork`. Left out: the recipe is the same everywhere. */
-  readonly time?: (recipe: DistillRecipe) => Promise<TimedWork>;
+  readonly time?: (recipe: DistillRecipe, known?: TimedWork) => Promise<TimedWork>;
 }
 
 /** Fields for a recipe, with their reasons. */
@@ -90,7 +90,7 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
     }
   }
   const { size, batch, recipe: candidate } = chosen!;
-  if (size !== undefined || candidate.batch !== first.batch) timed = await time(candidate);
+  if (size !== undefined || candidate.batch !== first.batch) timed = await time(candidate, timed);
   const steps = Math.max(fewestSteps, fitting(candidate, timed));
   const fitted = adapt(size, { batch, views, steps });
   const last = await options.complete(fitted.fields);

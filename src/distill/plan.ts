@@ -40,7 +40,7 @@ export async function planDistill(options: DistillOptions, timed?: TimedWork): P
     imagesSeen: phases.reduce((sum, { steps }) => sum + steps, 0) * recipe.batch * recipe.accumulate,
     preparations: [
       {
-        what: `teacher targets of ${images.toLocaleString('en-GB')} images, ${recipe.views} views`,
+        what: `teacher targets of ${images.toLocaleString('en-GB')} images, ${recipe.views} ${recipe.views === 1 ? 'view' : 'views'}`,
         seconds: extraction,
       },
     ],

@@ -39,9 +39,10 @@ export interface TimedWork {
  * Times a few steps of the last phase, and a pass of the teacher, on a few of the images, in a temporary folder and with a
  * student at random: nothing of the run is touched.
  *
+ * @param known times of another recipe with the same teachers, whose passes are not timed again
  * @throws UserError for a recipe that does not fit teacher or data
  */
-export async function timeWork(options: DistillOptions): Promise<TimedWork> {
+export async function timeWork(options: DistillOptions, known?: TimedWork): Promise<TimedWork> {
   const { recipe: given, runDir } = options;
   const dataset = withSubset(options.dataset, given.data.split, given.data, given.seed);
   const images = examplesOf(dataset, given.data.split).length;
@@ -70,7 +71,11 @@ export async function timeWork(options: DistillOptions): Promise<TimedWork> {
         const pairs = k === 0 ? full.pairs : full.several!.others[k - 1]!.pairs;
         const layers = pairs.map(({ teacher: layer }) => layer);
         stores.push({
-          ...{ teacher, pairs, secondsAnImage: await secondsAnImage(teacher, layers) },
+          ...{
+            teacher,
+            pairs,
+            secondsAnImage: known?.stores[k]?.secondsAnImage ?? (await secondsAnImage(teacher, layers)),
+          },
           folder: teachers.length === 1 ? dir : storeFolder(dir, teacher, recipe.teachers[k]?.model),
         });
       }
@@ -136,10 +141,14 @@ async function secondsAnImage(teacher: Teacher, layers: readonly number[]): Prom
   const pass = await teacher.images(batch, { hidden: inner, attention: inner });
   try {
     const pixels = { shape: [batch, 3, side, side], data: new Float32Array(batch * 3 * side * side) };
-    await pass.run(pixels);
-    const started = performance.now();
-    await pass.run(pixels);
-    return (performance.now() - started) / 1000 / batch;
+    const run = async () => {
+      const started = performance.now();
+      await pass.run(pixels);
+      return (performance.now() - started) / 1000;
+    };
+    // The first takes longer, which matters of a short one alone.
+    const first = await run();
+    return (first > 2 ? first : await run()) / batch;
   } finally {
     await pass.dispose();
   }

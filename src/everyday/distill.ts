@@ -62,7 +62,7 @@ export async function distill(options: EverydayDistillOptions): Promise<DistillR
   const adapted = await deriveRecipe(stated, {
     ...{ wish, given: source.flags, teacher: teacherOf(teacher), dataset, complete },
     student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, rest)).config,
-    time: (recipe) => timeWork({ ...rest, ...models, recipe }),
+    time: (recipe, known) => timeWork({ ...rest, ...models, recipe }, known),
   });
   const recipe = await complete(adapted.fields);
   return distillByRecipe({

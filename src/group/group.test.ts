@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -127,6 +127,50 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
     for (const phase of ['tuning', 'distillation'])
       expect(paramsOf(`cvpr2024-2/${phase}`)).toEqual(paramsOf(`cvpr2024-1/${phase}`));
   });
+
+  // Images with texts, the student before the task, Fisher information and images that were kept: each has its part in a method.
+  it.runIf(long).each(['bank+ewc', 'lwf', 'replay'])(
+    'continue with %s by three processes begins as one does, and the first alone adds to the bank',
+    { timeout: 300_000 },
+    async (method) => {
+      const recipe = { method, steps: 2, checkpoint_every: 1 };
+      const folders = [1, 3].map((count) => join(root, `${method}-${count}`));
+      const runs = await Promise.all(
+        folders.map((folder, i) => trainTogether(2 * i + 1, 'continue', folder, { recipe })),
+      );
+      expect(runs).toEqual(folders.map(() => ({ code: 0, text: '' })));
+      const [alone, together] = folders.map((folder) => {
+        expect(JSON.parse(readFileSync(join(folder, 'told.json'), 'utf8'))).toMatchObject({ finished: true, steps: 2 });
+        expect(readdirSync(join(folder, 'bank', 'tasks')).sort()).toEqual(['cold', 'warm']);
+        const lines = readFileSync(join(folder, 'cold', 'history.jsonl'), 'utf8')
+          .trim()
+          .split('\n');
+        return lines.map((line) => JSON.parse(line));
+      });
+      for (const [i, { losses, gradient_norm: norm }] of together!.entries()) {
+        expect(norm / alone![i].gradient_norm).toBeCloseTo(1, 4);
+        for (const [name, loss] of Object.entries(losses)) expect(loss, name).toBeCloseTo(alone![i].losses[name], 3);
+      }
+    },
+  );
+
+  it.runIf(long)(
+    'quantize by two processes tunes as one does, and the first alone writes',
+    { timeout: 300_000 },
+    async () => {
+      const folders = [1, 2].map((count) => join(root, `quantize-${count}`));
+      for (const folder of folders) mkdirSync(folder);
+      const runs = await Promise.all(folders.map((folder, i) => trainTogether(i + 1, 'quantize', folder)));
+      expect(runs).toEqual(folders.map(() => ({ code: 0, text: '' })));
+      const [alone, first, second] = ['quantize-1/told', 'quantize-2/told', 'quantize-2/told-1'].map(
+        (file) => JSON.parse(readFileSync(join(root, `${file}.json`), 'utf8')).tuned,
+      );
+      expect(second).toEqual(first);
+      expect(first.after).toBeLessThan(0.9 * first.before);
+      expect(first.after / alone.after).toBeCloseTo(1, 4);
+      expect(existsSync(join(root, 'quantize-2', 'small', 'quantized.safetensors'))).toBe(true);
+    },
+  );
 
   it('a disk that is full ends all, naming the file', { timeout: 120_000 }, async () => {
     const { code, text } = await trainTogether(2, 'pretrain', join(root, 'full'), { ...few, fileBlocks: 8 });

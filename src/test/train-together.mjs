@@ -170,8 +170,48 @@ const tasks = {
         ...fields,
       }),
     }),
+  // Two tasks, one after the other: what is kept of the first one plays its part in the second.
+  async continue() {
+    const learn = (name, classes) =>
+      library.continueBank({
+        ...common,
+        student: { ...teacher, prompts: undefined },
+        bank: join(folder, 'bank'),
+        runDir: join(folder, name),
+        recipe: library.continueRecipe.parse({
+          ...{ task: name, data: { classes }, batch: 8, steps: 25, lr: 1e-3, warmup_steps: 0, checkpoint_every: 5 },
+          ...{ prompts: { n_ctx: 2, depth: 2 }, routing: { centroids: 2, reject: 0 }, ewc: { samples: 4 } },
+          ...{ replay: { per_class: 3, batch: 4 } },
+          ...fields,
+        }),
+      });
+    await learn('warm', ['red', 'green']);
+    return learn('cold', ['blue', 'grey']);
+  },
+  async quantize() {
+    const { tuned } = await library.quantizeModel({
+      ...{
+        model: teacher,
+        dataset,
+        out: join(folder, 'small'),
+        scheme: 'int4',
+        rounding: 'nearest',
+        tune: 8,
+        dtypes: [],
+      },
+      compile: common.engine,
+      ...fields,
+    });
+    return { finished: true, steps: tuned.steps, tuned };
+  },
 };
-const { finished, steps, imagesSeen } = await tasks[task]();
-const told = JSON.stringify({ finished, steps, imagesSeen, ...(options.times && { times, spent: group.spent }) });
+const { finished, steps, imagesSeen, tuned } = await tasks[task]();
+const told = JSON.stringify({
+  finished,
+  steps,
+  imagesSeen,
+  tuned,
+  ...(options.times && { times, spent: group.spent }),
+});
 writeFileSync(join(folder, group.rank === 0 ? 'told.json' : `told-${group.rank}.json`), told);
 group.close();

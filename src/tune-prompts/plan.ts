@@ -2,7 +2,7 @@ import { withSubset } from '../data/index.js';
 import { ranksFor } from '../model/index.js';
 import { countParameters } from '../prompt/index.js';
 import { engineOptions, type RunPlan, timeSteps } from '../train/index.js';
-import { preparePromptTuning, promptTuningTask, type TunePromptsOptions } from './tune-prompts.js';
+import { preparePromptTuning, promptTuningTask, type TunePromptsOptions, withUnlabelled } from './tune-prompts.js';
 
 /**
  * What `tunePrompts` would do, without doing it: parameters, steps, disk, and time and memory by a few timed steps, which are
@@ -11,10 +11,11 @@ import { preparePromptTuning, promptTuningTask, type TunePromptsOptions } from '
  * @throws UserError for data that does not fit the recipe
  */
 export async function planTunePrompts(options: TunePromptsOptions): Promise<RunPlan> {
-  const { model, recipe, runDir, engine } = options;
+  const recipe = withUnlabelled(options.recipe, options.dataset);
+  const { model, runDir, engine } = options;
   ranksFor('model', model.config, engine);
   const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
-  const ready = await preparePromptTuning(dataset, options);
+  const ready = await preparePromptTuning(dataset, { ...options, recipe });
   const { examples, classes } = ready;
   const labels = examples.map((_, i) => i % classes.length);
   const held: { dispose(): unknown }[] = [];

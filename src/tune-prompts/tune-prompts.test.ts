@@ -102,9 +102,18 @@ it('learns without labels: they are not looked at', async () => {
   const unlabelled = await run('unlabelled', options, { dataset: blind });
   const labelled = await run('labels-there', options);
   expect(unlabelled.prompts).toEqual(labelled.prompts);
+  const said: string[] = [];
+  const untold = await run(
+    'untold',
+    { ...options, unlabelled: false },
+    { dataset: blind, onMessage: (text) => void said.push(text) },
+  );
+  expect([untold.prompts, said.join()]).toEqual([unlabelled.prompts, expect.stringContaining('has no labels')]);
   expect(unlabelled.pseudoAccuracy).toBeUndefined();
   expect(labelled.pseudoAccuracy).toBeGreaterThanOrEqual(0);
   expect(unlabelled.labelled.images).toBeGreaterThan(0);
+  const captioned = { dataset: { ...blind, classes: [] } };
+  await expect(run('captions', options, captioned)).rejects.toThrow(/for captions alone there is search-prompts/);
 });
 
 it.each([

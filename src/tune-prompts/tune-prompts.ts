@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Checkpoint, saveCheckpoint, tokenizeAll } from '../clip/index.js';
-import { type Example, examplesOf, type ImageTextDataset, labelledOf, withSubset } from '../data/index.js';
+import { type Example, examplesOf, type ImageTextDataset, isLabelled, labelledOf, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
 import { hashParams } from '../files/index.js';
@@ -80,7 +80,7 @@ export interface TunePromptsResult extends RunResult {
 }
 
 /**
- * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled`, from images alone: see
+ * Learns prompts and their encoder for a frozen model, from labels or, with `unlabelled` or where there are none, from images alone: see
  * `tunePromptsTask` and `pseudoLabels`. Images and their order, classes and steps are the same both ways.
  *
  * @throws the signal's reason where it is aborted while pseudo-labels are made, before anything is trained
@@ -88,7 +88,12 @@ export interface TunePromptsResult extends RunResult {
  *   hidden units, or the run folder holds another run or is in use
  */
 export async function tunePrompts(given: TunePromptsOptions): Promise<TunePromptsResult> {
-  const options = { ...given, recipe: { ...given.recipe, templates: [...templatesOf(given)] } };
+  const recipeAsRun = withUnlabelled(given.recipe, given.dataset);
+  if (recipeAsRun !== given.recipe)
+    given.onMessage?.(
+      `${given.dataset.name} has no labels: prompts are learned from the model's own confident answers`,
+    );
+  const options = { ...given, recipe: { ...recipeAsRun, templates: [...templatesOf(given)] } };
   const { model, recipe, engine } = options;
   ranksFor('model', model.config, engine);
   const dataset = withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed);
@@ -102,6 +107,14 @@ export async function tunePrompts(given: TunePromptsOptions): Promise<TunePrompt
       figures: { images, labelled, pseudo_accuracy: pseudoAccuracy, ...(validation && { before, evaluation, best }) },
     };
   });
+}
+
+/** The recipe for data of which no image that is trained on has a label: the model's confident answers serve as labels. */
+export function withUnlabelled(recipe: TunePromptsRecipe, dataset: ImageTextDataset): TunePromptsRecipe {
+  const examples = examplesOf(dataset, recipe.data.split);
+  return recipe.unlabelled || dataset.classes.length === 0 || examples.some(isLabelled)
+    ? recipe
+    : { ...recipe, unlabelled: true };
 }
 
 const templatesOf = ({ recipe, model, dataset }: TunePromptsOptions): readonly string[] =>
@@ -289,7 +302,11 @@ async function tunePromptsIn(
 function taskClasses({ classes, name }: ImageTextDataset): number[] {
   const all = [...classes.keys()];
   const base = all.filter((label) => !classes[label]!.novel);
-  if (all.length < 2) throw new UserError(`${name}: expected at least two classes to tell apart, found ${all.length}`);
+  if (all.length < 2) {
+    throw new UserError(
+      `${name}: expected at least two classes to tell apart, found ${all.length}: name some, as in "folder:photos?classes=cat,dog" (labels are not needed); for captions alone there is search-prompts`,
+    );
+  }
   return base.length > 1 ? base : all;
 }
 

@@ -89,7 +89,7 @@ export function withDistillOptions(
     .addOption(
       new Option(
         '--preset <name>',
-        'without a recipe: how long to train, and how large a student (default: balanced)',
+        'without a recipe: the time to keep to on this machine (10 min, 1 h, 8 h), and how large a student (default: balanced)',
       ).choices(['quick', 'balanced', 'best']),
     )
     .addOption(
@@ -239,9 +239,9 @@ export async function distillTraining(
           ...{ wish: within, given: set, teacher, dataset, complete },
           student: checkpoint === undefined ? undefined : (await loadModelCheckpoint(checkpoint, run)).config,
           time: timesSteps
-            ? (tried) => {
+            ? (tried, known) => {
                 const own = { ...run, engine, targetsDir, ...models, dataset };
-                return timeWork({ ...own, teacherTemplates: templatesOf(tried), recipe: tried });
+                return timeWork({ ...own, teacherTemplates: templatesOf(tried), recipe: tried }, known);
               }
             : undefined,
         });
