@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { UserError } from '../errors.js';
-import { cannotRead, checksum, readSafetensors, type Safetensors } from '../files/index.js';
+import { checksum, readBytesSync, readSafetensors, type Safetensors } from '../files/index.js';
 
 /**
  * Tensors of a bank's file, of which the checksum is known.
@@ -8,12 +7,7 @@ import { cannotRead, checksum, readSafetensors, type Safetensors } from '../file
  * @throws UserError where the file is missing, or is another than was written
  */
 export function readWhole(path: string, sum: string): Safetensors {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw cannotRead(path, error);
-  }
+  const bytes = readBytesSync(path);
   if (checksum(bytes) !== sum) {
     throw new UserError(
       `${path}: expected the file that the bank was saved with, got another or a part of it: copy the bank again, or forget the task`,

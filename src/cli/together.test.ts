@@ -8,8 +8,8 @@ afterEach(() => {
 });
 
 it.each([
-  ['quantize', 'model', '--out', 'x'],
-  ['continue', '--bank', 'x'],
+  ['evaluate', 'model'],
+  ['export', 'model', '--out', 'x'],
   ['sweep', 'x.yaml', '--out', 'x'],
   ['jobs', 'status', 'x'],
 ])('refuses %s under mpirun, as every process would do the whole of it', async (...args) => {
@@ -17,6 +17,6 @@ it.each([
   const { code, err } = await promptkd(...args);
   expect([code, err]).toEqual([
     2,
-    `promptkd: ${args[0]}: one process runs this command, and mpirun or srun has started 2: start it without; distill, extract, pretrain, tune-prompts, cvpr2024 share their work\n`,
+    `promptkd: ${args[0]}: one process runs this command, and mpirun or srun has started 2: start it without; distill, extract, pretrain, tune-prompts, cvpr2024, continue, quantize share their work\n`,
   ]);
 });

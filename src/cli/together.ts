@@ -4,7 +4,17 @@ import { UserError } from '../errors.js';
 import { type Group, launchOf, openGroup, placeOnHost } from '../group/index.js';
 
 /** Commands that several processes run together. */
-const shared = ['distill', 'extract', 'pretrain', 'tune-prompts', 'cvpr2024', 'continue', 'resume', 'doctor'];
+const shared = [
+  'distill',
+  'extract',
+  'pretrain',
+  'tune-prompts',
+  'cvpr2024',
+  'continue',
+  'quantize',
+  'resume',
+  'doctor',
+];
 
 /**
  * Refuses a command that one process runs where a launcher has started several: each would do the whole of it, into the same folder.
@@ -16,7 +26,7 @@ export function refuseCopies(command: string): void {
   const { size = 1 } = launchOf() ?? {};
   if (size === 1 || shared.includes(command)) return;
   throw new UserError(
-    `${command}: one process runs this command, and mpirun or srun has started ${size}: start it without; ${shared.slice(0, 6).join(', ')} share their work`,
+    `${command}: one process runs this command, and mpirun or srun has started ${size}: start it without; ${shared.slice(0, 7).join(', ')} share their work`,
   );
 }
 

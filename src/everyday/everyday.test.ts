@@ -105,7 +105,7 @@ it('leaves a whole recipe as it is', async () => {
 
 it.each([
   [() => classify('promptkd:emoji-studnet', image, classes), 'did you mean promptkd:emoji-student?'],
-  [() => classify(student, join(folder, 'none.png'), classes), 'none.png: expected an image file: there is none'],
+  [() => classify(student, join(folder, 'none.png'), classes), 'none.png: no such file or folder'],
   [() => classify(student, 'https://host/cat.png', classes), 'addresses are not fetched'],
   [() => classify(student, [image, new Uint8Array(9)], classes), 'images[1]: '],
   [() => classify(student, image), 'expected names to choose from'],

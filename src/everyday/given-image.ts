@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { UserError } from '../errors.js';
+import { readBytes } from '../files/index.js';
 
 /** An image: a path, a `file:` URL, the bytes of a file, or a Blob (a File of a form, too). */
 export type GivenImage = string | URL | Uint8Array | Blob;
@@ -10,12 +10,7 @@ export async function imageBytes(source: GivenImage): Promise<Uint8Array> {
   if (source instanceof Uint8Array) return source;
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
   const path = pathOf(source);
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(`${path}: expected an image file: ${code === 'ENOENT' ? 'there is none' : code}`);
-  }
+  return readBytes(path);
 }
 
 /** What an image is called in an error. */

@@ -1,6 +1,6 @@
 import { copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { cannotWrite } from './faults.js';
+import { cannotWrite, refuseSpecial } from './faults.js';
 import { makeFolder, syncFolder } from './folders.js';
 import { removeLeftovers, temporaryPath } from './temporary.js';
 
@@ -21,6 +21,7 @@ export async function writeFileAtomic(path: string, content: FileContent): Promi
       throw cannotWrite(path, error);
     });
   const folder = dirname(path);
+  await refuseSpecial(path);
   await named(makeFolder(folder));
   await removeLeftovers(folder);
   const temporary = temporaryPath(path);

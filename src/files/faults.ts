@@ -1,4 +1,5 @@
 import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -24,6 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOMEM: 'not enough memory',
   EINVAL: 'the system does not take this name or operation',
   EDEVICE: 'expected a file, got a device',
+  ESPECIAL: 'expected a file, or nothing yet; got a device, a pipe or a socket',
   ERR_INVALID_ARG_VALUE: 'the name holds a null character',
   ERR_FS_FILE_TOO_LARGE: 'expected a file of at most 2 GiB',
   ERR_STRING_TOO_LONG: 'expected a text of at most 512 MB',
@@ -56,4 +58,15 @@ export function cannotRead(path: string, error: unknown): UserError {
  */
 export function refuseDevice(info: Pick<Stats, 'isCharacterDevice' | 'isBlockDevice'>): void {
   if (info.isCharacterDevice() || info.isBlockDevice()) throw Object.assign(new Error('a device'), { code: 'EDEVICE' });
+}
+
+/**
+ * Fails for what a renamed file would take the place of: a device, as `/dev/null` where somebody wants no output, a pipe or a socket.
+ *
+ * @throws UserError naming the path
+ */
+export async function refuseSpecial(path: string): Promise<void> {
+  const info = await stat(path).catch(() => undefined);
+  if (!info || info.isFile() || info.isDirectory()) return;
+  throw cannotWrite(path, Object.assign(new Error('no file'), { code: 'ESPECIAL' }));
 }

@@ -1,4 +1,5 @@
 export { type FileContent, linkInPlace, writeFileAtomic } from './atomic.js';
+export { readBytes, readBytesSync } from './bytes.js';
 export { codeFingerprint } from './code-fingerprint.js';
 export { crc32c } from './crc32c.js';
 export { cannotRead, cannotWrite, fileFault, refuseDevice } from './faults.js';

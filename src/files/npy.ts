@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import type { FileContent } from './atomic.js';
-import { cannotRead } from './faults.js';
+import { readBytes } from './bytes.js';
 import { floatToHalf, halfToFloat } from './half.js';
 
 const magic = Buffer.from('\x93NUMPY\x01\x00', 'latin1');
@@ -36,9 +35,7 @@ export function npyContent({ shape, data }: NpyMatrix, dtype: 'f16' | 'f32'): Fi
  * @throws UserError naming the file where it cannot be read, or holds something else
  */
 export async function readNpy(path: string): Promise<NpyMatrix> {
-  const bytes = await readFile(path).catch((error) => {
-    throw cannotRead(path, error);
-  });
+  const bytes = await readBytes(path);
   const wrong = (what: string) => new UserError(`${path}: expected a matrix of float16 or float32 numbers, ${what}`);
   if (bytes.length < magic.length + 2 || !bytes.subarray(0, 6).equals(magic.subarray(0, 6))) {
     throw wrong('this is no file of NumPy');

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -32,6 +34,18 @@ describe.each([
   ['checkWritable', (path: string) => checkWritable(path)],
   ['writeFileAtomic', (path: string) => writeFileAtomic(path, 'new')],
 ])('%s', (_, attempt) => {
+  it.skipIf(process.platform === 'win32')('does not take the place of a pipe, a socket or a device', async () => {
+    const server = createServer().listen(at('socket'));
+    await once(server, 'listening');
+    // Not /dev/null itself: who may do anything would lose it where this fails.
+    await symlink('socket', at('link'));
+    for (const name of ['socket', 'link']) {
+      await expect(attempt(at(name))).rejects.toThrow(`${name}: cannot be written: expected a file, or nothing yet`);
+      expect((await stat(at(name))).isSocket()).toBe(true);
+    }
+    server.close();
+  });
+
   it('names the file that cannot be written, not what stands in for it', async () => {
     await mkdir(at('folder'));
     for (const [path, reason] of [

@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { dirname, join, sep } from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
-import { cannotWrite } from './faults.js';
+import { cannotWrite, refuseSpecial } from './faults.js';
 import { fileList, pathWithin, writeFileList } from './file-list.js';
 import { makeFolder, removeEmpty, syncFolder } from './folders.js';
 import { leftoversOf, removeLeftovers, temporaryPath } from './temporary.js';
@@ -19,6 +19,7 @@ export async function checkWritable(...files: readonly string[]): Promise<void> 
     if ((await stat(file).catch(() => undefined))?.isDirectory()) {
       throw new UserError(`${file}: cannot be written: expected a file, got a folder`);
     }
+    await refuseSpecial(file);
     const named = (error: unknown): never => {
       throw cannotWrite(file, error);
     };

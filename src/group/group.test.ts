@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -151,6 +151,24 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
         expect(norm / alone![i].gradient_norm).toBeCloseTo(1, 4);
         for (const [name, loss] of Object.entries(losses)) expect(loss, name).toBeCloseTo(alone![i].losses[name], 3);
       }
+    },
+  );
+
+  it.runIf(long)(
+    'quantize by two processes tunes as one does, and the first alone writes',
+    { timeout: 300_000 },
+    async () => {
+      const folders = [1, 2].map((count) => join(root, `quantize-${count}`));
+      for (const folder of folders) mkdirSync(folder);
+      const runs = await Promise.all(folders.map((folder, i) => trainTogether(i + 1, 'quantize', folder)));
+      expect(runs).toEqual(folders.map(() => ({ code: 0, text: '' })));
+      const [alone, first, second] = ['quantize-1/told', 'quantize-2/told', 'quantize-2/told-1'].map(
+        (file) => JSON.parse(readFileSync(join(root, `${file}.json`), 'utf8')).tuned,
+      );
+      expect(second).toEqual(first);
+      expect(first.after).toBeLessThan(0.9 * first.before);
+      expect(first.after / alone.after).toBeCloseTo(1, 4);
+      expect(existsSync(join(root, 'quantize-2', 'small', 'quantized.safetensors'))).toBe(true);
     },
   );
 

@@ -188,8 +188,30 @@ const tasks = {
     await learn('warm', ['red', 'green']);
     return learn('cold', ['blue', 'grey']);
   },
+  async quantize() {
+    const { tuned } = await library.quantizeModel({
+      ...{
+        model: teacher,
+        dataset,
+        out: join(folder, 'small'),
+        scheme: 'int4',
+        rounding: 'nearest',
+        tune: 8,
+        dtypes: [],
+      },
+      compile: common.engine,
+      ...fields,
+    });
+    return { finished: true, steps: tuned.steps, tuned };
+  },
 };
-const { finished, steps, imagesSeen } = await tasks[task]();
-const told = JSON.stringify({ finished, steps, imagesSeen, ...(options.times && { times, spent: group.spent }) });
+const { finished, steps, imagesSeen, tuned } = await tasks[task]();
+const told = JSON.stringify({
+  finished,
+  steps,
+  imagesSeen,
+  tuned,
+  ...(options.times && { times, spent: group.spent }),
+});
 writeFileSync(join(folder, group.rank === 0 ? 'told.json' : `told-${group.rank}.json`), told);
 group.close();

@@ -123,7 +123,7 @@ export function addQuantize(program: Command): void {
     .action(run);
 }
 
-async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> {
+async function run(idOrFolder: string, given: QuantizeOptions): Promise<void> {
   const [
     { planQuantize, quantizeModel },
     { loadTowerModel },
@@ -132,6 +132,7 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     { finetuneSource },
     { createProgress, showLoading },
     { interruptSignal },
+    { joinGroup },
     output,
   ] = await Promise.all([
     import('../../compress/index.js'),
@@ -141,9 +142,17 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
     import('../finetune-source.js'),
     import('../progress.js'),
     import('../interrupt.js'),
+    import('../together.js'),
     import('../quantize-output.js'),
   ]);
+  const { group, threads: share, warning } = await joinGroup(given.device);
+  const first = (group?.rank ?? 0) === 0;
+  if (given.plan && !first) return;
+  // Of several processes the first alone prints.
+  const options = first ? given : { ...given, quiet: true };
   const progress = createProgress(options);
+  if (group) progress.log(`${group.size} processes tune together over ${group.library}`);
+  if (warning) progress.log(warning);
   let result: QuantizeModelResult;
   try {
     const loading = showLoading(progress);
@@ -156,21 +165,24 @@ async function run(idOrFolder: string, options: QuantizeOptions): Promise<void> 
       model,
       dataset,
       engine: engineFlags(options),
-      compile: { device: options.device, threads: options.threads },
+      compile: { device: options.device, threads: options.threads ?? share, group },
       finetune: await finetuneSource(options, run, dataset, loading),
-      signal: interruptSignal(),
+      signal: interruptSignal(!first),
       onProgress: (phase: string, step: number, steps: number) => progress.update({ phase, step, steps }),
     };
-    if (options.plan || !(options.json || options.quiet)) {
+    if (first && (options.plan || !(options.json || options.quiet))) {
       progress.update({ phase: 'planning', step: 0, steps: 0 });
       const { showPlan } = await import('../show-plan.js');
       await showPlan(await planQuantize(asked), [], options, progress);
       if (options.plan) return;
     }
     result = await quantizeModel(asked);
+    await group?.barrier();
+    group?.close();
   } finally {
     progress.stop();
   }
+  if (!first) return;
   printResult(options, { out: options.out, ...output.quantizationJson(result) }, () =>
     output.quantizationTable(options.out, result),
   );

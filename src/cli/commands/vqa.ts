@@ -199,18 +199,15 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
 }
 
 async function ask(folder: string, file: string, questions: readonly string[], options: AskOptions): Promise<void> {
-  const [{ loadVqaHead, VqaAsker, withAnswers }, { loadTowerModel }, { readFile }, { cannotRead }] = await Promise.all([
+  const [{ loadVqaHead, VqaAsker, withAnswers }, { loadTowerModel }, { readBytes }] = await Promise.all([
     import('../../tasks/index.js'),
     import('../../model/index.js'),
-    import('node:fs/promises'),
     import('../../files/index.js'),
   ]);
   const known = loadVqaHead(options.head);
   const model = await loadTowerModel(folder, 'vqa');
   const head = options.addAnswers ? await withAnswers(known, model, options.addAnswers) : known;
-  const image = await readFile(file).catch((error: unknown) => {
-    throw cannotRead(file, error);
-  });
+  const image = await readBytes(file);
   const asker = await VqaAsker.open(model, head, { threads: options.threads });
   try {
     const answers: unknown[] = [];

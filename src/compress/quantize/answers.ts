@@ -1,7 +1,8 @@
 import { comparedLogits, fixedScale, responseLoss } from '../../distill/index.js';
+import type { Slice } from '../../group/index.js';
 import { logitBounds, type TowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
-import { subset } from '../../nn/index.js';
+import { BatchShare, rowsOf, subset } from '../../nn/index.js';
 import type { CompileOptions, Feeds } from '../../runtime/index.js';
 import { input, inputsOf, type Tensor } from '../../tensor/index.js';
 import {
@@ -31,21 +32,26 @@ export interface AnswerOptions {
   readonly bothWays: boolean;
   /** Keep only each block's input for the backward pass. */
   readonly recompute?: boolean;
+  /** Of several processes: the images that each has of its own, and the parts of the texts. */
+  readonly share?: BatchShare;
+  readonly textBlocks?: readonly Slice[];
 }
 
 /**
- * T² KL between the answers of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar. Its
- * inputs are the weights and vision prompts as `studentFeeds` names them, and what {@link AnswerFeeds} are.
+ * T² KL between the answers of a student and of a target over a batch's texts, see {@link responseLoss}: a scalar, of several
+ * processes a share of it. Its inputs are the weights and vision prompts as `studentFeeds` names them, and what {@link AnswerFeeds} are.
  */
 export function answerLoss(student: TowerModel, options: AnswerOptions): Tensor {
   const { images, texts, length, side, width, temperature, bothWays, recompute } = options;
   const tower = { recompute };
   const { logit_scale, logit_bias } = student.params;
-  return responseLoss(
+  const { share = new BatchShare(images), textBlocks = [share.slice(texts)] } = options;
+  const rows = textBlocks.reduce((sum, block) => sum + rowsOf(block), 0);
+  const loss = responseLoss(
     comparedLogits(
       {
-        image: imageGraph(student, images, side, tower).embed,
-        text: textGraph(student, texts, length, tower).tower.embed,
+        image: share.gather(imageGraph(student, share.images.count, side, tower).embed),
+        text: share.gather(textGraph(student, rows, length, tower).tower.embed, textBlocks),
         scale: input('logit_scale', logit_scale!.shape),
         bias: logit_bias && input('logit_bias', logit_bias.shape),
       },
@@ -58,10 +64,12 @@ export function answerLoss(student: TowerModel, options: AnswerOptions): Tensor 
     [],
     { temperature, lambda: 0, bothWays },
   );
+  return share.whole(loss);
 }
 
 /**
- * What a batch is fed: `pixels` [B, 3, S, S], `ids` [N, L], `ends` [N], `target/image` [B, P] and `target/text` [N, P].
+ * What a batch is fed: `pixels` [B, 3, S, S], `ids` [N, L], `ends` [N], `target/image` [B, P] and `target/text` [N, P]; of several
+ * processes each is fed its own images and texts, and the target's embeddings of all.
  *
  * @param wanted those that are read
  */
@@ -74,7 +82,7 @@ export type AnswerFeeds = (batch: number, wanted: ReadonlySet<string>) => Feeds;
  * @param loss see {@link answerLoss}
  * @param learned arrays that are changed in place; those that the loss does not depend on are left out
  * @param frozen all other weights and vision prompts
- * @param images a batch
+ * @param given.images a batch, of several processes the own ones
  */
 export function answerTask(
   config: TowerModel['config'],
@@ -107,10 +115,10 @@ export interface AnswerTraining {
   readonly onStep?: (done: number, total: number) => void;
 }
 
-/** Trains a task's parameters in place. @throws the signal's reason where it was aborted */
+/** Trains a task's parameters in place. @throws the signal's reason where it was aborted, in this process or in another */
 export async function trainAnswers(task: Task, options: AnswerTraining): Promise<void> {
   const { steps, learningRate, engine = {}, compile, signal, onStep } = options;
-  const { averaged } = await train(task, {
+  const { averaged, finished } = await train(task, {
     ...engineOptions(engine, compile),
     ...{ steps, clipNorm: 1, signal },
     optimizer: adamw(task.params, { weightDecay: 0 }),
@@ -118,5 +126,6 @@ export async function trainAnswers(task: Task, options: AnswerTraining): Promise
     onStep: ({ step }) => onStep?.(step, steps),
   });
   signal?.throwIfAborted();
+  if (!finished) throw new DOMException('another process was asked to stop', 'AbortError');
   takeValues(task.params, averaged);
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ImageTextDataset, withSubset } from '../../data/index.js';
 import { type Batches, type DistillRecipe, openBatches, type TeacherModel, teacherOf } from '../../distill/index.js';
+import { madeByFirst } from '../../group/index.js';
 import { modelWeights, type TowerModel, textLimit, withWeights } from '../../model/index.js';
 import { copyParams, type Params } from '../../nn/index.js';
 import { type CompileOptions, compile, type Runnable } from '../../runtime/index.js';
@@ -69,7 +70,8 @@ export class Finetuner {
     const { recipe, targetsDir, signal, onTargets } = options;
     const teacher = teacherOf(options.teacher, { compile: { ...options.compile, precision: recipe.precision } });
     const { max_position_embeddings: positions } = teacher.config.text_config;
-    const dir = targetsDir ?? (await mkdtemp(join(tmpdir(), 'promptkd-targets-')));
+    const { group } = options.compile ?? {};
+    const dir = targetsDir ?? (await madeByFirst(group, () => mkdtemp(join(tmpdir(), 'promptkd-targets-'))));
     const removeTargets = async () => {
       if (targetsDir === undefined) await rm(dir, { recursive: true, force: true });
     };
@@ -81,6 +83,7 @@ export class Finetuner {
         dataset: withSubset(options.dataset, recipe.data.split, recipe.data, recipe.seed),
         student: { tokenizer: student.tokenizer, limit: Math.min(textLimit(student), positions) },
         inner: { hidden: [], attention: [], words: false },
+        group,
         targets: { dir, signal, onProgress: onTargets },
       });
       signal?.throwIfAborted();
@@ -115,7 +118,7 @@ export class Finetuner {
     // What is float32 may have been changed by the rounding, too: biases make up for its error.
     const params = copyParams(modelWeights(rounded.student));
     const round = (name: string, value: HostTensor) => dequantize(roundTo(tensors[name]!, value));
-    const { images } = answerShape(this.batches);
+    const images = this.batches.share.images.count;
     const feeds = (n: number, wanted: ReadonlySet<string>) => this.batches.fill(n, wanted);
     const task = straightThrough(
       answerTask(this.student.config, this.loss, { learned: params, frozen: {}, images, feeds }),
@@ -147,15 +150,20 @@ export class Finetuner {
       const { loss } = await this.probe.run({ ...weights, ...this.batches.fill(n, wanted) });
       sum += loss!.data[0]!;
     }
-    return sum / PROBES;
+    const mean = sum / PROBES;
+    const { group } = this.options.compile ?? {};
+    if (!group || group.size === 1) return mean;
+    const whole = Float32Array.of(mean);
+    group.allReduce(whole);
+    return whole[0]!;
   }
 }
 
 /** What a step's batch holds. */
-function answerShape({ feeds }: Batches) {
-  const [images, , side] = feeds.pixels!.shape as [number, number, number];
-  const [texts, length] = feeds.ids!.shape as [number, number];
-  return { images, side, texts, length, width: feeds['target/image']!.shape[1]! };
+function answerShape({ feeds, share, textBlocks, textCount: texts }: Batches) {
+  const [, , side] = feeds.pixels!.shape as [number, number, number];
+  const [images, width] = feeds['target/image']!.shape as [number, number];
+  return { images, side, texts, length: feeds.ids!.shape[1]!, width, share, textBlocks };
 }
 
 function responseOf(recipe: DistillRecipe) {

@@ -1,7 +1,8 @@
+import { type Group, imageSlice, type Slice, sliceOf } from '../../group/index.js';
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows } from '../../math/index.js';
 import { modelWeights, type TowerModel, withWeights } from '../../model/index.js';
-import { copyParams } from '../../nn/index.js';
+import { BatchShare, copyParams, rowsOf } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
 import type { EngineSettings } from '../../train/index.js';
@@ -75,9 +76,11 @@ export async function tuneFloats(
   const same = { ...rounded, kl: { before, after: before } };
   if (total === kept) return same;
 
-  const batches = new TuningBatches(student, calibration, targets, total - kept, seed);
+  const batches = new TuningBatches(student, calibration, targets, total - kept, seed, compile?.group);
   const loss = answerLoss(student, {
     ...batches.shape,
+    share: new BatchShare(batches.shape.images, compile?.group),
+    textBlocks: [batches.ownTexts],
     target: student.params,
     temperature: 1,
     bothWays: true,
@@ -89,7 +92,7 @@ export async function tuneFloats(
   const task = answerTask(student.config, loss, {
     learned,
     frozen,
-    images: batches.shape.images,
+    images: batches.ownImages.count,
     feeds: (n) => batches.at(n),
   });
   await trainAnswers(task, { steps, learningRate: RATE, engine, compile, signal, onStep: onProgress });
@@ -103,9 +106,15 @@ export function tuningImages({ config: { vision_config: vision } }: TowerModel, 
   return Math.min(count, within(64, (vision.image_size / vision.patch_size) ** 2));
 }
 
-/** Images and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. */
+/**
+ * Images and texts of the calibration in a shuffled order, with the embeddings that the float32 student gave of them. Of several
+ * processes each is fed its own images and texts, and the embeddings of all.
+ */
 class TuningBatches {
+  /** Of all processes. */
   readonly shape: { images: number; texts: number; length: number; width: number };
+  readonly ownImages: Slice;
+  readonly ownTexts: Slice;
   private readonly images: EpochOrder;
   private readonly lines: EpochOrder;
   private readonly feeds: Readonly<Record<string, HostTensor>>;
@@ -116,6 +125,7 @@ class TuningBatches {
     private readonly targets: Embeds,
     count: number,
     seed: number,
+    group?: Group,
   ) {
     const { pixels, texts } = calibration;
     const { projection_dim: width } = student.config;
@@ -123,13 +133,16 @@ class TuningBatches {
     const images = tuningImages(student, count);
     const some = Math.min(lines, within(128, length));
     this.shape = { images, texts: some, length, width };
+    this.ownImages = imageSlice('a batch of tuning', images, group);
+    this.ownTexts = sliceOf(some, group);
+    const read = rowsOf(this.ownTexts);
     this.images = new EpochOrder(count, seed);
     this.lines = new EpochOrder(lines, seed);
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
     this.feeds = {
-      pixels: float(images, ...pixels.shape.slice(1)),
-      ids: { shape: [some, length], data: new Int32Array(some * length) },
-      ends: { shape: [some], data: new Int32Array(some) },
+      pixels: float(this.ownImages.count, ...pixels.shape.slice(1)),
+      ids: { shape: [read, length], data: new Int32Array(read * length) },
+      ends: { shape: [read], data: new Int32Array(read) },
       'target/image': float(images, width),
       'target/text': float(some, width),
     };
@@ -144,14 +157,21 @@ class TuningBatches {
       gatherHostRows(source, data.length / shape[0]!, rows, data);
     };
     const chosen = drawn(this.images, n, images);
-    fill('pixels', pixels.data, chosen);
+    fill('pixels', pixels.data, ownOf(chosen, this.ownImages));
     fill('target/image', this.targets.images, chosen);
     const lines = drawn(this.lines, n, some);
-    fill('ids', texts.ids, lines);
-    fill('ends', texts.ends, lines);
+    const own = ownOf(lines, this.ownTexts);
+    fill('ids', texts.ids, own);
+    fill('ends', texts.ends, own);
     fill('target/text', this.targets.texts, lines);
     return this.feeds;
   }
+}
+
+/** The own rows: one that counts for nothing where there are none. */
+function ownOf(rows: readonly number[], slice: Slice): readonly number[] {
+  const from = Math.min(slice.from, slice.total - 1);
+  return rows.slice(from, from + rowsOf(slice));
 }
 
 const drawn = (order: EpochOrder, batch: number, count: number) =>

@@ -1,9 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { quantizationRecord } from '../../clip/index.js';
 import type { ImageTextDataset, Skipped } from '../../data/index.js';
 import { UserError } from '../../errors.js';
-import { fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
-import { checkPrompts, type Model, type TowerModel, withTowers } from '../../model/index.js';
+import { codeFingerprint, fillFolder, finishFolder, writeFileAtomic } from '../../files/index.js';
+import { versions } from '../../files/recipe-file.js';
+import { agree, single } from '../../group/index.js';
+import { checkPrompts, type Model, modelFingerprint, type TowerModel, withTowers } from '../../model/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { EngineSettings } from '../../train/index.js';
 import { type Scheme, storedBytes } from '../../weight-formats/index.js';
@@ -103,7 +107,8 @@ export interface QuantizeModelResult {
  * Stores a student in few bits: a checkpoint folder that every command reads, `quantization.json` with what each weight
  * became, and ONNX files under Transformers.js's names (`dtype` q8, q4 and bnb4; the last holds the checkpoint's own codes).
  *
- * The folder gets its files when all are made; of an earlier result in it they then take the place.
+ * The folder gets its files when all are made; of an earlier result in it they then take the place. Of several processes
+ * (`compile.group`) all do the same but for tuning and fine-tuning, which they share.
  *
  * @throws UserError for ONNX files, where the folder cannot be written or holds another checkpoint, the data cannot calibrate, or the budget is
  * too small
@@ -120,6 +125,25 @@ export async function quantizeModel(options: QuantizeModelOptions): Promise<Quan
   const student = withTowers(options.model, 'quantize');
   if (student.projector) throw new UserError('quantize: expected a model with a text tower, got a visual student');
   checkPrompts(student);
+  const { group = single } = options.compile ?? {};
+  if (group.size > 1) {
+    const { scheme, rounding, tune, images, split, budget, smaller, maxDrop, seed, finetune } = options;
+    agree(group, {
+      ...{ model: modelFingerprint(student), data: options.dataset.fingerprint },
+      options: { scheme, rounding, tune, images, split, budget, smaller, maxDrop, seed },
+      finetune: finetune && { steps: finetune.steps, learning_rate: finetune.learningRate, recipe: finetune.recipe },
+      versions: { ...versions(), code: codeFingerprint(), mpi: group.library },
+    });
+  }
+  // Of several processes the first one's files are kept.
+  if (group.rank > 0) {
+    const aside = await mkdtemp(join(tmpdir(), 'promptkd-quantize-'));
+    try {
+      return await quantizeInto(aside, { ...options, student });
+    } finally {
+      await rm(aside, { recursive: true, force: true });
+    }
+  }
   await finishFolder(out); // an earlier call may have been killed while it moved its files
   checkTarget(out);
   return fillFolder(out, replacedFiles, (folder) => quantizeInto(folder, { ...options, student }));
@@ -148,6 +172,8 @@ async function quantizeInto(folder: string, options: Options): Promise<QuantizeM
         rounding === 'gptaq'
           ? await quantizeInOrder(student, mixture, calibration, rounds)
           : await quantizeStudent(student, mixture, { rounding, moments, ...rounds });
+      // Another kind of processor may round otherwise: what is trained together has to be one.
+      agree(compile?.group ?? single, { rounded: modelFingerprint(rounded.student) });
       if (tune === 0) return { rounded };
       const tunings = {
         engine,

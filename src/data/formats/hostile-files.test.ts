@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { readJson } from '../../files/index.js';
+import { readJson, readLines, readNpy } from '../../files/index.js';
 import { openDataset } from '../open.js';
 import { streamJson } from './json-stream.js';
 import { filesBelowFolder } from './walk.js';
@@ -38,7 +38,9 @@ it('brackets in texts are no levels, wherever a piece of the file ends', async (
 });
 
 it.skipIf(process.platform === 'win32')('a link to a device, which never ends, is refused', async () => {
-  for (const name of ['list.csv', 'list.json']) await symlink('/dev/zero', join(root, name));
+  for (const name of ['list.csv', 'list.json', 'list.npy']) await symlink('/dev/zero', join(root, name));
+  await expect(readNpy(join(root, 'list.npy'))).rejects.toThrow('list.npy: expected a file, got a device');
+  await expect(readLines(join(root, 'list.json'))).rejects.toThrow('list.json: expected a file, got a device');
   await expect(openDataset(`csv:${join(root, 'list.csv')}`)).rejects.toThrow('list.csv: expected a file, got a device');
   await expect(readJson(join(root, 'list.json'))).rejects.toThrow('list.json: expected a file, got a device');
 });

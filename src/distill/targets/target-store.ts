@@ -1,7 +1,7 @@
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { cannotRead, checksum, ensureFolder, isTemporary, linkInPlace, writeFileAtomic } from '../../files/index.js';
+import { checksum, ensureFolder, isTemporary, linkInPlace, readBytesSync, writeFileAtomic } from '../../files/index.js';
 import { type UnreadableImage, UnreadableImages } from '../../loader/index.js';
 import { type TargetContents, TargetLayout } from './target-layout.js';
 import {
@@ -195,18 +195,9 @@ export class TargetStore {
     for (const { file, records, sha256: sum } of this.manifest.shards) {
       const path = join(this.dir, file);
       const fits = existsSync(path) && statSync(path).size === records * this.layout.bytes;
-      if (!fits || checksum(contentOf(path)) !== sum)
+      if (!fits || checksum(readBytesSync(path)) !== sum)
         throw new UserError(`${path}: missing or damaged; these teacher targets cannot be used: ${remedy(this.dir)}`);
     }
-  }
-}
-
-/** @throws UserError where it cannot be read, which is not to be taken for damage */
-function contentOf(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw cannotRead(path, error);
   }
 }
 

@@ -1,7 +1,7 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { ensureFolder, writeFileAtomic } from '../../files/index.js';
+import { ensureFolder, readBytesSync, writeFileAtomic } from '../../files/index.js';
 import { readRecords, scalarRecord, stepOf, versionRecord } from './event-records.js';
 import type { HistoryEntry } from './history.js';
 
@@ -41,7 +41,7 @@ export class TensorboardEvents {
     const { step, seconds } = entries.at(-1)!;
     const name = readdirSync(folder).find((one) => one.startsWith(prefix));
     this.file = join(folder, name ?? `${prefix}${Math.floor(now)}.${hostname()}.promptkd`);
-    const records = existsSync(this.file) ? readRecords(readFileSync(this.file)) : [];
+    const records = existsSync(this.file) ? readRecords(readBytesSync(this.file)) : [];
     const kept = records.filter(({ message }) => stepOf(message) < step);
     const last = kept.length > 0 ? stepOf(kept.at(-1)!.message) : 0;
     const lacking = entries.filter((one) => one.step > last);

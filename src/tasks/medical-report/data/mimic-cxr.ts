@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Skipped } from '../../../data/index.js';
 import { UserError } from '../../../errors.js';
-import { readText } from '../../../files/index.js';
+import { readBytes, readText } from '../../../files/index.js';
 import { brief } from '../../../schema-issue.js';
 import type { NamedStudy } from './collect.js';
 import { readTable, tableRows } from './table.js';
@@ -71,7 +71,7 @@ async function splitRows(folder: string): Promise<Readonly<Record<string, string
   const packed = `${plain}.gz`;
   if (!existsSync(packed)) throw new UserError(`${folder}: expected MIMIC-CXR’s ${splitTable} or ${splitTable}.gz`);
   try {
-    const text = gunzipSync(await readFile(packed), { maxOutputLength: mostTable }).toString('utf8');
+    const text = gunzipSync(await readBytes(packed), { maxOutputLength: mostTable }).toString('utf8');
     return tableRows(text, packed, columns);
   } catch (error) {
     if (error instanceof UserError) throw error;
