@@ -127,13 +127,18 @@ async function trainingImages(folder, { seed, distillation }, teacher, student) 
   const program = await compile({
     outputs: { fitted: fitPixels(input('pixels', [batch, 3, from.size, from.size]), side) },
   });
+  const known = new Set();
   for (let step = 0; step < steps; step++) {
-    const seen = await batches.at(step);
-    const { fitted } = await program.run({ pixels: seen.pixels });
+    const own = order.data.subarray(step * batch, (step + 1) * batch);
     for (let i = 0; i < batch; i++) {
       const { example, epoch } = shown.at(step * batch + i);
-      const record = store.index(example, epoch % views);
-      order.data[step * batch + i] = record;
+      own[i] = store.index(example, epoch % views);
+    }
+    if (own.every((record) => known.has(record))) continue;
+    const seen = await batches.at(step);
+    const { fitted } = await program.run({ pixels: seen.pixels });
+    for (const [i, record] of own.entries()) {
+      known.add(record);
       pixels.data.set(fitted.data.subarray(i * plane, (i + 1) * plane), record * plane);
       features.data.set(seen.teacher.data.subarray(i * width, (i + 1) * width), record * width);
     }
