@@ -19,7 +19,7 @@ import { savingCommands } from './kill/commands.mjs';
 import { goOn } from './kill/go-on.mjs';
 import { inThisProcess } from './kill/in-this-process.mjs';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, most: { type: 'string', default: '12' } } });
+const { values } = parseArgs({ options: { only: { type: 'string' }, most: { type: 'string', default: '4' } } });
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'promptkd-kill-'));
 const at = (...parts) => join(root, ...parts);

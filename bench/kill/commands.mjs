@@ -32,14 +32,20 @@ export async function savingCommands(root, run) {
     }
   }
   const image = at('images/test/class0/0.png');
-  const spot = sharp({ create: { width: 20, height: 20, channels: 3, background: '#111' } });
   const dot = { create: { width: 6, height: 6, channels: 3, background: '#eee' } };
-  const plate = await spot.png().toBuffer();
+  /** Of a tone of its own: between equal images every distance is rounding. */
+  const plateOf = (tone) => {
+    const data = Uint8Array.from({ length: 1200 }, (_, i) => 80 + 9 * tone + (i % 7) + (i % (tone + 2)));
+    return sharp(data, { raw: { width: 20, height: 20, channels: 3 } })
+      .png()
+      .toBuffer();
+  };
+  const plate = await plateOf(3);
   const marked = await sharp(plate)
     .composite([{ input: dot, left: 4, top: 4 }])
     .png()
     .toBuffer();
-  for (let n = 0; n < 5; n++) write(at('plates/plate/train/good', `${n}.png`), plate);
+  for (let n = 0; n < 5; n++) write(at('plates/plate/train/good', `${n}.png`), await plateOf(n));
   for (const product of ['plate', 'other']) {
     write(at('plates', product, 'test/good/0.png'), plate);
     write(at('plates', product, 'test/spot/0.png'), marked);
@@ -125,6 +131,8 @@ export async function savingCommands(root, run) {
     measure: 'steps',
   };
   write(at('sweep.yaml'), JSON.stringify(sweep));
+  /** How many images a call embedded, and how many were there. */
+  const counted = /stats\/\d+_of_\d+\.json$/;
   const copied = (from) => (out) => cpSync(at(from), out, { recursive: true });
 
   return {
@@ -163,11 +171,12 @@ export async function savingCommands(root, run) {
       ],
       varies: /figures\.json|\.html$/,
     },
-    embed: { args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', ...quiet] },
+    embed: { args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', ...quiet], varies: counted },
     'embed as parquet': {
       args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', '--format', 'parquet', ...quiet],
+      varies: counted,
     },
-    search: { args: () => ['search', at('images/test'), 'red', '--model', teacher, ...quiet] },
+    search: { args: () => ['search', at('images/test'), 'red', '--model', teacher, ...quiet], varies: counted },
     'search-prompts': {
       args: (out) => [
         ...['search-prompts', teacher, ...data, '--out', join(out, 'prompts.json'), ...quiet, '--split', 'train'],
@@ -230,7 +239,7 @@ export async function savingCommands(root, run) {
     'defects fit with tuned prompts': {
       args: (out) => [
         ...[...fit, '--mode', 'tuned', '--others', `mvtec:${at('plates')}`, '--out', out],
-        ...set('tuning.steps=2', 'tuning.batch=2', 'tuning.n_ctx=2', 'checkpoint_every=1'),
+        ...set('tuning.steps=2', 'tuning.batch=2', 'tuning.n_ctx=1', 'checkpoint_every=1'),
       ],
     },
     'defects export': {
@@ -307,7 +316,7 @@ export async function savingCommands(root, run) {
         ...['diloco', 'run', '--folder', out, '--replicas', '1', '--local-steps', '2', '--quiet', '--'],
         ...['pretrain', ...data, '--threads', '1', '--workers', '0', ...tiny],
       ],
-      varies: /\.(json|log)$/,
+      varies: /\.(json|log)$|round-\d+\.safetensors$/,
     },
   };
 }

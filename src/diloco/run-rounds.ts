@@ -85,9 +85,10 @@ export async function runRounds(options: RunRoundsOptions): Promise<RoundsResult
       if (signal?.aborted) return undefined;
       if ((await sharesOf(folder, round)) === 0)
         throw new UserError(`round ${round}: no replica handed in its share; ${await faultIn(local)}`);
-      await options.run(merge, signal ?? never);
-      if (signal?.aborted) return undefined;
     }
+    // Where it is done this costs nothing, and takes away the lock of a process that was killed behind it.
+    await options.run(merge, signal ?? never);
+    if (signal?.aborted) return undefined;
     const record = await readRecord(merge.folder, 1);
     if (record?.state !== 'done') throw new UserError(`round ${round} cannot be merged: ${await faultIn(merge)}`);
     const read = resultSchema.safeParse(record.result);

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lock, lockHolder } from './index.js';
+import { lock, lockHolder, temporaryPath } from './index.js';
 
 let folder: string;
 let path: string;
@@ -66,6 +66,14 @@ describe('lock', () => {
     await utimes(path, 0, 0);
     expect(await lockHolder(path)).toBeUndefined();
     await (await lock(path, { wait: false }))!.release();
+  });
+
+  it('takes away what a process left that was killed while it took the lock', async () => {
+    await mkdir(join(folder, 'deep'));
+    const left = temporaryPath(path).replace(`-${process.pid}.`, '-99999999.');
+    await writeFile(left, '{}');
+    await (await lock(path))!.release();
+    expect(await readdir(join(folder, 'deep'))).toEqual([]);
   });
 
   it('names the file that cannot be made', async () => {

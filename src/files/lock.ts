@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { cannotWrite } from './faults.js';
 import { makeFolder } from './folders.js';
-import { isGone, type Owner, self, temporaryPath } from './temporary.js';
+import { isGone, type Owner, removeLeftovers, self, temporaryPath } from './temporary.js';
 import { jsonOrNothing } from './text.js';
 
 /** A lock that this process holds. */
@@ -32,6 +32,7 @@ export async function lock(
   const own = temporaryPath(path);
   try {
     await makeFolder(dirname(path));
+    await removeLeftovers(dirname(path));
     await writeFile(own, JSON.stringify(self), { flag: 'wx' });
     // A link, unlike a file that is made and then filled, is there with its content or not at all.
     while (!(await linked(own, path))) {

@@ -20,7 +20,11 @@ export function textRoom(positions: number, prompts: number): number {
 /** Whether a text still fits into a text tower with so many prompts inserted. */
 export const hasTextRoom = (positions: number, prompts: number): boolean => positions - prompts >= fewestTokens;
 
-/** Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit. */
+/**
+ * Most tokens of a text: inserted prompts take positions of the text tower, and the prompt encoder has its own limit.
+ *
+ * @throws UserError where prompts leave no text any room
+ */
 export function textLimit(model: Pick<Model, 'config'> & Pick<TowerModel, 'prompts'>): number {
   const { config, prompts } = model;
   const positions = config.text_config.max_position_embeddings;
