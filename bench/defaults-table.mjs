@@ -15,10 +15,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { clipPreprocess, initClip, loadCheckpoint, parseClipConfig } from '../dist/clip/index.js';
-import { examplesOf, openDataset, withSubset } from '../dist/data/index.js';
-import { adaptRecipe, distill, distillRecipe, planDistill, teacherOf } from '../dist/distill/index.js';
+import { examplesOf, openDataset } from '../dist/data/index.js';
+import { deriveRecipe, distill, distillRecipe, planDistill, teacherOf } from '../dist/distill/index.js';
 import { evaluateModel } from '../dist/evaluate/index.js';
 import { bytesIn } from '../dist/files/index.js';
+import { givenFields, loadRecipe } from '../dist/files/recipe-file.js';
 import { loadModel, trainingOf } from '../dist/model/index.js';
 import { countParameters } from '../dist/prompt/index.js';
 import { makeClassPhotos } from './class-photos.mjs';
@@ -67,7 +68,7 @@ async function row(name, kind, { teacher: folder, data, tuned }) {
     const measured = await measure(await loadModel(folder), dataset);
     return add({ pair: name, kind, parameters: countParameters(teacher.params), ...measured });
   }
-  const recipe = shortened(recipeOf(kind, { teacher, dataset, data, tuned }));
+  const recipe = shortened(await recipeOf(kind, { teacher, dataset, data, tuned }));
   const runDir = join(values.out, `${name}-${kind}`);
   mkdirSync(runDir, { recursive: true });
   const { seconds, parameters } = await distill({ teacher, dataset, recipe, runDir, teacherTemplates });
@@ -95,7 +96,7 @@ async function measure(model, dataset) {
 }
 
 /** A recipe of a kind; without its data's name, which `distill` is given. */
-function recipeOf(kind, { teacher, dataset, data, tuned }) {
+async function recipeOf(kind, { teacher, dataset, data, tuned }) {
   const all = examplesOf(dataset, 'train').length;
   const few = Number(values.images) > 0 && Number(values.images) < all;
   const base = {
@@ -108,18 +109,12 @@ function recipeOf(kind, { teacher, dataset, data, tuned }) {
   }
   const recipe = distillRecipe.parse(base);
   if (kind === 'before') return recipe;
-  const { split } = recipe.data;
-  const images = examplesOf(withSubset(dataset, split, recipe.data, recipe.seed), split).length;
-  const { fields } = adaptRecipe(recipe, { wish: { preset: values.preset }, teacher: teacherOf(teacher), images });
-  const tree = structuredClone(base);
-  for (const [path, value] of Object.entries(fields)) {
-    const parts = path.split('.');
-    const last = parts.pop();
-    let at = tree;
-    for (const part of parts) at = at[part] ??= {};
-    at[last] = value;
-  }
-  return distillRecipe.parse(tree);
+  // As the command derives it where the machine is fast enough: no step is timed.
+  const complete = (defaults) => loadRecipe(distillRecipe, { flags: givenFields({ flags: base }), defaults });
+  const derived = await deriveRecipe(recipe, {
+    ...{ wish: { preset: values.preset }, teacher: teacherOf(teacher), dataset, complete },
+  });
+  return complete(derived.fields);
 }
 
 function shortened(recipe) {
@@ -154,7 +149,7 @@ async function shapeRow() {
   const data = `folder:${photos}?classes=cat,dog,owl&into=train`;
   const dataset = await openDataset(data);
   for (const kind of ['before', 'now']) {
-    const recipe = recipeOf(kind, { teacher, dataset, data });
+    const recipe = await recipeOf(kind, { teacher, dataset, data });
     const plan = await planDistill({ teacher, dataset, recipe, runDir: join(values.out, `shape-${kind}`) });
     const before = plan.preparations.reduce((sum, one) => sum + (one.seconds ?? 0), 0);
     add({
