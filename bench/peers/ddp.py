@@ -2,7 +2,7 @@
 
     python -m torch.distributed.run --nproc-per-node 2 bench/peers/ddp.py [steps 12] [batch of all processes 32] [threads a process 1]
 
-Beside it: node bench/scaling.mjs --steps 12 --batch 32. Prints images a second.
+Beside it: node bench/ddp.mjs. Prints images a second. It needs a sympy of 1.13 or newer, which torch imports here.
 """
 import sys
 import time
