@@ -169,7 +169,7 @@ export async function savingCommands(root, run) {
         ...set('batch=2', 'steps=2', 'routing.centroids=1', 'prompts.n_ctx=1', 'checkpoint_every=1'),
         ...set('ewc.samples=4', 'classes_per_step=2'),
       ],
-      varies: /figures\.json|\.html$/,
+      varies: /continual\.json|\.html$/,
     },
     embed: { args: (out) => ['embed', teacher, ...data, '--out', out, '--part', '16', ...quiet], varies: counted },
     'embed as parquet': {

@@ -37,7 +37,7 @@ async function live(rgb: Uint8Array) {
   const data = new Float32Array(3 * 256);
   normalizePixels(rgb, 16, teacher.preprocess, data, 0);
   const made = await program.run({ ...paramFeeds(teacher.params), pixels: { shape: [1, 3, 16, 16], data } });
-  const [hidden, map] = [Array.from(made.hidden!.data), Array.from(made.shares!.data)];
+  const [hidden, map] = [Array.from(made.hidden!.data), Array.from(made.map!.data)];
   await program.dispose();
   return { hidden, map };
 }
