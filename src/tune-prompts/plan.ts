@@ -2,7 +2,7 @@ import { withSubset } from '../data/index.js';
 import { ranksFor } from '../model/index.js';
 import { countParameters } from '../prompt/index.js';
 import { engineOptions, type RunPlan, timeSteps } from '../train/index.js';
-import { preparePromptTuning, promptTuningTask, type TunePromptsOptions, withUnlabelled } from './tune-prompts.js';
+import { preparePromptTuning, promptTuningTask, type TunePromptsOptions, withUnlabelled } from './prepare-tuning.js';
 
 /**
  * What `tunePrompts` would do, without doing it: parameters, steps, disk, and time and memory by a few timed steps, which are

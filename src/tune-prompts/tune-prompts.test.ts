@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPrompts } from '../prompt/index.js';
 import { compileOptions, dataset, teacher } from '../test/colours.fixture.js';
+import type { TunePromptsOptions } from './prepare-tuning.js';
 import { pseudoLabels } from './pseudo-labels.js';
-import { type TunePromptsOptions, tunePrompts } from './tune-prompts.js';
+import { tunePrompts } from './tune-prompts.js';
 import { tunePromptsRecipe } from './tune-prompts-recipe.js';
 
 let root = '';
