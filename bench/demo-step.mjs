@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { loadCheckpoint } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
-import { prepare } from '../dist/distill/distill.js';
 import { dualStreamTask } from '../dist/distill/dual-stream-task.js';
 import { distillRecipe } from '../dist/distill/index.js';
+import { prepare } from '../dist/distill/prepare.js';
 import { loadRecipe } from '../dist/files/recipe-file.js';
 import { adamw, decaysByDefault, openExecutor } from '../dist/train/index.js';
 

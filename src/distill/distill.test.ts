@@ -23,8 +23,9 @@ import {
   tokenizer,
 } from '../test/colours.fixture.js';
 import { type HistoryEntry, scoreOf } from '../train/index.js';
-import { type DistillOptions, type DistillResult, distill } from './distill.js';
+import { type DistillResult, distill } from './distill.js';
 import { phasesOf, withEpochSteps } from './phases.js';
+import type { DistillOptions } from './prepare.js';
 import { distillRecipe } from './recipe.js';
 
 let root = '';

@@ -1,6 +1,6 @@
 import type { Shard } from '../jobs/index.js';
 import type { RunResult } from '../train/index.js';
-import { type DistillOptions, prepare } from './distill.js';
+import { type DistillOptions, prepare } from './prepare.js';
 
 /** Its folder is that of the stored targets. */
 export interface ExtractResult extends RunResult {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { RunPlan } from '../train/index.js';
-import type { DistillOptions } from './distill.js';
 import type { LayerPair } from './losses/layer-map.js';
 import { phasesOf, withEpochSteps } from './phases.js';
+import type { DistillOptions } from './prepare.js';
 import type { DistillRecipe } from './recipe.js';
 import { storeCost } from './targets/store-choice.js';
 import { storedBytes } from './targets/target-store.js';

@@ -8,13 +8,13 @@ import type { CompileOptions } from '../runtime/program.js';
 import { compileOptions, dataset, recipe, teacher } from '../test/colours.fixture.js';
 import { built, expectSameStep, fourHeads } from '../test/ranks.fixture.js';
 import { openSteps, type Step } from '../test/training.fixture.js';
-import type { Prepared } from './distill.js';
+import type { Prepared } from './prepare.js';
 
 let gradients: typeof import('../train/step-gradients.js');
 let dualStream: typeof import('./dual-stream.js');
 let tasks: typeof import('./dual-stream-task.js');
 let shards: typeof import('../model/ranks.js');
-let distill: typeof import('./distill.js');
+let prepared: typeof import('./prepare.js');
 let teachers: typeof import('./teacher/teacher.js');
 let runtime: typeof import('../runtime/index.js');
 
@@ -45,12 +45,12 @@ describe('on ranks', () => {
     dualStream = await built('distill/dual-stream.js');
     tasks = await built('distill/dual-stream-task.js');
     shards = await built('model/ranks.js');
-    distill = await built('distill/distill.js');
+    prepared = await built('distill/prepare.js');
     teachers = await built('distill/teacher/teacher.js');
     runtime = await built('runtime/index.js');
     root = await mkdtemp(join(tmpdir(), 'promptkd-ranks-'));
     const given = { teacher: fourHeads, dataset, recipe: smallRecipe, runDir: root };
-    ready = await distill.prepare({ ...given, engine: compileOptions });
+    ready = await prepared.prepare({ ...given, engine: compileOptions });
     whole = await step(1);
   });
   afterAll(async () => {

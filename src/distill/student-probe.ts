@@ -3,8 +3,8 @@ import { heldOutSplit, Probe } from '../evaluate/index.js';
 import type { Model } from '../model/index.js';
 import { trainingTemplates } from '../prompt/index.js';
 import { evaluationsOf, type History, type RunEvaluation, scoreOf } from '../train/index.js';
-import type { DistillOptions } from './distill.js';
 import { guessing } from './guessing.js';
+import type { DistillOptions } from './prepare.js';
 import { modelOf } from './teacher/teacher.js';
 
 type Measuring = Pick<DistillOptions, 'recipe' | 'teacher' | 'engine' | 'signal' | 'onMessage' | 'onProgress'> & {

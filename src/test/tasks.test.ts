@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Prepared } from '../distill/distill.js';
+import type { Prepared } from '../distill/prepare.js';
 import { adamw } from '../train/adamw.js';
 import { type LoopOptions, train } from '../train/loop.js';
 import { sgd } from '../train/sgd.js';

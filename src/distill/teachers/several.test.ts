@@ -12,8 +12,9 @@ import { readSafetensors } from '../../files/index.js';
 import { loadTowerModel } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import { compileOptions, config, dataset, otherTokenizer, recipe, teacher } from '../../test/colours.fixture.js';
-import { type DistillOptions, distill } from '../distill.js';
+import { distill } from '../distill.js';
 import { planDistill } from '../plan.js';
+import type { DistillOptions } from '../prepare.js';
 import { adaptorNames, withAdaptor } from './adaptors.js';
 
 let root = '';
