@@ -100,6 +100,10 @@ export const suites = {
     ...{ script: 'half-time.mjs', minutes: 20 },
     about: 'The demo’s distillation on a part of the patches, or on smaller images, until its last phase',
   },
+  journey: {
+    ...{ script: 'journey.mjs', minutes: 20 },
+    about: 'The guide’s way from a folder of photos to a page, each command timed',
+  },
   defaults: {
     ...{ script: 'defaults-table.mjs', minutes: 240 },
     about: 'What distill does without a recipe, on five pairs of data and teacher, beside a tuned recipe',

@@ -21,6 +21,7 @@ export async function promptkd(...args: readonly string[]): Promise<Ended> {
   const { stdout, stderr, exitCode } = process;
   const write = [stdout.write, stderr.write] as const;
   const said = { out: '', err: '' };
+  const here = process.cwd();
   const heard = new Map(signals.map((signal) => [signal, process.listeners(signal)]));
   stdout.write = into(said, 'out');
   stderr.write = into(said, 'err');
@@ -31,6 +32,8 @@ export async function promptkd(...args: readonly string[]): Promise<Ended> {
   } finally {
     [stdout.write, stderr.write] = write;
     process.exitCode = exitCode;
+    // `resume` goes to the folder that its run was begun in.
+    process.chdir(here);
     // A command's process ends with it, and what listens for signals there.
     for (const [signal, before] of heard) {
       for (const listener of process.listeners(signal)) {

@@ -100,7 +100,7 @@ it('trains, measures, asks and exports by command, and answers over HTTP', async
   const refused = [
     await promptkd('vqa', 'ask', path('other'), path('red.png'), 'what colour?', '--head', path('run')),
     await promptkd('vqa', 'ask', path('model'), path('none.png'), 'what colour?', '--head', path('run')),
-    await promptkd('vqa', 'ask', path('model'), path('red.png'), '', '--head', path('run')),
+    await promptkd('vqa', 'ask', path('model'), path('red.png'), ' ', '--head', path('run')),
     await promptkd('vqa', 'evaluate', path('model'), '--data', data),
     await promptkd('vqa', 'train', path('model'), '--teacher', path('other'), '--out', path('x')),
   ];
