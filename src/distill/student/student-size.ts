@@ -37,6 +37,9 @@ export function studentShape(
   };
 }
 
+/** Width below which a tower has four heads. */
+const narrow = 64;
+
 function tower(share: number, depth: number, inner: number, teacher: Tower, given: GivenTower = {}): Tower {
   const width = given.hidden_size ?? Math.max(8, 8 * Math.floor((share * teacher.hidden_size) / 8));
   return {
@@ -50,10 +53,14 @@ function tower(share: number, depth: number, inner: number, teacher: Tower, give
   };
 }
 
-/** The fewest heads that are no larger than the teacher's: each is cut out of one of them. */
+/**
+ * The fewest heads that are no larger than the teacher's: each is cut out of one of them. In narrow towers four at least: with
+ * two the demo's student learned less (docs/benchmarks.md, "Without a recipe").
+ */
 function heads(width: number, teacher: Tower): number {
   const largest = teacher.hidden_size / teacher.num_attention_heads;
-  for (let count = Math.ceil(width / largest); count <= teacher.num_attention_heads; count++)
+  const fewest = width < narrow ? Math.min(4, teacher.num_attention_heads) : 1;
+  for (let count = Math.max(fewest, Math.ceil(width / largest)); count <= teacher.num_attention_heads; count++)
     if (width % count === 0) return count;
   return 1;
 }
