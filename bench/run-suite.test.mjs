@@ -64,4 +64,18 @@ describe('npm run bench', () => {
     const known = Object.values(suites).map(({ script }) => script);
     expect(optioned.filter((file) => !known.includes(file))).toEqual(['options.mjs']);
   });
+
+  it('imports nothing from the built modules that they do not have', async () => {
+    const lacking = [];
+    for (const script of readdirSync(here('.')).filter((file) => file.endsWith('.mjs'))) {
+      const text = readFileSync(here(script), 'utf8');
+      for (const [, names, from] of text.matchAll(/import \{([^}]*)\} from '(\.\.\/dist\/[^']*)'/g)) {
+        const built = await import(pathToFileURL(here(from)).href);
+        for (const name of names.split(',').map((one) => one.trim().split(' as ')[0])) {
+          if (name && !(name in built)) lacking.push(`${script}: ${name}`);
+        }
+      }
+    }
+    expect(lacking).toEqual([]);
+  });
 });

@@ -13,7 +13,8 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { openDataset } from '../dist/data/index.js';
 import { distill, distillRecipe, fusionRules, loadTeacher } from '../dist/distill/index.js';
-import { evaluateModel, spread } from '../dist/evaluate/index.js';
+import { evaluateModel } from '../dist/evaluate/index.js';
+import { spread } from '../dist/math/index.js';
 import { loadModel } from '../dist/model/index.js';
 import { readOptions, someOf } from './options.mjs';
 
