@@ -6,6 +6,7 @@ import { imageFeatures, modelWeights, textFeatures } from '../model/index.js';
 import {
   BatchShare,
   klDivergence,
+  ownOf,
   type Params,
   param,
   paramFeeds,
@@ -145,7 +146,7 @@ export function continualTask(
   const [all, own] = [images.labels.length, images.own];
   const share = new BatchShare(all, group);
   const block = share.slice(chosen);
-  const [firstRow, rowCount] = [Math.min(block.from, chosen - 1), rowsOf(block)];
+  const rowCount = rowsOf(block);
   const width = pool.fixed?.shape[1] ?? before?.shape[1] ?? frozen.config.projection_dim;
   const weights = taskWeights(learning);
   const scale = param(weights.p, 'logit_scale');
@@ -229,7 +230,8 @@ export function continualTask(
       await images.fill(n);
       const classes = chooseClasses(images.labels, count, chosen, new Random(recipe.seed, 'classes', n));
       const random = new Random(recipe.seed, 'templates', n);
-      const picked = classes.map((c) => random.int(templates) * count + c).slice(firstRow, firstRow + rowCount);
+      const drawn = classes.map((c) => random.int(templates) * count + c);
+      const picked = ownOf(drawn, block);
       gatherHostRows(pool.texts.ids.data as Int32Array, length, picked, fed.ids.data);
       gatherHostRows(pool.texts.ends.data as Int32Array, 1, picked, fed.ends.data);
       if (pool.fixed) gatherHostRows(pool.fixed.data, width, classes, fed.fixed.data);
@@ -252,6 +254,6 @@ export function continualTask(
       }
       return fed;
     },
-    imagesPerBatch: images.slices.reduce((sum, { count }) => sum + count, 0),
+    imagesPerBatch: images.pixels.shape[0]!,
   };
 }

@@ -8,6 +8,7 @@ import {
   BatchShare,
   crossEntropy,
   klDivergence,
+  ownOf,
   param,
   paramFeeds,
   paramInputs,
@@ -84,7 +85,7 @@ export function teacherPromptsTask(
   const [length, width] = [classes.ids.shape[1]!, classes.frozen.shape[1]!];
   // Each process reads its part of the classes.
   const block = share.slice(chosen);
-  const [firstRow, rowCount] = [Math.min(block.from, chosen - 1), rowsOf(block)];
+  const rowCount = rowsOf(block);
   const ids = t.input('ids', [rowCount, length], 'int32');
   const ends = t.input('ends', [rowCount], 'int32');
 
@@ -143,7 +144,7 @@ export function teacherPromptsTask(
       const rows = views.labels.data.map((label) => rowOf(classes.labels, label));
       const picked = chooseClasses(rows, all, chosen, new Random(options.seed, 'classes', n));
       for (const [i, row] of rows.entries()) fed.labels.data[i] = picked.indexOf(row);
-      const read = picked.slice(firstRow, firstRow + rowCount);
+      const read = ownOf(picked, block);
       gatherHostRows(classes.ids.data, length, read, fed.ids.data);
       gatherHostRows(classes.ends.data, 1, read, fed.ends.data);
       gatherHostRows(classes.frozen.data, width, picked, fed['frozen/texts'].data);

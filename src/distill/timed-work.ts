@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { countParameters } from '../prompt/index.js';
 import { engineOptions, timeSteps } from '../train/index.js';
-import { dualStreamTask } from './dual-stream-task.js';
-import { logitsKdTask } from './logits-kd.js';
 import type { LayerPair } from './losses/layer-map.js';
+import { phaseTask } from './phase-task.js';
 import { phasesOf, withEpochSteps } from './phases.js';
-import { type DistillOptions, type Prepared, prepare } from './prepare.js';
+import { type DistillOptions, prepare } from './prepare.js';
 import type { DistillRecipe } from './recipe.js';
 import { type StepTexts, stepCost } from './step-cost.js';
 import { taskTokenizer } from './student/task-tokens.js';
@@ -62,7 +61,10 @@ export async function timeWork(options: DistillOptions, known?: TimedWork): Prom
     try {
       const phases = phasesOf(recipe);
       const engine = engineOptions(recipe, options.engine);
-      const second = await timeSteps(lastTask(ready, options), engine);
+      const second = await timeSteps(
+        phaseTask(full, batches, { ...ready.phases.at(-1)!, firstStep: 0 }, engine.compile),
+        engine,
+      );
       const texts = { count: batches.textCount, length: batches.bank.length };
       const costs = phases.map((phase) => stepCost(full, phase, texts));
       const dir = options.targetsDir ?? join(runDir, 'targets');
@@ -124,14 +126,6 @@ function trialRecipe(recipe: DistillRecipe): DistillRecipe {
   const teachers = recipe.teachers.map(({ classes: ____, ...section }) => section);
   const student = random(recipe.student);
   return { ...recipe, teachers, fusion, data, views: 1, augment, student, kd: random(recipe.kd) };
-}
-
-function lastTask({ full, batches, phases }: Prepared, { engine }: DistillOptions) {
-  const { recipe } = full;
-  const { compile } = engineOptions(recipe, engine);
-  return recipe.method === 'kd'
-    ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, compile, full.several)
-    : dualStreamTask(full, batches, { ...phases.at(-1)!, firstStep: 0 }, compile);
 }
 
 async function secondsAnImage(teacher: Teacher, layers: readonly number[]): Promise<number> {

@@ -13,9 +13,8 @@ import {
   warmupCosine,
 } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
-import { dualStreamTask } from './dual-stream-task.js';
-import { logitsKdTask } from './logits-kd.js';
 import { type Making, saveStudent, studentOf, withTrained } from './made-student.js';
+import { phaseTask } from './phase-task.js';
 import type { Phase } from './phases.js';
 import type { DistillOptions } from './prepare.js';
 import { stepCost } from './step-cost.js';
@@ -59,10 +58,7 @@ export async function trainPhases(
   for (const [i, phase] of phases.entries()) {
     const place = { before: workOf(work.slice(0, i)), step: costs[i]!, total: workOf(work) };
     await options.onProgress?.({ phase: `preparing ${phase.name}`, step: 0, steps: 0 });
-    const task =
-      recipe.method === 'kd'
-        ? logitsKdTask(full.student, full.config, full.teacher, batches, recipe, engine.compile, full.several)
-        : dualStreamTask(full, batches, phase, engine.compile);
+    const task = phaseTask(full, batches, phase, engine.compile);
     const isLast = phase === phases.at(-1);
     const validation = new Validation(run.history, phase.name, isLast ? evaluation.patience : undefined);
     const look = async ({ step, seconds, averaged }: StepEvent) => {

@@ -4,6 +4,12 @@ import { concat, expand, mul, pad, slice, sum, sumOverProcesses, type Tensor, wi
 /** Rows of a block that a process computes: at least one, which counts for nothing where none is its own. */
 export const rowsOf = ({ count }: Slice): number => Math.max(1, count);
 
+/** Of a block's rows, those that a process computes: {@link rowsOf} of them. */
+export function ownOf<Row>(rows: readonly Row[], block: Slice): readonly Row[] {
+  const from = Math.min(block.from, block.total - 1);
+  return rows.slice(from, from + rowsOf(block));
+}
+
 /**
  * A batch that is dealt out over the processes of a group, in a traced graph. Towers run over a process's own rows; what
  * compares rows with one another (contrastive losses, batch norm) is computed by every process over the gathered ones.

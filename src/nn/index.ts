@@ -6,7 +6,7 @@ export {
   movedRunning,
   runningStatistics,
 } from './batch-norm.js';
-export { BatchShare, rowsOf } from './batch-share.js';
+export { BatchShare, ownOf, rowsOf } from './batch-share.js';
 export { binaryKlDivergence } from './binary-kl-divergence.js';
 export { crossEntropy } from './cross-entropy.js';
 export { FreshParams } from './fresh-params.js';

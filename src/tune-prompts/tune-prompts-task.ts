@@ -5,6 +5,7 @@ import { ranksFor, taskShards } from '../model/index.js';
 import {
   BatchShare,
   klDivergence,
+  ownOf,
   type Params,
   param,
   paramFeeds,
@@ -76,8 +77,8 @@ export function tunePromptsTask(
   const chosen = Math.min(recipe.classes_per_step, texts.classes);
   const p = paramInputs(params, 'model/', tower.ranks);
   const learned = paramInputs(prompt.params, 'prompt/');
-  const block = [share.slice(chosen)];
-  const ownClasses = rowsOf(block[0]!);
+  const block = share.slice(chosen);
+  const ownClasses = rowsOf(block);
   const ids = t.input('ids', [ownClasses, length], 'int32');
   const ends = t.input('ends', [ownClasses], 'int32');
   const pixels = t.input('pixels', [2 * own, channels, size, size]);
@@ -88,12 +89,12 @@ export function tunePromptsTask(
   // Of all classes: image prompts come from all, and the penalty is over all prompts.
   const read = share.gather(
     encodePromptTexts(learned, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared)),
-    block,
+    [block],
   ); // [N, W]
   const textSide = textPrompts(learned, prompt.config, read);
   const imageSide = visionPrompts(learned, prompt.config, read);
-  const worn = textSide.map((prompts) => share.ownRows(prompts, block));
-  const text = share.gather(textTower(p, config, ids, ends, { prompts: worn, insert: true, ...tower }).embed, block); // [N, P]
+  const worn = textSide.map((prompts) => share.ownRows(prompts, [block]));
+  const text = share.gather(textTower(p, config, ids, ends, { prompts: worn, insert: true, ...tower }).embed, [block]); // [N, P]
   // The weak views, then the strong ones.
   const image = share.gather(visionTower(p, config, pixels, { prompts: imageSide, ...tower }).embed, [
     share.images,
@@ -163,8 +164,7 @@ export function tunePromptsTask(
       );
       const random = new Random(recipe.seed, 'templates', n);
       const picked = classes.map((c) => random.int(rows / texts.classes) * texts.classes + c);
-      const first = Math.min(block[0]!.from, chosen - 1);
-      const ownPicked = picked.slice(first, first + ownClasses);
+      const ownPicked = ownOf(picked, block);
       gatherHostRows(texts.ids.data as Int32Array, length, ownPicked, fed.ids.data);
       gatherHostRows(texts.ends.data as Int32Array, 1, ownPicked, fed.ends.data);
       gatherHostRows(texts.frozen.data, frozenTexts.shape[1] as number, classes, fed['frozen/texts'].data);

@@ -2,7 +2,7 @@ import { type Group, imageSlice, type Slice, sliceOf } from '../../group/index.j
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows } from '../../math/index.js';
 import { modelWeights, type TowerModel, withWeights } from '../../model/index.js';
-import { BatchShare, copyParams, rowsOf } from '../../nn/index.js';
+import { BatchShare, copyParams, ownOf, rowsOf } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import { elements, type HostTensor } from '../../tensor/index.js';
 import type { EngineSettings } from '../../train/index.js';
@@ -166,12 +166,6 @@ class TuningBatches {
     fill('target/text', this.targets.texts, lines);
     return this.feeds;
   }
-}
-
-/** The own rows: one that counts for nothing where there are none. */
-function ownOf(rows: readonly number[], slice: Slice): readonly number[] {
-  const from = Math.min(slice.from, slice.total - 1);
-  return rows.slice(from, from + rowsOf(slice));
 }
 
 const drawn = (order: EpochOrder, batch: number, count: number) =>

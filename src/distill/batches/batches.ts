@@ -3,7 +3,7 @@ import type { Example } from '../../data/index.js';
 import { type Group, gatherRows, imageSlice, type Slice } from '../../group/index.js';
 import { EpochOrder } from '../../loader/index.js';
 import { gatherHostRows, Random, selectRows, toUnitRows } from '../../math/index.js';
-import { BatchShare, rowsOf, type TensorTree } from '../../nn/index.js';
+import { BatchShare, ownOf, rowsOf, type TensorTree } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
 import { gatherSlots } from '../losses/word-alignment.js';
@@ -218,9 +218,9 @@ export class Batches {
   private ownTexts(rows: readonly number[]): number[] {
     let start = 0;
     return this.textBlocks.flatMap((block) => {
-      const from = start + Math.min(block.from, block.total - 1);
+      const all = rows.slice(start, start + block.total);
       start += block.total;
-      return rows.slice(from, from + rowsOf(block));
+      return ownOf(all, block);
     });
   }
 
