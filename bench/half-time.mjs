@@ -1,8 +1,10 @@
 // Half the time at the same accuracy: the demo's distillation with the student reading a part of the patches, or smaller images,
-// until the last phase, or (all-50) to the end. Prints a Markdown table, every seed, or with --json one object a row.
+// until the last phase, or (all-50) to the end; with its first layers frozen in the last phase (freeze-1: one of each tower;
+// freeze-text: all of the text tower); or without clipping, which costs a backward pass (no-clip). Prints a Markdown table, every
+// seed, or with --json one object a row.
 //
-//   npm run build && node bench/half-time.mjs [--only whole,drop-50,drop-75,small,small-drop-50,all-50] [--shares 0.125,0.25,0.5]
-//     [--seeds 1] [--views 8]
+//   npm run build && node bench/half-time.mjs [--only whole,drop-50,drop-75,small,small-drop-50,all-50,freeze-1,freeze-text,no-clip,
+//     drop-50-no-clip] [--shares 0.125,0.25,0.5] [--seeds 1] [--views 8]
 //     [--rows bench/half-time.jsonl] [--out runs/half-time] [--json]
 //
 // --shares are lengths, of recipes/distill-emoji.yaml: two variants are compared at equal images in a row of one share, and at
@@ -23,13 +25,19 @@ import { readOptions, someOf } from './options.mjs';
 import { RowFile } from './row-file.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const half = { drop_patches: 0.5 };
+/** Fields of the phases before the last one, of the last, and of gradient coordination. */
 const variants = {
   whole: {},
-  'drop-50': { drop_patches: 0.5 },
-  'drop-75': { drop_patches: 0.75 },
-  small: { image_size: 32 },
-  'small-drop-50': { image_size: 32, drop_patches: 0.5 },
-  'all-50': { drop_patches: 0.5 },
+  'drop-50': { before: half },
+  'drop-75': { before: { drop_patches: 0.75 } },
+  small: { before: { image_size: 32 } },
+  'small-drop-50': { before: { image_size: 32, ...half } },
+  'all-50': { before: half, last: half },
+  'freeze-1': { last: { freeze_layers: { vision: 1, text: 1 } } },
+  'freeze-text': { last: { freeze_layers: { vision: 0, text: 2 } } },
+  'no-clip': { coordination: { clip: 0 } },
+  'drop-50-no-clip': { before: half, coordination: { clip: 0 } },
 };
 const values = readOptions({
   ...{ only: Object.keys(variants).join(), shares: '0.125,0.25,0.5', seeds: '1', views: '8' },
@@ -48,16 +56,17 @@ for (let seed = 1; seed <= Number(values.seeds); seed++) {
       const key = `${name}/share ${share}/views ${values.views}/seed ${seed}`;
       const recipe = distillRecipe.parse({ ...demo, seed, views: Number(values.views) });
       for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share);
-      // The last phase sees whole images, as the student will, but for all-50.
-      const parts = name === 'all-50' ? ['warmup', 'prompt', 'joint'] : ['warmup', 'prompt'];
-      for (const phase of parts) Object.assign(recipe.phases[phase], variants[name]);
+      const { before, last, coordination } = variants[name];
+      for (const phase of ['warmup', 'prompt']) Object.assign(recipe.phases[phase], before);
+      Object.assign(recipe.phases.joint, last);
+      Object.assign(recipe.coordination, coordination);
       const given = { teacher, dataset, recipe, runDir: join(values.out, key.replaceAll(/[/ ]/g, '-')) };
       const targetsDir = join(values.out, `targets-${values.views}-${seed}`);
       if (!file.of(key)) await extractTargets({ ...given, targetsDir });
       const row = await file.measured(key, async () => {
-        const before = process.cpuUsage();
+        const started = process.cpuUsage();
         const run = await distill({ ...given, targetsDir });
-        const { user, system } = process.cpuUsage(before);
+        const { user, system } = process.cpuUsage(started);
         const evaluation = await evaluateModel(await loadModel(run.folder), dataset, { latencyRuns: 0 });
         const { top1, macroF1 } = evaluation.zeroShot;
         return {
@@ -81,7 +90,7 @@ for (let seed = 1; seed <= Number(values.seeds); seed++) {
 }
 
 if (!values.json) {
-  console.log('| until the last phase | images | seconds of processor | images a second | top-1, every seed | R@1 |');
+  console.log('| variant | images | seconds of processor | images a second | top-1, every seed | R@1 |');
   console.log('|---|---:|---:|---:|---|---:|');
   for (const share of shares) {
     for (const name of names) {
