@@ -49,23 +49,25 @@ async function part(folder, drop) {
     ...{ lr: learningRate, recipe: pair.recipe, batches: 1, config: pair.full.config, pairs: pair.full.pairs },
     ...{ prompt: pair.full.prompt.config, teacher_vision: pair.full.teacherConfig.vision_config },
   });
+  // One after the other: together they would need the memory of both.
+  const theirs = [];
+  for (let i = 0; peer && i <= steps; i++) theirs.push(await peer.run(1));
+  peer?.close();
   const executor = await pair.open();
   const [{ losses }] = await executor.run(0, 1);
-  if (peer) mustAgree('the first step’s total loss', losses.total, (await peer.run(1)).total);
-  const [own, theirs] = [[], []];
+  if (peer) mustAgree('the first step’s total loss', losses.total, theirs[0].total);
+  const own = [];
   for (let i = 0; i < steps; i++) {
     const before = process.cpuUsage();
     await executor.run(0, 1);
     const { user, system } = process.cpuUsage(before);
     own.push((user + system) / 1e6);
-    if (peer) theirs.push(await peer.run(1));
   }
-  peer?.close();
   await executor.dispose();
   pair.batches.store.close();
   const row = { drop, batch, seconds: median(own), images_a_second: batch / median(own), peak_memory_mb: peakMb() };
   if (!peer) return row;
-  const seconds = median(theirs.map(({ cpu_ms }) => cpu_ms / 1000));
+  const seconds = median(theirs.slice(1).map(({ cpu_ms }) => cpu_ms / 1000));
   const torch = { torch_seconds: seconds, torch_images_a_second: batch / seconds };
   return { ...row, ...torch, torch_peak_memory_mb: theirs.at(-1).peak_memory_mb, ratio: seconds / median(own) };
 }
