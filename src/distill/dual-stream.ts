@@ -14,6 +14,7 @@ import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches/batches.js';
+import type { FrozenLayers } from './frozen-layers.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
 import type { LayerWhitening, LossContext } from './losses/loss.js';
@@ -45,6 +46,8 @@ export interface PhaseOptions extends PhasePatches {
   /** Which parameters learn: those whose names start so. */
   trains: ('student/' | 'prompt/' | 'heads/')[];
   losses: readonly LossName[];
+  /** Layers that do not learn in spite of `trains`. */
+  frozen: FrozenLayers;
   /** Whether the student wears its prompts in this phase. */
   prompted: boolean;
   /** Steps of the phases before, so that the stream of images goes on. */

@@ -11,6 +11,7 @@ import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
+import { checkFrozenLayers } from './frozen-layers.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
@@ -82,6 +83,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const start = withFactorisedTokens(cut, recipe);
   checkLosses(recipe, needs, teacher, start.config);
   checkPhasePatches(phases, start.config.vision_config, teachers.length);
+  checkFrozenLayers(phases, start.config);
   checkTargetGrid(recipe, phases, teachers);
   const pairs =
     teacher.inner && !isSiglip(start.config)

@@ -84,6 +84,11 @@ const phase = (defaults: { steps: number; lr: number }) =>
       drop_patches: share.max(0.95).default(0),
       /** Side of the student's images in this phase, to save time, if smaller than its own. */
       image_size: count.optional(),
+      /**
+       * How many of each tower's first layers stand still in this phase, with the embeddings below them: their gradients are not
+       * computed, which saves time where they have learned enough before.
+       */
+      freeze_layers: z.object({ vision: steps.default(0), text: steps.default(0) }).prefault({}),
       /** Losses used in this phase; one that is switched off under `losses` stays off. */
       losses: z.array(z.enum(lossNames)).min(1).default(lossNames),
     })
