@@ -18,8 +18,12 @@ const subjects = {
   snake: 'snake',
   turtle: 'turtle',
 };
-/** A class's share of all images; those of `test` show drawings that `train` does not have. */
-const each = { train: 0.08, test: 0.02 };
+/** A class's share of all images, and the drawings that stand on them: `val` and `test` show others than `train`. */
+const splits = {
+  train: { share: 4 / 60, drawings: 'train' },
+  val: { share: 1 / 60, drawings: 'style' },
+  test: { share: 1 / 60, drawings: 'test' },
+};
 const [width, height] = [128, 112];
 const grain = (() => {
   const random = new Random('class-photos', 'grain');
@@ -28,18 +32,18 @@ const grain = (() => {
 
 /**
  * JPEGs of 128 × 112, or of `pixels` × `pixels`: a drawing, turned, off its place and in changed light, before a blurred background
- * of related colours, with noise over all. `train/cat/000.jpg`, …; ten classes, `count` images in all. What is there is left as it is.
+ * of related colours, with noise over all. `train/cat/000.jpg`, …; ten classes, `all` images. What is there is left as it is.
  */
-export async function makeClassPhotos(folder, { count: all = 3000, pixels } = {}) {
+export async function makeClassPhotos(folder, { all = 3600, pixels } = {}) {
   const emoji = await openDataset('emoji');
-  for (const [split, share] of Object.entries(each)) {
+  for (const [split, { share, drawings: from }] of Object.entries(splits)) {
     const count = Math.round(share * all);
     for (const [name, concept] of Object.entries(subjects)) {
       const own = join(folder, split, name);
       mkdirSync(own, { recursive: true });
       const label = emoji.classes.findIndex((one) => one.name === concept);
       const drawings = await Promise.all(
-        emoji.splits[split].filter((one) => one.label === label).map((one) => emoji.load(one)),
+        emoji.splits[from].filter((one) => one.label === label).map((one) => emoji.load(one)),
       );
       for (let i = 0; i < count; i++) {
         const file = join(own, `${String(i).padStart(3, '0')}.jpg`);

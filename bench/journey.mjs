@@ -15,7 +15,7 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const program = here('dist/cli/main.js');
 const photos = at(['photos', values.images, ...(values.pixels ? [values.pixels] : [])].join('-'));
 
-await makeClassPhotos(photos, { count: Number(values.images), pixels: values.pixels && Number(values.pixels) });
+await makeClassPhotos(photos, { all: Number(values.images), pixels: values.pixels && Number(values.pixels) });
 for (const made of ['run', 'small', 'exported', 'page']) rmSync(at(made), { recursive: true, force: true });
 
 const data = ['--data', `folder:${photos}`];

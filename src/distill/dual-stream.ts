@@ -1,4 +1,13 @@
-import { type ClipConfig, fitPixels, fullTexts, isSiglip, patchGrid, textTower, visionTower } from '../clip/index.js';
+import {
+  type ClipConfig,
+  fitPixels,
+  fullTexts,
+  isSiglip,
+  patchGrid,
+  textTower,
+  tokenTable,
+  visionTower,
+} from '../clip/index.js';
 import { Random } from '../math/index.js';
 import { headAverage, type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts } from '../prompt/index.js';
@@ -113,10 +122,7 @@ function lossContext(
   let textSide: Tensor[] = [];
   let imageSide: Tensor[] = [];
   if (phase.prompted && s.prompt) {
-    const shared =
-      s.prompt.config.shared_embedding_width === undefined
-        ? undefined
-        : p.student['text_model.embeddings.token_embedding.weight'];
+    const shared = s.prompt.config.shared_embedding_width === undefined ? undefined : p.student[tokenTable];
     // Of all texts: image prompts come from all classes, and the penalty is over all prompts.
     const texts = share.gather(encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared), textBlocks); // [N, W]
     textSide = textPrompts(p.prompt, s.prompt.config, texts);
