@@ -7,8 +7,8 @@ import { allPairs, openEmojiPairs } from './index.js';
 import { objects } from './objects.js';
 
 /**
- * What a teacher of the built-in tasks is trained on: `train` of `emoji-pairs`, `emoji-scenes` and `emoji-wide` together,
- * and `val` of `emoji-pairs`, with its classes. Scenes that show a novel pair (a red cactus, two bells, a bus at night) are
+ * What teacher and student of the built-in tasks are trained on: `train` of `emoji-pairs`, `emoji-scenes` and `emoji-wide`
+ * together; the classes and all other splits are those of `emoji-pairs`. Scenes that show a novel pair (a red cactus, two bells, a bus at night) are
  * left out: of it neither image nor caption is ever seen.
  */
 export async function openEmojiAll(): Promise<ImageTextDataset> {
@@ -33,9 +33,10 @@ export async function openEmojiAll(): Promise<ImageTextDataset> {
     const { label, boxes: _, ...rest } = example;
     return { ...rest, id, ...(part === 'pairs' && { label }) };
   };
-  const splits = {
+  const ofPairs = Object.entries(pairs.splits).map(([split, own]) => [split, own.map((one) => named('pairs', one))]);
+  const splits: ImageTextDataset['splits'] & { readonly train: readonly Example[] } = {
+    ...Object.fromEntries(ofPairs),
     train: examples.flatMap(([part, some]) => some.map((example) => named(part, example))),
-    val: pairs.splits.val!.map((example) => named('pairs', example)),
   };
   const sum = createHash('sha256').update(
     JSON.stringify([pairs.fingerprint, drawn.fingerprint, wide.fingerprint, splits.train.map(({ id }) => id)]),
