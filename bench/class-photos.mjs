@@ -18,8 +18,12 @@ const subjects = {
   snake: 'snake',
   turtle: 'turtle',
 };
-/** Images of a class; those of `test` show drawings that `train` does not have. */
-const each = { train: 240, test: 60 };
+/** Images of a class, and the drawings that stand on them: `val` and `test` show others than `train`. */
+const splits = {
+  train: { count: 240, drawings: 'train' },
+  val: { count: 60, drawings: 'style' },
+  test: { count: 60, drawings: 'test' },
+};
 const [width, height] = [128, 112];
 const grain = (() => {
   const random = new Random('class-photos', 'grain');
@@ -28,17 +32,17 @@ const grain = (() => {
 
 /**
  * JPEGs of 128 × 112: a drawing, turned, off its place and in changed light, before a blurred background of related colours,
- * with noise over all. `train/cat/000.jpg`, …; ten classes, 3,000 images. What is there is left as it is.
+ * with noise over all. `train/cat/000.jpg`, …; ten classes, 3,600 images. What is there is left as it is.
  */
 export async function makeClassPhotos(folder) {
   const emoji = await openDataset('emoji');
-  for (const [split, count] of Object.entries(each)) {
+  for (const [split, { count, drawings: from }] of Object.entries(splits)) {
     for (const [name, concept] of Object.entries(subjects)) {
       const own = join(folder, split, name);
       mkdirSync(own, { recursive: true });
       const label = emoji.classes.findIndex((one) => one.name === concept);
       const drawings = await Promise.all(
-        emoji.splits[split].filter((one) => one.label === label).map((one) => emoji.load(one)),
+        emoji.splits[from].filter((one) => one.label === label).map((one) => emoji.load(one)),
       );
       for (let i = 0; i < count; i++) {
         const file = join(own, `${String(i).padStart(3, '0')}.jpg`);
