@@ -119,7 +119,14 @@ async function sample(): Promise<ReportData> {
         ],
       },
     ],
-    chance: { top1: 0.00286, top5: 0.0143, r1ImageToText: 0.001, r1TextToImage: 0.001, novel: 0.0074, harmonic: 0.0041 },
+    chance: {
+      top1: 0.00286,
+      top5: 0.0143,
+      r1ImageToText: 0.001,
+      r1TextToImage: 0.001,
+      novel: 0.0074,
+      harmonic: 0.0041,
+    },
     curveUnit: 'training step',
     phases: {
       model: 'PromptKD',
