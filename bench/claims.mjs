@@ -5,7 +5,7 @@
 //
 // start      PromptKD against plain KD at equal images, from random weights as usual and from the same start: shares of the
 //            teacher's accuracy and R@1, parameters, latency
-// data       1, 5, 10, 25 and 100 % of the images at equal steps
+// data       1, 5, 10, 25 and 100 % of the images of base pairs (40 a class) at equal steps, a small student of drawings going on
 // tail       classes of 50 and 100 times as many images as the smallest: PromptKD, KD and labels, all from one start
 // parts      one part of the method off, and the settings where it should show: longer, larger prompts, a frozen student
 // quantised  direct rounding against what `promptkd quantize` does, of each seed's student
@@ -26,7 +26,7 @@ import { Predictor } from '../dist/compress/quantize/predictor.js';
 import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
 import { allPairs } from '../dist/data/emoji-pairs/index.js';
 import { examplesOf, openDataset, withSubset } from '../dist/data/index.js';
-import { distill, distillRecipe } from '../dist/distill/index.js';
+import { distill, distillRecipe, extractTargets } from '../dist/distill/index.js';
 import { startStudent } from '../dist/distill/student/student.js';
 import { teacherOf } from '../dist/distill/teacher/teacher.js';
 import { byTrainingCount, evaluateModel } from '../dist/evaluate/index.js';
@@ -98,11 +98,36 @@ const objects = () =>
     };
   });
 
+/** Base pairs of every third object of emoji-pairs: 144 classes of 40 training images, and of 6 test images. */
+const basePairs = () =>
+  once('base pairs', async () => {
+    const pairs = await openDataset('emoji-pairs');
+    const third = [...new Set(allPairs().map(({ object }) => object))].filter((_, i) => i % 3 === 0);
+    const base = allPairs().flatMap(({ novel, object }, label) => (!novel && third.includes(object) ? label : []));
+    const of = (example) => (base.includes(example.label) ? { ...example, label: base.indexOf(example.label) } : []);
+    const splits = ['train', 'val', 'test'].map((split) => [split, pairs.splits[split].flatMap(of)]);
+    return {
+      ...{ name: 'base pairs of 16 objects', kind: pairs.kind, skipped: pairs.skipped, load: pairs.load },
+      classes: base.map((label) => pairs.classes[label]),
+      splits: Object.fromEntries(splits),
+      fingerprint: `${pairs.fingerprint}-base-16`,
+    };
+  });
+
 /** @param store folder of the teacher's targets, shared by rows of the same images */
 async function distilled({ name, seed, recipe, dataset, from = 'emoji-teacher', store, latencyRuns = 0 }) {
   const runDir = join(values.out, `${name}-${seed}`);
   const targetsDir = join(values.out, `targets-${store ?? 'all'}-${seed}`);
-  const run = await distill({ teacher: await teacher(from), dataset, recipe, runDir, targetsDir });
+  const given = { teacher: await teacher(from), dataset, runDir, targetsDir };
+  // All layers and maps that any row reads, whichever row comes first.
+  const { feature, attention } = recipe.losses;
+  const maps = recipe.losses.layers !== 'none';
+  const read = { feature: { ...feature, enabled: true }, attention: { ...attention, enabled: maps } };
+  await extractTargets({
+    ...given,
+    recipe: { ...recipe, method: 'promptkd', losses: { ...recipe.losses, ...read } },
+  });
+  const run = await distill({ ...given, recipe });
   const model = await loadModel(run.folder);
   const evaluation = await evaluateModel(model, dataset, { latencyRuns });
   return {
@@ -143,13 +168,20 @@ function rowsOf(seed) {
     plain('start', 'kd', 'plain KD, random start', 0.8, { method: 'kd' }, 1, timed),
     plain('start', 'kd-inherit', 'plain KD, the same start', 0.8, { method: 'kd', kd: { init: 'inherit' } }, 1, timed),
 
-    ...[0.01, 0.05, 0.1, 0.25, 1].map((fraction) => {
-      const [name, title] = [`fraction-${fraction}`, `${fraction * 100} % of the images`];
-      const change = { data: fraction === 1 ? {} : { fraction } };
-      // With all images it is the run of table `start`.
-      const own = fraction === 1 ? { store: 'all', name: 'start-promptkd' } : { store: name };
-      return plain('data', name, title, 1 + fraction, change, 1, own);
-    }),
+    ...[0.01, 0.05, 0.1, 0.25, 1].map((fraction) => ({
+      ...{ table: 'data', name: `fraction-${fraction}`, title: `${fraction * 100} % of the images`, seed },
+      ...{ cost: 2 + fraction, run: () => littleData(seed, fraction) },
+    })),
+    ...[
+      ['teacher', 'teacher', 'emoji-pairs-teacher'],
+      ['start', 'emoji-student, the start', 'emoji-student'],
+    ].map(([name, title, folder]) => ({
+      ...{ table: 'data', name, title, seed: 0, cost: 0.2 },
+      run: async () =>
+        figuresOf(
+          await evaluateModel(await loadModel(here(`../models/${folder}`)), await basePairs(), { latencyRuns: 0 }),
+        ),
+    })),
 
     ...[50, 100].flatMap((imbalance) =>
       [
@@ -196,6 +228,34 @@ const frozenStudent = {
 async function bare() {
   const { prompts: _, ...student } = await loadTowerModel(here('../models/emoji-student'), 'bench');
   return figuresOf(await evaluateModel(student, await drawings(), { latencyRuns: 0 }));
+}
+
+/** Fewer images are seen in more views, at most as many together as all images have: the teacher is asked no more often. */
+async function littleData(seed, fraction) {
+  const name = `fraction-${fraction}`;
+  const recipe = distillRecipe.parse(
+    merge(demo, {
+      ...{ seed, data: { fraction }, views: fraction < 0.2 ? 4 : fraction < 1 ? 2 : 1 },
+      student: { init: 'given', checkpoint: here('../models/emoji-student') },
+      // An image's captions say little more than its class; layers and maps of 65 teacher tokens would double the time.
+      texts: { captions: false },
+      losses: { layers: 'none', attention: { enabled: false }, cross_modal: { enabled: false } },
+      checkpoint_every: 50,
+      // Attribute and count must stay.
+      augment: { scale: 0.8, rotation: 10, jitter: 0.15, grayscale: 0 },
+      phases: { warmup: { lr: 4e-3 }, joint: { lr: 2e-3 } },
+    }),
+  );
+  for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share);
+  const given = {
+    name: `data-${name}`,
+    seed,
+    recipe,
+    dataset: await basePairs(),
+    from: 'emoji-pairs-teacher',
+    store: name,
+  };
+  return (await distilled(given)).figures;
 }
 
 /** @param change of the recipe; undefined: by labels alone */

@@ -18,8 +18,12 @@ const subjects = {
   snake: 'snake',
   turtle: 'turtle',
 };
-/** Images of a class; those of `test` show drawings that `train` does not have. */
-const each = { train: 240, test: 60 };
+/** A class's share of all images, and the drawings that stand on them: `val` and `test` show others than `train`. */
+const splits = {
+  train: { share: 4 / 60, drawings: 'train' },
+  val: { share: 1 / 60, drawings: 'style' },
+  test: { share: 1 / 60, drawings: 'test' },
+};
 const [width, height] = [128, 112];
 const grain = (() => {
   const random = new Random('class-photos', 'grain');
@@ -27,28 +31,29 @@ const grain = (() => {
 })();
 
 /**
- * JPEGs of 128 × 112: a drawing, turned, off its place and in changed light, before a blurred background of related colours,
- * with noise over all. `train/cat/000.jpg`, …; ten classes, 3,000 images. What is there is left as it is.
+ * JPEGs of 128 × 112, or of `pixels` × `pixels`: a drawing, turned, off its place and in changed light, before a blurred background
+ * of related colours, with noise over all. `train/cat/000.jpg`, …; ten classes, `all` images. What is there is left as it is.
  */
-export async function makeClassPhotos(folder) {
+export async function makeClassPhotos(folder, { all = 3600, pixels } = {}) {
   const emoji = await openDataset('emoji');
-  for (const [split, count] of Object.entries(each)) {
+  for (const [split, { share, drawings: from }] of Object.entries(splits)) {
+    const count = Math.round(share * all);
     for (const [name, concept] of Object.entries(subjects)) {
       const own = join(folder, split, name);
       mkdirSync(own, { recursive: true });
       const label = emoji.classes.findIndex((one) => one.name === concept);
       const drawings = await Promise.all(
-        emoji.splits[split].filter((one) => one.label === label).map((one) => emoji.load(one)),
+        emoji.splits[from].filter((one) => one.label === label).map((one) => emoji.load(one)),
       );
       for (let i = 0; i < count; i++) {
         const file = join(own, `${String(i).padStart(3, '0')}.jpg`);
-        if (!existsSync(file)) await photo(drawings, new Random('class-photos', split, name, i), file);
+        if (!existsSync(file)) await photo(drawings, new Random('class-photos', split, name, i), file, pixels);
       }
     }
   }
 }
 
-async function photo(drawings, random, file) {
+async function photo(drawings, random, file, pixels) {
   const { data, ...raw } = random.pick(drawings);
   const size = 84 + random.int(26);
   const light = { brightness: random.uniform(0.8, 1.15), saturation: random.uniform(0.7, 1.1) };
@@ -68,14 +73,14 @@ async function photo(drawings, random, file) {
     .toBuffer();
   const from = random.int(width * height * 3);
   const noise = grain.subarray(from, from + width * height * 3);
-  await sharp(background)
-    .composite([
-      {
-        ...{ input: turned.data, left: Math.round((width - turned.info.width) * random.uniform(0.25, 0.75)) },
-        top: random.int(1 + height - turned.info.height),
-      },
-      { input: noise, raw: { width, height, channels: 3 }, blend: 'soft-light' },
-    ])
-    .jpeg({ quality: 80 })
-    .toFile(file);
+  const whole = sharp(background).composite([
+    {
+      ...{ input: turned.data, left: Math.round((width - turned.info.width) * random.uniform(0.25, 0.75)) },
+      top: random.int(1 + height - turned.info.height),
+    },
+    { input: noise, raw: { width, height, channels: 3 }, blend: 'soft-light' },
+  ]);
+  // Made small at the end: sharp would resize before it composes.
+  const made = pixels ? sharp(await whole.png().toBuffer()).resize(pixels, pixels, { fit: 'fill' }) : whole;
+  await made.jpeg({ quality: pixels ? 95 : 80 }).toFile(file);
 }

@@ -24,6 +24,8 @@ const textConfig = z.object({
   num_hidden_layers: layers.default(12),
   num_attention_heads: size.default(8),
   vocab_size: vocabulary.default(49408),
+  /** Rank of a factorised token table; Hugging Face has none. */
+  token_rank: size.optional(),
   max_position_embeddings: positions.default(77),
   hidden_act: activation.default('quick_gelu'),
   layer_norm_eps: z.number().positive().default(1e-5),

@@ -35,5 +35,6 @@ export { initClip } from './towers/initialise.js';
 export { clipLogits } from './towers/similarity.js';
 export { fullTexts, type TextOptions, textTower } from './towers/text.js';
 export { runTextBlocks, textBlockInputs } from './towers/text-blocks.js';
+export { tokenProjection, tokenTable, wholeTokenTable } from './towers/token-table.js';
 export type { TowerResult, VisionResult } from './towers/tower.js';
 export { patchGrid, type VisionOptions, visionTower } from './towers/vision.js';

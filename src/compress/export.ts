@@ -12,6 +12,7 @@ import {
   type TowerModel,
   usualTemplates,
   withTowers,
+  withWholeTokens,
   writeModel,
 } from '../model/index.js';
 import { cardLicence, type ModelCard, writeCard } from './card.js';
@@ -79,7 +80,8 @@ async function writeExport(
   fold: boolean,
 ): Promise<ExportResult> {
   const files: string[] = [];
-  const weights = await writeModel(folder, model);
+  // Hugging Face's models have no factorised token table; the ONNX files keep its two factors.
+  const weights = await writeModel(folder, withWholeTokens(model));
   const vision = await exportedPrompts(model, fold);
   const graphs = graphsOf(model);
   for (const half of [undefined, new Map()]) {

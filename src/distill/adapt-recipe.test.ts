@@ -55,6 +55,22 @@ describe('adaptRecipe', () => {
     expect(reasons).toContain(`${parametersOf(config).toLocaleString('en-GB')} parameters`);
   });
 
+  it('factorises a token table that is a large part of a student that reads any text, and keeps a small one whole', () => {
+    const { recipe, reasons } = adapted({}, { factorise: true });
+    expect(recipe.student.tokens).toBe('factorised');
+    expect(reasons).toContain('Token table: 1,585,152 of these parameters, as the product of two factors of rank 32');
+    expect(reasons).toContain('(whole: 6,324,224)');
+    const whole = adapted();
+    expect(whole.recipe.student.tokens).toBeUndefined();
+    const count = (of: string) => Number(/([\d,]+) parameters \(/.exec(of)![1]!.replaceAll(',', ''));
+    expect(count(whole.reasons) - count(reasons)).toBe(6_324_224 - 1_585_152);
+    const few = { config: { ...large, text_config: { ...large.text_config, vocab_size: 2000 } }, inner: true };
+    expect(adapted({}, { factorise: true, teacher: few }).recipe.student.tokens).toBeUndefined();
+    expect(adapted({ student: { tokens: 'all' } }, { given: { 'student.tokens': 'all' } }).recipe.student.tokens).toBe(
+      'all',
+    );
+  });
+
   it('trains longer, and a larger student, by preset; more steps on more images, within bounds', () => {
     const of = (preset: 'quick' | 'balanced' | 'best', images = 3000) => {
       const { recipe, config } = adapted({}, { wish: { preset }, images });

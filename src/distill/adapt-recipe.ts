@@ -1,6 +1,7 @@
 import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { activeLosses, lossNames, storedStates } from './losses/index.js';
 import type { DistillRecipe } from './recipe.js';
+import { askedRank, tokenRank } from './student/factorised-tokens.js';
 import { studentConfig } from './student/student.js';
 import { largestShare, parametersOf, type StudentSize, studentShape, studentSizes } from './student/student-size.js';
 import { chooseStore } from './targets/store-choice.js';
@@ -39,6 +40,8 @@ export interface AdaptOptions {
   readonly student?: ClipConfig;
   /** Tokens that the student keeps, where it keeps those of its task alone: see `taskTokenizer`. */
   readonly vocabulary?: number;
+  /** Whether the token table becomes the product of two factors, where it is a large part of the student: see `tokenRank`. */
+  readonly factorise?: boolean;
   /** Where time is short: no larger batch, no more steps, no more views. */
   readonly atMost?: { readonly batch?: number; readonly steps?: number; readonly views?: number };
   /** Fields that the caller has set, by path (`student.vision.hidden_size`): the others fit them. */
@@ -88,7 +91,6 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   const joint = steps - warmup - prompt;
   const fields = {
     ...shape.fields,
-    ...(options.vocabulary !== undefined && { 'student.tokens': 'task' }),
     batch,
     // A small student in few steps learns more from milder views, and transparent drawings are measured on their own
     // background (docs/benchmarks.md, "Without a recipe").
@@ -161,11 +163,12 @@ function towersOf(given: Readonly<Record<string, unknown>>) {
 }
 
 /** The student's towers, by size or below a limit. */
-function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, vocabulary, given = {} }: AdaptOptions) {
+function chooseShape(recipe: DistillRecipe, options: AdaptOptions) {
+  const { wish = {}, teacher, vocabulary, given = {} } = options;
   const { text_config } = teacher.config;
   const whole = text_config.vocab_size;
   const from = { ...teacher.config, text_config: { ...text_config, vocab_size: vocabulary ?? whole } };
-  const configOf = (share: number) => configAt(share, recipe, from, given);
+  const configOf = (share: number) => withTokenRank(configAt(share, recipe, from, given), recipe, options);
   const limits = [wish.maxParameters, wish.maxBytes === undefined ? undefined : wish.maxBytes / 4];
   const most = Math.min(...limits.filter((limit) => limit !== undefined));
   const size = wish.size ?? presets[wish.preset ?? 'balanced'].size;
@@ -176,9 +179,10 @@ function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, vocabulary, gi
     : studentSizes[size];
   const config = configOf(share);
   const { vision_config: vision, text_config: text } = config;
-  const table = text.vocab_size * text.hidden_size;
   const parameters = parametersOf(config);
   const fields: Record<string, unknown> = {};
+  if (vocabulary !== undefined) fields['student.tokens'] = 'task';
+  if (text.token_rank !== undefined) fields['student.tokens'] = 'factorised';
   for (const [name, tower] of Object.entries(studentShape(share, teacher.config, towersOf(given))))
     for (const [field, value] of Object.entries(tower)) fields[`student.${name}.${field}`] = value;
   return {
@@ -186,11 +190,36 @@ function chooseShape(recipe: DistillRecipe, { wish = {}, teacher, vocabulary, gi
     fields,
     reasons: [
       `Student: ${parameters.toLocaleString('en-GB')} parameters (teacher ${parametersOf(teacher.config).toLocaleString('en-GB')}), ${limited ? 'the largest below the limit' : `size ${size}`}: ${vision.num_hidden_layers} image layers of width ${vision.hidden_size}, ${text.num_hidden_layers} text layers of width ${text.hidden_size}.`,
-      vocabulary === undefined
-        ? `Token table: ${table.toLocaleString('en-GB')} of these parameters. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too; --set student.tokens=task keeps the tokens of this data's texts alone.`
-        : `Token table: ${table.toLocaleString('en-GB')} of these parameters, ${vocabulary.toLocaleString('en-GB')} of the teacher's ${whole.toLocaleString('en-GB')} tokens: those of this data's texts and of the published templates, because its classes are fixed. Other texts are read in smaller pieces; --set student.tokens=all keeps all.`,
+      tableReason(text, whole),
     ],
   };
+}
+
+/** Share of a student that a whole token table may be: a larger one is factorised, where the student reads any text. */
+const largestTable = 1 / 3;
+
+/** A student's shape with the rank of its token table, where it is factorised: because the recipe says so, or because it pays. */
+function withTokenRank(config: ClipConfig, recipe: DistillRecipe, { factorise }: AdaptOptions): ClipConfig {
+  const { text_config: text } = config;
+  const whole = text.vocab_size * text.hidden_size;
+  const pays = factorise && whole > largestTable * parametersOf(config);
+  const rank = pays ? tokenRank(text.hidden_size) : askedRank(recipe, text.hidden_size);
+  if (rank === undefined || rank >= text.hidden_size) return config;
+  return { ...config, text_config: { ...text, token_rank: rank } };
+}
+
+/** @param all tokens of the teacher */
+function tableReason(
+  { vocab_size: rows, hidden_size: width, token_rank: rank }: ClipConfig['text_config'],
+  all: number,
+) {
+  const count = (n: number) => n.toLocaleString('en-GB');
+  const of = (numbers: number) => `Token table: ${count(numbers)} of these parameters`;
+  if (rank !== undefined)
+    return `${of(rows * rank + rank * width)}, as the product of two factors of rank ${rank} (whole: ${count(rows * width)}), because a student reads texts of classes that it was not trained on, too; --set student.tokens=all keeps it whole.`;
+  if (rows === all)
+    return `${of(rows * width)}. It keeps the teacher's whole vocabulary, because a student reads texts of classes that it was not trained on, too; --set student.tokens=task keeps the tokens of this data's texts alone, --set student.tokens=factorised all of them in two factors.`;
+  return `${of(rows * width)}, ${count(rows)} of the teacher's ${count(all)} tokens: those of this data's texts and of the published templates, because its classes are fixed. Other texts are read in smaller pieces; --set student.tokens=all keeps all.`;
 }
 
 function chooseLength(recipe: DistillRecipe, { wish = {}, images, given = {}, atMost = {} }: AdaptOptions) {

@@ -51,9 +51,10 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
   const { split } = recipe.data;
   const images = examplesOf(withSubset(dataset, split, recipe.data, recipe.seed), split).length;
   const vocabulary = vocabularyOf(recipe, options);
+  const factorise = recipe.student.tokens === undefined && !hasFixedClasses(dataset);
   const adapt = (size: StudentSize | undefined, atMost?: AdaptOptions['atMost']) =>
     adaptRecipe(recipe, {
-      ...{ teacher, images, vocabulary, student, given, atMost },
+      ...{ teacher, images, vocabulary, factorise, student, given, atMost },
       wish: size === undefined ? wish : { ...wish, size },
     });
   const usual = adapt(undefined);

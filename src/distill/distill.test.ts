@@ -226,6 +226,28 @@ describe('distill', () => {
     expect(zeroShot!.top1.value).toBeGreaterThan(0);
   });
 
+  it('trains a token table in two factors where the recipe says so, and refuses a rank that saves nothing', async () => {
+    const short = { warmup: { steps: 0 }, prompt: { steps: 0 }, joint: { steps: 2, lr: 3e-3 } };
+    const at = (token_rank: number, name: string) => {
+      const student = { ...recipe().student, tokens: 'factorised', token_rank };
+      return distill(options(name, { recipe: recipe({ student, phases: short }) }));
+    };
+    const run = await at(4, 'factors');
+    const saved = await loadCheckpoint(join(root, 'factors', 'student'));
+    const rows = tokenizer.vocabSize;
+    expect(saved.params['text_model.embeddings.token_embedding.weight']!.shape).toEqual([rows, 4]);
+    expect(saved.params['text_model.embeddings.token_projection.weight']!.shape).toEqual([12, 4]);
+    expect(saved.params).toEqual(run.student.params);
+    // As a teacher it has one table, and its prompts read it as before.
+    const again = await distill(
+      options('of-factors', { teacher: saved, targetsDir: undefined, recipe: recipe({ phases: short }) }),
+    );
+    expect(again.student.params['text_model.embeddings.token_embedding.weight']!.shape).toEqual([rows, 12]);
+    await expect(at(12, 'no-factors')).rejects.toThrow(
+      "student.token_rank: expected less than the text tower's width 12, got 12: set student.tokens=all for a whole table",
+    );
+  });
+
   it('measures itself without changing a bit, keeps the best, resumes to the same, and ends early where asked', async () => {
     const val = dataset.splits.train!.map((example) => ({ ...example, id: `val-${example.id}` }));
     const held = { ...dataset, splits: { ...dataset.splits, val } };

@@ -21,12 +21,14 @@ import {
 } from '../test/colours.fixture.js';
 import { openSteps } from '../test/training.fixture.js';
 import { adamw } from '../train/adamw.js';
+import { groupGradients } from '../train/group-gradients.js';
 import { train } from '../train/loop.js';
 import { Batches } from './batches/batches.js';
 import { buildTextBank, listTexts } from './batches/text-bank.js';
 import { distill } from './distill.js';
 import { initHeads } from './dual-stream.js';
 import { dualStreamTask } from './dual-stream-task.js';
+import { checkFrozenLayers } from './frozen-layers.js';
 import { mapLayers } from './losses/layer-map.js';
 import { checkPhasePatches } from './phase-patches.js';
 import { phasesOf } from './phases.js';
@@ -287,6 +289,69 @@ describe('the joint step', () => {
     ])('refuses %o with %i teachers', (joint, teachers, message) => {
       const phases = phasesOf(recipe({ phases: { joint } }));
       expect(() => checkPhasePatches(phases, config.vision_config, teachers)).toThrow(message);
+    });
+  });
+
+  describe('with frozen layers', () => {
+    const tower = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2, num_hidden_layers: 2 };
+    const student = { vision: { ...tower, patch_size: 4 }, text: tower };
+    const freezing = (freeze_layers: object, prompts = {}) =>
+      jointTask({
+        ...{ student, prompts, coordination: { clip: 0, gamma: 1 } },
+        phases: { warmup: { steps: 0 }, prompt: { steps: 0 }, joint: { freeze_layers } },
+      });
+
+    it('leaves their weights as they are, and gives the others the gradients that they have without', async () => {
+      const [free, frozen] = await Promise.all([freezing({}), freezing({ vision: 1, text: 2 })]);
+      const still = Object.keys(free.task.params).filter((name) => !(name in frozen.task.params));
+      const expected =
+        /^student\/(vision_model\.(embeddings|pre_layrnorm|encoder\.layers\.0)|text_model\.(embeddings|encoder))\./;
+      expect(still).toEqual(Object.keys(free.task.params).filter((name) => expected.test(name)));
+      expect(still.length).toBeGreaterThan(40);
+
+      const [all, some] = await Promise.all(
+        [free, frozen].map(({ task }) => openSteps(task, { compile: compileOptions })),
+      );
+      const [a, b] = [await all!.step(0), await some!.step(0)];
+      expect(Object.keys(b.gradients).filter((name) => still.includes(name))).toEqual([]);
+      for (const [name, g] of Object.entries(b.gradients)) {
+        const far = Math.hypot(...g.map((x, i) => x - a.gradients[name]![i]!));
+        expect(far, name).toBeLessThan(1e-5 + 1e-4 * Math.hypot(...g));
+      }
+      await Promise.all([all!.dispose(), some!.dispose()]);
+
+      const copy = () =>
+        Object.entries(frozen.task.frozen).map(([name, { data }]) => [name, Buffer.from(data.slice().buffer)] as const);
+      const before = new Map(copy());
+      const optimizer = adamw(frozen.task.params);
+      await train(frozen.task, { steps: 2, compile: compileOptions, optimizer, learningRate: () => 1e-2 });
+      const moved = copy().flatMap(([name, bytes]) => (before.get(name)!.equals(bytes) ? [] : name));
+      expect(moved.filter((name) => still.includes(name) || !(name in frozen.task.params))).toEqual([]);
+      expect(moved).toContain('student/vision_model.encoder.layers.1.mlp.fc1.weight');
+      expect(moved).toContain('student/text_model.final_layer_norm.weight');
+      for (const { batches } of [free, frozen]) batches.store.close();
+    });
+
+    it('computes nothing backward through frozen layers below which nothing learns', async () => {
+      const counts = await Promise.all(
+        [{}, { vision: 1 }, { vision: 2 }].map(async (freeze) => {
+          const { task, batches } = await freezing(freeze, { enabled: false });
+          batches.store.close();
+          const gradients = Object.values(groupGradients(task)).flatMap((group) => Object.values(group));
+          const nodes = new Set(gradients.flatMap(({ node }) => node ?? []));
+          for (const { inputs } of nodes) for (const { node } of inputs) if (node) nodes.add(node);
+          return [...nodes].filter(({ op }) => op.name === 'matmul').length;
+        }),
+      );
+      expect(counts[1]).toBeLessThan(counts[0]!);
+      expect(counts[2]).toBeLessThan(counts[1]!);
+    });
+
+    it('refuses more layers than the student has', () => {
+      const [joint] = phasesOf(recipe({ phases: { joint: { freeze_layers: { text: 5 } } } })).slice(-1);
+      expect(() => checkFrozenLayers([joint!], config)).toThrow(
+        /phases.joint.freeze_layers.text: expected at most \d, the layers of the student's text tower, got 5/,
+      );
     });
   });
 

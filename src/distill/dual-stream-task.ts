@@ -6,6 +6,7 @@ import * as t from '../tensor/index.js';
 import type { GradientGroup, Task } from '../train/index.js';
 import type { Batches } from './batches/batches.js';
 import { allParams, buildLosses, type DualStream, type PhaseOptions, splitSizes, tracedParams } from './dual-stream.js';
+import { isFrozen } from './frozen-layers.js';
 import { headShardAxis } from './losses/index.js';
 import { weightedLosses } from './losses/weighted-losses.js';
 import { keptTokens, seenPatches } from './phase-patches.js';
@@ -37,11 +38,13 @@ export function dualStreamTask(
   );
   const used = t.inputsOf(total);
   const names = Object.keys(everything).filter(
-    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && name in used,
+    (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && !isFrozen(name, phase.frozen) && name in used,
   );
   const groups: GradientGroup[] = [];
-  if (free) groups.push({ name: 'free', loss: free });
-  if (clipped) groups.push({ name: 'clipped', loss: clipped, clip: clip > 0 ? clip : undefined });
+  if (clip > 0) {
+    if (free) groups.push({ name: 'free', loss: free });
+    if (clipped) groups.push({ name: 'clipped', loss: clipped, clip });
+  } else groups.push({ name: 'all', loss: total }); // one backward pass in place of two
   const needed = new Set(Object.keys(used));
   const kept = used.kept && keptFeed(s, batches, phase, used.kept.shape as number[]);
   return {

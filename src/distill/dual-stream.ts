@@ -1,10 +1,20 @@
-import { type ClipConfig, fitPixels, fullTexts, isSiglip, patchGrid, textTower, visionTower } from '../clip/index.js';
+import {
+  type ClipConfig,
+  fitPixels,
+  fullTexts,
+  isSiglip,
+  patchGrid,
+  textTower,
+  tokenTable,
+  visionTower,
+} from '../clip/index.js';
 import { Random } from '../math/index.js';
 import { headAverage, type Params, param, paramFeeds, paramInputs, type TensorTree } from '../nn/index.js';
 import { encodePromptTexts, type PromptEncoderConfig, textPrompts, visionPrompts } from '../prompt/index.js';
 import type { HostTensor, Tensor } from '../tensor/index.js';
 import * as t from '../tensor/index.js';
 import type { Batches } from './batches/batches.js';
+import type { FrozenLayers } from './frozen-layers.js';
 import { activeLosses, headShardAxis, type LossName, losses, lossNames } from './losses/index.js';
 import type { LayerPair } from './losses/layer-map.js';
 import type { LayerWhitening, LossContext } from './losses/loss.js';
@@ -36,6 +46,8 @@ export interface PhaseOptions extends PhasePatches {
   /** Which parameters learn: those whose names start so. */
   trains: ('student/' | 'prompt/' | 'heads/')[];
   losses: readonly LossName[];
+  /** Layers that do not learn in spite of `trains`. */
+  frozen: FrozenLayers;
   /** Whether the student wears its prompts in this phase. */
   prompted: boolean;
   /** Steps of the phases before, so that the stream of images goes on. */
@@ -110,10 +122,7 @@ function lossContext(
   let textSide: Tensor[] = [];
   let imageSide: Tensor[] = [];
   if (phase.prompted && s.prompt) {
-    const shared =
-      s.prompt.config.shared_embedding_width === undefined
-        ? undefined
-        : p.student['text_model.embeddings.token_embedding.weight'];
+    const shared = s.prompt.config.shared_embedding_width === undefined ? undefined : p.student[tokenTable];
     // Of all texts: image prompts come from all classes, and the penalty is over all prompts.
     const texts = share.gather(encodePromptTexts(p.prompt, s.prompt.config, ids, ends, shared), textBlocks); // [N, W]
     textSide = textPrompts(p.prompt, s.prompt.config, texts);

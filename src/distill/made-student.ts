@@ -1,4 +1,4 @@
-import { type Checkpoint, preprocessAt, saveCheckpoint } from '../clip/index.js';
+import { type Checkpoint, preprocessAt, saveCheckpoint, tokenTable } from '../clip/index.js';
 import { gatherHostRows } from '../math/index.js';
 import { fillModelFolder, writeTrainingRecord } from '../model/index.js';
 import type { Params } from '../nn/index.js';
@@ -67,8 +67,6 @@ export async function studentOf(making: Making, stream: DualStream, prompted = t
   const vision = await taskPrompts(prompt, params[tokenTable]!, classTexts(bank), engine);
   return { ...checkpoint, prompts: { config: prompt.config, encoder: prompt.params, vision } };
 }
-
-const tokenTable = 'text_model.embeddings.token_embedding.weight';
 
 /** One text of each class of the bank. */
 function classTexts(bank: TextBank) {

@@ -40,13 +40,14 @@ export function phasesOf(recipe: DistillRecipe): Phase[] {
     if (steps > 0)
       plan.push({
         ...{ name, steps, lr: p.lr, warmupSteps: p.warmup_steps, losses: p.losses, trains, prompted },
-        ...{ dropPatches: p.drop_patches, imageSize: p.image_size },
+        ...{ dropPatches: p.drop_patches, imageSize: p.image_size, frozen: p.freeze_layers },
       });
   };
   if (recipe.method === 'kd') {
     const steps = recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps;
     const losses: LossName[] = ['response'];
-    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses, drop_patches: 0 };
+    const whole = { drop_patches: 0, freeze_layers: { vision: 0, text: 0 } };
+    const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses, ...whole };
     add('kd', one, ['student/'], false);
   } else {
     // A phase with nothing to learn, or by, leaves its drawings to the joint one, so that budgets stay equal.

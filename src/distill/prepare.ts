@@ -12,12 +12,14 @@ import type { Batches } from './batches/batches.js';
 import { openBatches } from './batches/open-batches.js';
 import { sharedTextLimit } from './batches/text-bank.js';
 import { type DualStream, initHeads, splitSizes } from './dual-stream.js';
+import { checkFrozenLayers } from './frozen-layers.js';
 import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
 import { checkPhasePatches, checkTargetGrid } from './phase-patches.js';
 import { type Phase, phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
+import { withFactorisedTokens } from './student/factorised-tokens.js';
 import { startStudent } from './student/student.js';
 import { withTaskTokens } from './student/task-tokens.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
@@ -80,9 +82,11 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const needs = new Set(phases.flatMap((phase) => [...activeLosses(recipe, phase.losses)]));
   checkLosses(recipe, needs, teacher);
   const whole = await startStudent(recipe, teacher, options);
-  const start = recipe.student.tokens === 'task' ? withTaskTokens(whole, recipe, dataset) : whole;
+  const cut = recipe.student.tokens === 'task' ? withTaskTokens(whole, recipe, dataset) : whole;
+  const start = withFactorisedTokens(cut, recipe);
   checkLosses(recipe, needs, teacher, start.config);
   checkPhasePatches(phases, start.config.vision_config, teachers.length);
+  checkFrozenLayers(phases, start.config);
   checkTargetGrid(recipe, phases, teachers);
   const pairs =
     teacher.inner && !isSiglip(start.config)

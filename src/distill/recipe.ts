@@ -34,10 +34,12 @@ const studentSchema = z.object({
    */
   inherit_channels: z.enum(['principal', 'importance']).default('principal'),
   /**
-   * Tokens of its token table: all of the teacher's, or those that this data's classes, templates and captions need; it
-   * reads other texts in smaller pieces then. Left out: all.
+   * Its token table: all of the teacher's tokens; those that this data's classes, templates and captions need, so that it reads
+   * other texts in smaller pieces; or all as the product of two factors. Left out: all.
    */
-  tokens: z.enum(['all', 'task']).optional(),
+  tokens: z.enum(['all', 'task', 'factorised']).optional(),
+  /** Rank of the factors of a factorised table; left out: a quarter of the text tower's width. */
+  token_rank: count.optional(),
   projection_dim: count.optional(),
   vision: z
     .object({ ...tower(96, 384, 3, 4), image_size: count.optional(), patch_size: count.optional() })
@@ -82,6 +84,11 @@ const phase = (defaults: { steps: number; lr: number }) =>
       drop_patches: share.max(0.95).default(0),
       /** Side of the student's images in this phase, to save time, if smaller than its own. */
       image_size: count.optional(),
+      /**
+       * How many of each tower's first layers stand still in this phase, with the embeddings below them: their gradients are not
+       * computed, which saves time where they have learned enough before.
+       */
+      freeze_layers: z.object({ vision: steps.default(0), text: steps.default(0) }).prefault({}),
       /** Losses used in this phase; one that is switched off under `losses` stays off. */
       losses: z.array(z.enum(lossNames)).min(1).default(lossNames),
     })
@@ -106,7 +113,7 @@ export const distillRecipe = z.object({
   losses: lossesSchema.prefault({}),
   coordination: z
     .object({
-      /** Largest norm of the feature loss's gradient; 0 leaves it alone. */
+      /** Largest norm of the feature loss's gradient; 0 leaves it alone, and saves its backward pass. */
       clip: share.default(1),
       /** γ, the factor on the attention losses' gradient. */
       gamma: share.default(0.7),

@@ -12,8 +12,8 @@ export interface StepTexts {
 
 /**
  * About how much a step of a phase computes, to compare phases with one another when time is estimated: multiplications of
- * the student's towers. A tower that learns counts three times (forward, and two products a weight backward), one that
- * gradients only pass through twice.
+ * the student's towers. A layer that learns counts three times (forward, and two products a weight backward), one that
+ * gradients only pass through twice, a frozen one that nothing below learns by once.
  */
 export function stepCost(
   { config, recipe }: Pick<DualStream, 'config' | 'recipe'>,
@@ -21,21 +21,24 @@ export function stepCost(
   texts: StepTexts,
 ): number {
   const { vision_config: vision, text_config: text } = config;
-  const times = phase.trains.includes('student/') ? 3 : 2;
+  const learns = phase.trains.includes('student/');
+  const still = phase.prompted ? 2 : 1;
+  const layers = (all: number, frozen: number) => (learns ? 3 * (all - frozen) + still * frozen : 2 * all);
   const losses = activeLosses(recipe, phase.losses);
   const reads = recipe.method === 'kd' || phase.prompted || [...losses].some((name) => name !== 'attention');
-  const images = recipe.batch * blockCost(vision, seenPatches(phase, vision).kept);
-  return times * (images + (reads ? texts.count * blockCost(text, texts.length) : 0));
+  const image =
+    blockCost(vision, seenPatches(phase, vision).kept) * layers(vision.num_hidden_layers, phase.frozen.vision);
+  const one = blockCost(text, texts.length) * layers(text.num_hidden_layers, phase.frozen.text);
+  return recipe.batch * image + (reads ? texts.count * one : 0);
 }
 
-/** Multiplications of a tower's blocks for one sequence of tokens. */
+/** Multiplications of one of a tower's blocks for one sequence of tokens. */
 function blockCost(
   {
     hidden_size: width,
     intermediate_size: inner,
-    num_hidden_layers: layers,
-  }: Pick<ClipConfig['text_config'], 'hidden_size' | 'intermediate_size' | 'num_hidden_layers'>,
+  }: Pick<ClipConfig['text_config'], 'hidden_size' | 'intermediate_size'>,
   tokens: number,
 ): number {
-  return layers * tokens * (4 * width ** 2 + 2 * width * inner + 2 * tokens * width);
+  return tokens * (4 * width ** 2 + 2 * width * inner + 2 * tokens * width);
 }

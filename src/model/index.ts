@@ -67,3 +67,4 @@ export {
 } from './visual-student.js';
 export { visualStudentFile } from './visual-student-file.js';
 export { modelFingerprint, modelWeights, PARTS, parameterCount, partOf, withWeights } from './weights.js';
+export { withWholeTokens } from './whole-tokens.js';

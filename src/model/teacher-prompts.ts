@@ -1,4 +1,4 @@
-import type { Checkpoint, Tokenizer } from '../clip/index.js';
+import { type Checkpoint, type Tokenizer, wholeTokenTable } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Params } from '../nn/index.js';
 import { initDeepPrompts } from '../prompt/index.js';
@@ -26,7 +26,7 @@ export function initTeacherPrompts(teacher: Checkpoint, shape: DeepPromptShape, 
     );
   const prompts = { ...of('vision', vision), ...of('text', text) };
   if (!shape.context || !prompts['text.0']) return prompts;
-  const table = teacher.params['text_model.embeddings.token_embedding.weight']!.data;
+  const table = wholeTokenTable(teacher.params).data;
   const width = text.hidden_size;
   for (const [i, id] of contextTokens(shape, teacher.tokenizer).entries()) {
     prompts['text.0'].data.set(table.subarray(id * width, (id + 1) * width), i * width);

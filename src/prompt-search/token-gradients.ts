@@ -1,4 +1,4 @@
-import { type Tokenizer, tokenizeAll } from '../clip/index.js';
+import { type Tokenizer, tokenTable as table, tokenizeAll } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import type { Rows } from '../math/index.js';
 import { type Model, modelLogits, textFeatures, textLimit } from '../model/index.js';
@@ -6,8 +6,6 @@ import { paramFeeds, paramInputs } from '../nn/index.js';
 import { type CompileOptions, compile } from '../runtime/index.js';
 import * as t from '../tensor/index.js';
 import * as promptSearch from './selection/index.js';
-
-const table = 'text_model.embeddings.token_embedding.weight';
 
 /** Labelled images, as the gradient's loss sees them. */
 export interface GradientImages {
@@ -41,11 +39,11 @@ export class TokenGradients {
 
   /** @returns for each word, its gradient [width]; zeros for one that a class text has no room for */
   async of(template: promptSearch.WordTemplate): Promise<Float32Array[]> {
-    const { config, params, tokenizer } = this.model;
+    const { params, tokenizer } = this.model;
     const { names, images } = this;
     const texts = names.map((name) => promptSearch.templateText(template).replace('{}', () => name));
     const { ids, ends, length } = tokenizeAll(tokenizer, texts, textLimit(this.model));
-    const width = config.text_config.hidden_size;
+    const width = params[table]!.shape[1]!;
     const count = images.labels.length;
 
     // Every token of every text has an embedding of its own: their gradients then stay apart.

@@ -71,7 +71,7 @@ export function initPromptEncoder(config: PromptEncoderConfig, seed: number): Pa
  * @param p the encoder's parameters
  * @param ids [N, L] int32
  * @param ends [N] int32, position of the end token; what follows is padding
- * @param embedding the student's token embedding [V, E], where the encoder shares it
+ * @param embedding the student's token embedding [V, E], of a factorised one its rows, where the encoder shares it
  * @returns one vector a text [N, width]
  * @throws Error naming a parameter that is missing
  */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ClipConfig, type TextOptions, type TowerResult, textTower } from '../clip/index.js';
+import { type ClipConfig, type TextOptions, type TowerResult, textTower, tokenTable } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { type Params, param, type TensorTree } from '../nn/index.js';
 import { add, type HostTensor, type Tensor } from '../tensor/index.js';
@@ -83,10 +83,7 @@ export function promptedTextTower(
     ...options
   }: Pick<TextOptions, 'pooledOnly' | 'recompute'> & { readonly added?: readonly Tensor[] } = {},
 ): TowerResult {
-  const shared =
-    encoderConfig.shared_embedding_width === undefined
-      ? undefined
-      : param(p, 'text_model.embeddings.token_embedding.weight');
+  const shared = encoderConfig.shared_embedding_width === undefined ? undefined : param(p, tokenTable);
   const texts = encodePromptTexts(encoder, encoderConfig, ids, ends, shared);
   const prompts = textPrompts(encoder, encoderConfig, texts).map((made, l) => (added[l] ? add(made, added[l]) : made));
   return textTower(p, config, ids, ends, { ...options, prompts, insert: true });

@@ -50,6 +50,6 @@ export function promptConfig(
     vision_layers: layers('vision_layers', vision.num_hidden_layers),
     text_width: text.hidden_size,
     vision_width: vision.hidden_size,
-    ...(prompts.embedding === 'shared' ? { shared_embedding_width: text.hidden_size } : {}),
+    ...(prompts.embedding === 'shared' ? { shared_embedding_width: text.token_rank ?? text.hidden_size } : {}),
   };
 }

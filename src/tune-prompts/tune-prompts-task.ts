@@ -1,4 +1,4 @@
-import { type Checkpoint, clipLogits, textTower, visionTower } from '../clip/index.js';
+import { type Checkpoint, clipLogits, textTower, tokenTable, visionTower } from '../clip/index.js';
 import type { ViewBatches } from '../loader/index.js';
 import { gatherHostRows, Random } from '../math/index.js';
 import { ranksFor, taskShards } from '../model/index.js';
@@ -85,7 +85,7 @@ export function tunePromptsTask(
   const labels = t.input('labels', [batch], 'int32');
   const weights = t.input('weights', [batch, 1]);
 
-  const shared = param(p, 'text_model.embeddings.token_embedding.weight');
+  const shared = param(p, tokenTable);
   // Of all classes: image prompts come from all, and the penalty is over all prompts.
   const read = share.gather(
     encodePromptTexts(learned, prompt.config, ids, ends, sharedEmbedding(prompt.config, shared)),

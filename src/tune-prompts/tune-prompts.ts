@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { saveCheckpoint } from '../clip/index.js';
+import { saveCheckpoint, tokenTable } from '../clip/index.js';
 import { type Example, type ImageTextDataset, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { heldOutSplit, Probe } from '../evaluate/index.js';
@@ -115,7 +115,7 @@ async function tunePromptsIn(
     ids: { shape: [names.length, read.length], data: read.ids.subarray(0, names.length * read.length) },
     ends: { shape: [names.length], data: read.ends.subarray(0, names.length) },
   };
-  const table = model.params['text_model.embeddings.token_embedding.weight']!;
+  const table = model.params[tokenTable]!;
   const promptsOf = async (params: Params): Promise<SavedPrompts> => ({
     config: shape,
     encoder: params,

@@ -1,4 +1,12 @@
-import { type Checkpoint, fitPixels, fullTexts, isSiglip, textTower, visionTower } from '../clip/index.js';
+import {
+  type Checkpoint,
+  fitPixels,
+  fullTexts,
+  isSiglip,
+  textTower,
+  visionTower,
+  wholeTokenTable,
+} from '../clip/index.js';
 import { ranksFor } from '../model/index.js';
 import { type Params, paramFeeds, paramInputs, shardAxis } from '../nn/index.js';
 import type { PromptEncoderConfig } from '../prompt/index.js';
@@ -45,7 +53,7 @@ async function wordMeans(
   const words = weights.reduce((a, b) => a + b);
   for (let i = 0; i < weights.length; i++) weights[i]! /= words;
 
-  const table = params['text_model.embeddings.token_embedding.weight']!;
+  const table = wholeTokenTable(params);
   const width = config.text_config.hidden_size;
   const embedded = new Float32Array(width);
   for (const [place, weight] of weights.entries()) {

@@ -3,15 +3,16 @@ import { firstNotFinite } from '../../files/index.js';
 import type { Params } from '../../nn/index.js';
 import { brief } from '../../schema-issue.js';
 import { type ClipConfig, isSiglip } from '../config.js';
+import { tokenProjection, tokenTable } from '../towers/token-table.js';
 
-/** Name and shape of every parameter of a model, in the names of Hugging Face's `CLIPModel` or `SiglipModel`. */
+/** Name and shape of every parameter of a model, in the names of Hugging Face's `CLIPModel` or `SiglipModel`, and of {@link tokenProjection}. */
 export function expectedParams(config: ClipConfig): Record<string, readonly number[]> {
   if (isSiglip(config)) return siglipParams(config);
   const { text_config: text, vision_config: vision, projection_dim: projection } = config;
   const { hidden_size: width, patch_size: patch, num_channels: channels } = vision;
   return {
     logit_scale: [],
-    'text_model.embeddings.token_embedding.weight': [text.vocab_size, text.hidden_size],
+    ...tokens(text),
     'text_model.embeddings.position_embedding.weight': [text.max_position_embeddings, text.hidden_size],
     ...encoder('text_model', text),
     ...norm('text_model.final_layer_norm', text.hidden_size),
@@ -31,7 +32,7 @@ function siglipParams({ text_config: text, vision_config: vision, projection_dim
   return {
     logit_scale: [1],
     logit_bias: [1],
-    'text_model.embeddings.token_embedding.weight': [text.vocab_size, text.hidden_size],
+    ...tokens(text),
     'text_model.embeddings.position_embedding.weight': [text.max_position_embeddings, text.hidden_size],
     ...encoder('text_model', text),
     ...norm('text_model.final_layer_norm', text.hidden_size),
@@ -52,6 +53,10 @@ function siglipParams({ text_config: text, vision_config: vision, projection_dim
 }
 
 type Shapes = Record<string, readonly number[]>;
+
+function tokens({ vocab_size: rows, hidden_size: width, token_rank: rank }: ClipConfig['text_config']): Shapes {
+  return { [tokenTable]: [rows, rank ?? width], ...(rank !== undefined && { [tokenProjection]: [width, rank] }) };
+}
 
 function encoder(
   tower: string,

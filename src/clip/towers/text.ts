@@ -6,7 +6,6 @@ import {
   constant,
   firstRows,
   formatShape,
-  gather,
   gatherRows,
   greater,
   linear,
@@ -18,6 +17,7 @@ import {
   type Tensor,
 } from '../../tensor/index.js';
 import { type ClipConfig, isSiglip } from '../config.js';
+import { embedTokens } from './token-table.js';
 import type { TowerResult } from './tower.js';
 
 /** Options of {@link textTower}. */
@@ -68,7 +68,7 @@ export function textTower(
     const rest = slice(x, 1, (siglip ? 0 : 1) + skip);
     return concat(siglip ? [each, rest] : [slice(x, 1, 0, 1), each, rest], 1);
   };
-  const embedded = gather(param(p, 'text_model.embeddings.token_embedding.weight'), ids); // [N, L, D]
+  const embedded = embedTokens(p, ids); // [N, L, D]
   const start = prompts[0] ? place(embedded, prompts[0], options.insert ? 0 : count) : embedded;
   const length = start.shape[1]!;
   if (typeof length === 'number' && length > text.max_position_embeddings) {

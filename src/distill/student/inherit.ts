@@ -1,4 +1,4 @@
-import { type ClipConfig, isSiglip, regridKernel, regridPositions } from '../../clip/index.js';
+import { type ClipConfig, isSiglip, regridKernel, regridPositions, tokenTable } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import type { Params } from '../../nn/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -46,7 +46,6 @@ export function inherit(teacher: Params, from: ClipConfig, to: ClipConfig, optio
   };
 
   const textEmbeddings = 'text_model.embeddings';
-  const tokenTable = `${textEmbeddings}.token_embedding.weight`;
   out[tokenTable] = text.rows(get(tokenTable));
   const textPositions = `${textEmbeddings}.position_embedding.weight`;
   out[textPositions] = text.rows(pick(get(textPositions), range(to.text_config.max_position_embeddings)));

@@ -1,11 +1,9 @@
-import { cutTokenizer, type Tokenizer } from '../../clip/index.js';
+import { cutTokenizer, type Tokenizer, tokenTable } from '../../clip/index.js';
 import type { ImageTextDataset } from '../../data/index.js';
 import { classText, publishedEnsembles, trainingTemplates } from '../../prompt/index.js';
 import type { DistillRecipe } from '../recipe.js';
 import { pick } from './importance.js';
 import type { StudentStart } from './student.js';
-
-const tokenTable = 'text_model.embeddings.token_embedding.weight';
 
 /** Texts that a student of this data reads: its classes in its templates and the published ones, and all captions. */
 function* taskTexts({ texts }: Pick<DistillRecipe, 'texts'>, dataset: ImageTextDataset): Generator<string> {

@@ -8,7 +8,7 @@ import {
   OnnxPair,
   type TokenizedTexts,
 } from '../../clip/index.js';
-import { checkpointFolder, type Model, type RunModelOptions } from '../../model/index.js';
+import { checkpointFolder, type Model, type RunModelOptions, withWholeTokens } from '../../model/index.js';
 import type { Params } from '../../nn/index.js';
 import type { CompileOptions } from '../../runtime/index.js';
 import type { HostTensor } from '../../tensor/index.js';
@@ -67,7 +67,7 @@ export interface TeacherOptions {
  * @throws UserError for ranks that do not divide its heads and hidden units
  */
 export function teacherOf(model: TeacherModel, { prompts = {}, compile = {} }: TeacherOptions = {}): Teacher {
-  return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(model, prompts, compile);
+  return model instanceof OnnxPair ? onnxTeacher(model) : engineTeacher(withWholeTokens(model), prompts, compile);
 }
 
 /** The teacher as everything takes it that measures models. */
