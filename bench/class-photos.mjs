@@ -18,11 +18,11 @@ const subjects = {
   snake: 'snake',
   turtle: 'turtle',
 };
-/** Images of a class, and the drawings that stand on them: `val` and `test` show others than `train`. */
+/** A class's share of all images, and the drawings that stand on them: `val` and `test` show others than `train`. */
 const splits = {
-  train: { count: 240, drawings: 'train' },
-  val: { count: 60, drawings: 'style' },
-  test: { count: 60, drawings: 'test' },
+  train: { share: 4 / 60, drawings: 'train' },
+  val: { share: 1 / 60, drawings: 'style' },
+  test: { share: 1 / 60, drawings: 'test' },
 };
 const [width, height] = [128, 112];
 const grain = (() => {
@@ -31,12 +31,13 @@ const grain = (() => {
 })();
 
 /**
- * JPEGs of 128 × 112: a drawing, turned, off its place and in changed light, before a blurred background of related colours,
- * with noise over all. `train/cat/000.jpg`, …; ten classes, 3,600 images. What is there is left as it is.
+ * JPEGs of 128 × 112, or of `pixels` × `pixels`: a drawing, turned, off its place and in changed light, before a blurred background
+ * of related colours, with noise over all. `train/cat/000.jpg`, …; ten classes, `all` images. What is there is left as it is.
  */
-export async function makeClassPhotos(folder) {
+export async function makeClassPhotos(folder, { all = 3600, pixels } = {}) {
   const emoji = await openDataset('emoji');
-  for (const [split, { count, drawings: from }] of Object.entries(splits)) {
+  for (const [split, { share, drawings: from }] of Object.entries(splits)) {
+    const count = Math.round(share * all);
     for (const [name, concept] of Object.entries(subjects)) {
       const own = join(folder, split, name);
       mkdirSync(own, { recursive: true });
@@ -46,13 +47,13 @@ export async function makeClassPhotos(folder) {
       );
       for (let i = 0; i < count; i++) {
         const file = join(own, `${String(i).padStart(3, '0')}.jpg`);
-        if (!existsSync(file)) await photo(drawings, new Random('class-photos', split, name, i), file);
+        if (!existsSync(file)) await photo(drawings, new Random('class-photos', split, name, i), file, pixels);
       }
     }
   }
 }
 
-async function photo(drawings, random, file) {
+async function photo(drawings, random, file, pixels) {
   const { data, ...raw } = random.pick(drawings);
   const size = 84 + random.int(26);
   const light = { brightness: random.uniform(0.8, 1.15), saturation: random.uniform(0.7, 1.1) };
@@ -72,14 +73,14 @@ async function photo(drawings, random, file) {
     .toBuffer();
   const from = random.int(width * height * 3);
   const noise = grain.subarray(from, from + width * height * 3);
-  await sharp(background)
-    .composite([
-      {
-        ...{ input: turned.data, left: Math.round((width - turned.info.width) * random.uniform(0.25, 0.75)) },
-        top: random.int(1 + height - turned.info.height),
-      },
-      { input: noise, raw: { width, height, channels: 3 }, blend: 'soft-light' },
-    ])
-    .jpeg({ quality: 80 })
-    .toFile(file);
+  const whole = sharp(background).composite([
+    {
+      ...{ input: turned.data, left: Math.round((width - turned.info.width) * random.uniform(0.25, 0.75)) },
+      top: random.int(1 + height - turned.info.height),
+    },
+    { input: noise, raw: { width, height, channels: 3 }, blend: 'soft-light' },
+  ]);
+  // Made small at the end: sharp would resize before it composes.
+  const made = pixels ? sharp(await whole.png().toBuffer()).resize(pixels, pixels, { fit: 'fill' }) : whole;
+  await made.jpeg({ quality: pixels ? 95 : 80 }).toFile(file);
 }

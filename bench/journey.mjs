@@ -1,36 +1,27 @@
 // The guide's way from a folder of photos to a page, timed: each command as a process of its own, with its wall clock and its
 // processor time. Photos are made (class-photos.mjs), so the teacher is one that knows what stands on them. Prints a Markdown table.
 //
-//   npm run build && node bench/journey.mjs [--folder runs/journey] [--images 1000] [--preset quick] [--json]
+//   npm run build && node bench/journey.mjs [--folder runs/journey] [--images 1000] [--pixels 32] [--preset quick] [--json]
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeClassPhotos } from './class-photos.mjs';
 import { readOptions } from './options.mjs';
 
-const values = readOptions({ folder: 'runs/journey', images: '1000', preset: 'quick' });
+const values = readOptions({ folder: 'runs/journey', images: '1000', pixels: undefined, preset: 'quick' });
 const at = (name) => join(values.folder, name);
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const program = here('dist/cli/main.js');
-const all = 3000;
+const photos = at(['photos', values.images, ...(values.pixels ? [values.pixels] : [])].join('-'));
 
-await makeClassPhotos(at('all'));
-for (const split of readdirSync(at('all'))) {
-  for (const name of readdirSync(at(`all/${split}`))) {
-    mkdirSync(at(`photos/${split}/${name}`), { recursive: true });
-    const files = readdirSync(at(`all/${split}/${name}`));
-    const few = Math.round((files.length * Number(values.images)) / all);
-    for (const file of files.slice(0, few))
-      cpSync(at(`all/${split}/${name}/${file}`), at(`photos/${split}/${name}/${file}`));
-  }
-}
+await makeClassPhotos(photos, { all: Number(values.images), pixels: values.pixels && Number(values.pixels) });
 for (const made of ['run', 'small', 'exported', 'page']) rmSync(at(made), { recursive: true, force: true });
 
-const data = ['--data', `folder:${at('photos')}`];
+const data = ['--data', `folder:${photos}`];
 const teacher = here('models/emoji-pairs-teacher');
 const commands = [
-  ['data', 'inspect', `folder:${at('photos')}`, '--sheet', at('sheet.png')],
+  ['data', 'inspect', `folder:${photos}`, '--sheet', at('sheet.png')],
   ['evaluate', teacher, ...data],
   ['distill', '--teacher', teacher, ...data, '--preset', values.preset, '--out', at('run'), '--plan'],
   ['distill', '--teacher', teacher, ...data, '--preset', values.preset, '--out', at('run'), '--yes'],

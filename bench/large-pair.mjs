@@ -14,6 +14,8 @@ import { adamw, openExecutor } from '../dist/train/index.js';
 import { watched } from './disturbance.mjs';
 import { clipFields, randomClip } from './models.mjs';
 
+export const learningRate = 1e-5;
+
 /** The most memory that this process ever had. */
 export const peakMb = () => process.resourceUsage().maxRSS / 1024;
 
@@ -32,7 +34,41 @@ export async function writeTeacher(folder, name) {
  * @returns the batch; `seconds` a step, the median without the first; the most memory before the first step and at all;
  *   `targets_and_start_seconds`; and which share of the machine others took at most
  */
-export async function trainPair({ folder, student, batch, images, steps, recompute = false }) {
+export async function trainPair({ steps, ...given }) {
+  const { batches, extraction, open } = await openPair(given);
+  const memoryBefore = peakMb();
+  const times = [];
+  let others = 0;
+  if (steps > 0) {
+    const executor = await open();
+    for (let step = -1; step < steps; step++) {
+      const start = performance.now();
+      const run = await watched(() => executor.run(0, 1));
+      if (step < 0) continue;
+      times.push((performance.now() - start) / 1000);
+      others = Math.max(others, run.others);
+    }
+    await executor.dispose();
+  }
+  batches.store.close();
+  return {
+    ...{
+      batch: given.batch,
+      seconds: steps > 0 ? median(times) : undefined,
+      memory_before_mb: memoryBefore,
+      peak_memory_mb: peakMb(),
+    },
+    ...{ targets_and_start_seconds: extraction, others_share_at_most: others },
+  };
+}
+
+/**
+ * The same pair with its targets and batches, before the step is compiled.
+ *
+ * @param set further fields of the recipe
+ * @returns `extraction`: seconds that targets and start took; `task`: of the last phase; `open`: compiles its step
+ */
+export async function openPair({ folder, student, batch, images, recompute = false, set = [] }) {
   const { vision_config, text_config, projection_dim } = clipFields(student);
   const recipe = await loadRecipe(distillRecipe, {
     set: [
@@ -41,6 +77,7 @@ export async function trainPair({ folder, student, batch, images, steps, recompu
       `student.vision=${JSON.stringify(vision_config)}`,
       `student.text=${JSON.stringify(text_config)}`,
       ...['losses.feature.embedding_map=learned', 'texts.classes_per_step=16'],
+      ...set,
     ],
   });
   const emoji = await openDataset('emoji');
@@ -54,29 +91,7 @@ export async function trainPair({ folder, student, batch, images, steps, recompu
   const runDir = join(folder, 'run');
   const { full, batches, phases } = await prepare({ teacher, dataset, recipe, runDir });
   const extraction = (performance.now() - before) / 1000;
-  const memoryBefore = peakMb();
-  const times = [];
-  let others = 0;
-  if (steps > 0) {
-    const task = dualStreamTask(full, batches, phases.at(-1));
-    const executor = await openExecutor(task, { optimizer: adamw(task.params), learningRate: () => 1e-5 });
-    for (let step = -1; step < steps; step++) {
-      const start = performance.now();
-      const run = await watched(() => executor.run(0, 1));
-      if (step < 0) continue;
-      times.push((performance.now() - start) / 1000);
-      others = Math.max(others, run.others);
-    }
-    await executor.dispose();
-  }
-  batches.store.close();
-  return {
-    ...{
-      batch,
-      seconds: steps > 0 ? median(times) : undefined,
-      memory_before_mb: memoryBefore,
-      peak_memory_mb: peakMb(),
-    },
-    ...{ targets_and_start_seconds: extraction, others_share_at_most: others },
-  };
+  const task = dualStreamTask(full, batches, phases.at(-1));
+  const open = () => openExecutor(task, { optimizer: adamw(task.params), learningRate: () => learningRate });
+  return { recipe, full, batches, task, extraction, open };
 }

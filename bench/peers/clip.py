@@ -54,13 +54,20 @@ def encoder(p, name, x, layers, heads, mask=None, before=None, maps=False):
     return x, [*hidden, x], attentions
 
 
-def vision(p, config, pixels, prompts=(), maps=False):
-    """Pixels [B, 3, S, S]; prompts [n, D] a layer, behind the patches. Returns (embed [B, P], hidden, maps)."""
+def keep(x, kept):
+    """The tokens of x [B, T, D] that `kept` [B, K] names by their rows of [B T, D]."""
+    return x.reshape(-1, x.shape[-1])[kept.view(-1)].view(*kept.shape, -1)
+
+
+def vision(p, config, pixels, prompts=(), maps=False, kept=None):
+    """Pixels [B, 3, S, S]; prompts [n, D] a layer, behind the patches; the blocks read the tokens `kept` alone. Returns
+    (embed [B, P], hidden, maps)."""
     B = pixels.shape[0]
     name = "vision_model.embeddings"
     patches = F.conv2d(pixels, p[f"{name}.patch_embedding.weight"], stride=config["patch_size"]).flatten(2).transpose(1, 2)
     start = p[f"{name}.class_embedding"].expand(B, 1, -1)
     x = torch.cat([start, patches], 1) + p[f"{name}.position_embedding.weight"]
+    x = x if kept is None else keep(x, kept)
     own = x.shape[1]
 
     def wear(layer, x):

@@ -1,5 +1,6 @@
 """The joint step of the dual-stream recipe in PyTorch: student with its prompts, four losses against stored targets, a
-backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory. The way `live`
+backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory; one with `kept`
+drops patches of the student. Between two grids of patches layers and maps are interpolated. The way `live`
 runs the teacher's image tower at every step instead of reading what is stored; its texts stay stored."""
 import sys
 
@@ -17,9 +18,11 @@ shape, losses = settings["prompt"], recipe["losses"]
 rooms = {room: clip.fuse(job.under(tensors, f"{room}/")) for room in ("student", "prompt", "heads")}
 student, prompt, heads = rooms.values()
 teacher = clip.fuse(job.under(tensors, "teacher/"))
+regrid = job.under(tensors, "regrid/")
+side = config["vision_config"]["image_size"] // config["vision_config"]["patch_size"]
 batches = [job.under(tensors, f"batch{i}/") for i in range(settings["batches"])]
 for batch in batches:
-    batch["ids"], batch["ends"] = batch["ids"].long(), batch["ends"].long()
+    batch.update({name: batch[name].long() for name in ("ids", "ends", "kept") if name in batch})
 names = [(room, name) for room in rooms for name in rooms[room]]
 trained = [rooms[room][name].requires_grad_() for room, name in names]
 
@@ -74,15 +77,42 @@ def live_targets(pixels):
     return targets
 
 
+def moved(x, to):
+    """Tokens [B, 1 + h w, D] on the other grid, `to_teacher` or `to_student`, where that is another."""
+    return torch.cat([x[:, :1], regrid[to] @ x[:, 1:]], 1) if to in regrid else x
+
+
+def moved_map(x, to):
+    return rows(moved(moved(x, to).transpose(1, 2), to).transpose(1, 2)) if to in regrid else x
+
+
+def rows(x):
+    return x / (x.sum(-1, keepdim=True) + 1e-6)
+
+
+def kept_targets(batch, kept):
+    """The batch with the teacher's layers and maps of the kept tokens, on the student's grid."""
+    hidden = {name: clip.keep(moved(x, "to_student"), kept) for name, x in batch.items() if "/hidden." in name}
+    maps = {name: moved_map(x, "to_student") for name, x in batch.items() if "/attention." in name}
+    maps = {
+        name: rows(clip.keep(clip.keep(x, kept).transpose(1, 2), kept).transpose(1, 2)) for name, x in maps.items()
+    }
+    return {**batch, **hidden, **maps}
+
+
 def step(number, way="stored"):
     batch = batches[number % len(batches)]
     if way == "live":
         batch = {**batch, **live_targets(batch["pixels"])}
-    B, tokens = batch["target/hidden." + str(pairs[0]["teacher"])].shape[:2]
+    B, kept = len(batch["pixels"]), batch.get("kept")
+    tokens = 1 + side**2 if kept is None else kept.shape[1]
+    if kept is not None:
+        batch = kept_targets(batch, kept)
     text_prompts, vision_prompts = prompts_of(batch, B)
-    image, hidden, maps = clip.vision(student, config["vision_config"], batch["pixels"], vision_prompts, maps=True)
+    image, hidden, maps = clip.vision(student, config["vision_config"], batch["pixels"], vision_prompts, True, kept)
     text, last = clip.text(student, config["text_config"], batch["ids"], batch["ends"], text_prompts, insert=True)
     own = [state[:, :tokens] for state in hidden]
+    own = own if kept is not None else [moved(state, "to_teacher") for state in own]
 
     features = [
         (standard(own[p["student"]]) @ heads[f"feature.hidden.{p['student']}-{p['teacher']}"]
@@ -96,8 +126,8 @@ def step(number, way="stored"):
 
     attention = []
     for p in pairs:
-        mean = maps[p["student"] - 1].mean(1)[:, :tokens, :tokens]
-        mean = mean / (mean.sum(-1, keepdim=True) + 1e-6)
+        mean = rows(maps[p["student"] - 1].mean(1)[:, :tokens, :tokens])
+        mean = mean if kept is not None else moved_map(mean, "to_teacher")
         attention.append((mean - batch[f"target/attention.{p['teacher']}"]).square().mean())
 
     n = shape["n_ctx"]

@@ -1,7 +1,8 @@
 """What a benchmark hands to PyTorch: tensors in a safetensors file, settings as JSON in its metadata, and on stdin a line
 with the number of steps to run, and behind it how, where a script knows several ways. Each line is answered by one of JSON:
-milliseconds a step, and what the last step gave."""
+milliseconds a step, those of the processor, the most memory that the process ever had, and what the last step gave."""
 import json
+import resource
 import sys
 import time
 
@@ -43,8 +44,11 @@ def serve(step):
     number = 0
     for line in sys.stdin:
         count, *way = line.split()
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         for _ in range(int(count)):
             report = step(number, *way)
             number += 1
-        print(json.dumps({"ms": (time.perf_counter() - start) * 1e3 / int(count), **report}), flush=True)
+        cost = {"ms": (time.perf_counter() - start) * 1e3 / int(count)}
+        cost["cpu_ms"] = (time.process_time() - before) * 1e3 / int(count)
+        cost["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({**cost, **report}), flush=True)

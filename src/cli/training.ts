@@ -148,7 +148,7 @@ export async function runTraining<
     import('./interrupt.js'),
     import('./together.js'),
   ]);
-  const together = await joinGroup(given.device);
+  const together = await joinGroup(given.device, given.tensorParallel);
   const { group } = together;
   const first = (group?.rank ?? 0) === 0;
   // Of several processes the first alone prints.

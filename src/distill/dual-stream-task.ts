@@ -41,8 +41,10 @@ export function dualStreamTask(
     (name) => phase.trains.some((prefix) => name.startsWith(prefix)) && !isFrozen(name, phase.frozen) && name in used,
   );
   const groups: GradientGroup[] = [];
-  if (free) groups.push({ name: 'free', loss: free });
-  if (clipped) groups.push({ name: 'clipped', loss: clipped, clip: clip > 0 ? clip : undefined });
+  if (clip > 0) {
+    if (free) groups.push({ name: 'free', loss: free });
+    if (clipped) groups.push({ name: 'clipped', loss: clipped, clip });
+  } else groups.push({ name: 'all', loss: total }); // one backward pass in place of two
   const needed = new Set(Object.keys(used));
   const kept = used.kept && keptFeed(s, batches, phase, used.kept.shape as number[]);
   return {

@@ -113,7 +113,7 @@ export const distillRecipe = z.object({
   losses: lossesSchema.prefault({}),
   coordination: z
     .object({
-      /** Largest norm of the feature loss's gradient; 0 leaves it alone. */
+      /** Largest norm of the feature loss's gradient; 0 leaves it alone, and saves its backward pass. */
       clip: share.default(1),
       /** γ, the factor on the attention losses' gradient. */
       gamma: share.default(0.7),
