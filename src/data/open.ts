@@ -12,7 +12,8 @@ type Opener = (path: string, options: Readonly<Record<string, string>>) => Promi
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
   emoji: async () => (await import('./emoji/index.js')).openEmoji(),
   'emoji-wide': async () => (await import('./emoji/index.js')).openWideEmoji(),
-  'emoji-all': async () => (await import('./emoji-pairs/emoji-all.js')).openEmojiAll(),
+  'emoji-all': async () => (await import('./emoji-pairs/together.js')).openEmojiAll(),
+  'emoji-pairs-scenes': async () => (await import('./emoji-pairs/together.js')).openPairsAndScenes(),
   'emoji-pairs': async () => (await import('./emoji-pairs/index.js')).openEmojiPairs(),
   'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
   surfaces: async () => (await import('./surfaces/index.js')).openSurfaces('surfaces'),

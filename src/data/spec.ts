@@ -50,6 +50,12 @@ export const dataKinds: readonly DataKind[] = [
     options: [],
   },
   {
+    kind: 'emoji-pairs-scenes',
+    usage: 'emoji-pairs-scenes',
+    about: 'built in: training images of emoji-pairs and emoji-scenes, without novel pairs; otherwise as emoji-pairs',
+    options: [],
+  },
+  {
     kind: 'emoji-scenes',
     usage: 'emoji-scenes',
     about: 'built in: scenes of one to four of them, with five captions each and boxes',

@@ -25,14 +25,23 @@ export interface DemoOptions extends RunOptions<DistillRecipe> {
   readonly loader?: LoaderOptions;
   /** Checkpoint folder of the teacher. */
   readonly teacher: string;
+  /** The splits `test` and, where there is one, `novel` measure how classes are told apart. */
   readonly dataset: ImageTextDataset;
+  /** Its split `test` measures retrieval, each caption being a text. @defaultValue that of `dataset`, equal captions being one text */
+  readonly captions?: ImageTextDataset;
 }
 
 export interface DemoMetrics {
   readonly teacher: ModelMetrics;
   readonly kd: ModelMetrics;
   readonly promptkd: ModelMetrics;
-  readonly data: { readonly name: string; readonly fingerprint: string; readonly test_images: number };
+  readonly data: {
+    readonly name: string;
+    readonly fingerprint: string;
+    readonly test_images: number;
+    /** Of retrieval, where it is measured on other data. */
+    readonly captions?: string;
+  };
   readonly seed: number;
   /** Largest difference between the exported ONNX encoders and the engine. */
   readonly export_difference: number;
@@ -50,8 +59,8 @@ export interface DemoMade {
 }
 
 /**
- * The main job: distils a teacher twice on the same drawings, by logits alone and by PromptKD, measures teacher and
- * both students on drawings that none of them saw, exports the PromptKD student, and draws the report.
+ * The main job: distils a teacher twice on the same images, by logits alone and by PromptKD, measures teacher and
+ * both students on images that none of them saw, exports the PromptKD student, and draws the report.
  *
  * Writes into the run folder: `student/`, `metrics.json`, `report.html`, and the runs themselves in `promptkd/` and `kd/`.
  *
@@ -72,7 +81,7 @@ function imagesOf({ dataset, recipe: { data, seed } }: DemoOptions): number {
 }
 
 async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMade>> {
-  const { dataset, runDir: out, engine, signal, onMessage, onProgress } = options;
+  const { dataset, captions, runDir: out, engine, signal, onMessage, onProgress } = options;
   const recipe = withEpochSteps(options.recipe, imagesOf(options));
   onMessage?.('Reading the teacher');
   const teacher = await loadTowerModel(options.teacher, 'demo');
@@ -119,8 +128,7 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
         trainSeconds: promptkd.seconds,
       },
     ],
-    dataset,
-    dataTemplates(dataset),
+    { dataset, captions, templates: dataTemplates(dataset) },
     {
       ...{ ...engine, signal },
       onProgress: (what, step, steps) => void onProgress?.({ phase: `measuring · ${what}`, step, steps }),
@@ -157,12 +165,15 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
     { model: 'Plain KD', entries: kd.history },
     { model: 'PromptKD', entries: promptkd.history },
   ];
-  const source = { dataset, measured, histories, recipe: recipeText, seed: recipe.seed };
-  const data = await reportData(source, engine ?? {});
+  const source = { dataset, images: imagesOf(options), captions, measured, histories, recipe: recipeText };
+  const data = await reportData({ ...source, seed: recipe.seed }, engine ?? {});
   await writeReport(report, data);
   const metrics: DemoMetrics = {
     ...figures,
-    data: { name: dataset.name, fingerprint: dataset.fingerprint, test_images: measured[0]!.evaluation.images },
+    data: {
+      ...{ name: dataset.name, fingerprint: dataset.fingerprint },
+      ...{ test_images: measured[0]!.evaluation.images, captions: captions?.name },
+    },
     seed: recipe.seed,
     export_difference: exported.maxDifference,
     peak_memory_bytes: process.resourceUsage().maxRSS * 1024,

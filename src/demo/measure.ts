@@ -1,6 +1,6 @@
 import type { ImageTextDataset } from '../data/index.js';
 import { UserError } from '../errors.js';
-import { type Evaluation, evaluateModel, harmonicInterval, imageLatency } from '../evaluate/index.js';
+import { type Evaluation, evaluateModel, harmonicInterval, imageLatency, type Retrieval } from '../evaluate/index.js';
 import { median } from '../math/index.js';
 import { parameterCount, type TowerModel } from '../model/index.js';
 import type { ModelSummary } from '../report/index.js';
@@ -23,11 +23,19 @@ export interface Measured extends Contestant {
 /** Rounds of latency; in each, every model is timed once, so that a busy moment does not hit one model alone. */
 const rounds = 5;
 
+/** What all are measured on. */
+export interface Measures {
+  /** Its classes are told apart, by these templates. */
+  readonly dataset: ImageTextDataset;
+  readonly templates: readonly string[];
+  /** Of retrieval, each caption being a text; left out: those of `dataset`, where many images have equal ones. */
+  readonly captions?: ImageTextDataset;
+}
+
 /** Measures all models on the test split of the same data, and their latencies in turn. */
 export async function measure(
   contestants: readonly Contestant[],
-  dataset: ImageTextDataset,
-  templates: readonly string[],
+  { dataset, templates, captions }: Measures,
   {
     onProgress,
     ...options
@@ -37,10 +45,13 @@ export async function measure(
     readonly onProgress?: (what: string, done: number, total: number) => void;
   },
 ): Promise<Measured[]> {
-  const evaluations: Evaluation[] = [];
+  const evaluations: { readonly classes: Evaluation; readonly retrieval?: Retrieval }[] = [];
   for (const { name, model } of contestants) {
     const tell = (what: string, done: number, total: number) => onProgress?.(`${name}: ${what}`, done, total);
-    evaluations.push(await evaluateModel(model, dataset, { ...options, templates, latencyRuns: 0, onProgress: tell }));
+    const shared = { ...options, latencyRuns: 0, onProgress: tell };
+    const classes = await evaluateModel(model, dataset, { ...shared, templates });
+    const own = captions && (await evaluateModel(model, captions, shared));
+    evaluations.push({ classes, retrieval: own ? own.retrieval : classes.distinctRetrieval });
   }
   const times = contestants.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
@@ -50,17 +61,18 @@ export async function measure(
     }
   }
   return contestants.map((contestant, i) => {
-    const evaluation = evaluations[i]!;
-    return { ...contestant, evaluation, summary: summarise(contestant, evaluation, median(times[i]!)) };
+    const { classes: evaluation, retrieval } = evaluations[i]!;
+    return { ...contestant, evaluation, summary: summarise(contestant, evaluation, retrieval, median(times[i]!)) };
   });
 }
 
 function summarise(
   { name, role, model, imagesSeen, trainSeconds }: Contestant,
   e: Evaluation,
+  retrieval: Retrieval | undefined,
   latencyMs: number,
 ): ModelSummary {
-  const { distinctRetrieval: retrieval, zeroShot } = e;
+  const { zeroShot } = e;
   if (!retrieval || !zeroShot) throw new UserError(`${e.data}: expected classes and captions on the split ${e.split}`);
   return {
     name,
@@ -74,7 +86,6 @@ function summarise(
     latencyMs,
     imagesSeen,
     trainSeconds,
-    base: e.baseNovel?.base,
     novel: e.baseNovel?.novel,
     harmonic: e.baseNovel && harmonicInterval(e.baseNovel.base, e.baseNovel.novel),
   };

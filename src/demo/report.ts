@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import sharp from 'sharp';
 import { clipPreprocess } from '../clip/index.js';
-import { examplesOf, type ImageTextDataset, type LabelledExample, labelledOf } from '../data/index.js';
+import { examplesOf, type LabelledExample, labelledOf } from '../data/index.js';
 import { type DistillResult, distillLosses } from '../distill/index.js';
 
 import { squareRgb, wholeImage } from '../loader/index.js';
@@ -9,11 +9,12 @@ import { Random } from '../math/index.js';
 import { type ArtistAccuracy, type ExampleCard, lossCurves, phaseSpans, type ReportData } from '../report/index.js';
 import type { CompileOptions } from '../runtime/index.js';
 import { type ClassAttention, classAttention } from './attention.js';
-import { chanceLevels } from './chance.js';
-import type { Measured } from './measure.js';
+import { chanceLevels, novelClasses } from './chance.js';
+import type { Measured, Measures } from './measure.js';
 
-export interface ReportSource {
-  readonly dataset: ImageTextDataset;
+export interface ReportSource extends Pick<Measures, 'dataset' | 'captions'> {
+  /** Trained on. */
+  readonly images: number;
   readonly measured: readonly Measured[];
   readonly histories: readonly { readonly model: string; readonly entries: DistillResult['history'] }[];
   /** The recipe as run, YAML. */
@@ -30,23 +31,28 @@ const phaseNames = { warmup: 'Warm-up', prompt: 'Prompt encoder', joint: 'Studen
 
 /** All that the report page shows of a comparison. */
 export async function reportData(source: ReportSource, options: CompileOptions): Promise<ReportData> {
-  const { dataset, measured, histories, recipe, seed } = source;
+  const { dataset, captions, measured, histories, recipe, seed } = source;
   const [teacher] = measured;
-  const images = (n: number) => n.toLocaleString('en-GB');
+  const count = (n: number) => n.toLocaleString('en-GB');
   const cores = availableParallelism();
   const prompted = histories.at(-1)!;
   const evaluation = teacher!.evaluation;
+  const unseen = novelClasses(dataset);
+  const novel = unseen ? ` ${count(unseen)} novel classes were kept out of all training, the teacher’s too.` : '';
+  const retrieval = captions
+    ? ` Retrieval is among ${count(examplesOf(captions, evaluation.split).length)} images of ${captions.name} and all their captions.`
+    : '';
   return {
     title: 'One teacher, distilled twice',
-    summary: `A CLIP teacher that tells ${evaluation.classes} classes apart taught two students of the same size on the same images: one by its answers alone (plain KD), one by PromptKD’s dynamic prompts, features and attention. All were measured on ${images(evaluation.images)} images that none of them saw in training.`,
+    summary: `A CLIP teacher that tells ${evaluation.classes} classes apart taught two students of the same size on the same images: one by its answers alone (plain KD), one by PromptKD’s dynamic prompts, features and attention. All were measured on ${count(evaluation.images)} images that none of them saw in training.${novel}${retrieval}`,
     facts: [
-      ['Data', `${dataset.name}, ${images(examplesOf(dataset, 'train').length)} training images`],
+      ['Data', `${dataset.name}, ${count(source.images)} training images`],
       ['Seed', String(seed)],
       ['Machine', `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cores} ${cores === 1 ? 'core' : 'cores'}`],
       ['Date', new Date().toISOString().slice(0, 10)],
     ],
     models: measured.map(({ summary }) => summary),
-    chance: chanceLevels(dataset, evaluation.split, evaluation.classes),
+    chance: chanceLevels(source, evaluation.split, evaluation.classes),
     curves: lossCurves(histories, distillLosses, phaseNames),
     curveUnit: 'training step',
     phases: { model: prompted.model, spans: phaseSpans(prompted, phaseNames) },

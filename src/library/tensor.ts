@@ -47,6 +47,7 @@ export {
   type HostTensor,
   input,
   interpolateGrid,
+  interpolateImages,
   l2Normalize,
   layerNorm,
   linear,

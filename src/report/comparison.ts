@@ -66,13 +66,12 @@ export function comparisonTable(
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Comparison of the models"><table class="comparison">
 <thead><tr><th scope="col"><span class="hidden">Measure</span></th>${models.map((m) => html`<th scope="col" class="${tone(m.name)}"><i></i>${m.name}</th>`)}</tr></thead>
 <tbody>
-${share('top1', 'Top-1', 'zero-shot')}
-${share('top5', 'Top-5', 'zero-shot')}
-${share('r1ImageToText', 'R@1 image → text', 'retrieval, equal captions are one')}
-${share('r1TextToImage', 'R@1 text → image', 'retrieval, equal captions are one')}
-${share('base', 'Base classes', 'top-1, trained on')}
-${share('novel', 'Novel classes', 'top-1, kept out of training')}
-${share('harmonic', 'Harmonic mean', 'of base and novel')}
+${share('top1', 'Top-1', models.some((m) => m.novel) ? 'base classes, zero-shot' : 'zero-shot')}
+${share('top5', 'Top-5', 'the same')}
+${share('novel', 'Top-1, novel', 'classes kept out of all training')}
+${share('harmonic', 'Harmonic mean', 'of top-1, base and novel')}
+${share('r1ImageToText', 'R@1 image → text', 'retrieval')}
+${share('r1TextToImage', 'R@1 text → image', 'retrieval')}
 ${plain('Parameters', undefined, (m) => m.params, count, ['fewer', 'more'])}
 ${plain('Size', 'on disk', (m) => m.bytes, bytes, ['smaller', 'larger'])}
 ${plain('Latency', 'one image, median', (m) => m.latencyMs, milliseconds, ['faster', 'slower'])}

@@ -18,15 +18,15 @@ export interface ModelSummary {
   readonly latencyMs: number;
   readonly imagesSeen?: number;
   readonly trainSeconds?: number;
-  /** Top-1 among classes that were trained on, among those kept out of all training, and their harmonic mean. */
-  readonly base?: Interval;
+  /** Top-1 among classes kept out of all training; `top1` and `top5` are then of the others, the base classes. */
   readonly novel?: Interval;
+  /** Harmonic mean of top-1 among base and novel classes. */
   readonly harmonic?: Interval;
 }
 
 /** What a model would reach by guessing, as fractions; left out where it is not known. */
 export type ChanceLevels = Partial<
-  Readonly<Record<'top1' | 'top5' | 'r1ImageToText' | 'r1TextToImage' | 'base' | 'novel' | 'harmonic', number>>
+  Readonly<Record<'top1' | 'top5' | 'r1ImageToText' | 'r1TextToImage' | 'novel' | 'harmonic', number>>
 >;
 
 /** A step of the training and the loss there. */

@@ -26,13 +26,12 @@ export function summaryTable(models: readonly ModelSummary[], chance: ChanceLeve
   };
   const share = (m: ModelSummary, of: (m: ModelSummary) => number) =>
     teacher && m !== teacher ? ` (${percent(of(m) / of(teacher))} %)` : '';
-  accuracy('top-1', 'top1');
+  accuracy(models.some((m) => m.novel) ? 'top-1, base classes' : 'top-1', 'top1');
   accuracy('top-5', 'top5');
+  accuracy('top-1, novel classes', 'novel');
+  accuracy('their harmonic mean', 'harmonic');
   accuracy('R@1 image → text', 'r1ImageToText');
   accuracy('R@1 text → image', 'r1TextToImage');
-  accuracy('base classes', 'base');
-  accuracy('novel classes', 'novel');
-  accuracy('harmonic mean', 'harmonic');
   row('parameters', (m) => count(m.params) + share(m, (x) => x.params));
   row('size', (m) => bytes(m.bytes) + share(m, (x) => x.bytes));
   row('latency, one image', (m) => `${milliseconds(m.latencyMs)}${share(m, (x) => x.latencyMs)}`);

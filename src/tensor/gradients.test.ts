@@ -120,6 +120,10 @@ const cases: Record<string, [(...xs: Tensor[]) => Tensor, F[]]> = {
   l2Normalize: [(x) => t.l2Normalize(x), [a]],
   'l2Normalize along another axis': [(x) => t.l2Normalize(x, 1), [a]],
   'interpolateGrid, larger': [(x) => t.interpolateGrid(x, [2, 2], [3, 3]), [draw('grid', [2, 4, 2], -1, 1)]],
+  'interpolateImages, taller and narrower': [
+    (x) => t.interpolateImages(x, [3, 2]),
+    [draw('images', [2, 1, 2, 3], -1, 1)],
+  ],
   'interpolateGrid, smaller': [(x) => t.interpolateGrid(x, [3, 3], [2, 2]), [draw('grid', [1, 9, 2], -1, 1)]],
   recomputed: [(x) => t.recomputed(x, (z) => [t.exp(t.mul(z, z))])[0]!, [a]],
   'a value used twice': [(x) => t.add(t.exp(x), t.mul(x, t.exp(x))), [a]],
@@ -223,6 +227,10 @@ describe('errors when tracing name the op and both shapes', () => {
     expand: [() => t.expand(x, [4, 3]), /expand: \[2, 3\] does not broadcast to \[4, 3\]/],
     transpose: [() => t.transpose(x, [0, 0]), /transpose: \[0, 0\] is no order of the axes of \[2, 3\]/],
     pad: [() => t.pad(x, 1, -1, 0), /pad: cannot put -1 and 0 zeros around axis 1 of \[2, 3\]/],
+    interpolateImages: [
+      () => t.interpolateImages(x, [4, 4]),
+      /interpolateImages: expected \[B, C, H, W\], got \[2, 3\]/,
+    ],
     interpolateGrid: [
       () => t.interpolateGrid(x, [2, 2], [3, 3]),
       /interpolateGrid: expected \[B, 4, D\] for a grid 2×2, got \[2, 3\]/,

@@ -33,7 +33,7 @@ export {
 } from './ops/arithmetic.js';
 export { expand, repeatBatch, sum } from './ops/broadcasting.js';
 export { firstRows, gather, gatherRows, gatherTokens } from './ops/gather.js';
-export { bilinearMatrix, interpolateGrid } from './ops/interpolate.js';
+export { bilinearMatrix, interpolateGrid, interpolateImages } from './ops/interpolate.js';
 export { concat, pad, reshape, slice, transpose } from './ops/layout.js';
 export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
 export { l2Normalize, layerNorm, logSoftmax, softmax } from './ops/normalize.js';

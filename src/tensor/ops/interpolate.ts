@@ -1,4 +1,5 @@
 import { constant, formatShape, type Tensor } from '../tensor.js';
+import { reshape } from './layout.js';
 import { matmul } from './matmul.js';
 
 /** Bilinear weights [H·W, h·w] that take a grid h × w to H × W (pixel centres, as PyTorch with align_corners=false). */
@@ -40,4 +41,22 @@ export function interpolateGrid(x: Tensor, from: readonly [number, number], to: 
   return matmul(constant({ shape: [to[0] * to[1], from[0] * from[1]], data: bilinearMatrix(from, to) }), x, {
     full: true,
   });
+}
+
+/**
+ * Images resampled bilinearly, [B, C, h, w] → [B, C, H, W]: one axis after the other, as the weights of both at once
+ * ({@link interpolateGrid}) are a matrix [H·W, h·w], which for images costs more than a small student.
+ *
+ * @throws Error where x is no batch of images
+ */
+export function interpolateImages(x: Tensor, [H, W]: readonly [number, number]): Tensor {
+  if (x.rank !== 4) throw new Error(`interpolateImages: expected [B, C, H, W], got ${formatShape(x.shape)}`);
+  const [batch, channels, h, w] = x.shape as [number, number, number, number];
+  // The weights of an axis are those of a grid of one row.
+  const along = (from: number, to: number) => constant({ shape: [to, from], data: bilinearMatrix([1, from], [1, to]) });
+  const lines = reshape(x, [-1, w]);
+  const narrow = w === W ? lines : matmul(lines, along(w, W), { transposeB: true, full: true });
+  const planes = reshape(narrow, [-1, h, W]);
+  const low = h === H ? planes : matmul(along(h, H), planes, { full: true });
+  return reshape(low, [batch, channels, H, W]);
 }

@@ -7,23 +7,23 @@ import { allPairs, openEmojiPairs } from './index.js';
 import { objects } from './objects.js';
 
 /**
- * What a teacher of the built-in tasks is trained on: `train` of `emoji-pairs`, `emoji-scenes` and `emoji-wide` together,
- * and `val` of `emoji-pairs`, with its classes. Scenes that show a novel pair (a red cactus, two bells, a bus at night) are
- * left out: of it neither image nor caption is ever seen.
+ * `emoji-pairs` and `emoji-scenes` together: `train` of both, the classes and all other splits of `emoji-pairs`. Scenes that
+ * show a novel pair (a red cactus, two bells, a bus at night) are left out: of it neither image nor caption is ever seen.
  */
-export async function openEmojiAll(): Promise<ImageTextDataset> {
-  const [pairs, { scenes, dataset: drawn }, wide] = await Promise.all([
-    openEmojiPairs(),
-    openScenes(),
-    openWideEmoji(),
-  ]);
+export const openPairsAndScenes = (): Promise<ImageTextDataset> => openTogether('emoji-pairs-scenes');
+
+/** The same with `train` of `emoji-wide`: what a teacher of the built-in tasks is trained on. */
+export const openEmojiAll = (): Promise<ImageTextDataset> => openTogether('emoji-all', openWideEmoji);
+
+async function openTogether(name: string, more?: () => Promise<ImageTextDataset>): Promise<ImageTextDataset> {
+  const [pairs, { scenes, dataset: drawn }, wide] = await Promise.all([openEmojiPairs(), openScenes(), more?.()]);
   const novel = novelPairs();
   const shown = drawn.splits.train!.filter(({ id }) => !showsNovel(scenes.get(id)!, novel));
-  const parts = { pairs, scenes: drawn, wide };
+  const parts = { pairs, scenes: drawn, ...(wide && { wide }) };
   const examples: readonly (readonly [keyof typeof parts, readonly Example[]])[] = [
     ['pairs', pairs.splits.train!],
     ['scenes', shown],
-    ['wide', wide.splits.train!],
+    ...(wide ? ([['wide', wide.splits.train!]] as const) : []),
   ];
   const own = new Map<string, readonly [keyof typeof parts, Example]>();
   const named = (part: keyof typeof parts, example: Example): Example => {
@@ -33,23 +33,24 @@ export async function openEmojiAll(): Promise<ImageTextDataset> {
     const { label, boxes: _, ...rest } = example;
     return { ...rest, id, ...(part === 'pairs' && { label }) };
   };
-  const splits = {
-    train: examples.flatMap(([part, some]) => some.map((example) => named(part, example))),
-    val: pairs.splits.val!.map((example) => named('pairs', example)),
-  };
+  const train = examples.flatMap(([part, some]) => some.map((example) => named(part, example)));
+  const { train: _, ...others } = pairs.splits;
+  const kept = Object.entries(others).map(([split, some]) => [split, some.map((example) => named('pairs', example))]);
+  const sets = [pairs, drawn, ...(wide ? [wide] : [])];
   const sum = createHash('sha256').update(
-    JSON.stringify([pairs.fingerprint, drawn.fingerprint, wide.fingerprint, splits.train.map(({ id }) => id)]),
+    JSON.stringify([...sets.map(({ fingerprint }) => fingerprint), train.map(({ id }) => id)]),
   );
   return {
-    name: 'emoji-all',
+    name,
     kind: 'drawings',
     classes: pairs.classes,
-    splits,
-    skipped: [...pairs.skipped, ...wide.skipped],
-    fingerprint: `emoji-all-${sum.digest('hex').slice(0, 16)}`,
+    splits: { train, ...Object.fromEntries(kept) },
+    // A scene is drawn of what pairs are drawn of.
+    skipped: [...pairs.skipped, ...(wide?.skipped ?? [])],
+    fingerprint: `${name}-${sum.digest('hex').slice(0, 16)}`,
     load: ({ id }) => {
       const [part, example] = own.get(id)!;
-      return parts[part].load(example);
+      return parts[part]!.load(example);
     },
   };
 }
