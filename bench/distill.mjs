@@ -1,4 +1,4 @@
-// Whole distillation steps of the demo's pair: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
+// Whole distillation steps of the drawings' teacher and student: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
 // and the optimizer with it, here and in PyTorch. Both start from the same weights and see the same batches; the total loss
 // of the first step must agree. PyTorch's batches stand ready in memory, ours are read from the store at each step.
 //
@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { allParams } from '../dist/distill/dual-stream.js';
 import { halfToFloat } from '../dist/files/index.js';
 import { paramFeeds } from '../dist/nn/index.js';
-import { openDemoStep, shippedRecipe } from './demo-step.mjs';
+import { openDrawingsStep, shippedRecipe } from './drawings-step.mjs';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
@@ -21,7 +21,7 @@ const steps = Number(values.steps);
 const lr = 1e-4;
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
-  const { executor, full, batches, phases, recipe, dataset, extractMs } = await openDemoStep(folder, { lr });
+  const { executor, full, batches, phases, recipe, dataset, extractMs } = await openDrawingsStep(folder, { lr });
   const phase = phases.at(-1);
   let lossOfFirst;
   const ours = async (count) => {
