@@ -41,18 +41,22 @@ export interface Together {
 }
 
 /**
- * The processes that mpirun or srun has started with this one, and the cores that are left for each on its machine. Each gets a
- * CUDA device of its own, by its place on the machine.
+ * The processes that mpirun or srun has started with this one, and the cores that are left for each on its machine, for each of
+ * its ranks of tensor parallelism. Each rank gets a CUDA device of its own, by its place on the machine.
  *
+ * @param ranks of each process
  * @throws UserError where they cannot train together
  */
-export async function joinGroup(device: string): Promise<Together> {
+export async function joinGroup(device: string, ranks = 1): Promise<Together> {
   const group = await openGroup();
   if (group.size === 1) return {};
   const { rank, size } = placeOnHost(group);
   if (device === 'cuda') {
     const visible = process.env.CUDA_VISIBLE_DEVICES?.split(',').filter(Boolean) ?? [];
-    process.env.CUDA_VISIBLE_DEVICES = visible.length > 0 ? visible[rank % visible.length] : String(rank);
+    const places = Array.from({ length: ranks }, (_, i) => rank * ranks + i);
+    process.env.CUDA_VISIBLE_DEVICES = places
+      .map((place) => (visible.length > 0 ? visible[place % visible.length] : place))
+      .join(',');
   }
   const [bound, cores] = [availableParallelism(), cpus().length];
   const fair = Math.max(1, Math.floor(cores / size));
@@ -60,7 +64,7 @@ export async function joinGroup(device: string): Promise<Together> {
     bound < fair
       ? `each process is bound to ${bound} of the ${cores} cores, where ${fair} would be its share: start mpirun with --bind-to none`
       : undefined;
-  return { group, threads: Math.min(bound, fair), warning };
+  return { group, threads: Math.max(1, Math.floor(Math.min(bound, fair) / ranks)), warning };
 }
 
 /** How long a process waits before it says what failed; ms. The first one, which fails alike where all do, has said it by then. */

@@ -64,7 +64,7 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     warnOfTemplates(given);
     sayTexts(given);
     await given.onProgress?.({ phase: 'preparing the student', step: 0, steps: 0 });
-    const { options, teacher, teachers, phases, full, batches, fused } = await prepare(given);
+    const { options, teacher, teachers, phases, full, batches, complete, fused } = await prepare(given);
     const { recipe } = options;
     const { store, bank } = batches;
     run.own({ dispose: () => batches.close() });
@@ -76,10 +76,10 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     const first = leads(options.engine?.group);
     // Of several processes the first one measures; the others wait for it in the next step.
     const probe =
-      store.complete && first
+      complete && first
         ? await StudentProbe.open(options, { preprocess: preprocessOf(making) }, run.history)
         : undefined;
-    const position = store.complete
+    const position = complete
       ? await trainPhases(options, making, fused?.identity ?? teacher.fingerprint(), phases, batches, run, probe)
       : { finished: false, step: 0, seconds: 0 };
     const made = await studentOf(making, full);

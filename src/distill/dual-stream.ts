@@ -148,6 +148,7 @@ function lossContext(
     embeds: { image: share.gather(image.embed), text: share.gather(text.embed, textBlocks) },
     own: (loss) => share.own(loss),
     whole: (loss) => share.whole(loss),
+    gathered: (rows) => share.gather(rows),
     ownCaptions: captions > 0 ? share.images.count : 0,
     ...severalContext(s.several, s.whitening, fed, from, { tokens: ownTokens, attention: ownAttention }),
     logits: { scale: param(p.student, 'logit_scale'), bias: p.student.logit_bias },

@@ -22,14 +22,14 @@ export interface ExtractResult extends RunResult {
  */
 export async function extractTargets(options: DistillOptions, shard?: Shard): Promise<ExtractResult> {
   const began = performance.now();
-  const { batches } = await prepare(options, shard);
+  const { batches, complete } = await prepare(options, shard);
   const { store } = batches;
   batches.close();
   return {
     folder: store.dir,
     // A shard is finished with its own share.
-    finished: store.complete || (shard !== undefined && options.signal?.aborted !== true),
-    complete: store.complete,
+    finished: complete || (shard !== undefined && options.signal?.aborted !== true),
+    complete,
     steps: 0,
     imagesSeen: 0,
     seconds: (performance.now() - began) / 1000,

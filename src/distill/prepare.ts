@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type DownloadOptions, isSiglip } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
+import { type Group, inTurns } from '../group/index.js';
 import type { Shard } from '../jobs/index.js';
 import type { LoaderOptions } from '../loader/index.js';
 import { ranksFor } from '../model/index.js';
@@ -23,7 +24,7 @@ import { startStudent } from './student/student.js';
 import { withTaskTokens } from './student/task-tokens.js';
 import { type Teacher, type TeacherModel, teacherOf } from './teacher/teacher.js';
 import { checkTeachers, lossesOf, sectionsOf } from './teachers/check-teachers.js';
-import { type OpenedSeveral, openSeveral } from './teachers/open-several.js';
+import { type OpenedSeveral, openSeveral, type SeveralSource } from './teachers/open-several.js';
 import { otherModels } from './teachers/other-models.js';
 import { storeFolder } from './teachers/store-folder.js';
 import { whiteningOf } from './teachers/whitening.js';
@@ -54,8 +55,10 @@ export interface Prepared {
   readonly fused?: Pick<OpenedSeveral, 'figures' | 'identity'>;
   readonly phases: readonly Phase[];
   readonly full: DualStream;
-  /** Their store is to be closed by the caller; it is not complete where the signal stopped the extraction. */
+  /** Their stores are to be closed by the caller. */
   readonly batches: Batches;
+  /** Whether all targets are stored; not where the signal stopped the extraction. */
+  readonly complete: boolean;
 }
 
 /**
@@ -113,11 +116,6 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
       '--shard: expected one teacher: extract the targets of several in one process, without --shard',
     );
   }
-  if (several && (options.engine?.group?.size ?? 1) > 1) {
-    throw new UserError(
-      'teachers: expected one teacher for several processes, got several: start this run without mpirun',
-    );
-  }
   const full: DualStream = { ...stream, heads: initHeads({ ...stream, several }, start.map) };
 
   // Told before the teacher's targets are extracted, which can take hours.
@@ -145,19 +143,40 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
     halves,
     targets: several ? { ...targets, dir: storeFolder(targetsDir, teacher, recipe.teachers[0]?.model) } : targets,
   });
-  if (!batches.store.complete) return { options, teacher, teachers, phases, full, batches };
+  const ready = { options, teacher, teachers, phases, full, batches };
+  if (!batches.store.complete) return { ...ready, complete: false };
   try {
     const steps = phases.reduce((sum, phase) => sum + phase.steps, 0) * recipe.accumulate;
     const opened = several
-      ? await openSeveral({ teachers, others, dataset, recipe, batches, targets, steps, halves })
+      ? await openInTurns({ teachers, others, dataset, recipe, batches, targets, steps, halves }, options.engine?.group)
       : undefined;
+    if (several && !opened) return { ...ready, complete: false };
     full.several = opened?.stream;
     full.whitening = whiteningOf(recipe, batches);
-    return { options, teacher, teachers, phases, full, batches, fused: opened };
+    return { ...ready, complete: true, fused: opened };
   } catch (error) {
     batches.close();
     throw error;
   }
+}
+
+/** Further teachers, by the first of several processes first; undefined where it was stopped meanwhile, and its group with it. */
+async function openInTurns(source: SeveralSource, group: Group | undefined): Promise<OpenedSeveral | undefined> {
+  if (!group || group.size === 1) return openSeveral(source);
+  const { signal } = source.targets;
+  const open = async () => {
+    try {
+      return await openSeveral(source);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) return undefined;
+      throw error;
+    }
+  };
+  return inTurns(
+    group,
+    async (stopped) => (stopped ? undefined : open()),
+    (made) => made !== undefined,
+  );
 }
 
 /** The recipe with its class templates, which a recipe may leave to data and teacher. */

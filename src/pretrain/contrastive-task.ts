@@ -31,7 +31,8 @@ export function contrastiveTask(
   options: ContrastiveTaskOptions,
 ): Task {
   const { batch, context } = options;
-  const tower = { recompute: options.recompute, ranks: ranksFor('model', config, options.compile) };
+  const ranks = ranksFor('model', config, options.compile);
+  const tower = { recompute: options.recompute, ranks, pooledOnly: true };
   const share = new BatchShare(batch, options.compile?.group);
   const own = share.images.count;
   const size = config.vision_config.image_size;
@@ -62,6 +63,6 @@ export function contrastiveTask(
     feeds: (n) => batches.batch(n),
     imagesPerBatch: own,
     bounds: logitBounds(config),
-    split: { ranks: tower.ranks, axis: shardAxis },
+    split: { ranks, axis: shardAxis },
   };
 }

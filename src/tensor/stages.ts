@@ -1,3 +1,4 @@
+import { carriedValues } from './carried-values.js';
 import { collect } from './onnx.js';
 import { allReduceOp, processSumOp } from './ops/all-reduce.js';
 import { computed, type Tensor } from './tensor.js';
@@ -30,7 +31,8 @@ const isSum = ({ node }: Tensor) => node !== undefined && sumOps.has(node.op);
 
 /**
  * Cuts a graph into stages: a value belongs to the stage that all sums it depends on have been made before. Sums that
- * fall between the same two stages are made together. What depends on constants and `fixed` inputs alone stands in every stage that
+ * fall between the same two stages are made together. Of what later stages need, the fewest bytes leave the stage that they are made in
+ * (see `carriedValues`). What depends on constants and `fixed` inputs alone stands in every stage that
  * reads it: ONNX Runtime computes it once, as the session opens, where from stage to stage it would be copied at every run.
  *
  * @param fixed names of inputs that never change
@@ -52,12 +54,9 @@ export function stagesOf(
     made[stage] ??= {};
     made[stage][name(tensor)] = tensor;
   };
-  /** A value that a later stage needs leaves the one it is made in. */
-  const carry = (tensor: Tensor) => {
-    if (!tensor.node || isSum(tensor) || still.has(tensor)) return;
-    emitAt(level(tensor), tensor);
-    given.set(tensor, name(tensor));
-  };
+  const isFree = (tensor: Tensor) => !tensor.node || isSum(tensor) || still.has(tensor);
+  /** What a later stage than its own reads. */
+  const needed = new Set<Tensor>();
   for (const node of nodes) {
     const inputs = node.inputs.map(computed);
     const start = Math.max(0, ...inputs.map(level));
@@ -76,7 +75,11 @@ export function stagesOf(
         over: node.op === allReduceOp ? 'ranks' : 'processes',
       });
       given.set(to, name(to));
-    } else for (const input of inputs) if (level(input) < start) carry(input);
+    } else for (const input of inputs) if (level(input) < start && !isFree(input)) needed.add(input);
+  }
+  for (const tensor of carriedValues(nodes, needed, isFree)) {
+    emitAt(level(tensor), tensor);
+    given.set(tensor, name(tensor));
   }
   const results: Record<string, string> = {};
   for (const [output, handed] of Object.entries(outputs)) {

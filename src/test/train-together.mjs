@@ -1,7 +1,7 @@
 // A tiny run of a task by the processes that mpirun has started, or by one: node train-together.mjs TASK FOLDER [JSON]
 // It needs dist/. The JSON may have: recipe (fields), ownRecipe (rank → fields), data (rank → fingerprint), die (rank and step
 // at which a process is killed), stop (rank and step at which one is asked to stop), signal (name and step at which the launcher
-// gets a signal), each (images a class), times (whether each process tells where its time went).
+// gets a signal), each (images a class), others (whether two further teachers teach), ranks (of tensor parallelism), times (whether each process tells where its time went).
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -91,7 +91,7 @@ const times = [];
 const common = {
   dataset,
   runDir: folder,
-  engine: { threads: 1, group },
+  engine: { threads: 1, group, ranks: options.ranks },
   signal: heard,
   onProgress: ({ overall }) => {
     if (overall === undefined) return;
@@ -108,6 +108,7 @@ const tasks = {
     library.distill({
       ...common,
       teacher,
+      ...(options.others && { others: [model(6, 10), model(7, 8)] }),
       recipe: library.distillRecipe.parse({
         batch: 8,
         views: 2,

@@ -161,7 +161,7 @@ export class Batches {
     }
     gatherRows(this.options.group, images, float('target/image'));
     const shown = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));
-    const seen = { step, images: shown, first: this.records.map((record) => layout.embed(record)) };
+    const seen = { step, images: shown, first: float('target/image') };
     this.several?.read(seen);
     const { rows, classes } = this.texts(step, drawn);
     const read = this.ownTexts(rows);

@@ -19,10 +19,11 @@ export const attention = defineLoss({
       );
     if (context.others.length === 0) return context.own(of(context));
     const given = [context, ...context.others].filter((one) => givesTargets(one, 'attention'));
-    return t.mul(
+    const mean = t.mul(
       given.map(of).reduce((a, b) => t.add(a, b)),
       1 / given.length,
     );
+    return context.own(mean);
   },
 });
 

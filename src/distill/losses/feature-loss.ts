@@ -70,7 +70,7 @@ export const feature = defineLoss({
       columns.map((k) => t.slice(keep, 1, k, k + 1)),
       1,
     );
-    return droppedFeatureLoss(features, kept, settings.distance);
+    return context.whole(droppedFeatureLoss(features, kept, settings.distance));
   },
 });
 
@@ -95,7 +95,7 @@ const meanOf = (parts: readonly Tensor[]) =>
 type OneTeacher = Pick<LossContext, 'pairs' | 'tokens' | 'target' | 'whitening'> & { readonly prefix: string };
 
 function teacherFeatures(
-  { embeds, own: ofOwn, whole, heads }: LossContext,
+  { embeds, own: ofOwn, whole, gathered, heads }: LossContext,
   { pairs, tokens, target, whitening, prefix }: OneTeacher,
   settings: FeatureSettings,
 ): TeacherFeatures {
@@ -113,6 +113,7 @@ function teacherFeatures(
       : shape(target(`hidden.${teacher}`)),
     map: heads[`${prefix}hidden.${student}-${teacher}`],
     share: ofOwn,
+    gathered,
   }));
   return { images: [...hidden, embedding(embeds.image, 'image')], texts: embedding(embeds.text, 'text') };
 }
@@ -170,6 +171,8 @@ export interface FeaturePair {
   map?: Tensor; // M [D_s, D_t]; left out: the identity, between equal widths
   /** What of its distance is a process's own. @defaultValue all of it */
   share?: (distance: Tensor) => Tensor;
+  /** Brings together the rows of all processes' images. @defaultValue they are of all */
+  gathered?: (rows: Tensor) => Tensor;
 }
 
 /**
@@ -184,10 +187,11 @@ export function featureDistance(pair: FeaturePair, distance: FeatureSettings['di
 /** The same of each image [B]. */
 function imageDistances(pair: FeaturePair, distance: FeatureSettings['distance']): Tensor {
   const each = distances(pair, distance);
-  return t.mean(
+  const rows = t.mean(
     each,
     each.shape.slice(1).map((_, i) => i + 1),
   );
+  return pair.gathered?.(rows) ?? rows;
 }
 
 /** What a distance is the mean of: squares of elements [..., D], or distances of tokens [..., 1]. */

@@ -97,6 +97,8 @@ export interface LossContext {
   own(loss: Tensor): Tensor;
   /** The same of a loss that every process computes from what is gathered. */
   whole(loss: Tensor): Tensor;
+  /** Rows of the own images [b, ...] as those of all [B, ...]. */
+  gathered(rows: Tensor): Tensor;
   /** The student's logarithm of the logit scale, a scalar, and its logit bias where it has one. */
   readonly logits: Pick<LogitParts, 'scale' | 'bias'>;
   /** The student's prompts in use, of both towers; none in a phase without. */

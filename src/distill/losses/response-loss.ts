@@ -28,7 +28,7 @@ export const response = defineLoss({
     if (fused) {
       const own = clipLogits(embeds.image, embeds.text, logits.scale);
       const loss = fusedDivergence(own, fused(temperature, both_ways), temperature);
-      return withPenalty(loss, prompts, lambda);
+      return whole(withPenalty(loss, prompts, lambda));
     }
     return whole(
       responseLoss(

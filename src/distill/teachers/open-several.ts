@@ -72,6 +72,7 @@ export async function openSeveral(source: SeveralSource): Promise<OpenedSeveral>
       ...{ teachers: records, fusion, responders, steps, halves },
       labels: labelRows(source),
       batch: recipe.batch,
+      share: batches.share,
       textCount: batches.textCount,
       seed: recipe.seed,
       views: recipe.views,

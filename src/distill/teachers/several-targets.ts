@@ -1,4 +1,6 @@
+import { gatherRows } from '../../group/index.js';
 import { gatherHostRows, Random, type Rows, toUnitRows } from '../../math/index.js';
+import type { BatchShare } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { elements } from '../../tensor/index.js';
 import { bestOf } from '../fusion/answers.js';
@@ -19,8 +21,8 @@ export interface DrawnStep {
   readonly step: number;
   /** Record of each image in the stores, and its place among the examples. */
   readonly images: readonly { readonly record: number; readonly example: number }[];
-  /** Embeddings of the images by the first teacher [P]. */
-  readonly first: readonly Float32Array[];
+  /** Embeddings of the images by the first teacher [B, P]. */
+  readonly first: Float32Array;
 }
 
 /** The texts of a step: captions, one an image or none, and then classes. */
@@ -39,6 +41,8 @@ export interface SeveralOptions {
   /** Row of each example's class among the run's; -1 where it is not known or may not be read. */
   readonly labels: Int32Array;
   readonly batch: number;
+  /** Which images of a batch are this process's own. */
+  readonly share: BatchShare;
   readonly textCount: number;
   readonly seed: number;
   readonly views: number;
@@ -56,10 +60,11 @@ interface Sample {
 
 /**
  * The targets of several teachers, each out of its own store, and the weights by which their answers are mixed: fusion happens
- * as a batch is filled, so that another rule costs no pass of a teacher.
+ * as a batch is filled, so that another rule costs no pass of a teacher. Of several processes each reads its own b images; embeddings
+ * are gathered, and each weighs the answers for all of them.
  *
- * It feeds, beside what `Batches` feeds of the first teacher: `target/k.image`, `target/k.text`, `target/k.hidden.l` and
- * `target/k.attention.l` of teacher k from 1; `fusion/weights` [B, S] and `fusion/columns` [N, S], the sources' weights for
+ * It feeds, beside what `Batches` feeds of the first teacher: `target/k.image`, `target/k.text`, and of the own
+ * images `target/k.hidden.l` and `target/k.attention.l`, of teacher k from 1; `fusion/weights` [B, S] and `fusion/columns` [N, S], the sources' weights for
  * images and for texts; `fusion/labels` [B, N]; `fusion/known.k` [N], 1 for texts that teacher k knows; `fusion/keep` [B, K].
  */
 export class SeveralTargets {
@@ -70,10 +75,11 @@ export class SeveralTargets {
   private readonly embeds: Float32Array[];
 
   constructor(readonly options: SeveralOptions) {
-    const { teachers, fusion, responders, batch, textCount: n, drop, halves } = options;
+    const { teachers, fusion, responders, batch, share, textCount: n, drop, halves } = options;
+    const own = share.images.count;
     const float = (...shape: number[]) => ({ shape, data: new Float32Array(elements(shape)) });
     this.records = teachers.map(({ store }, k) =>
-      k === 0 ? [] : Array.from({ length: batch }, () => new Uint8Array(store.layout.bytes)),
+      k === 0 ? [] : Array.from({ length: own }, () => new Uint8Array(store.layout.bytes)),
     );
     this.embeds = teachers.map(({ store }) => new Float32Array(batch * store.layout.contents.embed));
     for (const [k, { store }] of teachers.entries()) {
@@ -83,8 +89,8 @@ export class SeveralTargets {
         halves && store.layout.keepsHalves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
       this.feeds[`target/${k}.image`] = float(batch, embed);
       this.feeds[`target/${k}.text`] = float(n, embed);
-      for (const l of hidden) this.feeds[`target/${k}.hidden.${l}`] = kept(batch, tokens, width);
-      for (const l of attention) this.feeds[`target/${k}.attention.${l}`] = kept(batch, tokens, tokens);
+      for (const l of hidden) this.feeds[`target/${k}.hidden.${l}`] = kept(own, tokens, width);
+      for (const l of attention) this.feeds[`target/${k}.attention.${l}`] = kept(own, tokens, tokens);
     }
     this.feeds['fusion/weights'] = float(batch, fusion.sources);
     this.feeds['fusion/columns'] = float(n, fusion.sources);
@@ -97,15 +103,19 @@ export class SeveralTargets {
     for (const { store } of this.options.teachers.slice(1)) store.close();
   }
 
-  /** Reads the records of a step's images. Call it before {@link nearest} and {@link fill}. */
+  /** Reads the records of a step's own images. Call it before {@link nearest} and {@link fill}. */
   read({ images, first }: DrawnStep): void {
-    for (const [k, { store }] of this.options.teachers.entries()) {
+    const { teachers, share } = this.options;
+    this.embeds[0]!.set(first);
+    for (const [k, { store }] of teachers.entries()) {
+      if (k === 0) continue;
       const width = store.layout.contents.embed;
-      for (const [i, { record }] of images.entries()) {
-        if (k > 0) store.read(record, this.records[k]![i]!);
-        const embed = k === 0 ? first[i]! : store.layout.embed(this.records[k]![i]!);
-        this.embeds[k]!.set(embed, i * width);
+      for (const [i, own] of this.records[k]!.entries()) {
+        const place = share.images.from + i;
+        store.read(images[place]!.record, own);
+        this.embeds[k]!.set(store.layout.embed(own), place * width);
       }
+      gatherRows(share.group, share.images, this.embeds[k]!);
     }
     const units = this.options.responders.map((k) => this.unitRows(k));
     for (const [i, { record }] of images.entries()) {

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { UserError } from '../../errors.js';
-import { elements, type HostTensor, stagesOf, toOnnx } from '../../tensor/index.js';
+import { elements, type HostTensor, type Stage, stagesOf, toOnnx } from '../../tensor/index.js';
 import type { Device } from '../device.js';
 import type { Feed } from '../ort-tensor.js';
 import type { CompileOptions, ProgramInput, Runnable, TracedProgram } from '../program.js';
+import { ProcessSum } from './process-sum.js';
 import { rankDevices, rankError } from './rank-devices.js';
 import { RankSum, sharedBytes } from './rank-sum.js';
 import { joinShards, shardOf } from './shard.js';
@@ -12,7 +12,7 @@ import { joinShards, shardOf } from './shard.js';
 /** @internal One stage as a worker runs it. */
 export interface StagePlan {
   readonly bytes: Uint8Array;
-  readonly sums: readonly { readonly from: string; readonly to: string }[];
+  readonly sums: Stage['sums'];
   /** Values that no later stage needs. */
   readonly drop: readonly string[];
 }
@@ -27,6 +27,8 @@ export interface RankSetup {
   /** Names of the values that it gives back. */
   readonly results: readonly string[];
   readonly shared: SharedArrayBuffer;
+  /** For sums over the processes that train together. */
+  readonly outer: SharedArrayBuffer;
   readonly device: Device;
   readonly deviceId: number | undefined;
   readonly threads: number;
@@ -37,12 +39,14 @@ export type ShardAxis = (name: string) => number | undefined;
 
 /**
  * A graph with sums over ranks, run by as many workers, each with its own sessions and its part of the split parameters.
- * It is fed and gives back whole arrays: parts are cut out and put together here.
+ * It is fed and gives back whole arrays: parts are cut out and put together here. Where several processes train together, each has
+ * such workers; what the processes add up, all its ranks have alike, and this thread adds it for them.
  */
 export class ParallelProgram implements Runnable {
   private constructor(
     private readonly workers: readonly Worker[],
     private readonly shared: SharedArrayBuffer,
+    private readonly outer: SharedArrayBuffer,
     private readonly axis: ShardAxis,
     readonly inputs: readonly ProgramInput[],
     private readonly results: Readonly<Record<string, string>>,
@@ -59,11 +63,6 @@ export class ParallelProgram implements Runnable {
     const { device = 'cpu', precision } = options;
     const held = options.fixed ?? {};
     const { stages, results } = stagesOf(outputs);
-    if (stages.some(({ sums }) => sums.some(({ over }) => over === 'processes'))) {
-      throw new UserError(
-        `--tensor-parallel ${ranks}: expected 1 where several processes train together, whose losses are over all their images: leave it out, or start one process`,
-      );
-    }
     const inputs = new Map<string, ProgramInput>();
     const models = stages.map((stage) => {
       const model = toOnnx({ outputs: stage.outputs, given: stage.given, fused: device !== 'webgpu', precision });
@@ -83,14 +82,16 @@ export class ParallelProgram implements Runnable {
       const present = [...models[i]!.needs, ...Object.keys(made), ...sums.map(({ to }) => to)];
       return { bytes: models[i]!.bytes, sums, drop: present.filter((name) => !later.has(name)) };
     });
-    const longest = Math.max(
-      0,
-      ...stages.flatMap(({ sums, outputs: made }) =>
-        sums.map(({ from }) => elements(made[from]!.sizes('sumOverRanks'))),
-      ),
-    );
+    const longest = (which: 'ranks' | 'processes') =>
+      Math.max(
+        0,
+        ...stages.flatMap(({ sums, outputs: made }) =>
+          sums.flatMap(({ from, over }) => (over === which ? [elements(made[from]!.sizes('a sum'))] : [])),
+        ),
+      );
     const deviceIds = rankDevices(device, ranks);
-    const shared = new SharedArrayBuffer(sharedBytes(longest, ranks));
+    const shared = new SharedArrayBuffer(sharedBytes(longest('ranks'), ranks));
+    const outer = new SharedArrayBuffer(ProcessSum.bytes(longest('processes')));
     const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / ranks));
     const workers = Array.from({ length: ranks }, (_, rank) => {
       const fixed = Object.fromEntries(
@@ -103,7 +104,7 @@ export class ParallelProgram implements Runnable {
         rank === 0 || axis(name) !== undefined ? [value] : [],
       );
       const workerData: RankSetup = {
-        ...{ rank, ranks, stages: plans, fixed, results: [...new Set(own)], shared, device, threads },
+        ...{ rank, ranks, stages: plans, fixed, results: [...new Set(own)], shared, outer, device, threads },
         deviceId: deviceIds[rank],
       };
       return new Worker(new URL('./rank-worker.js', import.meta.url), {
@@ -123,7 +124,8 @@ export class ParallelProgram implements Runnable {
       await close(workers);
       throw error;
     }
-    return new ParallelProgram(workers, shared, axis, [...inputs.values()], results, into, device);
+    if (options.group) ProcessSum.serve(workers, outer, options.group);
+    return new ParallelProgram(workers, shared, outer, axis, [...inputs.values()], results, into, device);
   }
 
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, HostTensor>> {
@@ -150,6 +152,7 @@ export class ParallelProgram implements Runnable {
     } catch (error) {
       // The others may wait for a sum that will not come.
       RankSum.abandon(this.shared);
+      ProcessSum.abandon(this.outer);
       await Promise.allSettled(answers);
       await this.dispose();
       throw error;
@@ -209,7 +212,8 @@ function answer(worker: Worker): Promise<{ results?: Record<string, HostTensor> 
       settle();
       reject(error);
     };
-    const onMessage = (message: { error?: string; results?: Record<string, HostTensor> }) => {
+    const onMessage = (message: { error?: string; results?: Record<string, HostTensor>; adds?: number }) => {
+      if (message.adds !== undefined) return; // a sum on the way: see ProcessSum
       settle();
       if (message.error === undefined) resolve(message);
       else reject(new Error(message.error));

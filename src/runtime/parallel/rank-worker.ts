@@ -3,11 +3,13 @@ import type * as ort from 'onnxruntime-node';
 import { type Feed, ortTensor } from '../ort-tensor.js';
 import { createSession } from '../session.js';
 import type { RankSetup, StagePlan } from './parallel-program.js';
+import { ProcessSum } from './process-sum.js';
 import { RankSum } from './rank-sum.js';
 
 /** One rank of a `ParallelProgram`: its own sessions, one a stage, run in turn with the sums between them. */
 const setup = workerData as RankSetup;
-const sum = new RankSum(setup.shared, setup.rank, setup.ranks);
+const overRanks = new RankSum(setup.shared, setup.rank, setup.ranks);
+const overProcesses = new ProcessSum(setup.outer, setup.rank, setup.ranks, (asked) => parentPort!.postMessage(asked));
 const sessions: ort.InferenceSession[] = [];
 for (const { bytes } of setup.stages) sessions.push(await createSession(bytes, setup.device, setup));
 
@@ -36,8 +38,9 @@ async function runStage(session: ort.InferenceSession, stage: StagePlan, known: 
   );
   for (const [name, { dims, data }] of Object.entries(made))
     known.set(name, { shape: dims, data: data as Float32Array });
-  for (const { from, to } of stage.sums) {
+  for (const { from, to, over } of stage.sums) {
     const { shape, data } = known.get(from)!;
+    const sum = over === 'ranks' ? overRanks : overProcesses;
     known.set(to, { shape, data: sum.add(data as Float32Array) });
   }
   for (const name of stage.drop) known.delete(name);
