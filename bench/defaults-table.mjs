@@ -3,7 +3,7 @@
 // Top-1, or R@1 of captions, with parameters, latency of an image, training time of the processor and the bytes on disk.
 //
 //   npm run build && node bench/defaults-table.mjs [--only drawings,pairs,scenes,photos,shape] [--kinds teacher,before,now,tuned]
-//     [--preset balanced] [--steps 300] [--images 1200] [--views 2] [--test 0] [--seeds 1] [--try all] [--set '{"batch":32}']
+//     [--preset balanced] [--steps 240] [--images 800] [--views 1] [--test 0] [--seeds 1] [--try all] [--set '{"batch":32}']
 //     [--rows bench/defaults-table.jsonl] [--out runs/defaults] [--print] [--json]
 //
 // --steps shortens each kind to so many, phases in proportion (0: its own). --images takes about so many training images (0: all),
@@ -34,7 +34,7 @@ import { RowFile } from './row-file.mjs';
 const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const values = readOptions({
   ...{ only: 'drawings,pairs,scenes,photos,shape', kinds: 'teacher,before,now,tuned', preset: 'balanced' },
-  ...{ steps: '300', images: '1200', views: '2', test: '0', seeds: '1', try: undefined, set: '{}' },
+  ...{ steps: '240', images: '800', views: '1', test: '0', seeds: '1', try: undefined, set: '{}' },
   ...{ rows: here('bench/defaults-table.jsonl'), out: 'runs/defaults', print: false },
 });
 const file = new RowFile(values.rows);

@@ -73,6 +73,11 @@ describe('command line', () => {
       ['bench', 'step', '--batch', '0'],
       /^promptkd: option '--batch <n>' argument '0' is invalid\. expected a whole number of at least 1\.\n$/,
     ],
+    [
+      ['distill', '--log', 'mlflow=http://ann:secret@localhost:5000'],
+      /is invalid\. expected no name and no password, .*: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD\.\n$/,
+    ],
+    [['defects', 'fit', 'x', '--log', 'mlflow=localhost'], /is invalid\. expected mlflow=URL, as mlflow=http:/],
     [['bench', 'step', '--width', '10', '--heads', '3'], 'promptkd: --heads 3: expected a divisor of --width 10\n'],
   ])('answers %j with one sentence and exit code 2', async (args, sentence) => {
     const { code, out, err } = await promptkd(...args);

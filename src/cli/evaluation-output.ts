@@ -3,8 +3,9 @@ import type { Interval } from '../math/index.js';
 import { bytes, count, percent, textTable } from '../report/index.js';
 
 /** An evaluation's class templates as a line of at most about 80 columns. */
-function templateLine({ templates, weights }: Evaluation): string {
-  if (templates.length === 0) return '';
+function templateLine({ templates, weights, classNames }: Evaluation): string {
+  // Captions alone are read as they are.
+  if (templates.length === 0 || classNames.length === 0) return '';
   const named = templates
     .slice(0, 2)
     .map((one) => `"${one}"`)

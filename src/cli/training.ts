@@ -78,7 +78,11 @@ export function withRunOptions(command: Command, folder?: string): Command {
   return command
     .addOption(deviceOption())
     .addOption(threadsOption())
-    .option('--log <target>', 'mlflow=URL: also send figures to an MLflow server, in the background', logTarget);
+    .option(
+      '--log <target>',
+      'mlflow=URL: also send figures to an MLflow server, in the background; MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN say who asks',
+      logTarget,
+    );
 }
 
 /** What a run is given of the command line. */
@@ -295,9 +299,15 @@ function sharedArgs({
 
 const mlflow = 'mlflow=';
 
-function logTarget(text: string): string {
+/** Where else a run's figures go, as `--log` says it. */
+export function logTarget(text: string): string {
   const url = text.startsWith(mlflow) ? text.slice(mlflow.length) : '';
-  if (!/^https?:\/\/./.test(url))
+  if (!/^https?:\/\/./.test(url) || !URL.canParse(url))
     throw new InvalidArgumentError('expected mlflow=URL, as mlflow=http://localhost:5000.');
+  const { username, password } = new URL(url);
+  if (username || password)
+    throw new InvalidArgumentError(
+      'expected no name and no password, which the files of the run would keep: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.',
+    );
   return text;
 }

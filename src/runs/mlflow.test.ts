@@ -3,13 +3,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { MlflowLog } from './mlflow.js';
 
 interface Request {
   readonly path: string;
   readonly method: string;
   readonly body: Record<string, unknown>;
+  readonly authorization?: string;
 }
 
 let server: Server;
@@ -44,7 +45,8 @@ beforeEach(async () => {
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
       const text = Buffer.concat(parts).toString();
-      const one = { path: request.url!, method: request.method!, body: text ? JSON.parse(text) : {} };
+      const { authorization } = request.headers;
+      const one = { path: request.url!, method: request.method!, body: text ? JSON.parse(text) : {}, authorization };
       requests.push(one);
       const [status, body] = fails ? [500, 'down'] : answer(one);
       response.writeHead(status as number, { 'content-type': 'application/json' }).end(JSON.stringify(body));
@@ -115,4 +117,22 @@ it('says once that the server fails, or is not there, and lets the run go on', a
   await nowhere.end('FINISHED');
   expect(said[1]).toContain('mlflow http://127.0.0.1:9: ');
   expect(said).toHaveLength(2);
+});
+
+it.each([
+  [
+    'a name and a password',
+    { MLFLOW_TRACKING_USERNAME: 'ann', MLFLOW_TRACKING_PASSWORD: 'p@ss' },
+    'Basic YW5uOnBAc3M=',
+  ],
+  ['a token', { MLFLOW_TRACKING_TOKEN: 'secret' }, 'Bearer secret'],
+])('says who asks by %s of the environment', async (_, variables, expected) => {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  const said: string[] = [];
+  const log = open(said);
+  log.step(step(1));
+  await log.end('FINISHED');
+  vi.unstubAllEnvs();
+  expect(said).toEqual([]);
+  expect(new Set(requests.map(({ authorization }) => authorization))).toEqual(new Set([expected]));
 });

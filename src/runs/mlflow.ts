@@ -7,7 +7,7 @@ import { flatRecipe } from './recipe-differences.js';
 
 /** Options of {@link MlflowLog}. */
 export interface MlflowOptions {
-  /** Of the tracking server. */
+  /** Of the tracking server, without name and password: those are read from MLflow's own environment variables. */
   readonly url: string;
   readonly runDir: string;
   readonly recipe: Readonly<Record<string, unknown>>;
@@ -144,7 +144,8 @@ export class MlflowLog {
 
   private request(path: string, init: RequestInit): Promise<Response> {
     const base = this.options.url.replace(/\/+$/, '');
-    return fetch(`${base}/api/2.0/mlflow/${path}`, { ...init, signal: AbortSignal.timeout(requestTime) });
+    const headers = { ...init.headers, ...authorization() };
+    return fetch(`${base}/api/2.0/mlflow/${path}`, { ...init, headers, signal: AbortSignal.timeout(requestTime) });
   }
 
   /** Does something with the server; where that fails it is said once, and nothing is sent any more. */
@@ -178,6 +179,17 @@ export class MlflowLog {
 
 const named = (prefix: string, values: readonly (readonly [string, unknown])[]) =>
   Object.fromEntries(values.map(([name, value]) => [`${prefix}/${name}`, value]));
+
+/** Who asks, by the variables that MLflow's own clients read. */
+function authorization(): { readonly authorization?: string } {
+  const {
+    MLFLOW_TRACKING_USERNAME: name,
+    MLFLOW_TRACKING_PASSWORD: word = '',
+    MLFLOW_TRACKING_TOKEN: token,
+  } = process.env;
+  if (name) return { authorization: `Basic ${Buffer.from(`${name}:${word}`).toString('base64')}` };
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
 
 async function jsonOf(answer: Response, path: string): Promise<unknown> {
   const text = await answer.text();
