@@ -359,33 +359,34 @@ function printTable(table) {
   const own = all.filter((row) => row.table === table);
   const found = (row) => file.of(keyOf(row));
   const missing = own.filter((row) => !found(row)).length;
-  const percent = (x) => (x === undefined ? '' : (x * 100).toFixed(1));
+  const full = (seed) => found(own.find((row) => row.name === 'fraction-1' && row.seed === seed) ?? own[0]);
   const columns = {
-    ...{
-      top1: 'top-1',
-      macro_f1: 'macro-F1',
-      r1_image_to_text: 'R@1 image → text',
-      r1_text_to_image: 'R@1 text → image',
-    },
-    ...(table === 'tail' && { few_macro_f1: 'macro-F1, few-shot', few_top1: 'top-1, few-shot' }),
+    'top-1': (row) => row.top1,
+    'macro-F1': (row) => row.macro_f1,
+    ...(table === 'data'
+      ? { 'of all images’ top-1': ({ seed, top1 }) => seed > 0 && full(seed) && top1 / full(seed).top1 }
+      : table === 'tail'
+        ? { 'few-shot classes: top-1': (row) => row.few_top1, 'macro-F1 of these': (row) => row.few_macro_f1 }
+        : { 'R@1 image → text': (row) => row.r1_image_to_text, 'R@1 text → image': (row) => row.r1_text_to_image }),
   };
-  console.log(
-    `\n## ${table}\n\n| | top-1, every seed | ${Object.values(columns).join(' | ')} | parameters | ms an image |`,
-  );
-  console.log(`|---|---|${'---:|'.repeat(Object.keys(columns).length + 2)}`);
+  console.log(`\n## ${table}\n\nIn %, every seed: mean ± deviation.\n`);
+  console.log(`| | ${Object.keys(columns).join(' | ')} | parameters | ms an image |`);
+  console.log(`|---|${'---:|'.repeat(Object.keys(columns).length + 2)}`);
   for (const name of new Set(own.map((row) => row.name))) {
     const rows = own.filter((row) => row.name === name).flatMap((row) => found(row) ?? []);
     if (rows.length === 0) continue;
-    const cells = Object.keys(columns).map((key) => {
-      const given = rows.flatMap((row) => row[key] ?? []);
-      if (given.length === 0) return '';
-      const { mean, deviation } = spread(given);
-      return deviation === undefined ? percent(mean) : `${percent(mean)} ± ${percent(deviation)}`;
-    });
+    const cells = Object.values(columns).map((of) => everySeed(rows.flatMap((row) => of(row) || [])));
     const latency = rows.flatMap((row) => row.latency_ms ?? []);
     const ms = latency.length > 0 ? spread(latency).mean.toFixed(2) : '';
-    const each = rows.map((row) => percent(row.top1)).join(', ');
-    console.log(`| ${[rows[0].title, each, ...cells, rows[0].parameters, ms].join(' | ')} |`);
+    console.log(`| ${[rows[0].title, ...cells, rows[0].parameters.toLocaleString('en'), ms].join(' | ')} |`);
   }
   if (missing > 0) console.log(`\nNot measured: ${missing} of ${own.length} rows.`);
+}
+
+/** Shares in per cent: each, and of several the mean and the deviation. */
+function everySeed(shares) {
+  const each = shares.map((share) => (share * 100).toFixed(1)).join(', ');
+  if (shares.length < 2) return each;
+  const { mean, deviation } = spread(shares.map((share) => share * 100));
+  return `${each}: ${mean.toFixed(1)} ± ${deviation.toFixed(1)}`;
 }

@@ -80,6 +80,8 @@ describe('the joint step', () => {
     await steps.dispose();
 
     const other = await jointTask({ coordination: { clip: 1e-6, gamma: 0.7 } });
+    // Without clipping all losses share one backward pass.
+    expect([task, other.task].map(({ groups }) => groups.length)).toEqual([1, 2]);
     const clipped = await openSteps(other.task, { compile: compileOptions });
     const second = (await clipped.step(0)).gradients;
     expect(second['heads/feature.text']!.every((x) => Math.abs(x) <= 1e-6)).toBe(true);
