@@ -7,6 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { hugePageTunable } from '../dist/runtime/huge-pages.js';
 import { machineLine } from './machine.mjs';
 
 const { values } = parseArgs({
@@ -19,7 +20,12 @@ const { values } = parseArgs({
 });
 const { steps, batch } = values;
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const env = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+const env = {
+  ...process.env,
+  ...{ OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+  // For both, as the command line asks for them.
+  GLIBC_TUNABLES: hugePageTunable,
+};
 
 function said(file, args) {
   const { status, stdout, stderr, error } = spawnSync(file, args, { env, encoding: 'utf8' });

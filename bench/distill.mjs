@@ -1,4 +1,4 @@
-// Whole distillation steps of the demo's pair: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
+// Whole distillation steps of the drawings' teacher and student: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
 // and the optimizer with it, here and in PyTorch. Both start from the same weights and see the same batches; the total loss
 // of the first step must agree. PyTorch's batches stand ready in memory, ours are read from the store at each step.
 //
@@ -9,10 +9,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { allParams } from '../dist/distill/dual-stream.js';
-import { halfToFloat } from '../dist/files/index.js';
-import { paramFeeds } from '../dist/nn/index.js';
-import { openDemoStep, shippedRecipe } from './demo-step.mjs';
+import { openDrawingsStep, peerJob, shippedRecipe } from './drawings-step.mjs';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
@@ -21,8 +18,8 @@ const steps = Number(values.steps);
 const lr = 1e-4;
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
-  const { executor, full, batches, phases, recipe, dataset, extractMs } = await openDemoStep(folder, { lr });
-  const phase = phases.at(-1);
+  const opened = await openDrawingsStep(folder, { lr });
+  const { executor, batches, phases, recipe, dataset, extractMs } = opened;
   let lossOfFirst;
   const ours = async (count) => {
     const start = performance.now();
@@ -31,19 +28,8 @@ try {
     return (performance.now() - start) / count;
   };
 
-  const copied = Object.entries({ ...allParams(full), ...paramFeeds(full.teacher, 'teacher/') });
-  const tensors = Object.fromEntries(copied.map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
-  const wanted = new Set(Object.keys(batches.feeds));
-  for (let step = 0; step < steps; step++) {
-    for (const [name, { shape, data }] of Object.entries(batches.fill(phase.firstStep + step, wanted))) {
-      const copy = data instanceof Uint16Array ? halfToFloat(data) : data.slice();
-      tensors[`batch${step}/${name}`] = { shape, data: copy };
-    }
-  }
-  const peer = await startPeer('distill_step.py', tensors, {
-    ...{ lr, recipe, batches: steps, config: full.config, prompt: full.prompt.config, pairs: full.pairs },
-    teacher_vision: full.teacherConfig.vision_config,
-  });
+  const { tensors, settings } = peerJob(opened, { steps, lr });
+  const peer = await startPeer('distill_step.py', tensors, settings);
   await ours(1);
   const sides = { promptkd: () => ours(steps) };
   if (peer) {

@@ -1,16 +1,30 @@
 """The joint step of the dual-stream recipe in PyTorch: student with its prompts, four losses against stored targets, a
 backward pass for the feature loss and one for the rest, coordination, and AdamW. Batches stand in memory; one with `kept`
 drops patches of the student. Between two grids of patches layers and maps are interpolated. The way `live`
-runs the teacher's image tower at every step instead of reading what is stored; its texts stay stored."""
+runs the teacher's image tower at every step instead of reading what is stored; its texts stay stored.
+
+    python -m torch.distributed.run --nproc-per-node 2 bench/peers/distill_step.py JOB STEPS stored|live
+
+trains by several processes over gloo: each has its part of images and texts, embeddings are gathered with their gradient, and
+gradients are summed as DistributedDataParallel does, which itself takes one backward pass a step. Prints milliseconds a step and the
+first total loss. Beside it: node bench/ddp-distill.mjs."""
+import os
 import sys
+import time
 
 import torch
+import torch.distributed as dist
+import torch.distributed.nn
 import torch.nn.functional as F
 
 import clip
 import job
 
 tensors, settings = job.read(sys.argv[1])
+together = "RANK" in os.environ
+if together:
+    dist.init_process_group("gloo")
+rank, size = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
 config, recipe, pairs = settings["config"], settings["recipe"], settings["pairs"]
 teacher_config = settings["teacher_vision"]
 last_hidden = f"target/hidden.{teacher_config['num_hidden_layers']}"
@@ -23,6 +37,35 @@ side = config["vision_config"]["image_size"] // config["vision_config"]["patch_s
 batches = [job.under(tensors, f"batch{i}/") for i in range(settings["batches"])]
 for batch in batches:
     batch.update({name: batch[name].long() for name in ("ids", "ends", "kept") if name in batch})
+captions = batches[0]["target/image"].shape[0]
+
+
+def own(rows):
+    """A process's part of rows."""
+    return rows.chunk(size)[rank]
+
+
+def own_texts(rows):
+    """Its captions, then its classes."""
+    return torch.cat([own(rows[:captions]), own(rows[captions:])])
+
+
+def gathered(rows):
+    """All processes' rows."""
+    return torch.cat(torch.distributed.nn.all_gather(rows.contiguous())) if size > 1 else rows
+
+
+def gathered_texts(rows):
+    here = captions // size
+    return torch.cat([gathered(rows[:here]), gathered(rows[here:])])
+
+
+for batch in batches:
+    for name in batch:
+        if name in ("ids", "ends"):
+            batch[name] = own_texts(batch[name])
+        elif name not in ("target/image", "target/text"):
+            batch[name] = own(batch[name])
 names = [(room, name) for room in rooms for name in rooms[room]]
 trained = [rooms[room][name].requires_grad_() for room, name in names]
 
@@ -57,9 +100,9 @@ def prompts_of(batch, captions):
     bias = ((1 - mask) * -1e9)[:, None, None, :]
     x, _, _ = clip.encoder(prompt, "encoder", x, shape["layers"], shape["heads"], bias)
     pooled = ((mask / mask.sum(-1, keepdim=True))[:, None] @ x)[:, 0]
-    texts = clip.norm(prompt, "final_layer_norm", pooled)
+    texts = gathered_texts(clip.norm(prompt, "final_layer_norm", pooled))
     n = shape["n_ctx"]
-    text = [clip.dense(prompt, f"text_heads.{i}", texts).view(N, n, -1) for i in range(shape["text_layers"])]
+    text = [clip.dense(prompt, f"text_heads.{i}", texts).view(len(texts), n, -1) for i in range(shape["text_layers"])]
     task = texts[captions:].mean(0, keepdim=True)
     vision = [clip.dense(prompt, f"vision_heads.{i}", task).view(n, -1) for i in range(shape["vision_layers"])]
     return text, vision
@@ -69,7 +112,7 @@ def prompts_of(batch, captions):
 def live_targets(pixels):
     """What the store holds of the teacher's image tower, computed now."""
     image, hidden, maps = clip.vision(teacher, teacher_config, pixels, maps=True)
-    targets = {"target/image": image, last_hidden: hidden[-1]}
+    targets = {"target/image": gathered(image), last_hidden: hidden[-1]}
     for p in pairs:
         targets[f"target/hidden.{p['teacher']}"] = hidden[p["teacher"]]
         mean = maps[p["teacher"] - 1].mean(1)
@@ -108,14 +151,16 @@ def step(number, way="stored"):
     tokens = 1 + side**2 if kept is None else kept.shape[1]
     if kept is not None:
         batch = kept_targets(batch, kept)
-    text_prompts, vision_prompts = prompts_of(batch, B)
+    text_prompts, vision_prompts = prompts_of(batch, captions)
+    worn = [own_texts(prompts) for prompts in text_prompts]
     image, hidden, maps = clip.vision(student, config["vision_config"], batch["pixels"], vision_prompts, True, kept)
-    text, last = clip.text(student, config["text_config"], batch["ids"], batch["ends"], text_prompts, insert=True)
-    own = [state[:, :tokens] for state in hidden]
+    text, last = clip.text(student, config["text_config"], batch["ids"], batch["ends"], worn, insert=True)
+    image, text = gathered(image), gathered_texts(text)
+    seen = [state[:, :tokens] for state in hidden]
     own = own if kept is not None else [moved(state, "to_teacher") for state in own]
 
     features = [
-        (standard(own[p["student"]]) @ heads[f"feature.hidden.{p['student']}-{p['teacher']}"]
+        (standard(seen[p["student"]]) @ heads[f"feature.hidden.{p['student']}-{p['teacher']}"]
          - standard(batch[f"target/hidden.{p['teacher']}"])).square().mean()
         for p in pairs
     ]
@@ -133,7 +178,7 @@ def step(number, way="stored"):
     n = shape["n_ctx"]
     words = torch.cat([last[:B, :1], last[:B, 1 + n:]], 1)
     bias = torch.where(torch.arange(words.shape[1]) <= batch["ends"][:B, None], 0.0, -1e9)[:, None]
-    query, key = own[-1][:, 1:] @ heads["cross.query"], words @ heads["cross.key"]
+    query, key = seen[-1][:, 1:] @ heads["cross.query"], words @ heads["cross.key"]
     mine = torch.softmax(query @ key.transpose(1, 2) * query.shape[-1] ** -0.5 + bias, -1)
     with torch.no_grad():
         patches = batch[last_hidden][:, 1:]
@@ -158,6 +203,7 @@ def step(number, way="stored"):
     )
     first = torch.autograd.grad(feature, trained, retain_graph=True, allow_unused=True)
     second = torch.autograd.grad(rest, trained, allow_unused=True)
+    first, second = mean(first), mean(second)
     length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm([g for g in first if g is not None])))
     scale = torch.clamp(recipe["coordination"]["clip"] / length, max=1.0)
     for p, f, r in zip(trained, first, second):
@@ -165,7 +211,36 @@ def step(number, way="stored"):
     optimizer.step()
     with torch.no_grad():
         student["logit_scale"].clamp_(max=4.605170185988092)
-    return {"total": (feature + rest).item()}
+    total = (feature + rest).detach()
+    if size > 1:
+        dist.all_reduce(total)
+    return {"total": total.item() / size}
 
 
-job.serve(step)
+def mean(gradients):
+    """Over the processes, in one flat buffer."""
+    if size == 1:
+        return gradients
+    there = [g for g in gradients if g is not None]
+    flat = torch.cat([g.reshape(-1) for g in there])
+    dist.all_reduce(flat)
+    parts = iter((flat / size).split([g.numel() for g in there]))
+    return [None if g is None else next(parts).view_as(g) for g in gradients]
+
+
+def timed(steps, way):
+    first = step(0, way)["total"]
+    step(1, way)
+    began = time.perf_counter()
+    for number in range(2, steps):
+        step(number, way)
+    milliseconds = (time.perf_counter() - began) * 1e3 / (steps - 2)
+    if rank == 0:
+        print(f'{{"ms": {milliseconds}, "total": {first}, "torch": "{torch.__version__}"}}', flush=True)
+    dist.destroy_process_group()
+
+
+if together:
+    timed(int(sys.argv[2]), sys.argv[3])
+else:
+    job.serve(step)

@@ -42,6 +42,13 @@ it('says what failed where the state could not be saved', async () => {
   await rm(root, { recursive: true });
 });
 
+it('stops at SIGUSR1, at which Node would open its debugger', async () => {
+  const signal = interruptSignal(true);
+  process.kill(process.pid, 'SIGUSR1');
+  await vi.waitUntil(() => signal.aborted);
+  expect(describeFailure(signal.reason)).toEqual({ message: 'interrupted', code: 138 });
+});
+
 it('leaves no handlers of commands before in a process of several', () => {
   const before = process.listenerCount('SIGUSR2');
   for (let command = 0; command < 3; command++) interruptSignal();

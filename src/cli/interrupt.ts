@@ -1,14 +1,17 @@
 import { Interrupted } from './failure.js';
 import { sayLine } from './live-lines.js';
 
-/** SIGUSR2 is what Slurm is asked to warn with, and what mpirun hands on without ending the processes itself. */
-const signals = { SIGINT: 130, SIGTERM: 143, SIGUSR2: 140 } as const;
+/**
+ * SIGUSR1 and SIGUSR2 are what Slurm is asked to warn with, and what mpirun hands on without ending the processes itself. Node would
+ * open its debugger at SIGUSR1.
+ */
+const signals = { SIGINT: 130, SIGTERM: 143, SIGUSR1: 138, SIGUSR2: 140 } as const;
 
 /** Takes the handlers of the command before away, where one process runs several commands one after the other. */
 let leave = () => {};
 
 /**
- * A signal that the first Ctrl-C, SIGTERM or SIGUSR2 aborts, so that a run can finish its step and save; the second kills at once,
+ * A signal that the first Ctrl-C, SIGTERM, SIGUSR1 or SIGUSR2 aborts, so that a run can finish its step and save; the second kills at once,
  * because the handlers are gone by then. A command asks for one signal: the next one takes its place.
  *
  * @param quiet for one of several processes, of which another says it

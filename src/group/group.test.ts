@@ -196,7 +196,7 @@ describe.skipIf(missing)(`processes that train together${missing ? ` (skipped: $
   });
 
   // mpirun does the same at SIGINT as at SIGTERM: it waits so many seconds, hands SIGTERM on, waits again and kills.
-  it.each(long ? ['SIGTERM', 'SIGUSR2'] : ['SIGTERM'])(
+  it.each(long ? ['SIGTERM', 'SIGUSR1', 'SIGUSR2'] : ['SIGTERM'])(
     '%s to the launcher: all finish the step, the first saves, all leave',
     {
       timeout: 300_000,
