@@ -1,10 +1,10 @@
-// What each part of the method contributes: the demo's distillation again with one part off (or one loss more) at a time,
+// What each part of the method contributes: the drawings' distillation again with one part off (or one loss more) at a time,
 // at the same number of images, from one store of teacher targets. Prints a Markdown table or, with --json, each run's figures as it ends.
 //
 //   npm run build && node bench/ablations.mjs [--teacher models/emoji-teacher] [--share 0.5] [--seeds 1]
 //     [--only full,kd] [--json]
 //
-// --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/ablations.
+// --share scales every phase's steps: 1 is the recipe's own length. A run that was stopped goes on from runs/ablations.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';

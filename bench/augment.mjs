@@ -4,7 +4,7 @@
 //   npm run build && node bench/augment.mjs [--teacher models/emoji-teacher] [--share 0.2] [--seeds 1]
 //     [--only none,images] [--json]
 //
-// --share scales every phase's steps: 1 is the demo's own length. A run that was stopped goes on from runs/augment.
+// --share scales every phase's steps: 1 is the recipe's own length. A run that was stopped goes on from runs/augment.
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';

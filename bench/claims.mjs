@@ -10,7 +10,7 @@
 // parts      one part of the method off, and the settings where it should show: longer, larger prompts, a frozen student
 // quantised  direct rounding against what `promptkd quantize` does, of each seed's student
 //
-// --share scales every phase's steps of recipes/distill-emoji.yaml: 1 is the demo's own length. Each finished row is a line of
+// --share scales every phase's steps of recipes/distill-emoji.yaml: 1 is that recipe's own length. Each finished row is a line of
 // --rows and is not measured again; rows go from the cheapest to the dearest, seed by seed. --minutes begins no row later than
 // that; --print measures nothing. A row that was stopped within its training goes on from --out.
 import { existsSync, readFileSync } from 'node:fs';
@@ -66,7 +66,7 @@ const merge = (a, b) =>
   );
 
 const demo = parse(readFileSync(here('../recipes/distill-emoji.yaml'), 'utf8'));
-/** The demo's recipe, with `times` as many steps as --share says. */
+/** Of the drawings, with `times` as many steps as --share says. */
 function recipeOf(change, seed, times = 1) {
   const recipe = distillRecipe.parse(merge({ ...demo, seed, views: Number(values.views) }, change));
   for (const phase of Object.values(recipe.phases)) phase.steps = Math.round(phase.steps * share * times);

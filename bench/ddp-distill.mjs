@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { writeSafetensors } from '../dist/files/index.js';
 import { openGroup } from '../dist/group/index.js';
 import { GroupReduce } from '../dist/train/group-reduce.js';
-import { openDemoStep, peerJob, shippedRecipe } from './demo-step.mjs';
+import { openDrawingsStep, peerJob, shippedRecipe } from './drawings-step.mjs';
 import { machineLine } from './machine.mjs';
 import { readOptions } from './options.mjs';
 import { mustAgree } from './peers.mjs';
@@ -39,7 +39,7 @@ else {
 async function ours(folder) {
   const group = await openGroup();
   const { reduce } = new GroupReduce(group, () => false);
-  const { executor, batches } = await openDemoStep(folder, { compile: { threads: 1, group }, reduce });
+  const { executor, batches } = await openDrawingsStep(folder, { compile: { threads: 1, group }, reduce });
   const [first] = await executor.run(0, 2);
   const [began, before] = [performance.now(), process.cpuUsage()];
   await executor.run(2, steps - 2);
@@ -54,7 +54,7 @@ async function ours(folder) {
 }
 
 async function compare(folder) {
-  const opened = await openDemoStep(folder);
+  const opened = await openDrawingsStep(folder);
   const job = join(folder, 'job.safetensors');
   const { tensors, settings } = peerJob(opened, { steps });
   await writeSafetensors(job, tensors, { metadata: { settings: JSON.stringify({ threads: 1, ...settings }) } });

@@ -1,4 +1,4 @@
-// Whole distillation steps of the demo's pair: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
+// Whole distillation steps of the drawings' teacher and student: the joint phase of recipes/distill-emoji.yaml with stored targets, the loop
 // and the optimizer with it, here and in PyTorch. Both start from the same weights and see the same batches; the total loss
 // of the first step must agree. PyTorch's batches stand ready in memory, ours are read from the store at each step.
 //
@@ -9,7 +9,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDemoStep, peerJob, shippedRecipe } from './demo-step.mjs';
+import { openDrawingsStep, peerJob, shippedRecipe } from './drawings-step.mjs';
 import { readOptions } from './options.mjs';
 import { alternate, mustAgree, startPeer } from './peers.mjs';
 
@@ -18,7 +18,7 @@ const steps = Number(values.steps);
 const lr = 1e-4;
 const folder = mkdtempSync(join(tmpdir(), 'promptkd-distill-'));
 try {
-  const opened = await openDemoStep(folder, { lr });
+  const opened = await openDrawingsStep(folder, { lr });
   const { executor, batches, phases, recipe, dataset, extractMs } = opened;
   let lossOfFirst;
   const ours = async (count) => {

@@ -18,7 +18,7 @@ export const figures = {
     ...{ script: 'step.mjs', mode: 'full', of: ofMode('full', 'ratio') },
   },
   whole: {
-    ...{ work: 'whole distillation, images a second, demo pair, against PyTorch', atLeast: 1.5 },
+    ...{ work: 'whole distillation, images a second, the drawings’ pair, against PyTorch', atLeast: 1.5 },
     ...{ script: 'distill.mjs', of: ([row]) => row?.whole_ratio },
   },
   stored: {

@@ -1,4 +1,4 @@
-// Half the time at the same accuracy: the demo's distillation with the student reading a part of the patches, or smaller images,
+// Half the time at the same accuracy: the drawings' distillation with the student reading a part of the patches, or smaller images,
 // until the last phase, or (all-50) to the end; with its first layers frozen in the last phase (freeze-1: one of each tower;
 // freeze-text: all of the text tower); or without clipping, which costs a backward pass (no-clip). Prints a Markdown table, every
 // seed, or with --json one object a row.

@@ -1,6 +1,6 @@
 // Where the time of a training step goes: milliseconds by kernel of ONNX Runtime, what its products reach of the machine's
 // peak, and what its optimiser made of the graph, as the number of nodes of each kind before and after. The steps are those of
-// step.mjs (`forward`, `prompts`, `full`) and the demo's distillation step (`distill`). Profiling itself takes time, a few
+// step.mjs (`forward`, `prompts`, `full`) and the drawings' distillation step (`distill`). Profiling itself takes time, a few
 // microseconds a node.
 //
 //   npm run build && node bench/profile.mjs [--work forward,prompts,full,distill] [--steps 5] [--threads 2]
@@ -15,7 +15,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { openBlockStep } from '../dist/evaluate/bench-step.js';
 import { peakGflops } from '../dist/evaluate/peak.js';
-import { openDemoStep } from './demo-step.mjs';
+import { openDrawingsStep } from './drawings-step.mjs';
 import { readOptions, someOf } from './options.mjs';
 import { table } from './table.mjs';
 
@@ -95,7 +95,7 @@ function openBlocks(mode, options) {
 }
 
 async function openDistillation(folder, options) {
-  const { executor, batches } = await openDemoStep(folder, { compile: options });
+  const { executor, batches } = await openDrawingsStep(folder, { compile: options });
   return {
     run: () => executor.run(0, 1),
     async dispose() {

@@ -11,7 +11,11 @@ export const suites = {
     ...{ script: 'profile.mjs', minutes: 2 },
     about: 'Where the time of a training step goes, by kernel, and what ONNX Runtime fused',
   },
-  distill: { script: 'distill.mjs', minutes: 2, about: 'Whole distillation steps of the demo’s pair' },
+  distill: {
+    script: 'distill.mjs',
+    minutes: 2,
+    about: 'Whole distillation steps of the drawings’ teacher and student',
+  },
   stored: {
     ...{ script: 'stored-targets.mjs', minutes: 5 },
     about: 'A CVPR 2024 step, ViT-L/14 → ViT-B/16: stored targets against a live teacher, and when storing pays',
@@ -98,7 +102,7 @@ export const suites = {
   },
   'half-time': {
     ...{ script: 'half-time.mjs', minutes: 20 },
-    about: 'The demo’s distillation on a part of the patches, or on smaller images, until its last phase',
+    about: 'The drawings’ distillation on a part of the patches, or on smaller images, until its last phase',
   },
   journey: {
     ...{ script: 'journey.mjs', minutes: 20 },
@@ -112,7 +116,7 @@ export const suites = {
     ...{ script: 'medical-report.mjs', minutes: 60 },
     about: 'Drafts on phantoms by teacher and student over three seeds; --teacher and --student name their runs',
   },
-  ablations: { script: 'ablations.mjs', minutes: 30, about: 'The demo’s distillation with one part off at a time' },
+  ablations: { script: 'ablations.mjs', minutes: 30, about: 'The drawings’ distillation with one part off at a time' },
   augment: { script: 'augment.mjs', minutes: 10, about: 'Short distillations with and without augmentation' },
   'search-prompts': { script: 'search-prompts.mjs', minutes: 20, about: 'Prompts found and learned automatically' },
 };

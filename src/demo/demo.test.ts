@@ -12,6 +12,12 @@ import { classAttention } from './attention.js';
 import { type DemoMade, demo } from './index.js';
 
 const dataset = { ...colours, splits: { train: colours.splits.train!, test: colours.splits.train! } };
+/** Two captions an image, each its own. */
+const captioned = {
+  ...dataset,
+  name: 'captioned',
+  splits: { test: dataset.splits.test.map((e) => ({ ...e, captions: [`${e.id} of it`, `another of ${e.id}`] })) },
+};
 let folder = '';
 let result: RunResult & DemoMade;
 const stages: string[] = [];
@@ -20,6 +26,7 @@ const run = (more: { signal?: AbortSignal; onProgress?: (progress: RunProgress) 
   demo({
     teacher: join(folder, 'teacher'),
     dataset,
+    captions: captioned,
     recipe: recipe({ seed: 3 }),
     runDir: join(folder, 'run'),
     engine: compileOptions,
@@ -56,6 +63,9 @@ describe('demo', () => {
       expect(m.latency_ms).toBeGreaterThan(0);
       expect(m.bytes).toBeGreaterThan(m.params);
     }
+    expect(result.metrics.data).toMatchObject({ name: dataset.name, captions: 'captioned' });
+    // Two of twice as many captions belong to an image.
+    expect(result.chance.r1ImageToText).toBeCloseTo(1 / dataset.splits.test.length);
     expect(JSON.parse(readFileSync(join(folder, 'run', 'metrics.json'), 'utf8'))).toEqual(result.metrics);
   });
 
@@ -75,6 +85,28 @@ describe('demo', () => {
     for (const text of ['Feature alignment', 'Cross-modal attention', 'Plain KD', 'PromptKD', 'Teacher', 'batch: 6'])
       expect(html).toContain(text);
     expect(html.match(/<li class="example">/g)).toHaveLength(12);
+  });
+
+  it.each([
+    [
+      'dataset',
+      { ...dataset, splits: { ...dataset.splits, test: [{ id: 'a', captions: ['a red square'] }] } },
+      'class',
+    ],
+    ['captions', { ...captioned, splits: { test: [{ id: 'a', captions: [] }] } }, 'captions'],
+  ])('says before it trains what could not be measured: %s', async (field, data, missing) => {
+    const runDir = join(folder, `without-${field}`);
+    await expect(
+      demo({
+        teacher: join(folder, 'teacher'),
+        dataset,
+        recipe: recipe({}),
+        runDir,
+        engine: compileOptions,
+        [field]: data,
+      }),
+    ).rejects.toThrow(missing);
+    expect(existsSync(join(runDir, 'promptkd'))).toBe(false);
   });
 
   it('goes through its stages', () => {

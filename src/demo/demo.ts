@@ -16,7 +16,7 @@ import { loadTowerModel, readTrainingRecord } from '../model/index.js';
 import { dataTemplates } from '../prompt/index.js';
 import { type ChanceLevels, type ModelMetrics, type ModelSummary, modelMetrics, writeReport } from '../report/index.js';
 import { inRun, type PhasePlace, type Run, type RunOptions, type RunOutcome } from '../train/index.js';
-import { measure } from './measure.js';
+import { checkMeasures, measure } from './measure.js';
 import { reportData } from './report.js';
 
 /** The recipe is the PromptKD student's; the baseline takes its `kd` block and sees as many images. */
@@ -64,6 +64,7 @@ export interface DemoMade {
  *
  * Writes into the run folder: `student/`, `metrics.json`, `report.html`, and the runs themselves in `promptkd/` and `kd/`.
  *
+ * @throws UserError, before it trains, for data that cannot be measured on
  * @throws the signal's reason where it is aborted between the runs; what was trained is saved, the same call goes on
  */
 export async function demo(options: DemoOptions): Promise<RunOutcome<DemoMade>> {
@@ -82,6 +83,7 @@ function imagesOf({ dataset, recipe: { data, seed } }: DemoOptions): number {
 
 async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMade>> {
   const { dataset, captions, runDir: out, engine, signal, onMessage, onProgress } = options;
+  checkMeasures(options);
   const recipe = withEpochSteps(options.recipe, imagesOf(options));
   onMessage?.('Reading the teacher');
   const teacher = await loadTowerModel(options.teacher, 'demo');

@@ -1,4 +1,4 @@
-import type { ImageTextDataset } from '../data/index.js';
+import { examplesOf, type ImageTextDataset, isLabelled } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type Evaluation, evaluateModel, harmonicInterval, imageLatency, type Retrieval } from '../evaluate/index.js';
 import { median } from '../math/index.js';
@@ -32,6 +32,21 @@ export interface Measures {
   readonly captions?: ImageTextDataset;
 }
 
+/** Which split. */
+const split = 'test';
+
+/**
+ * Says before any training what could not be measured after it.
+ *
+ * @throws UserError for data without images of a known class, or without captions
+ */
+export function checkMeasures({ dataset, captions }: Pick<Measures, 'dataset' | 'captions'>): void {
+  if (!examplesOf(dataset, split).some(isLabelled))
+    throw new UserError(`${dataset.name}: expected images whose class is known in the split ${split}, to measure on`);
+  if (captions && !examplesOf(captions, split).some((example) => example.captions.length > 0))
+    throw new UserError(`${captions.name}: expected captions in the split ${split}, to measure retrieval by`);
+}
+
 /** Measures all models on the test split of the same data, and their latencies in turn. */
 export async function measure(
   contestants: readonly Contestant[],
@@ -48,7 +63,7 @@ export async function measure(
   const evaluations: { readonly classes: Evaluation; readonly retrieval?: Retrieval }[] = [];
   for (const { name, model } of contestants) {
     const tell = (what: string, done: number, total: number) => onProgress?.(`${name}: ${what}`, done, total);
-    const shared = { ...options, latencyRuns: 0, onProgress: tell };
+    const shared = { ...options, split, latencyRuns: 0, onProgress: tell };
     const classes = await evaluateModel(model, dataset, { ...shared, templates });
     const own = captions && (await evaluateModel(model, captions, shared));
     evaluations.push({ classes, retrieval: own ? own.retrieval : classes.distinctRetrieval });

@@ -10,6 +10,12 @@ function outcome(scores: readonly number[], more: Partial<Outcome> & { readonly 
   return { evaluations, best, trained: scores.at(-1)!, chance: 0.1, steps: 100, views: 2, ...rest };
 }
 
+/** The same run, measured on three images. */
+function onThree(run: Outcome): Outcome {
+  const few = { images: 3 };
+  return { ...run, evaluations: run.evaluations.map((one) => ({ ...one, ...few })), best: { ...run.best, ...few } };
+}
+
 describe('what to try next', () => {
   it.each([
     [
@@ -24,6 +30,11 @@ describe('what to try next', () => {
     ['a smaller one', outcome([0.79, 0.79, 0.79]), ['a smaller student']],
     ['another teacher', outcome([0.11, 0.11, 0.11], { teacher: 0.12 }), ['another teacher']],
     ['nothing', outcome([0.74, 0.74, 0.74]), []],
+    [
+      'nothing where three images cannot tell it from guessing',
+      onThree(outcome([1 / 3], { teacher: 1 / 3, chance: 1 / 3 })),
+      [],
+    ],
   ] as [string, Outcome, string[]][])('is %s', (_, run, begins) => {
     const advice = adviceOf(run);
     expect(advice.map((sentence, i) => sentence.slice(0, begins[i]?.length))).toEqual(begins);

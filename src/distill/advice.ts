@@ -67,10 +67,10 @@ export function larger(outcome: Outcome): string | undefined {
   return `a larger student (--size base, or --set student.vision.hidden_size=…): it levels off at ${percent(share)} of its teacher`;
 }
 
-/** As good as its teacher. */
-export function smaller({ best }: Outcome): string | undefined {
+/** As good as its teacher, and clearly better than guessing: on a few images both may be as good by chance. */
+export function smaller({ best, chance }: Outcome): string | undefined {
   const share = shareOfTeacher(best);
-  if (share === undefined || share < 0.98) return undefined;
+  if (share === undefined || share < 0.98 || scoreOf(best) - chance <= 2 * error(best)) return undefined;
   return 'a smaller student (--size tiny), or a better teacher: it is as good as this one';
 }
 

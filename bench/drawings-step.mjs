@@ -1,4 +1,4 @@
-// The joint phase of the demo's distillation, ready to be stepped.
+// The joint phase of the drawings' distillation, ready to be stepped.
 import { fileURLToPath } from 'node:url';
 import { loadCheckpoint } from '../dist/clip/index.js';
 import { openDataset } from '../dist/data/index.js';
@@ -24,7 +24,7 @@ export const shippedRecipe = () => loadRecipe(distillRecipe, { file });
  * @param reduce sums over processes, where several train together
  * @returns `executor`: runs steps; `extractMs`: milliseconds an image of the extraction
  */
-export async function openDemoStep(folder, { lr = 1e-4, compile = {}, reduce } = {}) {
+export async function openDrawingsStep(folder, { lr = 1e-4, compile = {}, reduce } = {}) {
   const recipe = await loadRecipe(distillRecipe, { file, set: ['data.fraction=0.2', 'views=1'] });
   const teacher = await loadCheckpoint(here('../models/emoji-teacher'));
   const dataset = await openDataset(recipe.data.dataset);
