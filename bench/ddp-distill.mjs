@@ -41,12 +41,15 @@ async function ours(folder) {
   const { reduce } = new GroupReduce(group, () => false);
   const { executor, batches } = await openDrawingsStep(folder, { compile: { threads: 1, group }, reduce });
   const [first] = await executor.run(0, 2);
-  const began = performance.now();
+  const [began, before] = [performance.now(), process.cpuUsage()];
   await executor.run(2, steps - 2);
   const ms = (performance.now() - began) / (steps - 2);
+  const { user, system } = process.cpuUsage(before);
+  const cpu = Float32Array.of((user + system) / 1000 / (steps - 2));
+  group.allReduce(cpu);
   await executor.dispose();
   batches.close();
-  if (group.rank === 0) console.log(JSON.stringify({ ms, total: first.losses.total }));
+  if (group.rank === 0) console.log(JSON.stringify({ ms, cpu: cpu[0], total: first.losses.total }));
   group.close();
 }
 
@@ -66,18 +69,22 @@ async function compare(folder) {
     'PyTorch, live teacher': () => said(values.python, [...torchrun, values.steps, 'live']),
   };
   console.log(machineLine);
-  const found = Object.fromEntries(Object.keys(turns).map((who) => [who, []]));
+  const [found, spent] = [0, 1].map(() => Object.fromEntries(Object.keys(turns).map((who) => [who, []])));
   const { batch } = opened.recipe;
   for (let round = 1; round <= Number(values.rounds); round++) {
     const totals = {};
     for (const [who, turn] of Object.entries(turns)) {
-      const { ms, total } = turn();
+      const { ms, cpu, total } = turn();
       found[who].push(ms);
+      spent[who].push(cpu);
       totals[who] = total;
     }
     for (const who of Object.keys(turns))
       mustAgree(`${who}: the first step’s total loss`, totals.promptkd, totals[who]);
-    const line = Object.keys(turns).map((who) => `${who} ${((batch * 1000) / found[who].at(-1)).toFixed(1)} images/s`);
+    const line = Object.keys(turns).map(
+      (who) =>
+        `${who} ${((batch * 1000) / found[who].at(-1)).toFixed(1)} images/s (processor ${spent[who].at(-1).toFixed(0)} ms a step)`,
+    );
     console.log(`round ${round}: ${line.join(', ')}`);
   }
   const median = (list) => [...list].sort((a, b) => a - b)[(list.length - 1) >> 1];

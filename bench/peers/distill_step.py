@@ -6,8 +6,8 @@ runs the teacher's image tower at every step instead of reading what is stored; 
     python -m torch.distributed.run --nproc-per-node 2 bench/peers/distill_step.py JOB STEPS stored|live
 
 trains by several processes over gloo: each has its part of images and texts, embeddings are gathered with their gradient, and
-gradients are summed as DistributedDataParallel does, which itself takes one backward pass a step. Prints milliseconds a step and the
-first total loss. Beside it: node bench/ddp-distill.mjs."""
+gradients are summed as DistributedDataParallel does, which itself takes one backward pass a step. Prints milliseconds a step,
+those of the processor in all processes, and the first total loss. Beside it: node bench/ddp-distill.mjs."""
 import os
 import sys
 import time
@@ -157,7 +157,7 @@ def step(number, way="stored"):
     text, last = clip.text(student, config["text_config"], batch["ids"], batch["ends"], worn, insert=True)
     image, text = gathered(image), gathered_texts(text)
     seen = [state[:, :tokens] for state in hidden]
-    own = own if kept is not None else [moved(state, "to_teacher") for state in own]
+    seen = seen if kept is not None else [moved(state, "to_teacher") for state in seen]
 
     features = [
         (standard(seen[p["student"]]) @ heads[f"feature.hidden.{p['student']}-{p['teacher']}"]
@@ -203,7 +203,7 @@ def step(number, way="stored"):
     )
     first = torch.autograd.grad(feature, trained, retain_graph=True, allow_unused=True)
     second = torch.autograd.grad(rest, trained, allow_unused=True)
-    first, second = mean(first), mean(second)
+    first, second = over_processes(first), over_processes(second)
     length = torch.linalg.vector_norm(torch.stack(torch._foreach_norm([g for g in first if g is not None])))
     scale = torch.clamp(recipe["coordination"]["clip"] / length, max=1.0)
     for p, f, r in zip(trained, first, second):
@@ -217,8 +217,8 @@ def step(number, way="stored"):
     return {"total": total.item() / size}
 
 
-def mean(gradients):
-    """Over the processes, in one flat buffer."""
+def over_processes(gradients):
+    """Their means, in one flat buffer."""
     if size == 1:
         return gradients
     there = [g for g in gradients if g is not None]
@@ -231,12 +231,14 @@ def mean(gradients):
 def timed(steps, way):
     first = step(0, way)["total"]
     step(1, way)
-    began = time.perf_counter()
+    began, before = time.perf_counter(), time.process_time()
     for number in range(2, steps):
         step(number, way)
     milliseconds = (time.perf_counter() - began) * 1e3 / (steps - 2)
+    cpu = torch.tensor((time.process_time() - before) * 1e3 / (steps - 2))
+    dist.all_reduce(cpu)
     if rank == 0:
-        print(f'{{"ms": {milliseconds}, "total": {first}, "torch": "{torch.__version__}"}}', flush=True)
+        print(f'{{"ms": {milliseconds}, "cpu": {cpu.item()}, "total": {first}}}', flush=True)
     dist.destroy_process_group()
 
 
