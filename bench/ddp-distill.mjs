@@ -1,4 +1,4 @@
-// The demo's distillation by two processes with one thread each, here over MPI and in PyTorch over gloo, in turn: the joint phase of
+// The drawings' distillation by two processes with one thread each, here over MPI and in PyTorch over gloo, in turn: the joint phase of
 // recipes/distill-emoji.yaml from the same weights and batches, with the optimizer. The total loss of the first step must agree.
 // PyTorch's batches stand ready in memory, ours are read from the store.
 //

@@ -1,4 +1,4 @@
-// Start-up: the command line's help, the demo's first training step from nothing, and tracing and session creation of a
+// Start-up: the command line's help, a training's first step from nothing, and tracing and session creation of a
 // ViT-B/16 training program (its vision tower, all gradients). Medians.
 //
 //   npm run build && node bench/startup.mjs [--rounds 3] [--json]
@@ -50,7 +50,7 @@ const firstStep = (...args) =>
 try {
   const teacher = fileURLToPath(new URL('../models/emoji-teacher', import.meta.url));
   print(
-    'to the first step of training the demo’s teacher further',
+    'to the first step of training the drawings’ teacher further',
     await timed(() => firstStep('pretrain', '--from', teacher, '--set', 'batch=16', '--set', 'steps=5')),
   );
 } finally {

@@ -104,6 +104,14 @@ export const suites = {
     ...{ script: 'half-time.mjs', minutes: 20 },
     about: 'The drawings’ distillation on a part of the patches, or on smaller images, until its last phase',
   },
+  'half-time-large': {
+    ...{ script: 'half-time-large.mjs', minutes: 10 },
+    about: 'A ViT-L/14 → ViT-B/16 step on a part of the patches, beside PyTorch: seconds and memory',
+  },
+  'ddp-distill': {
+    ...{ script: 'ddp-distill.mjs', minutes: 6 },
+    about: 'The drawings’ distillation by two processes, beside PyTorch over gloo',
+  },
   journey: {
     ...{ script: 'journey.mjs', minutes: 20 },
     about: 'The guide’s way from a folder of photos to a page, each command timed',
