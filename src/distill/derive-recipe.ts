@@ -51,7 +51,9 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
   const { split } = recipe.data;
   const images = examplesOf(withSubset(dataset, split, recipe.data, recipe.seed), split).length;
   const vocabulary = vocabularyOf(recipe, options);
-  const factorise = recipe.student.tokens === undefined && !hasFixedClasses(dataset);
+  // Of a text tower whose width is set, the table is as it is set, too: a whole recipe stays as it is.
+  const sized = given['student.text.hidden_size'] !== undefined;
+  const factorise = !sized && recipe.student.tokens === undefined && !hasFixedClasses(dataset);
   const adapt = (size: StudentSize | undefined, atMost?: AdaptOptions['atMost']) =>
     adaptRecipe(recipe, {
       ...{ teacher, images, vocabulary, factorise, student, given, atMost },
