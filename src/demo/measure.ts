@@ -47,6 +47,12 @@ export function checkMeasures({ dataset, captions }: Pick<Measures, 'dataset' | 
     throw new UserError(`${captions.name}: expected captions in the split ${split}, to measure retrieval by`);
 }
 
+/** Without the other splits, as images of novel classes say nothing of retrieval. */
+const testOnly = (dataset: ImageTextDataset): ImageTextDataset => ({
+  ...dataset,
+  splits: { [split]: examplesOf(dataset, split) },
+});
+
 /** Measures all models on the test split of the same data, and their latencies in turn. */
 export async function measure(
   contestants: readonly Contestant[],
@@ -65,7 +71,7 @@ export async function measure(
     const tell = (what: string, done: number, total: number) => onProgress?.(`${name}: ${what}`, done, total);
     const shared = { ...options, split, latencyRuns: 0, onProgress: tell };
     const classes = await evaluateModel(model, dataset, { ...shared, templates });
-    const own = captions && (await evaluateModel(model, captions, shared));
+    const own = captions && (await evaluateModel(model, testOnly(captions), shared));
     evaluations.push({ classes, retrieval: own ? own.retrieval : classes.distinctRetrieval });
   }
   const times = contestants.map((): number[] => []);
