@@ -38,7 +38,7 @@ export async function reportData(source: ReportSource, options: CompileOptions):
   const prompted = histories.at(-1)!;
   const evaluation = teacher!.evaluation;
   const unseen = novelClasses(dataset);
-  const novel = unseen ? ` ${count(unseen)} novel classes were kept out of all training, the teacher’s too.` : '';
+  const novel = unseen ? ` ${count(unseen)} novel classes were kept out of the training.` : '';
   const retrieval = captions
     ? ` Retrieval is among ${count(examplesOf(captions, evaluation.split).length)} images of ${captions.name} and all their captions.`
     : '';

@@ -68,7 +68,7 @@ export function comparisonTable(
 <tbody>
 ${share('top1', 'Top-1', models.some((m) => m.novel) ? 'base classes, zero-shot' : 'zero-shot')}
 ${share('top5', 'Top-5', 'the same')}
-${share('novel', 'Top-1, novel', 'classes kept out of all training')}
+${share('novel', 'Top-1, novel', 'classes kept out of training')}
 ${share('harmonic', 'Harmonic mean', 'of top-1, base and novel')}
 ${share('r1ImageToText', 'R@1 image → text', 'retrieval')}
 ${share('r1TextToImage', 'R@1 text → image', 'retrieval')}

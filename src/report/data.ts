@@ -18,7 +18,7 @@ export interface ModelSummary {
   readonly latencyMs: number;
   readonly imagesSeen?: number;
   readonly trainSeconds?: number;
-  /** Top-1 among classes kept out of all training; `top1` and `top5` are then of the others, the base classes. */
+  /** Top-1 among classes kept out of training; `top1` and `top5` are then of the others, the base classes. */
   readonly novel?: Interval;
   /** Harmonic mean of top-1 among base and novel classes. */
   readonly harmonic?: Interval;

@@ -12,7 +12,7 @@ export interface ModelMetrics {
   readonly latency_ms: number;
   readonly images_seen: number;
   readonly train_seconds: number;
-  /** Of classes kept out of all training; `top1` and `top5` are then of the others. */
+  /** Of classes kept out of training; `top1` and `top5` are then of the others. */
   readonly novel?: number;
   readonly harmonic?: number;
 }
