@@ -75,14 +75,7 @@ export function withRunOptions(command: Command, folder?: string): Command {
   command.addOption(dataOption());
   if (folder === undefined) command.requiredOption('--out <folder>', text);
   else command.option('--out <folder>', text, folder);
-  return command
-    .addOption(deviceOption())
-    .addOption(threadsOption())
-    .option(
-      '--log <target>',
-      'mlflow=URL: also send figures to an MLflow server, in the background; MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN say who asks',
-      logTarget,
-    );
+  return command.addOption(deviceOption()).addOption(threadsOption()).addOption(logOption());
 }
 
 /** What a run is given of the command line. */
@@ -299,8 +292,14 @@ function sharedArgs({
 
 const mlflow = 'mlflow=';
 
-/** Where else a run's figures go, as `--log` says it. */
-export function logTarget(text: string): string {
+/** Where else a run's figures go. */
+export const logOption = () =>
+  new Option(
+    '--log <target>',
+    'mlflow=URL: also send figures to an MLflow server, in the background; MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN say who asks',
+  ).argParser(logTarget);
+
+function logTarget(text: string): string {
   const url = text.startsWith(mlflow) ? text.slice(mlflow.length) : '';
   if (!/^https?:\/\/./.test(url) || !URL.canParse(url))
     throw new InvalidArgumentError('expected mlflow=URL, as mlflow=http://localhost:5000.');

@@ -10,7 +10,7 @@ import {
   withCommonOptions,
   withRecipeOptions,
 } from '../options.js';
-import { logTarget, type RecipeRunOptions, runTraining } from '../training.js';
+import { logOption, type RecipeRunOptions, runTraining } from '../training.js';
 
 const dataOption = () =>
   new Option(
@@ -109,7 +109,7 @@ function addFit(group: Command): void {
     .option('--others <data>', 'tuned: other products to learn prompts from, sound and defective')
     .option('--teacher <detector>', 'tuned: learn from the maps of this tuned detector instead of masks')
     .option('--prompts <detector>', 'tuned: reuse the prompts of this detector, without training')
-    .option('--log <target>', 'mlflow=URL: also send figures to an MLflow server, in the background', logTarget)
+    .addOption(logOption())
     .addHelpText(
       'after',
       examples(
