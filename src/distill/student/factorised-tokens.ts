@@ -1,8 +1,9 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { Matrix } from 'ml-matrix';
 import { tokenProjection, tokenTable } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
 import type { HostTensor } from '../../tensor/index.js';
 import type { DistillRecipe } from '../recipe.js';
+import { components } from './components.js';
 import type { StudentStart } from './student.js';
 
 /** Rank of a factorised token table of some width, where the recipe says none: a quarter of it, in eights. */
@@ -40,11 +41,7 @@ export function withFactorisedTokens(start: StudentStart, recipe: Pick<DistillRe
 
 function factors({ shape, data }: HostTensor, rank: number): [rows: HostTensor, projection: HostTensor] {
   const table = Matrix.from1DArray(shape[0]!, shape[1]!, data as Float32Array);
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(table.transpose().mmul(table), {
-    assumeSymmetric: true,
-  });
-  const order = realEigenvalues.map((_, i) => i).sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
-  const U = eigenvectorMatrix.subMatrixColumn(order.slice(0, rank)); // [D, r]
+  const U = components(table.transpose().mmul(table), rank); // [D, r]
   return [tensor(table.mmul(U)), tensor(U)];
 }
 

@@ -1,5 +1,6 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { Matrix } from 'ml-matrix';
 import type { HostTensor } from '../../tensor/index.js';
+import { components } from './components.js';
 import type { Linear, Norm, ResidualStream, StreamWriter } from './residual-stream.js';
 import type { StreamMoments } from './stream-moments.js';
 
@@ -16,7 +17,7 @@ import type { StreamMoments } from './stream-moments.js';
  * @param d width of the student, at least 2
  */
 export function principalStream({ width: D, moment, embedded }: StreamMoments, d: number): ResidualStream {
-  const B = spread(d).mmul(components(moment, D, d - 1).transpose()); // [d, D]
+  const B = spread(d).mmul(components(Matrix.from1DArray(D, D, moment), d - 1).transpose()); // [d, D]
   const gain = Math.sqrt(D / d);
   const reading = (weight: HostTensor, norm: Norm) =>
     scaledColumns(matrix(weight), norm.weight.data).mmul(B.transpose()).mul(gain);
@@ -50,15 +51,6 @@ export function principalStream({ width: D, moment, embedded }: StreamMoments, d
     },
     map: tensor(Matrix.mul(B, gain)),
   };
-}
-
-/** The eigenvectors of the largest eigenvalues as columns, [D, count]. */
-function components(moment: Float64Array, D: number, count: number): Matrix {
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(Matrix.from1DArray(D, D, moment), {
-    assumeSymmetric: true,
-  });
-  const order = realEigenvalues.map((_, i) => i).sort((a, b) => realEigenvalues[b]! - realEigenvalues[a]!);
-  return eigenvectorMatrix.subMatrixColumn(order.slice(0, count));
 }
 
 /** d − 1 orthonormal columns of length d without a mean: the cosine transform's, which load all channels alike. */

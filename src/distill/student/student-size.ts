@@ -55,7 +55,7 @@ function tower(share: number, depth: number, inner: number, teacher: Tower, give
 
 /**
  * The fewest heads that are no larger than the teacher's: each is cut out of one of them. In narrow towers four at least: with
- * two the demo's student learned less (docs/benchmarks.md, "Without a recipe").
+ * two the drawings' student learned less (docs/benchmarks.md, "Without a recipe").
  */
 function heads(width: number, teacher: Tower): number {
   const largest = teacher.hidden_size / teacher.num_attention_heads;
