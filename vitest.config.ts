@@ -15,7 +15,9 @@ const dist = fileURLToPath(new URL('dist/', import.meta.url));
 /** Where `npm run build` puts a module of src/; undefined for what it leaves out. */
 function builtFrom(source: string): string | undefined {
   const path = source.slice(src.length);
-  const aside = ['test', 'web/page', 'web/worker'].some((room) => path.startsWith(`${room.replaceAll('/', sep)}${sep}`));
+  const aside = ['test', 'web/page', 'web/worker'].some((room) =>
+    path.startsWith(`${room.replaceAll('/', sep)}${sep}`),
+  );
   if (!source.startsWith(src) || aside || !/(?<!\.test|\.fixture|\.d)\.ts$/.test(path)) return undefined;
   return join(dist, path.replace(/\.ts$/, '.js'));
 }
