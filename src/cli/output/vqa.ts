@@ -1,5 +1,5 @@
-import { textTable } from '../report/index.js';
-import type { VqaAccuracy, VqaEvaluation } from '../tasks/index.js';
+import { textTable } from '../../report/index.js';
+import type { VqaAccuracy, VqaEvaluation } from '../../tasks/index.js';
 
 /** An evaluation as a table: the ways to answer as columns, overall and each type as rows. */
 export function evaluationTable(found: VqaEvaluation, skipped: number): string {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { describeFailure } from './failure.js';
+import { describeFailure } from '../failure.js';
 import { interruptSignal, resumable } from './interrupt.js';
 
 /** What the command line says of work that goes on after Ctrl-C. */

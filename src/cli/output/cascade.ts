@@ -1,6 +1,6 @@
-import { wilson } from '../math/index.js';
-import { type Interval, milliseconds, percent, type Tradeoff, textTable } from '../report/index.js';
-import type { CascadeFigures, MeasuredStage, Tuned } from '../serve/index.js';
+import { wilson } from '../../math/index.js';
+import { type Interval, milliseconds, percent, type Tradeoff, textTable } from '../../report/index.js';
+import type { CascadeFigures, MeasuredStage, Tuned } from '../../serve/index.js';
 
 type AccuracyOf = (stage: MeasuredStage) => number;
 

@@ -1,5 +1,5 @@
-import { percent } from '../report/index.js';
-import { type RunEvaluation, shareOfTeacher } from '../train/index.js';
+import { percent } from '../../report/index.js';
+import { type RunEvaluation, shareOfTeacher } from '../../train/index.js';
 
 /** An evaluation of a run in words: its figures, the share of the teacher's, and on what. */
 export function evaluationText(evaluation: RunEvaluation): string {

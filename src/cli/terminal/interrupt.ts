@@ -1,4 +1,4 @@
-import { Interrupted } from './failure.js';
+import { Interrupted } from '../failure.js';
 import { sayLine } from './live-lines.js';
 
 /**

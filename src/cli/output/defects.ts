@@ -1,10 +1,10 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { ensureFolder } from '../files/index.js';
-import type { Interval } from '../math/index.js';
-import { textTable } from '../report/index.js';
-import { type DefectEvaluation, type Detector, heatMap, type Inspected } from '../tasks/index.js';
-import { type CommonOptions, printResult } from './options.js';
+import { ensureFolder } from '../../files/index.js';
+import type { Interval } from '../../math/index.js';
+import { textTable } from '../../report/index.js';
+import { type DefectEvaluation, type Detector, heatMap, type Inspected } from '../../tasks/index.js';
+import { type CommonOptions, printResult } from '../options.js';
 
 const percent = (x: number | undefined) => (x === undefined ? '–' : `${(100 * x).toFixed(1)} %`);
 const interval = (x: Interval | undefined, scale = 100, unit = ' %') =>

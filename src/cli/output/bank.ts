@@ -1,9 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bank, taskFolder } from '../bank/index.js';
-import { modelFingerprint } from '../model/index.js';
-import { countParameters } from '../prompt/index.js';
-import { textTable } from '../report/index.js';
+import { type Bank, taskFolder } from '../../bank/index.js';
+import { modelFingerprint } from '../../model/index.js';
+import { countParameters } from '../../prompt/index.js';
+import { textTable } from '../../report/index.js';
 
 export type BankJson = Awaited<ReturnType<typeof bankJson>>;
 

@@ -1,4 +1,4 @@
-import { type JobRecord, type JobSet, resultField } from '../jobs/index.js';
+import { type JobRecord, type JobSet, resultField } from '../../jobs/index.js';
 
 /** Longest call that is shown whole. */
 const callColumns = 60;

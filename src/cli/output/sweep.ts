@@ -1,5 +1,5 @@
-import { textTable } from '../report/index.js';
-import type { SweepResult, TrialResult } from '../sweep/index.js';
+import { textTable } from '../../report/index.js';
+import type { SweepResult, TrialResult } from '../../sweep/index.js';
 
 /** A line a trial: its values, its measure over the seeds as mean ± deviation, and why there is none. */
 export function sweepTable({ trials, measure, seeds, rungs }: SweepResult): string {

@@ -1,10 +1,10 @@
-import type { DistillRecipe, DistillResult } from '../distill/index.js';
-import { adviceOf } from '../distill/index.js';
-import { bytesIn } from '../files/index.js';
-import { bytes, duration, percent } from '../report/index.js';
-import { scoreName } from '../train/index.js';
+import type { DistillRecipe, DistillResult } from '../../distill/index.js';
+import { adviceOf } from '../../distill/index.js';
+import { bytesIn } from '../../files/index.js';
+import { bytes, duration, percent } from '../../report/index.js';
+import { scoreName } from '../../train/index.js';
 import { evaluationText } from './run-figures.js';
-import { fusionJson, fusionLines } from './teachers-output.js';
+import { fusionJson, fusionLines } from './teachers.js';
 
 /** A finished distillation for machines. */
 export function distillJson({ folder, parameters, imagesSeen, seconds, validation, fusion }: DistillResult) {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
-import { recipe, teacher } from '../test/colours.fixture.js';
-import { imageFile, put } from '../test/images.fixture.js';
-import { Terminal } from '../test/terminal.fixture.js';
+import { saveCheckpoint } from '../../clip/checkpoint/checkpoint.js';
+import { recipe, teacher } from '../../test/colours.fixture.js';
+import { imageFile, put } from '../../test/images.fixture.js';
+import { Terminal } from '../../test/terminal.fixture.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);

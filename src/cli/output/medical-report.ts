@@ -1,5 +1,5 @@
-import { percent, textTable } from '../report/index.js';
-import type { ReportEvaluation, TextFigures } from '../tasks/index.js';
+import { percent, textTable } from '../../report/index.js';
+import type { ReportEvaluation, TextFigures } from '../../tasks/index.js';
 
 /** An evaluation of drafts for people: text figures beside both baselines, then findings. */
 export function reportsTable(made: ReportEvaluation): string {

@@ -1,5 +1,5 @@
-import { type ContinualResult, figuresOf, type MethodSummary, type SequenceRun } from '../continual/index.js';
-import { bytes, matrixPage, percent, textTable } from '../report/index.js';
+import { type ContinualResult, figuresOf, type MethodSummary, type SequenceRun } from '../../continual/index.js';
+import { bytes, matrixPage, percent, textTable } from '../../report/index.js';
 
 /** All runs and their summary as plain data. */
 export function continualJson({ runs, summary }: Pick<ContinualResult, 'runs' | 'summary'>) {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
-import { printable } from '../printable.js';
+import { printable } from '../../printable.js';
 
 /** What is drawn on the terminal now, if anything. */
 let current: LiveLines | undefined;

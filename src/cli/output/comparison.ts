@@ -1,8 +1,8 @@
 import { basename, resolve, sep } from 'node:path';
-import { splitVariant } from '../clip/index.js';
-import type { Comparison, VariantSource } from '../evaluate/index.js';
-import type { Interval } from '../math/index.js';
-import { bytes, foldedTable, paretoFile, percent } from '../report/index.js';
+import { splitVariant } from '../../clip/index.js';
+import type { Comparison, VariantSource } from '../../evaluate/index.js';
+import type { Interval } from '../../math/index.js';
+import { bytes, foldedTable, paretoFile, percent } from '../../report/index.js';
 
 /** Models as they stand on the command line, `FOLDER` or `FOLDER#DTYPE`, named by their folders, with those above where names would be equal. */
 export function variantsOf(models: readonly string[]): VariantSource[] {

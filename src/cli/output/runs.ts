@@ -1,5 +1,5 @@
-import { bytes, textTable } from '../report/index.js';
-import { type Deletable, type RecipeDifference, type RunSummary, shownFigures } from '../runs/index.js';
+import { bytes, textTable } from '../../report/index.js';
+import { type Deletable, type RecipeDifference, type RunSummary, shownFigures } from '../../runs/index.js';
 
 const widest = 80;
 

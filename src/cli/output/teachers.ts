@@ -1,5 +1,5 @@
-import type { FusionFigures } from '../distill/index.js';
-import { accuracy, textTable } from '../report/index.js';
+import type { FusionFigures } from '../../distill/index.js';
+import { accuracy, textTable } from '../../report/index.js';
 
 /** Teachers, mixes and rule of a run with several teachers, as lines. */
 export function fusionLines({ teachers, equal, chosen, oracle, rule, split, images }: FusionFigures): string[] {

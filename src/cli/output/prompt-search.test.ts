@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { PromptSearch } from '../prompt-search/search.js';
-import { promptSearchJson, promptSearchText } from './prompt-search-output.js';
+import type { PromptSearch } from '../../prompt-search/search.js';
+import { promptSearchJson, promptSearchText } from './prompt-search.js';
 
 const quality = { top1: 0.5, logLikelihood: -1 };
 const interval = (value: number) => ({ value, low: value - 0.02, high: value + 0.02 });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { accuracyOf, cascadeFigures, latencyMeaning, type MeasuredStage, tuneCascade } from '../serve/index.js';
-import { figures, tradeoff, tunedText } from './cascade-output.js';
+import { accuracyOf, cascadeFigures, latencyMeaning, type MeasuredStage, tuneCascade } from '../../serve/index.js';
+import { figures, tradeoff, tunedText } from './cascade.js';
 
 const sure = [4, 3.5, 3, 2.5, 2, 1.5, 1, 0.5, 0.4, 0.3];
 const stage = (name: string, right: number, latencyMs: number, behindMs: number): MeasuredStage => ({

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Evaluation } from '../evaluate/index.js';
-import { evaluationTable } from './evaluation-output.js';
+import type { Evaluation } from '../../evaluate/index.js';
+import { evaluationTable } from './evaluation.js';
 
 const evaluation: Evaluation = {
   ...{ data: 'coco', split: 'test', images: 2, classes: 2, templates: ['a photo of a {}'], classNames: ['cat', 'dog'] },

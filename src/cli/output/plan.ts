@@ -1,5 +1,5 @@
-import type { RunPlan } from '../train/index.js';
-import { clockTime } from './pace.js';
+import type { RunPlan } from '../../train/index.js';
+import { clockTime } from '../terminal/pace.js';
 
 /** Above any of these a person is asked before a run begins. */
 const limits = { seconds: 3600, bytes: 10e9, memoryShare: 0.8 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { expect, it } from 'vitest';
+import { buildProgram } from '../program.js';
 import { shellLines, wrapped } from './help-lines.js';
-import { buildProgram } from './program.js';
 
 /** The help of a command and of all below it, by name. */
 function helpOf(command: Command, name: string): [string, string][] {

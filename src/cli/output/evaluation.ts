@@ -1,6 +1,6 @@
-import { classFigures, confusions, type Evaluation, type Recall, type TailGroup } from '../evaluate/index.js';
-import type { Interval } from '../math/index.js';
-import { bytes, count, percent, textTable } from '../report/index.js';
+import { classFigures, confusions, type Evaluation, type Recall, type TailGroup } from '../../evaluate/index.js';
+import type { Interval } from '../../math/index.js';
+import { bytes, count, percent, textTable } from '../../report/index.js';
 
 /** An evaluation's class templates as a line of at most about 80 columns. */
 function templateLine({ templates, weights, classNames }: Evaluation): string {

@@ -1,8 +1,8 @@
-import type { DownloadProgress } from '../clip/index.js';
-import { printable, printableJson } from '../printable.js';
+import type { DownloadProgress } from '../../clip/index.js';
+import { printable, printableJson } from '../../printable.js';
+import type { CommonOptions } from '../options.js';
 import { coloursOf } from './colours.js';
 import { columnsOf, cut, LiveLines } from './live-lines.js';
-import type { CommonOptions } from './options.js';
 import { clockTime, Pace } from './pace.js';
 import { progressFrame } from './progress-frame.js';
 import { wordWrap } from './word-wrap.js';

@@ -1,7 +1,7 @@
-import type { Beyond, Cvpr2024Models, Cvpr2024Seed, Cvpr2024Seeds } from '../cvpr2024/index.js';
-import type { BaseNovel } from '../evaluate/index.js';
-import type { Interval, Spread } from '../math/index.js';
-import { foldedTable, percent } from '../report/index.js';
+import type { Beyond, Cvpr2024Models, Cvpr2024Seed, Cvpr2024Seeds } from '../../cvpr2024/index.js';
+import type { BaseNovel } from '../../evaluate/index.js';
+import type { Interval, Spread } from '../../math/index.js';
+import { foldedTable, percent } from '../../report/index.js';
 
 const names: Readonly<Record<keyof Cvpr2024Models<unknown>, string>> = {
   zeroShot: 'zero-shot student',

@@ -1,5 +1,5 @@
-import type { Inspection } from '../data/index.js';
-import { foldedTable } from '../report/index.js';
+import type { Inspection } from '../../data/index.js';
+import { foldedTable } from '../../report/index.js';
 
 const number = (n: number) => n.toLocaleString('en-GB');
 /** Captions may be long; a line holds one. */

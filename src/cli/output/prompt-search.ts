@@ -1,7 +1,7 @@
-import type { Interval } from '../math/index.js';
-import type { PromptSet } from '../prompt/index.js';
-import { gainOverDefault, type PromptSearch } from '../prompt-search/index.js';
-import { foldedTable, percent } from '../report/index.js';
+import type { Interval } from '../../math/index.js';
+import type { PromptSet } from '../../prompt/index.js';
+import { gainOverDefault, type PromptSearch } from '../../prompt-search/index.js';
+import { foldedTable, percent } from '../../report/index.js';
 
 /** A found set, the weightiest first. */
 export function promptList({ templates, weights }: PromptSet): { template: string; weight: number }[] {

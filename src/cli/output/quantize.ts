@@ -1,5 +1,5 @@
-import type { QuantizeModelResult } from '../compress/index.js';
-import { bytes, percent, textTable } from '../report/index.js';
+import type { QuantizeModelResult } from '../../compress/index.js';
+import { bytes, percent, textTable } from '../../report/index.js';
 
 /** What was made of a model, for machines. */
 export function quantizationJson(result: QuantizeModelResult) {
