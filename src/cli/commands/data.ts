@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
+import { dealingRule } from '../../data/splits/deal-splits.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
 import { wrapped } from '../terminal/help-lines.js';
 
