@@ -1,7 +1,7 @@
 import { printable } from '../printable.js';
 import { textTable } from '../report/index.js';
-import { coloursOf } from './colours.js';
 import { type CommonOptions, printPainted } from './options.js';
+import { coloursOf } from './terminal/colours.js';
 import type { Closing } from './training.js';
 
 /**

@@ -10,7 +10,7 @@ import { promptkd, promptkdIn } from '../test/command.fixture.js';
 import { put } from '../test/images.fixture.js';
 import type { RunPlan } from '../train/index.js';
 import { checkRoom } from '../train/index.js';
-import { largePlan } from './plan-output.js';
+import { largePlan } from './output/plan.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);

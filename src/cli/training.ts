@@ -142,8 +142,8 @@ export async function runTraining<
   Result extends RunResult,
 >(given: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
   const [{ createProgress, showLoading }, { resumable }, { joinGroup }] = await Promise.all([
-    import('./progress.js'),
-    import('./interrupt.js'),
+    import('./terminal/progress.js'),
+    import('./terminal/interrupt.js'),
     import('./together.js'),
   ]);
   const together = await joinGroup(given.device, given.tensorParallel);
@@ -167,7 +167,7 @@ export async function runTraining<
     log?.step(update);
     const { evaluation, trend, overall } = update;
     if (!evaluation) return;
-    const { evaluationText } = await import('./run-figures.js');
+    const { evaluationText } = await import('./output/run-figures.js');
     progress.log(`step ${overall}: ${evaluationText(evaluation)}${trend ? `; ${trend}` : ''}`);
   };
   try {

@@ -191,7 +191,7 @@ export async function distillTraining(
     import('../../distill/index.js'),
     import('../../model/index.js'),
     import('../../report/index.js'),
-    import('../distill-output.js'),
+    import('../output/distill.js'),
     import('../../jobs/index.js'),
     import('../../group/index.js'),
   ]);
