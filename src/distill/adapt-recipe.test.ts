@@ -114,6 +114,17 @@ describe('adaptRecipe', () => {
     expect(recipe).toMatchObject({ views: 1, losses: { layers: 'even' } });
   });
 
+  it('looks at the student a dozen times, however long the phases are that are set', () => {
+    const every = (set: object, given: Record<string, unknown>) => adapted(set, { given }).recipe.evaluation.every;
+    const short = { warmup: { steps: 60 }, prompt: { steps: 0 }, joint: { steps: 60 } };
+    const steps = { 'phases.warmup.steps': 60, 'phases.prompt.steps': 0, 'phases.joint.steps': 60 };
+    expect(every({ phases: short }, steps)).toBe(10);
+    // 3,000 images in batches of 64: 47 steps a pass; warm-up and prompts as they are chosen, 2,616 and 211 steps.
+    expect(every({ phases: { joint: { epochs: 2 } } }, { 'phases.joint.epochs': 2 })).toBe(
+      Math.ceil((2616 + 211 + 94) / 12),
+    );
+  });
+
   it('keeps the published rates for a student that is pre-trained', () => {
     const { recipe, reasons } = adapted({ student: { init: 'given', checkpoint: 'my-clip' } }, { student: large });
     expect(recipe.phases).toMatchObject({

@@ -1,5 +1,6 @@
 import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { activeLosses, lossNames, storedStates } from './losses/index.js';
+import { phasesOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { askedRank, tokenRank } from './student/factorised-tokens.js';
 import { studentConfig } from './student/student.js';
@@ -77,9 +78,9 @@ const tunedTokens = 37;
 export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
   const { teacher, given = {} } = options;
   // Embeddings alone can be compared: what there is to choose, `checkLosses` says.
-  if (!teacher.inner || isSiglip(teacher.config)) return { fields: keptRates(recipe).fields, reasons: [] };
+  if (!teacher.inner || isSiglip(teacher.config)) return { fields: keptRates(recipe, options).fields, reasons: [] };
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
-  if (init === 'given') return withStore(recipe, options, options.student, keptRates(recipe));
+  if (init === 'given') return withStore(recipe, options, options.student, keptRates(recipe, options));
   const shape = chooseShape(recipe, options);
   const { batch, steps } = chooseLength(recipe, options);
   const ratio = tunedWidth / shape.config.vision_config.hidden_size;
@@ -110,7 +111,7 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
     'phases.joint.steps': joint,
     'phases.joint.lr': rate(3e-3),
     'phases.joint.warmup_steps': ramp(joint),
-    'evaluation.every': Math.ceil(steps / looks),
+    'evaluation.every': lookEvery(recipe, options, { batch, steps: { warmup, prompt, joint } }),
   };
   const reasons = [
     ...shape.reasons,
@@ -126,10 +127,25 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   return withStore(recipe, options, shape.config, { fields: chosen, reasons });
 }
 
-function keptRates(recipe: DistillRecipe): AdaptedRecipe {
-  const { warmup, prompt, joint } = recipe.phases;
+/** Steps between two evaluations. @param chosen steps of the phases that set none themselves, and the batch */
+function lookEvery(
+  recipe: DistillRecipe,
+  { images, given = {} }: Pick<AdaptOptions, 'images' | 'given'>,
+  chosen: { readonly batch?: number; readonly steps?: Readonly<Record<keyof DistillRecipe['phases'], number>> } = {},
+): number {
+  const { batch = recipe.batch, steps } = chosen;
+  const phase = (name: keyof DistillRecipe['phases']) =>
+    steps === undefined || given[`phases.${name}.steps`] !== undefined
+      ? recipe.phases[name]
+      : { ...recipe.phases[name], steps: steps[name] };
+  const phases = { warmup: phase('warmup'), prompt: phase('prompt'), joint: phase('joint') };
+  const all = phasesOf(withEpochSteps({ ...recipe, batch, phases }, images));
+  return Math.max(1, Math.ceil(all.reduce((sum, one) => sum + one.steps, 0) / looks));
+}
+
+function keptRates(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
   return {
-    fields: { 'evaluation.every': Math.ceil((warmup.steps + prompt.steps + joint.steps) / looks) },
+    fields: { 'evaluation.every': lookEvery(recipe, options) },
     reasons: ['Rates: the published ones, for a student that is pre-trained.'],
   };
 }

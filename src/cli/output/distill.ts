@@ -30,7 +30,7 @@ export function distillLines(result: DistillResult, recipe: DistillRecipe): stri
   return [
     ...several,
     evaluationText(last),
-    `${scoreName(last)} on its own images ${percent(trained)} %, of guessing ${percent(chance)} %`,
+    `${scoreName(last)} ${percent(trained)} % on images that it was trained on, ${percent(chance)} % by guessing`,
     ...(best.step < last.step ? [`best at step ${number(best.step)}: ${evaluationText(best)}: ${best.folder}`] : []),
     ...(steps < planned.firstStep + planned.steps
       ? [`ended early, at step ${number(steps)}: no better for ${recipe.evaluation.patience} evaluations`]
