@@ -1,5 +1,6 @@
 import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { activeLosses, lossNames, storedStates } from './losses/index.js';
+import { stepsOf } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { askedRank, tokenRank } from './student/factorised-tokens.js';
 import { studentConfig } from './student/student.js';
@@ -129,7 +130,7 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
 function keptRates(recipe: DistillRecipe): AdaptedRecipe {
   const { warmup, prompt, joint } = recipe.phases;
   return {
-    fields: { 'evaluation.every': Math.ceil((warmup.steps + prompt.steps + joint.steps) / looks) },
+    fields: { 'evaluation.every': Math.ceil(stepsOf([warmup, prompt, joint]) / looks) },
     reasons: ['Rates: the published ones, for a student that is pre-trained.'],
   };
 }
