@@ -65,7 +65,12 @@ export function withRoundsOptions(command: Command): Command {
 /** For commands that say what they will do before they do it. */
 export function withPlanOptions(command: Command): Command {
   return command
-    .option('--plan', 'print the plan (steps, time, memory, disk) and stop')
+    .addOption(
+      // Stands in for the folder that a run needs and a plan does not: what it plans is a run that has not begun.
+      new Option('--plan', 'print the plan (steps, time, memory, disk) and stop; without --out, too').implies({
+        out: 'OUT',
+      }),
+    )
     .option('--yes', 'start without asking for confirmation');
 }
 

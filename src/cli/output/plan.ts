@@ -1,5 +1,5 @@
+import { duration } from '../../report/index.js';
 import type { RunPlan } from '../../train/index.js';
-import { clockTime } from '../terminal/pace.js';
 
 /** Above any of these a person is asked before a run begins. */
 const limits = { seconds: 3600, bytes: 10e9, memoryShare: 0.8 };
@@ -18,7 +18,7 @@ function expectedSeconds({ seconds, preparations }: RunPlan): number | undefined
 export function planLines(plan: RunPlan, free: number, memory: number): string[] {
   const steps = plan.phases.reduce((sum, phase) => sum + phase.steps, 0);
   const total = expectedSeconds(plan);
-  const about = (seconds: number) => `about ${clockTime(Math.max(1, seconds))}`;
+  const about = (seconds: number) => `about ${duration(Math.max(1, seconds))}`;
   return [
     `trains     ${Object.entries(plan.parameters)
       .map(([part, n]) => `${part} ${count(n)}`)
@@ -60,7 +60,7 @@ export function largePlan(plan: RunPlan, memory: number): string | undefined {
   const seconds = expectedSeconds(plan) ?? 0;
   const bytes = plan.files.reduce((sum, file) => sum + file.bytes, 0);
   const large = [
-    ...(seconds > limits.seconds ? [`about ${clockTime(seconds)}`] : []),
+    ...(seconds > limits.seconds ? [`about ${duration(seconds)}`] : []),
     ...(bytes > limits.bytes ? [`${size(bytes)} of disk`] : []),
     ...((plan.memory ?? 0) > limits.memoryShare * memory ? [`${size(plan.memory!)} of memory`] : []),
   ];

@@ -74,7 +74,7 @@ describe('a terminal of 80 columns', () => {
     const hours = ['--set', 'phases.joint.steps=100000000'];
     for (const [name, keys] of Object.entries({ no: 'n\r', interrupt: '\x03', end: '\x04' })) {
       const terminal = new Terminal(distill(name, ...hours));
-      await terminal.shows(/This takes about [\d:]+\. Go on\? \[y\/N\]/);
+      await terminal.shows(/This takes about \d+ h \d+ min\. Go on\? \[y\/N\]/);
       terminal.press(keys);
       expect(await terminal.end()).toBe(130);
       expect(terminal.text).toMatch(/nothing was begun; with --yes nothing is asked$/);
