@@ -101,8 +101,25 @@ describe('adaptRecipe', () => {
     expect(parametersOf(config)).toBeLessThan(most);
     expect(parametersOf(config)).toBeGreaterThan(most / 2);
     expect(adapted({}, { wish: { maxBytes: 4 * most } }).config).toEqual(config);
-    expect(() => adapted({}, { wish: { maxParameters: 1000 } })).toThrow(
-      /--max-parameters.*expected at least .* got 1,000/,
+    const refused = (set: object, more: Partial<AdaptOptions>) => expect(() => adapted(set, more));
+    const tiny = { wish: { maxParameters: 1000 } };
+    refused({}, tiny).toThrow(
+      /--max-parameters.*expected at least .* got 1,000: it keeps all tokens of its teacher, --set student\.tokens=task/,
+    );
+    refused({}, { ...tiny, vocabulary: 300 }).toThrow(/got 1,000$/);
+    const wide = { student: { vision: { hidden_size: 200 } } };
+    refused(wide, { ...tiny, given: { 'student.vision.hidden_size': 200 } }).toThrow(
+      /got 1,000: leave out student\.vision\.hidden_size, which/,
+    );
+    refused({}, { wish: { maxParameters: most, size: 'tiny' } }).toThrow(/^--size tiny: a limit .* leave out one/);
+  });
+
+  it('refuses a limit of the store below one view, and says so where that is more than the usual one', () => {
+    expect(() => adapted({}, { wish: { maxStore: 1e6 } })).toThrow(
+      /^--max-store: expected at least 0\.\d+ GB for the teacher targets, .* got 0\.0010 GB: less takes --set targets/,
+    );
+    expect(adapted({}, { images: 300_000 }).reasons).toMatch(
+      /one view of the last layers is the least, more than the usual 1\.0 GB/,
     );
   });
 
