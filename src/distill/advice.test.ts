@@ -28,6 +28,11 @@ describe('what to try next', () => {
     ['more views', outcome([0.73, 0.73, 0.73], { trained: 0.95 }), ['more views (--set views=4)']],
     ['a larger student', outcome([0.6, 0.6, 0.6]), ['a larger student (--size base']],
     ['a smaller one', outcome([0.79, 0.79, 0.79]), ['a smaller student']],
+    [
+      'the texts that the teacher knows',
+      outcome([0.74, 0.74, 0.74], { ownTemplates: ['a drawing of {}'] }),
+      ['the teacher’s own class texts (--set \'texts.templates=["a drawing of {}"]\')'],
+    ],
     ['another teacher', outcome([0.11, 0.11, 0.11], { teacher: 0.12 }), ['another teacher']],
     ['nothing', outcome([0.74, 0.74, 0.74]), []],
     [

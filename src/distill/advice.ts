@@ -13,6 +13,8 @@ export interface Outcome {
   /** Steps of the last phase, and views of an image, as the recipe had them. */
   readonly steps: number;
   readonly views: number;
+  /** Class texts that the teacher was trained with, where those of the run are far from them. */
+  readonly ownTemplates?: readonly string[];
 }
 
 /** What to try next, in sentences, by what a run showed; empty where nothing stands out. */
@@ -20,7 +22,7 @@ export function adviceOf(outcome: Outcome): string[] {
   const guessing = otherTeacher(outcome);
   // Nothing else helps then.
   if (guessing) return [guessing];
-  const rules = [longer, takeBest, moreViews, larger, smaller];
+  const rules = [teachersTexts, longer, takeBest, moreViews, larger, smaller];
   return rules.flatMap((rule) => rule(outcome) ?? []);
 }
 
@@ -28,6 +30,12 @@ export function adviceOf(outcome: Outcome): string[] {
 export function otherTeacher({ best: { teacher, images }, chance }: Outcome): string | undefined {
   if (teacher === undefined || !guessing(teacher, chance, images)) return undefined;
   return 'another teacher, or texts that this one knows (--set texts.templates=…): it guesses on this data';
+}
+
+/** The class texts of the run are far from those that the teacher knows. */
+export function teachersTexts({ ownTemplates }: Outcome): string | undefined {
+  if (!ownTemplates) return undefined;
+  return `the teacher’s own class texts (--set 'texts.templates=${JSON.stringify(ownTemplates.slice(0, 3))}'): by others it knows less`;
 }
 
 /** Still better at the end, or not half as good as its teacher by then. */
@@ -50,7 +58,7 @@ export function takeBest({ evaluations, best }: Outcome): string | undefined {
 export function moreViews({ evaluations, trained, views }: Outcome): string | undefined {
   const seen = scoreOf(evaluations.at(-1)!);
   if (trained - seen <= Math.max(0.1, 2 * error(evaluations.at(-1)!))) return undefined;
-  return `more views (--set views=${2 * views}), more images, or fewer steps: it is right on ${percent(trained)} of its own images, and on ${percent(seen)} of others`;
+  return `more views (--set views=${2 * views}), more images, or fewer steps: it is right on ${percent(trained)} of the images that it was trained on, and on ${percent(seen)} of others`;
 }
 
 /** Levelled off well below its teacher, on its own images too. */
