@@ -77,7 +77,7 @@ const model = (seed, projection) => {
 const teacher = model(4, 12);
 const fields = { ...options.recipe, ...options.ownRecipe?.[group.rank] };
 const controller = new AbortController();
-const { interruptSignal } = await load('cli/interrupt.js');
+const { interruptSignal } = await load('cli/terminal/interrupt.js');
 const heard = options.signal ? interruptSignal(group.rank > 0) : controller.signal;
 /** When each step was over; ms. */
 const times = [];
