@@ -269,7 +269,7 @@ export async function distillTraining(
       ],
       saved: result.folder,
       next: [
-        shellLine(['evaluate', result.folder, '--data', recipe.data.dataset]),
+        shellLine(['evaluate', options.out, '--data', recipe.data.dataset]),
         shellLine(['export', options.out, '--out', 'exported']),
       ],
     }),

@@ -26,13 +26,14 @@ export function distillLines(result: DistillResult, recipe: DistillRecipe): stri
   const { evaluations, best, trained, chance } = validation;
   const last = evaluations.at(-1)!;
   const planned = phases.at(-1)!;
-  const advice = adviceOf({ ...validation, steps: planned.steps, views: recipe.views });
+  const early = steps < planned.firstStep + planned.steps;
+  const advice = adviceOf({ ...validation, phase: planned.name, steps: planned.steps, views: recipe.views, early });
   return [
     ...several,
     evaluationText(last),
     `${scoreName(last)} ${percent(trained)} % on images that it was trained on, ${percent(chance)} % by guessing`,
     ...(best.step < last.step ? [`best at step ${number(best.step)}: ${evaluationText(best)}: ${best.folder}`] : []),
-    ...(steps < planned.firstStep + planned.steps
+    ...(early
       ? [`ended early, at step ${number(steps)}: no better for ${recipe.evaluation.patience} evaluations`]
       : []),
     cost,

@@ -44,7 +44,7 @@ describe('a terminal of 80 columns', () => {
     expect(text).toMatch(/loss at the end +total +feature +response/);
     expect(text).toMatch(/parameters, [\d.]+ kB; 72 images seen in \d+ s/);
     expect(text).toContain(`saved to  ${at('a/student')}`);
-    expect(text).toContain(`promptkd evaluate ${at('a/student')}`);
+    expect(text).toContain(`promptkd evaluate ${at('a')} --data`);
     // The recipe is named, not printed; nothing of a bar is left.
     expect(text).toContain(at('a/recipe.yaml'));
     expect(text).not.toMatch(/classes_per_step|━|│/);
