@@ -58,7 +58,7 @@ const sideDoors = [
   '^src/(clip|prompt)/browser\\.ts$',
   '^src/tasks/[^/]+/browser\\.ts$',
   // What the help names, and an error of the command line: an index would load ONNX Runtime and half of the rest before the help is printed.
-  '^src/(tensor/precision|files/(faults|package-version)|runtime/(device|huge-pages)|clip/checkpoint/onnx-dtypes|data/(spec|deal-splits)|distill/teachers/fusion-rules|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
+  '^src/(tensor/precision|files/(faults|package-version)|runtime/(device|huge-pages)|clip/checkpoint/onnx-dtypes|data/(spec|splits/deal-splits)|distill/teachers/fusion-rules|serve/server/options|serve/cascade/confidence|evaluate/bench-modes)\\.ts$',
   // It brings a YAML parser along, which nobody but a command needs.
   '^src/files/recipe-file\\.ts$',
 ];

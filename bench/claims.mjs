@@ -24,7 +24,7 @@ import { quantizeInOrder } from '../dist/compress/quantize/in-order.js';
 import { mixtureOf } from '../dist/compress/quantize/mixture.js';
 import { Predictor } from '../dist/compress/quantize/predictor.js';
 import { quantizeStudent } from '../dist/compress/quantize/quantize.js';
-import { allPairs } from '../dist/data/emoji-pairs/index.js';
+import { allPairs } from '../dist/data/built-in/emoji-pairs/index.js';
 import { examplesOf, openDataset, withSubset } from '../dist/data/index.js';
 import { distill, distillRecipe, extractTargets } from '../dist/distill/index.js';
 import { startStudent } from '../dist/distill/student/student.js';

@@ -1,7 +1,8 @@
 import { printable } from '../printable.js';
 import { textTable } from '../report/index.js';
-import { coloursOf } from './colours.js';
 import { type CommonOptions, printPainted } from './options.js';
+import { coloursOf } from './terminal/colours.js';
+import { wordWrap } from './terminal/word-wrap.js';
 import type { Closing } from './training.js';
 
 /**
@@ -16,10 +17,12 @@ export function printClosing(
   losses: ReadonlyMap<string, Readonly<Record<string, number>>>,
 ): void {
   const { bold, dim } = coloursOf(process.stdout);
+  const { isTTY, columns } = process.stdout;
   printPainted(options, json, () => {
     const { lines, saved, next } = closing();
     return [
-      ...[...(losses.size > 0 ? [...lossTable(losses), ''] : []), ...lines].map(printable),
+      ...(losses.size > 0 ? [...lossTable(losses), ''] : []).map(printable),
+      ...lines.flatMap((line) => (isTTY ? wordWrap(printable(line), columns || widest) : [printable(line)])),
       `${dim('saved to')}  ${bold(printable(saved))}`,
       ...next.map((command, i) => `${dim(i === 0 ? 'next' : '    ')}      promptkd ${printable(command)}`),
     ].join('\n');

@@ -5,8 +5,8 @@ import { cacheFolder, openDataset } from '../data/index.js';
 import { embedDataset } from '../embed/index.js';
 import { type Model, modelFingerprint } from '../model/index.js';
 import type { CompileOptions } from '../runtime/index.js';
-import { interruptSignal } from './interrupt.js';
-import type { Progress } from './progress.js';
+import { interruptSignal } from './terminal/interrupt.js';
+import type { Progress } from './terminal/progress.js';
 
 /**
  * Embeds data into a folder of the cache, or what is new of it, and gives the folder back.

@@ -4,7 +4,7 @@ import type { LoaderOptions } from '../loader/index.js';
 import { printable, printableJson } from '../printable.js';
 import { devices } from '../runtime/device.js';
 import { type Precision, precisions } from '../tensor/precision.js';
-import { shellLines } from './help-lines.js';
+import { shellLines } from './terminal/help-lines.js';
 
 /** What every command takes. */
 export interface CommonOptions {

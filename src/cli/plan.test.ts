@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
 import { recipe, teacher } from '../test/colours.fixture.js';
-import { promptkd } from '../test/command.fixture.js';
+import { promptkd, promptkdIn } from '../test/command.fixture.js';
 import { put } from '../test/images.fixture.js';
 import type { RunPlan } from '../train/index.js';
 import { checkRoom } from '../train/index.js';
-import { largePlan } from './plan-output.js';
+import { largePlan } from './output/plan.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -61,7 +61,7 @@ it('derives a recipe where none is given, says why in it, and tells the plan bef
   expect(await readFile(at('run/recipe.yaml'), 'utf8')).toBe(text);
 });
 
-it('plans the CVPR 2024 recipe over its seeds, and quantisation, and touches nothing', async () => {
+it('plans the CVPR 2024 recipe over its seeds, and quantisation, without a folder, and leaves nothing behind', async () => {
   const small = [
     'tuning.epochs=2',
     'tuning.batch=3',
@@ -70,11 +70,12 @@ it('plans the CVPR 2024 recipe over its seeds, and quantisation, and touches not
     'prompts.n_ctx=2',
   ];
   const [data, teacher] = [['--data', `folder:${at('images')}?novel=half`], at('teacher')];
-  const planned = [...data, '--out', at('planned'), '--plan', '--json'];
+  const planned = [...data, '--plan', '--json'];
+  await mkdir(at('empty'));
   const sets = [...small, 'prompts.context=""', 'distillation.classes=base', 'tuning.average.mean=1'];
   const fields = sets.flatMap((set) => ['--set', set]);
   const models = ['--teacher', teacher, '--student', teacher, '--threads', '1', '--seeds', '2'];
-  const { out, err } = await promptkd('cvpr2024', ...models, ...planned, ...fields);
+  const { out, err } = await promptkdIn(at('empty'), 'cvpr2024', ...models, ...planned, ...fields);
   expect(err).not.toContain('promptkd:');
   const plan = JSON.parse(out);
   // Two seeds of six labelled images of base classes: two epochs of two steps, and four of three.
@@ -84,12 +85,15 @@ it('plans the CVPR 2024 recipe over its seeds, and quantisation, and touches not
   ]);
   expect(plan).toMatchObject({ images: 6, images_seen: 8 * 3 + 24 * 2 });
   expect(plan.train_seconds).toBeGreaterThan(0);
-  const few = JSON.parse((await promptkd('quantize', teacher, ...planned, '--tune', '5')).out);
+  const few = JSON.parse((await promptkdIn(at('empty'), 'quantize', teacher, ...planned, '--tune', '5')).out);
   expect(few).toMatchObject({ phases: [{ name: 'tuning', steps: 10 }] });
   const [checkpoint, q8] = few.files as { what: string; bytes: number }[];
   expect([checkpoint!.what, q8!.what]).toEqual(['the checkpoint', 'q8 as ONNX']);
   expect(checkpoint!.bytes).toBeLessThan(q8!.bytes);
-  expect(existsSync(at('planned'))).toBe(false);
+  expect(await readdir(at('empty'))).toEqual([]);
+  // A run needs a folder.
+  const run = await promptkd('quantize', teacher, ...data);
+  expect([run.code, run.err]).toEqual([2, expect.stringContaining("required option '--out <folder>'")]);
 });
 
 it('chooses a student by its latency, and says what the least is', async () => {
@@ -124,5 +128,5 @@ it('asks about what takes long or much, and about nothing else', () => {
     seconds: 1700,
   };
   expect(largePlan(plan, 8e9)).toBeUndefined();
-  expect(largePlan({ ...plan, seconds: 1900, memory: 7e9 }, 8e9)).toBe('about 1:01:40, 7.00 GB of memory');
+  expect(largePlan({ ...plan, seconds: 1900, memory: 7e9 }, 8e9)).toBe('about 1 h 1 min, 7.00 GB of memory');
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { printable, printableJson } from '../printable.js';
 import { describeFailure } from './failure.js';
 import { printResult } from './options.js';
-import { createProgress } from './progress.js';
+import { createProgress } from './terminal/progress.js';
 
 const evil = 'a\x1b]0;owned\x07b\x9b2Jc\r\u202egnp.exe\x7f';
 const shown = 'a\\x1b]0;owned\\x07b\\x9b2Jc\\x0d\\u202egnp.exe\\x7f';

@@ -1,11 +1,11 @@
 import { totalmem } from 'node:os';
 import { checkRoom, freeBytes, type RunPlan } from '../train/index.js';
-import { confirm } from './confirm.js';
 import { Interrupted } from './failure.js';
 import { type CommonOptions, printResult } from './options.js';
-import { largePlan, planJson, planLines } from './plan-output.js';
-import type { Progress } from './progress.js';
-import { wordWrap } from './word-wrap.js';
+import { largePlan, planJson, planLines } from './output/plan.js';
+import { confirm } from './terminal/confirm.js';
+import type { Progress } from './terminal/progress.js';
+import { wordWrap } from './terminal/word-wrap.js';
 
 export interface PlanOptions {
   /** Print the plan alone. */

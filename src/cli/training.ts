@@ -65,7 +65,12 @@ export function withRoundsOptions(command: Command): Command {
 /** For commands that say what they will do before they do it. */
 export function withPlanOptions(command: Command): Command {
   return command
-    .option('--plan', 'print the plan (steps, time, memory, disk) and stop')
+    .addOption(
+      // Stands in for the folder that a run needs and a plan does not: what it plans is a run that has not begun.
+      new Option('--plan', 'print the plan (steps, time, memory, disk) and stop; without --out, too').implies({
+        out: 'OUT',
+      }),
+    )
     .option('--yes', 'start without asking for confirmation');
 }
 
@@ -137,8 +142,8 @@ export async function runTraining<
   Result extends RunResult,
 >(given: RecipeRunOptions & Partial<TrainingOptions>, load: () => Promise<Training<Recipe, Result>>): Promise<void> {
   const [{ createProgress, showLoading }, { resumable }, { joinGroup }] = await Promise.all([
-    import('./progress.js'),
-    import('./interrupt.js'),
+    import('./terminal/progress.js'),
+    import('./terminal/interrupt.js'),
     import('./together.js'),
   ]);
   const together = await joinGroup(given.device, given.tensorParallel);
@@ -162,7 +167,7 @@ export async function runTraining<
     log?.step(update);
     const { evaluation, trend, overall } = update;
     if (!evaluation) return;
-    const { evaluationText } = await import('./run-figures.js');
+    const { evaluationText } = await import('./output/run-figures.js');
     progress.log(`step ${overall}: ${evaluationText(evaluation)}${trend ? `; ${trend}` : ''}`);
   };
   try {

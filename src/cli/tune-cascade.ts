@@ -28,10 +28,10 @@ export async function tuneCommand(
     import('../serve/index.js'),
     import('../data/index.js'),
     import('../files/index.js'),
-    import('./progress.js'),
-    import('./interrupt.js'),
+    import('./terminal/progress.js'),
+    import('./terminal/interrupt.js'),
     import('../report/index.js'),
-    import('./cascade-output.js'),
+    import('./output/cascade.js'),
   ]);
   const { data, split, heldOut, templates, batch, threads, out } = options;
   if (!out.endsWith('.json')) throw new UserError(`--out ${out}: expected a name that ends in .json`);

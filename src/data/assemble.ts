@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../errors.js';
-import { brokenText, cleanCaptions, isBrokenText, mostCaptions } from './caption.js';
-import { classCaptions } from './class-captions.js';
-import { classLabels } from './class-labels.js';
 import type { Box, ClassInfo, Example, ImageKind, ImageSource, ImageTextDataset, Remark, Skipped } from './dataset.js';
-import { dealingRule, dealSplits } from './deal-splits.js';
+import { readImage } from './images/source.js';
+import { brokenText, cleanCaptions, isBrokenText, mostCaptions } from './labels/caption.js';
+import { classCaptions } from './labels/class-captions.js';
+import { classLabels } from './labels/class-labels.js';
 import { Remarks } from './remarks.js';
-import { readImage } from './source.js';
-import { splitName } from './split-names.js';
+import { dealingRule, dealSplits } from './splits/deal-splits.js';
+import { splitName } from './splits/split-names.js';
 
 /** What a data format says of one image. */
 export interface ImageRecord {

@@ -5,9 +5,9 @@
 export async function fileReaders() {
   // Loaded when they are needed: a server that decodes images does not need them.
   const [{ element, readElements }, { streamJson }, { rowsOf }] = await Promise.all([
-    import('./formats/json-elements.js'),
-    import('./formats/json-stream.js'),
-    import('./formats/table-rows.js'),
+    import('./formats/json/json-elements.js'),
+    import('./formats/json/json-stream.js'),
+    import('./formats/tables/table-rows.js'),
   ]);
   return { element, readElements, streamJson, rowsOf };
 }

@@ -3,39 +3,39 @@ import { readNames } from '../files/index.js';
 import { assemble, type Collection, type CommonDataOptions } from './assemble.js';
 import { type ImageKind, type ImageTextDataset, imageKinds } from './dataset.js';
 import { parseDataSpec } from './spec.js';
-import { splitName } from './split-names.js';
+import { splitName } from './splits/split-names.js';
 
 /** Reads data of a kind that lies at a path. */
 type Opener = (path: string, options: Readonly<Record<string, string>>) => Promise<Collection>;
 
 // Each is loaded when it is opened: a server that decodes images needs none of them.
 const builtIn: Readonly<Record<string, () => Promise<ImageTextDataset>>> = {
-  emoji: async () => (await import('./emoji/index.js')).openEmoji(),
-  'emoji-wide': async () => (await import('./emoji/index.js')).openWideEmoji(),
-  'emoji-all': async () => (await import('./emoji-pairs/together.js')).openEmojiAll(),
-  'emoji-pairs-scenes': async () => (await import('./emoji-pairs/together.js')).openPairsAndScenes(),
-  'emoji-pairs': async () => (await import('./emoji-pairs/index.js')).openEmojiPairs(),
-  'emoji-scenes': async () => (await import('./emoji-scenes/index.js')).openEmojiScenes(),
-  surfaces: async () => (await import('./surfaces/index.js')).openSurfaces('surfaces'),
-  'surfaces-other': async () => (await import('./surfaces/index.js')).openSurfaces('surfaces-other'),
-  phantoms: async () => (await import('./phantoms/index.js')).openPhantoms().dataset,
+  emoji: async () => (await import('./built-in/emoji/index.js')).openEmoji(),
+  'emoji-wide': async () => (await import('./built-in/emoji/index.js')).openWideEmoji(),
+  'emoji-all': async () => (await import('./built-in/emoji-pairs/together.js')).openEmojiAll(),
+  'emoji-pairs-scenes': async () => (await import('./built-in/emoji-pairs/together.js')).openPairsAndScenes(),
+  'emoji-pairs': async () => (await import('./built-in/emoji-pairs/index.js')).openEmojiPairs(),
+  'emoji-scenes': async () => (await import('./built-in/emoji-scenes/index.js')).openEmojiScenes(),
+  surfaces: async () => (await import('./built-in/surfaces/index.js')).openSurfaces('surfaces'),
+  'surfaces-other': async () => (await import('./built-in/surfaces/index.js')).openSurfaces('surfaces-other'),
+  phantoms: async () => (await import('./built-in/phantoms/index.js')).openPhantoms().dataset,
 };
 
 const table =
   (kind: 'csv' | 'tsv' | 'jsonl'): Opener =>
   async (...given) =>
-    (await import('./formats/table.js')).openTable(kind, ...given);
+    (await import('./formats/tables/table.js')).openTable(kind, ...given);
 
 const openers: Readonly<Record<string, Opener>> = {
-  folder: async (path) => (await import('./formats/folder.js')).openFolder(path),
+  folder: async (path) => (await import('./formats/folders/folder.js')).openFolder(path),
   csv: table('csv'),
   tsv: table('tsv'),
   jsonl: table('jsonl'),
-  coco: async (...given) => (await import('./formats/coco.js')).openCoco(...given),
+  coco: async (...given) => (await import('./formats/coco/coco.js')).openCoco(...given),
   flickr: async (...given) => (await import('./formats/flickr.js')).openFlickr(...given),
   coop: async (...given) => (await import('./formats/coop.js')).openCoop(...given),
-  wds: async (path) => (await import('./formats/webdataset.js')).openWebDataset(path),
-  parquet: async (...given) => (await import('./formats/parquet.js')).openParquet(...given),
+  wds: async (path) => (await import('./formats/shards/webdataset.js')).openWebDataset(path),
+  parquet: async (...given) => (await import('./formats/tables/parquet.js')).openParquet(...given),
 };
 
 /**
@@ -57,7 +57,7 @@ export async function openDataset(spec: string): Promise<ImageTextDataset> {
 
 async function drawnOtherwise(spec: string, dataset: ImageTextDataset, drawn?: string): Promise<ImageTextDataset> {
   if (drawn === undefined) return dataset;
-  const { drawnAs, withOutlines } = await import('./emoji/index.js');
+  const { drawnAs, withOutlines } = await import('./built-in/emoji/index.js');
   const known = drawnAs.find((way) => way === drawn);
   if (known) return withOutlines(dataset, known);
   throw new UserError(`--data ${spec}: drawn: expected ${drawnAs.join(' or ')}, got ${drawn}`);

@@ -8,6 +8,7 @@ import {
   type DistillResult,
   distill,
   phasesOf,
+  stepsOf,
   withEpochSteps,
 } from '../distill/index.js';
 import { writeFileAtomic } from '../files/index.js';
@@ -88,12 +89,11 @@ async function demoIn(run: Run, options: DemoOptions): Promise<RunOutcome<DemoMa
   onMessage?.('Reading the teacher');
   const teacher = await loadTowerModel(options.teacher, 'demo');
   const student = join(out, 'student');
-  const stepsOf = (method: 'promptkd' | 'kd') =>
-    phasesOf({ ...recipe, method }).reduce((sum, { steps }) => sum + steps, 0);
-  const overallSteps = stepsOf('promptkd') + stepsOf('kd');
+  const [ours, plain] = (['promptkd', 'kd'] as const).map((method) => stepsOf(phasesOf({ ...recipe, method })));
+  const overallSteps = ours! + plain!;
   const train = (method: 'promptkd' | 'kd') =>
     trainStudent(run, options, teacher, method, {
-      firstStep: method === 'kd' ? stepsOf('promptkd') : 0,
+      firstStep: method === 'kd' ? ours! : 0,
       overallSteps,
     });
   // PromptKD's teacher targets hold the baseline's, which needs less: both train from one store.

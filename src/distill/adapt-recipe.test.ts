@@ -101,8 +101,25 @@ describe('adaptRecipe', () => {
     expect(parametersOf(config)).toBeLessThan(most);
     expect(parametersOf(config)).toBeGreaterThan(most / 2);
     expect(adapted({}, { wish: { maxBytes: 4 * most } }).config).toEqual(config);
-    expect(() => adapted({}, { wish: { maxParameters: 1000 } })).toThrow(
-      /--max-parameters.*expected at least .* got 1,000/,
+    const refused = (set: object, more: Partial<AdaptOptions>) => expect(() => adapted(set, more));
+    const tiny = { wish: { maxParameters: 1000 } };
+    refused({}, tiny).toThrow(
+      /--max-parameters.*expected at least .* got 1,000: it keeps all tokens of its teacher, --set student\.tokens=task/,
+    );
+    refused({}, { ...tiny, vocabulary: 300 }).toThrow(/got 1,000$/);
+    const wide = { student: { vision: { hidden_size: 200 } } };
+    refused(wide, { ...tiny, given: { 'student.vision.hidden_size': 200 } }).toThrow(
+      /got 1,000: leave out student\.vision\.hidden_size, which/,
+    );
+    refused({}, { wish: { maxParameters: most, size: 'tiny' } }).toThrow(/^--size tiny: a limit .* leave out one/);
+  });
+
+  it('refuses a limit of the store below one view, and says so where that is more than the usual one', () => {
+    expect(() => adapted({}, { wish: { maxStore: 1e6 } })).toThrow(
+      /^--max-store: expected at least 0\.\d+ GB for the teacher targets, .* got 0\.0010 GB: less takes --set targets/,
+    );
+    expect(adapted({}, { images: 300_000 }).reasons).toMatch(
+      /one view of the last layers is the least, more than the usual 1\.0 GB/,
     );
   });
 
@@ -112,6 +129,17 @@ describe('adaptRecipe', () => {
     const { recipe, config } = adapted(set, { given });
     expect(config.vision_config).toMatchObject({ hidden_size: 200, intermediate_size: 600, num_attention_heads: 4 });
     expect(recipe).toMatchObject({ views: 1, losses: { layers: 'even' } });
+  });
+
+  it('looks at the student a dozen times, however long the phases are that are set', () => {
+    const every = (set: object, given: Record<string, unknown>) => adapted(set, { given }).recipe.evaluation.every;
+    const short = { warmup: { steps: 60 }, prompt: { steps: 0 }, joint: { steps: 60 } };
+    const steps = { 'phases.warmup.steps': 60, 'phases.prompt.steps': 0, 'phases.joint.steps': 60 };
+    expect(every({ phases: short }, steps)).toBe(10);
+    // 3,000 images in batches of 64: 47 steps a pass; warm-up and prompts as they are chosen, 2,616 and 211 steps.
+    expect(every({ phases: { joint: { epochs: 2 } } }, { 'phases.joint.epochs': 2 })).toBe(
+      Math.ceil((2616 + 211 + 94) / 12),
+    );
   });
 
   it('keeps the published rates for a student that is pre-trained', () => {

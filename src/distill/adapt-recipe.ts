@@ -1,5 +1,7 @@
 import { type ClipConfig, isSiglip } from '../clip/index.js';
+import { UserError } from '../errors.js';
 import { activeLosses, lossNames, storedStates } from './losses/index.js';
+import { phasesOf, stepsOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { askedRank, tokenRank } from './student/factorised-tokens.js';
 import { studentConfig } from './student/student.js';
@@ -77,9 +79,9 @@ const tunedTokens = 37;
 export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
   const { teacher, given = {} } = options;
   // Embeddings alone can be compared: what there is to choose, `checkLosses` says.
-  if (!teacher.inner || isSiglip(teacher.config)) return { fields: keptRates(recipe).fields, reasons: [] };
+  if (!teacher.inner || isSiglip(teacher.config)) return { fields: keptRates(recipe, options).fields, reasons: [] };
   const init = recipe.method === 'kd' ? recipe.kd.init : recipe.student.init;
-  if (init === 'given') return withStore(recipe, options, options.student, keptRates(recipe));
+  if (init === 'given') return withStore(recipe, options, options.student, keptRates(recipe, options));
   const shape = chooseShape(recipe, options);
   const { batch, steps } = chooseLength(recipe, options);
   const ratio = tunedWidth / shape.config.vision_config.hidden_size;
@@ -110,7 +112,7 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
     'phases.joint.steps': joint,
     'phases.joint.lr': rate(3e-3),
     'phases.joint.warmup_steps': ramp(joint),
-    'evaluation.every': Math.ceil(steps / looks),
+    'evaluation.every': lookEvery(recipe, options, { batch, steps: { warmup, prompt, joint } }),
   };
   const reasons = [
     ...shape.reasons,
@@ -126,10 +128,24 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
   return withStore(recipe, options, shape.config, { fields: chosen, reasons });
 }
 
-function keptRates(recipe: DistillRecipe): AdaptedRecipe {
-  const { warmup, prompt, joint } = recipe.phases;
+/** Steps between two evaluations. @param chosen steps of the phases that set none themselves, and the batch */
+function lookEvery(
+  recipe: DistillRecipe,
+  { images, given = {} }: Pick<AdaptOptions, 'images' | 'given'>,
+  chosen: { readonly batch?: number; readonly steps?: Readonly<Record<keyof DistillRecipe['phases'], number>> } = {},
+): number {
+  const { batch = recipe.batch, steps } = chosen;
+  const phase = (name: keyof DistillRecipe['phases']) =>
+    steps === undefined || given[`phases.${name}.steps`] !== undefined
+      ? recipe.phases[name]
+      : { ...recipe.phases[name], steps: steps[name] };
+  const phases = { warmup: phase('warmup'), prompt: phase('prompt'), joint: phase('joint') };
+  return Math.max(1, Math.ceil(stepsOf(phasesOf(withEpochSteps({ ...recipe, batch, phases }, images))) / looks));
+}
+
+function keptRates(recipe: DistillRecipe, options: AdaptOptions): AdaptedRecipe {
   return {
-    fields: { 'evaluation.every': Math.ceil((warmup.steps + prompt.steps + joint.steps) / looks) },
+    fields: { 'evaluation.every': lookEvery(recipe, options) },
     reasons: ['Rates: the published ones, for a student that is pre-trained.'],
   };
 }
@@ -173,9 +189,17 @@ function chooseShape(recipe: DistillRecipe, options: AdaptOptions) {
   const most = Math.min(...limits.filter((limit) => limit !== undefined));
   const size = wish.size ?? presets[wish.preset ?? 'balanced'].size;
   const limited = Number.isFinite(most);
+  if (limited && wish.size !== undefined)
+    throw new UserError(
+      `--size ${wish.size}: a limit (--max-parameters, --max-bytes, --max-latency) chooses the size: leave out one of them`,
+    );
   // Prompts and their encoder come on top: a fiftieth of the student, at most, beside its token table.
   const share = limited
-    ? largestShare(most, (each) => Math.ceil(1.1 * parametersOf(configOf(each))))
+    ? largestShare(
+        most,
+        (each) => Math.ceil(1.1 * parametersOf(configOf(each))),
+        smallerStudent(recipe, vocabulary, given),
+      )
     : studentSizes[size];
   const config = configOf(share);
   const { vision_config: vision, text_config: text } = config;
@@ -193,6 +217,14 @@ function chooseShape(recipe: DistillRecipe, options: AdaptOptions) {
       tableReason(text, whole),
     ],
   };
+}
+
+/** How a student could be smaller than the smallest, in a half sentence; empty where it cannot. */
+function smallerStudent(recipe: DistillRecipe, vocabulary: number | undefined, given: AdaptOptions['given']): string {
+  const set = Object.keys(given ?? {}).filter((path) => /^student\.(vision|text)\./.test(path));
+  if (set.length > 0) return `: leave out ${set.join(', ')}, which the student has to keep`;
+  if (vocabulary !== undefined || recipe.student.tokens === 'factorised') return '';
+  return ': it keeps all tokens of its teacher, --set student.tokens=task those of this data’s texts alone';
 }
 
 /** Share of a student that a whole token table may be: a larger one is factorised, where the student reads any text. */
@@ -245,11 +277,24 @@ function withStore(
     teacher.config,
   );
   const all = student.vision_config.num_hidden_layers;
+  const most = wish.maxStore ?? usualStore;
   const { pairs, views, layers, bytes, bytesAView } = chooseStore(recipe, teacher, student, images, {
-    bytes: wish.maxStore ?? 1e9,
+    bytes: most,
     views: atMost.views,
   });
   const inner = hidden.length + attention.length > 0;
+  const least = inner ? 'one view of the last layers' : 'one view';
+  const less = inner
+    ? '--set targets.precision=fp8, or embeddings alone (--no-feature --no-attention --no-cross-modal)'
+    : '--fraction';
+  if (bytes > most && wish.maxStore !== undefined)
+    throw new UserError(
+      `--max-store: expected at least ${gigabytes(bytes)} for the teacher targets, which ${least} takes, got ${gigabytes(most)}: less takes ${less}`,
+    );
+  const why =
+    bytes > most
+      ? `${least} is the least, more than the usual ${gigabytes(most)}; less takes ${less}`
+      : `as much as stays below ${gigabytes(most)} (--max-store)`;
   return {
     fields: {
       ...fields,
@@ -258,9 +303,11 @@ function withStore(
     },
     reasons: [
       ...reasons,
-      `Teacher targets: ${views} ${views === 1 ? 'view' : 'views'}${inner ? ` of ${layers} of the ${all} mapped layers` : ''}, ${gigabytes(bytes)}, ${gigabytes(bytesAView)} a view: as much as stays below ${gigabytes(wish.maxStore ?? 1e9)} (--max-store).`,
+      `Teacher targets: ${views} ${views === 1 ? 'view' : 'views'}${inner ? ` of ${layers} of the ${all} mapped layers` : ''}, ${gigabytes(bytes)}, ${gigabytes(bytesAView)} a view: ${why}.`,
     ],
   };
 }
 
+/** Largest store of the teacher's targets where none is said. */
+const usualStore = 1e9;
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;

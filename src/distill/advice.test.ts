@@ -7,7 +7,17 @@ function outcome(scores: readonly number[], more: Partial<Outcome> & { readonly 
   const { teacher = 0.8, ...rest } = more;
   const evaluations = scores.map((top1, i) => ({ split: 'val', images: 400, top1, teacher, step: 10 * (i + 1) }));
   const best = evaluations.reduce((a, b) => (b.top1 > a.top1 ? b : a));
-  return { evaluations, best, trained: scores.at(-1)!, chance: 0.1, steps: 100, views: 2, ...rest };
+  return {
+    evaluations,
+    best,
+    trained: scores.at(-1)!,
+    chance: 0.1,
+    phase: 'joint',
+    steps: 100,
+    views: 2,
+    early: false,
+    ...rest,
+  };
 }
 
 /** The same run, measured on three images. */
@@ -23,11 +33,30 @@ describe('what to try next', () => {
       outcome([0.5, 0.6, 0.65, 0.7]),
       ['longer: it was still learning at the end (--set phases.joint.steps=200'],
     ],
-    ['longer, or another rate', outcome([0.1, 0.12, 0.12]), ['longer, or at another rate']],
+    [
+      'longer, or another rate',
+      outcome([0.1, 0.12, 0.12]),
+      ['longer (--set phases.joint.steps=200), or at another rate (--set phases.joint.lr=…)'],
+    ],
+    [
+      'another rate alone, where its patience ended it',
+      outcome([0.1, 0.12, 0.12], { early: true }),
+      ['at another rate (--set phases.joint.lr=…)'],
+    ],
+    [
+      'longer, by the fields of plain distillation',
+      outcome([0.1, 0.12, 0.12], { phase: 'kd' }),
+      ['longer (--set kd.steps=200), or at another rate (--set kd.lr=…)'],
+    ],
     ['its best step', outcome([0.6, 0.72, 0.74, 0.66]), ['its step 30 instead of the last']],
     ['more views', outcome([0.73, 0.73, 0.73], { trained: 0.95 }), ['more views (--set views=4)']],
     ['a larger student', outcome([0.6, 0.6, 0.6]), ['a larger student (--size base']],
     ['a smaller one', outcome([0.79, 0.79, 0.79]), ['a smaller student']],
+    [
+      'the texts that the teacher knows',
+      outcome([0.74, 0.74, 0.74], { ownTemplates: ['a drawing of {}'] }),
+      ['the teacher’s own class texts (--set \'texts.templates=["a drawing of {}"]\')'],
+    ],
     ['another teacher', outcome([0.11, 0.11, 0.11], { teacher: 0.12 }), ['another teacher']],
     ['nothing', outcome([0.74, 0.74, 0.74]), []],
     [

@@ -2,7 +2,7 @@ import type { ClipConfig } from '../clip/index.js';
 import { examplesOf, type ImageTextDataset, withSubset } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { type AdaptedRecipe, type AdaptOptions, adaptRecipe, presets, type StudentWish } from './adapt-recipe.js';
-import { phasesOf } from './phases.js';
+import { phasesOf, stepsOf } from './phases.js';
 import { expectedTime } from './plan.js';
 import type { DistillRecipe } from './recipe.js';
 import { stepCost } from './step-cost.js';
@@ -81,14 +81,14 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
   const left = (at: DistillRecipe, work: TimedWork) =>
     Math.max((1 - targetShare) * seconds, seconds - expectedTime(work, at).extraction);
   const fitting = (at: DistillRecipe, work: TimedWork) =>
-    Math.floor((left(at, work) * stepsOf(at)) / expectedTime(work, at).steps);
+    Math.floor((left(at, work) * stepsIn(at)) / expectedTime(work, at).steps);
 
   let chosen: { readonly size?: StudentSize; readonly batch: number; readonly recipe: DistillRecipe } | undefined;
   search: for (const size of sizesBelow(wish, given)) {
     for (const batch of given.batch === undefined ? batches : [first.batch]) {
       const candidate = await options.complete(adapt(size, { batch, views }).fields);
       chosen = { size, batch, recipe: candidate };
-      if (fitting(candidate, scaled(timed, teacher, first, candidate)) >= Math.min(least, stepsOf(candidate)))
+      if (fitting(candidate, scaled(timed, teacher, first, candidate)) >= Math.min(least, stepsIn(candidate)))
         break search;
     }
   }
@@ -103,7 +103,7 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
     ...{ fields: fitted.fields, timed },
     reasons: [
       ...fitted.reasons,
-      `Time: ${asWished}: ${changes(first, last, size)}, about ${clock(extraction + training)}.${extraction + training > 1.1 * seconds || stepsOf(last) < least ? ' That is little training for this teacher: --fraction, a longer --preset or a faster machine would help more.' : ''}`,
+      `Time: ${asWished}: ${changes(first, last, size)}, about ${clock(extraction + training)}.${extraction + training > 1.1 * seconds || stepsIn(last) < least ? ' That is little training for this teacher: --fraction, a longer --preset or a faster machine would help more.' : ''}`,
     ],
   };
 }
@@ -111,7 +111,7 @@ export async function deriveRecipe(recipe: DistillRecipe, options: DeriveOptions
 /** Fewer teach nothing, however long they take. */
 const fewestSteps = 60;
 
-const stepsOf = (recipe: DistillRecipe) => phasesOf(recipe).reduce((sum, { steps }) => sum + steps, 0);
+const stepsIn = (recipe: DistillRecipe) => stepsOf(phasesOf(recipe));
 
 /** Tokens of the student's table, where they are those of its task: as the recipe says, or where classes are fixed. */
 function vocabularyOf(recipe: DistillRecipe, { teacher, dataset }: DeriveOptions): number | undefined {
@@ -169,7 +169,7 @@ function changes(before: DistillRecipe, after: DistillRecipe, size: StudentSize 
     ...(after.views === before.views ? [] : [`${after.views} of ${before.views} views`]),
     ...(size === undefined ? [] : [`size ${size}`]),
     ...(after.batch === before.batch ? [] : [`batches of ${after.batch}`]),
-    `${count(stepsOf(after))} of ${count(stepsOf(before))} steps`,
+    `${count(stepsIn(after))} of ${count(stepsIn(before))} steps`,
   ].join(', ');
 }
 

@@ -47,6 +47,8 @@ export interface DistillValidation {
   readonly trained: number;
   /** What guessing reaches. */
   readonly chance: number;
+  /** Class texts that the teacher was trained with, where those of the run are far from them. */
+  readonly ownTemplates?: readonly string[];
 }
 
 /**
@@ -90,7 +92,12 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
     if (finished && first) await saveStudent(folder, made, { step: steps, seconds }, recipe);
     if (finished && first) await saveAdaptors(folder, full, teachers, recipe);
     const validation =
-      probe && finished ? await validationOf(probe, made, run, phases.at(-1)!, bestFolder(options)) : undefined;
+      probe && finished
+        ? await validationOf(probe, made, run, phases.at(-1)!, {
+            folder: bestFolder(options),
+            ownTemplates: farTemplates(given),
+          })
+        : undefined;
     const { prompts, ...student } = made;
     const parameters = countParameters(modelWeights(made));
     const result: DistillResult = {
@@ -110,16 +117,22 @@ export async function distill(options: DistillOptions): Promise<DistillResult> {
   });
 }
 
-function warnOfTemplates({ recipe, teacherTemplates, onMessage }: DistillOptions): void {
-  const own = recipe.texts.templates!;
-  if (!teacherTemplates || !areFar(own, teacherTemplates)) return;
+/** The teacher's class texts, where those of the recipe are far from them. */
+function farTemplates({ recipe, teacherTemplates }: DistillOptions): readonly string[] | undefined {
+  return teacherTemplates && areFar(recipe.texts.templates!, teacherTemplates) ? teacherTemplates : undefined;
+}
+
+function warnOfTemplates(options: DistillOptions): void {
+  const { recipe, onMessage } = options;
+  const known = farTemplates(options);
+  if (!known) return;
   const list = (templates: readonly string[]) =>
     templates
       .slice(0, 3)
       .map((one) => JSON.stringify(one))
       .join(', ');
   onMessage?.(
-    `warning: the student learns by the class texts ${list(own)}, the teacher was trained with ${list(teacherTemplates)}: set texts.templates to those, or its answers may be worth little`,
+    `warning: the student learns by the class texts ${list(recipe.texts.templates!)}, the teacher was trained with ${list(known)}: set texts.templates to those, or its answers may be worth little`,
   );
 }
 
@@ -139,7 +152,7 @@ async function validationOf(
   made: MadeStudent,
   { history }: Run,
   last: Phase,
-  folder: string,
+  { folder, ownTemplates }: { readonly folder: string; readonly ownTemplates?: readonly string[] },
 ): Promise<DistillValidation | undefined> {
   const evaluations = evaluationsOf(history.entries, last.name);
   const best = bestOf(evaluations);
@@ -147,5 +160,6 @@ async function validationOf(
   return {
     ...{ evaluations, best: { ...best, folder }, chance: probe.chance },
     trained: await probe.measureTrained(made),
+    ...(ownTemplates && { ownTemplates }),
   };
 }

@@ -38,7 +38,7 @@ export type {
 } from './losses/loss.js';
 export { responseLoss } from './losses/response-loss.js';
 export { type LossSwitch, lossSwitches } from './losses/switches.js';
-export { phasesOf, withEpochSteps } from './phases.js';
+export { phasesOf, stepsOf, withEpochSteps } from './phases.js';
 export { planDistill } from './plan.js';
 export type { DistillOptions } from './prepare.js';
 export { type DistillRecipe, distillRecipe } from './recipe.js';

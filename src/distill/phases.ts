@@ -44,7 +44,7 @@ export function phasesOf(recipe: DistillRecipe): Phase[] {
       });
   };
   if (recipe.method === 'kd') {
-    const steps = recipe.kd.steps ?? warmup.steps + prompt.steps + joint.steps;
+    const steps = recipe.kd.steps ?? stepsOf([warmup, prompt, joint]);
     const losses: LossName[] = ['response'];
     const whole = { drop_patches: 0, freeze_layers: { vision: 0, text: 0 } };
     const one = { steps, lr: recipe.kd.lr, warmup_steps: recipe.kd.warmup_steps, losses, ...whole };
@@ -70,4 +70,9 @@ export function phasesOf(recipe: DistillRecipe): Phase[] {
     firstStep += phase.steps;
     return placed;
   });
+}
+
+/** Steps of all phases together. */
+export function stepsOf(phases: readonly Pick<Phase, 'steps'>[]): number {
+  return phases.reduce((sum, { steps }) => sum + steps, 0);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RunPlan } from '../train/index.js';
 import type { LayerPair } from './losses/layer-map.js';
-import { phasesOf, withEpochSteps } from './phases.js';
+import { phasesOf, stepsOf, withEpochSteps } from './phases.js';
 import type { DistillOptions } from './prepare.js';
 import type { DistillRecipe } from './recipe.js';
 import { storeCost } from './targets/store-choice.js';
@@ -37,7 +37,7 @@ export async function planDistill(options: DistillOptions, timed?: TimedWork): P
     parameters,
     phases: phases.map(({ name, steps, lr }) => ({ name, steps, lr })),
     images,
-    imagesSeen: phases.reduce((sum, { steps }) => sum + steps, 0) * recipe.batch * recipe.accumulate,
+    imagesSeen: stepsOf(phases) * recipe.batch * recipe.accumulate,
     preparations: [
       {
         what: `teacher targets of ${images.toLocaleString('en-GB')} images, ${recipe.views} ${recipe.views === 1 ? 'view' : 'views'}`,

@@ -17,7 +17,7 @@ import { checkLosses } from './losses/check-losses.js';
 import { activeLosses, storedStates } from './losses/index.js';
 import { mapLayers } from './losses/layer-map.js';
 import { checkPhasePatches, checkTargetGrid } from './phase-patches.js';
-import { type Phase, phasesOf, withEpochSteps } from './phases.js';
+import { type Phase, phasesOf, stepsOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { withFactorisedTokens } from './student/factorised-tokens.js';
 import { startStudent } from './student/student.js';
@@ -146,7 +146,7 @@ export async function prepare(given: DistillOptions, shard?: Shard): Promise<Pre
   const ready = { options, teacher, teachers, phases, full, batches };
   if (!batches.store.complete) return { ...ready, complete: false };
   try {
-    const steps = phases.reduce((sum, phase) => sum + phase.steps, 0) * recipe.accumulate;
+    const steps = stepsOf(phases) * recipe.accumulate;
     const opened = several
       ? await openInTurns({ teachers, others, dataset, recipe, batches, targets, steps, halves }, options.engine?.group)
       : undefined;

@@ -23,7 +23,7 @@ export class StudentProbe {
 
   /**
    * Reads the images that the student is measured on, and measures the teacher on them where no earlier sitting has. Says
-   * where the teacher knows nothing of this data, and where images are among those trained on.
+   * where the teacher knows nothing of this data, and where images of its split or of the test are among those trained on.
    *
    * @param student whose preprocessing they are given
    * @returns undefined where the recipe wants no evaluations, or the data has nothing to measure by
@@ -57,7 +57,9 @@ export class StudentProbe {
         `the teacher is right on ${percent(teacher)} (${percent(guessed.low)} to ${percent(guessed.high)}) of ${probe.images} images of ${split}, where guessing is on ${percent(probe.chance)}: it knows nothing of this data, or not by these texts (texts.templates); a student learns no more than that`,
       );
     }
-    await warnOfSame(dataset, split, trained, onMessage);
+    for (const held of new Set([split, 'test'])) {
+      if (held !== trained && dataset.splits[held]) await warnOfSame(dataset, held, trained, onMessage);
+    }
     return new StudentProbe(options, split, probe, teacher);
   }
 

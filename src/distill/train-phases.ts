@@ -15,7 +15,7 @@ import {
 import type { Batches } from './batches/batches.js';
 import { type Making, saveStudent, studentOf, withTrained } from './made-student.js';
 import { phaseTask } from './phase-task.js';
-import type { Phase } from './phases.js';
+import { type Phase, stepsOf } from './phases.js';
 import type { DistillOptions } from './prepare.js';
 import { stepCost } from './step-cost.js';
 import type { StudentProbe } from './student-probe.js';
@@ -42,7 +42,7 @@ export async function trainPhases(
   const { recipe, runDir, signal } = options;
   // How often the student is looked at decides none of its bits.
   const { evaluation, ...decisive } = recipe;
-  const overallSteps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+  const overallSteps = stepsOf(phases);
   const texts = { count: batches.textCount, length: batches.bank.length };
   const costs = phases.map((phase) => stepCost(full, phase, texts));
   const work = phases.map(({ steps }, i) => steps * costs[i]!);

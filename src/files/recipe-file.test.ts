@@ -89,6 +89,18 @@ describe('recipe file', () => {
     expect(await refusal(text)).toBe(`UserError: /a.yaml: ${message}`);
   });
 
+  it('counts a phase as --set says it, in steps or in epochs, and refuses both', async () => {
+    const counted = z.object({ joint: z.object({ steps: z.number().default(7), epochs: z.number().optional() }) });
+    const path = await file('joint: { epochs: 3, steps: 5 }');
+    const set = (...assignments: string[]) => loadRecipe(counted, { file: path, set: assignments });
+    expect(await set('joint.steps=9')).toEqual({ joint: { steps: 9 } });
+    expect(await set('joint.epochs=2')).toEqual({ joint: { epochs: 2, steps: 7 } });
+    expect(await set('joint.steps=9', 'joint.steps=8')).toEqual({ joint: { steps: 8 } });
+    await expect(set('joint.epochs=2', 'joint.steps=9')).rejects.toThrow(
+      '--set joint.steps=9: --set joint.epochs=2 says how long already: leave out one of them',
+    );
+  });
+
   it('blames an override by name', async () => {
     expect(await refusal('', ['seed=x'])).toBe('UserError: --set seed=x: seed: expected number, got "x"');
     expect(await refusal('', ['sead=1'])).toBe('UserError: --set sead=1: unknown field sead; did you mean seed?');

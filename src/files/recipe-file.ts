@@ -39,14 +39,18 @@ export async function loadRecipe<S extends z.ZodType>(schema: S, source: RecipeS
   delete tree[madeWith];
   const overridden = new Map<string, string>();
   for (const [path, value] of Object.entries(source.defaults ?? {})) {
-    if (!isPlaced(tree, path)) place(tree, path, value, 'defaults');
+    if (fieldAt(tree, path) === undefined) place(tree, path, value, 'defaults');
   }
   for (const [path, value] of Object.entries(source.flags ?? {})) {
     if (value !== undefined) place(tree, path, value, 'command line');
   }
   for (const text of source.set ?? []) {
     const [path, value] = assignment(text);
+    const twin = otherLength(path);
+    const said = twin && overridden.get(twin);
+    if (said) throw new UserError(`--set ${brief(text)}: ${said} says how long already: leave out one of them`);
     place(tree, path, value, `--set ${brief(text)}`);
+    if (twin) drop(tree, twin);
     overridden.set(path, `--set ${brief(text)}`);
   }
   const blame = (path: readonly Field[]) => overridden.get(path.join('.')) ?? source.file ?? 'recipe';
@@ -137,10 +141,23 @@ function place(tree: Tree, path: string, value: unknown, source: string): void {
   at[last] = value;
 }
 
-function isPlaced(tree: Tree, path: string): boolean {
+/** `phase.epochs` of `phase.steps` and the other way: two ways to say how long a phase is. Of a recipe with both, epochs count. */
+function otherLength(path: string): string | undefined {
+  const [, phase, own] = /^(.+\.)(steps|epochs)$/.exec(path) ?? [];
+  return own && `${phase}${own === 'steps' ? 'epochs' : 'steps'}`;
+}
+
+/** Leaves out a field. */
+function drop(tree: Tree, path: string): void {
+  const [, parent = '', last = path] = /^(.*)\.([^.]+)$/.exec(path) ?? [];
+  const at = fieldAt(tree, parent);
+  if (isTree(at)) delete at[last];
+}
+
+function fieldAt(tree: Tree, path: string): unknown {
   let at: unknown = tree;
   for (const field of path.split('.')) at = isTree(at) && Object.hasOwn(at, field) ? at[field] : undefined;
-  return at !== undefined;
+  return at;
 }
 
 /** The fields of a source's flags and overrides, by path. @throws UserError for an override without a field and a value */

@@ -1,6 +1,6 @@
 import type { AugmentOptions } from '../augment/index.js';
+import { readImage } from '../data/images/source.js';
 import type { DecodeOptions, ImageSource, RawImage } from '../data/index.js';
-import { readImage } from '../data/source.js';
 import { UserError } from '../errors.js';
 import { drawView, shownBy, type View } from './view.js';
 

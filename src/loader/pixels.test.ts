@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { clipPreprocess } from '../clip/preprocess/preprocess-config.js';
-import { decodeImage } from '../data/decode.js';
+import { decodeImage } from '../data/images/decode.js';
 import { configs, digest, folder, golden } from '../test/preprocess.fixture.js';
 import { preprocessImage } from './pixels.js';
 

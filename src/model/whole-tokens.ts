@@ -1,6 +1,6 @@
-import { Matrix, pseudoInverse } from 'ml-matrix';
+import { pseudoInverse } from 'ml-matrix';
 import { tokenProjection, tokenTable, wholeTokenTable } from '../clip/index.js';
-import type { HostTensor } from '../tensor/index.js';
+import { type HostTensor, matrixOf, tensorOf } from '../tensor/index.js';
 import type { TowerModel } from './model.js';
 
 /** Of a prompt encoder that reads the student's token table. */
@@ -25,14 +25,9 @@ export function withWholeTokens<M extends Pick<TowerModel, 'config' | 'params' |
 function withWholePrompts(prompts: TowerModel['prompts'], projection: HostTensor): TowerModel['prompts'] {
   if (!prompts?.encoder || prompts.config.shared_embedding_width === undefined) return prompts;
   const read = matrixOf(prompts.encoder[encoderProjection]!).mmul(pseudoInverse(matrixOf(projection))); // [W, D]
-  const weight = { shape: [read.rows, read.columns], data: Float32Array.from(read.to1DArray()) };
   return {
     ...prompts,
     config: { ...prompts.config, shared_embedding_width: read.columns },
-    encoder: { ...prompts.encoder, [encoderProjection]: weight },
+    encoder: { ...prompts.encoder, [encoderProjection]: tensorOf(read) },
   };
-}
-
-function matrixOf({ shape, data }: HostTensor): Matrix {
-  return Matrix.from1DArray(shape[0]!, shape[1]!, data as Float32Array);
 }

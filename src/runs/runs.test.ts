@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { comparedRuns, runTable } from '../cli/runs-output.js';
+import { comparedRuns, runTable } from '../cli/output/runs.js';
 import { History, inRun, type RunEvaluation, type StepEvent } from '../train/index.js';
 import { deletableOf, deleteAll, findRuns, historyCsv, openRun, recipeDifferences, summaryOf } from './index.js';
 

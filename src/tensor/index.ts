@@ -2,6 +2,7 @@ export { bytesOf, dtypeOf } from './dtype.js';
 export { grad } from './grad.js';
 export { inputsOf } from './inputs-of.js';
 export { linearInputs } from './linear-inputs.js';
+export { matrixOf, tensorOf } from './matrices.js';
 export { emitGraph, type OnnxModel, type OnnxOptions, toOnnx } from './onnx.js';
 export type { HalfTensor, OnnxEmitter, StoredTensor } from './onnx-emitter.js';
 export { type LoopedModel, toOnnxLoop } from './onnx-loop.js';

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -125,11 +125,27 @@ describe('promptkd web', () => {
     await expect(refused).rejects.toBeInstanceOf(UserError);
   });
 
-  it('answers a model without ONNX files with one sentence and exit code 2', async () => {
-    await rm(join(await copy('bare'), 'onnx'), { recursive: true });
-    const { code, out, err } = await promptkd('web', join(folder, 'bare'), '--out', join(folder, 'x'));
+  it('exports a run, which has no ONNX files, for the page alone', async () => {
+    await mkdir(join(folder, 'run'));
+    const student = join(folder, 'run', 'student');
+    await cp(model(), student, { recursive: true });
+    await rm(join(student, 'onnx'), { recursive: true });
+    const before = await readdir(tmpdir());
+    const out = join(folder, 'of-run');
+    const { code, err } = await promptkd('web', join(folder, 'run'), '--out', out, '--dtype', 'fp32', '--quiet');
+    expect([code, err]).toEqual([0, '']);
+    const pages = [page(), out].map((one) => readFile(join(one, 'model', 'vision.onnx')));
+    const [exported, ofRun] = await Promise.all(pages);
+    expect(ofRun!.equals(exported!)).toBe(true);
+    expect(await readdir(student)).not.toContain('onnx');
+    const left = (await readdir(tmpdir())).filter((one) => one.startsWith('promptkd-export-') && !before.includes(one));
+    expect(left).toEqual([]);
+  });
+
+  it('answers a folder without a model with one sentence and exit code 2', async () => {
+    const { code, out, err } = await promptkd('web', join(folder, 'photos'), '--out', join(folder, 'x'));
     expect(err).toMatch(
-      /^promptkd: .*bare: expected onnx\/vision_model\.onnx and onnx\/text_model\.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize\n$/,
+      /^promptkd: .*photos: expected onnx\/vision_model\.onnx and onnx\/text_model\.onnx, or a smaller variant of both: write them with promptkd export or promptkd quantize\n$/,
     );
     expect([code, out]).toEqual([2, '']);
   });

@@ -172,8 +172,8 @@ async function modelSayings(
     import('../../augment/index.js'),
     import('../../clip/index.js'),
     import('../../errors.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
   ]);
   const [there, back, ...more] = translation ?? [];
   if (translation && (!there || !back || more.length > 0)) {

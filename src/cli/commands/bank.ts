@@ -26,7 +26,7 @@ export function addBank(program: Command): void {
 async function show(folder: string, options: CommonOptions): Promise<void> {
   const [{ readBank }, { bankJson, bankTable }] = await Promise.all([
     import('../../bank/index.js'),
-    import('../bank-output.js'),
+    import('../output/bank.js'),
   ]);
   const shown = await bankJson(folder, await readBank(folder));
   printResult(options, shown, () => bankTable(shown));

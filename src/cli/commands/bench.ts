@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type BenchMode, benchModes } from '../../evaluate/bench-modes.js';
 import type { Device } from '../../runtime/index.js';
-import { interruptSignal } from '../interrupt.js';
 import {
   type CommonOptions,
   deviceOption,
@@ -13,6 +12,7 @@ import {
   withCommonOptions,
   withEngineOptions,
 } from '../options.js';
+import { interruptSignal } from '../terminal/interrupt.js';
 
 interface StepOptions extends CommonOptions, EngineOptions {
   readonly mode: BenchMode;

@@ -79,11 +79,11 @@ async function run(models: readonly string[], options: CompareCommandOptions): P
   ] = await Promise.all([
     import('../../evaluate/index.js'),
     import('../../data/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
     import('../../prompt/index.js'),
     import('../../files/index.js'),
-    import('../comparison-output.js'),
+    import('../output/comparison.js'),
   ]);
   const sources = output.variantsOf(models);
   const { maxBytes, maxMs, maxDrop, plot, ...rest } = options;

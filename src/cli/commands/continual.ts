@@ -48,7 +48,7 @@ async function run(options: ContinualOptions): Promise<void> {
         import('../../continual/index.js'),
         import('../../model/index.js'),
         import('../../files/index.js'),
-        import('../continual-output.js'),
+        import('../output/continual.js'),
       ]);
     const { out, teacher } = options;
     return {

@@ -58,7 +58,7 @@ async function run(options: Cvpr2024Options): Promise<void> {
       import('../../model/index.js'),
       import('../../data/index.js'),
       import('../../files/index.js'),
-      import('../cvpr2024-output.js'),
+      import('../output/cvpr2024.js'),
     ]);
     const { out } = options;
     const opened = async (given: GivenRun<Cvpr2024Recipe>, open: () => Promise<ImageTextDataset>) => ({

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { dealingRule } from '../../data/deal-splits.js';
 import { commonOptions, dataHelp, dataKinds, ownOptions } from '../../data/spec.js';
-import { wrapped } from '../help-lines.js';
+import { dealingRule } from '../../data/splits/deal-splits.js';
 import { type CommonOptions, examples, positiveInteger, printResult, withCommonOptions } from '../options.js';
+import { wrapped } from '../terminal/help-lines.js';
 
 interface ShowOptions extends CommonOptions {
   readonly split: string;
@@ -114,9 +114,9 @@ async function inspect(spec: string, options: InspectOptions): Promise<void> {
   ] = await Promise.all([
     import('../../data/index.js'),
     import('../../files/index.js'),
-    import('../inspection-output.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../output/inspection.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
   ]);
   const { limit, samples, sheet } = options;
   if (sheet) await checkWritable(sheet);

@@ -192,7 +192,11 @@ async function evaluate(folder: string, options: DetectorOptions): Promise<void>
     { evaluateDefects, loadDetector, openDefectData, productOf },
     { defectsTable, evaluationJson },
     { createProgress },
-  ] = await Promise.all([import('../../tasks/index.js'), import('../defects-output.js'), import('../progress.js')]);
+  ] = await Promise.all([
+    import('../../tasks/index.js'),
+    import('../output/defects.js'),
+    import('../terminal/progress.js'),
+  ]);
   const progress = createProgress(options);
   try {
     const detector = await loadDetector(folder);
@@ -248,7 +252,7 @@ interface RunOptions extends CommonOptions {
 
 async function inspect(folder: string, images: readonly string[], options: RunOptions): Promise<void> {
   const [{ inspectFile, loadDetector, openInspector, watchFolder }, { outcomeWriter }, { UserError }] =
-    await Promise.all([import('../../tasks/index.js'), import('../defects-output.js'), import('../../errors.js')]);
+    await Promise.all([import('../../tasks/index.js'), import('../output/defects.js'), import('../../errors.js')]);
   const { device, threads, watch, out } = options;
   if (watch && images.length > 1) throw new UserError(`--watch: expected one folder, got ${images.length} paths`);
   const inspector = openInspector(await loadDetector(folder), { device, threads });
@@ -258,7 +262,7 @@ async function inspect(folder: string, images: readonly string[], options: RunOp
       for (const file of images) await take(await inspectFile(inspector, file));
       return;
     }
-    const { interruptSignal } = await import('../interrupt.js');
+    const { interruptSignal } = await import('../terminal/interrupt.js');
     const signal = interruptSignal();
     const onMessage = (message: string) => process.stderr.write(`${message}\n`);
     await watchFolder(inspector, images[0]!, { signal, onMessage }, take);

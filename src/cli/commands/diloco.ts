@@ -59,8 +59,8 @@ async function run(call: readonly string[], options: RunRoundsOptions): Promise<
   const [rounds, { runJobSet }, { createProgress }, { interruptSignal }, { Interrupted }] = await Promise.all([
     import('../../diloco/index.js'),
     import('../../jobs/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
     import('../failure.js'),
   ]);
   const { folder, replicas, localSteps, outerLr, outerMomentum, patience } = options;

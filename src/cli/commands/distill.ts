@@ -54,7 +54,7 @@ export function addDistill(program: Command): void {
     'after',
     examples(
       'distill --teacher promptkd:emoji-teacher --out runs/student',
-      'distill --teacher my-clip --data folder:photos --out runs/quick --preset quick --plan',
+      'distill --teacher my-clip --data folder:photos --preset quick --plan',
       'distill --teacher my-clip --data folder:photos --out runs/small --max-parameters 2000000',
       'distill --teacher promptkd:emoji-teacher --out runs/kd --method kd',
       'distill --teacher promptkd:emoji-teacher --out runs/prompted --prompts prompts.json',
@@ -191,7 +191,7 @@ export async function distillTraining(
     import('../../distill/index.js'),
     import('../../model/index.js'),
     import('../../report/index.js'),
-    import('../distill-output.js'),
+    import('../output/distill.js'),
     import('../../jobs/index.js'),
     import('../../group/index.js'),
   ]);
@@ -269,7 +269,7 @@ export async function distillTraining(
       ],
       saved: result.folder,
       next: [
-        shellLine(['evaluate', result.folder, '--data', recipe.data.dataset]),
+        shellLine(['evaluate', options.out, '--data', recipe.data.dataset]),
         shellLine(['export', options.out, '--out', 'exported']),
       ],
     }),

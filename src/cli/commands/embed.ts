@@ -75,8 +75,8 @@ async function run(name: string, options: EmbedOptions): Promise<void> {
       import('../../embed/index.js'),
       import('../../model/index.js'),
       import('../../data/index.js'),
-      import('../progress.js'),
-      import('../interrupt.js'),
+      import('../terminal/progress.js'),
+      import('../terminal/interrupt.js'),
       import('../../jobs/index.js'),
     ]);
   const { device, threads, data, json: _, quiet: __, ...rest } = options;

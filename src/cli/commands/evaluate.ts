@@ -82,10 +82,10 @@ async function run(folder: string, options: EvaluateOptions): Promise<void> {
     import('../../evaluate/index.js'),
     import('../../bank/index.js'),
     import('../../data/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
     import('../../prompt/index.js'),
-    import('../evaluation-output.js'),
+    import('../output/evaluation.js'),
   ]);
   const { split, latencyRuns, device, threads } = options;
   const progress = createProgress(options);

@@ -61,7 +61,7 @@ async function run(idOrFolder: string, options: ExportCommandOptions): Promise<v
       import('../../prompt/index.js'),
       import('../run-files.js'),
       import('../../files/index.js'),
-      import('../progress.js'),
+      import('../terminal/progress.js'),
     ]);
   const { out, fold, name, licence, adaptor, teacher } = options;
   const bank = await routedBank(idOrFolder);

@@ -127,7 +127,7 @@ async function work(folder: string, options: WorkOptions): Promise<void> {
   const [{ runJob }, { UserError, BusyError }, { interruptSignal }, { Interrupted }] = await Promise.all([
     import('../../jobs/index.js'),
     import('../../errors.js'),
-    import('../interrupt.js'),
+    import('../terminal/interrupt.js'),
     import('../failure.js'),
   ]);
   const outcome = await runJob(set, options.job, { signal: interruptSignal() });
@@ -145,8 +145,8 @@ async function finish(
   const [jobs, { UserError }, { createProgress }, { interruptSignal }, { Interrupted }] = await Promise.all([
     import('../../jobs/index.js'),
     import('../../errors.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
     import('../failure.js'),
   ]);
   const progress = createProgress(options);
@@ -193,7 +193,7 @@ async function failureOf({ folder }: JobSet, job: number): Promise<string> {
 async function status(folder: string, options: CommonOptions & { readonly show?: readonly string[] }): Promise<void> {
   const [{ countJobs, readJobSet, readRecords }, { jobTable }] = await Promise.all([
     import('../../jobs/index.js'),
-    import('../jobs-output.js'),
+    import('../output/jobs.js'),
   ]);
   const set = await readJobSet(folder);
   const records = await readRecords(folder);

@@ -190,9 +190,9 @@ async function draft(
 async function evaluate(folder: string, options: EvaluateOptions): Promise<void> {
   const [{ evaluateReports, openStudies }, { createProgress }, { interruptSignal }, output] = await Promise.all([
     import('../../tasks/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../report-output.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
+    import('../output/medical-report.js'),
   ]);
   const progress = createProgress(options);
   try {

@@ -34,7 +34,7 @@ async function run(options: PretrainOptions): Promise<void> {
   await runTraining(options, async () => {
     const [{ planPretrain, pretrain, pretrainRecipe }, { evaluationText }, { shellLine }] = await Promise.all([
       import('../../pretrain/index.js'),
-      import('../run-figures.js'),
+      import('../output/run-figures.js'),
       import('../../jobs/index.js'),
     ]);
 

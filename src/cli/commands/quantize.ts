@@ -4,7 +4,6 @@ import type { MixtureName, QuantizeModelResult, Rounding } from '../../compress/
 import { UserError } from '../../errors.js';
 import type { Device } from '../../runtime/index.js';
 import type { FinetuneFlags } from '../finetune-source.js';
-import { wrapped } from '../help-lines.js';
 import {
   type CommonOptions,
   dataOption,
@@ -21,6 +20,7 @@ import {
   withEngineOptions,
 } from '../options.js';
 import type { PlanOptions } from '../show-plan.js';
+import { wrapped } from '../terminal/help-lines.js';
 import { withPlanOptions } from '../training.js';
 
 interface QuantizeOptions extends CommonOptions, FinetuneFlags, EngineOptions, PlanOptions {
@@ -140,10 +140,10 @@ async function run(idOrFolder: string, given: QuantizeOptions): Promise<void> {
     import('../../data/index.js'),
     import('../run-files.js'),
     import('../finetune-source.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
     import('../together.js'),
-    import('../quantize-output.js'),
+    import('../output/quantize.js'),
   ]);
   const { group, threads: share, warning } = await joinGroup(given.device);
   const first = (group?.rank ?? 0) === 0;

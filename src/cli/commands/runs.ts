@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { sayLine } from '../live-lines.js';
 import { type CommonOptions, examples, printResult, withCommonOptions } from '../options.js';
+import { sayLine } from '../terminal/live-lines.js';
 
 interface CleanOptions extends CommonOptions {
   readonly yes?: boolean;
@@ -71,7 +71,7 @@ async function csv(folder: string, options: CommonOptions): Promise<void> {
 
 async function clean(folder: string, options: CleanOptions): Promise<void> {
   const [{ deletableOf, deleteAll, findRuns }, output] = await load();
-  const { confirm } = await import('../confirm.js');
+  const { confirm } = await import('../terminal/confirm.js');
   const found = deletableOf(await findRuns(folder, (message) => sayLine(`promptkd: ${message}`)));
   const bytes = found.reduce((sum, one) => sum + one.bytes, 0);
   const lines = output.deletableLines(found);
@@ -87,4 +87,4 @@ async function clean(folder: string, options: CleanOptions): Promise<void> {
   });
 }
 
-const load = () => Promise.all([import('../../runs/index.js'), import('../runs-output.js')]);
+const load = () => Promise.all([import('../../runs/index.js'), import('../output/runs.js')]);

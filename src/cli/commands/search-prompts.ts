@@ -98,9 +98,9 @@ async function run(folder: string, options: SearchOptions): Promise<void> {
     import('../../prompt/index.js'),
     import('../../files/index.js'),
     import('../../data/index.js'),
-    import('../progress.js'),
-    import('../interrupt.js'),
-    import('../prompt-search-output.js'),
+    import('../terminal/progress.js'),
+    import('../terminal/interrupt.js'),
+    import('../output/prompt-search.js'),
   ]);
   const { data, out, sample, json: _, quiet: __, ...search } = options;
   const { device, threads } = options;

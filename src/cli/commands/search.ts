@@ -49,7 +49,7 @@ async function run(where: string, text: string | undefined, options: SearchOptio
     import('../../errors.js'),
     import('../../embed/index.js'),
     import('../../model/index.js'),
-    import('../progress.js'),
+    import('../terminal/progress.js'),
     import('../embedded-folder.js'),
   ]);
   if ((text === undefined) === (options.image === undefined)) {

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { printable } from '../../printable.js';
 import type { Extension, ModelServer as Server } from '../../serve/index.js';
 import { serverDefaults } from '../../serve/server/options.js';
-import { coloursOf } from '../colours.js';
-import { sayLine } from '../live-lines.js';
 import { examples, positiveInteger, threadsOption, wholeNumber } from '../options.js';
+import { coloursOf } from '../terminal/colours.js';
+import { sayLine } from '../terminal/live-lines.js';
 
 interface ServeOptions {
   readonly host: string;

@@ -45,10 +45,10 @@ async function run(file: string, options: SweepCommandOptions): Promise<void> {
     await Promise.all([
       import('../../sweep/index.js'),
       import('../../jobs/index.js'),
-      import('../progress.js'),
-      import('../interrupt.js'),
+      import('../terminal/progress.js'),
+      import('../terminal/interrupt.js'),
       import('../failure.js'),
-      import('../sweep-output.js'),
+      import('../output/sweep.js'),
     ]);
   const spec = await sweeps.readSweep(file);
   const { out } = options;

@@ -192,7 +192,7 @@ async function evaluate(folder: string, options: EvaluateOptions): Promise<void>
     }));
     await writeFileAtomic(options.answers, JSON.stringify(named));
   }
-  const { evaluationTable } = await import('../vqa-output.js');
+  const { evaluationTable } = await import('../output/vqa.js');
   printResult(options, { ...found, skipped: data.skipped.length }, () =>
     evaluationTable(found as VqaEvaluation, data.skipped.length),
   );

@@ -19,7 +19,7 @@ export function addWeb(program: Command): void {
   withCommonOptions(command)
     .argument(
       '<model>',
-      'folder that promptkd export or promptkd quantize wrote, or the folder of a finished run with one',
+      'folder that promptkd export or promptkd quantize wrote; a run or a checkpoint without ONNX files is exported for the page',
     )
     .requiredOption('--out <folder>', 'folder that is written')
     .option(
@@ -85,6 +85,8 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     { cardTitle },
     { UserError },
     { modelFolder },
+    { createProgress, showLoading },
+    { withOnnxFiles },
   ] = await Promise.all([
     import('node:path'),
     import('../../files/index.js'),
@@ -94,6 +96,8 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
     import('../../compress/index.js'),
     import('../../errors.js'),
     import('../../model/index.js'),
+    import('../terminal/progress.js'),
+    import('../exported-model.js'),
   ]);
   const { dataset } = await readRun(folder);
   const model = modelFolder(folder) ?? folder;
@@ -115,16 +119,14 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
             unread = error.message;
             return undefined;
           });
-  const result = await writePage({
-    model,
-    out,
-    title,
-    templates,
-    classes: options.classes === undefined ? undefined : await readNames(options.classes),
-    ...{ dataClasses, samples },
-    vqa: options.vqa,
-    dtype: options.dtype === 'auto' ? undefined : options.dtype,
-  });
+  const classes = options.classes === undefined ? undefined : await readNames(options.classes);
+  const { vqa } = options;
+  const dtype = options.dtype === 'auto' ? undefined : options.dtype;
+  const progress = createProgress(options);
+  const onExport = () => progress.update({ phase: `exporting ${folder}`, step: 0, steps: 0 });
+  const result = await withOnnxFiles(folder, { ...showLoading(progress), onExport }, (exported) =>
+    writePage({ model: exported, out, title, templates, classes, dataClasses, samples, vqa, dtype }),
+  ).finally(() => progress.stop());
   const { files, bytes, vision, text, fixedClasses } = result;
   const megabytes = (n: number) => `${(n / 1e6).toFixed(1)} MB`;
   const line = (what: string, { path, bytes: size, cosine }: typeof vision) =>

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { quantizationJson, quantizationTable } from '../../cli/quantize-output.js';
+import { quantizationJson, quantizationTable } from '../../cli/output/quantize.js';
 import type { TowerModel } from '../../model/model.js';
 import { withWeights } from '../../model/weights.js';
 import { dataset } from '../../test/colours.fixture.js';

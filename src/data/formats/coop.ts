@@ -5,12 +5,12 @@ import { UserError } from '../../errors.js';
 import { readLines } from '../../files/index.js';
 import { describeIssue } from '../../schema-issue.js';
 import type { Collection } from '../assemble.js';
-import { plainName } from '../class-labels.js';
 import type { Skipped } from '../dataset.js';
-import { filesBelow, type NamedImage, readableImages } from '../image-file.js';
+import { filesBelow, type NamedImage, readableImages } from '../images/image-file.js';
+import { plainName } from '../labels/class-labels.js';
 import { Remarks } from '../remarks.js';
-import { folderOf, readShaped } from './annotation-file.js';
-import { checkFolder, listImages } from './folder.js';
+import { checkFolder, listImages } from './folders/folder.js';
+import { folderOf, readShaped } from './json/annotation-file.js';
 import { placesBelow, placing } from './placing.js';
 
 /** Path, label, class name. */

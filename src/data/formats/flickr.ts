@@ -2,10 +2,10 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import type { Collection } from '../assemble.js';
-import { checkFolder } from './folder.js';
-import { openKarpathy } from './karpathy.js';
+import { openKarpathy } from './coco/karpathy.js';
+import { checkFolder } from './folders/folder.js';
 import { isLitter } from './litter.js';
-import { openTable } from './table.js';
+import { openTable } from './tables/table.js';
 
 /** Captions as they come, also as Hugging Face has them in one table. */
 const tables = /^(captions\.txt|results\.csv|flickr_annotations_\d+k\.csv|flickr\d+k\.token\.txt|results_\d+\.token)$/i;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readJson, readLines, readNpy } from '../../files/index.js';
 import { openDataset } from '../open.js';
-import { streamJson } from './json-stream.js';
+import { streamJson } from './json/json-stream.js';
 import { filesBelowFolder } from './walk.js';
 
 let root = '';

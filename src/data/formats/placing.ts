@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { isWebAddress, isWindowsPath } from '../image-file.js';
+import { isWebAddress, isWindowsPath } from '../images/image-file.js';
 import { isLitter } from './litter.js';
 
 /** So many images are looked for, and so many folders in which they may lie. */

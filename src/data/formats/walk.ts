@@ -2,8 +2,8 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { cannotRead, fileFault } from '../../files/index.js';
-import { isBrokenText } from '../caption.js';
 import type { Skipped } from '../dataset.js';
+import { isBrokenText } from '../labels/caption.js';
 import { isLitter } from './litter.js';
 
 /**

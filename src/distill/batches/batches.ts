@@ -7,6 +7,7 @@ import { BatchShare, ownOf, rowsOf, type TensorTree } from '../../nn/index.js';
 import type { Feed } from '../../runtime/index.js';
 import { cast, dtypeOf, elements, input } from '../../tensor/index.js';
 import { gatherSlots } from '../losses/word-alignment.js';
+import { LayerFeeds } from '../targets/layer-feeds.js';
 import type { TargetStore } from '../targets/target-store.js';
 import type { SeveralTargets } from '../teachers/several-targets.js';
 import { gatherWords, type TextBank } from './text-bank.js';
@@ -51,6 +52,7 @@ export class Batches {
   /** Which of the texts are: of the captions, where there are any, those of its images; and a part of the classes. */
   readonly textBlocks: readonly Slice[];
   readonly feeds: BatchFeeds;
+  private readonly layers: LayerFeeds;
   private readonly records: Uint8Array[];
   private readonly classFeatures: Float32Array; // [classes, P], unit length
   private readonly order: EpochOrder;
@@ -70,7 +72,7 @@ export class Batches {
     const own = imageSlice('batch', batch, group).count;
     this.share = new BatchShare(batch, group);
     this.order = new EpochOrder(examples.length, seed);
-    const { size, embed, tokens, width, hidden, attention } = store.layout.contents;
+    const { size, embed } = store.layout.contents;
     this.classCount = Math.min(options.classesPerStep, bank.classes.length);
     this.captions = options.captions ? batch : 0;
     this.textCount = this.captions + this.classCount;
@@ -91,10 +93,8 @@ export class Batches {
       'target/image': float(batch, embed),
       'target/text': float(this.textCount, embed),
     };
-    const kept = (...shape: number[]) =>
-      options.halves && store.layout.keepsHalves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
-    for (const l of hidden) this.feeds[`target/hidden.${l}`] = kept(own, tokens, width);
-    for (const l of attention) this.feeds[`target/attention.${l}`] = kept(own, tokens, tokens);
+    this.layers = new LayerFeeds(store.layout, 'target/', own, options.halves ?? false);
+    Object.assign(this.feeds, this.layers.feeds);
     if (bank.words && options.captions) {
       const { wordsLength, alignment } = bank;
       this.feeds['target/words'] = float(own, wordsLength, embed);
@@ -145,19 +145,11 @@ export class Batches {
     }
     const float = (name: string) => this.feeds[name]!.data as Float32Array;
     const whole = (name: string) => this.feeds[name]!.data as Int32Array;
-    const kept = (name: string) => this.feeds[name]!.data as Float32Array | Uint16Array;
-    const { size, embed, hidden, attention } = layout.contents;
+    const { size, embed } = layout.contents;
     for (const [i, record] of this.records.entries()) {
       normalizePixels(layout.pixels(record), size, this.preprocess, float('pixels'), i * 3 * size * size);
       float('target/image').set(layout.embed(record), (images.from + i) * embed);
-      for (const l of hidden) {
-        const name = `target/hidden.${l}`;
-        if (wanted.has(name)) layout.readHidden(record, l, kept(name), i * layout.hiddenSize);
-      }
-      for (const l of attention) {
-        const name = `target/attention.${l}`;
-        if (wanted.has(name)) layout.readAttention(record, l, kept(name), i * layout.mapSize);
-      }
+      this.layers.fill(record, i, wanted);
     }
     gatherRows(this.options.group, images, float('target/image'));
     const shown = drawn.map(({ example, view }) => ({ record: this.store.index(example, view), example }));

@@ -1,7 +1,6 @@
-import { Matrix } from 'ml-matrix';
 import { tokenProjection, tokenTable } from '../../clip/index.js';
 import { UserError } from '../../errors.js';
-import type { HostTensor } from '../../tensor/index.js';
+import { type HostTensor, matrixOf, tensorOf } from '../../tensor/index.js';
 import type { DistillRecipe } from '../recipe.js';
 import { components } from './components.js';
 import type { StudentStart } from './student.js';
@@ -39,12 +38,8 @@ export function withFactorisedTokens(start: StudentStart, recipe: Pick<DistillRe
   };
 }
 
-function factors({ shape, data }: HostTensor, rank: number): [rows: HostTensor, projection: HostTensor] {
-  const table = Matrix.from1DArray(shape[0]!, shape[1]!, data as Float32Array);
+function factors(whole: HostTensor, rank: number): [rows: HostTensor, projection: HostTensor] {
+  const table = matrixOf(whole);
   const U = components(table.transpose().mmul(table), rank); // [D, r]
-  return [tensor(table.mmul(U)), tensor(U)];
-}
-
-function tensor(matrix: Matrix): HostTensor {
-  return { shape: [matrix.rows, matrix.columns], data: Float32Array.from(matrix.to1DArray()) };
+  return [tensorOf(table.mmul(U)), tensorOf(U)];
 }

@@ -1,5 +1,5 @@
 import { Matrix } from 'ml-matrix';
-import type { HostTensor } from '../../tensor/index.js';
+import { type HostTensor, matrixOf, tensorOf } from '../../tensor/index.js';
 import { components } from './components.js';
 import type { Linear, Norm, ResidualStream, StreamWriter } from './residual-stream.js';
 import type { StreamMoments } from './stream-moments.js';
@@ -20,23 +20,23 @@ export function principalStream({ width: D, moment, embedded }: StreamMoments, d
   const B = spread(d).mmul(components(Matrix.from1DArray(D, D, moment), d - 1).transpose()); // [d, D]
   const gain = Math.sqrt(D / d);
   const reading = (weight: HostTensor, norm: Norm) =>
-    scaledColumns(matrix(weight), norm.weight.data).mmul(B.transpose()).mul(gain);
+    scaledColumns(matrixOf(weight), norm.weight.data).mmul(B.transpose()).mul(gain);
   const writer = writerOf(B);
   return {
     ...writer,
     norm: () => unitNorm(d),
     read: ({ weight, bias }: Linear, norm) => {
-      const shift = matrix(weight).mmul(column(norm.bias));
+      const shift = matrixOf(weight).mmul(column(norm.bias));
       return {
-        weight: tensor(reading(weight, norm)),
+        weight: tensorOf(reading(weight, norm)),
         bias: { shape: bias.shape, data: Float32Array.from(bias.data, (b, i) => b + shift.get(i, 0)) },
       };
     },
     project: (weight, norm) => {
       // Nothing after it can carry W β. But LN(x') has no mean: what all columns share reads the norm's own bias alone.
-      const shift = matrix(weight).mmul(column(norm.bias)).div(d);
+      const shift = matrixOf(weight).mmul(column(norm.bias)).div(d);
       return {
-        weight: tensor(reading(weight, norm).addColumnVector(shift)),
+        weight: tensorOf(reading(weight, norm).addColumnVector(shift)),
         norm: { ...unitNorm(d), bias: { shape: [d], data: new Float32Array(d).fill(1) } },
       };
     },
@@ -49,7 +49,7 @@ export function principalStream({ width: D, moment, embedded }: StreamMoments, d
         norm: { weight: { shape: [d], data: new Float32Array(d).fill(scale) }, bias },
       };
     },
-    map: tensor(Matrix.mul(B, gain)),
+    map: tensorOf(Matrix.mul(B, gain)),
   };
 }
 
@@ -66,10 +66,10 @@ function writerOf(B: Matrix): StreamWriter {
   const centred = centredRows(B);
   return {
     write: (x) => {
-      const out = centred.mmul(matrix(x));
-      return { ...tensor(out), shape: [B.rows, ...x.shape.slice(1)] };
+      const out = centred.mmul(matrixOf(x));
+      return { ...tensorOf(out), shape: [B.rows, ...x.shape.slice(1)] };
     },
-    rows: (x) => tensor(matrix(x).mmul(centred.transpose())),
+    rows: (x) => tensorOf(matrixOf(x).mmul(centred.transpose())),
   };
 }
 
@@ -92,13 +92,4 @@ const unitNorm = (d: number): Norm => ({
   bias: { shape: [d], data: new Float32Array(d) },
 });
 
-/** A tensor [n, …] as a matrix [n, the rest]. */
-const matrix = ({ shape, data }: HostTensor): Matrix =>
-  Matrix.from1DArray(shape[0]!, data.length / shape[0]!, data as Float32Array);
-
 const column = ({ data }: HostTensor): Matrix => Matrix.columnVector(data as Float32Array);
-
-const tensor = (A: Matrix): HostTensor => ({
-  shape: [A.rows, A.columns],
-  data: Float32Array.from(A.to1DArray()),
-});

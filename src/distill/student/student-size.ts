@@ -77,12 +77,13 @@ export const studentShares: readonly number[] = Array.from({ length: 31 }, (_, i
  * The largest share of {@link studentShape} of which the student stays below a number of parameters.
  *
  * @param count parameters of the student of a share
+ * @param remedy how the smallest could be smaller, for the sentence that refuses it
  * @throws UserError where even the smallest is larger
  */
-export function largestShare(most: number, count: (share: number) => number): number {
+export function largestShare(most: number, count: (share: number) => number, remedy = ''): number {
   const fits = studentShares.filter((share) => count(share) <= most).at(-1);
   if (fits !== undefined) return fits;
   throw new UserError(
-    `--max-parameters, --max-bytes: expected at least ${count(studentShares[0]!).toLocaleString('en-GB')} parameters of four bytes, the smallest student that can be cut out of this teacher, got ${Math.floor(most).toLocaleString('en-GB')}: its vocabulary stays whole, give a --student with a smaller one`,
+    `--max-parameters, --max-bytes: expected at least ${count(studentShares[0]!).toLocaleString('en-GB')} parameters of four bytes, the smallest student that can be cut out of this teacher, got ${Math.floor(most).toLocaleString('en-GB')}${remedy}`,
   );
 }

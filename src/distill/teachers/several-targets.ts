@@ -5,6 +5,7 @@ import type { Feed } from '../../runtime/index.js';
 import { elements } from '../../tensor/index.js';
 import { bestOf } from '../fusion/answers.js';
 import { type Fusion, fusedAnswer, type SourceWeights } from '../fusion/fusion.js';
+import { LayerFeeds } from '../targets/layer-feeds.js';
 import type { TargetStore } from '../targets/target-store.js';
 
 /** What of one teacher is at hand in a run. */
@@ -69,6 +70,8 @@ interface Sample {
  */
 export class SeveralTargets {
   readonly feeds: Record<string, Feed> = {};
+  /** Of every teacher but the first, which `Batches` reads. */
+  private readonly layers: LayerFeeds[] = [];
   private readonly records: readonly (readonly Uint8Array[])[];
   private readonly samples = new Map<number, Sample>();
   /** Embeddings of the step's images a teacher. */
@@ -84,13 +87,11 @@ export class SeveralTargets {
     this.embeds = teachers.map(({ store }) => new Float32Array(batch * store.layout.contents.embed));
     for (const [k, { store }] of teachers.entries()) {
       if (k === 0) continue;
-      const { embed, tokens, width, hidden, attention } = store.layout.contents;
-      const kept = (...shape: number[]) =>
-        halves && store.layout.keepsHalves ? { shape, data: new Uint16Array(elements(shape)) } : float(...shape);
+      const { embed } = store.layout.contents;
       this.feeds[`target/${k}.image`] = float(batch, embed);
       this.feeds[`target/${k}.text`] = float(n, embed);
-      for (const l of hidden) this.feeds[`target/${k}.hidden.${l}`] = kept(own, tokens, width);
-      for (const l of attention) this.feeds[`target/${k}.attention.${l}`] = kept(own, tokens, tokens);
+      this.layers[k] = new LayerFeeds(store.layout, `target/${k}.`, own, halves);
+      Object.assign(this.feeds, this.layers[k].feeds);
     }
     this.feeds['fusion/weights'] = float(batch, fusion.sources);
     this.feeds['fusion/columns'] = float(n, fusion.sources);
@@ -154,7 +155,7 @@ export class SeveralTargets {
       if (k > 0) {
         (this.feeds[`target/${k}.image`]!.data as Float32Array).set(this.embeds[k]!);
         gatherHostRows(embeds, width, texts.rows, out);
-        this.fillStates(k, wanted);
+        for (const [i, record] of this.records[k]!.entries()) this.layers[k]!.fill(record, i, wanted);
       }
       if (classEmbeds) gatherHostRows(classEmbeds, width, texts.classes, out.subarray(texts.captions * width));
     }
@@ -163,22 +164,6 @@ export class SeveralTargets {
     if (keep) {
       const random = new Random(this.options.seed, 'drop', drawn.step);
       for (let i = 0; i < keep.length; i++) keep[i] = random.float() < this.options.drop ? 0 : 1;
-    }
-  }
-
-  private fillStates(k: number, wanted: ReadonlySet<string>): void {
-    const { layout } = this.options.teachers[k]!.store;
-    for (const [i, record] of this.records[k]!.entries()) {
-      const into = (name: string) =>
-        wanted.has(name) ? (this.feeds[name]!.data as Float32Array | Uint16Array) : undefined;
-      for (const l of layout.contents.hidden) {
-        const out = into(`target/${k}.hidden.${l}`);
-        if (out) layout.readHidden(record, l, out, i * layout.hiddenSize);
-      }
-      for (const l of layout.contents.attention) {
-        const out = into(`target/${k}.attention.${l}`);
-        if (out) layout.readAttention(record, l, out, i * layout.mapSize);
-      }
     }
   }
 
