@@ -47,7 +47,7 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       import('../../tune-prompts/index.js'),
       import('../../model/index.js'),
       import('../../report/index.js'),
-import('../output/run-figures.js'),
+      import('../output/run-figures.js'),
       import('../../jobs/index.js'),
     ]);
 
