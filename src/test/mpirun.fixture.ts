@@ -34,7 +34,9 @@ export function trainTogether(
 ) {
   const script = fileURLToPath(new URL('./train-together.mjs', import.meta.url));
   const patience = ['--mca', 'odls_base_sigkill_timeout', String(options.patience ?? 1)];
-  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none', ...patience] : [];
+  // Other tests run beside: a process that waits for another leaves them its core.
+  const yielding = ['--mca', 'mpi_yield_when_idle', '1'];
+  const flags = openMpi() ? ['--oversubscribe', '--bind-to', 'none', ...patience, ...yielding] : [];
   const limited = options.fileBlocks ? ['bash', '-c', `ulimit -f ${options.fileBlocks}; exec "$@"`, 'bash'] : [];
   const node = [...limited, process.execPath, script, task, folder, JSON.stringify(options)];
   const [file, args] = count === 1 ? [node[0]!, node.slice(1)] : ['mpirun', [...flags, '-n', String(count), ...node]];

@@ -15,9 +15,10 @@ export class Terminal {
   private readonly waiting = new Set<() => void>();
   private code: number | undefined;
 
-  constructor(args: readonly string[], { columns = 80, rows = 24, env = {} }: TerminalOptions = {}) {
+  constructor(args: readonly string[], options: TerminalOptions = {}) {
+    const { columns = 80, rows = 24, env = {}, program = [main] } = options;
     this.screenOf = new xterm.Terminal({ cols: columns, rows, scrollback: 1000, allowProposedApi: true });
-    this.process = pty.spawn(process.execPath, [main, ...args], {
+    this.process = pty.spawn(process.execPath, [...program, ...args], {
       cols: columns,
       rows,
       env: { ...process.env, TERM: 'xterm-256color', ...env },
@@ -110,4 +111,6 @@ interface TerminalOptions {
   readonly columns?: number;
   readonly rows?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** What Node runs instead of `promptkd`. */
+  readonly program?: readonly string[];
 }

@@ -7,16 +7,9 @@ import { join } from 'node:path';
 
 const dist = new URL('../../dist/', import.meta.url);
 const load = (path) => import(new URL(path, dist).href);
-const [{ openGroup }, library, { cvpr2024Recipe }, { tunePromptsRecipe }, { pretrainRecipe }, clip, { initClip }] =
-  await Promise.all([
-    load('group/index.js'),
-    load('index.js'),
-    load('cvpr2024/cvpr2024-recipe.js'),
-    load('tune-prompts/tune-prompts-recipe.js'),
-    load('pretrain/pretrain-recipe.js'),
-    load('clip/index.js'),
-    load('clip/towers/initialise.js'),
-  ]);
+const [{ openGroup }, clip, { initClip }] = await Promise.all(
+  ['group/index.js', 'clip/index.js', 'clip/towers/initialise.js'].map(load),
+);
 const { trainTokenizer, tokenizerFromJson, parseClipConfig, clipPreprocess } = clip;
 
 const [, , task, folder, json = '{}'] = process.argv;
@@ -84,7 +77,7 @@ const model = (seed, projection) => {
 const teacher = model(4, 12);
 const fields = { ...options.recipe, ...options.ownRecipe?.[group.rank] };
 const controller = new AbortController();
-const { interruptSignal } = await load('cli/interrupt.js');
+const { interruptSignal } = await load('cli/terminal/interrupt.js');
 const heard = options.signal ? interruptSignal(group.rank > 0) : controller.signal;
 /** When each step was over; ms. */
 const times = [];
@@ -104,12 +97,13 @@ const common = {
 };
 const small = { hidden_size: 12, intermediate_size: 24, num_attention_heads: 2 };
 const tasks = {
-  distill: () =>
-    library.distill({
+  async distill() {
+    const { distill, distillRecipe } = await load('distill/index.js');
+    return distill({
       ...common,
       teacher,
       ...(options.others && { others: [model(6, 10), model(7, 8)] }),
-      recipe: library.distillRecipe.parse({
+      recipe: distillRecipe.parse({
         batch: 8,
         views: 2,
         student: {
@@ -127,9 +121,11 @@ const tasks = {
         checkpoint_every: 5,
         ...fields,
       }),
-    }),
-  pretrain: () =>
-    library.pretrain({
+    });
+  },
+  async pretrain() {
+    const { pretrain, pretrainRecipe } = await load('pretrain/index.js');
+    return pretrain({
       ...common,
       recipe: pretrainRecipe.parse({
         batch: 8,
@@ -145,9 +141,11 @@ const tasks = {
         checkpoint_every: 5,
         ...fields,
       }),
-    }),
-  'tune-prompts': () =>
-    library.tunePrompts({
+    });
+  },
+  async 'tune-prompts'() {
+    const { tunePrompts, tunePromptsRecipe } = await load('tune-prompts/index.js');
+    return tunePrompts({
       ...common,
       model: teacher,
       recipe: tunePromptsRecipe.parse({
@@ -159,9 +157,11 @@ const tasks = {
         checkpoint_every: 5,
         ...fields,
       }),
-    }),
-  cvpr2024: () =>
-    library.cvpr2024({
+    });
+  },
+  async cvpr2024() {
+    const { cvpr2024, cvpr2024Recipe } = await load('cvpr2024/index.js');
+    return cvpr2024({
       ...common,
       teacher,
       student: model(5, 8),
@@ -170,16 +170,18 @@ const tasks = {
         distillation: { batch: 8, epochs: 13, targets: 'stored', views: 2 },
         ...fields,
       }),
-    }),
+    });
+  },
   // Two tasks, one after the other: what is kept of the first one plays its part in the second.
   async continue() {
+    const { continueBank, continueRecipe } = await load('continual/index.js');
     const learn = (name, classes) =>
-      library.continueBank({
+      continueBank({
         ...common,
         student: { ...teacher, prompts: undefined },
         bank: join(folder, 'bank'),
         runDir: join(folder, name),
-        recipe: library.continueRecipe.parse({
+        recipe: continueRecipe.parse({
           ...{ task: name, data: { classes }, batch: 8, steps: 25, lr: 1e-3, warmup_steps: 0, checkpoint_every: 5 },
           ...{ prompts: { n_ctx: 2, depth: 2 }, routing: { centroids: 2, reject: 0 }, ewc: { samples: 4 } },
           ...{ replay: { per_class: 3, batch: 4 } },
@@ -190,7 +192,8 @@ const tasks = {
     return learn('cold', ['blue', 'grey']);
   },
   async quantize() {
-    const { tuned } = await library.quantizeModel({
+    const { quantizeModel } = await load('compress/quantize/index.js');
+    const { tuned } = await quantizeModel({
       ...{
         model: teacher,
         dataset,

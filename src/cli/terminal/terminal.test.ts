@@ -9,14 +9,17 @@ import { recipe, teacher } from '../../test/colours.fixture.js';
 import { imageFile, put } from '../../test/images.fixture.js';
 import { Terminal } from '../../test/terminal.fixture.js';
 
+const confirming = new URL('../../../dist/cli/terminal/confirm.js', import.meta.url).href;
 let folder = '';
 const at = (name: string) => join(folder, name);
 const distill = (out: string, ...more: string[]) => [
   ...['distill', '--teacher', at('teacher'), '--data', `folder:${at('images')}`, '--recipe', at('recipe.yaml')],
   ...['--threads', '1', '--out', at(out), ...more],
 ];
-/** Long enough to be interrupted. */
-const long = ['--set', 'phases.joint.steps=100000', '--yes'];
+/** Soon in a phase that is long enough to be interrupted. */
+const long = ['phases.warmup.steps=0', 'phases.joint.steps=100000']
+  .flatMap((field) => ['--set', field])
+  .concat('--yes');
 
 beforeAll(async () => {
   // Short, so that paths do not wrap.
@@ -60,7 +63,7 @@ describe('a terminal of 80 columns', () => {
     await terminal.resize(50, 20);
     await terminal.shows(/joint.*\n.*all.*\n.*total +feature[^\n]*\n[^\n]*\n *(attention|cross_modal|response)/);
     // A frame that was under way while the terminal changed may stay; more do not pile up.
-    await terminal.shows(/[2-9]\d{2}\/100,000|\d,\d{3}\/100,000/);
+    await terminal.shows(/^joint +[━─]* +([6-9]\d|[\d,]{3,})\/100,000/m);
     expect(terminal.lines.filter((line) => /^joint/.test(line)).length).toBeLessThanOrEqual(2);
     terminal.press('\x03');
     expect(await terminal.end()).toBe(130);
@@ -70,16 +73,29 @@ describe('a terminal of 80 columns', () => {
     expect(existsSync(at('b/run.lock'))).toBe(false);
   });
 
-  it('asks before a run that takes long, and begins nothing where the answer is no, Ctrl-C or none', async () => {
-    const hours = ['--set', 'phases.joint.steps=100000000'];
-    for (const [name, keys] of Object.entries({ no: 'n\r', interrupt: '\x03', end: '\x04' })) {
-      const terminal = new Terminal(distill(name, ...hours));
-      await terminal.shows(/This takes about \d+ h \d+ min\. Go on\? \[y\/N\]/);
-      terminal.press(keys);
-      expect(await terminal.end()).toBe(130);
-      expect(terminal.text).toMatch(/nothing was begun; with --yes nothing is asked$/);
-      expect(existsSync(at(name))).toBe(false);
-    }
+  it('asks before a run that takes long, and begins nothing at Ctrl-C', async () => {
+    const terminal = new Terminal(distill('interrupt', '--set', 'phases.joint.steps=100000000'));
+    await terminal.shows(/This takes about \d+ h \d+ min\. Go on\? \[y\/N\]/);
+    terminal.press('\x03');
+    expect(await terminal.end()).toBe(130);
+    expect(terminal.text).toMatch(/nothing was begun; with --yes nothing is asked$/);
+    expect(existsSync(at('interrupt'))).toBe(false);
+  });
+
+  // The question alone: a distillation that asks it takes seconds to get there.
+  it.each([
+    ['y\r', true],
+    ['n\r', false],
+    ['\r', false],
+    ['\x03', false],
+    ['\x04', false],
+  ])('takes %j at a question for %s', async (keys, yes) => {
+    const asks = `import { confirm } from '${confirming}'; console.log('heard', await confirm('Go on?'));`;
+    const terminal = new Terminal([], { program: ['--input-type=module', '--eval', asks] });
+    await terminal.shows(/Go on\? \[y\/N\]/);
+    terminal.press(keys);
+    expect(await terminal.end()).toBe(0);
+    expect(terminal.text).toContain(`heard ${yes}`);
   });
 
   it('saves on SIGTERM, and tells a second run on the same folder which process has it', async () => {
