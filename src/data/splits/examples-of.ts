@@ -14,7 +14,7 @@ export function examplesOf(dataset: ImageTextDataset, split: string): readonly E
     if (Object.hasOwn(dataset.splits, name)) return dataset.splits[name]!;
     const near = closest(name, names);
     throw new UserError(
-      `${dataset.name}: no split ${name}; it has ${names.join(', ')}${near ? `; did you mean ${near}?` : ''}`,
+      `${dataset.name}: no split ${name}; it has ${names.join(', ')}; ${near ? `did you mean ${near}?` : 'choose one of these, or give data with that split'}`,
     );
   });
   if (examples.length === 0) throw new UserError(`${dataset.name}: the split ${split} is empty; choose another`);

@@ -45,7 +45,10 @@ export async function measureStages(
   { split, templates, batch = 1, runs = 60, signal, onProgress }: MeasureOptions,
 ): Promise<MeasuredStage[]> {
   const examples: LabelledExample[] = examplesOf(dataset, split).filter(isLabelled);
-  if (examples.length === 0) throw new UserError(`${dataset.name}: no image of the split ${split} has a class`);
+  if (examples.length === 0)
+    throw new UserError(
+      `${dataset.name}: no image of the split ${split} has a class: a cascade is tuned and measured by labels; give data that has some`,
+    );
   const candidates = candidateClasses(dataset, examples);
   const row = new Map(candidates.map((label, i) => [label, i]));
   const classes = candidates.map((label) => dataset.classes[label]!.name);

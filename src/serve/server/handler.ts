@@ -7,7 +7,8 @@ import { serverApp } from './app.js';
 import { checkExtensions } from './extension.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
-import { checkTimes, type ServerOptions, serverFields, withDefaults } from './options.js';
+import { serverFields } from './option-fields.js';
+import { checkTimes, type ServerOptions, withDefaults } from './options.js';
 
 /** {@link ServerOptions} without those of a server that listens by itself. */
 export interface HandlerOptions

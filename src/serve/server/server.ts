@@ -12,7 +12,8 @@ import { serverApp } from './app.js';
 import { checkExtensions } from './extension.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
-import { checkTimes, type ServerOptions, type Settings, serverFields, withDefaults } from './options.js';
+import { serverFields } from './option-fields.js';
+import { checkTimes, type ServerOptions, type Settings, withDefaults } from './options.js';
 
 /** Connections at once; more are refused by the system. */
 const maxConnections = 1024;

@@ -151,7 +151,9 @@ describe('tables as people bring them', () => {
     expect(Object.keys(splits).sort()).toEqual([name.toLowerCase(), 'train'].sort());
     expect(classes.map((one) => one.name)).toContain(name.replace(/_+/g, ' ').trim());
     expect(examplesOf({ name: 'x', splits } as never, name.toLowerCase())).toHaveLength(1);
-    expect(() => examplesOf({ name: 'x', splits: { train: [] } } as never, name)).toThrow(`no split ${name}`);
+    expect(() => examplesOf({ name: 'x', splits: { train: [] } } as never, name)).toThrow(
+      `no split ${name}; it has train; choose one of these, or give data with that split`,
+    );
   });
 
   it('skips a line of JSON that is too long, in little memory, and a caption of megabytes', async () => {
