@@ -14,5 +14,5 @@ export function evaluationText(evaluation: RunEvaluation): string {
   ];
   const share = shareOfTeacher(evaluation);
   const ofTeacher = share === undefined ? '' : `, ${percent(share)} % of the teacher’s`;
-  return `${figures.join(', ')}${ofTeacher}, on ${images.toLocaleString('en-GB')} images of ${split}`;
+  return `${figures.join(', ')}${ofTeacher}, on ${images.toLocaleString('en-GB')} ${images === 1 ? 'image' : 'images'} of ${split}`;
 }
