@@ -58,7 +58,7 @@ export default defineConfig({
     // Files of one worker share the modules that they load: each for itself they took a quarter of the time. So a test leaves
     // the environment as it found it.
     isolate: false,
-    server: { deps: { external: [/\/dist\//] } },
+    server: { deps: { external: [new RegExp(dist.replaceAll('\\', '/').replace(/[.*+?^${}()|[\]]/g, '\\$&'))] } },
     // A traced graph of a test runs a few times, and ONNX Runtime takes longer to rewrite it than to run it. Against the reference
     // tensors (src/test/parity), on Node 24 (.ci/run) and in `npm run test:long` graphs run as they do for users.
     env: long ? {} : { PROMPTKD_GRAPH_OPTIMIZATION: process.env.PROMPTKD_GRAPH_OPTIMIZATION ?? 'disabled' },
