@@ -33,6 +33,21 @@ export function issueError(issue: Issue, file: string, parent?: string): UserErr
   return new UserError(`${file}: ${describeIssue({ ...issue, path })}`);
 }
 
+/**
+ * Holds what a caller without types gave to a call's fields.
+ *
+ * @param fields of the call by name; a field that is not among them is refused
+ * @param call how the call is named in errors
+ * @throws UserError that names the field, what was expected and what came
+ */
+export function checkFields(call: string, fields: z.ZodObject, given: unknown): void {
+  const { error } = fields.strict().safeParse(given, { reportInput: true });
+  if (!error) return;
+  // A mistyped name is the reason why a field is missing.
+  const issue = error.issues.find(({ code }) => code === 'unrecognized_keys') ?? error.issues[0]!;
+  throw new UserError(`${call}: ${describeIssue(issue, Object.keys(fields.shape))}`);
+}
+
 /** Of a union that names no expectation of its own: the option that got furthest, or what all of them expect. */
 function innermost(issue: Issue): Issue {
   if (issue.code !== 'invalid_union' || issue.message !== 'Invalid input') return issue;

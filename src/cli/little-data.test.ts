@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { promptkd } from '../test/command.fixture.js';
 import { put } from '../test/images.fixture.js';
 
+const tuning = ['steps=1', 'batch=4', 'pseudo.threshold=0.1'].flatMap((field) => ['--set', field]);
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'promptkd-little-data-'));
@@ -26,4 +27,18 @@ it('trains on a stratified fraction, which a batch may not exceed', async () => 
     err: expect.stringContaining('imbalance 9: the largest class has 7 images'),
   });
   expect((await pretrain('--fraction', '1.5')).err).toContain('data.fraction: expected at most 1, got 1.5');
+});
+
+it('learns from images alone where a model answers for them, and says so; pairs there are none', async () => {
+  for (let i = 0; i < 12; i++) await put(folder, `${i}.png`);
+  const bare = ['--data', `folder:${folder}?classes=ant,owl`, '--out', join(folder, '.run')];
+  expect(await promptkd('pretrain', ...bare, '--quiet')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('expected images with captions or classes to learn from, found none'),
+  });
+  const tuned = await promptkd('tune-prompts', 'promptkd:emoji-student', ...bare, '--yes', ...tuning);
+  expect(tuned.code).toBe(0);
+  expect(tuned.err).toContain('has no labels: prompts are learned from the model');
+  expect(tuned.out).toMatch(/pseudo-labels: \d+ images, classes among them: [12]\n/);
+  expect(tuned.out).toContain(`--data 'folder:${folder}?classes=ant,owl'`);
 });

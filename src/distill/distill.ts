@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Checkpoint } from '../clip/index.js';
+import { examplesOf, isLabelled } from '../data/index.js';
 import { leads } from '../group/index.js';
 import { modelWeights } from '../model/index.js';
 import { areFar, countParameters, type SavedPrompts } from '../prompt/index.js';
@@ -135,10 +136,15 @@ function warnOfTemplates(options: DistillOptions): void {
   );
 }
 
-/** What takes the place of classes where there are none. */
+/** What takes the place of classes, or of labels, where there are none. */
 function sayTexts({ dataset, recipe, onMessage }: DistillOptions): void {
-  if (dataset.classes.length > 0 || !recipe.texts.captions) return;
-  onMessage?.(`${dataset.name} has no classes: the student learns by its captions alone; retrieval is measured`);
+  const { name, classes } = dataset;
+  if (classes.length === 0) {
+    if (recipe.texts.captions)
+      onMessage?.(`${name} has no classes: the student learns by its captions alone; retrieval is measured`);
+  } else if (!examplesOf(dataset, recipe.data.split).some(isLabelled)) {
+    onMessage?.(`${name} has no labels: the student learns the teacher's answers among its ${classes.length} classes`);
+  }
 }
 
 async function validationOf(

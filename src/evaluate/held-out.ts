@@ -24,7 +24,11 @@ export function heldOutSplit(
   const missing = !isSplit(wanted) && !there(wanted);
   const candidates = missing ? others.filter((split) => there(split) && split !== trained) : [wanted];
   const found = candidates.find((split) => examplesOf(dataset, split).some(isMeasured));
-  if (!missing) return found;
+  if (!missing) {
+    if (found === undefined)
+      onMessage?.(`${dataset.name}/${wanted} has neither labels nor captions: the run does not measure itself`);
+    return found;
+  }
   const what = `${dataset.name} has no split ${wanted}`;
   onMessage?.(
     found === undefined

@@ -1,5 +1,8 @@
+import { z } from 'zod';
 import { UserError } from '../errors.js';
+import { checkFields } from '../schema-issue.js';
 import type { Answer, CascadeStage, Confidence } from '../serve/index.js';
+import * as fields from './call-fields.js';
 import { type ClassProbability, likeliestFirst } from './classify.js';
 import { type GivenImage, imageBytes } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
@@ -24,6 +27,20 @@ export interface CascadeOptions extends EncodeOptions {
   readonly templates?: readonly string[];
 }
 
+const optionFields = z.object({
+  classes: fields.texts,
+  templates: fields.texts.optional(),
+  ...fields.encodeFields,
+} satisfies Record<keyof CascadeOptions, z.ZodType>);
+
+const sourceFields = z.object({
+  student: fields.model,
+  teacher: fields.model,
+  threshold: z.number(),
+  temperature: z.number().positive().optional(),
+  confidence: z.string().optional(),
+} satisfies Record<keyof TwoModels, z.ZodType>);
+
 /** What a cascade says of an image. */
 export interface CascadeAnswer {
   /** The likeliest first. */
@@ -46,7 +63,7 @@ export interface OpenCascade {
  * Opens a cascade: a fast model answers what it is sure of, and a slower one the rest.
  *
  * @param source the file that `promptkd cascade tune` wrote, or two models with a threshold
- * @throws UserError where a model or the file cannot be read
+ * @throws UserError where a model or the file cannot be read, or for an option that is not there
  * @example
  * const models = { student: 'promptkd:emoji-student', teacher: 'promptkd:emoji-teacher', threshold: 0.8 };
  * const both = await cascade(models, { classes: ['cat', 'dog'] });
@@ -54,6 +71,8 @@ export interface OpenCascade {
  * await both.close();
  */
 export async function cascade(source: string | TwoModels, options: CascadeOptions): Promise<OpenCascade> {
+  if (typeof source !== 'string') checkFields('cascade', sourceFields, source);
+  checkFields('cascade', optionFields, options);
   const serving = await import('../serve/index.js');
   const releases: (() => Promise<void>)[] = [];
   const close = async () => {

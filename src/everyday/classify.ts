@@ -1,8 +1,11 @@
+import { z } from 'zod';
 import { scoringOf } from '../clip/index.js';
 import { UserError } from '../errors.js';
 import { classProbabilities, type Rows } from '../math/index.js';
 import { classText, dataTemplates } from '../prompt/index.js';
+import { checkFields } from '../schema-issue.js';
 import type { Encoder, EncoderInfo } from '../serve/index.js';
+import * as fields from './call-fields.js';
 import { type GivenImage, imageBytes, imageName } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
 
@@ -13,6 +16,15 @@ export interface ClassifyOptions extends EncodeOptions {
   /** How many classes, the likeliest. @defaultValue all */
   readonly top?: number;
 }
+
+const callFields = z.object({
+  model: fields.model,
+  images: fields.images,
+  classes: fields.texts.optional(),
+  templates: fields.texts.optional(),
+  top: z.int().min(1).optional(),
+  ...fields.encodeFields,
+} satisfies Record<keyof ClassifyOptions | 'model' | 'images' | 'classes', z.ZodType>);
 
 /** A class that an image may show. */
 export interface ClassProbability {
@@ -28,7 +40,7 @@ const block = 32;
  * What an image shows: the classes with their probabilities, the likeliest first.
  *
  * @param classes names to choose from; left out: those that the model was exported with
- * @throws UserError for a model or an image that cannot be read, or no classes
+ * @throws UserError for a model or an image that cannot be read, no classes, or an option that is not there
  * @example
  * const [best] = await classify('promptkd:emoji-student', 'cat.png', ['cat', 'dog', 'owl']);
  */
@@ -52,6 +64,7 @@ export async function classify(
   options: ClassifyOptions = {},
 ): Promise<ClassProbability[] | ClassProbability[][]> {
   const images = isList(given) ? given : [given];
+  checkFields('classify', callFields, { ...options, model, images, classes });
   const { encoder, release } = await openEncoder(model, options);
   try {
     const { names, features } = await classesOf(encoder, classes, options.templates);

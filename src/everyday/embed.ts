@@ -1,5 +1,8 @@
+import { z } from 'zod';
 import { UserError } from '../errors.js';
 import type { Rows } from '../math/index.js';
+import { checkFields } from '../schema-issue.js';
+import * as fields from './call-fields.js';
 import { imageRows } from './classify.js';
 import type { GivenImage } from './given-image.js';
 import { type AnyModel, type EncodeOptions, openEncoder } from './open-encoder.js';
@@ -9,6 +12,13 @@ export interface EmbedInputs {
   readonly images?: readonly GivenImage[];
   readonly texts?: readonly string[];
 }
+
+const callFields = z.object({
+  model: fields.model,
+  images: fields.images.optional(),
+  texts: fields.texts.optional(),
+  ...fields.encodeFields,
+} satisfies Record<keyof EmbedInputs | keyof EncodeOptions | 'model', z.ZodType>);
 
 /** Vectors of unit length, whose products are cosines. */
 export interface Embeddings {
@@ -22,15 +32,13 @@ const block = 32;
 /**
  * Embeddings of images and texts in the model's joint space: one vector each, in their order, of unit length.
  *
- * @throws UserError for a model or an image that cannot be read, or neither images nor texts
+ * @throws UserError for a model or an image that cannot be read, neither images nor texts, or an option that is not there
  * @example
  * const { images, texts } = await embed('promptkd:emoji-student', { images: ['cat.png'], texts: ['a drawing of a cat'] });
  */
-export async function embed(
-  model: AnyModel,
-  { images = [], texts = [] }: EmbedInputs,
-  options: EncodeOptions = {},
-): Promise<Embeddings> {
+export async function embed(model: AnyModel, inputs: EmbedInputs, options: EncodeOptions = {}): Promise<Embeddings> {
+  checkFields('embed', callFields, { ...options, ...inputs, model });
+  const { images = [], texts = [] } = inputs;
   if (images.length + texts.length === 0) throw new UserError('embed: expected images or texts, got neither');
   const { encoder, release } = await openEncoder(model, options);
   try {

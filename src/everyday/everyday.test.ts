@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveCheckpoint } from '../clip/checkpoint/checkpoint.js';
+import type { Example } from '../data/index.js';
 import { UserError } from '../errors.js';
 import { loadModel } from '../model/index.js';
 import { LocalEncoder } from '../serve/index.js';
@@ -15,6 +16,8 @@ const classes = ['cat', 'dog', 'tulip', 'aeroplane'];
 const student = 'promptkd:emoji-student';
 /** Without threads, which cost more than they save here. */
 const alone = { loader: { workers: 0, memory: 2 ** 24 }, engine: { threads: 1 } };
+/** What no type lets through. */
+const untyped = (value: unknown) => value as never;
 let folder = '';
 let image = '';
 
@@ -90,6 +93,26 @@ it('distils by names, and chooses what the recipe leaves out', async () => {
   expect(reason).toContain('size tiny');
 });
 
+it('says what it learns from where images have no labels, and that it does not measure itself', async () => {
+  const bare = (list: readonly Example[] = []) => list.map(({ label: _, ...one }) => ({ ...one, captions: [] }));
+  const blind = {
+    ...dataset,
+    load: async ({ id }: { id: string }) => dataset.load(dataset.splits.train!.find((one) => one.id === id)!),
+    splits: { train: bare(dataset.splits.train), val: bare(dataset.splits.train) },
+  };
+  const { student } = recipe();
+  const said: string[] = [];
+  const given = recipe({ method: 'kd', student, kd: { steps: 1 }, views: 1, evaluation: { every: 1 } });
+  const onMessage = (message: string) => void said.push(message);
+  const options = { teacher, dataset: blind, recipe: given, runDir: join(folder, 'blind'), onMessage };
+  await distill({ ...options, ...alone });
+  const { name, classes: all } = dataset;
+  expect(said).toEqual([
+    `${name} has no labels: the student learns the teacher's answers among its ${all.length} classes`,
+    `${name}/val has neither labels nor captions: the run does not measure itself`,
+  ]);
+});
+
 it('leaves a whole recipe as it is', async () => {
   const { student } = recipe();
   const given = recipe({ method: 'kd', student, kd: { steps: 1 }, seed: 5, views: 1 });
@@ -116,8 +139,37 @@ it.each([
     () => distill({ teacher, dataset, runDir: folder, recipe: JSON.parse('{"phases":{"joint":{"step":5}}}') }),
     'unknown field phases.joint.step; did you mean phases.joint.steps?',
   ],
+  // As JavaScript may call them, where no types warn.
+  [() => classify(student, image, untyped('cat,dog')), 'classify: classes: expected array, got cat,dog'],
+  [() => classify(student, image, untyped([1])), 'classify: classes.0: expected string, got 1'],
+  [() => classify(student, untyped(5), classes), 'classify: images.0: expected a path, a file: URL, bytes or a Blob'],
+  [() => classify(untyped(undefined), image, classes), 'classify: model: expected a name or a model that was loaded'],
+  [() => classify(student, image, classes, untyped({ topp: 1 })), 'unknown field topp; did you mean top?'],
+  [() => embed(student, untyped({ image: [image] })), 'embed: unknown field image; did you mean images?'],
+  [() => embed(student, { texts: ['a'] }, { threads: -1 }), 'embed: threads: expected at least 1, got -1'],
+  [
+    () => cascade(untyped({ student, teacher: student, treshold: 0.5 }), { classes }),
+    'cascade: unknown field treshold; did you mean threshold?',
+  ],
+  [
+    () => cascade({ student, teacher: student, threshold: 0.5 }, untyped({ classes, template: [] })),
+    'cascade: unknown field template; did you mean templates?',
+  ],
+  [
+    () => distill(untyped({ teacher, dataset, runDir: folder, preset: 'fast' })),
+    'distill: preset: expected one of quick, balanced, best, got fast',
+  ],
+  [
+    () => distill(untyped({ teacher, dataset, runDir: folder, sise: 'tiny' })),
+    'unknown field sise; did you mean size?',
+  ],
+  [() => distill(untyped({ teacher, dataset })), 'distill: runDir: expected string, got nothing'],
+  [
+    () => distill(untyped({ teacher, dataset, runDir: folder, recipe: 'recipe.yaml' })),
+    'distill: recipe: expected an object of fields, got recipe.yaml',
+  ],
 ] as const)('says what is wrong (%#)', async (call, message) => {
   const error = await (call as () => Promise<unknown>)().catch((one: unknown) => one);
   expect(error).toBeInstanceOf(UserError);
-  expect((error as Error).message.replace('"', '')).toContain(message.replace('"', ''));
+  expect((error as Error).message.replaceAll('"', '')).toContain(message.replaceAll('"', ''));
 });

@@ -54,6 +54,11 @@ export class ContrastiveBatches {
   ) {
     const { batch, context, split } = options;
     this.examples = examplesOf(dataset, split).filter(({ captions }) => captions.length > 0);
+    if (this.examples.length === 0) {
+      throw new UserError(
+        `${dataset.name}/${split}: expected images with captions or classes to learn from, found none; distill and tune-prompts learn from images alone, by a model's answers`,
+      );
+    }
     if (this.examples.length < batch) {
       throw new UserError(
         `batch: ${batch} is more than the ${this.examples.length} captioned images of ${dataset.name}/${split}; choose a smaller batch`,

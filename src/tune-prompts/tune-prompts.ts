@@ -37,6 +37,8 @@ import {
 /** Its folder is a checkpoint of the model with its prompts. */
 export interface TunePromptsResult extends RunResult {
   readonly images: number;
+  /** Whether it learned from pseudo-labels: it was asked to, or there were no labels. */
+  readonly unlabelled: boolean;
   /** Images whose label or pseudo-label was taken, and of how many classes they are. */
   readonly labelled: { readonly images: number; readonly classes: number };
   /** Of the pseudo-labels, the share that is right, where the data knows; for the report alone. */
@@ -178,6 +180,7 @@ async function tunePromptsIn(
     ...{ folder, finished, steps: step, seconds, imagesSeen: imagesOf(step) },
     ...{ prompts, images: examples.length },
     labelled: { images: taken.length, classes: new Set(taken).size },
+    unlabelled: recipe.unlabelled,
     pseudoAccuracy: recipe.unlabelled ? shareRight(examples, found, classes) : undefined,
     ...(before && last && best && { validation: { before, last, best: { ...best, folder: bestFolder } } }),
   };

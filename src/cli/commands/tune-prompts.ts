@@ -42,11 +42,13 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
       { loadModelCheckpoint, trainingOf },
       { percent },
       { evaluationText },
+      { shellLine },
     ] = await Promise.all([
       import('../../tune-prompts/index.js'),
       import('../../model/index.js'),
       import('../../report/index.js'),
       import('../output/run-figures.js'),
+      import('../../jobs/index.js'),
     ]);
 
     let read: Promise<Tuning['model']> | undefined;
@@ -68,13 +70,18 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
         const model = await readModel(given);
         return tunePrompts({ ...given, model, dataset: await open() });
       },
-      json: (result, { unlabelled }) => ({
-        ...{ model: result.folder, unlabelled, images: result.images, train_seconds: result.seconds },
+      json: (result) => ({
+        ...{
+          model: result.folder,
+          unlabelled: result.unlabelled,
+          images: result.images,
+          train_seconds: result.seconds,
+        },
         ...{ labelled_images: result.labelled.images, labelled_classes: result.labelled.classes },
         pseudo_accuracy: result.pseudoAccuracy,
         ...result.validation,
       }),
-      closing: ({ folder: made, images, labelled, pseudoAccuracy, seconds, validation }, recipe) => {
+      closing: ({ folder: made, images, labelled, unlabelled, pseudoAccuracy, seconds, validation }, recipe) => {
         const right = pseudoAccuracy === undefined ? '' : `, ${percent(pseudoAccuracy)} % of those right`;
         return {
           lines: [
@@ -85,10 +92,10 @@ async function run(folder: string, options: TunePromptsOptions): Promise<void> {
                   `without ${evaluationText({ ...validation.last, ...validation.before })}`,
                 ]
               : []),
-            `${labelled.images} of ${labelled.classes} classes with ${recipe.unlabelled ? `pseudo-labels${right}` : 'labels'}`,
+            `${unlabelled ? 'pseudo-labels' : 'labels'}: ${labelled.images} images, classes among them: ${labelled.classes}${right}`,
           ],
           saved: made,
-          next: [`evaluate ${made} --data ${recipe.data.dataset}`],
+          next: [shellLine(['evaluate', made, '--data', recipe.data.dataset])],
         };
       },
     };

@@ -5,6 +5,7 @@ import { UserError } from '../../errors.js';
 import { readText, writeFileAtomic } from '../../files/index.js';
 import { fetchBlob, point } from './hub-blob.js';
 import { type HubFile, parseCommit, parseHubFile } from './hub-listing.js';
+import { proxiedFetch, proxyFor } from './proxied-fetch.js';
 
 /** Bytes of a model's files that are on disk, of those it needs. */
 export interface DownloadProgress {
@@ -109,13 +110,17 @@ function hubUrl(): string {
   return (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
 }
 
-/** `fetch` whose failures say what could not be reached, and why. */
-async function namingFetch(...request: Parameters<typeof fetch>): Promise<Response> {
+/** {@link proxiedFetch} whose failures say what could not be reached, and why. */
+async function namingFetch(...[input, init]: Parameters<typeof fetch>): Promise<Response> {
+  const address = input instanceof Request ? input.url : String(input);
   try {
-    return await fetch(...request);
+    return await proxiedFetch(address, init);
   } catch (error) {
     const { cause, message } = error as Error & { cause?: { code?: string } };
-    throw new Unreachable(`${hubUrl()} cannot be reached: ${cause?.code ?? message}`);
+    const proxy = proxyFor(address);
+    // Its name and password, where it has some, are nobody's business.
+    const by = proxy ? ` by the proxy ${URL.canParse(proxy) ? new URL(proxy).host : 'that HTTPS_PROXY names'}` : '';
+    throw new Unreachable(`${hubUrl()} cannot be reached${by}: ${cause?.code ?? message}`);
   }
 }
 

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -211,6 +213,32 @@ describe('a hub id', () => {
     vi.stubEnv('HF_ENDPOINT', hub.url);
     await expect(resolveCheckpoint(id)).rejects.toThrow(/got pytorch_model.bin: convert it in Python/);
     expect(fetched()).toEqual([]);
+  });
+
+  it('is fetched by the proxy that the environment names, which a failure names too', async () => {
+    const asked: string[] = [];
+    const proxy = createServer();
+    proxy.on('connect', (request, client, head) => {
+      asked.push(request.url!);
+      const server = connect(Number(new URL(hub.url).port), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        server.write(head);
+        server.pipe(client).pipe(server);
+      });
+      for (const end of [server, client]) end.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    for (const name of ['http_proxy', 'https_proxy', 'no_proxy', 'HTTPS_PROXY', 'NO_PROXY']) vi.stubEnv(name, '');
+    vi.stubEnv('HTTP_PROXY', `http://user:secret@127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    // A name that nothing but the proxy resolves.
+    vi.stubEnv('HF_ENDPOINT', 'http://hub.invalid');
+    expect((await loadCheckpoint(id)).params).toEqual(params);
+    expect(asked).toContain('hub.invalid:80');
+    proxy.close();
+    proxy.closeAllConnections();
+    await hub.close();
+    vi.stubEnv('HF_HOME', join(root, 'elsewhere'));
+    await expect(resolveCheckpoint(id)).rejects.toThrow('http://hub.invalid cannot be reached by the proxy 127.0.0.1:');
   });
 
   it('says so where the hub or the token is none', async () => {

@@ -81,6 +81,16 @@ it('answers behind a path of a Node server, as Express mounts it, and says where
   }
 });
 
+it.each([
+  [{ model: ['m'] }, 'serve: unknown field model; did you mean models?'],
+  [{ models: 'm' }, 'serve: models: expected array, got "m"'],
+  [{ models: ['m'], port: 80 }, 'serve: unknown field port'],
+  [{ models: ['m'], maxImages: '5' }, 'serve: maxImages: expected number, got "5"'],
+])('refuses what is no option: %j', async (options, message) => {
+  // As JavaScript may call it, where no types warn.
+  await expect(serve(options as never)).rejects.toThrow(message);
+});
+
 it('asks for a key where it has some', async () => {
   const keyed = await serve({ models: ['promptkd:emoji-student'], threads: 1, keys: ['a-long-enough-key'], log });
   const ask = (authorization: string) =>

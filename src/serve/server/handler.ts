@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { type Logger, pino } from 'pino';
 import { UserError } from '../../errors.js';
+import { checkFields } from '../../schema-issue.js';
 import { serverApp } from './app.js';
 import { checkExtensions } from './extension.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
-import { checkTimes, type ServerOptions, withDefaults } from './options.js';
+import { checkTimes, type ServerOptions, serverFields, withDefaults } from './options.js';
 
 /** {@link ServerOptions} without those of a server that listens by itself. */
 export interface HandlerOptions
@@ -14,6 +15,10 @@ export interface HandlerOptions
   /** @defaultValue warnings and errors, as JSON lines on stderr */
   readonly log?: Logger;
 }
+
+const handlerFields = serverFields.omit({
+  ...{ host: true, port: true, withoutKeys: true, graceMs: true, headersTimeoutMs: true },
+});
 
 /** The routes of `promptkd serve`, to be put into another server. */
 export interface Handler {
@@ -38,6 +43,7 @@ export interface Handler {
  * await clip.close();
  */
 export async function serve({ log, ...options }: HandlerOptions): Promise<Handler> {
+  checkFields('serve', handlerFields, options);
   // An empty host: names are checked by the server around it.
   const settings = withDefaults({ ...options, host: '' });
   if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { z } from 'zod';
 import { UserError } from '../../errors.js';
 import { longestTimer } from '../timer.js';
 import type { Extension } from './extension.js';
@@ -56,6 +57,26 @@ export interface ServerOptions extends Partial<Limits> {
   /** Threads of one op in a worker; by default the workers of a model share the cores. */
   readonly threads?: number;
 }
+
+/** Any, also infinity; which one fits is checked where it is used. */
+const number = z.custom<number>((value) => typeof value === 'number', { error: 'expected number' }).optional();
+const namesOfLimits = Object.keys(serverDefaults).filter((name) => name !== 'host') as Exclude<keyof Limits, 'host'>[];
+const texts = z.array(z.string().min(1));
+
+/** What a program gives a server, whose types nobody may have checked. */
+export const serverFields = z.object({
+  ...(Object.fromEntries(namesOfLimits.map((name) => [name, number])) as Record<
+    (typeof namesOfLimits)[number],
+    typeof number
+  >),
+  host: z.string().optional(),
+  models: texts,
+  keys: texts.optional(),
+  withoutKeys: z.boolean().optional(),
+  search: z.string().optional(),
+  extensions: z.array(z.unknown()).optional(),
+  threads: number,
+} satisfies Record<keyof ServerOptions, z.ZodType>);
 
 export type Settings = Limits &
   Pick<ServerOptions, 'models' | 'keys' | 'withoutKeys' | 'search'> & {

@@ -5,13 +5,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { UserError } from '../../errors.js';
+import { checkFields } from '../../schema-issue.js';
 import { longestTimer } from '../timer.js';
 import { checkAddress } from './address.js';
 import { serverApp } from './app.js';
 import { checkExtensions } from './extension.js';
 import { Generation } from './generation.js';
 import { Metrics } from './metrics.js';
-import { checkTimes, type ServerOptions, type Settings, withDefaults } from './options.js';
+import { checkTimes, type ServerOptions, type Settings, serverFields, withDefaults } from './options.js';
 
 /** Connections at once; more are refused by the system. */
 const maxConnections = 1024;
@@ -75,6 +76,7 @@ export class ModelServer {
    * @throws UserError where an option does not fit, a model cannot be read or the port is taken
    */
   static async start(options: ServerOptions, log: Logger, signal?: AbortSignal): Promise<ModelServer> {
+    checkFields('ModelServer.start', serverFields, options);
     const settings = withDefaults(options);
     if (settings.models.length === 0) throw new UserError('models: expected at least one, got none');
     checkAddress(settings);
