@@ -132,8 +132,13 @@ describe('promptkd web', () => {
     await rm(join(student, 'onnx'), { recursive: true });
     const before = await readdir(tmpdir());
     const out = join(folder, 'of-run');
-    const { code, err } = await promptkd('web', join(folder, 'run'), '--out', out, '--dtype', 'fp32', '--quiet');
+    const {
+      code,
+      err,
+      out: said,
+    } = await promptkd('web', join(folder, 'run'), '--out', out, '--dtype', 'fp32', '--quiet', '--json');
     expect([code, err]).toEqual([0, '']);
+    expect(JSON.parse(said)).toMatchObject({ vision: { path: join('onnx', 'vision_model.onnx') } });
     const pages = [page(), out].map((one) => readFile(join(one, 'model', 'vision.onnx')));
     const [exported, ofRun] = await Promise.all(pages);
     expect(ofRun!.equals(exported!)).toBe(true);
