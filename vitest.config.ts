@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vitest/config';
+import { LongestFirst } from './src/test/longest-first.js';
 
 // Tests wait for processes and browsers of their own, a fifth of their time.
 const maxWorkers = availableParallelism() + 1;
@@ -53,10 +54,11 @@ export default defineConfig({
     hookTimeout: 180_000,
     pool: 'forks',
     maxWorkers,
+    sequence: { sequencer: LongestFirst },
     // Files of one worker share the modules that they load: each for itself they took a quarter of the time. So a test leaves
     // the environment as it found it.
     isolate: false,
-    server: { deps: { external: [/\/dist\//] } },
+    server: { deps: { external: [new RegExp(dist.replaceAll('\\', '/').replace(/[.*+?^${}()|[\]]/g, '\\$&'))] } },
     // A traced graph of a test runs a few times, and ONNX Runtime takes longer to rewrite it than to run it. Against the reference
     // tensors (src/test/parity), on Node 24 (.ci/run) and in `npm run test:long` graphs run as they do for users.
     env: long ? {} : { PROMPTKD_GRAPH_OPTIMIZATION: process.env.PROMPTKD_GRAPH_OPTIMIZATION ?? 'disabled' },

@@ -118,6 +118,11 @@ describe('adaptRecipe', () => {
     expect(() => adapted({}, { wish: { maxStore: 1e6 } })).toThrow(
       /^--max-store: expected at least 0\.\d+ GB for the teacher targets, .* got 0\.0010 GB: less takes --set targets/,
     );
+    const eight = { wish: { maxStore: 1e8 }, given: { views: 8 } };
+    expect(() => adapted({ views: 8 }, eight)).toThrow(
+      /^--max-store: .* the views and layers that are set take .* got 0\.10 GB/,
+    );
+    expect(adapted({ views: 8 }, { ...eight, wish: { maxStore: 1e11 } }).recipe.views).toBe(8);
     expect(adapted({}, { images: 300_000 }).reasons).toMatch(
       /one view of the last layers is the least, more than the usual 1\.0 GB/,
     );

@@ -1,12 +1,11 @@
 import { type ClipConfig, isSiglip } from '../clip/index.js';
 import { UserError } from '../errors.js';
-import { activeLosses, lossNames, storedStates } from './losses/index.js';
 import { phasesOf, stepsOf, withEpochSteps } from './phases.js';
 import type { DistillRecipe } from './recipe.js';
 import { askedRank, tokenRank } from './student/factorised-tokens.js';
 import { studentConfig } from './student/student.js';
 import { largestShare, parametersOf, type StudentSize, studentShape, studentSizes } from './student/student-size.js';
-import { chooseStore } from './targets/store-choice.js';
+import { checkStore, fitStore } from './targets/fit-store.js';
 import type { Teacher } from './teacher/teacher.js';
 
 /** How long a run may take: passes over the data, within bounds of steps; a size; and seconds, which `deriveRecipe` keeps to. */
@@ -269,45 +268,12 @@ function withStore(
   student: ClipConfig | undefined,
   { fields, reasons }: AdaptedRecipe,
 ): AdaptedRecipe {
-  const stated = given.views !== undefined || given['losses.layers'] !== undefined;
-  if (stated || !student || isSiglip(student)) return { fields, reasons };
-  const { hidden, attention } = storedStates(
-    activeLosses(recipe, lossNames),
-    [{ student: 1, teacher: 1 }],
-    teacher.config,
-  );
-  const all = student.vision_config.num_hidden_layers;
-  const most = wish.maxStore ?? usualStore;
-  const { pairs, views, layers, bytes, bytesAView } = chooseStore(recipe, teacher, student, images, {
-    bytes: most,
-    views: atMost.views,
-  });
-  const inner = hidden.length + attention.length > 0;
-  const least = inner ? 'one view of the last layers' : 'one view';
-  const less = inner
-    ? '--set targets.precision=fp8, or embeddings alone (--no-feature --no-attention --no-cross-modal)'
-    : '--fraction';
-  if (bytes > most && wish.maxStore !== undefined)
-    throw new UserError(
-      `--max-store: expected at least ${gigabytes(bytes)} for the teacher targets, which ${least} takes, got ${gigabytes(most)}: less takes ${less}`,
-    );
-  const why =
-    bytes > most
-      ? `${least} is the least, more than the usual ${gigabytes(most)}; less takes ${less}`
-      : `as much as stays below ${gigabytes(most)} (--max-store)`;
-  return {
-    fields: {
-      ...fields,
-      views,
-      ...(inner && layers < all ? { 'losses.layers': pairs.map(({ student: s, teacher: t }) => [s, t]) } : {}),
-    },
-    reasons: [
-      ...reasons,
-      `Teacher targets: ${views} ${views === 1 ? 'view' : 'views'}${inner ? ` of ${layers} of the ${all} mapped layers` : ''}, ${gigabytes(bytes)}, ${gigabytes(bytesAView)} a view: ${why}.`,
-    ],
-  };
+  if (!student || isSiglip(student)) return { fields, reasons };
+  const of = { teacher, student, images, limit: wish.maxStore };
+  if (given.views !== undefined || given['losses.layers'] !== undefined) {
+    checkStore(recipe, of);
+    return { fields, reasons };
+  }
+  const store = fitStore(recipe, { ...of, views: atMost.views });
+  return { fields: { ...fields, ...store.fields }, reasons: [...reasons, store.reason] };
 }
-
-/** Largest store of the teacher's targets where none is said. */
-const usualStore = 1e9;
-const gigabytes = (bytes: number) => `${(bytes / 1e9).toPrecision(2)} GB`;

@@ -77,7 +77,7 @@ const classesSaid = (own: number, ofData: number): string =>
 
 async function run(folder: string, options: WebCommandOptions): Promise<void> {
   const [
-    { basename, resolve },
+    { basename, relative, resolve },
     { readNames },
     { sampleImages, writePage },
     { readRun },
@@ -124,9 +124,13 @@ async function run(folder: string, options: WebCommandOptions): Promise<void> {
   const dtype = options.dtype === 'auto' ? undefined : options.dtype;
   const progress = createProgress(options);
   const onExport = () => progress.update({ phase: `exporting ${folder}`, step: 0, steps: 0 });
-  const result = await withOnnxFiles(folder, { ...showLoading(progress), onExport }, (exported) =>
-    writePage({ model: exported, out, title, templates, classes, dataClasses, samples, vqa, dtype }),
-  ).finally(() => progress.stop());
+  const result = await withOnnxFiles(folder, { ...showLoading(progress), onExport }, async (exported) => {
+    const made = await writePage({ model: exported, out, title, templates, classes, dataClasses, samples, vqa, dtype });
+    // An export for the page alone is gone behind it.
+    const named = <F extends { readonly path: string }>(file: F): F =>
+      exported === model ? file : { ...file, path: relative(exported, file.path) };
+    return { ...made, vision: named(made.vision), text: named(made.text) };
+  }).finally(() => progress.stop());
   const { files, bytes, vision, text, fixedClasses } = result;
   const megabytes = (n: number) => `${(n / 1e6).toFixed(1)} MB`;
   const line = (what: string, { path, bytes: size, cosine }: typeof vision) =>
