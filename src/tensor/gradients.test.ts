@@ -162,6 +162,8 @@ const notDifferentiable = [
   'emitGraph',
   'toOnnx',
   'withGradient',
+  'matrixOf',
+  'tensorOf',
 ];
 
 describe('gradients against central differences', () => {
