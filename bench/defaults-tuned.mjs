@@ -17,13 +17,15 @@ export const tries = {
 };
 
 /**
- * What was better for a pair, all together. Found so far (one seed, 240 steps, 800 images, one view, images of `held`): `start`
- * scenes R@1 21.4, photos 44.3, pairs 31.3; `higher rates` 19.6, 40.3, 29.4. Nothing was better than the start yet; on `drawings`
- * the start itself was searched for.
+ * What was better for a pair than the start by more than its interval, all together (defaults-tries.jsonl; docs/benchmarks.md,
+ * "Without a recipe"). On `drawings` the start itself was searched for.
  */
 export const tuned = {
   drawings: {},
-  pairs: {},
+  pairs: {
+    texts: { classes_per_step: 256 },
+    augment: { scale: 0.75, rotation: 6, jitter: 0.15, grayscale: 0, erasing: 0 },
+  },
   scenes: {},
   photos: {},
 };

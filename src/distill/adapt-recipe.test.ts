@@ -50,6 +50,7 @@ describe('adaptRecipe', () => {
     expect(config.text_config).toMatchObject({ hidden_size: 128, num_hidden_layers: 6, num_attention_heads: 2 });
     const { warmup, joint } = recipe.phases;
     expect([warmup.losses, recipe.augment.background]).toEqual([['feature'], false]);
+    expect(recipe.texts.classes_per_step).toBe(256);
     expect(warmup.lr).toBeCloseTo((8e-3 * 80) / 288, 4);
     expect(joint.lr).toBeCloseTo((3e-3 * 80) / 288, 4);
     expect(reasons).toContain(`${parametersOf(config).toLocaleString('en-GB')} parameters`);

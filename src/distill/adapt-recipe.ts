@@ -99,6 +99,8 @@ export function adaptRecipe(recipe: DistillRecipe, options: AdaptOptions): Adapt
     'augment.rotation': 12,
     'augment.jitter': 0.3,
     'augment.erasing': 0.1,
+    // All of them where there are no more: few texts a step tell few classes apart (docs/benchmarks.md, the same place).
+    'texts.classes_per_step': 256,
     'prompts.width': Math.max(16, 8 * Math.round(shape.config.text_config.hidden_size / 16)),
     'prompts.intermediate_size': Math.max(32, 16 * Math.round(shape.config.text_config.hidden_size / 16)),
     'losses.attention.weight': Math.round(100 * (tokens / tunedTokens) ** 2),
