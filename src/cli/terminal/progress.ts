@@ -1,5 +1,6 @@
 import type { DownloadProgress } from '../../clip/index.js';
 import { printable, printableJson } from '../../printable.js';
+import type { RunProgress } from '../../train/index.js';
 import type { CommonOptions } from '../options.js';
 import { coloursOf } from './colours.js';
 import { columnsOf, cut, LiveLines } from './live-lines.js';
@@ -7,21 +8,11 @@ import { clockTime, Pace } from './pace.js';
 import { progressFrame } from './progress-frame.js';
 import { wordWrap } from './word-wrap.js';
 
-/** One report from a running job: the part of `RunProgress` that is shown. */
-export interface ProgressUpdate {
-  /** What is running, e.g. "PromptKD · prompts". A new name starts a new bar. */
-  readonly phase: string;
-  /** Steps done, and of how many; 0 of 0 where they are not counted. */
-  readonly step: number;
-  readonly steps: number;
-  /** Over all phases, where the job has several. */
-  readonly overall?: number;
-  readonly overallSteps?: number;
-  /** The part of all phases' work that is done, from 0 to 1. */
-  readonly share?: number;
-  readonly losses?: Readonly<Record<string, number>>;
-  readonly imagesPerSecond?: number;
-}
+/** One report from a running job: the part of `RunProgress` that is shown. A new phase starts a new bar. */
+export type ProgressUpdate = Pick<
+  RunProgress,
+  'phase' | 'step' | 'steps' | 'overall' | 'overallSteps' | 'share' | 'losses' | 'imagesPerSecond'
+>;
 
 export interface Progress {
   update(update: ProgressUpdate): void;
